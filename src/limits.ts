@@ -1,0 +1,147 @@
+/**
+ * Every number of the broker: value, unit, reason, source. What an operator may change is in `Limits` (settings.ts reads it from
+ * variables); what must not change stands as a constant. How they relate is asserted at the end: a limit that breaks another one
+ * refuses to start instead of failing under load.
+ */
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** What an operator may change; the defaults are those of other brokers where they agree. */
+export interface Limits {
+  /** A whole Control Packet with its fixed header, bytes. Announced as Maximum Packet Size; more is answered 0x95. */
+  readonly packetBytesMax: number;
+  /** Messages that wait for one session beyond those in flight. When full, the oldest one that is not in flight is dropped. */
+  readonly queueMessagesMax: number;
+  /** Bytes of topic, properties and payload that wait for one session. */
+  readonly queueBytesMax: number;
+  /** QoS 1 and 2 messages sent to a client and not yet acknowledged; the client's Receive Maximum may lower it. */
+  readonly inflightMax: number;
+  /** QoS 2 and QoS 1 messages of a client that the broker has not yet acknowledged; announced as Receive Maximum. */
+  readonly receiveMaximum: number;
+  /** The longest time that a session outlives its connection, seconds; a 5.0 client that asks for more is told. */
+  readonly sessionExpirySecondsMax: number;
+  /** How long a 3.x session with Clean Session 0 outlives its connection, seconds (5.0 clients say it themselves). */
+  readonly sessionExpirySecondsV3: number;
+  /** Subscriptions of one session. More is answered 0x97. */
+  readonly subscriptionsMax: number;
+  /** UTF-8 bytes of a Topic Name or Topic Filter, at most 65,535 by the protocol. */
+  readonly topicBytesMax: number;
+  /** Levels of a Topic Name or Topic Filter. */
+  readonly topicLevelsMax: number;
+  /** Retained messages in one Topic object. A retained message beyond it is delivered but not kept: 0x97. */
+  readonly retainedMessagesMax: number;
+  /** Network Connections in one Session object; one more is answered 0x97 (3.x: return code 3). */
+  readonly connectionsMax: number;
+  /** UTF-8 bytes of a Client Identifier; longer is answered 0x85 (3.x: return code 2). */
+  readonly clientIdBytesMax: number;
+  /** From the upgrade to a whole CONNECT, and from the first to the last byte of any packet, seconds. */
+  readonly packetSecondsMax: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  packetBytesMax: 1 * MIB,
+  queueMessagesMax: 1000,
+  queueBytesMax: 16 * MIB,
+  inflightMax: 32,
+  receiveMaximum: 256,
+  sessionExpirySecondsMax: (7 * 24 * HOUR) / SECOND,
+  sessionExpirySecondsV3: (24 * HOUR) / SECOND,
+  subscriptionsMax: 1000,
+  topicBytesMax: 65_535,
+  topicLevelsMax: 128,
+  retainedMessagesMax: 100_000,
+  connectionsMax: 10_000,
+  clientIdBytesMax: 256,
+  packetSecondsMax: 10,
+};
+
+/** The largest Packet Identifier [MQTT5-2.2.1-3]. */
+export const PACKET_ID_MAX = 65_535;
+
+/** A socket's attachment, serialized: the platform's limit is 16,384 (measured 2026-11: 16,000 bytes of payload pass). */
+export const ATTACHMENT_BYTES_MAX = 15_000;
+
+/** One SQLite row, blob or RPC-free value on the platform: 2 MB, with room for the row's other columns. */
+export const ROW_BYTES_MAX = 1_900_000;
+
+/**
+ * A chunk of the message log takes further records until it has this many bytes. Rewriting a chunk costs one row however often it
+ * grows; larger chunks cost more CPU for each append, smaller ones more rows to delete.
+ */
+export const CHUNK_BYTES = 16 * KIB;
+
+/** What may wait in one outbox, bytes. Beyond it publishing clients are told that the broker is busy (0x97) or closed (3.x). */
+export const OUTBOX_BYTES_MAX = 32 * MIB;
+
+/** One batch between objects, bytes: RPC arguments are limited to 32 MiB, and a batch is held on both sides at once. */
+export const BATCH_BYTES_MAX = 4 * MIB;
+
+/** A failed call between objects is tried again after this time, doubling up to the maximum, for no longer than the last. */
+export const RETRY_MS_FIRST = 50;
+export const RETRY_MS_MAX = 5 * SECOND;
+export const RETRY_MS_TOTAL = 60 * SECOND;
+
+/** How long a receiver remembers which messages it has already handled: longer than any sender repeats them. */
+export const REPEAT_WINDOW_MS = 5 * MINUTE;
+
+/** After a start that found sessions without their sockets: the time their clients have to come back before wills are published. */
+export const RESTART_GRACE_MS = 30 * SECOND;
+
+/** A client is gone after 1.5 times its Keep Alive [MQTT5-3.1.2-22]. */
+export const KEEP_ALIVE_FACTOR = 1.5;
+
+/**
+ * Deadlines farther away than this may fire late by as much: an alarm costs a request and a row, and any event that wakes the
+ * object fires what is due at its exact time.
+ */
+export const DEADLINE_COARSE_MS = 15 * MINUTE;
+
+/** How often the edge passes liveness on to the object although it answers PINGREQ itself. */
+export const LIVENESS_MS = 10 * MINUTE;
+
+/** An object that holds messages only in memory stays awake for them at most this long. */
+export const AWAKE_MS_MAX = 30 * SECOND;
+
+/** The close reason of a WebSocket: the platform throws above 123 bytes (compatibility date 2026-03-03). */
+export const CLOSE_REASON_BYTES_MAX = 123;
+
+/**
+ * Checks the relations between limits.
+ * @returns a sentence for each broken relation, naming the limit and what was expected; empty when all hold
+ */
+export function limitProblems(limits: Limits): string[] {
+  const problems: string[] = [];
+  const expect = (holds: boolean, sentence: string): void => {
+    if (!holds) problems.push(sentence);
+  };
+  expect(limits.packetBytesMax >= 128, "PACKET_BYTES_MAX must be at least 128: a CONNECT has to fit");
+  expect(
+    limits.packetBytesMax + KIB <= ROW_BYTES_MAX,
+    `PACKET_BYTES_MAX must be at most ${ROW_BYTES_MAX - KIB}: a message is stored as one row`,
+  );
+  expect(limits.packetBytesMax <= BATCH_BYTES_MAX, "PACKET_BYTES_MAX must not exceed a batch between objects");
+  expect(limits.queueBytesMax >= limits.packetBytesMax, "QUEUE_BYTES_MAX must be at least PACKET_BYTES_MAX: one message has to fit");
+  expect(limits.inflightMax >= 1 && limits.inflightMax <= PACKET_ID_MAX, "INFLIGHT_MAX must be 1 to 65535");
+  expect(limits.receiveMaximum >= 1 && limits.receiveMaximum <= PACKET_ID_MAX, "RECEIVE_MAXIMUM must be 1 to 65535");
+  expect(
+    limits.queueMessagesMax + limits.inflightMax < PACKET_ID_MAX,
+    "QUEUE_MESSAGES_MAX plus INFLIGHT_MAX must be below 65535: each waiting message holds a Packet Identifier",
+  );
+  expect(limits.topicBytesMax >= 1 && limits.topicBytesMax <= 65_535, "TOPIC_BYTES_MAX must be 1 to 65535");
+  expect(limits.clientIdBytesMax >= 23 && limits.clientIdBytesMax <= 1024, "CLIENT_ID_BYTES_MAX must be 23 to 1024");
+  expect(
+    limits.sessionExpirySecondsV3 <= limits.sessionExpirySecondsMax,
+    "SESSION_EXPIRY_SECONDS_V3 must not exceed SESSION_EXPIRY_SECONDS_MAX",
+  );
+  expect(
+    limits.connectionsMax >= 1 && limits.connectionsMax <= 32_768,
+    "CONNECTIONS_MAX must be 1 to 32768: the platform's limit of sockets",
+  );
+  expect(RETRY_MS_TOTAL + RETRY_MS_MAX < REPEAT_WINDOW_MS, "a repeat must not outlive the memory of the receiver");
+  expect(limits.packetSecondsMax >= 1, "PACKET_SECONDS_MAX must be at least 1");
+  return problems;
+}
