@@ -1,0 +1,120 @@
+/**
+ * What the session core needs from outside. Every port answers at once: the core never awaits. What takes time leaves through a
+ * port and comes back as an event (`SessionCore.settled`). Rows are written before bytes are sent; the host keeps that order by
+ * flushing the core before its sockets.
+ */
+
+import type { Message } from "../mqtt/message.ts";
+import type { Connect, QoS } from "../mqtt/packet.ts";
+
+/** Who a Network Connection speaks for, decided when it connected. */
+export interface Identity {
+  /** The authenticated user, or undefined for an anonymous client. */
+  readonly userName: string | undefined;
+}
+
+/** Decides whether a CONNECT is let in. It may take time (hashing, a call to another service): hosts await it before the core sees CONNECT. */
+export interface Authenticator {
+  /**
+   * @param connect the CONNECT packet; its `clientId` may be empty
+   * @returns the identity, or a refusal with a 5.0 Reason Code (0x86 bad user name or password, 0x87 not authorized ...)
+   *   and a sentence that is safe to show to the client
+   */
+  authenticate(connect: Connect): Promise<Identity | Refusal>;
+}
+
+export interface Refusal {
+  readonly reasonCode: number;
+  readonly message: string;
+}
+
+/** Decides at once, on every publish, subscribe and will, what an identity may do. */
+export interface Authorizer {
+  mayPublish(identity: Identity, clientId: string, topic: string): boolean;
+  /** @param topicFilter without `$share/{name}/` */
+  maySubscribe(identity: Identity, clientId: string, topicFilter: string): boolean;
+}
+
+/**
+ * A session that outlives memory: one row. Written when it begins, when its connection ends, and when state changes that must not
+ * repeat (QoS 2); acknowledgements of QoS 1 ride along.
+ */
+export interface SessionRow {
+  /** Names the session in chunks and subscriptions; never reused within an object. */
+  readonly number: number;
+  readonly clientId: string;
+  /** What the session is for and how far it is: versioned bytes of `session/codec.ts`. */
+  readonly state: Uint8Array;
+}
+
+export interface SubscriptionRow {
+  readonly sessionNumber: number;
+  readonly filter: string;
+  /** QoS, No Local, Retain As Published, Retain Handling as the byte of SUBSCRIBE. */
+  readonly options: number;
+  /** 0 when it has none. */
+  readonly subscriptionIdentifier: number;
+}
+
+/** A Will Message of a connected client, or of one that is gone and whose Will Delay runs. */
+export interface WillRow {
+  readonly clientId: string;
+  /** The will as versioned bytes of `session/codec.ts`, with the time it is due. */
+  readonly will: Uint8Array;
+}
+
+/** A piece of the message log: records of messages and who still has to get them, versioned bytes of `session/log.ts`. */
+export interface ChunkRow {
+  readonly number: number;
+  readonly records: Uint8Array;
+}
+
+/** Rows of one Session object. Each `put` costs one row whether it inserts or replaces; each `delete` one per row that existed. */
+export interface SessionStore {
+  sessions(): SessionRow[];
+  subscriptions(): SubscriptionRow[];
+  wills(): WillRow[];
+  /** In order of their numbers. */
+  chunks(): ChunkRow[];
+  putSession(row: SessionRow): void;
+  /** Deletes the session and its subscriptions. */
+  deleteSession(number: number): void;
+  putSubscription(row: SubscriptionRow): void;
+  deleteSubscription(sessionNumber: number, filter: string): void;
+  putWill(row: WillRow): void;
+  deleteWill(clientId: string): void;
+  putChunk(row: ChunkRow): void;
+  deleteChunk(number: number): void;
+}
+
+/** A delivery to the routing side that will be answered: the core recognises its own object when it comes back. */
+export interface Ticket {
+  /**
+   * @param reasonCode the 5.0 Reason Code of the outcome; 0x80 and above: it was not done, and nothing may be acknowledged
+   */
+  settled(reasonCode: number): void;
+}
+
+/** The way to the objects that own topics. Calls of one core arrive there in the order in which they were made, per Topic object. */
+export interface RouterPort {
+  /** @param ticket undefined when nobody waits for the outcome (QoS 0) */
+  publish(message: Message, ticket: Ticket | undefined): void;
+  /**
+   * This Session object wants the filter from now on.
+   * @param version of the interest; a Topic object forgets an interest only by the word of a version that is not older
+   * @param retainedFor the client whose new subscription wants the retained messages, or undefined when none does
+   * @param ticket settled once all Topic objects concerned have it
+   */
+  subscribe(filter: string, qos: QoS, version: number, retainedFor: string | undefined, ticket: Ticket): void;
+  /** Nobody here wants the filter any longer. */
+  unsubscribe(filter: string, version: number): void;
+}
+
+/** One socket of the host. Bytes are gathered and leave when the host flushes, after the rows. */
+export interface Wire {
+  send(bytes: Uint8Array): void;
+  /** Sends what was gathered, then closes. @param code a WebSocket close code @param reason at most 123 bytes, may be shown to people */
+  close(code: number, reason: string): void;
+  /** What must survive hibernation with the socket, versioned bytes of `session/codec.ts`; at most ATTACHMENT_BYTES_MAX. */
+  attach(state: Uint8Array): void;
+}
