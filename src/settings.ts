@@ -1,0 +1,229 @@
+/**
+ * What an operator may set: the one list of variables with default, form and meaning, and its parser. The Worker, `npm start`,
+ * wrangler.toml and the README's table all follow this list; tests compare them.
+ *
+ * A wrong value is never replaced by a default: it is reported in a sentence that names the variable and the expected form, and the
+ * broker refuses to serve. What a secret contains is never repeated in a sentence.
+ */
+
+import { DEFAULT_LIMITS, type Limits, limitProblems, ROW_BYTES_MAX } from "./limits.ts";
+
+/** Settings as the broker uses them: parsed, whole and consistent. */
+export interface Settings {
+  readonly topology: "sharded" | "compact";
+  /** Session objects of a namespace in the sharded topology; 0 = every client ID has an object of its own. */
+  readonly sessionShards: number;
+  /** Topic objects of a namespace in the sharded topology. */
+  readonly topicShards: number;
+  /** The namespaces that exist; `*` = every one that a client names. */
+  readonly namespaces: readonly string[] | "*";
+  readonly allowAnonymous: boolean;
+  /** The secret USERS as given (JSON, may be empty); the authenticator validates it. */
+  readonly users: string;
+  readonly limits: Limits;
+}
+
+/** One thing wrong with the settings. */
+export interface SettingsProblem {
+  /** The variable's name. */
+  readonly variable: string;
+  /** What is wrong and what was expected, as a whole sentence without a secret's content. */
+  readonly sentence: string;
+}
+
+/** One variable: `parse` returns undefined when the text does not have the `form`. */
+export interface Setting<T = unknown> {
+  readonly name: string;
+  /** The default as one would write it. */
+  readonly default: string;
+  /** The values that are allowed, to complete "must be ...". */
+  readonly form: string;
+  /** What it does, with unit, for the documentation. */
+  readonly meaning: string;
+  /** A secret is never in wrangler.toml, nor in a message. */
+  readonly secret: boolean;
+  readonly parse: (text: string) => T | undefined;
+}
+
+/** What a namespace may be called: it is a part of the URL's path and of the objects' names. */
+export const NAMESPACE_PATTERN = /^[a-zA-Z0-9_-]{1,64}$/;
+
+/** Session Expiry Interval is a four-byte integer whose largest value means "never" [5.0/3.1.2.11.2]. */
+const EXPIRY_SECONDS_MAX = 0xffff_ffff;
+
+function setting<T>(name: string, text: string, form: string, meaning: string, parse: (text: string) => T | undefined): Setting<T> {
+  return { name, default: text, form, meaning, secret: false, parse };
+}
+
+function integer(name: string, value: number, min: number, max: number, meaning: string): Setting<number> {
+  return setting(name, String(value), `a whole number from ${min} to ${max}`, meaning, (text) => {
+    const number = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    return number >= min && number <= max ? number : undefined;
+  });
+}
+
+function parseNamespaces(text: string): readonly string[] | "*" | undefined {
+  if (text === "*") return "*";
+  const names = [...new Set(text.split(",").map((name) => name.trim()))];
+  return names.every((name) => NAMESPACE_PATTERN.test(name)) ? names : undefined;
+}
+
+const TOPOLOGY = setting(
+  "TOPOLOGY",
+  "sharded",
+  "sharded or compact",
+  "`sharded` spreads a namespace over Session and Topic objects; `compact` keeps it in one object: cheapest and fastest up to some thousand connections",
+  (text) => (text === "sharded" || text === "compact" ? text : undefined),
+);
+const SESSION_SHARDS = integer(
+  "SESSION_SHARDS",
+  4,
+  0,
+  1024,
+  "Session objects of a namespace (sharded topology); `0` gives every client ID its own. Change it only while no session has to survive",
+);
+const TOPIC_SHARDS = integer(
+  "TOPIC_SHARDS",
+  4,
+  1,
+  1024,
+  "Topic objects of a namespace (sharded topology). Change it only while no retained message and no session has to survive",
+);
+const NAMESPACES = setting(
+  "NAMESPACES",
+  "default",
+  "* or names of 1 to 64 letters, digits, _ and -, separated by commas",
+  "the namespaces (tenants) that exist: `default` is served at `/mqtt`, any other at `/{namespace}/mqtt`; `*` = every one that a client names",
+  parseNamespaces,
+);
+const ALLOW_ANONYMOUS = setting(
+  "ALLOW_ANONYMOUS",
+  "false",
+  "true or false",
+  "`true` lets clients in without user name and password, with every right. Without it and without `USERS` everybody is refused",
+  (text) => (text === "true" ? true : text === "false" ? false : undefined),
+);
+const USERS: Setting<string> = {
+  ...setting(
+    "USERS",
+    "",
+    "a JSON array of users",
+    'secret: who may connect, a JSON array of `{"user", "password", "publish": [filters], "subscribe": [filters]}`; `password` is a hash `pbkdf2-sha256$iterations$salt$hash` (salt and hash in Base64)',
+    (text) => text,
+  ),
+  secret: true,
+};
+
+const D = DEFAULT_LIMITS;
+const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
+  packetBytesMax: integer(
+    "PACKET_BYTES_MAX",
+    D.packetBytesMax,
+    128,
+    ROW_BYTES_MAX - 1024,
+    "largest Control Packet, bytes; announced as Maximum Packet Size",
+  ),
+  queueMessagesMax: integer(
+    "QUEUE_MESSAGES_MAX",
+    D.queueMessagesMax,
+    1,
+    65_533,
+    "messages that wait for one session; the oldest goes first",
+  ),
+  queueBytesMax: integer(
+    "QUEUE_BYTES_MAX",
+    D.queueBytesMax,
+    128,
+    1 << 30,
+    "bytes that wait for one session; the oldest message goes first",
+  ),
+  inflightMax: integer("INFLIGHT_MAX", D.inflightMax, 1, 65_534, "QoS 1 and 2 messages sent to a client and not yet acknowledged"),
+  receiveMaximum: integer(
+    "RECEIVE_MAXIMUM",
+    D.receiveMaximum,
+    1,
+    65_535,
+    "QoS 1 and 2 messages of a client that the broker has not yet acknowledged; announced as Receive Maximum",
+  ),
+  sessionExpirySecondsMax: integer(
+    "SESSION_EXPIRY_SECONDS_MAX",
+    D.sessionExpirySecondsMax,
+    0,
+    EXPIRY_SECONDS_MAX,
+    "longest time that a session outlives its connection, seconds; `4294967295` = for ever",
+  ),
+  sessionExpirySecondsV3: integer(
+    "SESSION_EXPIRY_SECONDS_V3",
+    D.sessionExpirySecondsV3,
+    0,
+    EXPIRY_SECONDS_MAX,
+    "how long a 3.1 or 3.1.1 session with Clean Session 0 outlives its connection, seconds",
+  ),
+  subscriptionsMax: integer("SUBSCRIPTIONS_MAX", D.subscriptionsMax, 1, 1_000_000, "subscriptions of one session"),
+  topicBytesMax: integer("TOPIC_BYTES_MAX", D.topicBytesMax, 1, 65_535, "longest Topic Name or Topic Filter, bytes"),
+  topicLevelsMax: integer("TOPIC_LEVELS_MAX", D.topicLevelsMax, 1, 1024, "levels of a Topic Name or Topic Filter"),
+  retainedMessagesMax: integer("RETAINED_MESSAGES_MAX", D.retainedMessagesMax, 0, 10_000_000, "retained messages in one Topic object"),
+  connectionsMax: integer("CONNECTIONS_MAX", D.connectionsMax, 1, 32_768, "connections of one Session object"),
+  clientIdBytesMax: integer("CLIENT_ID_BYTES_MAX", D.clientIdBytesMax, 23, 1024, "longest Client Identifier, bytes"),
+  packetSecondsMax: integer(
+    "PACKET_SECONDS_MAX",
+    D.packetSecondsMax,
+    1,
+    3600,
+    "time for a CONNECT, and for any packet once begun, seconds",
+  ),
+};
+
+/** Every setting, in the order of the documentation. */
+export const SETTINGS: readonly Setting[] = [
+  TOPOLOGY,
+  SESSION_SHARDS,
+  TOPIC_SHARDS,
+  NAMESPACES,
+  ALLOW_ANONYMOUS,
+  USERS,
+  ...Object.values(LIMITS),
+];
+
+/**
+ * Reads all settings out of the Worker's or the process's environment; other entries of it (bindings) are left alone.
+ * @param env variables by name; a missing, null or blank one means the default; numbers and booleans (from TOML or JSON) count as their text
+ * @returns the settings, or at least one problem: check with `Array.isArray`
+ */
+export function parseSettings(env: Readonly<Record<string, unknown>>): Settings | SettingsProblem[] {
+  const problems: SettingsProblem[] = [];
+  const read = <T>(spec: Setting<T>): T => {
+    const text = textOf(env[spec.name]);
+    const value = text === undefined ? undefined : spec.parse(text === "" ? spec.default : text);
+    if (value === undefined) problems.push({ variable: spec.name, sentence: wrongValue(spec, text) });
+    return value as T;
+  };
+  const settings: Settings = {
+    topology: read(TOPOLOGY),
+    sessionShards: read(SESSION_SHARDS),
+    topicShards: read(TOPIC_SHARDS),
+    namespaces: read(NAMESPACES),
+    allowAnonymous: read(ALLOW_ANONYMOUS),
+    users: read(USERS),
+    limits: Object.fromEntries(Object.entries(LIMITS).map(([field, spec]) => [field, read(spec)])) as unknown as Limits,
+  };
+  if (problems.length > 0) return problems;
+  const broken = limitProblems(settings.limits);
+  return broken.length > 0 ? broken.map((sentence) => ({ variable: sentence.split(" ")[0]!, sentence: `${sentence}.` })) : settings;
+}
+
+/** The text of an environment entry; undefined for what cannot be one (a list, a binding). */
+function textOf(value: unknown): string | undefined {
+  if (value === undefined || value === null) return "";
+  if (typeof value === "string") return value.trim();
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}
+
+function wrongValue(spec: Setting, text: string | undefined): string {
+  const found = spec.secret
+    ? ""
+    : text === undefined
+      ? " (found: something that is not text)"
+      : ` (found: ${JSON.stringify(text.slice(0, 80))})`;
+  return `${spec.name} must be ${spec.form}${found}.`;
+}
