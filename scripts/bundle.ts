@@ -1,0 +1,63 @@
+/**
+ * Makes what the broker serves out of its sources: the Worker as one module, the page as static files. The same steps for
+ * `npm start`, tests and deploys. It knows nothing about where they run.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The project's folder. */
+export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Where the page's files are; wrangler.toml names the same folder. */
+export const PAGE_FOLDER = join(ROOT, "dist", "page");
+
+const PAGE_SOURCES = join(ROOT, "src", "page");
+
+let worker: Promise<string> | undefined;
+
+/** @returns the Worker as one ES module, bundled once per process */
+export function bundleWorker(): Promise<string> {
+  worker ??= bundle();
+  return worker;
+}
+
+async function bundle(): Promise<string> {
+  const { build } = await import("esbuild");
+  const { outputFiles } = await build({
+    entryPoints: [join(ROOT, "src", "worker.ts")],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["workerd", "worker", "browser"],
+    external: ["cloudflare:*"],
+    logLevel: "silent",
+  });
+  return outputFiles[0]!.text;
+}
+
+/** Builds the page into PAGE_FOLDER unless it was built from the very same sources. The folder is replaced as a whole. */
+export async function buildPage(): Promise<void> {
+  const stamp = `${PAGE_FOLDER}.stamp`;
+  const sources = sourcesHash();
+  if (existsSync(PAGE_FOLDER) && existsSync(stamp) && readFileSync(stamp, "utf8") === sources) return;
+  const { build } = await import("vite");
+  const fresh = `${PAGE_FOLDER}.${process.pid}`;
+  await build({ root: PAGE_SOURCES, configFile: false, logLevel: "warn", build: { outDir: fresh, emptyOutDir: true, chunkSizeWarningLimit: 1000 } });
+  rmSync(PAGE_FOLDER, { recursive: true, force: true });
+  renameSync(fresh, PAGE_FOLDER);
+  writeFileSync(stamp, sources);
+}
+
+/** A hash over everything the page is built from: its sources and, through the lock file, its packages. */
+function sourcesHash(): string {
+  const hash = createHash("sha256").update(readFileSync(join(ROOT, "package-lock.json")));
+  for (const entry of readdirSync(PAGE_SOURCES, { recursive: true, withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.isFile()) hash.update(`${entry.name}\0`).update(readFileSync(join(entry.parentPath, entry.name)));
+  }
+  return hash.digest("hex");
+}
