@@ -9,9 +9,6 @@
 import { isSystemTopic } from "./name.ts";
 import { compareTopics } from "./order.ts";
 
-export { compareTopics } from "./order.ts";
-export { SortedTopics } from "./sorted-topics.ts";
-
 /** Stored topics in code point order (which is UTF-8 byte order, see order.ts). They must not change while a scan goes on. */
 export interface TopicCursor {
   /** The first stored topic that is `from` or after it. One scan asks in ascending order. */
@@ -28,8 +25,8 @@ const AFTER_SYSTEM = "%";
 const LOWEST = "\u0001";
 
 /**
- * Yields each stored topic that the filter matches, in order, once. Seeks at most twice for each value of a level that it has to look
- * at and once for each match.
+ * Yields each stored topic that the filter matches, in order, once. Seeks at most three times for each value of a
+ * `+` level that it has to look at and once for each match.
  * @param topicFilter a valid filter without `$share/NAME/`
  */
 export function* scanTopics(topicFilter: string, cursor: TopicCursor): Generator<string> {
