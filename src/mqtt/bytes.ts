@@ -1,0 +1,146 @@
+/**
+ * The data representations that need more than a shift: UTF-8 strings and Variable Byte Integers, read and written in place.
+ * Knows no packet; nothing here throws or reads outside the range it is given.
+ *
+ * Policy for strings: only what MUST be refused is refused. Control characters (U+0001 to U+001F, U+007F to U+009F) and
+ * non-characters MAY be refused by the specification and are accepted in every string field [5.0/1.5.4/disallowed]
+ * [3.1.1/1.5.3/disallowed].
+ */
+
+export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
+
+/** The longest string or binary field, bytes: its length is a Two Byte Integer. */
+export const FIELD_BYTES_MAX = 65_535;
+
+export const VARIABLE_BYTE_INTEGER_MAX = 268_435_455;
+
+/** Answers of readVariableByteInteger that are no value. */
+export const INCOMPLETE = -1;
+export const TOO_LONG = -2;
+export const NOT_MINIMAL = -3;
+
+const encoder = new TextEncoder();
+// ignoreBOM keeps EF BB BF as the character it is [MQTT5-1.5.4-3] [MQTT311-1.5.3-3]. Not fatal: bytes are checked before.
+const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
+
+/** Below this length a string is built in place; above it the platform's decoder is faster. Measured with bench/codec.ts. */
+const SHORT_STRING_BYTES = 64;
+
+/**
+ * Whether bytes[start, end) is well-formed UTF-8 without U+0000: no overlong form, no surrogate, nothing above U+10FFFF.
+ */
+export function isValidUtf8(bytes: Uint8Array, start: number, end: number): boolean {
+  let offset = start;
+  while (offset < end) {
+    const lead = bytes[offset];
+    if (lead < 0x80) {
+      // [MQTT5-1.5.4-2] [MQTT311-1.5.3-2]
+      if (lead === 0) return false;
+      offset += 1;
+      continue;
+    }
+    // [MQTT5-1.5.4-1] [MQTT311-1.5.3-1]: the ranges of the second byte (Unicode, table 3-7) exclude overlong forms and surrogates.
+    const length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (lead < 0xc2 || lead > 0xf4 || offset + length > end) return false;
+    const second = bytes[offset + 1];
+    const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
+    const high = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
+    if (second < low || second > high) return false;
+    for (let i = 2; i < length; i++) {
+      if ((bytes[offset + i] & 0xc0) !== 0x80) return false;
+    }
+    offset += length;
+  }
+  return true;
+}
+
+/**
+ * Decodes bytes[start, end), strictly.
+ * @returns the string, or undefined when the bytes are ill-formed or hold U+0000
+ */
+export function decodeUtf8(bytes: Uint8Array, start = 0, end = bytes.length): string | undefined {
+  let offset = start;
+  while (offset < end && (bytes[offset] - 1) >>> 0 < 0x7f) offset += 1;
+  if (offset < end && !isValidUtf8(bytes, offset, end)) return undefined;
+  if (offset < end || end - start > SHORT_STRING_BYTES) return decoder.decode(bytes.subarray(start, end));
+  let text = "";
+  for (offset = start; offset < end; offset++) text += String.fromCharCode(bytes[offset]);
+  return text;
+}
+
+/** The UTF-8 form of a string; unpaired surrogates become U+FFFD. */
+export function utf8Encode(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/** How many bytes utf8Encode(text) has. */
+export function utf8Length(text: string): number {
+  let length = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x80) continue;
+    if (unit < 0x800) length += 1;
+    else {
+      length += 2;
+      const paired = unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00;
+      // A pair has four bytes for two units.
+      if (paired) i += 1;
+    }
+  }
+  return length;
+}
+
+/**
+ * Writes the UTF-8 form of a string.
+ * @param target must have room for utf8Length(text) bytes from offset
+ * @returns the offset behind it
+ */
+export function writeUtf8(target: Uint8Array, offset: number, text: string): number {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) return offset + i + encoder.encodeInto(text.slice(i), target.subarray(offset + i)).written;
+    target[offset + i] = unit;
+  }
+  return offset + text.length;
+}
+
+/** Bytes of the shortest form of n, 0 to 268,435,455 [MQTT5-1.5.5-1]. */
+export function variableByteIntegerLength(n: number): number {
+  return n < 0x80 ? 1 : n < 0x4000 ? 2 : n < 0x20_0000 ? 3 : 4;
+}
+
+/** Writes n, 0 to 268,435,455, in its shortest form [MQTT5-1.5.5-1]. @returns the offset behind it */
+export function writeVariableByteInteger(target: Uint8Array, offset: number, n: number): number {
+  let at = offset;
+  let rest = n;
+  while (rest >= 0x80) {
+    target[at++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  target[at++] = rest;
+  return at;
+}
+
+/** The shortest form of n, 0 to 268,435,455. */
+export function encodeVariableByteInteger(n: number): Uint8Array {
+  const bytes = new Uint8Array(variableByteIntegerLength(n));
+  writeVariableByteInteger(bytes, 0, n);
+  return bytes;
+}
+
+/**
+ * Reads a Variable Byte Integer at offset. Only the shortest form is a value, so variableByteIntegerLength(value) is its length.
+ * @returns the value; INCOMPLETE when `end` comes first; TOO_LONG when a fifth byte is announced; NOT_MINIMAL when padded
+ */
+export function readVariableByteInteger(bytes: Uint8Array, offset: number, end: number): number {
+  let value = 0;
+  for (let i = 0; i < 4; i++) {
+    if (offset + i >= end) return INCOMPLETE;
+    const byte = bytes[offset + i];
+    value |= (byte & 0x7f) << (7 * i);
+    // [MQTT5-1.5.5-1]: a last byte of zero adds nothing.
+    if (byte < 0x80) return byte === 0 && i > 0 ? NOT_MINIMAL : value;
+  }
+  // [5.0/1.5.5/five-bytes] [3.1.1/2.2.3/length]
+  return TOO_LONG;
+}

@@ -1,0 +1,80 @@
+/** A cursor that writes one packet of a known length into fresh bytes; the counterpart of Reader. Lengths are counted before. */
+
+import {
+  FIELD_BYTES_MAX,
+  utf8Length,
+  VARIABLE_BYTE_INTEGER_MAX,
+  variableByteIntegerLength,
+  writeUtf8,
+  writeVariableByteInteger,
+} from "./bytes.ts";
+import type { Properties } from "./packet.ts";
+import { writeProperties } from "./property.ts";
+
+export class Writer {
+  readonly bytes: Uint8Array;
+  offset: number;
+
+  /**
+   * Allocates the packet and writes its fixed header.
+   * @throws RangeError when the Remaining Length can't be encoded
+   */
+  constructor(first: number, remainingLength: number) {
+    if (remainingLength > VARIABLE_BYTE_INTEGER_MAX) throw new RangeError(`a packet of ${remainingLength} bytes cannot be encoded`);
+    this.bytes = new Uint8Array(1 + variableByteIntegerLength(remainingLength) + remainingLength);
+    this.bytes[0] = first;
+    this.offset = writeVariableByteInteger(this.bytes, 1, remainingLength);
+  }
+
+  byte(value: number): void {
+    this.bytes[this.offset++] = value;
+  }
+
+  uint16(value: number): void {
+    this.bytes[this.offset++] = value >>> 8;
+    this.bytes[this.offset++] = value;
+  }
+
+  /** A string with its length. */
+  string(text: string): void {
+    const start = this.offset + 2;
+    const end = writeUtf8(this.bytes, start, text);
+    this.uint16(end - start);
+    this.offset = end;
+  }
+
+  /** Binary Data with its length. */
+  binary(data: Uint8Array): void {
+    this.uint16(data.length);
+    this.raw(data);
+  }
+
+  raw(data: Uint8Array): void {
+    this.bytes.set(data, this.offset);
+    this.offset += data.length;
+  }
+
+  /** A property section with its length, which the caller has counted. */
+  properties(properties: Properties, length: number): void {
+    this.offset = writeVariableByteInteger(this.bytes, this.offset, length);
+    this.offset = writeProperties(this.bytes, this.offset, properties);
+  }
+}
+
+/** Bytes of a string with its length. @throws RangeError above 65,535 bytes of UTF-8 [MQTT5-4.7.3-3] [MQTT311-4.7.3-3] */
+export function stringFieldLength(field: string, text: string): number {
+  const length = utf8Length(text);
+  if (length > FIELD_BYTES_MAX) throw new RangeError(`${field}: ${length} bytes, at most ${FIELD_BYTES_MAX} fit`);
+  return 2 + length;
+}
+
+/** Bytes of Binary Data with its length. @throws RangeError above 65,535 bytes */
+export function binaryFieldLength(field: string, data: Uint8Array): number {
+  if (data.length > FIELD_BYTES_MAX) throw new RangeError(`${field}: ${data.length} bytes, at most ${FIELD_BYTES_MAX} fit`);
+  return 2 + data.length;
+}
+
+/** Bytes of a property section that has `length` bytes, with its length. */
+export function sectionLength(length: number): number {
+  return variableByteIntegerLength(length) + length;
+}
