@@ -4,7 +4,7 @@
 
 import { EMPTY_BYTES, FIELD_BYTES_MAX, utf8Length, variableByteIntegerLength, writeUtf8, writeVariableByteInteger } from "./bytes.ts";
 import { PACKET_NAMES } from "./fixed-header.ts";
-import { NO_PROPERTIES, type Properties, PUBLISH, type UserProperty } from "./packet.ts";
+import { NO_PROPERTIES, type Properties, type UserProperty } from "./packet.ts";
 import { type PropertyRule, RULE_BY_ID, RULE_BY_NAME, WILL } from "./property-rule.ts";
 import { Reader } from "./reader.ts";
 import type { Violation } from "./violation.ts";
@@ -120,6 +120,12 @@ export function decodeProperties(bytes: Uint8Array, place: number): Properties |
   return reader.violation ?? (gathered as Properties);
 }
 
+/** Decodes Will Properties that encodeProperties wrote. @returns undefined when the bytes are something else */
+export function decodeWillProperties(bytes: Uint8Array): Properties | undefined {
+  const properties = decodeProperties(bytes, WILL);
+  return "reasonCode" in properties ? undefined : properties;
+}
+
 function stringLength(rule: PropertyRule, text: string): number {
   const length = utf8Length(text);
   if (length > FIELD_BYTES_MAX) throw new RangeError(`${rule.title}: ${length} bytes, at most ${FIELD_BYTES_MAX} fit`);
@@ -163,17 +169,18 @@ const isAbsent = (value: unknown): boolean => value === undefined || (Array.isAr
 
 /**
  * Bytes of a property section without its length.
- * @param place the packet type, or WILL
+ * @param place the packet type, or WILL; without it, any property is counted
  * @throws RangeError for a property that the place doesn't allow or a value that doesn't fit
  */
-export function propertiesLength(properties: Properties, place: number): number {
+export function propertiesLength(properties: Properties, place?: number): number {
   if (properties === NO_PROPERTIES) return 0;
   let length = 0;
   for (const name in properties) {
     const value = properties[name as keyof Properties];
     if (isAbsent(value)) continue;
     const rule = RULE_BY_NAME.get(name);
-    if (rule === undefined || (rule.places & (1 << place)) === 0) throw new RangeError(`${name} is no property of ${placeName(place)}`);
+    if (rule === undefined) throw new RangeError(`${name} is no property`);
+    if (place !== undefined && (rule.places & (1 << place)) === 0) throw new RangeError(`${name} is no property of ${placeName(place)}`);
     length += 1 + valueLength(rule, value);
   }
   return length;
@@ -245,10 +252,10 @@ export function writeProperties(target: Uint8Array, offset: number, properties: 
 
 /**
  * Encodes a property section without its length.
- * @param place the packet type, or WILL
+ * @param place the packet type, or WILL; without it, any property is taken, for bytes that are kept and not sent as they are
  * @throws RangeError as propertiesLength does
  */
-export function encodeProperties(properties: Properties, place: number = PUBLISH): Uint8Array {
+export function encodeProperties(properties: Properties, place?: number): Uint8Array {
   const length = propertiesLength(properties, place);
   if (length === 0) return EMPTY_BYTES;
   const bytes = new Uint8Array(length);
