@@ -1,0 +1,149 @@
+/**
+ * What travels between a Session object and a Topic object: a batch is one Uint8Array of records, its answer another. Versions mix
+ * while the platform rolls out a deploy, so each begins with one; a record of an unknown kind is an error of its batch, which the
+ * sender tries again until both sides speak alike.
+ *
+ * To a Topic object: PUBLISH (a message), SUBSCRIBE (an interest, perhaps with a client that wants the retained messages),
+ * UNSUBSCRIBE. Its answer: one Reason Code for each record.
+ * To a Session object: LIVE (a message), RETAINED (a message for one subscription). Its answer: the version of its interests, and
+ * the numbers of the LIVE records that nobody there wanted.
+ */
+
+import { Message, readMessage, writeMessage } from "./message.ts";
+import type { QoS } from "./packet.ts";
+import { RecordError, RecordReader, RecordWriter } from "./record.ts";
+
+const BATCH_VERSION = 1;
+
+export const RECORD_PUBLISH = 1;
+export const RECORD_SUBSCRIBE = 2;
+export const RECORD_UNSUBSCRIBE = 3;
+export const RECORD_LIVE = 4;
+export const RECORD_RETAINED = 5;
+
+export type BatchRecord =
+  | { readonly kind: typeof RECORD_PUBLISH | typeof RECORD_LIVE; readonly message: Message }
+  | {
+      readonly kind: typeof RECORD_SUBSCRIBE;
+      readonly filter: string;
+      readonly qos: QoS;
+      readonly version: number;
+      readonly retainedFor: string | undefined;
+    }
+  | { readonly kind: typeof RECORD_UNSUBSCRIBE; readonly filter: string; readonly version: number }
+  | { readonly kind: typeof RECORD_RETAINED; readonly message: Message; readonly clientId: string; readonly filter: string };
+
+/** Gathers records into a batch. */
+export class BatchWriter {
+  readonly #writer = new RecordWriter(1024);
+  readonly #sender: string;
+
+  /** @param sender the name of the object that sends it */
+  constructor(sender: string) {
+    this.#sender = sender;
+    this.begin();
+  }
+
+  /** Starts the next batch. */
+  begin(): void {
+    this.#writer.clear();
+    this.#writer.byte(BATCH_VERSION);
+    this.#writer.string(this.#sender);
+  }
+
+  get length(): number {
+    return this.#writer.length;
+  }
+
+  add(record: BatchRecord): void {
+    const writer = this.#writer;
+    writer.byte(record.kind);
+    switch (record.kind) {
+      case RECORD_PUBLISH:
+      case RECORD_LIVE:
+        writeMessage(writer, record.message);
+        return;
+      case RECORD_RETAINED:
+        writeMessage(writer, record.message);
+        writer.string(record.clientId);
+        writer.string(record.filter);
+        return;
+      case RECORD_SUBSCRIBE:
+        writer.string(record.filter);
+        writer.byte(record.qos | (record.retainedFor === undefined ? 0 : 4));
+        writer.integer(record.version);
+        if (record.retainedFor !== undefined) writer.string(record.retainedFor);
+        return;
+      default:
+        writer.string(record.filter);
+        writer.integer(record.version);
+    }
+  }
+
+  finish(): Uint8Array {
+    return this.#writer.finish();
+  }
+}
+
+export interface Batch {
+  readonly sender: string;
+  readonly records: readonly BatchRecord[];
+}
+
+/** @throws RecordError when the bytes are of another version or end too early */
+export function decodeBatch(bytes: Uint8Array): Batch {
+  const reader = new RecordReader(bytes);
+  const version = reader.byte();
+  if (version !== BATCH_VERSION) throw new RecordError(`a batch of version ${version}, where ${BATCH_VERSION} was expected`);
+  const sender = reader.string();
+  const records: BatchRecord[] = [];
+  while (reader.more) records.push(decodeRecord(reader));
+  return { sender, records };
+}
+
+function decodeRecord(reader: RecordReader): BatchRecord {
+  const kind = reader.byte();
+  switch (kind) {
+    case RECORD_PUBLISH:
+    case RECORD_LIVE:
+      return { kind, message: readMessage(reader) };
+    case RECORD_RETAINED:
+      return { kind, message: readMessage(reader), clientId: reader.string(), filter: reader.string() };
+    case RECORD_SUBSCRIBE: {
+      const filter = reader.string();
+      const flags = reader.byte();
+      const version = reader.integer();
+      return { kind, filter, qos: (flags & 3) as QoS, version, retainedFor: (flags & 4) === 0 ? undefined : reader.string() };
+    }
+    case RECORD_UNSUBSCRIBE:
+      return { kind, filter: reader.string(), version: reader.integer() };
+    default:
+      throw new RecordError(`a record of kind ${kind}, which this version does not know`);
+  }
+}
+
+/** What a Session object answers to a batch. */
+export interface DeliveryAnswer {
+  /** The version of its interests when it looked. */
+  readonly version: number;
+  /** The numbers, from 0, of the records that nobody there wanted. */
+  readonly unwanted: readonly number[];
+}
+
+export function encodeDeliveryAnswer({ version, unwanted }: DeliveryAnswer): Uint8Array {
+  const writer = new RecordWriter(16 + unwanted.length * 2);
+  writer.byte(BATCH_VERSION);
+  writer.integer(version);
+  for (const number of unwanted) writer.integer(number);
+  return writer.finish();
+}
+
+export function decodeDeliveryAnswer(bytes: Uint8Array): DeliveryAnswer {
+  const reader = new RecordReader(bytes);
+  const answerVersion = reader.byte();
+  if (answerVersion !== BATCH_VERSION) throw new RecordError(`an answer of version ${answerVersion}, where ${BATCH_VERSION} was expected`);
+  const version = reader.integer();
+  const unwanted: number[] = [];
+  while (reader.more) unwanted.push(reader.integer());
+  return { version, unwanted };
+}

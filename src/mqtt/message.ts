@@ -1,0 +1,240 @@
+/**
+ * An Application Message on its way through the broker: what a PUBLISH or a Will Message became, without the things of one Network
+ * Connection (Packet Identifier, DUP, Topic Alias). Topic, properties and payload stay the bytes they came as and are copied once
+ * for each packet that leaves. Messages never change.
+ */
+
+import { variableByteIntegerLength, writeVariableByteInteger } from "./bytes.ts";
+import { type Properties, type ProtocolVersion, PUBLISH, type Publish, type QoS, type Will } from "./packet.ts";
+import { propertiesLength, writeProperties } from "./property.ts";
+import type { RecordReader, RecordWriter } from "./record.ts";
+
+const encoder = new TextEncoder();
+
+export class Message {
+  readonly topic: string;
+  readonly qos: QoS;
+  /** As published. */
+  readonly retain: boolean;
+  readonly payload: Uint8Array;
+  /** The properties that are forwarded unaltered, as bytes [MQTT5-3.3.2-4] [MQTT5-3.3.2-15..18] [MQTT5-3.3.2-20]. */
+  readonly propertyBytes: Uint8Array;
+  /** Milliseconds since the epoch after which nobody gets it any more; 0 = never. */
+  readonly expiresAt: number;
+  /** The Client Identifier of the publisher, for No Local. */
+  readonly publisher: string;
+  /** The Session object where it entered the broker, and its number there: together they name it wherever it goes. */
+  readonly origin: string;
+  readonly sequence: number;
+  /** Its publisher sent it again after the object where it entered had lost its memory: it may be known under its number. */
+  readonly repeated: boolean;
+  #topicBytes: Uint8Array | undefined;
+  /** PUBLISH at QoS 0 is the same for all subscribers of one version and RETAIN flag: version 5 and retain choose one of four. */
+  readonly #qos0: (Uint8Array | undefined)[] = [undefined, undefined, undefined, undefined];
+
+  constructor(fields: MessageFields) {
+    this.topic = fields.topic;
+    this.qos = fields.qos;
+    this.retain = fields.retain;
+    this.payload = fields.payload;
+    this.propertyBytes = fields.propertyBytes;
+    this.expiresAt = fields.expiresAt;
+    this.publisher = fields.publisher;
+    this.origin = fields.origin;
+    this.sequence = fields.sequence;
+    this.repeated = fields.repeated;
+    this.#topicBytes = fields.topicBytes;
+  }
+
+  /** The topic as UTF-8, without its length. */
+  get topicBytes(): Uint8Array {
+    this.#topicBytes ??= encoder.encode(this.topic);
+    return this.#topicBytes;
+  }
+
+  /** What the message holds in memory and in a queue, bytes. */
+  get size(): number {
+    return this.topicBytes.length + this.propertyBytes.length + this.payload.length;
+  }
+
+  /** A PUBLISH at QoS 0 without anything of the subscription in it; the same bytes for every subscriber. */
+  encodeQoS0(version: ProtocolVersion, retain: boolean, now: number): Uint8Array {
+    if (version === 5 && this.expiresAt !== 0) return encodePublish(this, { version, qos: 0, retain, dup: false, packetId: 0, now });
+    const shape = (version === 5 ? 2 : 0) + (retain ? 1 : 0);
+    this.#qos0[shape] ??= encodePublish(this, { version, qos: 0, retain, dup: false, packetId: 0, now });
+    return this.#qos0[shape]!;
+  }
+}
+
+export interface MessageFields {
+  readonly topic: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly payload: Uint8Array;
+  readonly propertyBytes: Uint8Array;
+  readonly expiresAt: number;
+  readonly publisher: string;
+  readonly origin: string;
+  readonly sequence: number;
+  readonly repeated: boolean;
+  readonly topicBytes?: Uint8Array;
+}
+
+/** Where a message entered the broker. */
+export type Origin = Pick<MessageFields, "publisher" | "origin" | "sequence" | "repeated">;
+
+/**
+ * The message of a PUBLISH. Its payload and properties stay views of the received bytes.
+ * @param now milliseconds since the epoch: the Message Expiry Interval counts from here
+ */
+export function messageOfPublish(publish: Publish, from: Origin, now: number): Message {
+  const { properties } = publish;
+  const altered = properties.messageExpiryInterval !== undefined || properties.topicAlias !== undefined;
+  return new Message({
+    topic: publish.topic,
+    qos: publish.qos,
+    retain: publish.retain,
+    payload: publish.payload,
+    propertyBytes: altered ? forwardedProperties(properties) : publish.propertyBytes,
+    expiresAt: expiry(properties, now),
+    ...from,
+  });
+}
+
+/** The message of a Will; its Message Expiry Interval counts from its publication [5.0/3.1.3.2.4/will-expiry]. */
+export function messageOfWill(will: Will, from: Origin, now: number): Message {
+  return new Message({
+    topic: will.topic,
+    qos: will.qos,
+    retain: will.retain,
+    payload: will.payload,
+    propertyBytes: forwardedProperties(will.properties),
+    expiresAt: expiry(will.properties, now),
+    ...from,
+  });
+}
+
+function expiry(properties: Properties, now: number): number {
+  const seconds = properties.messageExpiryInterval;
+  return seconds === undefined ? 0 : now + seconds * 1000;
+}
+
+/** Without what belongs to one connection (alias) and what changes on the way (expiry), in the order of the specification. */
+function forwardedProperties(properties: Properties): Uint8Array {
+  const { topicAlias, messageExpiryInterval, willDelayInterval, subscriptionIdentifiers, ...forwarded } = properties;
+  return encodeProperties(forwarded, PUBLISH);
+}
+
+/** A property section without its length. @param place the packet type, or WILL */
+export function encodeProperties(properties: Properties, place: number): Uint8Array {
+  const bytes = new Uint8Array(propertiesLength(properties, place));
+  writeProperties(bytes, 0, properties);
+  return bytes;
+}
+
+export interface PublishOptions {
+  readonly version: ProtocolVersion;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly dup: boolean;
+  /** 0 at QoS 0. */
+  readonly packetId: number;
+  /** Milliseconds since the epoch, for the remaining Message Expiry Interval. */
+  readonly now: number;
+  /** All matching ones of the subscriber [MQTT5-3.3.4-4]. */
+  readonly subscriptionIdentifiers?: readonly number[] | undefined;
+}
+
+/** The whole seconds that are left of a message's life, at least 1 for one that is delivered at all [MQTT5-3.3.2-6]. */
+function remainingSeconds(message: Message, now: number): number {
+  return Math.max(1, Math.ceil((message.expiresAt - now) / 1000));
+}
+
+/** Encodes a message as PUBLISH for one subscriber; 3.x gets the 3.x form without properties [5.0/compat/props]. */
+export function encodePublish(message: Message, options: PublishOptions): Uint8Array {
+  const { version, qos, packetId } = options;
+  const topic = message.topicBytes;
+  const { payload, propertyBytes } = message;
+  const identifiers = options.subscriptionIdentifiers;
+  let propertiesLength = 0;
+  let remaining = 2 + topic.length + (qos > 0 ? 2 : 0) + payload.length;
+  if (version === 5) {
+    propertiesLength = propertyBytes.length + (message.expiresAt === 0 ? 0 : 5);
+    if (identifiers !== undefined) for (const identifier of identifiers) propertiesLength += 1 + variableByteIntegerLength(identifier);
+    remaining += variableByteIntegerLength(propertiesLength) + propertiesLength;
+  }
+  const bytes = new Uint8Array(1 + variableByteIntegerLength(remaining) + remaining);
+  bytes[0] = 0x30 | (options.dup ? 8 : 0) | (qos << 1) | (options.retain ? 1 : 0);
+  let offset = writeVariableByteInteger(bytes, 1, remaining);
+  bytes[offset++] = topic.length >> 8;
+  bytes[offset++] = topic.length & 0xff;
+  bytes.set(topic, offset);
+  offset += topic.length;
+  if (qos > 0) {
+    bytes[offset++] = packetId >> 8;
+    bytes[offset++] = packetId & 0xff;
+  }
+  if (version === 5) {
+    offset = writeVariableByteInteger(bytes, offset, propertiesLength);
+    if (message.expiresAt !== 0) {
+      const seconds = remainingSeconds(message, options.now);
+      bytes[offset++] = 0x02;
+      bytes[offset++] = seconds >>> 24;
+      bytes[offset++] = (seconds >>> 16) & 0xff;
+      bytes[offset++] = (seconds >>> 8) & 0xff;
+      bytes[offset++] = seconds & 0xff;
+    }
+    if (identifiers !== undefined) {
+      for (const identifier of identifiers) {
+        bytes[offset++] = 0x0b;
+        offset = writeVariableByteInteger(bytes, offset, identifier);
+      }
+    }
+    bytes.set(propertyBytes, offset);
+    offset += propertyBytes.length;
+  }
+  bytes.set(payload, offset);
+  return bytes;
+}
+
+const FLAG_RETAIN = 0x04;
+const FLAG_EXPIRES = 0x08;
+const FLAG_REPEATED = 0x10;
+
+/** Writes a message as a record: its envelope (flags, expiry, publisher, sequence) and a PUBLISH body in MQTT 5.0 form. */
+export function writeMessage(writer: RecordWriter, message: Message): void {
+  const expires = message.expiresAt === 0 ? 0 : FLAG_EXPIRES;
+  writer.byte(message.qos | (message.retain ? FLAG_RETAIN : 0) | expires | (message.repeated ? FLAG_REPEATED : 0));
+  if (message.expiresAt !== 0) writer.integer(message.expiresAt);
+  writer.string(message.publisher);
+  writer.string(message.origin);
+  writer.integer(message.sequence);
+  writer.bytes(message.topicBytes);
+  writer.bytes(message.propertyBytes);
+  writer.bytes(message.payload);
+}
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: false });
+
+/** Reads what writeMessage wrote; its bytes stay views. Throws RecordError where they end too early. */
+export function readMessage(reader: RecordReader): Message {
+  const flags = reader.byte();
+  const expiresAt = (flags & FLAG_EXPIRES) === 0 ? 0 : reader.integer();
+  const publisher = reader.string();
+  const origin = reader.string();
+  const sequence = reader.integer();
+  const topicBytes = reader.bytes();
+  return new Message({
+    topic: decoder.decode(topicBytes),
+    qos: (flags & 0x03) as QoS,
+    retain: (flags & FLAG_RETAIN) !== 0,
+    propertyBytes: reader.bytes(),
+    payload: reader.bytes(),
+    expiresAt,
+    publisher,
+    origin,
+    sequence,
+    repeated: (flags & FLAG_REPEATED) !== 0,
+    topicBytes,
+  });
+}

@@ -1,0 +1,147 @@
+/**
+ * Bytes of the broker's own: what travels between objects and what is stored. Not MQTT, but made of its pieces: two-byte lengths
+ * before strings, Variable Byte Integers (here of any size up to 2^53). A reader of stored or sent bytes must survive what an older
+ * or broken version wrote: it throws RecordError, which the one who opened the record turns into "skip it and log".
+ */
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: false });
+
+export const NO_BYTES = new Uint8Array(0);
+
+/** The bytes end too early or their version is unknown. */
+export class RecordError extends Error {}
+
+/** Collects bytes in one growing buffer. */
+export class RecordWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  length = 0;
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  #reserve(more: number): void {
+    const needed = this.length + more;
+    if (needed <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.length));
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
+
+  byte(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.length++] = value;
+  }
+
+  /** @param value a whole number from 0 to 2^53 - 1, seven bits a byte, the lowest first */
+  integer(value: number): void {
+    this.#reserve(8);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.#bytes[this.length++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#bytes[this.length++] = rest;
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  /** Bytes with their length before them. */
+  bytes(bytes: Uint8Array): void {
+    this.integer(bytes.length);
+    this.raw(bytes);
+  }
+
+  string(value: string): void {
+    this.bytes(encoder.encode(value));
+  }
+
+  /** Keeps four bytes free for a length that is known later. @returns the place to give to `endLength` */
+  beginLength(): number {
+    this.#reserve(4);
+    this.length += 4;
+    return this.length - 4;
+  }
+
+  endLength(place: number): void {
+    this.#view.setUint32(place, this.length - place - 4);
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  /** A copy of what was written. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.length);
+  }
+}
+
+/** Reads what a RecordWriter wrote; throws RecordError where the bytes end too early. */
+export class RecordReader {
+  readonly #bytes: Uint8Array;
+  #offset: number;
+  #end: number;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    this.#offset = 0;
+    this.#end = bytes.length;
+  }
+
+  get more(): boolean {
+    return this.#offset < this.#end;
+  }
+
+  byte(): number {
+    if (this.#offset >= this.#end) throw new RecordError(`the record ends at byte ${this.#offset}, where one more was expected`);
+    return this.#bytes[this.#offset++]!;
+  }
+
+  integer(): number {
+    let value = 0;
+    let factor = 1;
+    for (;;) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+      factor *= 0x80;
+      if (factor > Number.MAX_SAFE_INTEGER) throw new RecordError("a number in the record is larger than 2^53");
+    }
+  }
+
+  /** A view, not a copy. */
+  raw(length: number): Uint8Array {
+    const end = this.#offset + length;
+    if (end > this.#end) throw new RecordError(`the record ends at byte ${this.#end}, where ${end} were expected`);
+    const view = this.#bytes.subarray(this.#offset, end);
+    this.#offset = end;
+    return view;
+  }
+
+  bytes(): Uint8Array {
+    return this.raw(this.integer());
+  }
+
+  string(): string {
+    return decoder.decode(this.bytes());
+  }
+
+  /** A view of the bytes that `beginLength` and `endLength` enclosed. */
+  lengthPrefixed(): Uint8Array {
+    const head = this.raw(4);
+    return this.raw(((head[0]! << 24) | (head[1]! << 16) | (head[2]! << 8) | head[3]!) >>> 0);
+  }
+
+  rest(): Uint8Array {
+    return this.raw(this.#end - this.#offset);
+  }
+}

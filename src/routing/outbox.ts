@@ -1,0 +1,80 @@
+/**
+ * The one way from an object to another: first in, first out, one call in flight. What comes while a call is under way is the next
+ * batch. A failed call is repeated as it was, because it may have run; the receiver recognises what it has done already. Pure: the
+ * host makes the call and says how it went. Ordering, batching and backpressure live here and nowhere else.
+ */
+
+import { BATCH_BYTES_MAX, OUTBOX_BYTES_MAX, RETRY_MS_FIRST, RETRY_MS_MAX, RETRY_MS_TOTAL } from "../limits.ts";
+
+/** Something to send; the one who put it in hears how it went. */
+export interface Outgoing {
+  /** About how many bytes it will have. */
+  readonly size: number;
+  /** @param answered what the receiver said, or undefined when it could not be reached in time */
+  settled(answered: boolean): void;
+}
+
+export class Outbox<Item extends Outgoing> {
+  #waiting: Item[] = [];
+  #waitingBytes = 0;
+  #flying: readonly Item[] | undefined;
+  #attempts = 0;
+  #failingSince = 0;
+
+  /** Items that wait or fly. */
+  get length(): number {
+    return this.#waiting.length + (this.#flying?.length ?? 0);
+  }
+
+  get bytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** @returns false when the outbox is full: the item was not taken and is settled by its owner */
+  add(item: Item): boolean {
+    if (this.#waitingBytes + item.size > OUTBOX_BYTES_MAX) return false;
+    this.#waiting.push(item);
+    this.#waitingBytes += item.size;
+    return true;
+  }
+
+  /** The next batch to send, or undefined while one is in flight or nothing waits. */
+  take(): readonly Item[] | undefined {
+    if (this.#flying !== undefined || this.#waiting.length === 0) return undefined;
+    let bytes = 0;
+    let count = 0;
+    for (const { size } of this.#waiting) {
+      if (count > 0 && bytes + size > BATCH_BYTES_MAX) break;
+      bytes += size;
+      count += 1;
+    }
+    this.#flying = count === this.#waiting.length ? this.#waiting : this.#waiting.slice(0, count);
+    this.#waiting = count === this.#waiting.length ? [] : this.#waiting.slice(count);
+    this.#waitingBytes -= bytes;
+    return this.#flying;
+  }
+
+  /** The call was answered. */
+  succeeded(): void {
+    this.#flying = undefined;
+    this.#attempts = 0;
+  }
+
+  /**
+   * The call failed; whether it ran is not known.
+   * @returns after how many milliseconds the same batch is to be sent again; undefined when the receiver was out of reach for too
+   *   long: then the batch and all that waits behind it are settled as not delivered
+   */
+  failed(now: number): number | undefined {
+    if (this.#attempts === 0) this.#failingSince = now;
+    this.#attempts += 1;
+    if (now - this.#failingSince < RETRY_MS_TOTAL) return Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** (this.#attempts - 1));
+    const given = [...(this.#flying ?? []), ...this.#waiting];
+    this.#flying = undefined;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#attempts = 0;
+    for (const item of given) item.settled(false);
+    return undefined;
+  }
+}

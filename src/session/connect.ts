@@ -1,0 +1,168 @@
+/**
+ * CONNECT: which are refused, which session they get, and what CONNACK says. What one can know from the packet alone is in
+ * `validateConnect`, which the edge asks too.
+ */
+
+import type { Limits } from "../limits.ts";
+import { CONNACK, type Connack, type Connect, NO_PROPERTIES, type Properties, type ProtocolVersion } from "../mqtt/packet.ts";
+import {
+  BAD_AUTHENTICATION_METHOD,
+  CLIENT_IDENTIFIER_NOT_VALID,
+  NOT_AUTHORIZED,
+  QUOTA_EXCEEDED,
+  returnCodeOf,
+  SESSION_TAKEN_OVER,
+  SUCCESS,
+  TOPIC_NAME_INVALID,
+} from "../mqtt/reason-code.ts";
+import { validateTopicName } from "../topic/name.ts";
+import { CLOSE_NORMAL, CLOSE_POLICY, closeReason, Connection, connectionFacts, encodeFor } from "./connection.ts";
+import type { SessionCore } from "./core.ts";
+import { KEEP_ALIVE } from "./deadlines.ts";
+import { resend } from "./deliver.ts";
+import { connectionLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
+import type { Identity, Refusal, Wire } from "./ports.ts";
+import { Session } from "./session.ts";
+import { discardWill, setWill } from "./will.ts";
+
+const encoder = new TextEncoder();
+
+/**
+ * What a CONNECT alone gives away as wrong.
+ * @returns the refusal, with a 5.0 Reason Code whatever the version, or undefined
+ */
+export function validateConnect(connect: Connect, limits: Limits): Refusal | undefined {
+  const { clientId, version, will } = connect;
+  const refuse = (reasonCode: number, message: string): Refusal => ({ reasonCode, message });
+  // [5.0/4.12/default-deny] [MQTT5-4.12.0-1]
+  if (connect.properties.authenticationMethod !== undefined) {
+    return refuse(BAD_AUTHENTICATION_METHOD, "no Authentication Method is supported");
+  }
+  const bytes = encoder.encode(clientId).length;
+  if (bytes > limits.clientIdBytesMax) {
+    return refuse(CLIENT_IDENTIFIER_NOT_VALID, `the Client Identifier has ${bytes} bytes; at most ${limits.clientIdBytesMax} are accepted`);
+  }
+  // [MQTT311-3.1.3-8] [3.1/connect/clientid]
+  if (bytes === 0 && (version === 3 || (version === 4 && !connect.clean))) {
+    return refuse(CLIENT_IDENTIFIER_NOT_VALID, "an empty Client Identifier needs MQTT 3.1.1 with Clean Session 1, or MQTT 5.0");
+  }
+  if (will !== undefined) {
+    const problem = validateTopicName(will.topic, limits);
+    if (problem !== undefined) return refuse(TOPIC_NAME_INVALID, `Will Topic: ${problem.message}`);
+  }
+  return undefined;
+}
+
+/** The CONNACK of a refusal, in the client's version. [MQTT311-3.2.2-4] [MQTT5-3.2.2-6]: Session Present is 0. */
+export function encodeRefusal(refusal: Refusal, connect: Connect): Uint8Array {
+  return encodeFor(refusalPacket(refusal, connect.version), connectionFacts(connect, false));
+}
+
+export function refusalPacket({ reasonCode, message }: Refusal, version: ProtocolVersion): Connack {
+  if (version !== 5) return { type: CONNACK, sessionPresent: false, reasonCode: returnCodeOf(reasonCode), properties: NO_PROPERTIES };
+  return { type: CONNACK, sessionPresent: false, reasonCode, properties: { reasonString: message } };
+}
+
+export interface ConnectOptions {
+  /** The Client Identifier was assigned by the broker because the client's was empty [MQTT5-3.1.3-7]. */
+  readonly assigned: boolean;
+  /** A relay stands before the socket: it answers PINGREQ and enforces Keep Alive. */
+  readonly relayed: boolean;
+}
+
+/**
+ * Handles a CONNECT that passed `validateConnect` and whose identity is known.
+ * @returns the connection, or undefined when it was refused: then the CONNACK was sent and the wire closed
+ */
+export function handleConnect(core: SessionCore, wire: Wire, connect: Connect, identity: Identity, options: ConnectOptions): Connection | undefined {
+  const { clientId, will, version } = connect;
+  const refuse = (reasonCode: number, message: string): undefined => {
+    wire.send(encodeRefusal({ reasonCode, message }, connect));
+    wire.close(CLOSE_POLICY, closeReason(message));
+    return undefined;
+  };
+  if (will !== undefined && !core.authorizer.mayPublish(identity, clientId, will.topic)) {
+    return refuse(NOT_AUTHORIZED, "not authorized to publish the Will Message");
+  }
+  const previous = core.sessions.get(clientId);
+  if (previous?.connection === undefined && core.connections.size >= core.limits.connectionsMax) {
+    return refuse(QUOTA_EXCEEDED, `this part of the broker has ${core.limits.connectionsMax} connections already`);
+  }
+  takeOver(core, previous);
+  const resumed = sessionToResume(core, clientId, connect.clean);
+  const granted = grantedExpirySeconds(connect, core.limits);
+  const session = resumed ?? beginSession(core, clientId, identity, granted);
+  session.identity = identity;
+  session.expirySeconds = granted;
+  session.expiresAt = 0;
+  session.inGrace = false;
+  setWill(core, session, will);
+  const facts = connectionFacts(connect, options.relayed);
+  const connection = new Connection(wire, session, facts, core.limits, core.now);
+  session.connection = connection;
+  core.connections.add(connection);
+  core.markRowChanged(session);
+  core.markChanged(connection);
+  if (connection.keepAliveMs > 0) {
+    core.deadlines.add({ at: core.now + connection.keepAliveMs, kind: KEEP_ALIVE, subject: connection, slackMs: keepAliveSlackMs(connection) });
+  }
+  // [MQTT311-3.2.2-1..3] [MQTT5-3.2.2-2] [MQTT5-3.2.2-3]; [3.1/connack/flags] is the encoder's.
+  connection.send({
+    type: CONNACK,
+    sessionPresent: resumed !== undefined,
+    reasonCode: SUCCESS,
+    properties: version === 5 ? capabilities(core, connect, granted, options.assigned) : NO_PROPERTIES,
+  });
+  resend(core, session);
+  return connection;
+}
+
+/** [MQTT5-3.1.4-3] [MQTT311-3.1.4-2]: the older connection of the client ends; its will follows the rules of a lost connection. */
+function takeOver(core: SessionCore, previous: Session | undefined): void {
+  const older = previous?.connection;
+  if (older === undefined) return;
+  older.disconnect(SESSION_TAKEN_OVER, "another connection uses this Client Identifier", CLOSE_NORMAL);
+  // [5.0/3.1.3.2.2/takeover]: a will without delay goes now; a delayed one when Clean Start 1 ends the session; a resume cancels it.
+  connectionLost(core, older);
+}
+
+/** [MQTT5-3.1.2-4] [MQTT5-3.1.2-5] [MQTT311-3.1.2-4] [MQTT311-3.1.2-6]; none that has expired [MQTT5-4.1.0-2]. */
+function sessionToResume(core: SessionCore, clientId: string, clean: boolean): Session | undefined {
+  const previous = core.sessions.get(clientId);
+  if (previous === undefined) return undefined;
+  // After a restart the client is back within its grace: its will was never due.
+  if (previous.inGrace) discardWill(core, previous);
+  if (clean || previous.expirySeconds === 0 || previous.expiresAt <= core.now) {
+    endSession(core, previous);
+    return undefined;
+  }
+  // [MQTT5-3.1.3-9]
+  discardWill(core, previous);
+  return previous;
+}
+
+function beginSession(core: SessionCore, clientId: string, identity: Identity, expirySeconds: number): Session {
+  const session = new Session(clientId, expirySeconds > 0 ? core.nextNumber() : 0, identity);
+  core.sessions.set(clientId, session);
+  return session;
+}
+
+/** How long the session outlives the connection, seconds: what a 5.0 client asks for, the operator's choice for 3.x, 0 when clean. */
+function grantedExpirySeconds(connect: Connect, limits: Limits): number {
+  if (connect.version !== 5) return connect.clean ? 0 : limits.sessionExpirySecondsV3;
+  return Math.min(connect.properties.sessionExpiryInterval ?? 0, limits.sessionExpirySecondsMax);
+}
+
+/** What CONNACK announces: exactly what is enforced. Absent means: without limit, or available. */
+function capabilities(core: SessionCore, connect: Connect, granted: number, assigned: boolean): Properties {
+  const { limits } = core;
+  return {
+    // [5.0/3.2.2.3.2/override]
+    ...(granted !== (connect.properties.sessionExpiryInterval ?? 0) ? { sessionExpiryInterval: granted } : {}),
+    receiveMaximum: limits.receiveMaximum,
+    maximumPacketSize: limits.packetBytesMax,
+    // [MQTT5-3.2.2-16]
+    ...(assigned ? { assignedClientIdentifier: connect.clientId } : {}),
+    sharedSubscriptionAvailable: 0,
+  };
+}

@@ -1,0 +1,295 @@
+/**
+ * The session core: all sessions of one Session object and what happens to them. Events go in with the time; what is to happen
+ * leaves through the ports. Nothing is awaited. What must be stored is gathered and written by `flush`, which the host calls before it
+ * sends what the wires gathered: so nothing leaves that is not safe, and a tick costs few rows.
+ */
+
+import { ATTACHMENT_BYTES_MAX, type Limits, REPEAT_WINDOW_MS } from "../limits.ts";
+import type { Message, Origin } from "../mqtt/message.ts";
+import {
+  AUTH,
+  CONNACK,
+  CONNECT,
+  type Connect,
+  DISCONNECT,
+  type Packet,
+  PINGREQ,
+  PINGRESP,
+  PUBACK,
+  PUBCOMP,
+  PUBLISH,
+  PUBREC,
+  PUBREL,
+  SUBACK,
+  SUBSCRIBE,
+  UNSUBACK,
+  UNSUBSCRIBE,
+} from "../mqtt/packet.ts";
+import { PACKET_TOO_LARGE, PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
+import type { Violation } from "../mqtt/violation.ts";
+import { FilterTree } from "../topic/filter-tree.ts";
+import { handleConnect, type ConnectOptions } from "./connect.ts";
+import { CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, type Connection } from "./connection.ts";
+import { Deadlines, KEEP_ALIVE, LOG_TIDY, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
+import { deliver, deliverRetained, handlePuback, handlePubcomp, handlePubrec, Matching } from "./deliver.ts";
+import type { Interest } from "./interest.ts";
+import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry } from "./lifecycle.ts";
+import { MessageLog } from "./log.ts";
+import type { Authorizer, Identity, RouterPort, SessionStore, Wire } from "./ports.ts";
+import { handlePublish, handlePubrel } from "./publish.ts";
+import { Repeats } from "./repeats.ts";
+import type { Session, Subscription } from "./session.ts";
+import { encodeAttachment, encodeSessionState, subscriptionOptions } from "./state.ts";
+import { handleSubscribe, handleUnsubscribe } from "./subscribe.ts";
+import { handleWillDelay } from "./will.ts";
+
+export interface SessionCoreOptions {
+  /** The object's name, with something after an `@` that no earlier incarnation of the object had. */
+  readonly origin: string;
+  readonly limits: Limits;
+  readonly store: SessionStore;
+  readonly router: RouterPort;
+  readonly authorizer: Authorizer;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** What the object counted since it woke. */
+export interface SessionCounters {
+  messagesReceived: number;
+  messagesDropped: number;
+}
+
+export class SessionCore {
+  readonly limits: Limits;
+  readonly store: SessionStore;
+  readonly router: RouterPort;
+  readonly authorizer: Authorizer;
+  readonly sessions = new Map<string, Session>();
+  readonly connections = new Set<Connection>();
+  /** Every subscription of every session here, by filter and Client Identifier. */
+  readonly subscriptions = new FilterTree<Subscription>();
+  readonly interests = new Map<string, Interest>();
+  readonly deadlines = new Deadlines();
+  readonly repeats = new Repeats();
+  readonly log: MessageLog;
+  readonly matching = new Matching();
+  readonly counters: SessionCounters = { messagesReceived: 0, messagesDropped: 0 };
+  /** Milliseconds since the epoch, of the event at hand. */
+  now: number;
+  readonly #origin: string;
+  /** Grows over restarts because it starts from the clock: a thousand numbers for every millisecond of life. */
+  #number: number;
+  #changedConnections: Connection[] = [];
+  #changedSessions: Session[] = [];
+  #tidyAt = 0;
+
+  constructor(options: SessionCoreOptions) {
+    this.limits = options.limits;
+    this.store = options.store;
+    this.router = options.router;
+    this.authorizer = options.authorizer;
+    this.now = options.now;
+    this.#origin = options.origin;
+    this.#number = options.now * 1000;
+    this.log = new MessageLog(options.store, this.repeats, this.#number);
+  }
+
+  /** A number that this object never gave before: for messages, versions of interest, sessions. */
+  nextNumber(): number {
+    this.#number += 1;
+    return this.#number;
+  }
+
+  /** How a message that enters the broker here is named. */
+  nextOrigin(publisher: string): Origin {
+    this.counters.messagesReceived += 1;
+    return { publisher, origin: this.#origin, sequence: this.nextNumber(), repeated: false };
+  }
+
+  /**
+   * A CONNECT that passed `validateConnect` and whose identity is known.
+   * @returns the connection; undefined when it was refused: CONNACK and close are on the wire then
+   */
+  connect(wire: Wire, connect: Connect, identity: Identity, options: ConnectOptions, now: number): Connection | undefined {
+    this.now = now;
+    return handleConnect(this, wire, connect, identity, options);
+  }
+
+  /** A packet of a connection; ignored once the connection has ended. */
+  handle(connection: Connection, packet: Packet | Violation, now: number): void {
+    this.now = now;
+    if (!connection.open) return;
+    this.#seen(connection);
+    switch (packet.type) {
+      case PUBLISH:
+        handlePublish(this, connection, packet);
+        return;
+      case PUBACK:
+        handlePuback(this, connection, packet);
+        return;
+      case PUBREC:
+        handlePubrec(this, connection, packet);
+        return;
+      case PUBREL:
+        handlePubrel(this, connection, packet);
+        return;
+      case PUBCOMP:
+        handlePubcomp(this, connection, packet);
+        return;
+      case SUBSCRIBE:
+        handleSubscribe(this, connection, packet);
+        return;
+      case UNSUBSCRIBE:
+        handleUnsubscribe(this, connection, packet);
+        return;
+      case PINGREQ:
+        // [MQTT5-3.12.4-1] [MQTT311-3.12.4-1]
+        connection.send({ type: PINGRESP });
+        return;
+      case DISCONNECT:
+        handleDisconnect(this, connection, packet);
+        return;
+      case CONNECT:
+        // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2]
+        this.#violated(connection, PROTOCOL_ERROR, "a second CONNECT on one connection");
+        return;
+      case AUTH:
+        // [MQTT5-4.12.0-7]
+        this.#violated(connection, PROTOCOL_ERROR, "AUTH without an Authentication Method in CONNECT");
+        return;
+      case CONNACK:
+      case SUBACK:
+      case UNSUBACK:
+      case PINGRESP:
+        // [5.0/2.1.2/type0] [3.1.1/2.2.1/types]
+        this.#violated(connection, PROTOCOL_ERROR, "a packet that only a Server may send");
+        return;
+      default:
+        this.#violated(connection, packet.reasonCode, packet.message);
+    }
+  }
+
+  /** [MQTT5-4.13.1-1] [MQTT311-4.8.0-1]: the connection ends, and nothing but the connection; its will is published. */
+  #violated(connection: Connection, reasonCode: number, message: string): void {
+    connection.disconnect(reasonCode, message, reasonCode === PACKET_TOO_LARGE ? CLOSE_TOO_BIG : CLOSE_PROTOCOL_ERROR);
+    connectionLost(this, connection);
+  }
+
+  /** Any packet shows that the client lives [5.0/3.1.2.10/zero]. The attachment may lag by a third of the Keep Alive. */
+  #seen(connection: Connection): void {
+    connection.lastSeenAt = this.now;
+    const { keepAliveMs } = connection;
+    if (keepAliveMs > 0 && this.now - connection.attachedSeenAt > keepAliveMs / 3) this.markChanged(connection);
+  }
+
+  /** The connection was ended by a handler of this core. */
+  connectionEnded(connection: Connection): void {
+    connectionLost(this, connection);
+  }
+
+  /** The socket closed or failed. */
+  lost(connection: Connection, now: number): void {
+    this.now = now;
+    connectionLost(this, connection);
+  }
+
+  /** A live message from the routing side. @returns whether anybody here wants it */
+  deliver(message: Message, now: number): boolean {
+    this.now = now;
+    return deliver(this, message);
+  }
+
+  /** A retained message for one new subscription. */
+  deliverRetained(message: Message, clientId: string, filter: string, now: number): void {
+    this.now = now;
+    deliverRetained(this, message, clientId, filter);
+  }
+
+  /** Handles every deadline that is due; harmless when called too often. */
+  runDeadlines(now: number): void {
+    this.now = now;
+    for (let due = this.deadlines.takeDue(now); due !== undefined; due = this.deadlines.takeDue(now)) {
+      if (due.kind === KEEP_ALIVE) handleKeepAlive(this, due.subject as Connection);
+      else if (due.kind === WILL_DELAY) handleWillDelay(this, due.subject as Session);
+      else if (due.kind === SESSION_EXPIRY) handleSessionExpiry(this, due.subject as Session);
+      else this.#tidy();
+    }
+  }
+
+  /** Long after the last message: nothing of the log remains if nobody needs it, and nobody repeats anything any more. */
+  #tidy(): void {
+    this.#tidyAt = 0;
+    this.repeats.forget(this.now);
+    this.log.tidy();
+  }
+
+  /** What its attachment says of a connection has changed. */
+  markChanged(connection: Connection): void {
+    if (connection.changed) return;
+    connection.changed = true;
+    this.#changedConnections.push(connection);
+  }
+
+  /** The session's row, if it has one, must be written before anything leaves. */
+  markRowChanged(session: Session): void {
+    if (session.connection !== undefined) this.markChanged(session.connection);
+    if (session.rowChanged || !session.stored) return;
+    session.rowChanged = true;
+    this.#changedSessions.push(session);
+  }
+
+  /** The session has ended. */
+  forgetRow(session: Session): void {
+    if (session.stored) this.store.deleteSession(session.number);
+  }
+
+  /** Writes everything that must be safe before what the wires gathered is sent. */
+  flush(): void {
+    this.log.flush();
+    const sessions = this.#changedSessions;
+    this.#changedSessions = [];
+    for (const session of sessions) {
+      session.rowChanged = false;
+      if (this.sessions.get(session.clientId) === session) this.#putRow(session);
+    }
+    const connections = this.#changedConnections;
+    this.#changedConnections = [];
+    for (const connection of connections) {
+      connection.changed = false;
+      if (connection.open) this.#attach(connection);
+    }
+    if (this.log.untidy && this.#tidyAt === 0) {
+      this.#tidyAt = this.now + REPEAT_WINDOW_MS;
+      this.deadlines.add({ at: this.#tidyAt, kind: LOG_TIDY, subject: undefined, slackMs: REPEAT_WINDOW_MS * 12 });
+    }
+  }
+
+  #putRow(session: Session): void {
+    this.store.putSession({ number: session.number, clientId: session.clientId, state: encodeSessionState(session) });
+  }
+
+  #attach(connection: Connection): void {
+    let bytes = encodeAttachment(connection);
+    if (bytes.length > ATTACHMENT_BYTES_MAX && !connection.session.stored) {
+      this.#storeOversized(connection.session);
+      bytes = encodeAttachment(connection);
+    }
+    connection.attachedSeenAt = connection.lastSeenAt;
+    connection.wire.attach(bytes);
+  }
+
+  /** A session that ends with its connection but has too many subscriptions for an attachment gets rows for as long as it lasts. */
+  #storeOversized(session: Session): void {
+    session.number = this.nextNumber();
+    this.#putRow(session);
+    for (const { request, identifier } of session.subscriptions.values()) {
+      this.store.putSubscription({
+        sessionNumber: session.number,
+        filter: request.filter,
+        options: subscriptionOptions(request),
+        subscriptionIdentifier: identifier,
+      });
+    }
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * Outgoing messages: who of this object's sessions gets one, at which QoS, and the QoS 1 and 2 handshakes with each of them.
+ * Overlapping subscriptions of one client give one copy, at the highest QoS, with all Subscription Identifiers.
+ */
+
+import { encodePublish, type Message } from "../mqtt/message.ts";
+import { type Acknowledgement, NO_PROPERTIES, PUBREL, type QoS } from "../mqtt/packet.ts";
+import { PACKET_IDENTIFIER_NOT_FOUND, SUCCESS } from "../mqtt/reason-code.ts";
+import type { Connection } from "./connection.ts";
+import type { SessionCore } from "./core.ts";
+import type { LogRecord } from "./log.ts";
+import type { Delivery, Session, Subscription } from "./session.ts";
+
+/** Finds the sessions whose subscriptions match one message, and what they are due together. */
+export class Matching {
+  #serial = 0;
+  #message!: Message;
+  readonly sessions: Session[] = [];
+  /** A subscription matched but its owner is the publisher and wants none of its own: the interest is there all the same. */
+  heldBack = false;
+
+  begin(message: Message): void {
+    this.#serial += 1;
+    this.#message = message;
+    this.sessions.length = 0;
+    this.heldBack = false;
+  }
+
+  readonly visit = (subscription: Subscription): void => {
+    const { session, request, identifier } = subscription;
+    // [MQTT5-3.8.3-3]
+    if (request.noLocal && session.clientId === this.#message.publisher) {
+      this.heldBack = true;
+      return;
+    }
+    if (session.matchSerial !== this.#serial) {
+      session.matchSerial = this.#serial;
+      session.matchQoS = request.qos;
+      session.matchRetain = request.retainAsPublished;
+      session.matchIdentifiers = identifier === 0 ? undefined : [identifier];
+      this.sessions.push(session);
+      return;
+    }
+    // [MQTT5-3.3.4-2] [MQTT311-3.3.5-1]
+    if (request.qos > session.matchQoS) session.matchQoS = request.qos;
+    if (request.retainAsPublished) session.matchRetain = true;
+    // [MQTT5-3.3.4-4] [5.0/3.3.4/same-id]
+    if (identifier !== 0) {
+      if (session.matchIdentifiers === undefined) session.matchIdentifiers = [identifier];
+      else session.matchIdentifiers.push(identifier);
+    }
+  };
+}
+
+/**
+ * Gives a live message to every session here that wants it.
+ * @returns whether any subscription matched
+ */
+export function deliver(core: SessionCore, message: Message): boolean {
+  const { matching } = core;
+  matching.begin(message);
+  core.subscriptions.match(message.topic, matching.visit);
+  let record: LogRecord | undefined;
+  for (const session of matching.sessions) {
+    // [MQTT5-3.8.4-8] [MQTT311-3.8.4-6]
+    const qos = Math.min(message.qos, session.matchQoS) as QoS;
+    // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13] [MQTT311-3.3.1-9]
+    const retain = message.retain && session.matchRetain;
+    if (qos === 0) {
+      sendQoS0(core, session, message, retain, session.matchIdentifiers);
+      continue;
+    }
+    if (session.stored) record ??= core.log.append(message);
+    enqueue(core, session, message, qos, retain, session.matchIdentifiers, session.stored ? record : undefined);
+  }
+  return matching.sessions.length > 0 || matching.heldBack;
+}
+
+/** Gives a retained message to the one subscription that asked for it, if it still stands. */
+export function deliverRetained(core: SessionCore, message: Message, clientId: string, filter: string): void {
+  const session = core.sessions.get(clientId);
+  const subscription = session?.subscriptions.get(filter);
+  if (session === undefined || subscription === undefined) return;
+  const qos = Math.min(message.qos, subscription.request.qos) as QoS;
+  // [5.0/3.3.4/retained-id]
+  const identifiers = subscription.identifier === 0 ? undefined : [subscription.identifier];
+  // [MQTT311-3.3.1-8] [5.0/3.3.1.3/subscribe-flag]
+  if (qos === 0) sendQoS0(core, session, message, true, identifiers);
+  else enqueue(core, session, message, qos, true, identifiers, session.stored ? core.log.append(message) : undefined);
+}
+
+function sendQoS0(core: SessionCore, session: Session, message: Message, retain: boolean, identifiers: readonly number[] | undefined): void {
+  const { connection } = session;
+  if (connection === undefined || !connection.open || expired(message, core.now)) return;
+  const { version, packetBytesMax } = connection.facts;
+  const bytes =
+    version === 5 && identifiers !== undefined
+      ? encodePublish(message, { version, qos: 0, retain, dup: false, packetId: 0, now: core.now, subscriptionIdentifiers: identifiers })
+      : message.encodeQoS0(version, retain, core.now);
+  // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
+  if (bytes.length > packetBytesMax) return;
+  connection.wire.send(bytes);
+}
+
+function enqueue(
+  core: SessionCore,
+  session: Session,
+  message: Message,
+  qos: 1 | 2,
+  retain: boolean,
+  identifiers: readonly number[] | undefined,
+  record: LogRecord | undefined,
+): void {
+  const packetId = session.allocatePacketId();
+  const delivery: Delivery = { packetId, qos, retain, identifiers, message, record, sent: false };
+  if (record !== undefined) core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers });
+  session.deliveries.set(packetId, delivery);
+  const { connection } = session;
+  if (connection?.open && session.queued.length === 0 && session.inflight - 1 < connection.window) {
+    send(core, connection, delivery, message);
+    return;
+  }
+  session.queued.push(delivery);
+  session.queuedBytes += message.size;
+  keepWithinBounds(core, session);
+}
+
+/** A full queue drops its oldest message: what is new tells more. */
+function keepWithinBounds(core: SessionCore, session: Session): void {
+  const { queueMessagesMax, queueBytesMax } = core.limits;
+  while (session.queued.length > queueMessagesMax || session.queuedBytes > queueBytesMax) {
+    const oldest = session.queued.shift()!;
+    session.queuedBytes -= oldest.message?.size ?? 0;
+    core.counters.messagesDropped += 1;
+    finish(core, session, oldest);
+  }
+}
+
+function expired(message: Message, now: number): boolean {
+  return message.expiresAt !== 0 && message.expiresAt <= now;
+}
+
+/** Sends one delivery, or drops it where it may not be sent any more. */
+function send(core: SessionCore, connection: Connection, delivery: Delivery, message: Message): void {
+  const { session } = connection;
+  // [MQTT5-3.3.2-5] [MQTT5-4.3.3-7]
+  if (!delivery.sent && expired(message, core.now)) {
+    finish(core, session, delivery);
+    return;
+  }
+  const bytes = encodePublish(message, {
+    version: connection.version,
+    qos: delivery.qos,
+    retain: delivery.retain,
+    dup: delivery.sent,
+    packetId: delivery.packetId,
+    now: core.now,
+    subscriptionIdentifiers: delivery.identifiers,
+  });
+  if (bytes.length > connection.facts.packetBytesMax) {
+    core.counters.messagesDropped += 1;
+    finish(core, session, delivery);
+    return;
+  }
+  delivery.sent = true;
+  if (delivery.record !== undefined) session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
+  core.markChanged(connection);
+  connection.wire.send(bytes);
+}
+
+/** Sends what waits as far as the client's window allows. */
+export function pump(core: SessionCore, session: Session): void {
+  const { connection, queued } = session;
+  if (!connection?.open) return;
+  while (queued.length > 0 && session.inflight < connection.window) {
+    const delivery = queued.shift()!;
+    const { message } = delivery;
+    if (message === undefined) continue;
+    session.queuedBytes -= message.size;
+    send(core, connection, delivery, message);
+  }
+}
+
+/** After a resume: PUBREL and PUBLISH that were not acknowledged go out again, in order, under their identifiers [MQTT5-4.4.0-1]. */
+export function resend(core: SessionCore, session: Session): void {
+  const connection = session.connection!;
+  for (const packetId of session.released) {
+    connection.send({ type: PUBREL, packetId, reasonCode: SUCCESS, properties: NO_PROPERTIES });
+  }
+  requeue(session);
+  pump(core, session);
+}
+
+/** The deliveries that `waits` tells wait (again), in order; those that were sent know it. */
+export function requeue(session: Session, waits: (delivery: Delivery) => boolean = () => true): void {
+  session.queued.clear();
+  session.queuedBytes = 0;
+  for (const delivery of session.deliveries.values()) {
+    if (delivery.message === undefined || !waits(delivery)) continue;
+    session.queued.push(delivery);
+    session.queuedBytes += delivery.message.size;
+  }
+}
+
+/** A delivery is over: acknowledged, expired or dropped. */
+function finish(core: SessionCore, session: Session, delivery: Delivery): void {
+  session.deliveries.delete(delivery.packetId);
+  if (delivery.record !== undefined) {
+    session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
+    core.log.release(delivery.record);
+  }
+  if (session.connection !== undefined) core.markChanged(session.connection);
+}
+
+/** All deliveries of a session that ends are over. */
+export function forgetDeliveries(core: SessionCore, session: Session): void {
+  for (const delivery of session.deliveries.values()) {
+    if (delivery.record !== undefined) core.log.release(delivery.record);
+  }
+  session.deliveries.clear();
+  session.queued.clear();
+  session.queuedBytes = 0;
+}
+
+/** PUBACK [MQTT5-4.3.2-3]; one for an unknown Packet Identifier has no effect. */
+export function handlePuback(core: SessionCore, connection: Connection, packet: Acknowledgement): void {
+  const { session } = connection;
+  const delivery = session.deliveries.get(packet.packetId);
+  if (delivery === undefined || !delivery.sent || delivery.qos !== 1) return;
+  finish(core, session, delivery);
+  pump(core, session);
+}
+
+/** PUBREC: recorded before PUBREL leaves, so that no crash can make the message appear again [MQTT5-4.3.3-6]. */
+export function handlePubrec(core: SessionCore, connection: Connection, packet: Acknowledgement): void {
+  const { session } = connection;
+  const { packetId } = packet;
+  const delivery = session.deliveries.get(packetId);
+  if (delivery?.sent && delivery.qos === 2) {
+    finish(core, session, delivery);
+    // [MQTT5-4.4.0-2]: a refusal ends the exchange.
+    if (packet.reasonCode >= 0x80) {
+      pump(core, session);
+      return;
+    }
+    session.released.add(packetId);
+    core.markRowChanged(session);
+  }
+  // [MQTT5-4.3.3-4]; [5.0/3.6.2.1/unknown]
+  const reasonCode = connection.version !== 5 || session.released.has(packetId) ? SUCCESS : PACKET_IDENTIFIER_NOT_FOUND;
+  connection.send({ type: PUBREL, packetId, reasonCode, properties: NO_PROPERTIES });
+}
+
+/** PUBCOMP ends the exchange [MQTT5-4.3.3-5]; one for an unknown Packet Identifier has no effect. */
+export function handlePubcomp(core: SessionCore, connection: Connection, packet: Acknowledgement): void {
+  const { session } = connection;
+  if (!session.released.delete(packet.packetId)) return;
+  core.markChanged(connection);
+  pump(core, session);
+}

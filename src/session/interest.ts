@@ -1,0 +1,58 @@
+/**
+ * What this object as a whole wants from the Topic objects: one interest a filter, whatever the number of its subscribers here. Every
+ * change has a version that grows; a Topic object forgets an interest only by the word of a version that is not older than the one
+ * it knows, so that a late "nobody here wants it" can't undo a new subscription.
+ */
+
+import type { QoS } from "../mqtt/packet.ts";
+import type { SessionCore } from "./core.ts";
+import type { Ticket } from "./ports.ts";
+import type { Session, Subscription } from "./session.ts";
+
+export interface Interest {
+  /** The highest QoS the Topic objects were told. */
+  qos: QoS;
+  /** Every Topic object concerned has it. */
+  confirmed: boolean;
+  version: number;
+}
+
+/**
+ * Makes sure that the Topic objects send what the filter matches at least at this QoS.
+ * @param retainedFor the client whose subscription wants the retained messages, or undefined when none does
+ */
+export function interestIn(core: SessionCore, filter: string, qos: QoS, retainedFor: string | undefined, ticket: Ticket): void {
+  const known = core.interests.get(filter);
+  if (known?.confirmed && known.qos >= qos && retainedFor === undefined) {
+    ticket.settled(0);
+    return;
+  }
+  const version = core.nextNumber();
+  const interest: Interest = known ?? { qos, confirmed: false, version };
+  interest.version = version;
+  if (qos > interest.qos) {
+    interest.qos = qos;
+    interest.confirmed = false;
+  }
+  core.interests.set(filter, interest);
+  core.router.subscribe(filter, interest.qos, version, retainedFor, {
+    settled(reasonCode) {
+      if (reasonCode < 0x80 && interest.version === version) interest.confirmed = true;
+      ticket.settled(reasonCode);
+    },
+  });
+}
+
+export function addSubscription(core: SessionCore, session: Session, subscription: Subscription): void {
+  const { filter } = subscription.request;
+  session.subscriptions.set(filter, subscription);
+  core.subscriptions.add(filter, session.clientId, subscription);
+}
+
+/** Takes a subscription out of this object; with the last one on its filter the interest ends. */
+export function forgetSubscription(core: SessionCore, session: Session, filter: string): void {
+  session.subscriptions.delete(filter);
+  core.subscriptions.remove(filter, session.clientId);
+  if (core.subscriptions.hasFilter(filter)) return;
+  if (core.interests.delete(filter)) core.router.unsubscribe(filter, core.nextNumber());
+}

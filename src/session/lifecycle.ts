@@ -1,0 +1,96 @@
+/**
+ * How connections and sessions end: DISCONNECT, loss, Keep Alive, expiry. A session without a connection waits for its client until
+ * it expires; a connection that ends without DISCONNECT 0x00 leaves its will behind.
+ */
+
+import { DEADLINE_COARSE_MS } from "../limits.ts";
+import type { Disconnect } from "../mqtt/packet.ts";
+import { KEEP_ALIVE_TIMEOUT, NORMAL_DISCONNECTION, PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
+import { CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, type Connection } from "./connection.ts";
+import type { SessionCore } from "./core.ts";
+import { KEEP_ALIVE, SESSION_EXPIRY } from "./deadlines.ts";
+import { forgetDeliveries } from "./deliver.ts";
+import { forgetSubscription } from "./interest.ts";
+import { NEVER_EXPIRES, type Session } from "./session.ts";
+import { discardWill, publishWill, scheduleWill, willDelayMs } from "./will.ts";
+
+/** DISCONNECT from the client. */
+export function handleDisconnect(core: SessionCore, connection: Connection, packet: Disconnect): void {
+  const { session } = connection;
+  const expiry = packet.properties.sessionExpiryInterval;
+  if (expiry !== undefined) {
+    // [5.0/3.14.2.2.2/zero-to-nonzero]: the packet is in error, so the will stays.
+    if (session.expirySeconds === 0 && expiry !== 0) {
+      connection.disconnect(PROTOCOL_ERROR, "a Session Expiry Interval of 0 can't become another one in DISCONNECT", CLOSE_PROTOCOL_ERROR);
+      connectionLost(core, connection);
+      return;
+    }
+    session.expirySeconds = Math.min(expiry, core.limits.sessionExpirySecondsMax);
+  }
+  // [MQTT5-3.14.4-3] [5.0/3.14.2.1/0x04]
+  if (packet.reasonCode === NORMAL_DISCONNECTION) discardWill(core, session);
+  connection.close();
+  connectionLost(core, connection);
+}
+
+/** The connection is over, for whatever reason; a second call for the same connection has no effect. */
+export function connectionLost(core: SessionCore, connection: Connection): void {
+  const { session } = connection;
+  connection.open = false;
+  core.connections.delete(connection);
+  if (session.connection !== connection) return;
+  session.connection = undefined;
+  scheduleWill(core, session, willDelayMs(session));
+  if (session.expirySeconds === 0) {
+    endSession(core, session);
+    return;
+  }
+  beginWaiting(core, session);
+}
+
+/** The session waits for its client until it expires. */
+export function beginWaiting(core: SessionCore, session: Session): void {
+  const { expirySeconds } = session;
+  session.expiresAt = expirySeconds === NEVER_EXPIRES ? Number.POSITIVE_INFINITY : core.now + expirySeconds * 1000;
+  core.markRowChanged(session);
+  if (session.expiresAt !== Number.POSITIVE_INFINITY) {
+    core.deadlines.add({ at: session.expiresAt, kind: SESSION_EXPIRY, subject: session, slackMs: DEADLINE_COARSE_MS });
+  }
+}
+
+/** [MQTT5-3.1.2-4] [MQTT5-4.1.0-2] [MQTT311-3.1.2-6]: nothing of the session remains; a will that waited is published now. */
+export function endSession(core: SessionCore, session: Session): void {
+  if (core.sessions.get(session.clientId) !== session) return;
+  publishWill(core, session);
+  for (const filter of [...session.subscriptions.keys()]) forgetSubscription(core, session, filter);
+  forgetDeliveries(core, session);
+  session.released.clear();
+  session.received.clear();
+  core.sessions.delete(session.clientId);
+  core.forgetRow(session);
+}
+
+/** Keep Alive is exact while anything wakes the object; for an object that sleeps, a short one keeps its alarm and a long one may be late. */
+export function keepAliveSlackMs(connection: Connection): number {
+  return connection.keepAliveMs <= KEEP_ALIVE_EXACT_MS ? 0 : DEADLINE_COARSE_MS;
+}
+
+/** Up to 1.5 times 20 seconds: clients that ask for so short a Keep Alive want to be missed soon. */
+const KEEP_ALIVE_EXACT_MS = 30_000;
+
+/** A Keep Alive may have run out [MQTT5-3.1.2-22] [MQTT311-3.1.2-24]. */
+export function handleKeepAlive(core: SessionCore, connection: Connection): void {
+  if (!connection.open) return;
+  const at = connection.lastSeenAt + connection.keepAliveMs;
+  if (at > core.now) {
+    core.deadlines.add({ at, kind: KEEP_ALIVE, subject: connection, slackMs: keepAliveSlackMs(connection) });
+    return;
+  }
+  connection.disconnect(KEEP_ALIVE_TIMEOUT, "no packet within one and a half times the Keep Alive", CLOSE_POLICY);
+  connectionLost(core, connection);
+}
+
+/** A session may have expired. */
+export function handleSessionExpiry(core: SessionCore, session: Session): void {
+  if (session.connection === undefined && session.expiresAt <= core.now) endSession(core, session);
+}

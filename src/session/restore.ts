@@ -1,0 +1,196 @@
+/**
+ * What an object knows again after it lost its memory: from rows, and from the attachments of sockets that slept through it. A socket
+ * that is gone without a word (the platform closes them all when it updates) leaves a session in grace: its client gets time to come
+ * back before it counts as lost. Bytes that can't be read cost their own session or message, never the object.
+ */
+
+import { PACKET_ID_MAX, RESTART_GRACE_MS } from "../limits.ts";
+import { RecordError } from "../mqtt/record.ts";
+import { Connection } from "./connection.ts";
+import type { SessionCore } from "./core.ts";
+import { KEEP_ALIVE, SESSION_EXPIRY } from "./deadlines.ts";
+import { requeue } from "./deliver.ts";
+import { addSubscription } from "./interest.ts";
+import { beginWaiting, keepAliveSlackMs } from "./lifecycle.ts";
+import type { Wire } from "./ports.ts";
+import { restoreIncoming } from "./publish.ts";
+import { Session } from "./session.ts";
+import { type AttachedState, decodeAttachment, decodeSessionState, decodeWill, type SessionState, subscriptionRequest } from "./state.ts";
+import { scheduleWill, willDelayMs } from "./will.ts";
+
+/** A socket that is still open, with what was attached to it. */
+export interface AttachedWire {
+  readonly wire: Wire;
+  readonly attachment: Uint8Array;
+}
+
+export interface Restored {
+  /** The connection of each wire, in their order; undefined where the attachment could not be read. */
+  readonly connections: (Connection | undefined)[];
+  /** A sentence for each thing that could not be read, for the log. */
+  readonly problems: string[];
+}
+
+/** Fills a new core. */
+export function restore(core: SessionCore, wires: readonly AttachedWire[], now: number): Restored {
+  core.now = now;
+  const problems: string[] = [];
+  const byNumber = restoreSessions(core, problems);
+  const states = new Map<Session, SessionState>();
+  for (const [session, state] of byNumber.values()) states.set(session, state);
+  const connections = wires.map(({ wire, attachment }) => restoreConnection(core, wire, attachment, byNumber, states, problems));
+  for (const [session, state] of states) applyState(core, session, state);
+  restoreSubscriptions(core, byNumber);
+  restoreLog(core, byNumber, states, problems);
+  restoreWills(core, problems);
+  for (const session of core.sessions.values()) settle(core, session);
+  for (const filter of core.subscriptions.filters()) {
+    let qos = 0;
+    for (const subscription of core.subscriptions.keysOf(filter)!.values()) qos = Math.max(qos, subscription.request.qos);
+    core.interests.set(filter, { qos: qos as 0 | 1 | 2, confirmed: true, version: core.nextNumber() });
+  }
+  return { connections, problems };
+}
+
+type Numbered = Map<number, [Session, SessionState]>;
+
+/** Runs `read`; a RecordError becomes a problem and undefined. */
+function attempt<Result>(what: string, problems: string[], read: () => Result): Result | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error;
+    problems.push(`${what}: ${error.message}`);
+    return undefined;
+  }
+}
+
+function restoreSessions(core: SessionCore, problems: string[]): Numbered {
+  const byNumber: Numbered = new Map();
+  for (const row of core.store.sessions()) {
+    const state = attempt(`session row ${row.number}`, problems, () => decodeSessionState(row.state));
+    if (state === undefined) continue;
+    const session = new Session(row.clientId, row.number, { userName: state.userName });
+    core.sessions.set(row.clientId, session);
+    byNumber.set(row.number, [session, state]);
+  }
+  return byNumber;
+}
+
+function restoreConnection(
+  core: SessionCore,
+  wire: Wire,
+  attachment: Uint8Array,
+  byNumber: Numbered,
+  states: Map<Session, SessionState>,
+  problems: string[],
+): Connection | undefined {
+  const attached = attempt("attachment", problems, () => decodeAttachment(attachment));
+  if (attached === undefined) return undefined;
+  const session = sessionOf(core, attached, byNumber);
+  // Rows and attachments are written together, but what costs no promise is only in the attachment.
+  states.set(session, attached.session);
+  const connection = new Connection(wire, session, attached.facts, core.limits, attached.lastSeenAt);
+  connection.attachedSeenAt = attached.lastSeenAt;
+  connection.changed = false;
+  session.connection = connection;
+  core.connections.add(connection);
+  if (connection.keepAliveMs > 0) {
+    const at = Math.max(attached.lastSeenAt + connection.keepAliveMs, core.now);
+    core.deadlines.add({ at, kind: KEEP_ALIVE, subject: connection, slackMs: keepAliveSlackMs(connection) });
+  }
+  return connection;
+}
+
+function sessionOf(core: SessionCore, attached: AttachedState, byNumber: Numbered): Session {
+  const stored = byNumber.get(attached.sessionNumber)?.[0];
+  if (stored !== undefined) return stored;
+  const session = new Session(attached.clientId, 0, { userName: attached.session.userName });
+  core.sessions.set(attached.clientId, session);
+  for (const { request, identifier } of attached.subscriptions) addSubscription(core, session, { session, request, identifier });
+  return session;
+}
+
+function applyState(core: SessionCore, session: Session, state: SessionState): void {
+  session.expirySeconds = state.expirySeconds;
+  session.expiresAt = state.expiresAt;
+  session.nextPacketId = state.nextPacketId;
+  session.handledThrough = state.handledThrough;
+  for (const packetId of state.released) session.released.add(packetId);
+  for (const { packetId, sequence, settled } of state.received) restoreIncoming(core, session, packetId, sequence, settled);
+  if (session.stored) return;
+  // Only their acknowledgements are still awaited: on a live connection nothing is sent again, and these sessions end with theirs.
+  for (const { packetId, qos } of state.sent) {
+    session.deliveries.set(packetId, { packetId, qos, retain: false, identifiers: undefined, message: undefined, record: undefined, sent: true });
+  }
+}
+
+function restoreSubscriptions(core: SessionCore, byNumber: Numbered): void {
+  for (const row of core.store.subscriptions()) {
+    const session = byNumber.get(row.sessionNumber)?.[0];
+    if (session === undefined) continue;
+    addSubscription(core, session, { session, request: subscriptionRequest(row.filter, row.options), identifier: row.subscriptionIdentifier });
+  }
+}
+
+function restoreLog(core: SessionCore, byNumber: Numbered, states: Map<Session, SessionState>, problems: string[]): void {
+  const sentTo = new Map<Session, Set<number>>();
+  for (const [session, state] of states) sentTo.set(session, new Set(state.sent.map(({ recordSequence }) => recordSequence)));
+  const records = core.log.restore(
+    ({ sessionNumber }, sequence) => {
+      const session = byNumber.get(sessionNumber)?.[0];
+      return session !== undefined && (sequence > session.handledThrough || sentTo.get(session)!.has(sequence));
+    },
+    (chunk, problem) => problems.push(`message log, chunk ${chunk}: ${problem}`),
+    core.now,
+  );
+  for (const { record, recipients } of records) {
+    for (const { sessionNumber, packetId, qos, retain, identifiers } of recipients) {
+      const [session, state] = byNumber.get(sessionNumber)!;
+      // A session that was online when memory was lost may have been sent more than its row knows.
+      const crashed = session.connection === undefined && state.expiresAt === 0;
+      const sent = crashed || record.sequence <= session.handledThrough;
+      session.deliveries.set(packetId, { packetId, qos, retain, identifiers, message: record.message, record, sent });
+      session.nextPacketId = (packetId % PACKET_ID_MAX) + 1;
+    }
+  }
+}
+
+/** A will without a session belongs to a connection that was lost with the object's memory: it waits for the grace alone. */
+function restoreWills(core: SessionCore, problems: string[]): void {
+  for (const row of core.store.wills()) {
+    const will = attempt(`will of ${JSON.stringify(row.clientId)}`, problems, () => decodeWill(row.will));
+    if (will === undefined) continue;
+    let session = core.sessions.get(row.clientId);
+    if (session === undefined) {
+      session = new Session(row.clientId, 0, { userName: undefined });
+      core.sessions.set(row.clientId, session);
+    }
+    session.will = will;
+  }
+}
+
+/** Starts what waits for a time: the grace of those whose sockets are gone, the expiry and the will delay of those that were away. */
+function settle(core: SessionCore, session: Session): void {
+  if (session.connection !== undefined) {
+    // On a live connection nothing is sent again [MQTT5-4.4.0-1].
+    requeue(session, ({ sent }) => !sent);
+    return;
+  }
+  requeue(session);
+  const away = session.expiresAt !== 0;
+  if (!away) {
+    session.inGrace = true;
+    if (session.expirySeconds > 0) beginWaiting(core, session);
+    else {
+      session.expiresAt = core.now + RESTART_GRACE_MS;
+      core.deadlines.add({ at: session.expiresAt, kind: SESSION_EXPIRY, subject: session, slackMs: 0 });
+    }
+    scheduleWill(core, session, Math.max(RESTART_GRACE_MS, willDelayMs(session)));
+    return;
+  }
+  if (session.expiresAt !== Number.POSITIVE_INFINITY) {
+    core.deadlines.add({ at: session.expiresAt, kind: SESSION_EXPIRY, subject: session, slackMs: 0 });
+  }
+  if (session.will !== undefined) scheduleWill(core, session, Math.max(1, session.will.dueAt - core.now));
+}

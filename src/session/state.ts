@@ -1,0 +1,233 @@
+/**
+ * What a session, a connection and a will are as bytes: in rows, and in socket attachments while a connection sleeps. Versioned:
+ * whoever opens bytes of another version gets a RecordError and goes on without them.
+ */
+
+import type { ProtocolVersion, QoS, SubscriptionRequest } from "../mqtt/packet.ts";
+import { encodeProperties } from "../mqtt/message.ts";
+import { decodeProperties, WILL } from "../mqtt/property.ts";
+import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
+import type { Connection, ConnectionFacts } from "./connection.ts";
+import type { PendingWill, Session } from "./session.ts";
+
+const STATE_VERSION = 1;
+
+/** A delivery that was sent and is not yet acknowledged. */
+export interface SentDelivery {
+  readonly packetId: number;
+  readonly qos: 1 | 2;
+  /** The log record, 0 for a session that is not stored. */
+  readonly recordSequence: number;
+}
+
+export interface ReceivedExchange {
+  readonly packetId: number;
+  readonly sequence: number;
+  /** Every Session object concerned has it. */
+  readonly settled: boolean;
+}
+
+export interface StoredSubscription {
+  readonly request: SubscriptionRequest;
+  readonly identifier: number;
+}
+
+export interface SessionState {
+  readonly expirySeconds: number;
+  /** Milliseconds since the epoch; 0 = a client is connected. */
+  readonly expiresAt: number;
+  readonly userName: string | undefined;
+  readonly nextPacketId: number;
+  readonly handledThrough: number;
+  readonly sent: readonly SentDelivery[];
+  readonly released: readonly number[];
+  readonly received: readonly ReceivedExchange[];
+}
+
+function header(writer: RecordWriter): void {
+  writer.byte(STATE_VERSION);
+}
+
+function checkHeader(reader: RecordReader, what: string): void {
+  const version = reader.byte();
+  if (version !== STATE_VERSION) throw new RecordError(`${what} of version ${version}, where ${STATE_VERSION} was expected`);
+}
+
+function writeOptionalString(writer: RecordWriter, value: string | undefined): void {
+  writer.byte(value === undefined ? 0 : 1);
+  if (value !== undefined) writer.string(value);
+}
+
+function readOptionalString(reader: RecordReader): string | undefined {
+  return reader.byte() === 0 ? undefined : reader.string();
+}
+
+/** Infinity (never) is written as 1, which no clock shows. */
+function writeTime(writer: RecordWriter, time: number): void {
+  writer.integer(time === Number.POSITIVE_INFINITY ? 1 : Math.floor(time));
+}
+
+function readTime(reader: RecordReader): number {
+  const time = reader.integer();
+  return time === 1 ? Number.POSITIVE_INFINITY : time;
+}
+
+function writeSession(writer: RecordWriter, session: Session): void {
+  writer.integer(session.expirySeconds);
+  writeTime(writer, session.expiresAt);
+  writeOptionalString(writer, session.identity.userName);
+  writer.integer(session.nextPacketId);
+  writer.integer(session.handledThrough);
+  const sent = [...session.deliveries.values()].filter((delivery) => delivery.sent);
+  writer.integer(sent.length);
+  for (const delivery of sent) {
+    writer.integer(delivery.packetId);
+    writer.byte(delivery.qos);
+    writer.integer(delivery.record?.sequence ?? 0);
+  }
+  writer.integer(session.released.size);
+  for (const packetId of session.released) writer.integer(packetId);
+  writer.integer(session.received.size);
+  for (const incoming of session.received.values()) {
+    writer.integer(incoming.packetId);
+    writer.integer(incoming.sequence);
+    writer.byte(incoming.reasonCode === undefined ? 0 : 1);
+  }
+}
+
+function readSession(reader: RecordReader): SessionState {
+  const expirySeconds = reader.integer();
+  const expiresAt = readTime(reader);
+  const userName = readOptionalString(reader);
+  const nextPacketId = reader.integer();
+  const handledThrough = reader.integer();
+  const sent = list(reader, () => ({ packetId: reader.integer(), qos: reader.byte() as 1 | 2, recordSequence: reader.integer() }));
+  const released = list(reader, () => reader.integer());
+  const received = list(reader, () => ({ packetId: reader.integer(), sequence: reader.integer(), settled: reader.byte() === 1 }));
+  return { expirySeconds, expiresAt, userName, nextPacketId, handledThrough, sent, released, received };
+}
+
+function list<Item>(reader: RecordReader, read: () => Item): Item[] {
+  const items: Item[] = [];
+  for (let count = reader.integer(); count > 0; count -= 1) items.push(read());
+  return items;
+}
+
+/** The state of a SessionRow. */
+export function encodeSessionState(session: Session): Uint8Array {
+  const writer = new RecordWriter(128);
+  header(writer);
+  writeSession(writer, session);
+  return writer.finish();
+}
+
+/** @throws RecordError when the bytes are of another version or end too early */
+export function decodeSessionState(bytes: Uint8Array): SessionState {
+  const reader = new RecordReader(bytes);
+  checkHeader(reader, "a session");
+  return readSession(reader);
+}
+
+/** The options byte of SUBSCRIBE (3.8.3.1). */
+export function subscriptionOptions(request: SubscriptionRequest): number {
+  return request.qos | (request.noLocal ? 0x04 : 0) | (request.retainAsPublished ? 0x08 : 0) | (request.retainHandling << 4);
+}
+
+export function subscriptionRequest(filter: string, options: number): SubscriptionRequest {
+  return {
+    filter,
+    qos: (options & 0x03) as QoS,
+    noLocal: (options & 0x04) !== 0,
+    retainAsPublished: (options & 0x08) !== 0,
+    retainHandling: ((options >> 4) & 0x03) as 0 | 1 | 2,
+  };
+}
+
+/** What a socket's attachment says about its connection and, unless the session has rows, about its subscriptions. */
+export interface AttachedState {
+  readonly clientId: string;
+  readonly sessionNumber: number;
+  readonly facts: ConnectionFacts;
+  readonly lastSeenAt: number;
+  readonly session: SessionState;
+  readonly subscriptions: readonly StoredSubscription[];
+}
+
+const FLAG_PROBLEM_INFORMATION = 1;
+const FLAG_RELAYED = 2;
+
+export function encodeAttachment(connection: Connection): Uint8Array {
+  const { session, facts } = connection;
+  const writer = new RecordWriter(256);
+  header(writer);
+  writer.string(session.clientId);
+  writer.integer(session.number);
+  writer.byte(facts.version);
+  writer.integer(facts.keepAliveSeconds);
+  writer.integer(facts.receiveMaximum);
+  writer.integer(facts.packetBytesMax === Number.POSITIVE_INFINITY ? 0 : facts.packetBytesMax);
+  writer.byte((facts.problemInformation ? FLAG_PROBLEM_INFORMATION : 0) | (facts.relayed ? FLAG_RELAYED : 0));
+  writer.integer(connection.lastSeenAt);
+  writeSession(writer, session);
+  const subscriptions = session.stored ? [] : [...session.subscriptions.values()];
+  writer.integer(subscriptions.length);
+  for (const { request, identifier } of subscriptions) {
+    writer.string(request.filter);
+    writer.byte(subscriptionOptions(request));
+    writer.integer(identifier);
+  }
+  return writer.finish();
+}
+
+/** @throws RecordError when the bytes are of another version or end too early */
+export function decodeAttachment(bytes: Uint8Array): AttachedState {
+  const reader = new RecordReader(bytes);
+  checkHeader(reader, "an attachment");
+  const clientId = reader.string();
+  const sessionNumber = reader.integer();
+  const version = reader.byte() as ProtocolVersion;
+  const keepAliveSeconds = reader.integer();
+  const receiveMaximum = reader.integer();
+  const packetBytesMax = reader.integer() || Number.POSITIVE_INFINITY;
+  const flags = reader.byte();
+  const facts: ConnectionFacts = {
+    version,
+    keepAliveSeconds,
+    receiveMaximum,
+    packetBytesMax,
+    problemInformation: (flags & FLAG_PROBLEM_INFORMATION) !== 0,
+    relayed: (flags & FLAG_RELAYED) !== 0,
+  };
+  const lastSeenAt = reader.integer();
+  const session = readSession(reader);
+  const subscriptions = list(reader, () => {
+    const filter = reader.string();
+    return { request: subscriptionRequest(filter, reader.byte()), identifier: reader.integer() };
+  });
+  return { clientId, sessionNumber, facts, lastSeenAt, session, subscriptions };
+}
+
+/** The will of a WillRow. */
+export function encodeWill({ will, dueAt }: PendingWill): Uint8Array {
+  const writer = new RecordWriter(will.payload.length + 256);
+  header(writer);
+  writeTime(writer, dueAt);
+  writer.byte(will.qos | (will.retain ? 4 : 0));
+  writer.string(will.topic);
+  writer.bytes(will.payload);
+  writer.bytes(encodeProperties(will.properties, WILL));
+  return writer.finish();
+}
+
+/** @throws RecordError when the bytes are of another version, end too early or hold properties that a will can't have */
+export function decodeWill(bytes: Uint8Array): PendingWill {
+  const reader = new RecordReader(bytes);
+  checkHeader(reader, "a will");
+  const dueAt = readTime(reader);
+  const flags = reader.byte();
+  const topic = reader.string();
+  const payload = reader.bytes();
+  const properties = decodeProperties(reader.bytes(), WILL);
+  if ("type" in properties) throw new RecordError(`a will whose properties can't be read: ${properties.message}`);
+  return { dueAt, will: { qos: (flags & 3) as QoS, retain: (flags & 4) !== 0, topic, payload, properties } };
+}

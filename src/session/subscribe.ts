@@ -1,0 +1,158 @@
+/**
+ * SUBSCRIBE and UNSUBSCRIBE. A subscription counts in this object at once; it is written and acknowledged when every Topic object
+ * concerned knows that this object wants its filter, so that nothing published after SUBACK is missed. Interest is aggregated: Topic
+ * objects hear of the first subscription to a filter here and of the end of the last.
+ */
+
+import { NO_PROPERTIES, type Properties, SUBACK, type Subscribe, type SubscriptionRequest, UNSUBACK, type Unsubscribe } from "../mqtt/packet.ts";
+import {
+  NO_SUBSCRIPTION_EXISTED,
+  NOT_AUTHORIZED,
+  PROTOCOL_ERROR,
+  QUOTA_EXCEEDED,
+  SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
+  SUCCESS,
+  TOPIC_FILTER_INVALID,
+} from "../mqtt/reason-code.ts";
+import { parseFilter } from "../topic/filter.ts";
+import { isTopicProblem } from "../topic/name.ts";
+import { CLOSE_PROTOCOL_ERROR, type Connection } from "./connection.ts";
+import type { SessionCore } from "./core.ts";
+import type { Ticket } from "./ports.ts";
+import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
+import { pump } from "./deliver.ts";
+import type { Session, Subscription } from "./session.ts";
+import { subscriptionOptions } from "./state.ts";
+
+/** A filter that was refused: 3.x knows one code for it [MQTT311-3.9.3-2]. */
+const FAILURE_V3 = 0x80;
+
+/** One SUBSCRIBE until all its filters are settled; then its one SUBACK leaves [MQTT5-3.8.4-5] [MQTT311-3.8.4-4]. */
+class PendingSubscribe {
+  readonly codes: number[] = [];
+  readonly #connection: Connection;
+  readonly #packetId: number;
+  readonly #reasons: string[] = [];
+  /** One for the loop over the filters itself. */
+  #waiting = 1;
+
+  constructor(connection: Connection, packetId: number) {
+    this.#connection = connection;
+    this.#packetId = packetId;
+  }
+
+  refuse(index: number, reasonCode: number, reason: string): void {
+    this.codes[index] = this.#connection.version === 5 ? reasonCode : FAILURE_V3;
+    if (reason !== "") this.#reasons.push(reason);
+  }
+
+  await(): void {
+    this.#waiting += 1;
+  }
+
+  done(): void {
+    this.#waiting -= 1;
+    if (this.#waiting > 0 || !this.#connection.open) return;
+    const properties: Properties = this.#reasons.length === 0 ? NO_PROPERTIES : { reasonString: this.#reasons.join("; ") };
+    this.#connection.send({ type: SUBACK, packetId: this.#packetId, reasonCodes: this.codes, properties });
+  }
+}
+
+export function handleSubscribe(core: SessionCore, connection: Connection, packet: Subscribe): void {
+  const identifier = packet.properties.subscriptionIdentifiers?.[0] ?? 0;
+  if (connection.version === 5 && packet.subscriptions.some(({ filter }) => filter.startsWith("$share/"))) {
+    // [5.0/3.2.2.3.13/shared]: announced as not available.
+    connection.disconnect(SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "Shared Subscriptions are not available", CLOSE_PROTOCOL_ERROR);
+    core.connectionEnded(connection);
+    return;
+  }
+  const pending = new PendingSubscribe(connection, packet.packetId);
+  for (const [index, request] of packet.subscriptions.entries()) {
+    const parsed = parseFilter(request.filter, core.limits);
+    if (isTopicProblem(parsed)) {
+      if (connection.version !== 5) {
+        // [MQTT311-4.7.1-2] [MQTT311-4.7.1-3] [MQTT311-4.7.3-1]
+        connection.disconnect(PROTOCOL_ERROR, parsed.message, CLOSE_PROTOCOL_ERROR);
+        core.connectionEnded(connection);
+        return;
+      }
+      pending.refuse(index, TOPIC_FILTER_INVALID, parsed.message);
+      continue;
+    }
+    subscribe(core, connection, request, identifier, index, pending);
+  }
+  pending.done();
+}
+
+function subscribe(
+  core: SessionCore,
+  connection: Connection,
+  request: SubscriptionRequest,
+  identifier: number,
+  index: number,
+  pending: PendingSubscribe,
+): void {
+  const { session } = connection;
+  const { filter } = request;
+  if (filter.startsWith("$share/")) {
+    pending.refuse(index, SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "");
+    return;
+  }
+  if (!core.authorizer.maySubscribe(session.identity, session.clientId, filter)) {
+    // [3.1/suback/no-0x80]: 3.1 can't say no; the filter is granted in words only.
+    if (connection.version === 3) pending.codes[index] = request.qos;
+    else pending.refuse(index, NOT_AUTHORIZED, `not authorized to subscribe to ${JSON.stringify(filter)}`);
+    return;
+  }
+  const previous = session.subscriptions.get(filter);
+  if (previous === undefined && session.subscriptions.size >= core.limits.subscriptionsMax) {
+    pending.refuse(index, QUOTA_EXCEEDED, `a session has at most ${core.limits.subscriptionsMax} subscriptions`);
+    return;
+  }
+  // [MQTT5-3.8.4-3] [MQTT311-3.8.4-3]: replaced without a gap.
+  const subscription: Subscription = { session, request, identifier };
+  addSubscription(core, session, subscription);
+  pending.codes[index] = request.qos;
+  pending.await();
+  const ticket: Ticket = {
+    settled(reasonCode) {
+      if (session.subscriptions.get(filter) === subscription) {
+        if (reasonCode < 0x80) keepSubscription(core, session, subscription);
+        else if (previous === undefined) forgetSubscription(core, session, filter);
+        else addSubscription(core, session, previous);
+      }
+      if (reasonCode >= 0x80) pending.refuse(index, reasonCode, "the filter could not be registered; try again");
+      pending.done();
+      pump(core, session);
+    },
+  };
+  // [MQTT5-3.3.1-9] [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]
+  const wantsRetained = request.retainHandling === 0 || (request.retainHandling === 1 && previous === undefined);
+  interestIn(core, filter, request.qos, wantsRetained ? session.clientId : undefined, ticket);
+}
+
+function keepSubscription(core: SessionCore, session: Session, { request, identifier }: Subscription): void {
+  if (session.stored) {
+    core.store.putSubscription({
+      sessionNumber: session.number,
+      filter: request.filter,
+      options: subscriptionOptions(request),
+      subscriptionIdentifier: identifier,
+    });
+  }
+  if (session.connection !== undefined) core.markChanged(session.connection);
+}
+
+/** [MQTT5-3.10.4-4] [MQTT311-3.10.4-5]: always answered, whatever was removed. */
+export function handleUnsubscribe(core: SessionCore, connection: Connection, packet: Unsubscribe): void {
+  const { session } = connection;
+  const reasonCodes = packet.filters.map((filter) => {
+    if (connection.version === 5 && isTopicProblem(parseFilter(filter, core.limits))) return TOPIC_FILTER_INVALID;
+    if (!session.subscriptions.has(filter)) return NO_SUBSCRIPTION_EXISTED;
+    if (session.stored) core.store.deleteSubscription(session.number, filter);
+    forgetSubscription(core, session, filter);
+    return SUCCESS;
+  });
+  core.markChanged(connection);
+  connection.send({ type: UNSUBACK, packetId: packet.packetId, reasonCodes, properties: NO_PROPERTIES });
+}

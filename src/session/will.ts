@@ -1,0 +1,72 @@
+/**
+ * Will Messages: kept in a row from CONNECT on, whatever the session, because a lost object gives no other chance to publish them;
+ * published when the connection ended without DISCONNECT 0x00 and the Will Delay or the session is over, whichever comes first.
+ */
+
+import { messageOfWill } from "../mqtt/message.ts";
+import type { Will } from "../mqtt/packet.ts";
+import type { SessionCore } from "./core.ts";
+import { WILL_DELAY } from "./deadlines.ts";
+import { endSession } from "./lifecycle.ts";
+import type { Session } from "./session.ts";
+import { encodeWill } from "./state.ts";
+
+/** [MQTT5-3.1.2-7]: kept with the session. A CONNECT without a will forgets an older one. */
+export function setWill(core: SessionCore, session: Session, will: Will | undefined): void {
+  if (will === undefined) {
+    discardWill(core, session);
+    return;
+  }
+  session.will = { will, dueAt: 0 };
+  core.store.putWill({ clientId: session.clientId, will: encodeWill(session.will) });
+}
+
+/** [MQTT5-3.1.2-10] [MQTT5-3.14.4-3] [MQTT311-3.1.2-10] [MQTT311-3.14.4-3] */
+export function discardWill(core: SessionCore, session: Session): void {
+  if (session.will === undefined) return;
+  session.will = undefined;
+  core.store.deleteWill(session.clientId);
+}
+
+/** The connection ended without DISCONNECT 0x00: the will waits for its delay, or goes at once [MQTT5-3.1.2-8] [MQTT311-3.1.2-8]. */
+export function scheduleWill(core: SessionCore, session: Session, afterMs: number): void {
+  if (session.will === undefined) return;
+  if (afterMs <= 0) {
+    publishWill(core, session);
+    return;
+  }
+  session.will = { will: session.will.will, dueAt: core.now + afterMs };
+  core.store.putWill({ clientId: session.clientId, will: encodeWill(session.will) });
+  core.deadlines.add({ at: session.will.dueAt, kind: WILL_DELAY, subject: session, slackMs: 0 });
+}
+
+/** Will Delay Interval, milliseconds; the end of the session comes first if it is sooner [5.0/3.1.3.2.2/min]. */
+export function willDelayMs(session: Session): number {
+  const delay = session.will?.will.properties.willDelayInterval ?? 0;
+  return Math.min(delay, session.expirySeconds) * 1000;
+}
+
+/** Publishes the will; its row goes once it is safe, so that a crash repeats it rather than loses it. */
+export function publishWill(core: SessionCore, session: Session): void {
+  const pending = session.will;
+  if (pending === undefined) return;
+  session.will = undefined;
+  const { clientId } = session;
+  const message = messageOfWill(pending.will, core.nextOrigin(clientId), core.now);
+  core.router.publish(message, {
+    settled(reasonCode) {
+      const successor = core.sessions.get(clientId)?.will;
+      if (reasonCode < 0x80 && successor === undefined) core.store.deleteWill(clientId);
+    },
+  });
+}
+
+/** A Will Delay may have run out. */
+export function handleWillDelay(core: SessionCore, session: Session): void {
+  const { will } = session;
+  if (will === undefined || will.dueAt === 0 || session.connection !== undefined) return;
+  if (will.dueAt > core.now) return;
+  // Without a row only the will was left of the session.
+  if (session.stored) publishWill(core, session);
+  else endSession(core, session);
+}
