@@ -124,6 +124,18 @@ describe("scanTopics", () => {
     expect(scan("\u00e9/+", "\u00e9/a", "e\u0301/a", "\u00c9/a")).toEqual(["\u00e9/a"]);
   });
 
+  it("keeps to the order of UTF-8 bytes where that of UTF-16 units differs", () => {
+    for (const [earlier, later] of [
+      ["\uFFFF", "\u{10000}"],
+      ["\uE000", "\u{10FFFF}"],
+    ]) {
+      const cursorOf = (...stored: string[]): CountingCursor => new CountingCursor(new SortedTopics(stored));
+      expect([...scanTopics(`+/${later}`, cursorOf(`a/${earlier}`, `a/${later}`))]).toEqual([`a/${later}`]);
+      expect([...scanTopics(`${earlier}/#`, cursorOf(`${earlier}/a`, `${later}/a`))]).toEqual([`${earlier}/a`]);
+      expect([...scanTopics("+", cursorOf(earlier, later))]).toEqual([earlier, later]);
+    }
+  });
+
   it("passes over one $ subtree with one seek", () => {
     const stored = Array.from({ length: 1_000 }, (_, index) => `$SYS/${index}`);
     const cursor = new CountingCursor(new SortedTopics([...stored, "a"]));
@@ -166,6 +178,13 @@ describe("the cost of a scan among 10,000 topics", () => {
     expect([...scanTopics("north/device/#", cursor)]).toHaveLength(3_333);
     expect(cursor.asked).toEqual(["north/device"]);
     expect(cursor.ranges).toEqual([["north/device/", "north/device0"]]);
+  });
+
+  it("asks for no range that it knows to be empty", () => {
+    const cursor = new RangeCursor(sorted);
+    expect([...scanTopics("+/nothing/#", cursor)]).toEqual([]);
+    // The seek for `nothing` itself has found `status`, which is after all of `nothing/`.
+    expect(cursor.ranges).toEqual([]);
   });
 
   it("reads no further than it is asked to", () => {
