@@ -23,7 +23,7 @@ const encoder = new TextEncoder();
 // ignoreBOM keeps EF BB BF as the character it is [MQTT5-1.5.4-3] [MQTT311-1.5.3-3]. Not fatal: bytes are checked before.
 const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
-/** Below this length a string is built in place; above it the platform's decoder is faster. Measured with bench/codec.ts. */
+/** ASCII up to this length is built in place; above it the platform's decoder is faster (measured 2026-11, Node 24). */
 const SHORT_STRING_BYTES = 64;
 
 /**
@@ -59,13 +59,18 @@ export function isValidUtf8(bytes: Uint8Array, start: number, end: number): bool
  * @returns the string, or undefined when the bytes are ill-formed or hold U+0000
  */
 export function decodeUtf8(bytes: Uint8Array, start = 0, end = bytes.length): string | undefined {
-  let offset = start;
-  while (offset < end && (bytes[offset] - 1) >>> 0 < 0x7f) offset += 1;
-  if (offset < end && !isValidUtf8(bytes, offset, end)) return undefined;
-  if (offset < end || end - start > SHORT_STRING_BYTES) return decoder.decode(bytes.subarray(start, end));
-  let text = "";
-  for (offset = start; offset < end; offset++) text += String.fromCharCode(bytes[offset]);
-  return text;
+  const length = end - start;
+  if (length <= SHORT_STRING_BYTES) {
+    const units: number[] = new Array(length);
+    let i = 0;
+    for (; i < length; i++) {
+      const byte = bytes[start + i];
+      if (byte === 0 || byte >= 0x80) break;
+      units[i] = byte;
+    }
+    if (i === length) return String.fromCharCode(...units);
+  }
+  return isValidUtf8(bytes, start, end) ? decoder.decode(bytes.subarray(start, end)) : undefined;
 }
 
 /** The UTF-8 form of a string; unpaired surrogates become U+FFFD. */

@@ -4,7 +4,7 @@
  */
 
 import { encodeConnect } from "./encode-connect.ts";
-import { PACKET_NAMES, reservedFlags } from "./fixed-header.ts";
+import { reservedFlags } from "./fixed-header.ts";
 import {
   type Acknowledgement,
   AUTH,
@@ -41,7 +41,8 @@ import { sectionLength, stringFieldLength, Writer } from "./writer.ts";
 /**
  * Encodes one packet. A PUBLISH is encoded from `properties`; `propertyBytes` is not looked at.
  * @param version that of the Network Connection; ignored for CONNECT, which carries its own
- * @returns fresh bytes
+ * @returns bytes that are never written again; they may lie in a buffer shared with other packets, so what serializes whole buffers
+ *   (structured clone, RPC) must be given a copy
  * @throws RangeError for what cannot be encoded: a field above 65,535 bytes, a Packet Identifier out of range, a property that the
  *   packet doesn't have or whose value doesn't fit, AUTH in 3.x; each is a programming error
  */
@@ -102,17 +103,15 @@ function encodePublish(packet: Publish, version: ProtocolVersion): Uint8Array {
 function encodeAcknowledgement(packet: Acknowledgement, version: ProtocolVersion): Uint8Array {
   const { type, packetId, reasonCode } = packet;
   checkPacketId(packetId);
-  const first = (type << 4) | reservedFlags(type);
   const properties = version === 5 ? propertiesLength(packet.properties, type) : 0;
   // [5.0/3.4.2.1/short] [MQTT5-2.2.2-1]
-  if (version !== 5 || (reasonCode === SUCCESS && properties === 0)) {
-    return Uint8Array.of(first, 2, packetId >>> 8, packetId);
-  }
-  if (properties === 0) return Uint8Array.of(first, 3, packetId >>> 8, packetId, reasonCode);
-  const writer = new Writer(first, 3 + sectionLength(properties));
+  const hasCode = version === 5 && (reasonCode !== SUCCESS || properties !== 0);
+  const remainingLength = 2 + (hasCode ? 1 : 0) + (properties === 0 ? 0 : sectionLength(properties));
+  const writer = new Writer((type << 4) | reservedFlags(type), remainingLength);
+  // [MQTT5-2.2.1-5] [MQTT311-2.3.1-6]
   writer.uint16(packetId);
-  writer.byte(reasonCode);
-  writer.properties(packet.properties, properties);
+  if (hasCode) writer.byte(reasonCode);
+  if (properties !== 0) writer.properties(packet.properties, properties);
   return writer.bytes;
 }
 
@@ -172,16 +171,13 @@ function encodeCodes(packet: Suback | Unsuback, version: ProtocolVersion): Uint8
 }
 
 function encodeEnd(packet: Disconnect | Auth, version: ProtocolVersion): Uint8Array {
-  const first = packet.type << 4;
-  if (version !== 5) {
-    if (packet.type === AUTH) throw new RangeError(`${PACKET_NAMES[AUTH]}: expected version 5`);
-    return Uint8Array.of(first, 0);
-  }
-  const properties = propertiesLength(packet.properties, packet.type);
-  // [5.0/3.14.2.1/short]
-  if (properties === 0) return packet.reasonCode === SUCCESS ? Uint8Array.of(first, 0) : Uint8Array.of(first, 1, packet.reasonCode);
-  const writer = new Writer(first, 1 + sectionLength(properties));
-  writer.byte(packet.reasonCode);
-  writer.properties(packet.properties, properties);
+  const { type, reasonCode } = packet;
+  if (type === AUTH && version !== 5) throw new RangeError("AUTH: expected version 5");
+  const properties = version === 5 ? propertiesLength(packet.properties, type) : 0;
+  // [5.0/3.14.2.1/short] [MQTT5-2.2.2-1]
+  const hasCode = version === 5 && (reasonCode !== SUCCESS || properties !== 0);
+  const writer = new Writer(type << 4, (hasCode ? 1 : 0) + (properties === 0 ? 0 : sectionLength(properties)));
+  if (hasCode) writer.byte(reasonCode);
+  if (properties !== 0) writer.properties(packet.properties, properties);
   return writer.bytes;
 }
