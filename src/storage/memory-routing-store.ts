@@ -1,0 +1,94 @@
+/**
+ * The rows of a Topic object in memory, for tests, simulation and benchmarks. Behaves as the SQLite store does: the same bound on
+ * blobs, the same order of topics, the same count of rows written, and copies of what is stored.
+ */
+
+import type { RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
+import { compareTopics } from "../topic/order.ts";
+import { SortedTopics } from "../topic/sorted-topics.ts";
+import { checkRowBytes } from "./row-limit.ts";
+import type { RowMeter } from "./row-meter.ts";
+
+/** The lowest character of a topic (U+0000 is none): appended, it makes the very next name. */
+const LOWEST = "\u0001";
+
+export class MemoryRoutingStore implements RoutingStore {
+  private readonly meter: RowMeter;
+  private readonly routeRows = new Map<string, Map<string, RouteRow>>();
+  private readonly retainedRows = new Map<string, RetainedRow>();
+  private readonly topics = new SortedTopics();
+
+  constructor(meter: RowMeter) {
+    this.meter = meter;
+  }
+
+  routes(): RouteRow[] {
+    const rows = [...this.routeRows.values()].flatMap((objects) => [...objects.values()]);
+    this.meter.rowsRead += rows.length;
+    return rows.sort((a, b) => compareTopics(a.filter, b.filter) || compareTopics(a.sessionObject, b.sessionObject));
+  }
+
+  putRoute(row: RouteRow): void {
+    let objects = this.routeRows.get(row.filter);
+    if (objects === undefined) {
+      objects = new Map();
+      this.routeRows.set(row.filter, objects);
+    }
+    objects.set(row.sessionObject, { ...row });
+    this.meter.rowsWritten++;
+  }
+
+  deleteRoute(filter: string, sessionObject: string): void {
+    const objects = this.routeRows.get(filter);
+    if (objects?.delete(sessionObject) !== true) return;
+    if (objects.size === 0) this.routeRows.delete(filter);
+    this.meter.rowsWritten++;
+  }
+
+  retained(topic: string): RetainedRow | undefined {
+    const row = this.retainedRows.get(topic);
+    if (row === undefined) return undefined;
+    this.meter.rowsRead++;
+    return { ...row, message: row.message.slice() };
+  }
+
+  retainedCount(): number {
+    return this.retainedRows.size;
+  }
+
+  putRetained(row: RetainedRow): void {
+    checkRowBytes(row.message);
+    this.retainedRows.set(row.topic, { ...row, message: row.message.slice() });
+    this.topics.add(row.topic);
+    this.meter.rowsWritten++;
+  }
+
+  deleteRetained(topic: string): boolean {
+    if (!this.retainedRows.delete(topic)) return false;
+    this.topics.remove(topic);
+    this.meter.rowsWritten++;
+    return true;
+  }
+
+  deleteExpiredRetained(now: number, max: number): number {
+    const isExpired = ({ expiresAt }: RetainedRow): boolean => expiresAt > 0 && expiresAt <= now;
+    const expired = [...this.topics].filter((topic) => isExpired(this.retainedRows.get(topic)!)).slice(0, max);
+    for (const topic of expired) this.deleteRetained(topic);
+    return expired.length;
+  }
+
+  seek(from: string): string | undefined {
+    const topic = this.topics.seek(from);
+    if (topic !== undefined) this.meter.rowsRead++;
+    return topic;
+  }
+
+  /** Seeks for each topic, so that rows may change meanwhile. */
+  *range(from: string, to?: string): Generator<string> {
+    let topic = this.seek(from);
+    while (topic !== undefined && (to === undefined || compareTopics(topic, to) < 0)) {
+      yield topic;
+      topic = this.seek(topic + LOWEST);
+    }
+  }
+}

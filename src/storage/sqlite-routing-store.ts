@@ -1,0 +1,123 @@
+/**
+ * The rows of a Topic object in the SQLite database of its Durable Object. Topics come in the order of their UTF-8 bytes, which is
+ * the order of the table. Knows nothing of what a message holds, nor of matching: the scan asks, this seeks.
+ */
+
+import type { QoS } from "../mqtt/packet.ts";
+import type { RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
+import { ROUTING_TABLES } from "./routing-tables.ts";
+import { checkRowBytes } from "./row-limit.ts";
+import type { RowMeter } from "./row-meter.ts";
+import { Tables } from "./tables.ts";
+
+/** Topics that a range reads ahead with its first query; each further one doubles. */
+const PAGE_TOPICS_FIRST = 100;
+const PAGE_TOPICS_MAX = 1000;
+/** The lowest character of a topic (U+0000 is none): appended, it makes the very next name. */
+const LOWEST = "\u0001";
+
+export class SqliteRoutingStore implements RoutingStore {
+  private readonly tables: Tables;
+  /** Counted when first asked for: it reads every row, and most starts never ask. */
+  private count: number | undefined;
+
+  /** @throws Error when the database was written by newer code or under an edited history of migrations */
+  constructor(sql: SqlStorage, meter: RowMeter) {
+    this.tables = new Tables(sql, meter, ROUTING_TABLES);
+  }
+
+  routes(): RouteRow[] {
+    return this.tables
+      .select<{ filter: string; session_object: string; qos: number; version: number }>(
+        "SELECT filter, session_object, qos, version FROM route ORDER BY filter, session_object",
+      )
+      .map((row) => ({ filter: row.filter, sessionObject: row.session_object, qos: row.qos as QoS, version: row.version }));
+  }
+
+  putRoute(row: RouteRow): void {
+    this.tables.put(
+      `INSERT INTO route (filter, session_object, qos, version) VALUES (?, ?, ?, ?)
+        ON CONFLICT (filter, session_object) DO UPDATE SET qos = excluded.qos, version = excluded.version`,
+      row.filter,
+      row.sessionObject,
+      row.qos,
+      row.version,
+    );
+  }
+
+  deleteRoute(filter: string, sessionObject: string): void {
+    this.tables.delete("DELETE FROM route WHERE filter = ? AND session_object = ?", filter, sessionObject);
+  }
+
+  retained(topic: string): RetainedRow | undefined {
+    const [row] = this.tables.select<{ message: ArrayBuffer; expires_at: number }>(
+      "SELECT message, expires_at FROM retained WHERE topic = ?",
+      topic,
+    );
+    return row === undefined ? undefined : { topic, message: new Uint8Array(row.message), expiresAt: row.expires_at };
+  }
+
+  /** The first call reads every row; later ones none. */
+  retainedCount(): number {
+    this.count ??= this.tables.select<{ count: number }>("SELECT COUNT(*) AS count FROM retained")[0]?.count ?? 0;
+    return this.count;
+  }
+
+  putRetained(row: RetainedRow): void {
+    checkRowBytes(row.message);
+    // Not one upsert: that would not tell a new topic from a replaced message, and the count needs to know. Most puts replace.
+    const replaced = this.tables.put(
+      "UPDATE retained SET message = ?, expires_at = ? WHERE topic = ?",
+      row.message,
+      row.expiresAt,
+      row.topic,
+    );
+    if (replaced > 0) return;
+    this.tables.put("INSERT INTO retained (topic, message, expires_at) VALUES (?, ?, ?)", row.topic, row.message, row.expiresAt);
+    if (this.count !== undefined) this.count++;
+  }
+
+  deleteRetained(topic: string): boolean {
+    return this.forget(this.tables.delete("DELETE FROM retained WHERE topic = ?", topic)) > 0;
+  }
+
+  /** Reads every row up to the last that it deletes: there is no index over the times, as each put would pay a row for it. */
+  deleteExpiredRetained(now: number, max: number): number {
+    return this.forget(
+      this.tables.delete(
+        "DELETE FROM retained WHERE topic IN (SELECT topic FROM retained WHERE expires_at > 0 AND expires_at <= ? LIMIT ?)",
+        now,
+        max,
+      ),
+    );
+  }
+
+  seek(from: string): string | undefined {
+    return this.tables.select<{ topic: string }>("SELECT topic FROM retained WHERE topic >= ? ORDER BY topic LIMIT 1", from)[0]?.topic;
+  }
+
+  /**
+   * Reads pages ahead. Rows may change meanwhile: every topic that stays is met exactly once and in order; a topic that is deleted
+   * while its page is being walked is still met.
+   */
+  *range(from: string, to?: string): Generator<string> {
+    let lower = from;
+    for (let pageTopics = PAGE_TOPICS_FIRST; ; pageTopics = Math.min(2 * pageTopics, PAGE_TOPICS_MAX)) {
+      const page = this.page(lower, to, pageTopics);
+      for (const { topic } of page) yield topic;
+      if (page.length < pageTopics) return;
+      lower = page[page.length - 1].topic + LOWEST;
+    }
+  }
+
+  private page(from: string, to: string | undefined, topicsMax: number): { topic: string }[] {
+    return to === undefined
+      ? this.tables.select("SELECT topic FROM retained WHERE topic >= ? ORDER BY topic LIMIT ?", from, topicsMax)
+      : this.tables.select("SELECT topic FROM retained WHERE topic >= ? AND topic < ? ORDER BY topic LIMIT ?", from, to, topicsMax);
+  }
+
+  private forget(deleted: number): number {
+    if (this.count !== undefined) this.count -= deleted;
+    return deleted;
+  }
+}

@@ -1,0 +1,179 @@
+/** The contract of the stores, on SQLite in a Durable Object; and what is true of SQLite only: tables, migrations, restarts. */
+
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, test } from "vitest";
+import { MeteredSql } from "../../src/storage/metered-sql.ts";
+import { appliedMigrations, fingerprint, migrate, type Role } from "../../src/storage/migrations.ts";
+import { ROUTING_TABLES } from "../../src/storage/routing-tables.ts";
+import { createRowMeter, type RowMeter } from "../../src/storage/row-meter.ts";
+import { SESSION_TABLES } from "../../src/storage/session-tables.ts";
+import { SqliteRoutingStore } from "../../src/storage/sqlite-routing-store.ts";
+import { SqliteSessionStore } from "../../src/storage/sqlite-session-store.ts";
+import { Tables } from "../../src/storage/tables.ts";
+import { routingStoreContract } from "../storage/routing-store-contract.ts";
+import { sessionStoreContract } from "../storage/session-store-contract.ts";
+import { bytes } from "../storage/support.ts";
+
+/** Runs the body in a new object with an empty database. */
+function withSql(body: (sql: SqlStorage, meter: RowMeter) => void): Promise<void> {
+  return runInDurableObject(env.SESSIONS.get(env.SESSIONS.newUniqueId()), async (_object, state) => {
+    await state.storage.deleteAll();
+    body(state.storage.sql, createRowMeter());
+  });
+}
+
+sessionStoreContract("SQLite", (body) => withSql((sql, meter) => body(() => new SqliteSessionStore(sql, meter), meter)));
+routingStoreContract("SQLite", (body) => withSql((sql, meter) => body(() => new SqliteRoutingStore(sql, meter), meter)));
+
+const tableNames = (sql: SqlStorage): string[] =>
+  [...sql.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'")]
+    .map((row) => row.name)
+    .sort();
+
+describe("tables", () => {
+  const session = { number: 1, clientId: "a", state: bytes(3) };
+  const route = { filter: "a", sessionObject: "s", qos: 1, version: 1 } as const;
+
+  test("an object that stores nothing has no tables and pays no row", () =>
+    withSql((sql, meter) => {
+      const sessions = new SqliteSessionStore(sql, meter);
+      const routing = new SqliteRoutingStore(sql, meter);
+      sessions.sessions();
+      sessions.deleteSession(1);
+      routing.retainedCount();
+      routing.deleteRetained("a");
+      expect(meter).toEqual({ rowsRead: 0, rowsWritten: 0 });
+      expect(tableNames(sql)).toEqual([]);
+    }));
+
+  test("the first row makes the tables, for two rows each and one for the record", () =>
+    withSql((sql, meter) => {
+      new SqliteSessionStore(sql, meter).putSession(session);
+      expect(tableNames(sql)).toEqual(["chunk", "migration", "session", "subscription", "will"]);
+      expect(meter.rowsWritten).toBe(2 * 5 + 1 + 1);
+    }));
+
+  test("further rows do not look for the tables again", () =>
+    withSql((sql, meter) => {
+      const store = new SqliteSessionStore(sql, meter);
+      store.putSession(session);
+      const before = { ...meter };
+      for (let number = 1; number <= 10; number++) store.putChunk({ number, records: bytes(1) });
+      expect(meter.rowsRead - before.rowsRead).toBeLessThanOrEqual(10);
+      expect(meter.rowsWritten - before.rowsWritten).toBe(10);
+    }));
+
+  test("both roles live in one database, whichever begins", () =>
+    withSql((sql, meter) => {
+      const sessions = new SqliteSessionStore(sql, meter);
+      const routing = new SqliteRoutingStore(sql, meter);
+      routing.putRoute(route);
+      expect(meter.rowsWritten).toBe(2 * 3 + 1 + 1);
+      sessions.putSession(session);
+      expect(meter.rowsWritten).toBe(2 * 7 + 2 + 2);
+      expect(new SqliteSessionStore(sql, meter).sessions()).toEqual([session]);
+      expect(new SqliteRoutingStore(sql, meter).routes()).toEqual([route]);
+    }));
+
+  test("a warm start reads the record and writes nothing", () =>
+    withSql((sql) => {
+      new SqliteSessionStore(sql, createRowMeter()).putSession(session);
+      new SqliteRoutingStore(sql, createRowMeter()).putRoute(route);
+      const meter = createRowMeter();
+      new SqliteSessionStore(sql, meter);
+      new SqliteRoutingStore(sql, meter);
+      expect(meter).toEqual({ rowsRead: 2, rowsWritten: 0 });
+    }));
+
+  test("rows outlive the object's memory", async () => {
+    const stub = env.SESSIONS.get(env.SESSIONS.newUniqueId());
+    await runInDurableObject(stub, (_object, state) => {
+      new SqliteSessionStore(state.storage.sql, createRowMeter()).putChunk({ number: 1, records: bytes(5) });
+    });
+    await evictDurableObject(stub);
+    await runInDurableObject(stub, (_object, state) => {
+      expect(new SqliteSessionStore(state.storage.sql, createRowMeter()).chunks()).toEqual([{ number: 1, records: bytes(5) }]);
+    });
+  });
+
+  test("counts retained messages with one look at the rows, and no more", () =>
+    withSql((sql, meter) => {
+      const store = new SqliteRoutingStore(sql, meter);
+      for (let index = 0; index < 50; index++) store.putRetained({ topic: `t${index}`, message: bytes(1), expiresAt: 0 });
+      const reopened = new SqliteRoutingStore(sql, meter);
+      const before = meter.rowsRead;
+      expect(reopened.retainedCount()).toBe(50);
+      const counted = meter.rowsRead;
+      expect(counted - before).toBe(50);
+      expect(reopened.retainedCount()).toBe(50);
+      expect(meter.rowsRead).toBe(counted);
+    }));
+});
+
+describe("migrations", () => {
+  const first = { name: "first", statements: ["CREATE TABLE a (x INTEGER PRIMARY KEY)"] };
+  const second = { name: "second", statements: ["CREATE TABLE b (y INTEGER PRIMARY KEY)", "INSERT INTO a VALUES (1)"] };
+  const role = (...migrations: Role["migrations"]): Role => ({ name: "test", migrations });
+
+  test("what is appended is applied once, in order", () =>
+    withSql((sql, meter) => {
+      const metered = new MeteredSql(sql, meter);
+      migrate(metered, role(first));
+      expect(tableNames(sql)).toEqual(["a", "migration"]);
+      migrate(metered, role(first, second));
+      expect(tableNames(sql)).toEqual(["a", "b", "migration"]);
+      expect(appliedMigrations(metered, role(first, second))).toBe(2);
+      const before = meter.rowsWritten;
+      migrate(metered, role(first, second));
+      expect(meter.rowsWritten).toBe(before);
+    }));
+
+  test("an edited, exchanged or renamed migration is refused, and nothing is touched", () =>
+    withSql((sql, meter) => {
+      const metered = new MeteredSql(sql, meter);
+      migrate(metered, role(first));
+      const before = meter.rowsWritten;
+      const edited = { name: "first", statements: ["CREATE TABLE a (x INTEGER PRIMARY KEY, y TEXT)"] };
+      expect(() => migrate(metered, role(edited, second))).toThrow(
+        /^Migration 1 of the role test was applied as first:[0-9a-f]{8}, but the code has first:[0-9a-f]{8}: migrations may be appended, never edited\.$/,
+      );
+      expect(() => migrate(metered, role(second, first))).toThrow(/but the code has second:/);
+      expect(() => migrate(metered, role({ ...first, name: "renamed" }))).toThrow(/but the code has renamed:/);
+      expect(meter.rowsWritten).toBe(before);
+      expect(tableNames(sql)).toEqual(["a", "migration"]);
+    }));
+
+  test("a database of newer code is refused", () =>
+    withSql((sql, meter) => {
+      const metered = new MeteredSql(sql, meter);
+      migrate(metered, role(first, second));
+      expect(() => migrate(metered, role(first))).toThrow(/has had 2 migrations of the role test, this code knows 1/);
+    }));
+
+  test("white space of a statement is no edit", () => {
+    const spaced = { name: "first", statements: ["  CREATE TABLE a\n    (x INTEGER PRIMARY KEY) "] };
+    expect(fingerprint(spaced)).toBe(fingerprint(first));
+  });
+
+  test("tables that are there get what was appended when they are opened; tables that are not wait for the first row", () =>
+    withSql((sql, meter) => {
+      new Tables(sql, meter, role(first, second));
+      expect(tableNames(sql)).toEqual([]);
+      new Tables(sql, meter, role(first)).put("INSERT INTO a VALUES (7)");
+      const upgraded = new Tables(sql, meter, role(first, second));
+      expect(tableNames(sql)).toEqual(["a", "b", "migration"]);
+      expect(upgraded.select("SELECT x FROM a ORDER BY x")).toEqual([{ x: 1 }, { x: 7 }]);
+    }));
+
+  test("the platform refuses PRAGMA user_version, which is why the record is a table", () =>
+    withSql((sql) => {
+      expect(() => sql.exec("PRAGMA user_version")).toThrow(/not authorized/);
+    }));
+
+  test("the history that databases out there have had is what the code has", () => {
+    // A failure here means that a migration was edited after it was released: append a new one instead.
+    expect(SESSION_TABLES.migrations.map(fingerprint)).toEqual(["tables:04655e21"]);
+    expect(ROUTING_TABLES.migrations.map(fingerprint)).toEqual(["tables:43da1dd9"]);
+  });
+});

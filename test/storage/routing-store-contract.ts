@@ -1,0 +1,217 @@
+/**
+ * What every RoutingStore does. Run on memory in Node and on SQLite in workerd: a behaviour that only one of them has is a bug of the
+ * other, and a cost measured on memory is the cost on the platform.
+ */
+
+import { describe, expect, test } from "vitest";
+import { ROW_BYTES_MAX } from "../../src/limits.ts";
+import type { RoutingStore } from "../../src/routing/ports.ts";
+import { compareTopics } from "../../src/topic/order.ts";
+import { scanTopics } from "../../src/topic/retained-scan.ts";
+import { bytes, NASTY_TOPICS, sameBytes, type WithStore } from "./support.ts";
+
+export function routingStoreContract(name: string, withStore: WithStore<RoutingStore>): void {
+  const put = (store: RoutingStore, topic: string, expiresAt = 0): void => store.putRetained({ topic, message: bytes(3), expiresAt });
+  const rangeOf = (store: RoutingStore, from: string, to?: string): string[] => [...store.range!(from, to)];
+  const numbered = (index: number): string => `t/${String(index).padStart(5, "0")}`;
+
+  describe(`${name}: routing store`, () => {
+    test("is empty at first, and reading and deleting write nothing", () =>
+      withStore((open, meter) => {
+        const store = open();
+        expect([store.routes(), store.retained("a"), store.retainedCount(), store.seek(""), rangeOf(store, "")]).toEqual([
+          [],
+          undefined,
+          0,
+          undefined,
+          [],
+        ]);
+        store.deleteRoute("a", "s");
+        expect(store.deleteRetained("a")).toBe(false);
+        expect(store.deleteExpiredRetained(1, 10)).toBe(0);
+        expect(meter.rowsWritten).toBe(0);
+      }));
+
+    test("keeps routes by filter and Session object; a put replaces", () =>
+      withStore((open) => {
+        const store = open();
+        store.putRoute({ filter: "a/#", sessionObject: "s2", qos: 0, version: 1 });
+        store.putRoute({ filter: "a/#", sessionObject: "s1", qos: 1, version: 2 });
+        store.putRoute({ filter: "+", sessionObject: "s1", qos: 2, version: 3 });
+        store.putRoute({ filter: "a/#", sessionObject: "s2", qos: 2, version: 2 ** 40 });
+        store.deleteRoute("a/#", "s1");
+        store.deleteRoute("a/#", "s3");
+        expect(store.routes()).toEqual([
+          { filter: "+", sessionObject: "s1", qos: 2, version: 3 },
+          { filter: "a/#", sessionObject: "s2", qos: 2, version: 2 ** 40 },
+        ]);
+      }));
+
+    test("keeps one retained message a topic, with its time, and counts them", () =>
+      withStore((open) => {
+        const store = open();
+        store.putRetained({ topic: "a", message: bytes(3), expiresAt: 1_795_000_000_123 });
+        expect(store.retainedCount()).toBe(1);
+        store.putRetained({ topic: "a", message: bytes(9, 1), expiresAt: 0 });
+        store.putRetained({ topic: "b", message: bytes(0), expiresAt: 5 });
+        expect(store.retained("a")).toEqual({ topic: "a", message: bytes(9, 1), expiresAt: 0 });
+        expect(store.retained("b")).toEqual({ topic: "b", message: bytes(0), expiresAt: 5 });
+        expect(store.retained("A")).toBeUndefined();
+        expect(store.retainedCount()).toBe(2);
+        expect(store.deleteRetained("a")).toBe(true);
+        expect(store.deleteRetained("a")).toBe(false);
+        expect(store.retained("a")).toBeUndefined();
+        expect(store.retainedCount()).toBe(1);
+      }));
+
+    test("a put costs one row, new or replaced; a delete one for each row that existed", () =>
+      withStore((open, meter) => {
+        const store = open();
+        put(store, "first");
+        const costs = (action: () => void): number => {
+          const before = meter.rowsWritten;
+          action();
+          return meter.rowsWritten - before;
+        };
+        const route = { filter: "a", sessionObject: "s", qos: 1, version: 1 } as const;
+        expect(costs(() => store.putRoute(route))).toBe(1);
+        expect(costs(() => store.putRoute({ ...route, qos: 2 }))).toBe(1);
+        expect(costs(() => store.deleteRoute("a", "s"))).toBe(1);
+        expect(costs(() => store.deleteRoute("a", "s"))).toBe(0);
+        expect(costs(() => put(store, "a"))).toBe(1);
+        expect(costs(() => put(store, "a", 9))).toBe(1);
+        expect(costs(() => store.putRetained({ topic: "a", message: bytes(20_000), expiresAt: 0 }))).toBe(1);
+        expect(costs(() => store.deleteRetained("a"))).toBe(1);
+        expect(costs(() => store.deleteRetained("a"))).toBe(0);
+        for (let index = 0; index < 5; index++) put(store, numbered(index), 10);
+        expect(costs(() => store.deleteExpiredRetained(10, 3))).toBe(3);
+        expect(costs(() => store.retainedCount())).toBe(0);
+        expect(costs(() => rangeOf(store, ""))).toBe(0);
+      }));
+
+    test("deletes what has expired by now, never what has no expiry, at most as many as asked", () =>
+      withStore((open) => {
+        const store = open();
+        for (let index = 0; index < 10; index++) put(store, numbered(index), 1000 + index);
+        put(store, "for ever", 0);
+        expect(store.deleteExpiredRetained(999, 100)).toBe(0);
+        expect(store.deleteExpiredRetained(1000, 100)).toBe(1);
+        expect(store.deleteExpiredRetained(1005, 3)).toBe(3);
+        expect(store.retainedCount()).toBe(7);
+        expect(store.deleteExpiredRetained(1005, 3)).toBe(2);
+        expect(store.deleteExpiredRetained(5000, 100)).toBe(4);
+        expect(store.retainedCount()).toBe(1);
+        expect(rangeOf(store, "")).toEqual(["for ever"]);
+      }));
+
+    test("[MQTT5-4.7.3-4] [MQTT311-4.7.3-4] keeps topics apart that differ in case, form or white space, ordered by UTF-8 bytes", () =>
+      withStore((open) => {
+        const store = open();
+        const shuffled = [...NASTY_TOPICS].sort((a, b) => a.length - b.length || (a < b ? 1 : -1));
+        for (const topic of shuffled) put(store, topic);
+        expect(rangeOf(store, "")).toEqual(NASTY_TOPICS);
+        expect(store.retainedCount()).toBe(NASTY_TOPICS.length);
+        for (const topic of NASTY_TOPICS) expect(store.retained(topic)?.topic).toBe(topic);
+      }));
+
+    test("seeks the first topic that is not before a name, and ranges are closed below and open above", () =>
+      withStore((open) => {
+        const store = open();
+        const stored = NASTY_TOPICS.filter((_, index) => index % 2 === 0);
+        for (const topic of stored) put(store, topic);
+        for (const from of NASTY_TOPICS) {
+          expect(store.seek(from)).toBe(stored.find((topic) => compareTopics(topic, from) >= 0));
+          for (const to of NASTY_TOPICS) {
+            const expected = stored.filter((topic) => compareTopics(topic, from) >= 0 && compareTopics(topic, to) < 0);
+            expect(rangeOf(store, from, to)).toEqual(expected);
+          }
+        }
+      }));
+
+    test("2,000 topics come page by page, each once and in order", () =>
+      withStore((open) => {
+        const store = open();
+        const topics = Array.from({ length: 2000 }, (_, index) => numbered(index));
+        for (const topic of topics) put(store, topic);
+        put(store, "s");
+        put(store, "u");
+        expect(rangeOf(store, "t/", "t0")).toEqual(topics);
+        expect(rangeOf(store, "")).toEqual(["s", ...topics, "u"]);
+        // Ends that fall on the ends of pages of 100, 200, 400 and 800.
+        for (const count of [99, 100, 101, 299, 300, 301, 700, 1500]) {
+          expect(rangeOf(store, numbered(0), numbered(count))).toEqual(topics.slice(0, count));
+        }
+        expect([...scanTopics("t/+", store)]).toEqual(topics);
+        expect(store.retainedCount()).toBe(2002);
+      }));
+
+    test("a range reads ahead: few more rows than it yields", () =>
+      withStore((open, meter) => {
+        const store = open();
+        for (let index = 0; index < 2000; index++) put(store, numbered(index));
+        const before = meter.rowsRead;
+        expect(rangeOf(store, numbered(0), numbered(1000))).toHaveLength(1000);
+        expect(meter.rowsRead - before).toBeLessThan(1100);
+      }));
+
+    test("a range stays right when rows change between its pages", () =>
+      withStore((open) => {
+        const store = open();
+        const even = Array.from({ length: 2000 }, (_, index) => numbered(2 * index));
+        for (const topic of even) put(store, topic);
+        const met: string[] = [];
+        for (const topic of store.range!("", undefined)) {
+          met.push(topic);
+          // Behind, at and far ahead of the place: removals and additions.
+          if (met.length === 100) {
+            store.deleteRetained(numbered(0));
+            store.deleteRetained(topic);
+            put(store, numbered(1));
+            store.deleteRetained(numbered(3000));
+            put(store, numbered(3001));
+          }
+          if (met.length === 300) for (let index = 3990; index < 4000; index++) store.deleteRetained(numbered(index));
+        }
+        const expected = even.filter((topic) => topic !== numbered(3000) && topic < numbered(3990));
+        expected.push(numbered(3001));
+        expect(met).toEqual(expected.sort(compareTopics));
+      }));
+
+    test("takes messages up to ROW_BYTES_MAX and gives them back unchanged; one byte more throws and changes nothing", () =>
+      withStore((open, meter) => {
+        const store = open();
+        const largest = bytes(ROW_BYTES_MAX, 7);
+        const topic = "t".repeat(65_535);
+        put(store, "a");
+        const before = meter.rowsWritten;
+        store.putRetained({ topic, message: largest, expiresAt: 0 });
+        expect(meter.rowsWritten - before).toBe(1);
+        expect(sameBytes(store.retained(topic)!.message, largest)).toBe(true);
+        expect(() => store.putRetained({ topic, message: bytes(ROW_BYTES_MAX + 1), expiresAt: 0 })).toThrow(/1900001 bytes/);
+        expect(store.retained(topic)?.message.length).toBe(ROW_BYTES_MAX);
+        expect(store.retainedCount()).toBe(2);
+      }));
+
+    test("stores a view's bytes only, and keeps them when the caller's or the reader's bytes change", () =>
+      withStore((open) => {
+        const store = open();
+        const buffer = Uint8Array.of(1, 2, 3, 4);
+        store.putRetained({ topic: "a", message: buffer.subarray(1, 3), expiresAt: 0 });
+        buffer.fill(9);
+        store.retained("a")?.message.fill(8);
+        expect(store.retained("a")?.message).toEqual(Uint8Array.of(2, 3));
+      }));
+
+    test("a new store over the same rows finds all of them", () =>
+      withStore((open) => {
+        const store = open();
+        for (const topic of NASTY_TOPICS) put(store, topic);
+        store.putRoute({ filter: "a", sessionObject: "s", qos: 1, version: 4 });
+        const reopened = open();
+        expect(reopened.retainedCount()).toBe(NASTY_TOPICS.length);
+        expect(rangeOf(reopened, "")).toEqual(NASTY_TOPICS);
+        expect(reopened.retained("a")).toEqual({ topic: "a", message: bytes(3), expiresAt: 0 });
+        expect(reopened.routes()).toEqual([{ filter: "a", sessionObject: "s", qos: 1, version: 4 }]);
+      }));
+  });
+}

@@ -1,0 +1,173 @@
+/**
+ * What every SessionStore does. Run on memory in Node and on SQLite in workerd: a behaviour that only one of them has is a bug of the
+ * other, and a cost measured on memory is the cost on the platform.
+ */
+
+import { describe, expect, test } from "vitest";
+import { ROW_BYTES_MAX } from "../../src/limits.ts";
+import type { SessionStore } from "../../src/session/ports.ts";
+import { bytes, sameBytes, type WithStore } from "./support.ts";
+
+export function sessionStoreContract(name: string, withStore: WithStore<SessionStore>): void {
+  /** The rows written by an action on a store that has had its first row. */
+  const cost = (store: SessionStore, meter: { rowsWritten: number }, action: () => void): number => {
+    store.putChunk({ number: 999_999, records: bytes(1) });
+    const before = meter.rowsWritten;
+    action();
+    const written = meter.rowsWritten - before;
+    store.deleteChunk(999_999);
+    return written;
+  };
+
+  describe(`${name}: session store`, () => {
+    test("is empty at first, and reading and deleting write nothing", () =>
+      withStore((open, meter) => {
+        const store = open();
+        expect([store.sessions(), store.subscriptions(), store.wills(), store.chunks()]).toEqual([[], [], [], []]);
+        store.deleteSession(1);
+        store.deleteSubscription(1, "a");
+        store.deleteWill("a");
+        store.deleteChunk(1);
+        expect(meter.rowsWritten).toBe(0);
+      }));
+
+    test("keeps sessions, and a put of the same number replaces", () =>
+      withStore((open) => {
+        const store = open();
+        store.putSession({ number: 2, clientId: "b", state: bytes(3, 1) });
+        store.putSession({ number: 1, clientId: "a", state: bytes(0) });
+        store.putSession({ number: 2, clientId: "b", state: bytes(4, 2) });
+        expect(store.sessions()).toEqual([
+          { number: 1, clientId: "a", state: bytes(0) },
+          { number: 2, clientId: "b", state: bytes(4, 2) },
+        ]);
+      }));
+
+    test("keeps subscriptions by session and filter, and deletes one", () =>
+      withStore((open) => {
+        const store = open();
+        const row = { sessionNumber: 1, filter: "$share/g/a/+/#", options: 0x2e, subscriptionIdentifier: 268_435_455 };
+        const other = { sessionNumber: 2, filter: "a", options: 0, subscriptionIdentifier: 0 };
+        store.putSubscription({ ...row, options: 1 });
+        store.putSubscription(row);
+        store.putSubscription({ ...row, filter: "a" });
+        store.putSubscription(other);
+        store.deleteSubscription(1, "a");
+        expect(store.subscriptions()).toEqual([row, other]);
+      }));
+
+    test("deletes a session with its subscriptions and leaves those of others", () =>
+      withStore((open) => {
+        const store = open();
+        for (const number of [1, 11]) {
+          store.putSession({ number, clientId: `c${number}`, state: bytes(1) });
+          store.putSubscription({ sessionNumber: number, filter: "a", options: 1, subscriptionIdentifier: 0 });
+          store.putSubscription({ sessionNumber: number, filter: "b", options: 1, subscriptionIdentifier: 0 });
+        }
+        store.deleteSession(1);
+        expect(store.sessions().map((row) => row.number)).toEqual([11]);
+        expect(store.subscriptions().map((row) => `${row.sessionNumber} ${row.filter}`)).toEqual(["11 a", "11 b"]);
+      }));
+
+    test("keeps wills by client ID, exactly as it is written", () =>
+      withStore((open) => {
+        const store = open();
+        for (const clientId of ["a", "A", "ä", "a\u0308", "\uFEFFa"]) store.putWill({ clientId, will: bytes(2, clientId.length) });
+        store.putWill({ clientId: "a", will: bytes(5) });
+        store.deleteWill("A");
+        expect(store.wills()).toEqual([
+          { clientId: "a", will: bytes(5) },
+          { clientId: "a\u0308", will: bytes(2, 2) },
+          { clientId: "ä", will: bytes(2, 1) },
+          { clientId: "\uFEFFa", will: bytes(2, 2) },
+        ]);
+      }));
+
+    test("returns chunks in the order of their numbers", () =>
+      withStore((open) => {
+        const store = open();
+        const numbers = [10, 9, 2 ** 40, 1, 100];
+        for (const number of numbers) store.putChunk({ number, records: bytes(3, number % 250) });
+        store.deleteChunk(9);
+        expect(store.chunks()).toEqual([1, 10, 100, 2 ** 40].map((number) => ({ number, records: bytes(3, number % 250) })));
+      }));
+
+    test("a put costs one row, new or replaced; a delete one for each row that existed", () =>
+      withStore((open, meter) => {
+        const store = open();
+        const session = { number: 1, clientId: "a", state: bytes(100) };
+        const subscription = { sessionNumber: 1, filter: "a", options: 1, subscriptionIdentifier: 0 };
+        const costs = (action: () => void): number => cost(store, meter, action);
+        expect(costs(() => store.putSession(session))).toBe(1);
+        expect(costs(() => store.putSession({ ...session, state: bytes(20_000) }))).toBe(1);
+        expect(costs(() => store.putSubscription(subscription))).toBe(1);
+        expect(costs(() => store.putSubscription({ ...subscription, options: 2 }))).toBe(1);
+        expect(costs(() => store.putSubscription({ ...subscription, filter: "b" }))).toBe(1);
+        expect(costs(() => store.putSubscription({ ...subscription, filter: "c" }))).toBe(1);
+        expect(costs(() => store.putWill({ clientId: "a", will: bytes(1) }))).toBe(1);
+        expect(costs(() => store.putWill({ clientId: "a", will: bytes(2) }))).toBe(1);
+        expect(costs(() => store.putChunk({ number: 1, records: bytes(1) }))).toBe(1);
+        expect(costs(() => store.putChunk({ number: 1, records: bytes(16_384) }))).toBe(1);
+        expect(costs(() => store.deleteSubscription(1, "c"))).toBe(1);
+        expect(costs(() => store.deleteSubscription(1, "c"))).toBe(0);
+        expect(costs(() => store.deleteSession(1))).toBe(3);
+        expect(costs(() => store.deleteSession(1))).toBe(0);
+        expect(costs(() => store.deleteWill("a"))).toBe(1);
+        expect(costs(() => store.deleteWill("a"))).toBe(0);
+        expect(costs(() => store.deleteChunk(1))).toBe(1);
+        expect(costs(() => store.deleteChunk(1))).toBe(0);
+      }));
+
+    test("reading counts at least the rows it returns", () =>
+      withStore((open, meter) => {
+        const store = open();
+        for (let number = 1; number <= 5; number++) store.putChunk({ number, records: bytes(1) });
+        const before = meter.rowsRead;
+        store.chunks();
+        expect(meter.rowsRead - before).toBeGreaterThanOrEqual(5);
+      }));
+
+    test("takes blobs up to ROW_BYTES_MAX and gives them back unchanged; one byte more throws and writes nothing", () =>
+      withStore((open, meter) => {
+        const store = open();
+        const largest = bytes(ROW_BYTES_MAX, 7);
+        store.putSession({ number: 1, clientId: "a", state: largest });
+        store.putWill({ clientId: "a", will: largest });
+        store.putChunk({ number: 1, records: largest });
+        expect(sameBytes(store.sessions()[0].state, largest)).toBe(true);
+        expect(sameBytes(store.wills()[0].will, largest)).toBe(true);
+        expect(sameBytes(store.chunks()[0].records, largest)).toBe(true);
+        const before = meter.rowsWritten;
+        const tooLarge = bytes(ROW_BYTES_MAX + 1);
+        expect(() => store.putSession({ number: 1, clientId: "a", state: tooLarge })).toThrow(/1900001 bytes/);
+        expect(() => store.putWill({ clientId: "a", will: tooLarge })).toThrow(/1900001 bytes/);
+        expect(() => store.putChunk({ number: 1, records: tooLarge })).toThrow(/1900001 bytes/);
+        expect(meter.rowsWritten).toBe(before);
+        expect(store.chunks()[0].records.length).toBe(ROW_BYTES_MAX);
+      }));
+
+    test("stores a view's bytes only, and keeps them when the caller's or the reader's bytes change", () =>
+      withStore((open) => {
+        const store = open();
+        const buffer = Uint8Array.of(1, 2, 3, 4);
+        store.putChunk({ number: 1, records: buffer.subarray(1, 3) });
+        buffer.fill(9);
+        store.chunks()[0].records.fill(8);
+        expect(store.chunks()[0].records).toEqual(Uint8Array.of(2, 3));
+      }));
+
+    test("a new store over the same rows finds all of them", () =>
+      withStore((open) => {
+        const store = open();
+        store.putSession({ number: 7, clientId: "a", state: bytes(3) });
+        store.putSubscription({ sessionNumber: 7, filter: "a/#", options: 2, subscriptionIdentifier: 5 });
+        store.putWill({ clientId: "a", will: bytes(4) });
+        store.putChunk({ number: 1, records: bytes(5) });
+        const reopened = open();
+        expect(reopened.sessions()).toEqual([{ number: 7, clientId: "a", state: bytes(3) }]);
+        expect(reopened.subscriptions()).toEqual([{ sessionNumber: 7, filter: "a/#", options: 2, subscriptionIdentifier: 5 }]);
+        expect(reopened.wills()).toEqual([{ clientId: "a", will: bytes(4) }]);
+        expect(reopened.chunks()).toEqual([{ number: 1, records: bytes(5) }]);
+      }));
+  });
+}
