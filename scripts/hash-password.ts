@@ -1,0 +1,71 @@
+/**
+ * Hashes a password for the secret USERS and prints the hash and an entry to paste.
+ *
+ *   npm run hash-password                     asks for the password without showing it
+ *   npm run hash-password -- 'the password'   takes it from the command line, where the shell's history keeps it
+ *   echo 'the password' | npm run hash-password
+ *
+ * Options: --user NAME for the entry; --iterations N (1000 to 100000), fewer where CPU is scarce: see src/auth/password.ts.
+ */
+
+import { text } from "node:stream/consumers";
+import { parseArgs } from "node:util";
+import { hashPassword } from "../src/auth/password.ts";
+
+const ENTER = new Set(["\r", "\n", "\u0004"]);
+const INTERRUPT = "\u0003";
+const BACKSPACE = new Set(["\u007f", "\b"]);
+
+/** Reads a line from the terminal without showing it. */
+async function ask(question: string): Promise<string> {
+  const { stdin, stderr } = process;
+  stderr.write(question);
+  stdin.setRawMode(true);
+  stdin.setEncoding("utf8");
+  let line = "";
+  try {
+    for await (const chunk of stdin) {
+      for (const character of String(chunk)) {
+        if (ENTER.has(character)) return line;
+        if (character === INTERRUPT) process.exit(130);
+        line = BACKSPACE.has(character) ? [...line].slice(0, -1).join("") : line + character;
+      }
+    }
+    return line;
+  } finally {
+    stdin.setRawMode(false);
+    stderr.write("\n");
+  }
+}
+
+async function readPassword(argument: string | undefined): Promise<string> {
+  if (argument !== undefined) return argument;
+  if (process.stdin.isTTY) return ask("Password: ");
+  return (await text(process.stdin)).replace(/\r?\n$/, "");
+}
+
+function fail(sentence: string): never {
+  console.error(sentence);
+  process.exit(1);
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { user: { type: "string", default: "ada" }, iterations: { type: "string", default: "100000" } },
+  });
+  if (positionals.length > 1) fail("One password was expected: put it in quotes if it has spaces.");
+  const password = await readPassword(positionals[0]);
+  if (password === "") fail("The password must not be empty.");
+  const hash = await hashPassword(new TextEncoder().encode(password), Number(values.iterations));
+
+  console.log(hash);
+  console.log("\nAn entry of USERS, which is a JSON array of such entries (npx wrangler secret put USERS):\n");
+  console.log(JSON.stringify([{ user: values.user, password: hash, publish: ["home/#"], subscribe: ["home/#"] }]));
+}
+
+try {
+  await main();
+} catch (error) {
+  fail(error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,83 @@
+/**
+ * Chooses who is let in, from the settings USERS and ALLOW_ANONYMOUS. Closed by default, and closed when USERS is not valid, whatever
+ * ALLOW_ANONYMOUS says: a mistake must not open the broker.
+ */
+
+import type { Connect } from "../mqtt/packet.ts";
+import type { Authenticator, Authorizer, Identity, Refusal } from "../session/ports.ts";
+import { AnonymousAuthenticator, AnonymousAuthorizer } from "./anonymous.ts";
+import { ClosedAuthenticator, ClosedAuthorizer } from "./closed.ts";
+import { parseUsers } from "./users.ts";
+import { UsersAuthenticator } from "./users-authenticator.ts";
+import { UsersAuthorizer } from "./users-authorizer.ts";
+
+export interface Auth {
+  readonly authenticator: Authenticator;
+  readonly authorizer: Authorizer;
+  /** What is wrong with USERS, as sentences that repeat nothing of it; for the log and for operators. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Make it once for an object or an isolate and keep it: it remembers passwords that were verified.
+ * @param settings `users` is the secret as given, empty when there is none
+ */
+export function createAuth(settings: { readonly users: string; readonly allowAnonymous: boolean }): Auth {
+  const hasUsers = settings.users.trim() !== "";
+  if (!hasUsers && !settings.allowAnonymous) {
+    return closed("This broker lets nobody in until its operator sets the secret USERS, or ALLOW_ANONYMOUS=true.", []);
+  }
+  const anonymous = { authenticator: new AnonymousAuthenticator(), authorizer: new AnonymousAuthorizer() };
+  if (!hasUsers) return { ...anonymous, problems: [] };
+
+  const { users, problems } = parseUsers(settings.users);
+  if (problems.length > 0) return closed("This broker lets nobody in until its operator corrects the secret USERS.", problems);
+  const named = { authenticator: new UsersAuthenticator(users), authorizer: new UsersAuthorizer(users) };
+  if (!settings.allowAnonymous) return { ...named, problems: [] };
+  return {
+    authenticator: new MixedAuthenticator(named.authenticator, anonymous.authenticator),
+    authorizer: new MixedAuthorizer(named.authorizer, anonymous.authorizer),
+    problems: [],
+  };
+}
+
+function closed(message: string, problems: readonly string[]): Auth {
+  return { authenticator: new ClosedAuthenticator(message), authorizer: new ClosedAuthorizer(), problems };
+}
+
+/** Who gives a user name is checked; who gives none is anonymous. */
+class MixedAuthenticator implements Authenticator {
+  private readonly named: Authenticator;
+  private readonly anonymous: Authenticator;
+
+  constructor(named: Authenticator, anonymous: Authenticator) {
+    this.named = named;
+    this.anonymous = anonymous;
+  }
+
+  authenticate(connect: Connect): Promise<Identity | Refusal> {
+    return (connect.userName === undefined ? this.anonymous : this.named).authenticate(connect);
+  }
+}
+
+class MixedAuthorizer implements Authorizer {
+  private readonly named: Authorizer;
+  private readonly anonymous: Authorizer;
+
+  constructor(named: Authorizer, anonymous: Authorizer) {
+    this.named = named;
+    this.anonymous = anonymous;
+  }
+
+  mayPublish(identity: Identity, clientId: string, topic: string): boolean {
+    return this.of(identity).mayPublish(identity, clientId, topic);
+  }
+
+  maySubscribe(identity: Identity, clientId: string, topicFilter: string): boolean {
+    return this.of(identity).maySubscribe(identity, clientId, topicFilter);
+  }
+
+  private of(identity: Identity): Authorizer {
+    return identity.userName === undefined ? this.anonymous : this.named;
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Lets in the configured users who know their password. Nothing that it answers, nor the time it takes, tells whether a user exists,
+ * as long as all passwords are hashed with the same number of iterations.
+ */
+
+import type { Connect } from "../mqtt/packet.ts";
+import type { Authenticator, Identity, Refusal } from "../session/ports.ts";
+import { dummyHash, equalConstantTime, verifyPassword } from "./password.ts";
+import type { User } from "./users.ts";
+
+/** Bad User Name or Password; a 3.x connection gets return code 4. */
+const REFUSAL: Refusal = { reasonCode: 0x86, message: "The user name or the password is not right." };
+
+export class UsersAuthenticator implements Authenticator {
+  private readonly users: ReadonlyMap<string, User>;
+  private readonly dummy: string;
+  private readonly verified = new VerifiedPasswords();
+
+  constructor(users: readonly User[]) {
+    this.users = new Map(users.map((user) => [user.user, user]));
+    this.dummy = dummyHash(users[0]?.password);
+  }
+
+  /** Refuses with 0x86 whoever does not give the password of a configured user. */
+  async authenticate(connect: Connect): Promise<Identity | Refusal> {
+    const { userName, password } = connect;
+    if (userName === undefined || password === undefined) return REFUSAL;
+    const user = this.users.get(userName);
+    if (user !== undefined && (await this.verified.has(userName, password))) return { userName };
+    // An unknown user costs the same work as a wrong password.
+    const isRight = await verifyPassword(password, user?.password ?? this.dummy);
+    if (user === undefined || !isRight) return REFUSAL;
+    await this.verified.add(userName, password);
+    return { userName };
+  }
+}
+
+/**
+ * The last right password of each user, as a keyed digest under a key that never leaves memory. After a restart a whole fleet comes
+ * back at once, often under one user name: only the first of them then costs a slow hash. A wrong password always does.
+ */
+class VerifiedPasswords {
+  private readonly digests = new Map<string, Uint8Array>();
+  /** Made when first needed: a Worker has no randomness before its first request. */
+  private key: CryptoKey | undefined;
+
+  async has(userName: string, password: Uint8Array): Promise<boolean> {
+    const known = this.digests.get(userName);
+    return known !== undefined && equalConstantTime(known, await this.digest(password));
+  }
+
+  async add(userName: string, password: Uint8Array): Promise<void> {
+    this.digests.set(userName, await this.digest(password));
+  }
+
+  private async digest(password: Uint8Array): Promise<Uint8Array> {
+    this.key ??= (await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"])) as CryptoKey;
+    return new Uint8Array(await crypto.subtle.sign("HMAC", this.key, password));
+  }
+}

@@ -1,0 +1,92 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { createAuth } from "../../src/auth/index.ts";
+import { connect, quickHash } from "./support.ts";
+
+let users: string;
+beforeAll(async () => {
+  users = JSON.stringify([{ user: "ada", password: await quickHash("lovelace"), publish: ["a/#"], subscribe: ["a/#"] }]);
+});
+
+const ANONYMOUS = { userName: undefined };
+const ADA = { userName: "ada" };
+
+describe("createAuth", () => {
+  test("nothing configured: refuses everybody with 0x87 and says how to configure", async () => {
+    for (const nothing of ["", "  \n"]) {
+      const { authenticator, authorizer, problems } = createAuth({ users: nothing, allowAnonymous: false });
+      expect(problems).toEqual([]);
+      for (const packet of [connect(), connect("ada", "lovelace")]) {
+        const answer = await authenticator.authenticate(packet);
+        expect(answer).toMatchObject({ reasonCode: 0x87, message: expect.stringMatching(/USERS.*ALLOW_ANONYMOUS=true/) });
+      }
+      for (const identity of [ANONYMOUS, ADA]) {
+        expect(authorizer.mayPublish(identity, "c", "a")).toBe(false);
+        expect(authorizer.maySubscribe(identity, "c", "a")).toBe(false);
+      }
+    }
+  });
+
+  test("anonymous: lets everybody in without a name, with every right but $ topics", async () => {
+    const { authenticator, authorizer, problems } = createAuth({ users: "", allowAnonymous: true });
+    expect(problems).toEqual([]);
+    for (const packet of [connect(), connect("ada", "anything"), connect("ada")]) {
+      expect(await authenticator.authenticate(packet)).toEqual(ANONYMOUS);
+    }
+    expect(authorizer.mayPublish(ANONYMOUS, "c", "a/b")).toBe(true);
+    expect(authorizer.maySubscribe(ANONYMOUS, "c", "#")).toBe(true);
+    expect(authorizer.maySubscribe(ANONYMOUS, "c", "$SYS/#")).toBe(true);
+  });
+
+  test("[5.0/4.7.2/publish] anonymous clients do not publish to topics that begin with $", () => {
+    const { authorizer } = createAuth({ users: "", allowAnonymous: true });
+    for (const topic of ["$SYS/a", "$", "$share/g/a"]) expect(authorizer.mayPublish(ANONYMOUS, "c", topic)).toBe(false);
+    expect(authorizer.mayPublish(ANONYMOUS, "c", "a/$b")).toBe(true);
+  });
+
+  test("a session of a user that was restored after USERS was removed may do nothing", () => {
+    const { authorizer } = createAuth({ users: "", allowAnonymous: true });
+    expect(authorizer.mayPublish(ADA, "c", "a/b")).toBe(false);
+    expect(authorizer.maySubscribe(ADA, "c", "a/b")).toBe(false);
+  });
+
+  test("users only: who gives no name is refused", async () => {
+    const { authenticator, authorizer, problems } = createAuth({ users, allowAnonymous: false });
+    expect(problems).toEqual([]);
+    expect(await authenticator.authenticate(connect("ada", "lovelace"))).toEqual(ADA);
+    expect(await authenticator.authenticate(connect())).toMatchObject({ reasonCode: 0x86 });
+    expect(authorizer.mayPublish(ADA, "c", "a/b")).toBe(true);
+    expect(authorizer.mayPublish(ADA, "c", "b")).toBe(false);
+    expect(authorizer.mayPublish(ANONYMOUS, "c", "a/b")).toBe(false);
+    expect(authorizer.maySubscribe(ANONYMOUS, "c", "a/b")).toBe(false);
+  });
+
+  test("users and anonymous: a name is checked, none is anonymous", async () => {
+    const { authenticator, authorizer } = createAuth({ users, allowAnonymous: true });
+    expect(await authenticator.authenticate(connect("ada", "lovelace"))).toEqual(ADA);
+    expect(await authenticator.authenticate(connect("ada", "wrong"))).toMatchObject({ reasonCode: 0x86 });
+    expect(await authenticator.authenticate(connect("eve", "wrong"))).toMatchObject({ reasonCode: 0x86 });
+    expect(await authenticator.authenticate(connect("", "wrong"))).toMatchObject({ reasonCode: 0x86 });
+    expect(await authenticator.authenticate(connect())).toEqual(ANONYMOUS);
+    expect(authorizer.mayPublish(ANONYMOUS, "c", "b")).toBe(true);
+    expect(authorizer.maySubscribe(ANONYMOUS, "c", "b")).toBe(true);
+    expect(authorizer.mayPublish(ADA, "c", "b")).toBe(false);
+    expect(authorizer.maySubscribe(ADA, "c", "b")).toBe(false);
+    expect(authorizer.maySubscribe(ADA, "c", "a/+")).toBe(true);
+    expect(authorizer.mayPublish({ userName: "removed" }, "c", "a/b")).toBe(false);
+  });
+
+  test("USERS that is not valid closes the broker, also when anonymous is allowed, and tells clients nothing of it", async () => {
+    for (const allowAnonymous of [false, true]) {
+      const { authenticator, authorizer, problems } = createAuth({ users: '[{"user":"ada","password":"plain"}]', allowAnonymous });
+      expect(problems).toHaveLength(1);
+      expect(problems[0]).toMatch(/^USERS\[0\]\.password must be a hash/);
+      for (const packet of [connect(), connect("ada", "plain")]) {
+        expect(await authenticator.authenticate(packet)).toEqual({
+          reasonCode: 0x87,
+          message: "This broker lets nobody in until its operator corrects the secret USERS.",
+        });
+      }
+      expect(authorizer.mayPublish(ANONYMOUS, "c", "a")).toBe(false);
+    }
+  });
+});

@@ -1,0 +1,23 @@
+/** What the tests of authentication share. */
+
+import { hashPassword, ITERATIONS_MIN } from "../../src/auth/password.ts";
+import { CONNECT, type Connect, NO_PROPERTIES } from "../../src/mqtt/packet.ts";
+
+export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+export function connect(userName?: string, password?: string, clientId = "c"): Connect {
+  return {
+    type: CONNECT,
+    version: 5,
+    clean: true,
+    keepAliveSeconds: 60,
+    clientId,
+    will: undefined,
+    userName,
+    password: password === undefined ? undefined : utf8(password),
+    properties: NO_PROPERTIES,
+  };
+}
+
+/** A quick hash: as few iterations as are allowed. */
+export const quickHash = (password: string): Promise<string> => hashPassword(utf8(password), ITERATIONS_MIN);
