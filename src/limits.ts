@@ -132,6 +132,7 @@ export function limitProblems(limits: Limits): string[] {
     "QUEUE_MESSAGES_MAX plus INFLIGHT_MAX must be below 65535: each waiting message holds a Packet Identifier",
   );
   expect(limits.topicBytesMax >= 1 && limits.topicBytesMax <= 65_535, "TOPIC_BYTES_MAX must be 1 to 65535");
+  expect(limits.topicLevelsMax >= 1 && limits.topicLevelsMax <= 512, "TOPIC_LEVELS_MAX must be 1 to 512: matching recurses over levels");
   expect(limits.clientIdBytesMax >= 23 && limits.clientIdBytesMax <= 1024, "CLIENT_ID_BYTES_MAX must be 23 to 1024");
   expect(
     limits.sessionExpirySecondsV3 <= limits.sessionExpirySecondsMax,

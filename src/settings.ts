@@ -161,7 +161,7 @@ const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
   ),
   subscriptionsMax: integer("SUBSCRIPTIONS_MAX", D.subscriptionsMax, 1, 1_000_000, "subscriptions of one session"),
   topicBytesMax: integer("TOPIC_BYTES_MAX", D.topicBytesMax, 1, 65_535, "longest Topic Name or Topic Filter, bytes"),
-  topicLevelsMax: integer("TOPIC_LEVELS_MAX", D.topicLevelsMax, 1, 1024, "levels of a Topic Name or Topic Filter"),
+  topicLevelsMax: integer("TOPIC_LEVELS_MAX", D.topicLevelsMax, 1, 512, "levels of a Topic Name or Topic Filter"),
   retainedMessagesMax: integer("RETAINED_MESSAGES_MAX", D.retainedMessagesMax, 0, 10_000_000, "retained messages in one Topic object"),
   connectionsMax: integer("CONNECTIONS_MAX", D.connectionsMax, 1, 32_768, "connections of one Session object"),
   clientIdBytesMax: integer("CLIENT_ID_BYTES_MAX", D.clientIdBytesMax, 23, 1024, "longest Client Identifier, bytes"),

@@ -1,12 +1,35 @@
-/** The Worker's entry: HTTP and WebSocket requests in, Durable Object classes out. */
-import { DurableObject } from "cloudflare:workers";
+/** The Worker: paths. MQTT connections go to `edge/`, the rest of HTTP to `api/`. */
 
-export class SessionObject extends DurableObject {}
-export class TopicObject extends DurableObject {}
+import { Hono } from "hono";
+import { DEFAULT_NAMESPACE, sentence, upgrade } from "./edge/upgrade.ts";
+import { type BrokerEnv, settingsOf } from "./objects/env.ts";
+import type { Settings } from "./settings.ts";
 
-export default {
-  fetch(request: Request): Response {
-    if (new URL(request.url).pathname === "/health") return Response.json({ status: "ok" });
-    return new Response("There is nothing at this path.\n", { status: 404 });
-  },
-};
+export { SessionObject } from "./objects/session-object.ts";
+export { TopicObject } from "./objects/topic-object.ts";
+
+const app = new Hono<{ Bindings: BrokerEnv; Variables: { settings: Settings } }>();
+
+app.use(async (context, next) => {
+  const settings = settingsOf(context.env);
+  if (Array.isArray(settings)) {
+    const sentences = settings.map((problem) => problem.sentence).join("\n");
+    return sentence(500, `The broker's settings are wrong, so it serves nobody:\n${sentences}`);
+  }
+  context.set("settings", settings as Settings);
+  return next();
+});
+
+app.get("/mqtt", (context) => upgrade(context.req.raw, context.env, context.get("settings"), DEFAULT_NAMESPACE));
+app.get("/:namespace/mqtt", (context) => upgrade(context.req.raw, context.env, context.get("settings"), context.req.param("namespace")));
+app.get("/health", (context) => context.json({ status: "ok", topology: context.get("settings").topology }));
+app.notFound((context) => {
+  const { pathname } = new URL(context.req.url);
+  return sentence(404, `There is nothing at ${pathname}. MQTT clients connect to /mqtt or /{namespace}/mqtt.`);
+});
+app.onError((error) => {
+  console.log(JSON.stringify({ event: "request failed", problem: error.message }));
+  return sentence(500, "The broker failed to answer this request.");
+});
+
+export default app;

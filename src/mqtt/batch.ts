@@ -9,7 +9,7 @@
  * the numbers of the LIVE records that nobody there wanted.
  */
 
-import { Message, readMessage, writeMessage } from "./message.ts";
+import { type Message, readMessage, writeMessage } from "./message.ts";
 import type { QoS } from "./packet.ts";
 import { RecordError, RecordReader, RecordWriter } from "./record.ts";
 

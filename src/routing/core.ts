@@ -7,7 +7,7 @@
 import type { Limits } from "../limits.ts";
 import { Message, readMessage, writeMessage } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
-import { NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SERVER_BUSY, SUCCESS } from "../mqtt/reason-code.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { scanTopics } from "../topic/retained-scan.ts";
@@ -73,19 +73,26 @@ export class RoutingCore {
     const targets = this.#targets;
     targets.clear();
     this.#routes.match(message.topic, this.#collect);
-    if (targets.size === 0 || published === undefined || message.qos === 0) {
+    if (published === undefined || targets.size === 0) {
       for (const sessionObject of targets.keys()) this.#delivery.deliver(sessionObject, message, undefined, undefined);
-      published?.(kept ? (targets.size === 0 ? NO_MATCHING_SUBSCRIBERS : SUCCESS) : QUOTA_EXCEEDED);
+      published?.(kept ? NO_MATCHING_SUBSCRIBERS : QUOTA_EXCEEDED);
       return;
     }
-    let waiting = targets.size;
+    // One for this loop: a delivery may be done before the next one begins.
+    let waiting = 1;
     let reached = true;
     const done = (delivered: boolean): void => {
       waiting -= 1;
       reached &&= delivered;
-      if (waiting === 0) published(reached ? (kept ? SUCCESS : QUOTA_EXCEEDED) : SERVER_BUSY);
+      if (waiting === 0) published(reached ? (kept ? SUCCESS : QUOTA_EXCEEDED) : IMPLEMENTATION_SPECIFIC_ERROR);
     };
-    for (const sessionObject of [...targets.keys()]) this.#delivery.deliver(sessionObject, message, undefined, done);
+    for (const [sessionObject, qos] of targets) {
+      // Where everybody takes it at QoS 0, nothing is promised that the publisher would have to wait for.
+      const awaited = Math.min(qos, message.qos) > 0;
+      if (awaited) waiting += 1;
+      this.#delivery.deliver(sessionObject, message, undefined, awaited ? done : undefined);
+    }
+    done(true);
   }
 
   readonly #collect = (route: Route, sessionObject: string): void => {
@@ -145,7 +152,8 @@ export class RoutingCore {
       return true;
     }
     if (message.expiresAt !== 0 && message.expiresAt <= now) return true;
-    if (this.#store.retainedCount() >= this.#limits.retainedMessagesMax && this.#store.retained(topic) === undefined) return false;
+    // In this order: counting reads the whole table once after each start, and a topic that is known needs no count.
+    if (this.#store.retained(topic) === undefined && this.#store.retainedCount() >= this.#limits.retainedMessagesMax) return false;
     const writer = new RecordWriter(message.size + 128);
     writer.byte(RETAINED_VERSION);
     writeMessage(writer, message);

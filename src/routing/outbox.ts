@@ -10,8 +10,8 @@ import { BATCH_BYTES_MAX, OUTBOX_BYTES_MAX, RETRY_MS_FIRST, RETRY_MS_MAX, RETRY_
 export interface Outgoing {
   /** About how many bytes it will have. */
   readonly size: number;
-  /** @param answered what the receiver said, or undefined when it could not be reached in time */
-  settled(answered: boolean): void;
+  /** It could not be delivered: the receiver was out of reach for too long. */
+  abandoned(): void;
 }
 
 export class Outbox<Item extends Outgoing> {
@@ -63,7 +63,7 @@ export class Outbox<Item extends Outgoing> {
   /**
    * The call failed; whether it ran is not known.
    * @returns after how many milliseconds the same batch is to be sent again; undefined when the receiver was out of reach for too
-   *   long: then the batch and all that waits behind it are settled as not delivered
+   *   long: then the batch and all that waits behind it are abandoned
    */
   failed(now: number): number | undefined {
     if (this.#attempts === 0) this.#failingSince = now;
@@ -74,7 +74,7 @@ export class Outbox<Item extends Outgoing> {
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#attempts = 0;
-    for (const item of given) item.settled(false);
+    for (const item of given) item.abandoned();
     return undefined;
   }
 }

@@ -46,7 +46,12 @@ export interface DeliveryPort {
    * @param done called once the Session object has stored it for its durable sessions and handed it to its connections;
    *   `delivered` is false if it could not be reached in time
    */
-  deliver(sessionObject: string, message: Message, retained: RetainedTarget | undefined, done: ((delivered: boolean) => void) | undefined): void;
+  deliver(
+    sessionObject: string,
+    message: Message,
+    retained: RetainedTarget | undefined,
+    done: ((delivered: boolean) => void) | undefined,
+  ): void;
 }
 
 export interface RetainedTarget {

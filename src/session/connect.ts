@@ -16,7 +16,7 @@ import {
   TOPIC_NAME_INVALID,
 } from "../mqtt/reason-code.ts";
 import { validateTopicName } from "../topic/name.ts";
-import { CLOSE_NORMAL, CLOSE_POLICY, closeReason, Connection, connectionFacts, encodeFor } from "./connection.ts";
+import { CLOSE_NORMAL, CLOSE_POLICY, Connection, closeReason, connectionFacts, encodeFor } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE } from "./deadlines.ts";
 import { resend } from "./deliver.ts";
@@ -74,7 +74,13 @@ export interface ConnectOptions {
  * Handles a CONNECT that passed `validateConnect` and whose identity is known.
  * @returns the connection, or undefined when it was refused: then the CONNACK was sent and the wire closed
  */
-export function handleConnect(core: SessionCore, wire: Wire, connect: Connect, identity: Identity, options: ConnectOptions): Connection | undefined {
+export function handleConnect(
+  core: SessionCore,
+  wire: Wire,
+  connect: Connect,
+  identity: Identity,
+  options: ConnectOptions,
+): Connection | undefined {
   const { clientId, will, version } = connect;
   const refuse = (reasonCode: number, message: string): undefined => {
     wire.send(encodeRefusal({ reasonCode, message }, connect));
@@ -104,7 +110,12 @@ export function handleConnect(core: SessionCore, wire: Wire, connect: Connect, i
   core.markRowChanged(session);
   core.markChanged(connection);
   if (connection.keepAliveMs > 0) {
-    core.deadlines.add({ at: core.now + connection.keepAliveMs, kind: KEEP_ALIVE, subject: connection, slackMs: keepAliveSlackMs(connection) });
+    core.deadlines.add({
+      at: core.now + connection.keepAliveMs,
+      kind: KEEP_ALIVE,
+      subject: connection,
+      slackMs: keepAliveSlackMs(connection),
+    });
   }
   // [MQTT311-3.2.2-1..3] [MQTT5-3.2.2-2] [MQTT5-3.2.2-3]; [3.1/connack/flags] is the encoder's.
   connection.send({

@@ -112,7 +112,8 @@ const EXPLAINED_ALWAYS = new Set([2, DISCONNECT]);
  * with them the packet would be larger than it accepts [MQTT5-3.2.2-19] [MQTT5-3.4.2-2] [MQTT5-3.9.2-1] [MQTT5-3.14.2-3].
  */
 export function encodeFor(packet: Packet, facts: Pick<ConnectionFacts, "version" | "packetBytesMax" | "problemInformation">): Uint8Array {
-  const explained = "properties" in packet && (packet.properties.reasonString !== undefined || packet.properties.userProperties !== undefined);
+  const explained =
+    "properties" in packet && (packet.properties.reasonString !== undefined || packet.properties.userProperties !== undefined);
   if (!explained) return encodePacket(packet, facts.version);
   if (facts.problemInformation || EXPLAINED_ALWAYS.has(packet.type)) {
     const bytes = encodePacket(packet, facts.version);

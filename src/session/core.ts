@@ -28,7 +28,7 @@ import {
 import { PACKET_TOO_LARGE, PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
 import type { Violation } from "../mqtt/violation.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
-import { handleConnect, type ConnectOptions } from "./connect.ts";
+import { type ConnectOptions, handleConnect } from "./connect.ts";
 import { CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, type Connection } from "./connection.ts";
 import { Deadlines, KEEP_ALIVE, LOG_TIDY, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
 import { deliver, deliverRetained, handlePuback, handlePubcomp, handlePubrec, Matching } from "./deliver.ts";
@@ -83,6 +83,7 @@ export class SessionCore {
   #changedConnections: Connection[] = [];
   #changedSessions: Session[] = [];
   #tidyAt = 0;
+  #holdsMessagesInMemory = false;
 
   constructor(options: SessionCoreOptions) {
     this.limits = options.limits;
@@ -244,6 +245,11 @@ export class SessionCore {
     if (session.stored) this.store.deleteSession(session.number);
   }
 
+  /** Whether messages wait in memory alone: those of sessions without rows whose clients acknowledge too slowly. */
+  get holdsMessagesInMemory(): boolean {
+    return this.#holdsMessagesInMemory;
+  }
+
   /** Writes everything that must be safe before what the wires gathered is sent. */
   flush(): void {
     this.log.flush();
@@ -255,6 +261,7 @@ export class SessionCore {
     }
     const connections = this.#changedConnections;
     this.#changedConnections = [];
+    this.#holdsMessagesInMemory = connections.some(({ session }) => !session.stored && session.queued.length > 0);
     for (const connection of connections) {
       connection.changed = false;
       if (connection.open) this.#attach(connection);

@@ -89,7 +89,13 @@ export function deliverRetained(core: SessionCore, message: Message, clientId: s
   else enqueue(core, session, message, qos, true, identifiers, session.stored ? core.log.append(message) : undefined);
 }
 
-function sendQoS0(core: SessionCore, session: Session, message: Message, retain: boolean, identifiers: readonly number[] | undefined): void {
+function sendQoS0(
+  core: SessionCore,
+  session: Session,
+  message: Message,
+  retain: boolean,
+  identifiers: readonly number[] | undefined,
+): void {
   const { connection } = session;
   if (connection === undefined || !connection.open || expired(message, core.now)) return;
   const { version, packetBytesMax } = connection.facts;

@@ -4,7 +4,7 @@
  */
 
 import { messageOfPublish } from "../mqtt/message.ts";
-import { type Acknowledgement, NO_PROPERTIES, PUBACK, PUBCOMP, type Publish, PUBREC } from "../mqtt/packet.ts";
+import { type Acknowledgement, NO_PROPERTIES, PUBACK, PUBCOMP, PUBREC, type Publish } from "../mqtt/packet.ts";
 import {
   NOT_AUTHORIZED,
   PACKET_IDENTIFIER_NOT_FOUND,

@@ -121,7 +121,15 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
   if (session.stored) return;
   // Only their acknowledgements are still awaited: on a live connection nothing is sent again, and these sessions end with theirs.
   for (const { packetId, qos } of state.sent) {
-    session.deliveries.set(packetId, { packetId, qos, retain: false, identifiers: undefined, message: undefined, record: undefined, sent: true });
+    session.deliveries.set(packetId, {
+      packetId,
+      qos,
+      retain: false,
+      identifiers: undefined,
+      message: undefined,
+      record: undefined,
+      sent: true,
+    });
   }
 }
 
@@ -129,7 +137,11 @@ function restoreSubscriptions(core: SessionCore, byNumber: Numbered): void {
   for (const row of core.store.subscriptions()) {
     const session = byNumber.get(row.sessionNumber)?.[0];
     if (session === undefined) continue;
-    addSubscription(core, session, { session, request: subscriptionRequest(row.filter, row.options), identifier: row.subscriptionIdentifier });
+    addSubscription(core, session, {
+      session,
+      request: subscriptionRequest(row.filter, row.options),
+      identifier: row.subscriptionIdentifier,
+    });
   }
 }
 

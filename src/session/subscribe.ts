@@ -4,7 +4,15 @@
  * objects hear of the first subscription to a filter here and of the end of the last.
  */
 
-import { NO_PROPERTIES, type Properties, SUBACK, type Subscribe, type SubscriptionRequest, UNSUBACK, type Unsubscribe } from "../mqtt/packet.ts";
+import {
+  NO_PROPERTIES,
+  type Properties,
+  SUBACK,
+  type Subscribe,
+  type SubscriptionRequest,
+  UNSUBACK,
+  type Unsubscribe,
+} from "../mqtt/packet.ts";
 import {
   NO_SUBSCRIPTION_EXISTED,
   NOT_AUTHORIZED,
@@ -18,9 +26,9 @@ import { parseFilter } from "../topic/filter.ts";
 import { isTopicProblem } from "../topic/name.ts";
 import { CLOSE_PROTOCOL_ERROR, type Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
-import type { Ticket } from "./ports.ts";
-import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import { pump } from "./deliver.ts";
+import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
+import type { Ticket } from "./ports.ts";
 import type { Session, Subscription } from "./session.ts";
 import { subscriptionOptions } from "./state.ts";
 

@@ -1,0 +1,54 @@
+/**
+ * What the Worker tells a Session object about a socket it passes on, in one request header. The object can't be reached but through
+ * the Worker, which always sets this header itself: a client's own header of that name never arrives.
+ */
+
+export interface Handover {
+  /** A relay stands before the socket: it has read and checked CONNECT, answers PINGREQ and enforces Keep Alive. */
+  readonly relayed: boolean;
+  /** The Client Identifier that CONNECT must have: the URL's, by which the object was chosen. */
+  readonly expectedClientId?: string;
+  /** The Client Identifier that the relay assigned because CONNECT had none. */
+  readonly assignedClientId?: string;
+  /** Who the relay found the client to be. */
+  readonly userName?: string;
+}
+
+export const HANDOVER_HEADER = "Durable-MQTT-Handover";
+
+export function encodeHandover(handover: Handover): string {
+  return encodeURIComponent(JSON.stringify(handover));
+}
+
+export function decodeHandover(header: string): Handover {
+  return JSON.parse(decodeURIComponent(header)) as Handover;
+}
+
+/** The WebSocket subprotocols that are spoken here; MQTT 3.1 clients ask for the second. */
+const SUBPROTOCOLS = ["mqtt", "mqttv3.1"];
+
+export type Subprotocol = { readonly accepted: true; readonly name: string | undefined } | { readonly accepted: false };
+
+/** Chooses among the subprotocols that the client offers; offering none is accepted [MQTT5-6.0.0-4] [MQTT311-6.0.0-4]. */
+export function chooseSubprotocol(request: Request): Subprotocol {
+  const header = request.headers.get("Sec-WebSocket-Protocol");
+  if (header === null) return { accepted: true, name: undefined };
+  const name = header
+    .split(",")
+    .map((each) => each.trim())
+    .find((each) => SUBPROTOCOLS.includes(each));
+  return name === undefined ? { accepted: false } : { accepted: true, name };
+}
+
+/** The 101 answer. */
+export function switchingProtocols(webSocket: WebSocket, request: Request): Response {
+  const subprotocol = chooseSubprotocol(request);
+  const headers = new Headers();
+  if (subprotocol.accepted && subprotocol.name !== undefined) headers.set("Sec-WebSocket-Protocol", subprotocol.name);
+  return new Response(null, { status: 101, webSocket, headers });
+}
+
+/** A Client Identifier for a client that has none, not used by any session [MQTT5-3.2.2-16] [MQTT311-3.1.3-6]. */
+export function assignClientId(): string {
+  return `auto-${crypto.randomUUID()}`;
+}

@@ -1,0 +1,250 @@
+/**
+ * The edge of a relayed connection: reads until CONNECT is whole, authenticates, opens a socket to the Session object of the client ID
+ * and from then on passes whole packets in both directions. It answers PINGREQ and enforces Keep Alive itself, so that neither wakes
+ * an object; now and then it passes a PINGREQ on as a sign of life. It decides nothing else.
+ */
+
+import type { Limits } from "../limits.ts";
+import { KEEP_ALIVE_FACTOR, LIVENESS_MS } from "../limits.ts";
+import { encodePacket } from "../mqtt/encode.ts";
+import { type Connect, DISCONNECT, PINGREQ, PINGRESP, type ProtocolVersion } from "../mqtt/packet.ts";
+import { PacketStream } from "../mqtt/packet-stream.ts";
+import { KEEP_ALIVE_TIMEOUT, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
+import type { BrokerEnv } from "../objects/env.ts";
+import { sessionObjectName } from "../objects/names.ts";
+import { authOf } from "../objects/session-host.ts";
+import { CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, CLOSE_UNSUPPORTED_DATA } from "../session/connection.ts";
+import type { Settings } from "../settings.ts";
+import { assignClientId } from "./handover.ts";
+import { type Farewell, isFarewell, readConnect, refused } from "./handshake.ts";
+import { handOver } from "./upgrade.ts";
+
+const PINGRESP_BYTES = encodePacket({ type: PINGRESP }, 4);
+
+/** Starts relaying a socket whose upgrade is being answered. */
+export function relay(socket: WebSocket, request: Request, env: BrokerEnv, settings: Settings, namespace: string): void {
+  // Binary frames would be Blobs since 2026-03-17.
+  socket.binaryType = "arraybuffer";
+  socket.accept();
+  const relayed = new Relay(socket, request, env, settings, namespace);
+  socket.addEventListener("message", ({ data }) => relayed.receive(data));
+  socket.addEventListener("close", ({ code }) => relayed.clientGone(code));
+  socket.addEventListener("error", () => relayed.clientGone(1006));
+}
+
+class Relay {
+  readonly #socket: WebSocket;
+  readonly #request: Request;
+  readonly #env: BrokerEnv;
+  readonly #settings: Settings;
+  readonly #limits: Limits;
+  readonly #namespace: string;
+  readonly #stream: PacketStream;
+  #object: WebSocket | undefined;
+  #state: "first" | "connecting" | "open" | "ended" = "first";
+  #version: ProtocolVersion = 4;
+  #keepAliveMs = 0;
+  #keepAlive: ReturnType<typeof setTimeout> | null = null;
+  #lastSeenAt = Date.now();
+  #passedOnAt = Date.now();
+  #patience: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(socket: WebSocket, request: Request, env: BrokerEnv, settings: Settings, namespace: string) {
+    this.#socket = socket;
+    this.#request = request;
+    this.#env = env;
+    this.#settings = settings;
+    this.#limits = settings.limits;
+    this.#namespace = namespace;
+    this.#stream = new PacketStream(settings.limits.packetBytesMax);
+    this.#await();
+  }
+
+  /** A frame from the client. */
+  receive(data: ArrayBuffer | string | Blob): void {
+    if (this.#state === "ended") return;
+    if (!(data instanceof ArrayBuffer)) {
+      // [MQTT5-6.0.0-1] [MQTT311-6.0.0-1]
+      this.#end({ bytes: undefined, closeCode: CLOSE_UNSUPPORTED_DATA, closeReason: "MQTT needs binary frames" });
+      return;
+    }
+    this.#lastSeenAt = Date.now();
+    this.#stream.push(new Uint8Array(data));
+    if (this.#state === "first") this.#readConnect();
+    if (this.#state === "open") this.#passOn();
+    this.#await();
+  }
+
+  #readConnect(): void {
+    const bytes = this.#stream.next();
+    if (bytes === undefined) return;
+    const connect = readConnect(bytes, this.#limits);
+    if (isFarewell(connect)) this.#end(connect);
+    else void this.#connect(connect, bytes as Uint8Array);
+  }
+
+  async #connect(connect: Connect, bytes: Uint8Array): Promise<void> {
+    this.#state = "connecting";
+    this.#version = connect.version;
+    this.#stream.version = connect.version;
+    const unavailable = { reasonCode: SERVER_UNAVAILABLE, message: "the broker is not available; try again" };
+    try {
+      // Before any object is touched: strangers wake nothing.
+      const answer = await authOf(this.#settings).authenticator.authenticate(connect);
+      if ("reasonCode" in answer) {
+        this.#end(refused(answer, connect));
+        return;
+      }
+      const assignedClientId = connect.clientId === "" ? assignClientId() : undefined;
+      const objectName = sessionObjectName(this.#settings, this.#namespace, assignedClientId ?? connect.clientId);
+      const { userName } = answer;
+      const handover = {
+        relayed: true,
+        ...(assignedClientId === undefined ? {} : { assignedClientId }),
+        ...(userName === undefined ? {} : { userName }),
+      };
+      const { webSocket } = await handOver(this.#request, this.#env, objectName, handover);
+      if (webSocket === null) throw new Error("the object did not accept the socket");
+      this.#open(webSocket, connect, bytes);
+    } catch {
+      this.#end(refused(unavailable, connect));
+    }
+  }
+
+  #open(object: WebSocket, connect: Connect, bytes: Uint8Array): void {
+    object.binaryType = "arraybuffer";
+    object.accept();
+    if (this.#state === "ended") {
+      // The client left while its object was being reached.
+      object.close(CLOSE_GOING_AWAY, "");
+      return;
+    }
+    this.#object = object;
+    object.addEventListener("message", ({ data }) => this.#send(data));
+    object.addEventListener("close", ({ code, reason }) => this.#objectGone(code, reason));
+    object.addEventListener("error", () => this.#objectGone(CLOSE_GOING_AWAY, ""));
+    object.send(bytes);
+    this.#state = "open";
+    this.#keepAliveMs = connect.keepAliveSeconds * 1000 * KEEP_ALIVE_FACTOR;
+    this.#watch();
+    this.#passOn();
+    this.#await();
+  }
+
+  /** Passes on every whole packet that is here, in one frame, PINGREQ excepted. */
+  #passOn(): void {
+    const packets: Uint8Array[] = [];
+    for (let bytes = this.#stream.next(); bytes !== undefined; bytes = this.#stream.next()) {
+      if (!(bytes instanceof Uint8Array)) {
+        this.#forward(packets);
+        this.#farewell(bytes.reasonCode, bytes.message, bytes.reasonCode === 0x95 ? CLOSE_TOO_BIG : CLOSE_PROTOCOL_ERROR);
+        return;
+      }
+      const isPing = bytes[0] === PINGREQ << 4 && bytes.length === 2;
+      if (isPing) this.#send(PINGRESP_BYTES);
+      if (!isPing || this.#lastSeenAt - this.#passedOnAt >= LIVENESS_MS) packets.push(bytes);
+    }
+    this.#forward(packets);
+  }
+
+  #forward(packets: readonly Uint8Array[]): void {
+    if (packets.length === 0 || this.#object === undefined) return;
+    this.#passedOnAt = this.#lastSeenAt;
+    try {
+      this.#object.send(joined(packets));
+    } catch {
+      // The object's socket closed; its close event ends the relay.
+    }
+  }
+
+  #send(data: ArrayBuffer | ArrayBufferView | string | Blob): void {
+    try {
+      this.#socket.send(data as ArrayBuffer);
+    } catch {
+      // The client's socket closed; its close event ends the relay.
+    }
+  }
+
+  /** Ends the connection when nothing came for one and a half times the Keep Alive [MQTT5-3.1.2-22] [MQTT311-3.1.2-24]. */
+  #watch(): void {
+    if (this.#keepAliveMs === 0 || this.#state === "ended") return;
+    const left = this.#lastSeenAt + this.#keepAliveMs - Date.now();
+    if (left <= 0) {
+      this.#farewell(KEEP_ALIVE_TIMEOUT, "no packet within one and a half times the Keep Alive", CLOSE_POLICY);
+      return;
+    }
+    this.#keepAlive = setTimeout(() => this.#watch(), left);
+  }
+
+  /** The connection is in error here at the edge: a 5.0 client hears why; the object learns that its client was lost. */
+  #farewell(reasonCode: number, message: string, closeCode: number): void {
+    const properties = { reasonString: message };
+    const bytes = this.#version === 5 ? encodePacket({ type: DISCONNECT, reasonCode, properties }, 5) : undefined;
+    this.#end({ bytes, closeCode, closeReason: message });
+  }
+
+  #end({ bytes, closeCode, closeReason }: Farewell): void {
+    if (bytes !== undefined) this.#send(bytes);
+    this.#finish();
+    close(this.#socket, closeCode, closeReason);
+    if (this.#object !== undefined) close(this.#object, CLOSE_GOING_AWAY, "");
+  }
+
+  /** The client's socket closed. Its Close frame is answered at once; the object decides about the will. */
+  clientGone(code: number): void {
+    if (this.#state === "ended") return;
+    this.#finish();
+    close(this.#socket, code === 1005 || code === 1006 ? 1000 : code, "");
+    if (this.#object !== undefined) close(this.#object, CLOSE_GOING_AWAY, "");
+  }
+
+  #objectGone(code: number, reason: string): void {
+    if (this.#state === "ended") return;
+    this.#finish();
+    close(this.#socket, code === 1005 || code === 1006 ? CLOSE_GOING_AWAY : code, reason);
+    if (this.#object !== undefined) close(this.#object, 1000, "");
+  }
+
+  #finish(): void {
+    this.#state = "ended";
+    clearTimeout(this.#keepAlive);
+    clearTimeout(this.#patience);
+  }
+
+  /** Gives an incomplete packet, or a CONNECT that has not come, its time [5.0/3.1.4/timeout] [3.1.1/3.1.4/timeout]. */
+  #await(): void {
+    const incomplete = this.#state === "first" || (this.#state === "open" && this.#stream.pendingBytes > 0);
+    if (!incomplete) {
+      clearTimeout(this.#patience);
+      this.#patience = null;
+      return;
+    }
+    this.#patience ??= setTimeout(() => {
+      const what = this.#state === "first" ? "CONNECT did not come" : "a packet was not finished";
+      this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason: `${what} within ${this.#limits.packetSecondsMax} s` });
+    }, this.#limits.packetSecondsMax * 1000);
+  }
+}
+
+/** Closes a socket that may be closed already. */
+function close(socket: WebSocket, code: number, reason: string): void {
+  try {
+    socket.close(code, reason);
+  } catch {
+    // It is closed.
+  }
+}
+
+/** One frame; DISCONNECT and what follows it included, for the object ends what it has to. */
+function joined(packets: readonly Uint8Array[]): Uint8Array {
+  if (packets.length === 1) return packets[0]!;
+  let length = 0;
+  for (const packet of packets) length += packet.length;
+  const frame = new Uint8Array(length);
+  let offset = 0;
+  for (const packet of packets) {
+    frame.set(packet, offset);
+    offset += packet.length;
+  }
+  return frame;
+}

@@ -1,0 +1,29 @@
+/**
+ * The one alarm of an object. Setting it costs a row and its firing a request, so it is only ever set earlier, never later: one that
+ * fires too soon finds nothing due and is set again.
+ */
+
+export class AlarmClock {
+  readonly #storage: DurableObjectStorage;
+  /** Milliseconds since the epoch; Infinity when none is set; undefined until storage was asked. */
+  #setFor: number | undefined;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+  }
+
+  /** The alarm fired: none is set any more. */
+  fired(): void {
+    this.#setFor = Number.POSITIVE_INFINITY;
+  }
+
+  /** Makes sure that the object wakes at this time; Infinity: it need not. @returns whether a row was written */
+  async wakeAt(at: number): Promise<boolean> {
+    if (at === Number.POSITIVE_INFINITY) return false;
+    this.#setFor ??= (await this.#storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
+    if (at >= this.#setFor) return false;
+    this.#setFor = at;
+    await this.#storage.setAlarm(Math.max(at, Date.now() + 1));
+    return true;
+  }
+}

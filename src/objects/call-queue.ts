@@ -1,0 +1,57 @@
+/**
+ * Drives an Outbox: makes its calls one after the other and repeats those that fail. A stub is taken anew for every call, because one
+ * whose object was reset stays broken.
+ */
+
+import { Outbox, type Outgoing } from "../routing/outbox.ts";
+
+export class CallQueue<Item extends Outgoing> {
+  readonly #outbox = new Outbox<Item>();
+  readonly #encode: (items: readonly Item[]) => Uint8Array;
+  readonly #call: (batch: Uint8Array) => Promise<Uint8Array>;
+  readonly #answered: (items: readonly Item[], answer: Uint8Array) => void;
+
+  /**
+   * @param encode makes one batch of what waits
+   * @param call sends it; rejects when it may not have arrived
+   * @param answered is told of the answer once
+   */
+  constructor(
+    encode: (items: readonly Item[]) => Uint8Array,
+    call: (batch: Uint8Array) => Promise<Uint8Array>,
+    answered: (items: readonly Item[], answer: Uint8Array) => void,
+  ) {
+    this.#encode = encode;
+    this.#call = call;
+    this.#answered = answered;
+  }
+
+  get idle(): boolean {
+    return this.#outbox.length === 0;
+  }
+
+  /** @returns false when the queue is full and the item was not taken */
+  add(item: Item): boolean {
+    return this.#outbox.add(item);
+  }
+
+  /** Sends what waits unless a call is under way: then it goes when that one has been answered. */
+  flush(): void {
+    const items = this.#outbox.take();
+    if (items !== undefined) void this.#send(items, this.#encode(items));
+  }
+
+  async #send(items: readonly Item[], batch: Uint8Array): Promise<void> {
+    let answer: Uint8Array;
+    try {
+      answer = await this.#call(batch);
+    } catch {
+      const delayMs = this.#outbox.failed(Date.now());
+      if (delayMs !== undefined) setTimeout(() => void this.#send(items, batch), delayMs);
+      return;
+    }
+    this.#outbox.succeeded();
+    this.#answered(items, answer);
+    this.flush();
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * One socket of a Session object from its upgrade to its end: cuts the stream into packets, waits for CONNECT and for its
+ * authentication, then passes packets to the core. Everything that waits for this one socket is here.
+ */
+
+import { assignClientId, type Handover } from "../edge/handover.ts";
+import { type Farewell, isFarewell, readConnect, refused } from "../edge/handshake.ts";
+import type { Limits } from "../limits.ts";
+import { decodePacket } from "../mqtt/decode.ts";
+import type { Connect } from "../mqtt/packet.ts";
+import { PacketStream } from "../mqtt/packet-stream.ts";
+import { CLIENT_IDENTIFIER_NOT_VALID, SERVER_BUSY } from "../mqtt/reason-code.ts";
+import { CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, type Connection } from "../session/connection.ts";
+import type { SessionCore } from "../session/core.ts";
+import type { Authenticator, Identity, Refusal } from "../session/ports.ts";
+import type { SocketWire } from "./socket-wire.ts";
+
+export interface ClientContext {
+  readonly core: SessionCore;
+  readonly limits: Limits;
+  readonly authenticator: Authenticator;
+  /** Called after anything that may have left something to flush. */
+  readonly flushSoon: () => void;
+}
+
+export class Client {
+  readonly wire: SocketWire;
+  readonly #context: ClientContext;
+  readonly #handover: Handover;
+  readonly #stream: PacketStream;
+  #connection: Connection | undefined;
+  /** `first`: CONNECT is awaited. `authenticating`: it is being checked, what follows waits in the stream. */
+  #state: "first" | "authenticating" | "connected" | "ended";
+  /** Runs while a packet is incomplete: such a packet is only in memory, so the pending timer also keeps the object awake. */
+  #patience: ReturnType<typeof setTimeout> | null = null;
+
+  /** @param connection the connection of a socket that slept through the object's loss of memory */
+  constructor(context: ClientContext, wire: SocketWire, handover: Handover, connection: Connection | undefined) {
+    this.wire = wire;
+    this.#context = context;
+    this.#handover = handover;
+    this.#stream = new PacketStream(context.limits.packetBytesMax);
+    this.#connection = connection;
+    this.#state = connection === undefined ? "first" : "connected";
+    if (connection !== undefined) this.#stream.version = connection.version;
+    else this.#await();
+  }
+
+  /** A frame came. */
+  receive(data: ArrayBuffer | string): void {
+    if (this.#state === "ended") return;
+    if (typeof data === "string") {
+      // [MQTT5-6.0.0-1] [MQTT311-6.0.0-1]
+      this.#end({ bytes: undefined, closeCode: CLOSE_UNSUPPORTED_DATA, closeReason: "MQTT needs binary frames" });
+      return;
+    }
+    this.#stream.push(new Uint8Array(data));
+    this.#drain();
+  }
+
+  /** The socket closed or failed. */
+  lost(): void {
+    clearTimeout(this.#patience);
+    this.#state = "ended";
+    if (this.#connection !== undefined) this.#context.core.lost(this.#connection, Date.now());
+    this.#context.flushSoon();
+  }
+
+  #drain(): void {
+    if (this.#state === "first") this.#readConnect();
+    const connection = this.#connection;
+    if (this.#state === "connected" && connection !== undefined) {
+      const { core } = this.#context;
+      const now = Date.now();
+      for (let bytes = this.#stream.next(); bytes !== undefined && connection.open; bytes = this.#stream.next()) {
+        core.handle(connection, bytes instanceof Uint8Array ? decodePacket(bytes, connection.version) : bytes, now);
+      }
+      if (!connection.open) this.#state = "ended";
+    }
+    this.#await();
+    this.#context.flushSoon();
+  }
+
+  #readConnect(): void {
+    const bytes = this.#stream.next();
+    if (bytes === undefined) return;
+    const connect = readConnect(bytes, this.#context.limits);
+    if (isFarewell(connect)) {
+      this.#end(connect);
+      return;
+    }
+    const { expectedClientId, assignedClientId, relayed, userName } = this.#handover;
+    if (expectedClientId !== undefined && connect.clientId !== expectedClientId) {
+      const message = "the Client Identifier of CONNECT must be the clientId of the URL";
+      this.#end(refused({ reasonCode: CLIENT_IDENTIFIER_NOT_VALID, message }, connect));
+      return;
+    }
+    const clientId = connect.clientId === "" ? (assignedClientId ?? assignClientId()) : connect.clientId;
+    const named: Connect = clientId === connect.clientId ? connect : { ...connect, clientId };
+    const assigned = named !== connect;
+    if (relayed) {
+      this.#connect(named, { userName }, assigned);
+      return;
+    }
+    this.#state = "authenticating";
+    void this.#authenticate(named, assigned);
+  }
+
+  async #authenticate(connect: Connect, assigned: boolean): Promise<void> {
+    let answer: Identity | Refusal;
+    try {
+      answer = await this.#context.authenticator.authenticate(connect);
+    } catch {
+      answer = { reasonCode: SERVER_BUSY, message: "the authentication service is not available; try again" };
+    }
+    if (this.#state !== "authenticating") return;
+    if ("reasonCode" in answer) {
+      this.#end(refused(answer, connect));
+      this.#context.flushSoon();
+      return;
+    }
+    this.#state = "first";
+    this.#connect(connect, answer, assigned);
+    this.#drain();
+  }
+
+  #connect(connect: Connect, identity: Identity, assigned: boolean): void {
+    const options = { assigned, relayed: this.#handover.relayed };
+    this.#stream.version = connect.version;
+    this.#connection = this.#context.core.connect(this.wire, connect, identity, options, Date.now());
+    this.#state = this.#connection === undefined ? "ended" : "connected";
+  }
+
+  #end({ bytes, closeCode, closeReason }: Farewell): void {
+    this.#state = "ended";
+    clearTimeout(this.#patience);
+    if (bytes !== undefined) this.wire.send(bytes);
+    this.wire.close(closeCode, closeReason);
+    const connection = this.#connection;
+    if (connection !== undefined) {
+      connection.open = false;
+      this.#context.core.lost(connection, Date.now());
+    }
+    this.#context.flushSoon();
+  }
+
+  /** Gives an incomplete packet, or a CONNECT that has not come, its time [5.0/3.1.4/timeout] [3.1.1/3.1.4/timeout]. */
+  #await(): void {
+    const incomplete = this.#state === "first" || (this.#state === "connected" && this.#stream.pendingBytes > 0);
+    if (!incomplete) {
+      clearTimeout(this.#patience);
+      this.#patience = null;
+      return;
+    }
+    this.#patience ??= setTimeout(() => {
+      const what = this.#state === "first" ? "CONNECT did not come" : "a packet was not finished";
+      const closeReason = `${what} within ${this.#context.limits.packetSecondsMax} s`;
+      this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason });
+    }, this.#context.limits.packetSecondsMax * 1000);
+  }
+}

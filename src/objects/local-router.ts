@@ -1,0 +1,97 @@
+/**
+ * Both roles of a namespace in one object: no calls, no encoding. The routing core is the same; its Session object is the one it lives
+ * in, so its routes need no rows: they are that object's own interests, told again after a start.
+ */
+
+import type { Message } from "../mqtt/message.ts";
+import type { QoS } from "../mqtt/packet.ts";
+import { RoutingCore } from "../routing/core.ts";
+import type { RetainedRow, RoutingStore } from "../routing/ports.ts";
+import type { SessionCore } from "../session/core.ts";
+import type { Ticket } from "../session/ports.ts";
+import type { Settings } from "../settings.ts";
+import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
+import type { Meter } from "./meter.ts";
+import type { Router } from "./session-host.ts";
+
+const HERE = "";
+
+export class LocalRouter implements Router {
+  readonly #routing: RoutingCore;
+  readonly #store: RoutingStore;
+
+  constructor(settings: Settings, name: string, sql: SqlStorage, meter: Meter, core: () => SessionCore) {
+    this.#store = new RetainedOnly(new SqliteRoutingStore(sql, meter));
+    this.#routing = new RoutingCore({
+      origin: `${name}@${crypto.randomUUID()}`,
+      limits: settings.limits,
+      store: this.#store,
+      delivery: {
+        deliver: (_sessionObject, message, retained, done) => {
+          const now = Date.now();
+          if (retained === undefined) core().deliver(message, now);
+          else core().deliverRetained(message, retained.clientId, retained.filter, now);
+          done?.(true);
+        },
+      },
+      now: Date.now(),
+    });
+  }
+
+  /** After a start: what the sessions that were restored want. */
+  restore(core: SessionCore): void {
+    for (const [filter, { qos, version }] of core.interests) this.#routing.subscribe({ sessionObject: HERE, filter, qos, version });
+  }
+
+  publish(message: Message, ticket: Ticket | undefined): void {
+    this.#routing.publish(message, Date.now(), ticket && ((reasonCode) => ticket.settled(reasonCode)));
+  }
+
+  subscribe(filter: string, qos: QoS, version: number, retainedFor: string | undefined, ticket: Ticket): void {
+    this.#routing.subscribe({ sessionObject: HERE, filter, qos, version });
+    ticket.settled(0);
+    if (retainedFor !== undefined) this.#routing.sendRetained(HERE, retainedFor, filter, Date.now());
+  }
+
+  unsubscribe(filter: string, version: number): void {
+    this.#routing.unsubscribe(HERE, filter, version);
+  }
+
+  flush(): void {}
+}
+
+/** A RoutingStore that keeps retained messages but no routes. */
+class RetainedOnly implements RoutingStore {
+  readonly #store: RoutingStore;
+
+  constructor(store: RoutingStore) {
+    this.#store = store;
+  }
+
+  routes(): [] {
+    return [];
+  }
+  putRoute(): void {}
+  deleteRoute(): void {}
+  retained(topic: string): RetainedRow | undefined {
+    return this.#store.retained(topic);
+  }
+  retainedCount(): number {
+    return this.#store.retainedCount();
+  }
+  putRetained(row: RetainedRow): void {
+    this.#store.putRetained(row);
+  }
+  deleteRetained(topic: string): boolean {
+    return this.#store.deleteRetained(topic);
+  }
+  deleteExpiredRetained(now: number, max: number): number {
+    return this.#store.deleteExpiredRetained(now, max);
+  }
+  seek(from: string): string | undefined {
+    return this.#store.seek(from);
+  }
+  range(from: string, to: string | undefined): Iterable<string> {
+    return this.#store.range!(from, to);
+  }
+}

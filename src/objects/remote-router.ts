@@ -1,0 +1,112 @@
+/** The way from a Session object to the Topic objects of its namespace in the sharded topology: one outbox for each of them. */
+
+import { type BatchRecord, BatchWriter, RECORD_PUBLISH, RECORD_SUBSCRIBE, RECORD_UNSUBSCRIBE } from "../mqtt/batch.ts";
+import type { Message } from "../mqtt/message.ts";
+import type { QoS } from "../mqtt/packet.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
+import type { Outgoing } from "../routing/outbox.ts";
+import type { Ticket } from "../session/ports.ts";
+import type { Settings } from "../settings.ts";
+import { hasWildcard } from "../topic/filter.ts";
+import { CallQueue } from "./call-queue.ts";
+import { namespaceOf, topicObjectName, topicShard } from "./names.ts";
+import type { Router } from "./session-host.ts";
+import type { TopicObject } from "./topic-object.ts";
+
+/** A record and who waits for its outcome. */
+class Request implements Outgoing {
+  readonly record: BatchRecord;
+  readonly size: number;
+  readonly #ticket: Ticket | undefined;
+
+  constructor(record: BatchRecord, ticket: Ticket | undefined) {
+    this.record = record;
+    this.size = 64 + ("message" in record ? record.message.size : record.filter.length);
+    this.#ticket = ticket;
+  }
+
+  settled(reasonCode: number): void {
+    this.#ticket?.settled(reasonCode);
+  }
+
+  abandoned(): void {
+    this.#ticket?.settled(IMPLEMENTATION_SPECIFIC_ERROR);
+  }
+}
+
+export class RemoteRouter implements Router {
+  readonly #settings: Settings;
+  readonly #queues: CallQueue<Request>[] = [];
+
+  /**
+   * @param name of the Session object
+   * @param settled called after answers: tickets may have left something to flush
+   */
+  constructor(settings: Settings, name: string, topics: DurableObjectNamespace<TopicObject>, settled: () => void) {
+    this.#settings = settings;
+    const namespace = namespaceOf(name);
+    for (let shard = 0; shard < settings.topicShards; shard += 1) {
+      const id = topics.idFromName(topicObjectName(namespace, shard));
+      const writer = new BatchWriter(name);
+      this.#queues.push(
+        new CallQueue<Request>(
+          (requests) => {
+            writer.begin();
+            for (const { record } of requests) writer.add(record);
+            return writer.finish();
+          },
+          (batch) => topics.get(id).exchange(batch),
+          (requests, answer) => {
+            for (const [index, request] of requests.entries()) request.settled(answer[index] ?? IMPLEMENTATION_SPECIFIC_ERROR);
+            settled();
+          },
+        ),
+      );
+    }
+  }
+
+  publish(message: Message, ticket: Ticket | undefined): void {
+    this.#add(topicShard(this.#settings, message.topic), new Request({ kind: RECORD_PUBLISH, message }, ticket));
+  }
+
+  subscribe(filter: string, qos: QoS, version: number, retainedFor: string | undefined, ticket: Ticket): void {
+    const shards = this.#shardsOf(filter);
+    const joint = shards.length === 1 ? ticket : new JointTicket(ticket, shards.length);
+    for (const shard of shards) this.#add(shard, new Request({ kind: RECORD_SUBSCRIBE, filter, qos, version, retainedFor }, joint));
+  }
+
+  unsubscribe(filter: string, version: number): void {
+    for (const shard of this.#shardsOf(filter)) this.#add(shard, new Request({ kind: RECORD_UNSUBSCRIBE, filter, version }, undefined));
+  }
+
+  flush(): void {
+    for (const queue of this.#queues) queue.flush();
+  }
+
+  /** A filter without wildcard lives with its topic; one with wildcards is registered everywhere. */
+  #shardsOf(filter: string): number[] {
+    return hasWildcard(filter) ? [...this.#queues.keys()] : [topicShard(this.#settings, filter)];
+  }
+
+  #add(shard: number, request: Request): void {
+    if (!this.#queues[shard]!.add(request)) request.settled(QUOTA_EXCEEDED);
+  }
+}
+
+/** Settles once all of several have; the worst outcome counts. */
+class JointTicket implements Ticket {
+  readonly #ticket: Ticket;
+  #waiting: number;
+  #worst = 0;
+
+  constructor(ticket: Ticket, count: number) {
+    this.#ticket = ticket;
+    this.#waiting = count;
+  }
+
+  settled(reasonCode: number): void {
+    this.#worst = Math.max(this.#worst, reasonCode);
+    this.#waiting -= 1;
+    if (this.#waiting === 0) this.#ticket.settled(this.#worst);
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * What a Session object does around its core: restores it, gathers what leaves within one tick, writes rows before it sends, and keeps
+ * the alarm. The one place where the order "rows, then bytes" is kept.
+ */
+
+import { type Auth, createAuth } from "../auth/index.ts";
+import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../edge/handover.ts";
+import { AWAKE_MS_MAX } from "../limits.ts";
+import { decodeBatch, encodeDeliveryAnswer, RECORD_LIVE, RECORD_RETAINED } from "../mqtt/batch.ts";
+import { SessionCore } from "../session/core.ts";
+import type { RouterPort } from "../session/ports.ts";
+import { restore } from "../session/restore.ts";
+import type { Settings } from "../settings.ts";
+import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
+import { AlarmClock } from "./alarm-clock.ts";
+import { Client, type ClientContext } from "./client.ts";
+import { log } from "./log.ts";
+import type { Meter } from "./meter.ts";
+import { SocketWire } from "./socket-wire.ts";
+
+/** The way to the Topic objects, with what the host has to do for it. */
+export interface Router extends RouterPort {
+  /** Sends what was gathered. */
+  flush(): void;
+}
+
+export interface SessionHostOptions {
+  readonly state: DurableObjectState;
+  readonly settings: Settings;
+  readonly name: string;
+  readonly meter: Meter;
+  /** Makes the way to the Topic objects; it may call back into the core from the first publish on. */
+  readonly router: (core: () => SessionCore) => Router;
+}
+
+export class SessionHost {
+  readonly core: SessionCore;
+  readonly #state: DurableObjectState;
+  readonly #name: string;
+  readonly #meter: Meter;
+  readonly #router: Router;
+  readonly #alarm: AlarmClock;
+  readonly #clients = new Map<WebSocket, Client>();
+  readonly #context: ClientContext;
+  #changedWires: SocketWire[] = [];
+  #tick: ReturnType<typeof setTimeout> | null = null;
+  #awake: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(options: SessionHostOptions) {
+    const { state, settings, name, meter } = options;
+    this.#state = state;
+    this.#name = name;
+    this.#meter = meter;
+    this.#alarm = new AlarmClock(state.storage);
+    const auth = authOf(settings);
+    this.#router = options.router(() => this.core);
+    const now = Date.now();
+    this.core = new SessionCore({
+      origin: `${name}@${crypto.randomUUID()}`,
+      limits: settings.limits,
+      store: new SqliteSessionStore(state.storage.sql, meter),
+      router: this.#router,
+      authorizer: auth.authorizer,
+      now,
+    });
+    const flushSoon = (): void => this.#flushSoon();
+    this.#context = { core: this.core, limits: settings.limits, authenticator: auth.authenticator, flushSoon };
+    this.#restore(now);
+  }
+
+  #restore(now: number): void {
+    const sockets = this.#state.getWebSockets().filter((socket) => socket.readyState === WebSocket.OPEN);
+    const wires = sockets.map((socket) => this.#wire(socket));
+    const attached = wires.flatMap((wire) => {
+      const attachment = wire.socket.deserializeAttachment();
+      return attachment instanceof Uint8Array ? [{ wire, attachment }] : [];
+    });
+    const { connections, problems } = restore(this.core, attached, now);
+    const known = new Set<SocketWire>();
+    for (const [index, { wire }] of attached.entries()) {
+      const connection = connections[index];
+      if (connection === undefined) continue;
+      known.add(wire);
+      this.#clients.set(wire.socket, new Client(this.#context, wire, { relayed: connection.facts.relayed }, connection));
+    }
+    // A socket whose CONNECT was not handled, or whose attachment can't be read, has nothing to come back to.
+    for (const wire of wires) if (!known.has(wire)) wire.close(1012, "the broker restarted; connect again");
+    for (const problem of problems) log("stored data skipped", { object: this.#name, problem });
+    this.#flushSoon();
+  }
+
+  #wire(socket: WebSocket): SocketWire {
+    return new SocketWire(socket, (wire) => this.#changedWires.push(wire));
+  }
+
+  /** Takes a socket from the Worker. */
+  accept(request: Request): Response {
+    this.#meter.requests += 1;
+    const handover: Handover = decodeHandover(request.headers.get(HANDOVER_HEADER)!);
+    const { 0: outer, 1: inner } = new WebSocketPair();
+    this.#state.acceptWebSocket(inner);
+    this.#clients.set(inner, new Client(this.#context, this.#wire(inner), handover, undefined));
+    return switchingProtocols(outer, request);
+  }
+
+  receive(socket: WebSocket, data: ArrayBuffer | string): void {
+    this.#meter.socketMessages += 1;
+    this.#clients.get(socket)?.receive(data);
+  }
+
+  lost(socket: WebSocket): void {
+    this.#clients.get(socket)?.lost();
+    this.#clients.delete(socket);
+  }
+
+  /** A batch from a Topic object. Answered when all of it is in rows or on its way to its connections. */
+  deliver(bytes: Uint8Array): Uint8Array {
+    this.#meter.calls += 1;
+    const { sender, records } = decodeBatch(bytes);
+    const now = Date.now();
+    const unwanted: number[] = [];
+    for (const [index, record] of records.entries()) {
+      if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED) continue;
+      if (this.core.repeats.isRepeat(record.message, sender, now)) continue;
+      if (record.kind === RECORD_RETAINED) this.core.deliverRetained(record.message, record.clientId, record.filter, now);
+      else if (!this.core.deliver(record.message, now)) unwanted.push(index);
+    }
+    this.flush();
+    return encodeDeliveryAnswer({ version: this.core.nextNumber(), unwanted });
+  }
+
+  async alarm(): Promise<void> {
+    this.#meter.alarms += 1;
+    this.#alarm.fired();
+    this.flush();
+  }
+
+  #flushSoon(): void {
+    this.#tick ??= setTimeout(() => this.flush(), 0);
+  }
+
+  /** Everything of this tick: due deadlines, rows, then calls and frames. */
+  flush(): void {
+    clearTimeout(this.#tick);
+    this.#tick = null;
+    this.core.runDeadlines(Date.now());
+    this.core.flush();
+    this.#router.flush();
+    const wires = this.#changedWires;
+    this.#changedWires = [];
+    for (const wire of wires) wire.flush();
+    this.#stayAwake();
+    void this.#arm();
+  }
+
+  /** Messages that wait for a client and are only in memory keep the object from hibernating, for a bounded time. */
+  #stayAwake(): void {
+    if (!this.core.holdsMessagesInMemory) return;
+    clearTimeout(this.#awake);
+    this.#awake = setTimeout(() => {}, AWAKE_MS_MAX);
+  }
+
+  async #arm(): Promise<void> {
+    if (await this.#alarm.wakeAt(this.core.deadlines.wakeAt())) this.#meter.rowsWritten += 1;
+  }
+}
+
+/** One for each isolate and setting: it keeps what is costly to make. */
+const auths = new Map<string, Auth>();
+
+export function authOf(settings: Settings): Auth {
+  const key = `${settings.allowAnonymous} ${settings.users}`;
+  let auth = auths.get(key);
+  if (auth === undefined) {
+    auth = createAuth(settings);
+    auths.set(key, auth);
+    for (const problem of auth.problems) log("setting USERS is wrong", { problem });
+  }
+  return auth;
+}

@@ -1,0 +1,71 @@
+/**
+ * The Session object: owns client IDs, their sessions, connections and deadlines. In the compact topology it also plays the Topic
+ * object of its namespace. Thin: wakes, calls its host, and nothing else. Every public method can be called from other objects.
+ */
+
+import { DurableObject } from "cloudflare:workers";
+import { type BrokerEnv, requireSettings } from "./env.ts";
+import { LocalRouter } from "./local-router.ts";
+import { Meter, type Usage } from "./meter.ts";
+import { RemoteRouter } from "./remote-router.ts";
+import { SessionHost } from "./session-host.ts";
+
+export class SessionObject extends DurableObject<BrokerEnv> {
+  readonly #host: SessionHost;
+  readonly #meter = new Meter();
+
+  constructor(ctx: DurableObjectState, env: BrokerEnv) {
+    super(ctx, env);
+    const settings = requireSettings(env);
+    const name = ctx.id.name!;
+    const meter = this.#meter;
+    if (settings.topology === "compact") {
+      let local: LocalRouter | undefined;
+      this.#host = new SessionHost({
+        state: ctx,
+        settings,
+        name,
+        meter,
+        router: (core) => {
+          local = new LocalRouter(settings, name, ctx.storage.sql, meter, core);
+          return local;
+        },
+      });
+      local!.restore(this.#host.core);
+    } else {
+      const router = (): RemoteRouter => new RemoteRouter(settings, name, env.TOPICS, () => this.#host.flush());
+      this.#host = new SessionHost({ state: ctx, settings, name, meter, router });
+    }
+  }
+
+  /** Takes a socket from the Worker. */
+  override fetch(request: Request): Response {
+    return this.#host.accept(request);
+  }
+
+  override webSocketMessage(socket: WebSocket, data: ArrayBuffer | string): void {
+    this.#host.receive(socket, data);
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    this.#host.lost(socket);
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    this.#host.lost(socket);
+  }
+
+  override alarm(): Promise<void> {
+    return this.#host.alarm();
+  }
+
+  /** A batch of messages from a Topic object (`mqtt/batch.ts`). @returns its answer, once everything in it is safe */
+  deliver(batch: Uint8Array): Uint8Array {
+    return this.#host.deliver(batch);
+  }
+
+  /** What this object did that is billed, since it woke. */
+  usage(): Usage {
+    return this.#meter.usage();
+  }
+}

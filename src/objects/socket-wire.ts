@@ -1,0 +1,65 @@
+/**
+ * A hibernatable WebSocket as the session core's Wire: packets are gathered and leave as one frame a tick, because frames are the
+ * dear part of sending. Nothing is sent before the host has flushed its rows.
+ */
+
+import type { Wire } from "../session/ports.ts";
+
+export class SocketWire implements Wire {
+  readonly socket: WebSocket;
+  readonly #changed: (wire: SocketWire) => void;
+  #packets: Uint8Array[] = [];
+  #closing: { readonly code: number; readonly reason: string } | undefined;
+  #gathered = false;
+
+  /** @param changed called when the wire has something to flush, once until it is flushed */
+  constructor(socket: WebSocket, changed: (wire: SocketWire) => void) {
+    this.socket = socket;
+    this.#changed = changed;
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#packets.push(bytes);
+    this.#mark();
+  }
+
+  close(code: number, reason: string): void {
+    this.#closing = { code, reason };
+    this.#mark();
+  }
+
+  attach(state: Uint8Array): void {
+    this.socket.serializeAttachment(state);
+  }
+
+  #mark(): void {
+    if (this.#gathered) return;
+    this.#gathered = true;
+    this.#changed(this);
+  }
+
+  /** Sends what was gathered as one frame, then closes if that was asked for. A socket that is gone swallows both. */
+  flush(): void {
+    this.#gathered = false;
+    const packets = this.#packets;
+    this.#packets = [];
+    try {
+      if (packets.length > 0) this.socket.send(packets.length === 1 ? packets[0]! : concatenate(packets));
+      if (this.#closing !== undefined) this.socket.close(this.#closing.code, this.#closing.reason);
+    } catch {
+      // The socket closed meanwhile; its close event ends the connection.
+    }
+  }
+}
+
+function concatenate(packets: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const packet of packets) length += packet.length;
+  const frame = new Uint8Array(length);
+  let offset = 0;
+  for (const packet of packets) {
+    frame.set(packet, offset);
+    offset += packet.length;
+  }
+  return frame;
+}

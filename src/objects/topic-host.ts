@@ -1,0 +1,158 @@
+/**
+ * What a Topic object does around the routing core: takes batches from Session objects, gathers what leaves for each Session object
+ * within one tick, and answers a batch when all that it promised is done.
+ */
+
+import {
+  type BatchRecord,
+  BatchWriter,
+  decodeBatch,
+  decodeDeliveryAnswer,
+  RECORD_LIVE,
+  RECORD_PUBLISH,
+  RECORD_RETAINED,
+  RECORD_SUBSCRIBE,
+  RECORD_UNSUBSCRIBE,
+} from "../mqtt/batch.ts";
+import type { Message } from "../mqtt/message.ts";
+import { RoutingCore } from "../routing/core.ts";
+import type { Outgoing } from "../routing/outbox.ts";
+import type { DeliveryPort, RetainedTarget } from "../routing/ports.ts";
+import type { Settings } from "../settings.ts";
+import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
+import { CallQueue } from "./call-queue.ts";
+import type { Meter } from "./meter.ts";
+import type { SessionObject } from "./session-object.ts";
+
+/** One message for one Session object. */
+class Delivery implements Outgoing {
+  readonly record: BatchRecord;
+  readonly topic: string;
+  readonly size: number;
+  readonly done: ((delivered: boolean) => void) | undefined;
+
+  constructor(record: BatchRecord, message: Message, done: ((delivered: boolean) => void) | undefined) {
+    this.record = record;
+    this.topic = message.topic;
+    this.size = 64 + message.size;
+    this.done = done;
+  }
+
+  abandoned(): void {
+    this.done?.(false);
+  }
+}
+
+export interface TopicHostOptions {
+  readonly settings: Settings;
+  readonly name: string;
+  readonly sql: SqlStorage;
+  readonly sessions: DurableObjectNamespace<SessionObject>;
+  readonly meter: Meter;
+}
+
+export class TopicHost implements DeliveryPort {
+  readonly #routing: RoutingCore;
+  readonly #name: string;
+  readonly #sessions: DurableObjectNamespace<SessionObject>;
+  readonly #meter: Meter;
+  readonly #queues = new Map<string, CallQueue<Delivery>>();
+  /** Queues that got something in this tick. */
+  readonly #filled = new Set<CallQueue<Delivery>>();
+  #tick: ReturnType<typeof setTimeout> | null = null;
+
+  constructor({ settings, name, sql, sessions, meter }: TopicHostOptions) {
+    this.#name = name;
+    this.#sessions = sessions;
+    this.#meter = meter;
+    this.#routing = new RoutingCore({
+      origin: `${name}@${crypto.randomUUID()}`,
+      limits: settings.limits,
+      store: new SqliteRoutingStore(sql, meter),
+      delivery: this,
+      now: Date.now(),
+    });
+  }
+
+  /** A batch from a Session object; answered when every message in it is safe with all who want it. */
+  exchange(bytes: Uint8Array): Promise<Uint8Array> {
+    this.#meter.calls += 1;
+    const { sender, records } = decodeBatch(bytes);
+    const now = Date.now();
+    const codes = new Uint8Array(records.length);
+    return new Promise((resolve) => {
+      let waiting = 1;
+      const settled = (index: number, reasonCode: number): void => {
+        codes[index] = reasonCode;
+        waiting -= 1;
+        if (waiting === 0) resolve(codes);
+      };
+      for (const [index, record] of records.entries()) {
+        if (record.kind === RECORD_PUBLISH) {
+          if (record.message.qos > 0) waiting += 1;
+          this.#routing.publish(record.message, now, record.message.qos > 0 ? (reasonCode) => settled(index, reasonCode) : undefined);
+        } else if (record.kind === RECORD_SUBSCRIBE) {
+          const { filter, qos, version, retainedFor } = record;
+          this.#routing.subscribe({ sessionObject: sender, filter, qos, version });
+          if (retainedFor !== undefined) this.#routing.sendRetained(sender, retainedFor, filter, now);
+        } else if (record.kind === RECORD_UNSUBSCRIBE) {
+          this.#routing.unsubscribe(sender, record.filter, record.version);
+        }
+      }
+      waiting -= 1;
+      if (waiting === 0) resolve(codes);
+    });
+  }
+
+  deliver(
+    sessionObject: string,
+    message: Message,
+    retained: RetainedTarget | undefined,
+    done: ((delivered: boolean) => void) | undefined,
+  ): void {
+    const record: BatchRecord = retained === undefined ? { kind: RECORD_LIVE, message } : { kind: RECORD_RETAINED, message, ...retained };
+    const queue = this.#queue(sessionObject);
+    if (!queue.add(new Delivery(record, message, done))) {
+      done?.(false);
+      return;
+    }
+    this.#filled.add(queue);
+    this.#tick ??= setTimeout(() => this.#flush(), 0);
+  }
+
+  #flush(): void {
+    this.#tick = null;
+    for (const queue of this.#filled) queue.flush();
+    this.#filled.clear();
+  }
+
+  #queue(sessionObject: string): CallQueue<Delivery> {
+    let queue = this.#queues.get(sessionObject);
+    if (queue === undefined) {
+      const id = this.#sessions.idFromName(sessionObject);
+      const writer = new BatchWriter(this.#name);
+      queue = new CallQueue<Delivery>(
+        (deliveries) => {
+          writer.begin();
+          for (const { record } of deliveries) writer.add(record);
+          return writer.finish();
+        },
+        (batch) => this.#sessions.get(id).deliver(batch),
+        (deliveries, answer) => this.#answered(sessionObject, deliveries, answer),
+      );
+      this.#queues.set(sessionObject, queue);
+    }
+    return queue;
+  }
+
+  #answered(sessionObject: string, deliveries: readonly Delivery[], answer: Uint8Array): void {
+    const { version, unwanted } = decodeDeliveryAnswer(answer);
+    for (const index of unwanted) {
+      const delivery = deliveries[index];
+      if (delivery !== undefined) this.#routing.nobodyWants(sessionObject, delivery.topic, version);
+    }
+    for (const { done } of deliveries) done?.(true);
+    const queue = this.#queues.get(sessionObject);
+    if (queue?.idle) this.#queues.delete(sessionObject);
+  }
+}
