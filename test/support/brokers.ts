@@ -1,0 +1,92 @@
+/**
+ * Real brokers for black-box tests: the same tests run on every shape of the broker that a client can meet. One broker serves all
+ * tests of a file that share a shape and settings, so that each test must use topics and Client Identifiers of its own (`unique`).
+ */
+
+import { afterAll, afterEach, beforeAll, describe } from "vitest";
+import { type Broker, startBroker } from "../../scripts/local-broker.ts";
+import { type ConnectOptions, MqttTestClient, type OpenOptions, unique } from "./mqtt-client.ts";
+
+/** `compact`: one object. `sharded`: through the relay at the edge. `handed over`: sharded, the socket given to its object by `?clientId=`. */
+export type Shape = "compact" | "sharded" | "handed over";
+
+export interface TestBroker {
+  readonly shape: Shape;
+  readonly url: string;
+  readonly mqttUrl: string;
+  /** A socket on which nothing was sent yet. `clientId` is only needed for shape `handed over`, whose URL names it. */
+  open(options?: OpenOptions & { readonly clientId?: string }): Promise<MqttTestClient>;
+  /** A client whose CONNECT was accepted. Both kinds are cut off after the test. */
+  connect(options?: ConnectOptions & OpenOptions): Promise<MqttTestClient>;
+}
+
+export interface TopologyOptions {
+  /** `compact` and `sharded` by default. */
+  readonly shapes?: readonly Shape[];
+}
+
+/** Of this test file, by topology and settings. */
+const brokers = new Map<string, Promise<Broker>>();
+
+afterAll(async () => {
+  await Promise.all([...brokers.values()].map(async (broker) => (await broker).dispose()));
+  brokers.clear();
+});
+
+/**
+ * Runs tests on several shapes of the broker.
+ * @param body defines the tests; the broker answers only inside of them
+ * @param env settings besides TOPOLOGY and ALLOW_ANONYMOUS=true
+ */
+export function describeTopologies(
+  body: (broker: TestBroker) => void,
+  env: Readonly<Record<string, string>> = {},
+  { shapes = ["compact", "sharded"] }: TopologyOptions = {},
+): void {
+  for (const shape of shapes) {
+    describe(shape, () => {
+      let broker: Broker;
+      let clients: MqttTestClient[] = [];
+      beforeAll(async () => {
+        broker = await brokerOf({ TOPOLOGY: shape === "compact" ? "compact" : "sharded", ALLOW_ANONYMOUS: "true", ...env });
+      });
+      afterEach(() => {
+        for (const client of clients) client.terminate();
+        clients = [];
+      });
+      const open = async (options: OpenOptions & { readonly clientId?: string } = {}): Promise<MqttTestClient> => {
+        const query = shape === "handed over" ? `?clientId=${encodeURIComponent(options.clientId ?? "")}` : "";
+        const client = await MqttTestClient.open(broker.mqttUrl + query, options);
+        clients.push(client);
+        return client;
+      };
+      body({
+        shape,
+        get url() {
+          return broker.url;
+        },
+        get mqttUrl() {
+          return broker.mqttUrl;
+        },
+        open,
+        async connect(options = {}) {
+          const clientId = options.clientId ?? unique("c");
+          const client = await open({ ...options, clientId });
+          const { reasonCode, properties } = await client.connect({ ...options, clientId });
+          if (reasonCode !== 0) throw new Error(`CONNECT was refused with ${reasonCode} ${properties.reasonString ?? ""}`);
+          return client;
+        },
+      });
+    });
+  }
+}
+
+function brokerOf(env: Readonly<Record<string, string>>): Promise<Broker> {
+  const key = JSON.stringify(env);
+  let broker = brokers.get(key);
+  if (broker === undefined) {
+    broker = startBroker({ env });
+    brokers.set(key, broker);
+  }
+  return broker;
+}
