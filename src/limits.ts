@@ -38,6 +38,12 @@ export interface Limits {
   readonly connectionsMax: number;
   /** UTF-8 bytes of a Client Identifier; longer is answered 0x85 (3.x: return code 2). */
   readonly clientIdBytesMax: number;
+  /** The same for MQTT 3.1, whose specification allows 1 to 23 [3.1/connect/clientid]. */
+  readonly clientIdBytesMaxV31: number;
+  /** Topic Aliases that a client may use on one connection; announced as Topic Alias Maximum; 0 = none. */
+  readonly topicAliasMaximum: number;
+  /** The longest Keep Alive, seconds; a 5.0 client that asks for more or for none is told by Server Keep Alive; 0 = as clients like. */
+  readonly keepAliveSecondsMax: number;
   /** From the upgrade to a whole CONNECT, and from the first to the last byte of any packet, seconds. */
   readonly packetSecondsMax: number;
 }
@@ -56,6 +62,9 @@ export const DEFAULT_LIMITS: Limits = {
   retainedMessagesMax: 100_000,
   connectionsMax: 10_000,
   clientIdBytesMax: 256,
+  clientIdBytesMaxV31: 23,
+  topicAliasMaximum: 32,
+  keepAliveSecondsMax: 0,
   packetSecondsMax: 10,
 };
 
@@ -134,6 +143,12 @@ export function limitProblems(limits: Limits): string[] {
   expect(limits.topicBytesMax >= 1 && limits.topicBytesMax <= 65_535, "TOPIC_BYTES_MAX must be 1 to 65535");
   expect(limits.topicLevelsMax >= 1 && limits.topicLevelsMax <= 512, "TOPIC_LEVELS_MAX must be 1 to 512: matching recurses over levels");
   expect(limits.clientIdBytesMax >= 23 && limits.clientIdBytesMax <= 1024, "CLIENT_ID_BYTES_MAX must be 23 to 1024");
+  expect(
+    limits.clientIdBytesMaxV31 >= 23 && limits.clientIdBytesMaxV31 <= limits.clientIdBytesMax,
+    "CLIENT_ID_BYTES_MAX_V31 must be 23 to CLIENT_ID_BYTES_MAX",
+  );
+  expect(limits.topicAliasMaximum >= 0 && limits.topicAliasMaximum <= 65_535, "TOPIC_ALIAS_MAXIMUM must be 0 to 65535");
+  expect(limits.keepAliveSecondsMax >= 0 && limits.keepAliveSecondsMax <= 65_535, "KEEP_ALIVE_SECONDS_MAX must be 0 to 65535");
   expect(
     limits.sessionExpirySecondsV3 <= limits.sessionExpirySecondsMax,
     "SESSION_EXPIRY_SECONDS_V3 must not exceed SESSION_EXPIRY_SECONDS_MAX",

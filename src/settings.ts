@@ -6,6 +6,7 @@
  * broker refuses to serve. What a secret contains is never repeated in a sentence.
  */
 
+import { type Choices, DEFAULT_CHOICES, SHARED_STRATEGIES } from "./choices.ts";
 import { DEFAULT_LIMITS, type Limits, limitProblems, ROW_BYTES_MAX } from "./limits.ts";
 
 /** Settings as the broker uses them: parsed, whole and consistent. */
@@ -20,6 +21,7 @@ export interface Settings {
   readonly allowAnonymous: boolean;
   /** The secret USERS as given (JSON, may be empty); the authenticator validates it. */
   readonly users: string;
+  readonly choices: Choices;
   readonly limits: Limits;
 }
 
@@ -165,6 +167,27 @@ const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
   retainedMessagesMax: integer("RETAINED_MESSAGES_MAX", D.retainedMessagesMax, 0, 10_000_000, "retained messages in one Topic object"),
   connectionsMax: integer("CONNECTIONS_MAX", D.connectionsMax, 1, 32_768, "connections of one Session object"),
   clientIdBytesMax: integer("CLIENT_ID_BYTES_MAX", D.clientIdBytesMax, 23, 1024, "longest Client Identifier, bytes"),
+  clientIdBytesMaxV31: integer(
+    "CLIENT_ID_BYTES_MAX_V31",
+    D.clientIdBytesMaxV31,
+    23,
+    1024,
+    "longest Client Identifier of an MQTT 3.1 client, bytes",
+  ),
+  topicAliasMaximum: integer(
+    "TOPIC_ALIAS_MAXIMUM",
+    D.topicAliasMaximum,
+    0,
+    65_535,
+    "Topic Aliases that a client may use on one connection; `0` = none",
+  ),
+  keepAliveSecondsMax: integer(
+    "KEEP_ALIVE_SECONDS_MAX",
+    D.keepAliveSecondsMax,
+    0,
+    65_535,
+    "longest Keep Alive, seconds; 5.0 clients that ask for more, or for none, are told by Server Keep Alive; `0` = as clients like",
+  ),
   packetSecondsMax: integer(
     "PACKET_SECONDS_MAX",
     D.packetSecondsMax,
@@ -174,6 +197,28 @@ const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
   ),
 };
 
+const SHARED_SUBSCRIPTION_STRATEGY = setting(
+  "SHARED_SUBSCRIPTION_STRATEGY",
+  DEFAULT_CHOICES.sharedStrategy,
+  `one of ${SHARED_STRATEGIES.join(", ")}`,
+  "which member of a shared subscription gets a message: in turn, at random, always the same while it is there, by a hash of the publisher's client ID or of the topic, or the one with the fewest unacknowledged messages",
+  (text) => SHARED_STRATEGIES.find((strategy) => strategy === text),
+);
+const RESPONSE_INFORMATION = setting(
+  "RESPONSE_INFORMATION",
+  "",
+  "a Topic Name, with %c for the client ID, or nothing",
+  "the Response Information that 5.0 clients get when they request it, such as `responses/%c`; empty = none",
+  (text) => (/[+#]/.test(text) ? undefined : text),
+);
+const VALIDATE_PAYLOAD_FORMAT = setting(
+  "VALIDATE_PAYLOAD_FORMAT",
+  "false",
+  "true or false",
+  "`true` refuses (0x99) a message that says it is UTF-8 (Payload Format Indicator 1) and is not",
+  (text) => (text === "true" ? true : text === "false" ? false : undefined),
+);
+
 /** Every setting, in the order of the documentation. */
 export const SETTINGS: readonly Setting[] = [
   TOPOLOGY,
@@ -182,6 +227,9 @@ export const SETTINGS: readonly Setting[] = [
   NAMESPACES,
   ALLOW_ANONYMOUS,
   USERS,
+  SHARED_SUBSCRIPTION_STRATEGY,
+  RESPONSE_INFORMATION,
+  VALIDATE_PAYLOAD_FORMAT,
   ...Object.values(LIMITS),
 ];
 
@@ -205,6 +253,11 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     namespaces: read(NAMESPACES),
     allowAnonymous: read(ALLOW_ANONYMOUS),
     users: read(USERS),
+    choices: {
+      sharedStrategy: read(SHARED_SUBSCRIPTION_STRATEGY),
+      responseInformation: read(RESPONSE_INFORMATION),
+      validatePayloadFormat: read(VALIDATE_PAYLOAD_FORMAT),
+    },
     limits: Object.fromEntries(Object.entries(LIMITS).map(([field, spec]) => [field, read(spec)])) as unknown as Limits,
   };
   if (problems.length > 0) return problems;

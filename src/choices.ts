@@ -1,0 +1,20 @@
+/** What an operator may choose about behaviour that is no number; settings.ts reads it from variables. Numbers are in limits.ts. */
+
+/** How the member of a shared subscription that gets a message is chosen. */
+export const SHARED_STRATEGIES = ["round_robin", "random", "sticky", "hash_client", "hash_topic", "least_inflight"] as const;
+
+export type SharedStrategy = (typeof SHARED_STRATEGIES)[number];
+
+export interface Choices {
+  readonly sharedStrategy: SharedStrategy;
+  /** Response Information for clients that request it, with `%c` for the Client Identifier; empty = none [MQTT5-3.1.2-28]. */
+  readonly responseInformation: string;
+  /** Whether a payload whose Payload Format Indicator is 1 must be UTF-8: if not, 0x99. */
+  readonly validatePayloadFormat: boolean;
+}
+
+export const DEFAULT_CHOICES: Choices = {
+  sharedStrategy: "round_robin",
+  responseInformation: "",
+  validatePayloadFormat: false,
+};
