@@ -47,7 +47,12 @@ export async function buildPage(): Promise<void> {
   if (existsSync(PAGE_FOLDER) && existsSync(stamp) && readFileSync(stamp, "utf8") === sources) return;
   const { build } = await import("vite");
   const fresh = `${PAGE_FOLDER}.${process.pid}`;
-  await build({ root: PAGE_SOURCES, configFile: false, logLevel: "warn", build: { outDir: fresh, emptyOutDir: true, chunkSizeWarningLimit: 1000 } });
+  await build({
+    root: PAGE_SOURCES,
+    configFile: false,
+    logLevel: "warn",
+    build: { outDir: fresh, emptyOutDir: true, chunkSizeWarningLimit: 1000 },
+  });
   rmSync(PAGE_FOLDER, { recursive: true, force: true });
   renameSync(fresh, PAGE_FOLDER);
   writeFileSync(stamp, sources);

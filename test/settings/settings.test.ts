@@ -39,7 +39,13 @@ describe("parseSettings", () => {
       PACKET_SECONDS_MAX: "3",
       SESSIONS: { idFromName: () => 1 },
     });
-    expect(settings).toMatchObject({ topology: "compact", sessionShards: 0, topicShards: 64, allowAnonymous: true, users: '[{"user":"ada"}]' });
+    expect(settings).toMatchObject({
+      topology: "compact",
+      sessionShards: 0,
+      topicShards: 64,
+      allowAnonymous: true,
+      users: '[{"user":"ada"}]',
+    });
     expect(settings.namespaces).toEqual(["default", "acme", "a_B-9"]);
     expect(settings.limits).toEqual({ ...DEFAULT_LIMITS, packetSecondsMax: 3 });
     expect(parsed({ NAMESPACES: "*" }).namespaces).toBe("*");

@@ -1,0 +1,220 @@
+/**
+ * The broker on one's own machine: the Worker of a deploy, in workerd, driven by Miniflare directly. `npm start` and every test over a
+ * real socket use it. (`wrangler dev` would pass each frame through Node, which costs most of the speed.)
+ *
+ * Clients talk to workerd's own socket (`unsafeDirectSockets`), not to Miniflare's entry: one hop less for each frame, and nothing of
+ * Miniflare's own endpoints can be reached from outside this machine.
+ */
+
+import { lookup } from "node:dns/promises";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname, join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { Log, LogLevel, Miniflare } from "miniflare";
+import { parseSettings } from "../src/settings.ts";
+import { buildPage, bundleWorker, PAGE_FOLDER } from "./bundle.ts";
+import { startRuntime } from "./runtime-process.ts";
+import { listenTcp, type TcpListener } from "./tcp-listener.ts";
+
+/** As in wrangler.toml; a test compares them. */
+export const COMPATIBILITY_DATE = "2026-07-15";
+export const WORKER_FIRST_PATHS = ["/mqtt", "/*/mqtt", "/health", "/metrics", "/api/*"];
+
+export interface BrokerOptions {
+  /** The port for HTTP and WebSocket; 0 (the default) takes any free one. */
+  readonly port?: number;
+  /** The address to listen on, a name or an IP address; 127.0.0.1 by default. */
+  readonly host?: string;
+  /** The folder where sessions and retained messages are kept; without it they are gone after `dispose`. */
+  readonly data?: string | undefined;
+  /** The port for MQTT over TCP, 0 for any free one; without it there is no such listener. */
+  readonly tcpPort?: number | undefined;
+  /** Settings by variable name; what is missing has its default of a deploy, except TOPOLOGY=compact and NAMESPACES=*. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Takes each line that workerd or the Worker writes; by default they go to stderr. */
+  readonly log?: (line: string) => void;
+}
+
+export interface Broker {
+  /** http://host:port, reachable from this machine; its `/mqtt` takes WebSockets. */
+  readonly url: string;
+  /** ws://host:port/mqtt */
+  readonly mqttUrl: string;
+  readonly port: number;
+  readonly tcpPort: number | undefined;
+  /** Ends every connection and the runtime; what was acknowledged is in the data folder. */
+  dispose(): Promise<void>;
+  /**
+   * Kills the runtime as a crash would, at any moment, and resolves when it has been started again: the same port, the same storage
+   * (without a data folder too), every connection gone.
+   */
+  crash(): Promise<void>;
+}
+
+/** Why a broker cannot start, as a sentence for its operator. */
+export class StartProblem extends Error {}
+
+/**
+ * Starts a broker.
+ * @throws StartProblem for a wrong setting, a port that cannot be had, or a data folder that cannot be used
+ */
+export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const env = { TOPOLOGY: "compact", NAMESPACES: "*", ...options.env };
+  const settings = parseSettings(env);
+  if (Array.isArray(settings)) throw new StartProblem(settings.map((problem) => problem.sentence).join("\n"));
+  const host = await addressOf(options.host ?? "127.0.0.1");
+  await expectFreePort(host, options.port ?? 0, "--port");
+  if (options.tcpPort !== undefined) await expectFreePort(host, options.tcpPort, "--tcp");
+  const data = options.data === undefined ? undefined : lockFolder(resolve(options.data));
+  try {
+    const [script] = await Promise.all([bundleWorker(), buildPage()]);
+    return await serve(script, env, host, data, options);
+  } catch (error) {
+    data?.unlock();
+    throw error;
+  }
+}
+
+async function serve(
+  script: string,
+  env: Record<string, string>,
+  host: string,
+  data: DataFolder | undefined,
+  options: BrokerOptions,
+): Promise<Broker> {
+  let restarted: (() => void) | undefined;
+  let tcp: TcpListener | undefined;
+  const log = options.log ?? ((line) => console.error(line));
+  const { miniflare, runtime } = await startRuntime(
+    () =>
+      new Miniflare({
+        name: "durable-mqtt",
+        modules: [{ type: "ESModule", path: "worker.js", contents: script }],
+        compatibilityDate: COMPATIBILITY_DATE,
+        bindings: env,
+        durableObjects: {
+          SESSIONS: { className: "SessionObject", useSQLite: true },
+          TOPICS: { className: "TopicObject", useSQLite: true },
+        },
+        durableObjectsPersist: data === undefined ? false : join(data.path, "objects"),
+        assets: {
+          workerName: "durable-mqtt",
+          directory: PAGE_FOLDER,
+          binding: "ASSETS",
+          routerConfig: { has_user_worker: true, static_routing: { user_worker: WORKER_FIRST_PATHS } },
+        },
+        host: "127.0.0.1",
+        port: 0,
+        unsafeDirectSockets: [{ host, port: options.port ?? 0 }],
+        cf: false,
+        log: new Log(LogLevel.NONE),
+        handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
+          for (const stream of [stdout, stderr]) createInterface(stream).on("line", log);
+        },
+        unsafeHandleRuntimeRestart: () => restarted?.(),
+      }),
+  );
+  const dispose = async (): Promise<void> => {
+    await tcp?.close();
+    await miniflare.dispose();
+    runtime.forget();
+    data?.unlock();
+  };
+  try {
+    const { port: portText } = await miniflare.unsafeGetDirectURL();
+    const port = Number(portText);
+    const local = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
+    const url = `http://${local}:${port}`;
+    const mqttUrl = `ws://${local}:${port}/mqtt`;
+    if (options.tcpPort !== undefined) tcp = await listenTcp({ host, port: options.tcpPort, mqttUrl });
+    return {
+      url,
+      mqttUrl,
+      port,
+      tcpPort: tcp?.port,
+      dispose,
+      crash: () =>
+        new Promise((resolve) => {
+          restarted = resolve;
+          runtime.kill();
+        }),
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+/** @returns the IP address of a host name, because workerd and the port check must mean the same one */
+async function addressOf(host: string): Promise<string> {
+  try {
+    return (await lookup(host)).address;
+  } catch {
+    throw new StartProblem(`--host ${host} is not an address of this machine.`);
+  }
+}
+
+/** workerd reports a port in use only in its log: so ask the system first. */
+async function expectFreePort(host: string, port: number, option: string): Promise<void> {
+  const probe = createServer();
+  const code = await new Promise<string | undefined>((resolve) => {
+    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(undefined)));
+  });
+  if (code === undefined) return;
+  if (code === "EADDRINUSE") throw new StartProblem(`Port ${port} on ${host} is in use; choose another one with ${option}.`);
+  if (code === "EACCES") throw new StartProblem(`Port ${port} needs more rights than you have; choose one above 1023 with ${option}.`);
+  if (code === "EADDRNOTAVAIL") throw new StartProblem(`--host ${host} is not an address of this machine.`);
+  throw new StartProblem(`Port ${port} on ${host} cannot be used (${code}); choose another one with ${option}.`);
+}
+
+interface DataFolder {
+  readonly path: string;
+  unlock(): void;
+}
+
+/**
+ * Creates the data folder if need be and takes it for this process: two runtimes on the same SQLite files would destroy them.
+ * A lock whose process is gone (a crash, a restarted container with the same process id) counts for nothing.
+ */
+function lockFolder(path: string): DataFolder {
+  const file = join(path, "lock");
+  const isAlive = (id: number): boolean => {
+    try {
+      return process.kill(id, 0);
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === "EPERM";
+    }
+  };
+  for (;;) {
+    try {
+      // In two steps, because Node 24's recursive mkdir never returns where a folder refuses new ones with ENOENT (/proc).
+      mkdirSync(dirname(path), { recursive: true });
+      if (!existsSync(path)) mkdirSync(path);
+      writeFileSync(file, String(process.pid), { flag: "wx" });
+      return { path, unlock: () => rmSync(file, { force: true }) };
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const owner = code === "EEXIST" ? lockOwner(file) : undefined;
+      if (owner === undefined)
+        throw new StartProblem(`The data folder ${path} cannot be written (${code}); choose another one with --data.`);
+      if (owner !== process.pid && isAlive(owner)) {
+        throw new StartProblem(
+          `The data folder ${path} is in use by another broker (process ${owner}); stop it, or choose another folder with --data.`,
+        );
+      }
+      rmSync(file, { force: true });
+    }
+  }
+}
+
+/** @returns the process id in a lock file, 0 if it holds none; undefined if there is no such file */
+function lockOwner(file: string): number | undefined {
+  try {
+    return Number.parseInt(readFileSync(file, "utf8"), 10) || 0;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,128 @@
+/** `npm start`: options and environment in, a running broker and what to do with it out. The broker itself is in local-broker.ts. */
+import { networkInterfaces } from "node:os";
+import { parseArgs } from "node:util";
+import { SETTINGS } from "../src/settings.ts";
+import { type Broker, StartProblem, startBroker } from "./local-broker.ts";
+
+const HELP = `Runs durable-mqtt on this machine.
+
+  npm start -- [options]
+
+  --port 8083        port for the page and for MQTT over WebSocket
+  --host 127.0.0.1   address to listen on; 0.0.0.0 lets other machines in
+  --data .data       folder where sessions and retained messages are kept
+  --tcp 1883         also takes MQTT over TCP on this port
+  --topology compact the shape of the broker: compact, or sharded as it is deployed by default
+  --help             shows this
+
+Every setting of wrangler.toml can be given as an environment variable, for example: ALLOW_ANONYMOUS=true npm start`;
+
+const OPTIONS = {
+  port: { type: "string", default: "8083" },
+  host: { type: "string", default: "127.0.0.1" },
+  data: { type: "string", default: ".data" },
+  tcp: { type: "string" },
+  topology: { type: "string" },
+  help: { type: "boolean", default: false },
+} as const;
+
+function fail(sentence: string, exitCode: number): never {
+  for (const line of sentence.split("\n")) console.error(`durable-mqtt: ${line}`);
+  process.exit(exitCode);
+}
+
+function readOptions() {
+  try {
+    return parseArgs({ args: withDefaultTcp(process.argv.slice(2)), options: OPTIONS, allowPositionals: false }).values;
+  } catch (error) {
+    const [sentence] = (error as Error).message.split(". To specify a positional");
+    return fail(`${sentence!.replace(/\.$/, "")}. Try: npm start -- --help`, 2);
+  }
+}
+
+/** `--tcp` alone means MQTT's own port. */
+function withDefaultTcp(args: string[]): string[] {
+  return args.map((argument, index) => (argument === "--tcp" && !/^[^-]/.test(args[index + 1] ?? "") ? "--tcp=1883" : argument));
+}
+
+function portOf(name: string, text: string): number {
+  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  return port <= 65_535 ? port : fail(`${name} must be a port from 0 to 65535 (0 = any free one), not ${JSON.stringify(text)}.`, 2);
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.[0-9]{1,3}){3}$/.test(host);
+}
+
+/** The settings in the environment; on loopback without users everybody may connect, unless the environment says otherwise. */
+function readSettings(topology: string | undefined, host: string): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const { name } of SETTINGS) {
+    const value = process.env[name];
+    if (value !== undefined && value !== "") env[name] = value;
+  }
+  if (topology !== undefined) env.TOPOLOGY = topology;
+  if (isLoopback(host) && env.USERS === undefined) env.ALLOW_ANONYMOUS ??= "true";
+  return env;
+}
+
+/** An address that others can use when the broker listens on all of them. */
+function reachable(host: string): string {
+  if (host !== "0.0.0.0" && host !== "::") return host;
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return addresses.find((address) => !address.internal && address.family === "IPv4")?.address ?? "127.0.0.1";
+}
+
+function announce(broker: Broker, host: string, data: string, env: Record<string, string>): string {
+  const name = reachable(host);
+  const address = name.includes(":") ? `[${name}]` : name;
+  const ws = `ws://${address}:${broker.port}/mqtt`;
+  const access =
+    env.ALLOW_ANONYMOUS === "true"
+      ? isLoopback(host)
+        ? "Every program on this machine may connect (ALLOW_ANONYMOUS=true); other machines cannot reach it."
+        : "Everybody who can reach this machine may connect (ALLOW_ANONYMOUS=true)."
+      : env.USERS !== undefined
+        ? "The users of USERS may connect."
+        : "Nobody may connect yet: set USERS, or ALLOW_ANONYMOUS=true to let everybody in who can reach this machine.";
+  return `durable-mqtt is running (${env.TOPOLOGY ?? "compact"} topology, storage in ${data}). Ctrl-C stops it.
+
+  MQTT over WebSocket  ${ws}
+  MQTT over TCP        ${broker.tcpPort === undefined ? "not open; start with: npm start -- --tcp 1883" : `mqtt://${address}:${broker.tcpPort}`}
+  Page                 http://${address}:${broker.port}/
+
+${access}
+
+Try it from a second terminal, in this folder:
+
+  node -e "require('mqtt').connect('${ws}').on('connect', function () { this.subscribe('#'); this.publish('hello', 'world') }).on('message', (topic, payload) => console.log(topic, String(payload)))"
+  ${broker.tcpPort === undefined ? "mosquitto_pub needs MQTT over TCP: add --tcp 1883" : `mosquitto_pub -h ${name} -p ${broker.tcpPort} -t hello -m world`}
+`;
+}
+
+const options = readOptions();
+if (options.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+const port = portOf("--port", options.port);
+const tcpPort = options.tcp === undefined ? undefined : portOf("--tcp", options.tcp);
+const env = readSettings(options.topology, options.host);
+
+let broker: Broker | undefined;
+let isStopping = false;
+async function stop(): Promise<void> {
+  if (isStopping) return;
+  isStopping = true;
+  await broker?.dispose();
+  process.exit(0);
+}
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+
+try {
+  broker = await startBroker({ port, tcpPort, host: options.host, data: options.data, env });
+  console.log(announce(broker, options.host, options.data, env));
+} catch (error) {
+  if (error instanceof StartProblem) fail(error.message, 1);
+  fail(`It could not be started: ${(error as Error).message.split("\n")[0]}`, 1);
+}

@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import { unstable_readConfig as readConfig } from "wrangler";
+import { PAGE_FOLDER, ROOT } from "../../scripts/bundle.ts";
+import { COMPATIBILITY_DATE, WORKER_FIRST_PATHS } from "../../scripts/local-broker.ts";
+import { settingsTable, tableInReadme } from "../../scripts/settings-table.ts";
+import { SETTINGS } from "../../src/settings.ts";
+
+const config = readConfig({ config: `${ROOT}/wrangler.toml` });
+
+describe("wrangler.toml", () => {
+  it("has every setting with its default as a variable, and no secret", () => {
+    const variables = SETTINGS.filter((setting) => !setting.secret).map((setting) => [setting.name, setting.default]);
+    expect(config.vars).toEqual(Object.fromEntries(variables));
+  });
+
+  it("describes the same Worker as npm start runs", () => {
+    expect(config.compatibility_date).toBe(COMPATIBILITY_DATE);
+    expect(config.compatibility_flags).toEqual([]);
+    expect(config.assets).toMatchObject({ directory: PAGE_FOLDER, binding: "ASSETS", run_worker_first: WORKER_FIRST_PATHS });
+    expect(config.durable_objects.bindings).toEqual([
+      { name: "SESSIONS", class_name: "SessionObject" },
+      { name: "TOPICS", class_name: "TopicObject" },
+    ]);
+    expect(config.migrations[0]).toEqual({ tag: "v1", new_sqlite_classes: ["SessionObject", "TopicObject"] });
+  });
+});
+
+describe("README.md", () => {
+  it("has the table of settings as `npm run docs:settings` writes it", () => {
+    expect(tableInReadme()).toBe(settingsTable());
+  });
+});
