@@ -11,9 +11,10 @@ const MARKED = /(?<=<!-- settings -->\n)[\s\S]*?(?=<!-- \/settings -->)/;
 export function settingsTable(): string {
   const cell = (text: string): string => text.replaceAll("|", "\\|");
   const rows = SETTINGS.map(
-    ({ name, default: value, meaning }) => `| \`${name}\` | ${value === "" ? "none" : `\`${value}\``} | ${cell(meaning)} |\n`,
+    ({ name, default: value, form, meaning }) =>
+      `| \`${name}\` | ${value === "" ? "none" : `\`${value}\``} | ${cell(form)} | ${cell(meaning)} |\n`,
   );
-  return `\n| Variable | Default | Meaning |\n|---|---|---|\n${rows.join("")}\n`;
+  return `\n| Variable | Default | Values | Meaning |\n|---|---|---|---|\n${rows.join("")}\n`;
 }
 
 /** @returns what README.md has between its markers; undefined without markers */

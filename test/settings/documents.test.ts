@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
 import { PAGE_FOLDER, ROOT } from "../../scripts/bundle.ts";
@@ -16,7 +17,11 @@ describe("wrangler.toml", () => {
   it("describes the same Worker as npm start runs", () => {
     expect(config.compatibility_date).toBe(COMPATIBILITY_DATE);
     expect(config.compatibility_flags).toEqual([]);
-    expect(config.assets).toMatchObject({ directory: PAGE_FOLDER, binding: "ASSETS", run_worker_first: WORKER_FIRST_PATHS });
+    expect(config.assets).toMatchObject({
+      directory: relative(ROOT, PAGE_FOLDER),
+      binding: "ASSETS",
+      run_worker_first: WORKER_FIRST_PATHS,
+    });
     expect(config.durable_objects.bindings).toEqual([
       { name: "SESSIONS", class_name: "SessionObject" },
       { name: "TOPICS", class_name: "TopicObject" },

@@ -25,7 +25,7 @@ it("the lock file lists every platform's packages in the wanted version, or npm 
   for (const [path, { dependencies, optionalDependencies }] of Object.entries(locked)) {
     for (const [name, wanted] of Object.entries({ ...dependencies, ...optionalDependencies })) {
       const version = found(path, name)?.version;
-      if (version === undefined || (/^[0-9]/.test(wanted) && version !== wanted))
+      if (version === undefined || (/^[0-9]+[.][0-9]+[.][0-9]+/.test(wanted) && version !== wanted))
         missing.push(`${path}: ${name} ${wanted}, found ${version}`);
     }
   }

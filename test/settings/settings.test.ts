@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { DEFAULT_CHOICES } from "../../src/choices.ts";
 import { DEFAULT_LIMITS, limitProblems } from "../../src/limits.ts";
 import { parseSettings, SETTINGS, type Settings } from "../../src/settings.ts";
 
@@ -22,6 +23,7 @@ describe("parseSettings", () => {
       namespaces: ["default"],
       allowAnonymous: false,
       users: "",
+      choices: DEFAULT_CHOICES,
       limits: DEFAULT_LIMITS,
     };
     expect(parsed({})).toEqual(defaults);
@@ -36,6 +38,9 @@ describe("parseSettings", () => {
       NAMESPACES: "default, acme,acme,a_B-9",
       ALLOW_ANONYMOUS: true,
       USERS: '[{"user":"ada"}]',
+      SHARED_SUBSCRIPTION_STRATEGY: "sticky",
+      RESPONSE_INFORMATION: "responses/%c",
+      VALIDATE_PAYLOAD_FORMAT: "true",
       PACKET_SECONDS_MAX: "3",
       SESSIONS: { idFromName: () => 1 },
     });
@@ -47,6 +52,7 @@ describe("parseSettings", () => {
       users: '[{"user":"ada"}]',
     });
     expect(settings.namespaces).toEqual(["default", "acme", "a_B-9"]);
+    expect(settings.choices).toEqual({ sharedStrategy: "sticky", responseInformation: "responses/%c", validatePayloadFormat: true });
     expect(settings.limits).toEqual({ ...DEFAULT_LIMITS, packetSecondsMax: 3 });
     expect(parsed({ NAMESPACES: "*" }).namespaces).toBe("*");
   });
@@ -54,7 +60,7 @@ describe("parseSettings", () => {
   it("has one variable for every field of the limits, each of which reaches its field", () => {
     for (const [field, value] of Object.entries(DEFAULT_LIMITS)) {
       const name = field.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
-      const changed = value - 1;
+      const changed = Array.isArray(parseSettings({ [name]: value - 1 })) ? value + 1 : value - 1;
       expect(parsed({ [name]: changed }).limits, name).toEqual({ ...DEFAULT_LIMITS, [field]: changed });
     }
   });
@@ -71,6 +77,9 @@ describe("parseSettings", () => {
     ["NAMESPACES", `default,${"x".repeat(65)}`, "NAMESPACES must be * or names"],
     ["NAMESPACES", ["default"], "NAMESPACES must be * or names"],
     ["ALLOW_ANONYMOUS", "yes", "ALLOW_ANONYMOUS must be true or false"],
+    ["SHARED_SUBSCRIPTION_STRATEGY", "fair", "SHARED_SUBSCRIPTION_STRATEGY must be one of round_robin, "],
+    ["RESPONSE_INFORMATION", "a/#", "RESPONSE_INFORMATION must be a Topic Name"],
+    ["VALIDATE_PAYLOAD_FORMAT", "1", "VALIDATE_PAYLOAD_FORMAT must be true or false"],
     ["PACKET_BYTES_MAX", "1 MiB", "PACKET_BYTES_MAX must be a whole number"],
     ["CONNECTIONS_MAX", "40000", "CONNECTIONS_MAX must be a whole number from 1 to 32768"],
   ])("names the variable and the expected form: %s=%s", (name, value, beginning) => {
