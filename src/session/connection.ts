@@ -48,7 +48,7 @@ export class Connection {
   /** `lastSeenAt` as the attachment has it. */
   attachedSeenAt = 0;
   /** The attachment no longer says what memory says. */
-  changed = true;
+  changed = false;
   open = true;
 
   constructor(wire: Wire, session: Session, facts: ConnectionFacts, limits: Limits, now: number) {
