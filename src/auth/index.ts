@@ -4,15 +4,18 @@
  */
 
 import type { Connect } from "../mqtt/packet.ts";
-import type { Authenticator, Authorizer, Identity, Refusal } from "../session/ports.ts";
+import type { AuthenticationExchange, Authenticator, Authorizer, EnhancedAuthenticator, Identity, Refusal } from "../session/ports.ts";
 import { AnonymousAuthenticator, AnonymousAuthorizer } from "./anonymous.ts";
 import { ClosedAuthenticator, ClosedAuthorizer } from "./closed.ts";
+import { ScramAuthenticator } from "./scram.ts";
 import { parseUsers } from "./users.ts";
 import { UsersAuthenticator } from "./users-authenticator.ts";
 import { UsersAuthorizer } from "./users-authorizer.ts";
 
 export interface Auth {
   readonly authenticator: Authenticator;
+  /** For clients that name an Authentication Method; with users there is SCRAM-SHA-256, without them there is none. */
+  readonly enhanced: EnhancedAuthenticator;
   readonly authorizer: Authorizer;
   /** What is wrong with USERS, as sentences that repeat nothing of it; for the log and for operators. */
   readonly problems: readonly string[];
@@ -28,21 +31,30 @@ export function createAuth(settings: { readonly users: string; readonly allowAno
     return closed("This broker lets nobody in until its operator sets the secret USERS, or ALLOW_ANONYMOUS=true.", []);
   }
   const anonymous = { authenticator: new AnonymousAuthenticator(), authorizer: new AnonymousAuthorizer() };
-  if (!hasUsers) return { ...anonymous, problems: [] };
+  if (!hasUsers) return { ...anonymous, enhanced: NO_METHOD, problems: [] };
 
   const { users, problems } = parseUsers(settings.users);
   if (problems.length > 0) return closed("This broker lets nobody in until its operator corrects the secret USERS.", problems);
   const named = { authenticator: new UsersAuthenticator(users), authorizer: new UsersAuthorizer(users) };
-  if (!settings.allowAnonymous) return { ...named, problems: [] };
+  const enhanced = new ScramAuthenticator(users);
+  if (!settings.allowAnonymous) return { ...named, enhanced, problems: [] };
   return {
+    enhanced,
     authenticator: new MixedAuthenticator(named.authenticator, anonymous.authenticator),
     authorizer: new MixedAuthorizer(named.authorizer, anonymous.authorizer),
     problems: [],
   };
 }
 
+/** Authentication Methods of a broker that has none [5.0/4.12/default-deny]. */
+const NO_METHOD: EnhancedAuthenticator = { methods: [], begin: () => undefined };
+
 function closed(message: string, problems: readonly string[]): Auth {
-  return { authenticator: new ClosedAuthenticator(message), authorizer: new ClosedAuthorizer(), problems };
+  const authenticator = new ClosedAuthenticator(message);
+  // Whatever the method: that nobody is let in, and why, is the better answer.
+  const exchange: AuthenticationExchange = { step: () => authenticator.authenticate() };
+  const enhanced: EnhancedAuthenticator = { methods: [], begin: () => exchange };
+  return { authenticator, enhanced, authorizer: new ClosedAuthorizer(), problems };
 }
 
 /** Who gives a user name is checked; who gives none is anonymous. */

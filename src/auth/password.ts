@@ -7,6 +7,8 @@
  * iterations (`npm run hash-password -- --iterations 20000`) and long random passwords.
  */
 
+import { fromBase64, toBase64 } from "./base64.ts";
+
 /** Workers refuse more (documented by the platform, 2026-11; local workerd does not). */
 export const ITERATIONS_MAX = 100_000;
 export const ITERATIONS_MIN = 1000;
@@ -17,9 +19,11 @@ const SALT_BYTES_MIN = 8;
 const SALT_BYTES_MAX = 64;
 const HASH_BYTES = 32;
 
-interface PasswordHash {
+/** A hash in its parts. */
+export interface PasswordHash {
   readonly iterations: number;
   readonly salt: Uint8Array;
+  /** 32 bytes. */
   readonly hash: Uint8Array;
 }
 
@@ -42,14 +46,14 @@ export async function hashPassword(password: Uint8Array, iterations = ITERATIONS
  * @returns false as well when the hash has not the form that `isPasswordHash` tells
  */
 export async function verifyPassword(password: Uint8Array, hash: string): Promise<boolean> {
-  const expected = parse(hash);
+  const expected = parsePasswordHash(hash);
   if (expected === undefined) return false;
   return equalConstantTime(await derive(password, expected.salt, expected.iterations), expected.hash);
 }
 
 /** Whether the text is a hash that `verifyPassword` can check here and on Workers. */
 export function isPasswordHash(text: string): boolean {
-  return parse(text) !== undefined;
+  return parsePasswordHash(text) !== undefined;
 }
 
 /**
@@ -57,7 +61,7 @@ export function isPasswordHash(text: string): boolean {
  * @param like a hash that it takes as long to check as; without it, as long as one with ITERATIONS_MAX
  */
 export function dummyHash(like: string | undefined): string {
-  const iterations = (like === undefined ? undefined : parse(like)?.iterations) ?? ITERATIONS_MAX;
+  const iterations = (like === undefined ? undefined : parsePasswordHash(like)?.iterations) ?? ITERATIONS_MAX;
   return format({ iterations, salt: new Uint8Array(SALT_BYTES), hash: new Uint8Array(HASH_BYTES) });
 }
 
@@ -78,7 +82,8 @@ function format({ iterations, salt, hash }: PasswordHash): string {
   return [SCHEME, iterations, toBase64(salt), toBase64(hash)].join("$");
 }
 
-function parse(text: string): PasswordHash | undefined {
+/** @returns undefined when the text has not the form of a hash that can be checked here and on Workers */
+export function parsePasswordHash(text: string): PasswordHash | undefined {
   const parts = text.split("$");
   if (parts.length !== 4 || parts[0] !== SCHEME || !/^[1-9][0-9]{0,6}$/.test(parts[1])) return undefined;
   const iterations = Number(parts[1]);
@@ -87,13 +92,4 @@ function parse(text: string): PasswordHash | undefined {
   const hash = fromBase64(parts[3]);
   if (salt === undefined || salt.length < SALT_BYTES_MIN || salt.length > SALT_BYTES_MAX) return undefined;
   return hash?.length === HASH_BYTES ? { iterations, salt, hash } : undefined;
-}
-
-function toBase64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
-}
-
-function fromBase64(text: string): Uint8Array | undefined {
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(text) || text.length % 4 !== 0) return undefined;
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

@@ -23,6 +23,51 @@ export interface Authenticator {
   authenticate(connect: Connect): Promise<Identity | Refusal>;
 }
 
+/**
+ * Enhanced authentication (MQTT 5.0, 4.12): methods in which both sides say something several times. Hosts run the exchange of a
+ * CONNECT before the core sees it; that of a live connection leaves the core through a ReauthenticationPort.
+ */
+export interface EnhancedAuthenticator {
+  /** The Authentication Methods that `begin` knows, for messages. */
+  readonly methods: readonly string[];
+  /** @returns undefined when the method is not known */
+  begin(method: string): AuthenticationExchange | undefined;
+}
+
+/** One exchange with one client, from its beginning to its success or refusal. */
+export interface AuthenticationExchange {
+  /**
+   * Takes what the client says and tells the answer. One call at a time, and none after a success or a refusal.
+   * @param data Authentication Data; empty when the client's packet has none
+   */
+  step(data: Uint8Array): Promise<AuthenticationStep>;
+}
+
+export type AuthenticationStep =
+  /** The broker says this and the client has to answer it. */
+  | { readonly kind: "continue"; readonly data: Uint8Array }
+  /** @property data what the broker says last, if anything */
+  | { readonly kind: "success"; readonly identity: Identity; readonly data: Uint8Array | undefined }
+  | Refusal;
+
+/** Runs the exchanges of clients that authenticate anew on a live connection, and gives each of them a bounded time. */
+export interface ReauthenticationPort {
+  /** @returns undefined when the method is not known, for example not any longer */
+  begin(method: string, listener: ReauthenticationListener): Reauthentication | undefined;
+}
+
+export interface Reauthentication {
+  /** The client said this; the answer comes to the listener. */
+  step(data: Uint8Array): void;
+  /** Its connection is gone: nothing more comes to the listener. */
+  cancel(): void;
+}
+
+export interface ReauthenticationListener {
+  /** @param now milliseconds since the epoch */
+  answered(step: AuthenticationStep, now: number): void;
+}
+
 export interface Refusal {
   readonly reasonCode: number;
   readonly message: string;
@@ -108,6 +153,15 @@ export interface RouterPort {
   subscribe(filter: string, qos: QoS, version: number, retainedFor: string | undefined, ticket: Ticket): void;
   /** Nobody here wants the filter any longer. */
   unsubscribe(filter: string, version: number): void;
+  /**
+   * The members that this Session object has in a shared subscription.
+   * @param filter the whole filter, `$share/` included
+   * @param members 0 = none any longer
+   * @param online how many of them are connected
+   */
+  share(filter: string, members: number, online: number, version: number, ticket: Ticket | undefined): void;
+  /** A message that a member of a shared subscription did not acknowledge before its session ended: for a member elsewhere. */
+  redistribute(message: Message, filter: string): void;
 }
 
 /** One socket of the host. Bytes are gathered and leave when the host flushes, after the rows. */

@@ -89,4 +89,18 @@ describe("createAuth", () => {
       expect(authorizer.mayPublish(ANONYMOUS, "c", "a")).toBe(false);
     }
   });
+
+  test("Authentication Methods: SCRAM-SHA-256 with users, none without; a closed broker says why whatever the method", async () => {
+    for (const allowAnonymous of [false, true]) {
+      const { enhanced } = createAuth({ users, allowAnonymous });
+      expect(enhanced.methods).toEqual(["SCRAM-SHA-256"]);
+      expect(enhanced.begin("SCRAM-SHA-256")).toBeDefined();
+      expect(enhanced.begin("SCRAM-SHA-1")).toBeUndefined();
+    }
+    const { enhanced: none } = createAuth({ users: "", allowAnonymous: true });
+    expect(none.methods).toEqual([]);
+    expect(none.begin("SCRAM-SHA-256")).toBeUndefined();
+    const { enhanced: closed } = createAuth({ users: "", allowAnonymous: false });
+    expect(await closed.begin("SCRAM-SHA-256")?.step(new Uint8Array(0))).toMatchObject({ reasonCode: 0x87, message: /USERS/ });
+  });
 });

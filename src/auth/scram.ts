@@ -1,0 +1,156 @@
+/**
+ * SCRAM-SHA-256 (RFC 5802, RFC 7677): client and broker prove to each other that they know the password, or what is derived from it,
+ * and neither says it. For the broker it is cheap: the slow hash is the client's work. The rules are here; the text of the messages
+ * is in scram-message.ts.
+ *
+ * The hashes of USERS serve as they are: PBKDF2-HMAC-SHA-256 of 32 bytes with a salt and a number of iterations is exactly what SCRAM
+ * calls SaltedPassword. Whoever reads USERS can therefore pose as any of its users by SCRAM without knowing a password, which a hash
+ * does not allow on the way of user name and password: keep the secret secret.
+ *
+ * User names are compared code point by code point, as everywhere in the broker; SASLprep is not applied to them. Of a password the
+ * broker has only the hash: a client that prepares passwords (RFC 4013, NFKC) fits a hash that was made from the prepared password.
+ * For ASCII that is the password itself.
+ */
+
+import type { AuthenticationExchange, AuthenticationStep, EnhancedAuthenticator, Refusal } from "../session/ports.ts";
+import { toBase64 } from "./base64.ts";
+import { equalConstantTime, ITERATIONS_MAX, type PasswordHash, parsePasswordHash } from "./password.ts";
+import { type ClientFirst, parseClientFinal, parseClientFirst, ScramProblem } from "./scram-message.ts";
+import type { User } from "./users.ts";
+
+export const SCRAM_SHA_256 = "SCRAM-SHA-256";
+
+const NONCE_BYTES = 18;
+const SALT_BYTES_MAX = 64;
+const HASH_BYTES = 32;
+const NOTHING = new Uint8Array(0);
+
+const encoder = new TextEncoder();
+
+/** Lets in the configured users by SCRAM-SHA-256. */
+export class ScramAuthenticator implements EnhancedAuthenticator {
+  readonly methods = [SCRAM_SHA_256];
+  private readonly credentials: Credentials;
+
+  constructor(users: readonly User[]) {
+    this.credentials = new Credentials(users);
+  }
+
+  begin(method: string): AuthenticationExchange | undefined {
+    if (method !== SCRAM_SHA_256) return undefined;
+    return new ScramExchange(this.credentials, toBase64(crypto.getRandomValues(new Uint8Array(NONCE_BYTES))));
+  }
+}
+
+/** What a user's proof is checked against; for an unknown user something that looks the same and that no proof fits. */
+interface Credential {
+  readonly known: boolean;
+  readonly passwordHash: PasswordHash;
+}
+
+/** The server's side of one exchange. */
+export class ScramExchange implements AuthenticationExchange {
+  private readonly credentials: Credentials;
+  private readonly serverNonce: string;
+  private asked = false;
+  private first: { readonly message: ClientFirst; readonly answer: string; readonly credential: Credential } | undefined;
+
+  /** @param serverNonce printable ASCII without comma, never used before */
+  constructor(credentials: Credentials, serverNonce: string) {
+    this.credentials = credentials;
+    this.serverNonce = serverNonce;
+  }
+
+  async step(data: Uint8Array): Promise<AuthenticationStep> {
+    if (this.first !== undefined) return this.finish(data);
+    if (data.length > 0 || this.asked) return this.start(data);
+    // RFC 4422, 5: a client that has to speak first and said nothing is asked by an empty challenge.
+    this.asked = true;
+    return { kind: "continue", data: NOTHING };
+  }
+
+  private async start(data: Uint8Array): Promise<AuthenticationStep> {
+    const message = parseClientFirst(data);
+    if (message instanceof ScramProblem) return refusal(message.message);
+    const credential = await this.credentials.of(message.userName);
+    const { salt, iterations } = credential.passwordHash;
+    const answer = `r=${message.nonce}${this.serverNonce},s=${toBase64(salt)},i=${iterations}`;
+    this.first = { message, answer, credential };
+    return { kind: "continue", data: encoder.encode(answer) };
+  }
+
+  private async finish(data: Uint8Array): Promise<AuthenticationStep> {
+    const { message, answer, credential } = this.first!;
+    const final = parseClientFinal(data);
+    if (final instanceof ScramProblem) return refusal(final.message);
+    if (final.channelBinding !== btoaUtf8(message.gs2Header)) return refusal("The channel binding is not that of the first SCRAM message.");
+    if (final.nonce !== message.nonce + this.serverNonce) return refusal("The nonce is not that of this SCRAM exchange.");
+    const signed = encoder.encode(`${message.bare},${answer},${final.withoutProof}`);
+    const saltedPassword = credential.passwordHash.hash;
+    const storedKey = await sha256(await hmac(saltedPassword, "Client Key"));
+    const clientSignature = await hmac(storedKey, signed);
+    const isRight = final.proof.length === HASH_BYTES && equalConstantTime(await sha256(xor(final.proof, clientSignature)), storedKey);
+    if (!isRight || !credential.known) return refusal("The user name or the password is not right.");
+    const serverSignature = await hmac(await hmac(saltedPassword, "Server Key"), signed);
+    return { kind: "success", identity: { userName: message.userName }, data: encoder.encode(`v=${toBase64(serverSignature)}`) };
+  }
+}
+
+/**
+ * The users' password hashes, and for names that no user has the semblance of one: always the same for the same name, in every isolate
+ * and after every restart, so that asking tells nothing about who exists. (A change of USERS changes all semblances.)
+ */
+export class Credentials {
+  private readonly users: ReadonlyMap<string, PasswordHash>;
+  private readonly hashes: readonly PasswordHash[];
+  private readonly secret: Uint8Array;
+
+  constructor(users: readonly User[]) {
+    this.users = new Map(users.map(({ user, password }) => [user, parsePasswordHash(password)!]));
+    this.hashes = [...this.users.values()];
+    this.secret = encoder.encode(`unknown users\n${users.map(({ password }) => password).join("\n")}`);
+  }
+
+  async of(userName: string): Promise<Credential> {
+    // Made for known users too: the time must not tell either.
+    const semblance = await this.semblance(userName);
+    const passwordHash = this.users.get(userName);
+    return { known: passwordHash !== undefined, passwordHash: passwordHash ?? semblance };
+  }
+
+  /** Iterations and length of the salt are those of one of the users: where they differ among users, they differ among strangers. */
+  private async semblance(userName: string): Promise<PasswordHash> {
+    const key = await crypto.subtle.importKey("raw", this.secret, "HKDF", false, ["deriveBits"]);
+    const algorithm = { name: "HKDF", hash: "SHA-256", salt: encoder.encode(userName), info: NOTHING };
+    const bytes = new Uint8Array(await crypto.subtle.deriveBits(algorithm, key, (SALT_BYTES_MAX + HASH_BYTES + 4) * 8));
+    const choice = new DataView(bytes.buffer).getUint32(SALT_BYTES_MAX + HASH_BYTES);
+    const model = this.hashes[choice % this.hashes.length];
+    return {
+      iterations: model?.iterations ?? ITERATIONS_MAX,
+      salt: bytes.subarray(0, model?.salt.length ?? 16),
+      hash: bytes.subarray(SALT_BYTES_MAX, SALT_BYTES_MAX + HASH_BYTES),
+    };
+  }
+}
+
+/** Not authorized, for CONNACK as for DISCONNECT. */
+function refusal(message: string): Refusal {
+  return { reasonCode: 0x87, message };
+}
+
+function btoaUtf8(text: string): string {
+  return toBase64(encoder.encode(text));
+}
+
+function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return a.map((byte, index) => byte ^ b[index]);
+}
+
+async function hmac(keyBytes: Uint8Array, data: Uint8Array | string): Promise<Uint8Array> {
+  const key = await crypto.subtle.importKey("raw", keyBytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  return new Uint8Array(await crypto.subtle.sign("HMAC", key, typeof data === "string" ? encoder.encode(data) : data));
+}
+
+async function sha256(data: Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+}
