@@ -43,6 +43,8 @@ class Relay {
   #object: WebSocket | undefined;
   #state: "first" | "connecting" | "open" | "ended" = "first";
   #version: ProtocolVersion = 4;
+  /** The object has spoken: before its CONNACK nothing may be sent to the client [MQTT5-3.2.0-1] [MQTT311-3.2.0-1]. */
+  #answered = false;
   #keepAliveMs = 0;
   #keepAlive: ReturnType<typeof setTimeout> | null = null;
   #lastSeenAt = Date.now();
@@ -120,7 +122,10 @@ class Relay {
       return;
     }
     this.#object = object;
-    object.addEventListener("message", ({ data }) => this.#send(data));
+    object.addEventListener("message", ({ data }) => {
+      this.#answered = true;
+      this.#send(data);
+    });
     object.addEventListener("close", ({ code, reason }) => this.#objectGone(code, reason));
     object.addEventListener("error", () => this.#objectGone(CLOSE_GOING_AWAY, ""));
     object.send(bytes);
@@ -131,7 +136,7 @@ class Relay {
     this.#await();
   }
 
-  /** Passes on every whole packet that is here, in one frame, PINGREQ excepted. */
+  /** Passes on every whole packet that is here, in one frame; not PINGREQ, once CONNACK has left. */
   #passOn(): void {
     const packets: Uint8Array[] = [];
     for (let bytes = this.#stream.next(); bytes !== undefined; bytes = this.#stream.next()) {
@@ -140,7 +145,7 @@ class Relay {
         this.#farewell(bytes.reasonCode, bytes.message, bytes.reasonCode === 0x95 ? CLOSE_TOO_BIG : CLOSE_PROTOCOL_ERROR);
         return;
       }
-      const isPing = bytes[0] === PINGREQ << 4 && bytes.length === 2;
+      const isPing = this.#answered && bytes[0] === PINGREQ << 4 && bytes.length === 2;
       if (isPing) this.#send(PINGRESP_BYTES);
       if (!isPing || this.#lastSeenAt - this.#passedOnAt >= LIVENESS_MS) packets.push(bytes);
     }
@@ -179,7 +184,8 @@ class Relay {
   /** The connection is in error here at the edge: a 5.0 client hears why; the object learns that its client was lost. */
   #farewell(reasonCode: number, message: string, closeCode: number): void {
     const properties = { reasonString: message };
-    const bytes = this.#version === 5 ? encodePacket({ type: DISCONNECT, reasonCode, properties }, 5) : undefined;
+    // [MQTT5-3.14.0-1]
+    const bytes = this.#version === 5 && this.#answered ? encodePacket({ type: DISCONNECT, reasonCode, properties }, 5) : undefined;
     this.#end({ bytes, closeCode, closeReason: message });
   }
 
