@@ -15,9 +15,14 @@ export interface TestBroker {
   readonly url: string;
   readonly mqttUrl: string;
   /** A socket on which nothing was sent yet. `clientId` is only needed for shape `handed over`, whose URL names it. */
-  open(options?: OpenOptions & { readonly clientId?: string }): Promise<MqttTestClient>;
+  open(options?: OpenOptions & PlaceOptions & { readonly clientId?: string }): Promise<MqttTestClient>;
   /** A client whose CONNECT was accepted. Both kinds are cut off after the test. */
-  connect(options?: ConnectOptions & OpenOptions): Promise<MqttTestClient>;
+  connect(options?: ConnectOptions & OpenOptions & PlaceOptions): Promise<MqttTestClient>;
+}
+
+export interface PlaceOptions {
+  /** A namespace of one's own, for tests that must see all messages there are; `default` by default. */
+  readonly namespace?: string;
 }
 
 export interface TopologyOptions {
@@ -54,9 +59,10 @@ export function describeTopologies(
         for (const client of clients) client.terminate();
         clients = [];
       });
-      const open = async (options: OpenOptions & { readonly clientId?: string } = {}): Promise<MqttTestClient> => {
+      const open: TestBroker["open"] = async (options = {}) => {
+        const path = options.namespace === undefined ? "/mqtt" : `/${options.namespace}/mqtt`;
         const query = shape === "handed over" ? `?clientId=${encodeURIComponent(options.clientId ?? "")}` : "";
-        const client = await MqttTestClient.open(broker.mqttUrl + query, options);
+        const client = await MqttTestClient.open(broker.mqttUrl.replace("/mqtt", path) + query, options);
         clients.push(client);
         return client;
       };
