@@ -1,1 +1,132 @@
-document.body.textContent = "durable-mqtt";
+/** The page: its fields and buttons, wired to one connection and the list of messages. */
+import type { MqttClient } from "mqtt";
+import { connect } from "./connection.ts";
+import { MessageList } from "./message-list.ts";
+
+type Qos = 0 | 1 | 2;
+
+function get<T extends HTMLElement = HTMLInputElement>(id: string): T {
+  return document.getElementById(id) as T;
+}
+
+const messages = new MessageList(get("messages"), (received) => {
+  get("message-count").textContent = received.toLocaleString("en");
+  get("no-messages").hidden = received > 0;
+});
+const subscriptions = get<HTMLUListElement>("subscriptions");
+
+let client: MqttClient | undefined;
+
+function show(id: "error" | "subscribe-result" | "publish-result", problem: string | undefined): void {
+  get(id).textContent = problem ?? "";
+  get(id).hidden = problem === undefined;
+}
+
+function setState(state: "closed" | "opening" | "open", words: string): void {
+  get("state").textContent = words;
+  get("state").dataset.state = state;
+  get<HTMLFieldSetElement>("connect-fields").disabled = state !== "closed";
+  get<HTMLFieldSetElement>("subscribe-fields").disabled = state !== "open";
+  get<HTMLFieldSetElement>("publish-fields").disabled = state !== "open";
+  get("connect").hidden = state !== "closed";
+  get("disconnect").hidden = state === "closed";
+  get("disconnect").textContent = state === "opening" ? "Cancel" : "Disconnect";
+  for (const button of subscriptions.querySelectorAll("button")) button.disabled = state !== "open";
+}
+
+get("connect-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  show("error", undefined);
+  setState("opening", "Connecting …");
+  client = connect(
+    {
+      namespace: get("namespace").value.trim(),
+      version: get<HTMLSelectElement>("version").value === "4" ? 4 : 5,
+      clientId: get("client-id").value.trim(),
+      username: get("username").value,
+      password: get("password").value,
+      clean: get("clean").checked,
+    },
+    {
+      opened(sessionPresent) {
+        if (!sessionPresent) subscriptions.replaceChildren();
+        setState("open", sessionPresent ? "Connected, session resumed" : "Connected");
+        get("filter").focus();
+      },
+      closed(problem) {
+        client = undefined;
+        show("error", problem);
+        setState("closed", problem === undefined ? "Disconnected" : "Not connected");
+        get("connect").focus();
+      },
+      message(topic, payload, qos, retained) {
+        messages.add({ time: new Date(), topic, payload, qos, retained });
+      },
+    },
+  );
+});
+
+get("disconnect").addEventListener("click", () => client?.end());
+
+get("subscribe-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const filter = get("filter").value;
+  try {
+    const [granted] = await client!.subscribeAsync(filter, { qos: qosOf("subscribe-qos") });
+    listSubscription(filter, granted?.qos ?? 0);
+    show("subscribe-result", undefined);
+  } catch (error) {
+    show("subscribe-result", `${filter} was not subscribed: ${(error as Error).message}.`);
+  }
+});
+
+get("publish-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const topic = get("topic").value;
+  try {
+    await client!.publishAsync(topic, get<HTMLTextAreaElement>("payload").value, {
+      qos: qosOf("publish-qos"),
+      retain: get("retain").checked,
+    });
+    show("publish-result", undefined);
+  } catch (error) {
+    show("publish-result", `${topic} was not published: ${(error as Error).message}.`);
+  }
+});
+
+get("clear").addEventListener("click", () => messages.clear());
+
+function qosOf(id: string): Qos {
+  return Number(get<HTMLSelectElement>(id).value) as Qos;
+}
+
+/** Shows a subscription with a button to end it; the same filter again replaces it, as it does in the broker. */
+function listSubscription(filter: string, qos: number): void {
+  const row = document.createElement("li");
+  row.dataset.testid = "subscription";
+  row.dataset.filter = filter;
+  const name = document.createElement("code");
+  name.textContent = filter;
+  const badge = document.createElement("span");
+  badge.className = "badge";
+  badge.textContent = `QoS ${qos}`;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Unsubscribe";
+  button.dataset.testid = "unsubscribe";
+  button.setAttribute("aria-label", `Unsubscribe ${filter}`);
+  button.addEventListener("click", async () => {
+    try {
+      await client!.unsubscribeAsync(filter);
+      row.remove();
+    } catch (error) {
+      show("subscribe-result", `${filter} was not unsubscribed: ${(error as Error).message}.`);
+    }
+  });
+  row.append(name, badge, button);
+  const same = [...subscriptions.children].find((other) => (other as HTMLElement).dataset.filter === filter);
+  if (same === undefined) subscriptions.append(row);
+  else same.replaceWith(row);
+}
+
+get("client-id").value = `page-${crypto.getRandomValues(new Uint32Array(1))[0]!.toString(36)}`;
