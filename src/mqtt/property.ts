@@ -42,7 +42,6 @@ export function readProperties(reader: Reader, place: number): Properties {
 
 function readProperty(reader: Reader, place: number, gathered: Gathered): void {
   const id = reader.variableByteInteger("Property Identifier");
-  if (reader.violation !== undefined) return;
   const rule = id < RULE_BY_ID.length ? RULE_BY_ID[id] : undefined;
   // [5.0/2.2.2.2/invalid]
   if (rule === undefined || (rule.places & (1 << place)) === 0) {

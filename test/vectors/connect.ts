@@ -279,4 +279,8 @@ export const CONNECT_VECTORS: readonly Vector[] = [
   ...invalid("a wildcard in the Will Topic", 0x90, { 5: "[MQTT5-4.7.0-1]" }, connect5("14", "06", '00 0001 "+" 0000 ; will')),
   ...invalid("an empty Will Topic", 0x90, { 4: "[MQTT311-4.7.3-1]" }, connect4("11", "06", "0000 0000 ; will")),
   ...invalid("an empty Will Topic", 0x90, { 5: "[MQTT5-4.7.3-1]" }, connect5("13", "06", "00 0000 0000 ; will")),
+  ...invalid("a Will Message that leaves the packet", 0x81, { 4: "[MQTT311-4.8.0-1]" }, connect4("12", "06", '0001 "w" 0001 ; will')),
+  ...invalid("a Will Payload that leaves the packet", 0x81, { 5: "[5.0/2.1.4/length]" }, connect5("14", "06", '00 0001 "w" 0001 ; will')),
+  ...invalid("a password that leaves the packet", 0x81, { 4: "[MQTT311-4.8.0-1]" }, connect4("13", "c2", '0001 "u" 0002 "p"')),
+  ...invalid("a password that leaves the packet", 0x81, { 5: "[5.0/2.1.4/length]" }, connect5("11", "42", '0002 "p" ; Password')),
 ];

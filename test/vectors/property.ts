@@ -57,7 +57,11 @@ export const PROPERTY_VECTORS: readonly Vector[] = [
   ...invalid("Session Expiry Interval in PUBACK", 0x81, INVALID, "40 09 1234 00 05 11 00000000"),
 
   ...invalid("a property value that ends with the section", 0x81, LENGTH, publish("06", "02", "23 00")),
-  ...invalid("a string property that leaves the section", 0x81, LENGTH, publish("09", "04", '03 0002 "j"  "kl"')),
+  ...invalid("a string property that leaves the section", 0x81, LENGTH, publish("0a", "04", '03 0002 "j"  "kl"')),
+  ...invalid("a binary property that leaves the section", 0x81, LENGTH, publish("0a", "04", '09 0002 "j"  "kl"')),
+  ...invalid("a number that leaves the section", 0x81, LENGTH, publish("09", "03", '02 0000  "kl"')),
+  ...invalid("a byte that leaves the section", 0x81, LENGTH, publish("06", "01", '01  "k"')),
+  ...invalid("a binary property that leaves the packet", 0x81, LENGTH, publish("08", "04", '09 0002 "j"')),
   ...invalid("a section that leaves the packet", 0x81, LENGTH, publish("06", "03", "01 01")),
   ...invalid("a Property Length of five bytes", 0x81, { 5: "[5.0/1.5.5/five-bytes]" }, '30 08 0001 "a" ffffffff01'),
   ...invalid("a padded Property Length", 0x81, { 5: "[MQTT5-1.5.5-1]" }, '30 05 0001 "a" 8000'),
