@@ -130,6 +130,13 @@ describe("refuses", () => {
     expect(feed([bytesOf("30 ff"), bytesOf("ff"), bytesOf("7f")], 100)).toMatchObject([tooLarge]);
   });
 
+  test("[MQTT311-4.8.0-2] the same in 3.1.1, which has no word for it", () => {
+    const stream = new PacketStream(100);
+    stream.version = 4;
+    stream.push(bytesOf("30 63"));
+    expect(stream.next()).toMatchObject({ ...tooLarge, clause: "MQTT311-4.8.0-2" });
+  });
+
   test("[MQTT5-3.2.2-15] by a maximum that was changed", () => {
     const stream = new PacketStream(100);
     stream.packetBytesMax = 10;

@@ -200,9 +200,9 @@ export const CONNECT_VECTORS: readonly Vector[] = [
 
   ...invalid("bit 0 of Connect Flags", 0x81, { 4: "[MQTT311-3.1.2-3]" }, connect4("0d", "03")),
   ...invalid("bit 0 of Connect Flags", 0x81, { 5: "[MQTT5-3.1.2-3]" }, connect5("0e", "03")),
-  ...invalid("Will QoS without a will", 0x81, { 4: "[MQTT311-3.1.2-13]" }, connect4("0d", "0a")),
+  ...invalid("Will QoS without a will [MQTT311-3.1.2-11]", 0x81, { 4: "[MQTT311-3.1.2-13]" }, connect4("0d", "0a")),
   ...invalid("Will QoS without a will", 0x81, { 5: "[MQTT5-3.1.2-11]" }, connect5("0e", "0a")),
-  ...invalid("Will Retain without a will", 0x81, { 4: "[MQTT311-3.1.2-15]" }, connect4("0d", "22")),
+  ...invalid("Will Retain without a will [MQTT311-3.1.2-11]", 0x81, { 4: "[MQTT311-3.1.2-15]" }, connect4("0d", "22")),
   ...invalid("Will Retain without a will", 0x81, { 5: "[MQTT5-3.1.2-13]" }, connect5("0e", "22")),
   ...invalid("Will QoS 3", 0x81, { 4: "[MQTT311-3.1.2-14]" }, connect4("12", "1e", '0001 "w" 0000 ; will')),
   ...invalid("Will QoS 3", 0x81, { 5: "[MQTT5-3.1.2-12]" }, connect5("14", "1e", '00 0001 "w" 0000 ; will')),
