@@ -47,8 +47,11 @@ export class SessionObject extends DurableObject<BrokerEnv> {
     this.#host.receive(socket, data);
   }
 
-  override webSocketClose(socket: WebSocket): void {
+  override webSocketClose(socket: WebSocket, code: number): void {
     this.#host.lost(socket);
+    // The runtime does not answer a Close frame for an object. Some codes, as 1005 for none, must not be sent.
+    const mayBeSent = code === 1000 || (code >= 3000 && code < 5000);
+    socket.close(mayBeSent ? code : 1000);
   }
 
   override webSocketError(socket: WebSocket): void {
