@@ -5,7 +5,7 @@
 
 import type { Limits } from "../limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
-import { connectVersion } from "../mqtt/decode-connect.ts";
+import { connectLevel, connectVersion } from "../mqtt/decode-connect.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { CONNECT, type Connect } from "../mqtt/packet.ts";
 import { PACKET_TOO_LARGE, UNSUPPORTED_PROTOCOL_VERSION } from "../mqtt/reason-code.ts";
@@ -51,11 +51,13 @@ function violated(violation: Violation, bytes: Uint8Array | undefined): Farewell
   return { bytes: bytes && violationReply(violation, bytes), closeCode, closeReason: closeReason(violation.message) };
 }
 
-/** A 5.0 client is told the Reason Code; a 3.x client only that its version is not served [MQTT311-3.1.2-2] [MQTT311-3.1.4-1]. */
-function violationReply(violation: Violation, bytes: Uint8Array): Uint8Array | undefined {
-  const { reasonCode, message } = violation;
-  const version = connectVersion(bytes);
+/**
+ * A 5.0 client is told the Reason Code; a 3.x client only that its version is not served [MQTT311-3.1.2-2] [MQTT311-3.1.4-1]. Who asks
+ * for a later version, or for level 5 of another protocol, understands a CONNACK of 5.0 [MQTT5-3.1.2-1] [MQTT5-3.1.2-2].
+ */
+function violationReply({ reasonCode, message }: Violation, bytes: Uint8Array): Uint8Array | undefined {
+  const unsupported = reasonCode === UNSUPPORTED_PROTOCOL_VERSION;
+  const version = unsupported && (connectLevel(bytes) ?? 0) >= 5 ? 5 : connectVersion(bytes);
   if (version === 5) return encodePacket(refusalPacket({ reasonCode, message }, 5), 5);
-  if (reasonCode !== UNSUPPORTED_PROTOCOL_VERSION) return undefined;
-  return encodePacket(refusalPacket({ reasonCode, message }, 4), 4);
+  return unsupported ? encodePacket(refusalPacket({ reasonCode, message }, 4), 4) : undefined;
 }
