@@ -2,7 +2,7 @@
  * A real headless Chromium that comes from npm alone (@sparticuz/chromium, driven by playwright-core). Where it cannot start,
  * `launchBrowser` throws a sentence: a test fails then, it does not skip.
  */
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -21,7 +21,7 @@ export async function launchBrowser(): Promise<Browser> {
         args: ["--no-sandbox", "--disable-dev-shm-usage", "--no-zygote"],
         env: {
           ...process.env,
-          FONTCONFIG_PATH: process.env.FONTCONFIG_PATH ?? join(folder, "fonts"),
+          FONTCONFIG_FILE: join(folder, "fonts.conf"),
           LD_LIBRARY_PATH: [libraries, process.env.LD_LIBRARY_PATH].filter(Boolean).join(":"),
         },
       });
@@ -49,6 +49,11 @@ async function unpack(): Promise<string> {
   if (TMPDIR === undefined) delete process.env.TMPDIR;
   else process.env.TMPDIR = TMPDIR;
   await Promise.all(files);
+  // The package's own configuration knows only fixed folders; without any font Chromium crashes at the first password field.
+  writeFileSync(
+    join(fresh, "fonts.conf"),
+    `<?xml version="1.0"?><fontconfig><dir>${folder}/fonts</dir><dir>/usr/share/fonts</dir><cachedir>${folder}/fonts-cache</cachedir></fontconfig>`,
+  );
   try {
     renameSync(fresh, folder);
   } catch {
