@@ -4,7 +4,7 @@
  */
 
 import type { Limits } from "../limits.ts";
-import { CLOSE_REASON_BYTES_MAX, KEEP_ALIVE_FACTOR } from "../limits.ts";
+import { CLOSE_REASON_BYTES_MAX, KEEP_ALIVE_FACTOR, LIVENESS_MS } from "../limits.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, NO_PROPERTIES, type Packet, type Properties, type ProtocolVersion } from "../mqtt/packet.ts";
 import { Deque } from "./deque.ts";
@@ -65,7 +65,10 @@ export class Connection {
 
   /** Milliseconds without any packet after which the client is gone [MQTT5-3.1.2-22] [MQTT311-3.1.2-24]; 0 = never. */
   get keepAliveMs(): number {
-    return this.facts.keepAliveSeconds * 1000 * KEEP_ALIVE_FACTOR;
+    const { keepAliveSeconds, relayed } = this.facts;
+    const ms = keepAliveSeconds * 1000 * KEEP_ALIVE_FACTOR;
+    // A relay watches the Keep Alive itself and keeps back PINGREQ: here only a relay that is gone can be noticed.
+    return relayed && ms > 0 ? 2 * ms + LIVENESS_MS : ms;
   }
 
   /** Sends a packet that is no PUBLISH, without its explanations where the client wants none or has no room for them. */
