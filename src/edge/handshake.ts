@@ -8,7 +8,7 @@ import { decodePacket } from "../mqtt/decode.ts";
 import { connectLevel, connectVersion } from "../mqtt/decode-connect.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { CONNECT, type Connect } from "../mqtt/packet.ts";
-import { PACKET_TOO_LARGE, UNSUPPORTED_PROTOCOL_VERSION } from "../mqtt/reason-code.ts";
+import { PACKET_TOO_LARGE, TOPIC_NAME_INVALID, UNSUPPORTED_PROTOCOL_VERSION } from "../mqtt/reason-code.ts";
 import { VIOLATION, type Violation } from "../mqtt/violation.ts";
 import { encodeRefusal, refusalPacket, validateConnect } from "../session/connect.ts";
 import { CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, closeReason } from "../session/connection.ts";
@@ -39,7 +39,9 @@ export function readConnect(bytes: Uint8Array | Violation, limits: Limits): Conn
 
 /** The farewell of a CONNECT that is understood but not allowed. */
 export function refused(refusal: Refusal, connect: Connect): Farewell {
-  return { bytes: encodeRefusal(refusal, connect), closeCode: CLOSE_POLICY, closeReason: closeReason(refusal.message) };
+  // [MQTT311-3.2.2-6]: none of the Return Codes says that a Topic Name is not taken.
+  const bytes = connect.version !== 5 && refusal.reasonCode === TOPIC_NAME_INVALID ? undefined : encodeRefusal(refusal, connect);
+  return { bytes, closeCode: CLOSE_POLICY, closeReason: closeReason(refusal.message) };
 }
 
 export function isFarewell(answer: Connect | Farewell): answer is Farewell {
