@@ -12,6 +12,8 @@ export interface Handover {
   readonly assignedClientId?: string;
   /** Who the relay found the client to be. */
   readonly userName?: string;
+  /** What CONNACK has to say last in the exchange of an Authentication Method, in Base64. */
+  readonly authenticationData?: string;
 }
 
 export const HANDOVER_HEADER = "Durable-MQTT-Handover";

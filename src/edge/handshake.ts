@@ -44,7 +44,7 @@ export function refused(refusal: Refusal, connect: Connect): Farewell {
   return { bytes, closeCode: CLOSE_POLICY, closeReason: closeReason(refusal.message) };
 }
 
-export function isFarewell(answer: Connect | Farewell): answer is Farewell {
+export function isFarewell(answer: object): answer is Farewell {
   return "closeCode" in answer;
 }
 

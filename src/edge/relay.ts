@@ -4,6 +4,7 @@
  * an object; now and then it passes a PINGREQ on as a sign of life. It decides nothing else.
  */
 
+import { toBase64 } from "../auth/base64.ts";
 import type { Limits } from "../limits.ts";
 import { KEEP_ALIVE_FACTOR, LIVENESS_MS } from "../limits.ts";
 import { encodePacket } from "../mqtt/encode.ts";
@@ -13,9 +14,10 @@ import { KEEP_ALIVE_TIMEOUT, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { sessionObjectName } from "../objects/names.ts";
 import { authOf } from "../objects/session-host.ts";
-import { CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, CLOSE_UNSUPPORTED_DATA } from "../session/connection.ts";
+import { CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, CLOSE_UNSUPPORTED_DATA, effectiveKeepAliveSeconds } from "../session/connection.ts";
 import type { Settings } from "../settings.ts";
-import { assignClientId } from "./handover.ts";
+import { Authentication } from "./authentication.ts";
+import { assignClientId, type Handover } from "./handover.ts";
 import { type Farewell, isFarewell, readConnect, refused } from "./handshake.ts";
 import { handOver } from "./upgrade.ts";
 
@@ -41,6 +43,7 @@ class Relay {
   readonly #namespace: string;
   readonly #stream: PacketStream;
   #object: WebSocket | undefined;
+  #authentication: Authentication | undefined;
   #state: "first" | "connecting" | "open" | "ended" = "first";
   #version: ProtocolVersion = 4;
   /** The object has spoken: before its CONNACK nothing may be sent to the client [MQTT5-3.2.0-1] [MQTT311-3.2.0-1]. */
@@ -73,7 +76,8 @@ class Relay {
     this.#lastSeenAt = Date.now();
     this.#stream.push(new Uint8Array(data));
     if (this.#state === "first") this.#readConnect();
-    if (this.#state === "open") this.#passOn();
+    else if (this.#state === "open") this.#passOn();
+    else this.#authentication?.wake();
     this.#await();
   }
 
@@ -81,29 +85,37 @@ class Relay {
     const bytes = this.#stream.next();
     if (bytes === undefined) return;
     const connect = readConnect(bytes, this.#limits);
-    if (isFarewell(connect)) this.#end(connect);
-    else void this.#connect(connect, bytes as Uint8Array);
+    if (isFarewell(connect)) {
+      this.#end(connect);
+      return;
+    }
+    this.#state = "connecting";
+    void this.#connect(connect, bytes as Uint8Array);
   }
 
   async #connect(connect: Connect, bytes: Uint8Array): Promise<void> {
-    this.#state = "connecting";
     this.#version = connect.version;
     this.#stream.version = connect.version;
     const unavailable = { reasonCode: SERVER_UNAVAILABLE, message: "the broker is not available; try again" };
     try {
       // Before any object is touched: strangers wake nothing.
-      const answer = await authOf(this.#settings).authenticator.authenticate(connect);
-      if ("reasonCode" in answer) {
-        this.#end(refused(answer, connect));
+      const auth = authOf(this.#settings);
+      this.#authentication = new Authentication(connect, auth, this.#stream, this.#limits, (bytes) => this.#send(bytes));
+      const answer = await this.#authentication.run();
+      this.#authentication = undefined;
+      if (this.#state === "ended") return;
+      if (isFarewell(answer)) {
+        this.#end(answer);
         return;
       }
       const assignedClientId = connect.clientId === "" ? assignClientId() : undefined;
       const objectName = sessionObjectName(this.#settings, this.#namespace, assignedClientId ?? connect.clientId);
-      const { userName } = answer;
-      const handover = {
+      const { identity, authenticationData } = answer;
+      const handover: Handover = {
         relayed: true,
         ...(assignedClientId === undefined ? {} : { assignedClientId }),
-        ...(userName === undefined ? {} : { userName }),
+        ...(identity.userName === undefined ? {} : { userName: identity.userName }),
+        ...(authenticationData === undefined ? {} : { authenticationData: toBase64(authenticationData) }),
       };
       const { webSocket } = await handOver(this.#request, this.#env, objectName, handover);
       if (webSocket === null) throw new Error("the object did not accept the socket");
@@ -130,7 +142,7 @@ class Relay {
     object.addEventListener("error", () => this.#objectGone(CLOSE_GOING_AWAY, ""));
     object.send(bytes);
     this.#state = "open";
-    this.#keepAliveMs = connect.keepAliveSeconds * 1000 * KEEP_ALIVE_FACTOR;
+    this.#keepAliveMs = effectiveKeepAliveSeconds(connect, this.#limits) * 1000 * KEEP_ALIVE_FACTOR;
     this.#watch();
     this.#passOn();
     this.#await();
@@ -213,6 +225,7 @@ class Relay {
 
   #finish(): void {
     this.#state = "ended";
+    this.#authentication?.cancel();
     clearTimeout(this.#keepAlive);
     clearTimeout(this.#patience);
   }

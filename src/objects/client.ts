@@ -3,22 +3,23 @@
  * authentication, then passes packets to the core. Everything that waits for this one socket is here.
  */
 
+import { fromBase64 } from "../auth/base64.ts";
+import { type Accepted, Authentication, type Authenticators } from "../edge/authentication.ts";
 import { assignClientId, type Handover } from "../edge/handover.ts";
 import { type Farewell, isFarewell, readConnect, refused } from "../edge/handshake.ts";
 import type { Limits } from "../limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import { CLIENT_IDENTIFIER_NOT_VALID, SERVER_BUSY } from "../mqtt/reason-code.ts";
+import { CLIENT_IDENTIFIER_NOT_VALID } from "../mqtt/reason-code.ts";
 import { CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, type Connection } from "../session/connection.ts";
 import type { SessionCore } from "../session/core.ts";
-import type { Authenticator, Identity, Refusal } from "../session/ports.ts";
 import type { SocketWire } from "./socket-wire.ts";
 
 export interface ClientContext {
   readonly core: SessionCore;
   readonly limits: Limits;
-  readonly authenticator: Authenticator;
+  readonly authenticators: Authenticators;
   /** Called after anything that may have left something to flush. */
   readonly flushSoon: () => void;
 }
@@ -29,8 +30,9 @@ export class Client {
   readonly #handover: Handover;
   readonly #stream: PacketStream;
   #connection: Connection | undefined;
-  /** `first`: CONNECT is awaited. `authenticating`: it is being checked, what follows waits in the stream. */
+  /** `first`: CONNECT is awaited. `authenticating`: it is being checked; what follows waits in the stream or belongs to that. */
   #state: "first" | "authenticating" | "connected" | "ended";
+  #authentication: Authentication | undefined;
   /** Runs while a packet is incomplete: such a packet is only in memory, so the pending timer also keeps the object awake. */
   #patience: ReturnType<typeof setTimeout> | null = null;
 
@@ -61,6 +63,7 @@ export class Client {
   /** The socket closed or failed. */
   lost(): void {
     clearTimeout(this.#patience);
+    this.#authentication?.cancel();
     this.#state = "ended";
     if (this.#connection !== undefined) this.#context.core.lost(this.#connection, Date.now());
     this.#context.flushSoon();
@@ -68,6 +71,7 @@ export class Client {
 
   #drain(): void {
     if (this.#state === "first") this.#readConnect();
+    else if (this.#state === "authenticating") this.#authentication?.wake();
     const connection = this.#connection;
     if (this.#state === "connected" && connection !== undefined) {
       const { core } = this.#context;
@@ -89,7 +93,7 @@ export class Client {
       this.#end(connect);
       return;
     }
-    const { expectedClientId, assignedClientId, relayed, userName } = this.#handover;
+    const { expectedClientId, assignedClientId, relayed, userName, authenticationData } = this.#handover;
     if (expectedClientId !== undefined && connect.clientId !== expectedClientId) {
       const message = "the Client Identifier of CONNECT must be the clientId of the URL";
       this.#end(refused({ reasonCode: CLIENT_IDENTIFIER_NOT_VALID, message }, connect));
@@ -99,7 +103,8 @@ export class Client {
     const named: Connect = clientId === connect.clientId ? connect : { ...connect, clientId };
     const assigned = named !== connect;
     if (relayed) {
-      this.#connect(named, { userName }, assigned);
+      const data = authenticationData === undefined ? undefined : fromBase64(authenticationData);
+      this.#connect(named, { identity: { userName }, authenticationData: data }, assigned);
       return;
     }
     this.#state = "authenticating";
@@ -107,25 +112,25 @@ export class Client {
   }
 
   async #authenticate(connect: Connect, assigned: boolean): Promise<void> {
-    let answer: Identity | Refusal;
-    try {
-      answer = await this.#context.authenticator.authenticate(connect);
-    } catch {
-      answer = { reasonCode: SERVER_BUSY, message: "the authentication service is not available; try again" };
-    }
+    const { authenticators, limits, flushSoon } = this.#context;
+    this.#stream.version = connect.version;
+    this.#authentication = new Authentication(connect, authenticators, this.#stream, limits, (bytes) => {
+      this.wire.send(bytes);
+      flushSoon();
+    });
+    const answer = await this.#authentication.run();
+    this.#authentication = undefined;
     if (this.#state !== "authenticating") return;
-    if ("reasonCode" in answer) {
-      this.#end(refused(answer, connect));
-      this.#context.flushSoon();
+    if (isFarewell(answer)) {
+      this.#end(answer);
       return;
     }
-    this.#state = "first";
     this.#connect(connect, answer, assigned);
     this.#drain();
   }
 
-  #connect(connect: Connect, identity: Identity, assigned: boolean): void {
-    const options = { assigned, relayed: this.#handover.relayed };
+  #connect(connect: Connect, { identity, authenticationData }: Accepted, assigned: boolean): void {
+    const options = { assigned, relayed: this.#handover.relayed, authenticationData };
     this.#stream.version = connect.version;
     this.#connection = this.#context.core.connect(this.wire, connect, identity, options, Date.now());
     this.#state = this.#connection === undefined ? "ended" : "connected";
@@ -134,6 +139,7 @@ export class Client {
   #end({ bytes, closeCode, closeReason }: Farewell): void {
     this.#state = "ended";
     clearTimeout(this.#patience);
+    this.#authentication?.cancel();
     if (bytes !== undefined) this.wire.send(bytes);
     this.wire.close(closeCode, closeReason);
     const connection = this.#connection;

@@ -227,7 +227,10 @@ describe("a stranger can't find out who exists", () => {
 
 describe("garbage", () => {
   const mutated = fc
-    .tuple(fc.constantFrom("n,,n=ada,r=abc", "n,a=ada,n=ada,r=abc,x=1", "c=biws,r=abc,p=AAAA"), fc.array(fc.tuple(fc.nat(40), fc.string())))
+    .tuple(
+      fc.constantFrom<string[]>("n,,n=ada,r=abc", "n,a=ada,n=ada,r=abc,x=1", "c=biws,r=abc,p=AAAA"),
+      fc.array(fc.tuple(fc.nat(40), fc.string())),
+    )
     .map(([message, changes]) => changes.reduce((found, [at, insert]) => found.slice(0, at) + insert + found.slice(at + 1), message));
   const message = fc.oneof(fc.uint8Array({ maxLength: 300 }), mutated.map(utf8));
 

@@ -1,0 +1,54 @@
+/**
+ * Runs the exchanges of clients that authenticate anew on live connections. An exchange is only in memory: its pending timer, which
+ * bounds it, also keeps the object awake.
+ */
+
+import { NOT_AUTHORIZED, SERVER_BUSY } from "../mqtt/reason-code.ts";
+import type {
+  AuthenticationStep,
+  EnhancedAuthenticator,
+  Reauthentication,
+  ReauthenticationListener,
+  ReauthenticationPort,
+} from "../session/ports.ts";
+
+export class Reauthentications implements ReauthenticationPort {
+  readonly #enhanced: EnhancedAuthenticator;
+  readonly #secondsMax: number;
+  readonly #answered: () => void;
+
+  /**
+   * @param secondsMax for a whole exchange
+   * @param answered called after a listener was given an answer: there may be something to flush
+   */
+  constructor(enhanced: EnhancedAuthenticator, secondsMax: number, answered: () => void) {
+    this.#enhanced = enhanced;
+    this.#secondsMax = secondsMax;
+    this.#answered = answered;
+  }
+
+  begin(method: string, listener: ReauthenticationListener): Reauthentication | undefined {
+    const exchange = this.#enhanced.begin(method);
+    if (exchange === undefined) return undefined;
+    let over = false;
+    const cancel = (): void => {
+      over = true;
+      clearTimeout(timer);
+    };
+    const answer = (step: AuthenticationStep): void => {
+      if (over) return;
+      if ("reasonCode" in step || step.kind === "success") cancel();
+      listener.answered(step, Date.now());
+      this.#answered();
+    };
+    const timer = setTimeout(
+      () => answer({ reasonCode: NOT_AUTHORIZED, message: `the authentication was not finished within ${this.#secondsMax} s` }),
+      this.#secondsMax * 1000,
+    );
+    const unavailable = { reasonCode: SERVER_BUSY, message: "the authentication service is not available; try again" };
+    return {
+      step: (data) => void exchange.step(data).then(answer, () => answer(unavailable)),
+      cancel,
+    };
+  }
+}
