@@ -4,7 +4,8 @@
  * QoS, which order forbids to overtake.
  */
 
-import { afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { listenTcp, type TcpListener } from "../../scripts/tcp-listener.ts";
 import { hashPassword } from "../../src/auth/password.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import { describeTopologies } from "../support/brokers.ts";
@@ -34,6 +35,16 @@ export function describeClient(kind: RealClientKind): void {
   describe(kind.name, () => {
     describeTopologies(
       (broker) => {
+        let tcp: TcpListener | undefined;
+        let url: string;
+        beforeAll(async () => {
+          url = broker.mqttUrl;
+          if (!kind.overTcp) return;
+          tcp = await listenTcp({ host: "127.0.0.1", port: 0, mqttUrl: url });
+          url = `mqtt://127.0.0.1:${tcp.port}`;
+        });
+        afterAll(() => tcp?.close());
+
         let clients: RealClient[] = [];
         afterEach(async () => {
           const open = clients;
@@ -41,7 +52,7 @@ export function describeClient(kind: RealClientKind): void {
           await Promise.all(open.map((client) => client.disconnect().catch(() => {})));
         });
         const connect = async (options: RealConnectOptions = {}): Promise<RealClient> => {
-          const client = await kind.connect(broker.mqttUrl, options);
+          const client = await kind.connect(url, options);
           clients.push(client);
           return client;
         };
@@ -61,9 +72,9 @@ export function describeClient(kind: RealClientKind): void {
 
         it("is refused with a wrong password and as an unknown user", async () => {
           const badUserNameOrPassword = kind.version === 5 ? 0x86 : 4;
-          const wrong = kind.connect(broker.mqttUrl, { userName: "ada", password: "wrong" });
+          const wrong = kind.connect(url, { userName: "ada", password: "wrong" });
           await expect(wrong).rejects.toEqual(new Refused(badUserNameOrPassword));
-          const unknown = kind.connect(broker.mqttUrl, { userName: "bob", password: "lovelace" });
+          const unknown = kind.connect(url, { userName: "bob", password: "lovelace" });
           await expect(unknown).rejects.toEqual(new Refused(badUserNameOrPassword));
         });
 

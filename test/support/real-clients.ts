@@ -56,6 +56,8 @@ export interface RealClient {
 export interface RealClientKind {
   readonly name: string;
   readonly version: ProtocolVersion;
+  /** Whether its URLs are `mqtt://` instead of `ws://`. */
+  readonly overTcp: boolean;
   /** @throws Refused when CONNACK refuses */
   connect(url: string, options?: RealConnectOptions): Promise<RealClient>;
 }
@@ -154,11 +156,11 @@ export function mqttJsConnected(client: MqttClient): Promise<boolean> {
   return within(answer, "CONNECT");
 }
 
-/** MQTT.js over WebSocket (`ws://`) or TCP (`mqtt://`), as the URL says. */
-export function mqttJs(version: ProtocolVersion): RealClientKind {
+export function mqttJs(version: ProtocolVersion, overTcp = false): RealClientKind {
   return {
-    name: `MQTT.js with protocol version ${version}`,
+    name: `MQTT.js with protocol version ${version}${overTcp ? " over TCP" : ""}`,
     version,
+    overTcp,
     async connect(url, options = {}) {
       const client = mqtt.connect(url, mqttJsOptions(version, options));
       const inbox = new Inbox();
@@ -251,6 +253,7 @@ export function pahoMqtt(version: 3 | 4): RealClientKind {
   return {
     name: `paho-mqtt with protocol version ${version}`,
     version,
+    overTcp: false,
     connect: (url, options = {}) => within(connectPaho(url, version, options), "CONNECT"),
   };
 }
