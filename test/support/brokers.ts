@@ -14,8 +14,11 @@ export interface TestBroker {
   readonly shape: Shape;
   readonly url: string;
   readonly mqttUrl: string;
-  /** A socket on which nothing was sent yet. `clientId` is only needed for shape `handed over`, whose URL names it. */
-  open(options?: OpenOptions & PlaceOptions & { readonly clientId?: string }): Promise<MqttTestClient>;
+  /**
+   * A socket on which nothing was sent yet. In the shape `handed over` its URL names the Client Identifier, so that a CONNECT with
+   * another one than `clientId` is refused there; with an empty one it is relayed.
+   */
+  open(options?: OpenOptions & PlaceOptions): Promise<MqttTestClient>;
   /** A client whose CONNECT was accepted. Both kinds are cut off after the test. */
   connect(options?: ConnectOptions & OpenOptions & PlaceOptions): Promise<MqttTestClient>;
 }
@@ -61,8 +64,9 @@ export function describeTopologies(
       });
       const open: TestBroker["open"] = async (options = {}) => {
         const path = options.namespace === undefined ? "/mqtt" : `/${options.namespace}/mqtt`;
-        const query = shape === "handed over" ? `?clientId=${encodeURIComponent(options.clientId ?? "")}` : "";
-        const client = await MqttTestClient.open(broker.mqttUrl.replace("/mqtt", path) + query, options);
+        const clientId = options.clientId ?? unique("c");
+        const query = shape === "handed over" ? `?clientId=${encodeURIComponent(clientId)}` : "";
+        const client = await MqttTestClient.open(broker.mqttUrl.replace("/mqtt", path) + query, { ...options, clientId });
         clients.push(client);
         return client;
       };
@@ -76,9 +80,8 @@ export function describeTopologies(
         },
         open,
         async connect(options = {}) {
-          const clientId = options.clientId ?? unique("c");
-          const client = await open({ ...options, clientId });
-          const { reasonCode, properties } = await client.connect({ ...options, clientId });
+          const client = await open(options);
+          const { reasonCode, properties } = await client.connect(options);
           if (reasonCode !== 0) throw new Error(`CONNECT was refused with ${reasonCode} ${properties.reasonString ?? ""}`);
           return client;
         },

@@ -7,7 +7,7 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { WebSocket } from "ws";
+import { type ClientOptions, WebSocket } from "ws";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { PACKET_NAMES } from "../../src/mqtt/fixed-header.ts";
@@ -56,6 +56,10 @@ export interface OpenOptions {
   readonly autoAck?: boolean;
   /** Of the bytes until a CONNECT says it; 4 by default. */
   readonly version?: ProtocolVersion;
+  /** The Client Identifier that `connect` uses if it is told none; a unique one by default. */
+  readonly clientId?: string;
+  /** How long the broker may take from its Close frame to the end of TCP; 30,000 by default. */
+  readonly closeTimeoutMs?: number;
 }
 
 export interface ConnectOptions {
@@ -171,8 +175,8 @@ export class MqttTestClient {
   #barriers = 0;
   version: ProtocolVersion;
   autoAck: boolean;
-  /** Of the last `connect`. */
-  clientId = "";
+  /** Of the last `connect`, or what the next one uses. */
+  clientId: string;
   /** The answer to the last `connect`. */
   connack: Connack | undefined;
 
@@ -180,6 +184,7 @@ export class MqttTestClient {
     this.#socket = socket;
     this.autoAck = options.autoAck ?? true;
     this.version = options.version ?? 4;
+    this.clientId = options.clientId ?? unique("c");
     socket.binaryType = "nodebuffer";
     socket.on("message", (data: Buffer, isBinary) => this.#receive(data, isBinary));
     socket.on("error", () => {});
@@ -199,7 +204,8 @@ export class MqttTestClient {
    * @throws Error with the HTTP status in its message when the upgrade is refused
    */
   static async open(mqttUrl: string, options: OpenOptions = {}): Promise<MqttTestClient> {
-    const socket = new WebSocket(mqttUrl, [...(options.subprotocols ?? ["mqtt"])], { perMessageDeflate: false });
+    const { subprotocols = ["mqtt"], closeTimeoutMs: closeTimeout = 30_000 } = options;
+    const socket = new WebSocket(mqttUrl, [...subprotocols], { perMessageDeflate: false, closeTimeout } as ClientOptions);
     const client = new MqttTestClient(socket, options);
     await new Promise<void>((resolve, reject) => {
       socket.once("open", resolve);
@@ -319,7 +325,7 @@ export class MqttTestClient {
 
   /** Sends CONNECT and returns CONNACK, whatever its code. */
   async connect(options: ConnectOptions = {}): Promise<Connack> {
-    const packet = connectPacket(options);
+    const packet = connectPacket({ clientId: this.clientId, ...options });
     this.send(packet);
     this.clientId = packet.clientId;
     this.connack = await this.expect(CONNACK);
