@@ -161,7 +161,7 @@ function restoreLog(core: SessionCore, byNumber: Numbered, states: Map<Session, 
       const [session, state] = byNumber.get(sessionNumber)!;
       // A session that was online when memory was lost may have been sent more than its row knows.
       const crashed = session.connection === undefined && state.expiresAt === 0;
-      const sent = crashed || record.sequence <= session.handledThrough;
+      const sent = crashed || sentTo.get(session)!.has(record.sequence);
       session.deliveries.set(packetId, { packetId, qos, retain, identifiers, message: record.message, record, sent });
       session.nextPacketId = (packetId % PACKET_ID_MAX) + 1;
     }
