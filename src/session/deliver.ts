@@ -81,6 +81,8 @@ export function deliverRetained(core: SessionCore, message: Message, clientId: s
   const session = core.sessions.get(clientId);
   const subscription = session?.subscriptions.get(filter);
   if (session === undefined || subscription === undefined) return;
+  // [MQTT5-3.8.3-3]
+  if (subscription.request.noLocal && message.publisher === clientId) return;
   const qos = Math.min(message.qos, subscription.request.qos) as QoS;
   // [5.0/3.3.4/retained-id]
   const identifiers = subscription.identifier === 0 ? undefined : [subscription.identifier];
