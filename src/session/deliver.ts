@@ -124,7 +124,8 @@ function enqueue(
   if (record !== undefined) core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers });
   session.deliveries.set(packetId, delivery);
   const { connection } = session;
-  if (connection?.open && session.queued.length === 0 && session.inflight - 1 < connection.window) {
+  const isNext = session.queued.length === 0 && session.resending.length === 0;
+  if (connection?.open && isNext && session.inflight - 1 < connection.window) {
     send(core, connection, delivery, message);
     return;
   }
@@ -133,7 +134,7 @@ function enqueue(
   keepWithinBounds(core, session);
 }
 
-/** A full queue drops its oldest message: what is new tells more. */
+/** A full queue drops its oldest message: what is new tells more. What was sent once is in flight and is not dropped. */
 function keepWithinBounds(core: SessionCore, session: Session): void {
   const { queueMessagesMax, queueBytesMax } = core.limits;
   while (session.queued.length > queueMessagesMax || session.queuedBytes > queueBytesMax) {
@@ -178,13 +179,13 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
 
 /** Sends what waits as far as the client's window allows. */
 export function pump(core: SessionCore, session: Session): void {
-  const { connection, queued } = session;
+  const { connection, resending, queued } = session;
   if (!connection?.open) return;
-  while (queued.length > 0 && session.inflight < connection.window) {
-    const delivery = queued.shift()!;
+  while (resending.length + queued.length > 0 && session.inflight < connection.window) {
+    const delivery = resending.shift() ?? queued.shift()!;
     const { message } = delivery;
     if (message === undefined) continue;
-    session.queuedBytes -= message.size;
+    if (!delivery.sent) session.queuedBytes -= message.size;
     send(core, connection, delivery, message);
   }
 }
@@ -199,15 +200,24 @@ export function resend(core: SessionCore, session: Session): void {
   pump(core, session);
 }
 
-/** The deliveries that `waits` tells wait (again), in order; those that were sent know it. */
+/** The deliveries that `waits` tells wait (again), in order. */
 export function requeue(session: Session, waits: (delivery: Delivery) => boolean = () => true): void {
-  session.queued.clear();
-  session.queuedBytes = 0;
+  clearQueues(session);
   for (const delivery of session.deliveries.values()) {
     if (delivery.message === undefined || !waits(delivery)) continue;
+    if (delivery.sent) {
+      session.resending.push(delivery);
+      continue;
+    }
     session.queued.push(delivery);
     session.queuedBytes += delivery.message.size;
   }
+}
+
+function clearQueues(session: Session): void {
+  session.resending.clear();
+  session.queued.clear();
+  session.queuedBytes = 0;
 }
 
 /** A delivery is over: acknowledged, expired or dropped. */
@@ -226,8 +236,7 @@ export function forgetDeliveries(core: SessionCore, session: Session): void {
     if (delivery.record !== undefined) core.log.release(delivery.record);
   }
   session.deliveries.clear();
-  session.queued.clear();
-  session.queuedBytes = 0;
+  clearQueues(session);
 }
 
 /** PUBACK [MQTT5-4.3.2-3]; one for an unknown Packet Identifier has no effect. */

@@ -70,7 +70,9 @@ export class Session {
   readonly subscriptions = new Map<string, Subscription>();
   /** QoS 1 and 2 messages not yet acknowledged, in the order of their Packet Identifiers' allocation, sent or not. */
   readonly deliveries = new Map<number, Delivery>();
-  /** Those of `deliveries` that wait to be sent (again) on this connection, in order. */
+  /** Those of `deliveries` that were sent on an earlier connection and wait to be sent again on this one, in order. */
+  readonly resending = new Deque<Delivery>();
+  /** Those of `deliveries` that wait to be sent, in order. */
   readonly queued = new Deque<Delivery>();
   queuedBytes = 0;
   /** Packet Identifiers whose PUBREC has come and whose PUBREL is out, in that order [MQTT5-4.3.3-6]. */
@@ -101,7 +103,7 @@ export class Session {
 
   /** Deliveries that were sent on this connection and await an acknowledgement, PUBREL included. */
   get inflight(): number {
-    return this.deliveries.size - this.queued.length + this.released.size;
+    return this.deliveries.size - this.resending.length - this.queued.length + this.released.size;
   }
 
   /** The next Packet Identifier that is not in use [MQTT5-2.2.1-4]: 1, 2, 3 ... and round again. */
