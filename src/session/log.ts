@@ -102,10 +102,11 @@ export class MessageLog {
     this.#fresh = [];
     if (fresh.length > 0) {
       let chunk = this.#compact(this.#tail ?? this.#begin());
+      let grown = false;
       for (const record of fresh) {
         const bytes = encodeRecord(record);
         if (chunk.bytes > 0 && chunk.bytes + bytes.length > CHUNK_BYTES) {
-          this.#write(chunk);
+          if (grown) this.#write(chunk);
           this.#seal(chunk);
           chunk = this.#begin();
         }
@@ -114,6 +115,7 @@ export class MessageLog {
         chunk.records.push(record);
         chunk.bytes += bytes.length;
         chunk.open += 1;
+        grown = true;
       }
       this.#write(chunk);
     }
