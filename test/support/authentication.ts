@@ -1,31 +1,10 @@
-/** Enhanced authentication in tests: users of a broker, AUTH packets, and whole SCRAM exchanges of a test client. */
+/** Whole SCRAM exchanges of a test client with a real broker. */
 
-import { pbkdf2Sync } from "node:crypto";
-import { AUTH, type Auth, CONNACK, type Connack, NO_PROPERTIES, type Properties } from "../../src/mqtt/packet.ts";
+import { AUTH, type Auth, CONNACK, type Connack } from "../../src/mqtt/packet.ts";
+import { auth, CONTINUE, REAUTHENTICATE } from "./auth-packets.ts";
 import type { TestBroker } from "./brokers.ts";
 import { type ConnectOptions, connectPacket, type MqttTestClient, unique } from "./mqtt-client.ts";
 import { SCRAM_SHA_256, ScramClient } from "./scram-client.ts";
-
-export const CONTINUE = 0x18;
-export const REAUTHENTICATE = 0x19;
-
-function user(name: string, password: string, rights: { readonly publish: string[]; readonly subscribe: string[] }): object {
-  const salt = Buffer.from(`salt of ${name}`);
-  const hash = pbkdf2Sync(password, salt, 1000, 32, "sha256");
-  return { user: name, password: `pbkdf2-sha256$1000$${salt.toString("base64")}$${hash.toString("base64")}`, ...rights };
-}
-
-/** The setting USERS: ada (lovelace) may do everything, bob (builder) only what is below `bob`. */
-export const USERS = JSON.stringify([
-  user("ada", "lovelace", { publish: ["#"], subscribe: ["#"] }),
-  user("bob", "builder", { publish: ["bob/#"], subscribe: ["bob/#"] }),
-]);
-
-/** An AUTH with the method of these tests. */
-export function auth(reasonCode: number, data?: Uint8Array, more: Properties = NO_PROPERTIES): Auth {
-  const authenticationData = data === undefined ? {} : { authenticationData: data };
-  return { type: AUTH, reasonCode, properties: { authenticationMethod: SCRAM_SHA_256, ...authenticationData, ...more } };
-}
 
 export interface ScramConnectOptions extends ConnectOptions {
   /** ada by default. */
@@ -53,7 +32,7 @@ export async function challenged(broker: TestBroker, options: ScramConnectOption
 /** A client that answered the challenge, with the CONNACK that came, whatever its code. */
 export async function answered(broker: TestBroker, options: ScramConnectOptions = {}): Promise<Challenged & { readonly connack: Connack }> {
   const exchange = await challenged(broker, options);
-  exchange.client.send(auth(CONTINUE, exchange.scram.final(exchange.challenge.properties.authenticationData!)));
+  exchange.client.send(auth(CONTINUE, await exchange.scram.final(exchange.challenge.properties.authenticationData)));
   return { ...exchange, connack: await exchange.client.expect(CONNACK) };
 }
 
@@ -72,6 +51,6 @@ export async function rechallenged(client: MqttTestClient, as = "ada", secret = 
 }
 
 /** Answers the challenge of a re-authentication. */
-export function answer({ client, scram, challenge }: Challenged): void {
-  client.send(auth(CONTINUE, scram.final(challenge.properties.authenticationData!)));
+export async function answer({ client, scram, challenge }: Challenged): Promise<void> {
+  client.send(auth(CONTINUE, await scram.final(challenge.properties.authenticationData)));
 }

@@ -1,6 +1,7 @@
-/** The client's side of SCRAM-SHA-256 for tests, written from RFC 5802 with node:crypto: it shares nothing with the broker's side. */
-
-import { createHash, createHmac, pbkdf2Sync, randomBytes, timingSafeEqual } from "node:crypto";
+/**
+ * The client's side of SCRAM-SHA-256 for tests, written from RFC 5802: it shares nothing with the broker's side. Only what Node and
+ * workerd both have.
+ */
 
 export const SCRAM_SHA_256 = "SCRAM-SHA-256";
 
@@ -11,18 +12,17 @@ export interface ScramClientOptions {
   readonly nonce?: string;
 }
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
 export class ScramClient {
   readonly #password: string;
   readonly #gs2Header: string;
   readonly #bare: string;
   readonly #nonce: string;
-  #serverSignature: Buffer | undefined;
+  #serverFinal: string | undefined;
 
-  constructor(
-    userName: string,
-    password: string,
-    { gs2Header = "n,,", nonce = randomBytes(18).toString("base64") }: ScramClientOptions = {},
-  ) {
+  constructor(userName: string, password: string, { gs2Header = "n,,", nonce = crypto.randomUUID() }: ScramClientOptions = {}) {
     this.#password = password;
     this.#gs2Header = gs2Header;
     this.#nonce = nonce;
@@ -31,7 +31,7 @@ export class ScramClient {
 
   /** client-first-message */
   first(): Uint8Array {
-    return Buffer.from(this.#gs2Header + this.#bare);
+    return encoder.encode(this.#gs2Header + this.#bare);
   }
 
   /**
@@ -39,29 +39,35 @@ export class ScramClient {
    * @param serverFirst what the broker answered to `first`
    * @throws Error when the answer has not the form or does not continue this exchange
    */
-  final(serverFirst: Uint8Array): Uint8Array {
-    const text = Buffer.from(serverFirst).toString();
+  async final(serverFirst: Uint8Array | undefined): Promise<Uint8Array> {
+    const text = decoder.decode(serverFirst);
     const [, nonce, salt, iterations] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(text) ?? [];
     if (nonce === undefined || !nonce.startsWith(this.#nonce) || nonce === this.#nonce) throw new Error(`not a server's answer: ${text}`);
-    const saltedPassword = pbkdf2Sync(this.#password.normalize("NFKC"), Buffer.from(salt!, "base64"), Number(iterations), 32, "sha256");
-    const withoutProof = `c=${Buffer.from(this.#gs2Header).toString("base64")},r=${nonce}`;
+    const saltedPassword = await saltedPasswordOf(this.#password.normalize("NFKC"), fromBase64(salt!), Number(iterations));
+    const withoutProof = `c=${btoa(this.#gs2Header)},r=${nonce}`;
     const authMessage = `${this.#bare},${text},${withoutProof}`;
-    const clientKey = hmac(saltedPassword, "Client Key");
-    const clientSignature = hmac(createHash("sha256").update(clientKey).digest(), authMessage);
-    this.#serverSignature = hmac(hmac(saltedPassword, "Server Key"), authMessage);
-    const proof = clientKey.map((byte, index) => byte ^ clientSignature[index]!);
-    return Buffer.from(`${withoutProof},p=${Buffer.from(proof).toString("base64")}`);
+    const clientKey = await hmac(saltedPassword, "Client Key");
+    const storedKey = new Uint8Array(await crypto.subtle.digest("SHA-256", clientKey));
+    const clientSignature = await hmac(storedKey, authMessage);
+    this.#serverFinal = `v=${toBase64(await hmac(await hmac(saltedPassword, "Server Key"), authMessage))}`;
+    return encoder.encode(`${withoutProof},p=${toBase64(clientKey.map((byte, index) => byte ^ clientSignature[index]!))}`);
   }
 
   /** Whether the broker has proved that it knows the password's hash. */
   verify(serverFinal: Uint8Array | undefined): boolean {
-    if (serverFinal === undefined || this.#serverSignature === undefined) return false;
-    const [, signature] = /^v=(.+)$/.exec(Buffer.from(serverFinal).toString()) ?? [];
-    const found = Buffer.from(signature ?? "", "base64");
-    return found.length === this.#serverSignature.length && timingSafeEqual(found, this.#serverSignature);
+    return this.#serverFinal !== undefined && decoder.decode(serverFinal) === this.#serverFinal;
   }
 }
 
-function hmac(key: Uint8Array, data: string): Buffer {
-  return createHmac("sha256", key).update(data).digest();
+async function saltedPasswordOf(password: string, salt: BufferSource, iterations: number): Promise<Uint8Array> {
+  const key = await crypto.subtle.importKey("raw", encoder.encode(password), "PBKDF2", false, ["deriveBits"]);
+  return new Uint8Array(await crypto.subtle.deriveBits({ name: "PBKDF2", hash: "SHA-256", salt, iterations }, key, 256));
 }
+
+async function hmac(keyBytes: Uint8Array, data: string): Promise<Uint8Array> {
+  const key = await crypto.subtle.importKey("raw", keyBytes, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  return new Uint8Array(await crypto.subtle.sign("HMAC", key, encoder.encode(data)));
+}
+
+const toBase64 = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));
+const fromBase64 = (text: string): Uint8Array => Uint8Array.from(atob(text), (character) => character.charCodeAt(0));

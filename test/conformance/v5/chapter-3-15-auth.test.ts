@@ -2,17 +2,8 @@
 
 import { expect, test } from "vitest";
 import { AUTH, CONNACK, DISCONNECT, NO_PROPERTIES } from "../../../src/mqtt/packet.ts";
-import {
-  answer,
-  answered,
-  auth,
-  CONTINUE,
-  challenged,
-  connected,
-  REAUTHENTICATE,
-  rechallenged,
-  USERS,
-} from "../../support/authentication.ts";
+import { auth, CONTINUE, REAUTHENTICATE, USERS } from "../../support/auth-packets.ts";
+import { answer, answered, challenged, connected, rechallenged } from "../../support/authentication.ts";
 import { describeTopologies } from "../../support/brokers.ts";
 import { SCRAM_SHA_256, ScramClient } from "../../support/scram-client.ts";
 
@@ -66,7 +57,7 @@ describeTopologies(
     test("a Client's Reason String and User Properties are accepted in every AUTH", async () => {
       const more = { reasonString: "because", userProperties: [["a", "1"] as const, ["a", "2"] as const] };
       const { client, scram, challenge } = await challenged(broker);
-      client.send(auth(CONTINUE, scram.final(challenge.properties.authenticationData!), more));
+      client.send(auth(CONTINUE, await scram.final(challenge.properties.authenticationData), more));
       expect(await client.expect(CONNACK)).toMatchObject({ reasonCode: 0 });
       client.send(auth(REAUTHENTICATE, first(), more));
       expect(await client.expect(AUTH)).toMatchObject({ reasonCode: 0x18 });
@@ -76,7 +67,7 @@ describeTopologies(
       for (const properties of [{ requestProblemInformation: 0 }, { maximumPacketSize: 200 }, {}]) {
         const { client, challenge } = await answered(broker, { properties });
         const exchange = await rechallenged(client);
-        answer(exchange);
+        await answer(exchange);
         for (const packet of [challenge, exchange.challenge, await client.expect(AUTH)]) {
           expect(Object.keys(packet.properties).sort()).toEqual(["authenticationData", "authenticationMethod"]);
           expect(client.rawOf(packet).length).toBeLessThanOrEqual(200);

@@ -3,17 +3,8 @@
 import { expect, test } from "vitest";
 import { encodePacket } from "../../../src/mqtt/encode.ts";
 import { AUTH, CONNACK, DISCONNECT, NO_PROPERTIES, type Packet, PINGREQ, PINGRESP, SUBSCRIBE } from "../../../src/mqtt/packet.ts";
-import {
-  answer,
-  answered,
-  auth,
-  CONTINUE,
-  challenged,
-  connected,
-  REAUTHENTICATE,
-  rechallenged,
-  USERS,
-} from "../../support/authentication.ts";
+import { auth, CONTINUE, REAUTHENTICATE, USERS } from "../../support/auth-packets.ts";
+import { answer, answered, challenged, connected, rechallenged } from "../../support/authentication.ts";
 import { describeTopologies, type TestBroker } from "../../support/brokers.ts";
 import { connectPacket, type MqttTestClient, publishPacket, request, textOf, unique } from "../../support/mqtt-client.ts";
 import { SCRAM_SHA_256, ScramClient } from "../../support/scram-client.ts";
@@ -65,21 +56,21 @@ describeTopologies(
       expect(await client.expect(AUTH)).toMatchObject({ reasonCode: 0x18, properties: { authenticationMethod: SCRAM_SHA_256 } });
       const scram = new ScramClient("ada", "lovelace");
       client.send(auth(CONTINUE, scram.first()));
-      answer({ client, scram, challenge: await client.expect(AUTH) });
+      await answer({ client, scram, challenge: await client.expect(AUTH) });
       expect(await client.expect(CONNACK)).toMatchObject({ reasonCode: 0 });
     });
 
     test("[MQTT5-4.12.0-3] before CONNACK an AUTH with another code than 0x18 is a Protocol Error", async () => {
       for (const code of [0x00, REAUTHENTICATE]) {
         const { client, scram, challenge } = await challenged(broker);
-        client.send(auth(code, scram.final(challenge.properties.authenticationData!)));
+        client.send(auth(code, await scram.final(challenge.properties.authenticationData)));
         await expectRefused(client, 0x82, /0x18/);
       }
     });
 
     test("[MQTT5-4.12.0-5] [5.0/3.15/no-method] before CONNACK an AUTH with another method, or none, is a Protocol Error", async () => {
       const { client, scram, challenge } = await challenged(broker);
-      const data = scram.final(challenge.properties.authenticationData!);
+      const data = await scram.final(challenge.properties.authenticationData);
       client.send(auth(CONTINUE, data, { authenticationMethod: "SCRAM-SHA-1" }));
       await expectRefused(client, 0x82, /Authentication Method/);
       const { client: without } = await challenged(broker);
@@ -132,7 +123,7 @@ describeTopologies(
 
     test("an AUTH in pieces, with the next packet behind it", async () => {
       const { client, scram, challenge } = await challenged(broker);
-      const packet = encodePacket(auth(CONTINUE, scram.final(challenge.properties.authenticationData!)), 5);
+      const packet = encodePacket(auth(CONTINUE, await scram.final(challenge.properties.authenticationData)), 5);
       const frame = Buffer.concat([packet, encodePacket({ type: PINGREQ }, 5)]);
       client.sendBytes(frame.subarray(0, 1), frame.subarray(1, 3), frame.subarray(3, 40), frame.subarray(40));
       expect(await client.expect(CONNACK)).toMatchObject({ reasonCode: 0 });
@@ -196,7 +187,7 @@ describeTopologies(
         await client.ping();
         expect(await client.publish(topic, "meanwhile", { qos: 1 })).toMatchObject({ reasonCode: 0 });
         expect(textOf(await client.message())).toBe("meanwhile");
-        answer(exchange);
+        await answer(exchange);
         const { reasonCode, properties } = await client.expect(AUTH);
         expect([reasonCode, properties.authenticationMethod]).toEqual([0x00, SCRAM_SHA_256]);
         expect(exchange.scram.verify(properties.authenticationData)).toBe(true);
@@ -211,7 +202,7 @@ describeTopologies(
       await expectEnd(early, 0x82, /Authentication Method/);
       const late = await connected(broker);
       const { scram, challenge } = await rechallenged(late);
-      late.send(auth(CONTINUE, scram.final(challenge.properties.authenticationData!), { authenticationMethod: "PLAIN" }));
+      late.send(auth(CONTINUE, await scram.final(challenge.properties.authenticationData), { authenticationMethod: "PLAIN" }));
       await expectEnd(late, 0x82, /Authentication Method/);
     });
 
@@ -220,7 +211,7 @@ describeTopologies(
       const watcher = await broker.connect({ version: 5 });
       await watcher.subscribe(topic);
       const client = await connected(broker, { will: { topic, payload: "gone" } });
-      answer(await rechallenged(client, "ada", "wrong"));
+      await answer(await rechallenged(client, "ada", "wrong"));
       await expectEnd(client, 0x87, /not right/);
       expect(await watcher.texts(1)).toEqual(["gone"]);
       const malformed = await connected(broker);
@@ -230,7 +221,7 @@ describeTopologies(
 
     test("re-authentication as another user is refused: what the connection has was granted to one user", async () => {
       const client = await connected(broker);
-      answer(await rechallenged(client, "bob", "builder"));
+      await answer(await rechallenged(client, "bob", "builder"));
       await expectEnd(client, 0x87, /another user/);
     });
 
@@ -240,9 +231,9 @@ describeTopologies(
       await expectEnd(idle, 0x82);
       const finished = await connected(broker);
       const exchange = await rechallenged(finished);
-      answer(exchange);
+      await answer(exchange);
       await finished.expect(AUTH);
-      answer(exchange);
+      await answer(exchange);
       await expectEnd(finished, 0x82);
       const twice = await connected(broker);
       await rechallenged(twice);
