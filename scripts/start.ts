@@ -100,6 +100,20 @@ Try it from a second terminal, in this folder:
 `;
 }
 
+function stopOnSignals(broker: Broker): void {
+  let isStopping = false;
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    // Miniflare listens too, and would end this process at once and as a failure.
+    process.removeAllListeners(signal);
+    process.on(signal, async () => {
+      if (isStopping) return;
+      isStopping = true;
+      await broker.dispose();
+      process.exit(0);
+    });
+  }
+}
+
 const options = readOptions();
 if (options.help) {
   console.log(HELP);
@@ -109,20 +123,11 @@ const port = portOf("--port", options.port);
 const tcpPort = options.tcp === undefined ? undefined : portOf("--tcp", options.tcp);
 const env = readSettings(options.topology, options.host);
 
-let broker: Broker | undefined;
-let isStopping = false;
-async function stop(): Promise<void> {
-  if (isStopping) return;
-  isStopping = true;
-  await broker?.dispose();
-  process.exit(0);
-}
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
-
 try {
-  broker = await startBroker({ port, tcpPort, host: options.host, data: options.data, env });
+  const broker = await startBroker({ port, tcpPort, host: options.host, data: options.data, env });
+  stopOnSignals(broker);
   console.log(announce(broker, options.host, options.data, env));
 } catch (error) {
   if (error instanceof StartProblem) fail(error.message, 1);
-  fail(`It could not be started: ${(error as Error).message.split("\n")[0]}`, 1);
+  fail(`It could not be started: ${(error as Error).message.split("\n", 2).join(" ")}`, 1);
 }
