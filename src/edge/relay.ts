@@ -48,6 +48,8 @@ class Relay {
   #version: ProtocolVersion = 4;
   /** The object has spoken: before its CONNACK nothing may be sent to the client [MQTT5-3.2.0-1] [MQTT311-3.2.0-1]. */
   #answered = false;
+  /** The client has said DISCONNECT: what it sends from then on is not looked at [MQTT5-3.14.4-1] [MQTT311-3.14.4-2]. */
+  #left = false;
   #keepAliveMs = 0;
   #keepAlive: ReturnType<typeof setTimeout> | null = null;
   #lastSeenAt = Date.now();
@@ -67,7 +69,7 @@ class Relay {
 
   /** A frame from the client. */
   receive(data: ArrayBuffer | string | Blob): void {
-    if (this.#state === "ended") return;
+    if (this.#state === "ended" || this.#left) return;
     if (!(data instanceof ArrayBuffer)) {
       // [MQTT5-6.0.0-1] [MQTT311-6.0.0-1]
       this.#end({ bytes: undefined, closeCode: CLOSE_UNSUPPORTED_DATA, closeReason: "MQTT needs binary frames" });
@@ -160,6 +162,10 @@ class Relay {
       const isPing = this.#answered && bytes[0] === PINGREQ << 4 && bytes.length === 2;
       if (isPing) this.#send(PINGRESP_BYTES);
       if (!isPing || this.#lastSeenAt - this.#passedOnAt >= LIVENESS_MS) packets.push(bytes);
+      if (bytes[0]! >> 4 === DISCONNECT) {
+        this.#left = true;
+        break;
+      }
     }
     this.#forward(packets);
   }
