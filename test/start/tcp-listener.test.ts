@@ -106,11 +106,15 @@ describe("backpressure", () => {
   it("does not read a client when the broker does not keep up, and loses nothing", async () => {
     const { client, broker } = await bridge();
     broker.pause();
-    for (let n = 0; n < CHUNKS; n++) client.write(CHUNK);
-    expect(await settled(() => client.writableLength)).toBeGreaterThan((CHUNKS / 2) * CHUNK.length);
+    let taken = 0;
+    const written = (async () => {
+      for (; taken < CHUNKS; taken++) await new Promise((resolve) => client.write(CHUNK, resolve));
+    })();
+    expect(await settled(() => taken)).toBeLessThan(CHUNKS / 2);
     const all = read(broker, CHUNKS * CHUNK.length);
     broker.resume();
     expect((await all).length).toBe(CHUNKS * CHUNK.length);
+    await written;
   });
 });
 
@@ -145,6 +149,20 @@ describe("ends", () => {
     const closed = once(client, "close");
     client.end();
     await closed;
+  });
+
+  it("a client that is sending when the broker closes gets an end, not a reset", async () => {
+    const { client, broker } = await bridge();
+    const errors: Error[] = [];
+    client.on("error", (error) => errors.push(error));
+    const ended = readAll(client);
+    for (let n = 0; n < 200; n++) client.write(randomBytes(10_000));
+    broker.close(1008);
+    await ended;
+    const closed = once(client, "close");
+    client.end("and more");
+    await closed;
+    expect(errors).toEqual([]);
   });
 
   it("an abrupt end of the broker's side ends the client's", async () => {
