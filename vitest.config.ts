@@ -16,7 +16,13 @@ export default defineConfig({
         },
       },
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            // vitest itself asks for this module; without it each file begins with a warning. The broker has no flags.
+            miniflare: { compatibilityFlags: ["enable_nodejs_inspector_module"] },
+          }),
+        ],
         test: {
           name: "workerd",
           include: ["test/objects/**/*.test.ts"],
