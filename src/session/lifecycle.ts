@@ -38,6 +38,7 @@ export function connectionLost(core: SessionCore, connection: Connection): void 
   const { session } = connection;
   connection.open = false;
   core.connections.delete(connection);
+  core.deadlines.forget(connection);
   if (session.connection !== connection) return;
   session.connection = undefined;
   scheduleWill(core, session, willDelayMs(session));
@@ -67,6 +68,7 @@ export function endSession(core: SessionCore, session: Session): void {
   session.released.clear();
   session.received.clear();
   core.sessions.delete(session.clientId);
+  core.deadlines.forget(session);
   core.forgetRow(session);
 }
 
