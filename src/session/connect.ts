@@ -95,7 +95,7 @@ export function handleConnect(
     return refuse(QUOTA_EXCEEDED, `this part of the broker has ${core.limits.connectionsMax} connections already`);
   }
   takeOver(core, previous);
-  const resumed = sessionToResume(core, clientId, connect.clean);
+  const resumed = sessionToResume(core, clientId, identity, connect.clean);
   const granted = grantedExpirySeconds(connect, core.limits);
   const session = resumed ?? beginSession(core, clientId, identity, granted);
   session.identity = identity;
@@ -138,12 +138,14 @@ function takeOver(core: SessionCore, previous: Session | undefined): void {
 }
 
 /** [MQTT5-3.1.2-4] [MQTT5-3.1.2-5] [MQTT311-3.1.2-4] [MQTT311-3.1.2-6]; none that has expired [MQTT5-4.1.0-2]. */
-function sessionToResume(core: SessionCore, clientId: string, clean: boolean): Session | undefined {
+function sessionToResume(core: SessionCore, clientId: string, identity: Identity, clean: boolean): Session | undefined {
   const previous = core.sessions.get(clientId);
   if (previous === undefined) return undefined;
   // After a restart the client is back within its grace: its will was never due.
   if (previous.inGrace) discardWill(core, previous);
-  if (clean || previous.expirySeconds === 0 || previous.expiresAt <= core.now) {
+  // What another user subscribed to, and what waits of it, is not for this one.
+  const foreign = previous.identity.userName !== identity.userName;
+  if (clean || foreign || previous.expirySeconds === 0 || previous.expiresAt <= core.now) {
     endSession(core, previous);
     return undefined;
   }
