@@ -91,12 +91,14 @@ function restoreConnection(
   // Rows and attachments are written together, but what costs no promise is only in the attachment.
   states.set(session, attached.session);
   const connection = new Connection(wire, session, attached.facts, core.limits, attached.lastSeenAt);
+  // The attachment may lag by so much (`SessionCore.handle`): a client that was heard since must not count as silent.
+  connection.lastSeenAt = Math.min(core.now, attached.lastSeenAt + connection.keepAliveMs / 3);
   connection.attachedSeenAt = attached.lastSeenAt;
   connection.changed = false;
   session.connection = connection;
   core.connections.add(connection);
   if (connection.keepAliveMs > 0) {
-    const at = Math.max(attached.lastSeenAt + connection.keepAliveMs, core.now);
+    const at = connection.lastSeenAt + connection.keepAliveMs;
     core.deadlines.add({ at, kind: KEEP_ALIVE, subject: connection, slackMs: keepAliveSlackMs(connection) });
   }
   return connection;
