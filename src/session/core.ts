@@ -102,6 +102,12 @@ export class SessionCore {
     return this.#number;
   }
 
+  /** Numbers from now on are above this one, which was given before a restart: the clock may have been set back since. */
+  raiseNumbers(above: number): void {
+    this.#number = Math.max(this.#number, above);
+    this.log.raiseSequence(above);
+  }
+
   /** How a message that enters the broker here is named. */
   nextOrigin(publisher: string): Origin {
     this.counters.messagesReceived += 1;

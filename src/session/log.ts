@@ -62,11 +62,15 @@ export class MessageLog {
   /** Chunks whose last record was done since the last flush. */
   readonly #finished = new Set<Chunk>();
 
-  /** @param firstSequence above every sequence that sessions remember from before a restart */
   constructor(store: SessionStore, repeats: Repeats, firstSequence: number) {
     this.#nextSequence = firstSequence;
     this.#store = store;
     this.#repeats = repeats;
+  }
+
+  /** Records from now on have sequences above this one. */
+  raiseSequence(above: number): void {
+    this.#nextSequence = Math.max(this.#nextSequence, above + 1);
   }
 
   /** Adds a message; recipients may be added until the next flush. */

@@ -39,7 +39,10 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   const states = new Map<Session, SessionState>();
   for (const [session, state] of byNumber.values()) states.set(session, state);
   const connections = wires.map(({ wire, attachment }) => restoreConnection(core, wire, attachment, byNumber, states, problems));
-  for (const [session, state] of states) applyState(core, session, state);
+  for (const [session, state] of states) {
+    core.raiseNumbers(Math.max(session.number, state.handledThrough, ...state.received.map(({ sequence }) => sequence)));
+    applyState(core, session, state);
+  }
   restoreSubscriptions(core, byNumber);
   restoreLog(core, byNumber, states, problems);
   restoreWills(core, problems);
