@@ -89,7 +89,8 @@ export class ScramExchange implements AuthenticationExchange {
     const saltedPassword = credential.passwordHash.hash;
     const storedKey = await sha256(await hmac(saltedPassword, "Client Key"));
     const clientSignature = await hmac(storedKey, signed);
-    const isRight = final.proof.length === HASH_BYTES && equalConstantTime(await sha256(xor(final.proof, clientSignature)), storedKey);
+    // A proof of another length has another digest.
+    const isRight = equalConstantTime(await sha256(xor(final.proof, clientSignature)), storedKey);
     if (!isRight || !credential.known) return refusal("The user name or the password is not right.");
     const serverSignature = await hmac(await hmac(saltedPassword, "Server Key"), signed);
     return { kind: "success", identity: { userName: message.userName }, data: encoder.encode(`v=${toBase64(serverSignature)}`) };

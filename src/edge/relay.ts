@@ -14,7 +14,14 @@ import { KEEP_ALIVE_TIMEOUT, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { sessionObjectName } from "../objects/names.ts";
 import { authOf } from "../objects/session-host.ts";
-import { CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, CLOSE_UNSUPPORTED_DATA, effectiveKeepAliveSeconds } from "../session/connection.ts";
+import {
+  CLOSE_GOING_AWAY,
+  CLOSE_POLICY,
+  CLOSE_PROTOCOL_ERROR,
+  CLOSE_TOO_BIG,
+  CLOSE_UNSUPPORTED_DATA,
+  effectiveKeepAliveSeconds,
+} from "../session/connection.ts";
 import type { Settings } from "../settings.ts";
 import { Authentication } from "./authentication.ts";
 import { assignClientId, type Handover } from "./handover.ts";

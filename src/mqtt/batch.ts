@@ -4,9 +4,10 @@
  * sender tries again until both sides speak alike.
  *
  * To a Topic object: PUBLISH (a message), SUBSCRIBE (an interest, perhaps with a client that wants the retained messages),
- * UNSUBSCRIBE. Its answer: one Reason Code for each record.
- * To a Session object: LIVE (a message), RETAINED (a message for one subscription). Its answer: the version of its interests, and
- * the numbers of the LIVE records that nobody there wanted.
+ * UNSUBSCRIBE, SHARE (the members in a shared subscription), REDISTRIBUTE (a message for another member). Its answer: one Reason Code
+ * for each record.
+ * To a Session object: LIVE (a message), SHARED (a message for members of shared subscriptions, and perhaps for everyone), RETAINED (a
+ * message for one subscription). Its answer: the version of its interests, and what nobody there wanted.
  */
 
 import { type Message, readMessage, writeMessage } from "./message.ts";
@@ -20,15 +21,33 @@ export const RECORD_SUBSCRIBE = 2;
 export const RECORD_UNSUBSCRIBE = 3;
 export const RECORD_LIVE = 4;
 export const RECORD_RETAINED = 5;
+export const RECORD_SHARE = 6;
+export const RECORD_REDISTRIBUTE = 7;
+export const RECORD_SHARED = 8;
 
 export type BatchRecord =
-  | { readonly kind: typeof RECORD_PUBLISH | typeof RECORD_LIVE; readonly message: Message }
+  | { readonly kind: typeof RECORD_PUBLISH; readonly message: Message }
+  | { readonly kind: typeof RECORD_LIVE; readonly message: Message }
   | {
       readonly kind: typeof RECORD_SUBSCRIBE;
       readonly filter: string;
       readonly qos: QoS;
       readonly version: number;
       readonly retainedFor: string | undefined;
+    }
+  | {
+      readonly kind: typeof RECORD_SHARE;
+      readonly filter: string;
+      readonly members: number;
+      readonly online: number;
+      readonly version: number;
+    }
+  | { readonly kind: typeof RECORD_REDISTRIBUTE; readonly message: Message; readonly filter: string }
+  | {
+      readonly kind: typeof RECORD_SHARED;
+      readonly message: Message;
+      readonly live: boolean;
+      readonly shares: readonly { readonly filter: string; readonly key: number }[];
     }
   | { readonly kind: typeof RECORD_UNSUBSCRIBE; readonly filter: string; readonly version: number }
   | { readonly kind: typeof RECORD_RETAINED; readonly message: Message; readonly clientId: string; readonly filter: string };
@@ -74,6 +93,25 @@ export class BatchWriter {
         writer.integer(record.version);
         if (record.retainedFor !== undefined) writer.string(record.retainedFor);
         return;
+      case RECORD_SHARE:
+        writer.string(record.filter);
+        writer.integer(record.members);
+        writer.integer(record.online);
+        writer.integer(record.version);
+        return;
+      case RECORD_REDISTRIBUTE:
+        writeMessage(writer, record.message);
+        writer.string(record.filter);
+        return;
+      case RECORD_SHARED:
+        writeMessage(writer, record.message);
+        writer.byte(record.live ? 1 : 0);
+        writer.integer(record.shares.length);
+        for (const { filter, key } of record.shares) {
+          writer.string(filter);
+          writer.integer(key);
+        }
+        return;
       default:
         writer.string(record.filter);
         writer.integer(record.version);
@@ -115,6 +153,17 @@ function decodeRecord(reader: RecordReader): BatchRecord {
       const version = reader.integer();
       return { kind, filter, qos: (flags & 3) as QoS, version, retainedFor: (flags & 4) === 0 ? undefined : reader.string() };
     }
+    case RECORD_SHARE:
+      return { kind, filter: reader.string(), members: reader.integer(), online: reader.integer(), version: reader.integer() };
+    case RECORD_REDISTRIBUTE:
+      return { kind, message: readMessage(reader), filter: reader.string() };
+    case RECORD_SHARED: {
+      const message = readMessage(reader);
+      const live = reader.byte() === 1;
+      const shares: { filter: string; key: number }[] = [];
+      for (let count = reader.integer(); count > 0; count -= 1) shares.push({ filter: reader.string(), key: reader.integer() });
+      return { kind, message, live, shares };
+    }
     case RECORD_UNSUBSCRIBE:
       return { kind, filter: reader.string(), version: reader.integer() };
     default:
@@ -122,28 +171,39 @@ function decodeRecord(reader: RecordReader): BatchRecord {
   }
 }
 
+/** Something in a batch that nobody in the Session object wanted. */
+export interface Unwanted {
+  /** The number of the record in the batch, from 0. */
+  readonly record: number;
+  /** The shared subscription that has no member there; undefined: no subscription there matches. */
+  readonly share: string | undefined;
+}
+
 /** What a Session object answers to a batch. */
 export interface DeliveryAnswer {
   /** The version of its interests when it looked. */
   readonly version: number;
-  /** The numbers, from 0, of the records that nobody there wanted. */
-  readonly unwanted: readonly number[];
+  readonly unwanted: readonly Unwanted[];
 }
 
 export function encodeDeliveryAnswer({ version, unwanted }: DeliveryAnswer): Uint8Array {
-  const writer = new RecordWriter(16 + unwanted.length * 2);
+  const writer = new RecordWriter(16 + unwanted.length * 4);
   writer.byte(BATCH_VERSION);
   writer.integer(version);
-  for (const number of unwanted) writer.integer(number);
+  for (const { record, share } of unwanted) {
+    writer.integer(record);
+    writer.string(share ?? "");
+  }
   return writer.finish();
 }
 
+/** @throws RecordError when the bytes are of another version or end too early */
 export function decodeDeliveryAnswer(bytes: Uint8Array): DeliveryAnswer {
   const reader = new RecordReader(bytes);
   const answerVersion = reader.byte();
   if (answerVersion !== BATCH_VERSION) throw new RecordError(`an answer of version ${answerVersion}, where ${BATCH_VERSION} was expected`);
   const version = reader.integer();
-  const unwanted: number[] = [];
-  while (reader.more) unwanted.push(reader.integer());
+  const unwanted: Unwanted[] = [];
+  while (reader.more) unwanted.push({ record: reader.integer(), share: reader.string() || undefined });
   return { version, unwanted };
 }

@@ -7,7 +7,7 @@
 import { variableByteIntegerLength, writeVariableByteInteger } from "./bytes.ts";
 import { type Properties, type ProtocolVersion, PUBLISH, type Publish, type QoS, type Will } from "./packet.ts";
 import { propertiesLength, writeProperties } from "./property.ts";
-import type { RecordReader, RecordWriter } from "./record.ts";
+import { NO_BYTES, type RecordReader, type RecordWriter } from "./record.ts";
 
 const encoder = new TextEncoder();
 
@@ -85,13 +85,14 @@ export type Origin = Pick<MessageFields, "publisher" | "origin" | "sequence" | "
 
 /**
  * The message of a PUBLISH. Its payload and properties stay views of the received bytes.
+ * @param topic the Topic Name, which a Topic Alias may stand for in the packet [5.0/3.3.2.3.4/no-leak]
  * @param now milliseconds since the epoch: the Message Expiry Interval counts from here
  */
-export function messageOfPublish(publish: Publish, from: Origin, now: number): Message {
+export function messageOfPublish(publish: Publish, topic: string, from: Origin, now: number): Message {
   const { properties } = publish;
   const altered = properties.messageExpiryInterval !== undefined || properties.topicAlias !== undefined;
   return new Message({
-    topic: publish.topic,
+    topic,
     qos: publish.qos,
     retain: publish.retain,
     payload: publish.payload,
@@ -132,6 +133,18 @@ export function encodeProperties(properties: Properties, place: number): Uint8Ar
   return bytes;
 }
 
+const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+
+/** Whether a payload is well-formed UTF-8, as Payload Format Indicator 1 says of it. */
+export function isUtf8Text(payload: Uint8Array): boolean {
+  try {
+    strictDecoder.decode(payload);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export interface PublishOptions {
   readonly version: ProtocolVersion;
   readonly qos: QoS;
@@ -143,6 +156,10 @@ export interface PublishOptions {
   readonly now: number;
   /** All matching ones of the subscriber [MQTT5-3.3.4-4]. */
   readonly subscriptionIdentifiers?: readonly number[] | undefined;
+  /** 0 = none. Only in 5.0. */
+  readonly topicAlias?: number;
+  /** The client knows the alias: the topic is left out. */
+  readonly aliasKnown?: boolean;
 }
 
 /** The whole seconds that are left of a message's life, at least 1 for one that is delivered at all [MQTT5-3.3.2-6]. */
@@ -153,13 +170,14 @@ function remainingSeconds(message: Message, now: number): number {
 /** Encodes a message as PUBLISH for one subscriber; 3.x gets the 3.x form without properties [5.0/compat/props]. */
 export function encodePublish(message: Message, options: PublishOptions): Uint8Array {
   const { version, qos, packetId } = options;
-  const topic = message.topicBytes;
+  const alias = options.topicAlias ?? 0;
+  const topic = options.aliasKnown ? NO_BYTES : message.topicBytes;
   const { payload, propertyBytes } = message;
   const identifiers = options.subscriptionIdentifiers;
   let propertiesLength = 0;
   let remaining = 2 + topic.length + (qos > 0 ? 2 : 0) + payload.length;
   if (version === 5) {
-    propertiesLength = propertyBytes.length + (message.expiresAt === 0 ? 0 : 5);
+    propertiesLength = propertyBytes.length + (message.expiresAt === 0 ? 0 : 5) + (alias === 0 ? 0 : 3);
     if (identifiers !== undefined) for (const identifier of identifiers) propertiesLength += 1 + variableByteIntegerLength(identifier);
     remaining += variableByteIntegerLength(propertiesLength) + propertiesLength;
   }
@@ -183,6 +201,11 @@ export function encodePublish(message: Message, options: PublishOptions): Uint8A
       bytes[offset++] = (seconds >>> 16) & 0xff;
       bytes[offset++] = (seconds >>> 8) & 0xff;
       bytes[offset++] = seconds & 0xff;
+    }
+    if (alias !== 0) {
+      bytes[offset++] = 0x23;
+      bytes[offset++] = alias >> 8;
+      bytes[offset++] = alias & 0xff;
     }
     if (identifiers !== undefined) {
       for (const identifier of identifiers) {

@@ -25,12 +25,14 @@ export class LocalRouter implements Router {
     this.#routing = new RoutingCore({
       origin: `${name}@${crypto.randomUUID()}`,
       limits: settings.limits,
+      sharedStrategy: settings.choices.sharedStrategy,
       store: this.#store,
       delivery: {
-        deliver: (_sessionObject, message, retained, done) => {
+        deliver: (_sessionObject, message, { live, shares, retained }, done) => {
           const now = Date.now();
-          if (retained === undefined) core().deliver(message, now);
-          else core().deliverRetained(message, retained.clientId, retained.filter, now);
+          if (live) core().deliver(message, now);
+          for (const { filter, key } of shares) core().deliverShared(message, filter, key, now);
+          if (retained !== undefined) core().deliverRetained(message, retained.clientId, retained.filter, now);
           done?.(true);
         },
       },
@@ -41,6 +43,7 @@ export class LocalRouter implements Router {
   /** After a start: what the sessions that were restored want. */
   restore(core: SessionCore): void {
     for (const [filter, { qos, version }] of core.interests) this.#routing.subscribe({ sessionObject: HERE, filter, qos, version });
+    for (const { filter, members, online } of core.shares.values()) this.share(filter, members.size, online, core.nextNumber(), undefined);
   }
 
   publish(message: Message, ticket: Ticket | undefined): void {
@@ -56,6 +59,14 @@ export class LocalRouter implements Router {
   unsubscribe(filter: string, version: number): void {
     this.#routing.unsubscribe(HERE, filter, version);
   }
+
+  share(filter: string, members: number, online: number, version: number, ticket: Ticket | undefined): void {
+    this.#routing.share({ sessionObject: HERE, filter, members, online, version });
+    ticket?.settled(0);
+  }
+
+  /** With all members in this object there is none elsewhere. */
+  redistribute(): void {}
 
   flush(): void {}
 }

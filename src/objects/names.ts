@@ -4,16 +4,9 @@
  */
 
 import type { Settings } from "../settings.ts";
+import { hash } from "../topic/hash.ts";
 
 export type Shape = Pick<Settings, "topology" | "sessionShards" | "topicShards">;
-
-/** FNV-1a over UTF-16 code units, mixed at the end so that neighbouring names spread. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (let index = 0; index < text.length; index += 1) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
-  value = Math.imul(value ^ (value >>> 15), 0x85ebca6b);
-  return (value ^ (value >>> 13)) >>> 0;
-}
 
 /** The Session object that owns a Client Identifier. */
 export function sessionObjectName(shape: Shape, namespace: string, clientId: string): string {

@@ -1,11 +1,20 @@
 /** The way from a Session object to the Topic objects of its namespace in the sharded topology: one outbox for each of them. */
 
-import { type BatchRecord, BatchWriter, RECORD_PUBLISH, RECORD_SUBSCRIBE, RECORD_UNSUBSCRIBE } from "../mqtt/batch.ts";
+import {
+  type BatchRecord,
+  BatchWriter,
+  RECORD_PUBLISH,
+  RECORD_REDISTRIBUTE,
+  RECORD_SHARE,
+  RECORD_SUBSCRIBE,
+  RECORD_UNSUBSCRIBE,
+} from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
 import type { Outgoing } from "../routing/outbox.ts";
 import type { Ticket } from "../session/ports.ts";
+import { SHARE_PREFIX } from "../session/share.ts";
 import type { Settings } from "../settings.ts";
 import { hasWildcard } from "../topic/filter.ts";
 import { CallQueue } from "./call-queue.ts";
@@ -77,6 +86,16 @@ export class RemoteRouter implements Router {
 
   unsubscribe(filter: string, version: number): void {
     for (const shard of this.#shardsOf(filter)) this.#add(shard, new Request({ kind: RECORD_UNSUBSCRIBE, filter, version }, undefined));
+  }
+
+  share(filter: string, members: number, online: number, version: number, ticket: Ticket | undefined): void {
+    const shards = this.#shardsOf(filter.slice(filter.indexOf("/", SHARE_PREFIX.length) + 1));
+    const joint = ticket === undefined || shards.length === 1 ? ticket : new JointTicket(ticket, shards.length);
+    for (const shard of shards) this.#add(shard, new Request({ kind: RECORD_SHARE, filter, members, online, version }, joint));
+  }
+
+  redistribute(message: Message, filter: string): void {
+    this.#add(topicShard(this.#settings, message.topic), new Request({ kind: RECORD_REDISTRIBUTE, message, filter }, undefined));
   }
 
   flush(): void {

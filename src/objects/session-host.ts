@@ -6,7 +6,7 @@
 import { type Auth, createAuth } from "../auth/index.ts";
 import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../edge/handover.ts";
 import { AWAKE_MS_MAX } from "../limits.ts";
-import { decodeBatch, encodeDeliveryAnswer, RECORD_LIVE, RECORD_RETAINED } from "../mqtt/batch.ts";
+import { decodeBatch, encodeDeliveryAnswer, RECORD_LIVE, RECORD_RETAINED, RECORD_SHARED, type Unwanted } from "../mqtt/batch.ts";
 import { SessionCore } from "../session/core.ts";
 import type { RouterPort } from "../session/ports.ts";
 import { restore } from "../session/restore.ts";
@@ -16,6 +16,7 @@ import { AlarmClock } from "./alarm-clock.ts";
 import { Client, type ClientContext } from "./client.ts";
 import { log } from "./log.ts";
 import type { Meter } from "./meter.ts";
+import { Reauthentications } from "./reauthentications.ts";
 import { SocketWire } from "./socket-wire.ts";
 
 /** The way to the Topic objects, with what the host has to do for it. */
@@ -55,16 +56,18 @@ export class SessionHost {
     const auth = authOf(settings);
     this.#router = options.router(() => this.core);
     const now = Date.now();
+    const flushSoon = (): void => this.#flushSoon();
     this.core = new SessionCore({
       origin: `${name}@${crypto.randomUUID()}`,
       limits: settings.limits,
+      choices: settings.choices,
       store: new SqliteSessionStore(state.storage.sql, meter),
       router: this.#router,
       authorizer: auth.authorizer,
+      reauthentication: new Reauthentications(auth.enhanced, settings.limits.packetSecondsMax, flushSoon),
       now,
     });
-    const flushSoon = (): void => this.#flushSoon();
-    this.#context = { core: this.core, limits: settings.limits, authenticator: auth.authenticator, flushSoon };
+    this.#context = { core: this.core, limits: settings.limits, authenticators: auth, flushSoon };
     this.#restore(now);
   }
 
@@ -118,12 +121,21 @@ export class SessionHost {
     this.#meter.calls += 1;
     const { sender, records } = decodeBatch(bytes);
     const now = Date.now();
-    const unwanted: number[] = [];
+    const unwanted: Unwanted[] = [];
     for (const [index, record] of records.entries()) {
-      if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED) continue;
-      if (this.core.repeats.isRepeat(record.message, sender, now)) continue;
-      if (record.kind === RECORD_RETAINED) this.core.deliverRetained(record.message, record.clientId, record.filter, now);
-      else if (!this.core.deliver(record.message, now)) unwanted.push(index);
+      if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED && record.kind !== RECORD_SHARED) continue;
+      const { message } = record;
+      if (this.core.repeats.isRepeat(message, sender, now)) continue;
+      if (record.kind === RECORD_RETAINED) {
+        this.core.deliverRetained(message, record.clientId, record.filter, now);
+        continue;
+      }
+      const live = record.kind === RECORD_LIVE || record.live;
+      if (live && !this.core.deliver(message, now)) unwanted.push({ record: index, share: undefined });
+      if (record.kind === RECORD_LIVE) continue;
+      for (const { filter, key } of record.shares) {
+        if (!this.core.deliverShared(message, filter, key, now)) unwanted.push({ record: index, share: filter });
+      }
     }
     this.flush();
     return encodeDeliveryAnswer({ version: this.core.nextNumber(), unwanted });

@@ -10,14 +10,17 @@ import {
   decodeDeliveryAnswer,
   RECORD_LIVE,
   RECORD_PUBLISH,
+  RECORD_REDISTRIBUTE,
   RECORD_RETAINED,
+  RECORD_SHARE,
+  RECORD_SHARED,
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
 } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import { RoutingCore } from "../routing/core.ts";
 import type { Outgoing } from "../routing/outbox.ts";
-import type { DeliveryPort, RetainedTarget } from "../routing/ports.ts";
+import type { Addressed, DeliveryPort } from "../routing/ports.ts";
 import type { Settings } from "../settings.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { CallQueue } from "./call-queue.ts";
@@ -27,13 +30,13 @@ import type { SessionObject } from "./session-object.ts";
 /** One message for one Session object. */
 class Delivery implements Outgoing {
   readonly record: BatchRecord;
-  readonly topic: string;
+  readonly message: Message;
   readonly size: number;
   readonly done: ((delivered: boolean) => void) | undefined;
 
   constructor(record: BatchRecord, message: Message, done: ((delivered: boolean) => void) | undefined) {
     this.record = record;
-    this.topic = message.topic;
+    this.message = message;
     this.size = 64 + message.size;
     this.done = done;
   }
@@ -41,6 +44,11 @@ class Delivery implements Outgoing {
   abandoned(): void {
     this.done?.(false);
   }
+}
+
+function recordOf(message: Message, { live, shares, retained }: Addressed): BatchRecord {
+  if (retained !== undefined) return { kind: RECORD_RETAINED, message, ...retained };
+  return shares.length === 0 ? { kind: RECORD_LIVE, message } : { kind: RECORD_SHARED, message, live, shares };
 }
 
 export interface TopicHostOptions {
@@ -68,6 +76,7 @@ export class TopicHost implements DeliveryPort {
     this.#routing = new RoutingCore({
       origin: `${name}@${crypto.randomUUID()}`,
       limits: settings.limits,
+      sharedStrategy: settings.choices.sharedStrategy,
       store: new SqliteRoutingStore(sql, meter),
       delivery: this,
       now: Date.now(),
@@ -97,6 +106,10 @@ export class TopicHost implements DeliveryPort {
           if (retainedFor !== undefined) this.#routing.sendRetained(sender, retainedFor, filter, now);
         } else if (record.kind === RECORD_UNSUBSCRIBE) {
           this.#routing.unsubscribe(sender, record.filter, record.version);
+        } else if (record.kind === RECORD_SHARE) {
+          this.#routing.share({ ...record, sessionObject: sender });
+        } else if (record.kind === RECORD_REDISTRIBUTE) {
+          this.#routing.redistribute(record.message, record.filter, undefined);
         }
       }
       waiting -= 1;
@@ -104,13 +117,8 @@ export class TopicHost implements DeliveryPort {
     });
   }
 
-  deliver(
-    sessionObject: string,
-    message: Message,
-    retained: RetainedTarget | undefined,
-    done: ((delivered: boolean) => void) | undefined,
-  ): void {
-    const record: BatchRecord = retained === undefined ? { kind: RECORD_LIVE, message } : { kind: RECORD_RETAINED, message, ...retained };
+  deliver(sessionObject: string, message: Message, addressed: Addressed, done: ((delivered: boolean) => void) | undefined): void {
+    const record = recordOf(message, addressed);
     const queue = this.#queue(sessionObject);
     if (!queue.add(new Delivery(record, message, done))) {
       done?.(false);
@@ -124,6 +132,19 @@ export class TopicHost implements DeliveryPort {
     this.#tick = null;
     for (const queue of this.#filled) queue.flush();
     this.#filled.clear();
+  }
+
+  /** A delivery is done when each shared subscription that had no member where it was sent has given it to one elsewhere. */
+  #redistribute({ message, done }: Delivery, shares: readonly string[]): void {
+    let waiting = shares.length;
+    let all = true;
+    for (const share of shares) {
+      this.#routing.redistribute(message, share, (delivered) => {
+        waiting -= 1;
+        all &&= delivered;
+        if (waiting === 0) done?.(all);
+      });
+    }
   }
 
   #queue(sessionObject: string): CallQueue<Delivery> {
@@ -147,11 +168,21 @@ export class TopicHost implements DeliveryPort {
 
   #answered(sessionObject: string, deliveries: readonly Delivery[], answer: Uint8Array): void {
     const { version, unwanted } = decodeDeliveryAnswer(answer);
-    for (const index of unwanted) {
-      const delivery = deliveries[index];
-      if (delivery !== undefined) this.#routing.nobodyWants(sessionObject, delivery.topic, version);
+    const again = new Map<Delivery, string[]>();
+    for (const { record, share } of unwanted) {
+      const delivery = deliveries[record];
+      if (delivery === undefined) continue;
+      if (share === undefined) this.#routing.nobodyWants(sessionObject, delivery.message.topic, version);
+      else {
+        this.#routing.noMember(sessionObject, share, version);
+        again.set(delivery, [...(again.get(delivery) ?? []), share]);
+      }
     }
-    for (const { done } of deliveries) done?.(true);
+    for (const delivery of deliveries) {
+      const shares = again.get(delivery);
+      if (shares === undefined) delivery.done?.(true);
+      else this.#redistribute(delivery, shares);
+    }
     const queue = this.#queues.get(sessionObject);
     if (queue?.idle) this.#queues.delete(sessionObject);
   }

@@ -4,6 +4,7 @@
  * asks for retained messages.
  */
 
+import type { SharedStrategy } from "../choices.ts";
 import type { Limits } from "../limits.ts";
 import { Message, readMessage, writeMessage } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
@@ -11,10 +12,20 @@ import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED,
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { scanTopics } from "../topic/retained-scan.ts";
-import type { DeliveryPort, RoutingStore } from "./ports.ts";
+import type { Addressed, DeliveryPort, RoutingStore } from "./ports.ts";
+import { type ShareChange, Shares } from "./shares.ts";
 
 /** The outcome of a publish: the 5.0 Reason Code for its publisher; 0x80 and above: it did not reach everyone and may be repeated. */
 export type Published = (reasonCode: number) => void;
+
+const NOBODY: Addressed = { live: false, shares: [], retained: undefined };
+const LIVE: Addressed = { live: true, shares: [], retained: undefined };
+
+interface Target {
+  /** The highest QoS wanted there. */
+  readonly qos: QoS;
+  readonly addressed: Addressed;
+}
 
 interface Route {
   qos: QoS;
@@ -25,6 +36,7 @@ export interface RoutingCoreOptions {
   /** The object's name, with something after an `@` that no earlier incarnation had. */
   readonly origin: string;
   readonly limits: Limits;
+  readonly sharedStrategy: SharedStrategy;
   readonly store: RoutingStore;
   readonly delivery: DeliveryPort;
   /** Milliseconds since the epoch. */
@@ -45,8 +57,9 @@ export class RoutingCore {
   readonly #delivery: DeliveryPort;
   readonly #origin: string;
   readonly #routes = new FilterTree<Route>();
-  /** The highest QoS wanted by each Session object that the message at hand goes to; reused for every message. */
-  readonly #targets = new Map<string, QoS>();
+  /** The Session objects that the message at hand goes to; reused for every message. */
+  readonly #targets = new Map<string, Target>();
+  readonly #shares: Shares;
   #number: number;
 
   constructor(options: RoutingCoreOptions) {
@@ -55,8 +68,10 @@ export class RoutingCore {
     this.#delivery = options.delivery;
     this.#origin = options.origin;
     this.#number = options.now * 1000;
-    for (const { filter, sessionObject, qos, version } of options.store.routes()) {
-      this.#routes.add(filter, sessionObject, { qos, version });
+    this.#shares = new Shares(options.sharedStrategy);
+    for (const { filter, sessionObject, qos, version, members, online } of options.store.routes()) {
+      if (members > 0) this.#shares.update({ sessionObject, filter, members, online, version });
+      else this.#routes.add(filter, sessionObject, { qos, version });
     }
   }
 
@@ -73,8 +88,9 @@ export class RoutingCore {
     const targets = this.#targets;
     targets.clear();
     this.#routes.match(message.topic, this.#collect);
+    if (this.#shares.size > 0) this.#shareOut(message);
     if (published === undefined || targets.size === 0) {
-      for (const sessionObject of targets.keys()) this.#delivery.deliver(sessionObject, message, undefined, undefined);
+      for (const [sessionObject, { addressed }] of targets) this.#send(sessionObject, message, addressed, undefined);
       published?.(kept ? NO_MATCHING_SUBSCRIBERS : QUOTA_EXCEEDED);
       return;
     }
@@ -86,19 +102,72 @@ export class RoutingCore {
       reached &&= delivered;
       if (waiting === 0) published(reached ? (kept ? SUCCESS : QUOTA_EXCEEDED) : IMPLEMENTATION_SPECIFIC_ERROR);
     };
-    for (const [sessionObject, qos] of targets) {
+    for (const [sessionObject, { qos, addressed }] of [...targets]) {
       // Where everybody takes it at QoS 0, nothing is promised that the publisher would have to wait for.
       const awaited = Math.min(qos, message.qos) > 0;
       if (awaited) waiting += 1;
-      this.#delivery.deliver(sessionObject, message, undefined, awaited ? done : undefined);
+      this.#send(sessionObject, message, addressed, awaited ? done : undefined);
     }
     done(true);
   }
 
   readonly #collect = (route: Route, sessionObject: string): void => {
     const known = this.#targets.get(sessionObject);
-    if (known === undefined || route.qos > known) this.#targets.set(sessionObject, route.qos);
+    if (known === undefined || route.qos > known.qos) this.#targets.set(sessionObject, { qos: route.qos, addressed: LIVE });
   };
+
+  /** Adds what the shared subscriptions get: one record for each Session object, whatever brings the message there. */
+  #shareOut(message: Message): void {
+    this.#shares.match(message, ({ sessionObject, filter, key }) => {
+      const known = this.#targets.get(sessionObject)?.addressed ?? NOBODY;
+      const addressed: Addressed = { ...known, shares: [...known.shares, { filter, key }] };
+      this.#targets.set(sessionObject, { qos: 2, addressed });
+    });
+  }
+
+  #send(sessionObject: string, message: Message, addressed: Addressed, done: ((delivered: boolean) => void) | undefined): void {
+    if (addressed.shares.length === 0) {
+      this.#delivery.deliver(sessionObject, message, addressed, done);
+      return;
+    }
+    this.#delivery.deliver(sessionObject, message, addressed, (delivered) => {
+      for (const { filter, key } of addressed.shares) this.#shares.arrived({ sessionObject, filter, key });
+      done?.(delivered);
+    });
+  }
+
+  /** A Session object announces its members in a shared subscription. */
+  share(change: ShareChange): void {
+    if (!this.#shares.update(change)) return;
+    const { filter, sessionObject, members, online, version } = change;
+    if (members === 0) this.#store.deleteRoute(filter, sessionObject);
+    else this.#store.putRoute({ filter, sessionObject, qos: 2, version, members, online });
+  }
+
+  /**
+   * A Session object has no member for a message that was sent to it, or had one whose session ended: another one gets it, under a new
+   * name because its first one may have been there [5.0/4.8.2/qos1-handover].
+   * @param done called once, when a member has it or there is none any more
+   */
+  redistribute(message: Message, filter: string, done: ((delivered: boolean) => void) | undefined): void {
+    const pick = this.#shares.pickAgain(filter, message);
+    if (pick === undefined) {
+      done?.(true);
+      return;
+    }
+    this.#send(pick.sessionObject, this.#renamed(message), { ...NOBODY, shares: [{ filter, key: pick.key }] }, done);
+  }
+
+  /** A Session object said that it has no member of a shared subscription. */
+  noMember(sessionObject: string, filter: string, version: number): void {
+    this.share({ sessionObject, filter, members: 0, online: 0, version });
+  }
+
+  /** The message under this object's own name: it may go where it went before. */
+  #renamed(message: Message): Message {
+    this.#number += 1;
+    return new Message({ ...message, origin: this.#origin, sequence: this.#number, repeated: false });
+  }
 
   /** A Session object wants a filter from now on. */
   subscribe(change: InterestChange): void {
@@ -107,7 +176,7 @@ export class RoutingCore {
     if (known !== undefined && known.version >= version) return;
     this.#routes.add(filter, sessionObject, { qos, version });
     // A route is written when it is new or wider; its version alone is not worth a row: after a restart an older one only prunes later.
-    if (known === undefined || known.qos !== qos) this.#store.putRoute(change);
+    if (known === undefined || known.qos !== qos) this.#store.putRoute({ ...change, members: 0, online: 0 });
   }
 
   /** A Session object wants a filter no longer. */
@@ -138,9 +207,7 @@ export class RoutingCore {
       if (row === undefined || (row.expiresAt !== 0 && row.expiresAt <= now)) continue;
       const message = decodeRetained(row.message);
       if (message === undefined) continue;
-      this.#number += 1;
-      const numbered = new Message({ ...message, topic, origin: this.#origin, sequence: this.#number, repeated: false });
-      this.#delivery.deliver(sessionObject, numbered, { clientId, filter }, undefined);
+      this.#delivery.deliver(sessionObject, this.#renamed(message), { ...NOBODY, retained: { clientId, filter } }, undefined);
     }
   }
 

@@ -15,6 +15,9 @@ export interface RouteRow {
   readonly qos: QoS;
   /** The version of the interest, counted by the Session object. */
   readonly version: number;
+  /** Of a shared subscription: how many members it has there, and how many of them are connected; 0 for other filters. */
+  readonly members: number;
+  readonly online: number;
 }
 
 export interface RetainedRow {
@@ -42,16 +45,27 @@ export interface RoutingStore extends TopicCursor {
 /** The way to the Session objects: first in, first out for each of them. */
 export interface DeliveryPort {
   /**
-   * @param retained the subscription that asked for this retained message; undefined for a live message
+   * @param addressed to whom there
    * @param done called once the Session object has stored it for its durable sessions and handed it to its connections;
    *   `delivered` is false if it could not be reached in time
    */
-  deliver(
-    sessionObject: string,
-    message: Message,
-    retained: RetainedTarget | undefined,
-    done: ((delivered: boolean) => void) | undefined,
-  ): void;
+  deliver(sessionObject: string, message: Message, addressed: Addressed, done: ((delivered: boolean) => void) | undefined): void;
+}
+
+/** To whom in a Session object a message goes. */
+export interface Addressed {
+  /** To everyone whose subscriptions match. */
+  readonly live: boolean;
+  /** To one member of each of these shared subscriptions. */
+  readonly shares: readonly ShareTarget[];
+  /** To this one new subscription, as a retained message. */
+  readonly retained: RetainedTarget | undefined;
+}
+
+export interface ShareTarget {
+  /** The whole filter, `$share/` included. */
+  readonly filter: string;
+  readonly key: number;
 }
 
 export interface RetainedTarget {

@@ -4,11 +4,13 @@
  */
 
 import type { Limits } from "../limits.ts";
+import { isUtf8Text } from "../mqtt/message.ts";
 import { CONNACK, type Connack, type Connect, NO_PROPERTIES, type Properties, type ProtocolVersion } from "../mqtt/packet.ts";
 import {
-  BAD_AUTHENTICATION_METHOD,
   CLIENT_IDENTIFIER_NOT_VALID,
   NOT_AUTHORIZED,
+  PACKET_TOO_LARGE,
+  PAYLOAD_FORMAT_INVALID,
   QUOTA_EXCEEDED,
   returnCodeOf,
   SESSION_TAKEN_OVER,
@@ -16,13 +18,14 @@ import {
   TOPIC_NAME_INVALID,
 } from "../mqtt/reason-code.ts";
 import { validateTopicName } from "../topic/name.ts";
-import { CLOSE_NORMAL, CLOSE_POLICY, Connection, closeReason, connectionFacts, encodeFor } from "./connection.ts";
+import { Connection, closeCodeOf, closeReason, connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE } from "./deadlines.ts";
 import { resend } from "./deliver.ts";
 import { connectionLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
 import type { Identity, Refusal, Wire } from "./ports.ts";
 import { Session } from "./session.ts";
+import { announceShares } from "./share.ts";
 import { discardWill, setWill } from "./will.ts";
 
 const encoder = new TextEncoder();
@@ -34,14 +37,11 @@ const encoder = new TextEncoder();
 export function validateConnect(connect: Connect, limits: Limits): Refusal | undefined {
   const { clientId, version, will } = connect;
   const refuse = (reasonCode: number, message: string): Refusal => ({ reasonCode, message });
-  // [5.0/4.12/default-deny] [MQTT5-4.12.0-1]
-  if (connect.properties.authenticationMethod !== undefined) {
-    return refuse(BAD_AUTHENTICATION_METHOD, "no Authentication Method is supported");
-  }
   const bytes = encoder.encode(clientId).length;
-  if (bytes > limits.clientIdBytesMax) {
-    return refuse(CLIENT_IDENTIFIER_NOT_VALID, `the Client Identifier has ${bytes} bytes; at most ${limits.clientIdBytesMax} are accepted`);
-  }
+  const bytesMax = version === 3 ? limits.clientIdBytesMaxV31 : limits.clientIdBytesMax;
+  // [MQTT5-3.1.3-8] [MQTT311-3.1.3-9] [3.1/connect/clientid]
+  if (bytes > bytesMax)
+    return refuse(CLIENT_IDENTIFIER_NOT_VALID, `the Client Identifier has ${bytes} bytes; at most ${bytesMax} are accepted`);
   // [MQTT311-3.1.3-8] [3.1/connect/clientid]
   if (bytes === 0 && (version === 3 || (version === 4 && !connect.clean))) {
     return refuse(CLIENT_IDENTIFIER_NOT_VALID, "an empty Client Identifier needs MQTT 3.1.1 with Clean Session 1, or MQTT 5.0");
@@ -68,6 +68,8 @@ export interface ConnectOptions {
   readonly assigned: boolean;
   /** A relay stands before the socket: it answers PINGREQ and enforces Keep Alive. */
   readonly relayed: boolean;
+  /** What the broker says last in the exchange of an Authentication Method; undefined when there is nothing to say. */
+  readonly authenticationData: Uint8Array | undefined;
 }
 
 /**
@@ -84,29 +86,46 @@ export function handleConnect(
   const { clientId, will, version } = connect;
   const refuse = (reasonCode: number, message: string): undefined => {
     wire.send(encodeRefusal({ reasonCode, message }, connect));
-    wire.close(CLOSE_POLICY, closeReason(message));
+    wire.close(closeCodeOf(reasonCode), closeReason(message));
     return undefined;
   };
   if (will !== undefined && !core.authorizer.mayPublish(identity, clientId, will.topic)) {
     return refuse(NOT_AUTHORIZED, "not authorized to publish the Will Message");
   }
+  if (
+    will !== undefined &&
+    core.choices.validatePayloadFormat &&
+    will.properties.payloadFormatIndicator === 1 &&
+    !isUtf8Text(will.payload)
+  ) {
+    return refuse(PAYLOAD_FORMAT_INVALID, "the Will Payload is not the UTF-8 that it says it is");
+  }
   const previous = core.sessions.get(clientId);
   if (previous?.connection === undefined && core.connections.size >= core.limits.connectionsMax) {
     return refuse(QUOTA_EXCEEDED, `this part of the broker has ${core.limits.connectionsMax} connections already`);
   }
+  const granted = grantedExpirySeconds(connect, core.limits);
+  const keepAliveSeconds = effectiveKeepAliveSeconds(connect, core.limits);
+  const facts = { ...connectionFacts(connect, options.relayed), keepAliveSeconds };
+  const properties = version === 5 ? capabilities(core, connect, granted, options) : NO_PROPERTIES;
+  const connack: Connack = { type: CONNACK, sessionPresent: false, reasonCode: SUCCESS, properties };
+  // [MQTT5-3.1.2-24]: a client that can't be told what it must know can't be served.
+  if (encodeFor(connack, facts).length > facts.packetBytesMax) {
+    return refuse(PACKET_TOO_LARGE, "the Maximum Packet Size leaves no room for CONNACK");
+  }
   takeOver(core, previous);
   const resumed = sessionToResume(core, clientId, identity, connect.clean);
-  const granted = grantedExpirySeconds(connect, core.limits);
   const session = resumed ?? beginSession(core, clientId, identity, granted);
   session.identity = identity;
   session.expirySeconds = granted;
   session.expiresAt = 0;
   session.inGrace = false;
+  session.oversized = false;
   setWill(core, session, will);
-  const facts = connectionFacts(connect, options.relayed);
   const connection = new Connection(wire, session, facts, core.limits, core.now);
   session.connection = connection;
   core.connections.add(connection);
+  announceShares(core, session);
   core.markRowChanged(session);
   core.markChanged(connection);
   if (connection.keepAliveMs > 0) {
@@ -118,12 +137,7 @@ export function handleConnect(
     });
   }
   // [MQTT311-3.2.2-1..3] [MQTT5-3.2.2-2] [MQTT5-3.2.2-3]; [3.1/connack/flags] is the encoder's.
-  connection.send({
-    type: CONNACK,
-    sessionPresent: resumed !== undefined,
-    reasonCode: SUCCESS,
-    properties: version === 5 ? capabilities(core, connect, granted, options.assigned) : NO_PROPERTIES,
-  });
+  connection.send({ ...connack, sessionPresent: resumed !== undefined });
   resend(core, session);
   return connection;
 }
@@ -132,7 +146,7 @@ export function handleConnect(
 function takeOver(core: SessionCore, previous: Session | undefined): void {
   const older = previous?.connection;
   if (older === undefined) return;
-  older.disconnect(SESSION_TAKEN_OVER, "another connection uses this Client Identifier", CLOSE_NORMAL);
+  older.disconnect(SESSION_TAKEN_OVER, "another connection uses this Client Identifier");
   // [5.0/3.1.3.2.2/takeover]: a will without delay goes now; a delayed one when Clean Start 1 ends the session; a resume cancels it.
   connectionLost(core, older);
 }
@@ -167,15 +181,25 @@ function grantedExpirySeconds(connect: Connect, limits: Limits): number {
 }
 
 /** What CONNACK announces: exactly what is enforced. Absent means: without limit, or available. */
-function capabilities(core: SessionCore, connect: Connect, granted: number, assigned: boolean): Properties {
-  const { limits } = core;
+function capabilities(core: SessionCore, connect: Connect, granted: number, options: ConnectOptions): Properties {
+  const { limits, choices } = core;
+  const { authenticationMethod, requestResponseInformation } = connect.properties;
+  const keepAliveSeconds = effectiveKeepAliveSeconds(connect, limits);
+  // [MQTT5-3.1.2-28]
+  const wantsResponse = requestResponseInformation === 1 && choices.responseInformation !== "";
+  const { authenticationData } = options;
   return {
+    // [MQTT5-4.12.0-5] [MQTT5-4.12.0-6]
+    ...(authenticationMethod === undefined ? {} : { authenticationMethod }),
+    ...(authenticationData === undefined ? {} : { authenticationData }),
     // [5.0/3.2.2.3.2/override]
     ...(granted !== (connect.properties.sessionExpiryInterval ?? 0) ? { sessionExpiryInterval: granted } : {}),
     receiveMaximum: limits.receiveMaximum,
     maximumPacketSize: limits.packetBytesMax,
+    ...(keepAliveSeconds !== connect.keepAliveSeconds ? { serverKeepAlive: keepAliveSeconds } : {}),
+    ...(wantsResponse ? { responseInformation: choices.responseInformation.replaceAll("%c", connect.clientId) } : {}),
     // [MQTT5-3.2.2-16]
-    ...(assigned ? { assignedClientIdentifier: connect.clientId } : {}),
-    sharedSubscriptionAvailable: 0,
+    ...(options.assigned ? { assignedClientIdentifier: connect.clientId } : {}),
+    ...(limits.topicAliasMaximum > 0 ? { topicAliasMaximum: limits.topicAliasMaximum } : {}),
   };
 }

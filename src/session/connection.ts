@@ -7,8 +7,22 @@ import type { Limits } from "../limits.ts";
 import { CLOSE_REASON_BYTES_MAX, KEEP_ALIVE_FACTOR, LIVENESS_MS } from "../limits.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, NO_PROPERTIES, type Packet, type Properties, type ProtocolVersion } from "../mqtt/packet.ts";
+import {
+  IMPLEMENTATION_SPECIFIC_ERROR,
+  MALFORMED_PACKET,
+  PACKET_TOO_LARGE,
+  PROTOCOL_ERROR,
+  QUOTA_EXCEEDED,
+  RECEIVE_MAXIMUM_EXCEEDED,
+  SERVER_BUSY,
+  SERVER_UNAVAILABLE,
+  SESSION_TAKEN_OVER,
+  TOPIC_ALIAS_INVALID,
+} from "../mqtt/reason-code.ts";
 import { Deque } from "./deque.ts";
+import { OutgoingAliases } from "./outgoing-aliases.ts";
 import type { Wire } from "./ports.ts";
+import type { OpenReauthentication } from "./reauthenticate.ts";
 import type { Incoming, Session } from "./session.ts";
 
 /** WebSocket close codes (RFC 6455 7.4.1, and its registry). */
@@ -20,6 +34,28 @@ export const CLOSE_POLICY = 1008;
 export const CLOSE_TOO_BIG = 1009;
 export const CLOSE_TRY_AGAIN = 1013;
 
+/** The close code that goes with a Reason Code, for clients that only see the WebSocket. */
+export function closeCodeOf(reasonCode: number): number {
+  switch (reasonCode) {
+    case SESSION_TAKEN_OVER:
+      return CLOSE_NORMAL;
+    case PACKET_TOO_LARGE:
+      return CLOSE_TOO_BIG;
+    case MALFORMED_PACKET:
+    case PROTOCOL_ERROR:
+    case TOPIC_ALIAS_INVALID:
+    case RECEIVE_MAXIMUM_EXCEEDED:
+      return CLOSE_PROTOCOL_ERROR;
+    case SERVER_UNAVAILABLE:
+    case SERVER_BUSY:
+    case QUOTA_EXCEEDED:
+    case IMPLEMENTATION_SPECIFIC_ERROR:
+      return CLOSE_TRY_AGAIN;
+    default:
+      return CLOSE_POLICY;
+  }
+}
+
 export interface ConnectionFacts {
   readonly version: ProtocolVersion;
   readonly keepAliveSeconds: number;
@@ -27,10 +63,14 @@ export interface ConnectionFacts {
   readonly receiveMaximum: number;
   /** The client's Maximum Packet Size [MQTT5-3.1.2-24]; Infinity when it said nothing. */
   readonly packetBytesMax: number;
+  /** The client's Topic Alias Maximum [MQTT5-3.1.2-26] [MQTT5-3.1.2-27]; 0 when it said nothing. */
+  readonly topicAliasMaximum: number;
   /** Request Problem Information [MQTT5-3.1.2-29]. */
   readonly problemInformation: boolean;
   /** A relay stands before the socket: it answers PINGREQ and enforces Keep Alive. */
   readonly relayed: boolean;
+  /** The Authentication Method by which the client came in, and by which alone it may authenticate anew; undefined without one. */
+  readonly authenticationMethod: string | undefined;
 }
 
 export class Connection {
@@ -41,6 +81,12 @@ export class Connection {
   readonly window: number;
   /** QoS 1 and 2 messages from this client in the order of their arrival, until they are answered [MQTT311-4.6.0-2] [MQTT311-4.6.0-3]. */
   readonly incoming = new Deque<Incoming>();
+  /** The client's Topic Aliases: gone with the connection [MQTT5-3.3.2-7]. */
+  readonly aliases = new Map<number, string>();
+  /** Our Topic Aliases towards the client. Not kept through hibernation: an alias may be given to a topic anew at any time. */
+  readonly ownAliases: OutgoingAliases;
+  /** A re-authentication that is under way. */
+  reauthentication: OpenReauthentication | undefined;
   /** How many of `incoming` are QoS 1: with the open QoS 2 exchanges of the session they count against our Receive Maximum. */
   unansweredQoS1 = 0;
   /** Milliseconds since the epoch. */
@@ -56,6 +102,7 @@ export class Connection {
     this.session = session;
     this.facts = facts;
     this.window = Math.min(facts.receiveMaximum, limits.inflightMax);
+    this.ownAliases = new OutgoingAliases(facts.topicAliasMaximum);
     this.lastSeenAt = now;
   }
 
@@ -79,13 +126,13 @@ export class Connection {
   }
 
   /** Tells a 5.0 client why [MQTT5-4.13.1-1]; a 3.x client is just closed [3.1.1/3.14/server]. */
-  disconnect(reasonCode: number, message: string, closeCode: number): void {
+  disconnect(reasonCode: number, message: string): void {
     if (!this.open) return;
     this.open = false;
     if (this.version === 5) {
       this.send({ type: DISCONNECT, reasonCode, properties: message === "" ? NO_PROPERTIES : { reasonString: message } });
     }
-    this.wire.close(closeCode, closeReason(message));
+    this.wire.close(closeCodeOf(reasonCode), closeReason(message));
   }
 
   /** Closes without a word: the client said DISCONNECT. */
@@ -96,6 +143,17 @@ export class Connection {
   }
 }
 
+/**
+ * The Keep Alive that is enforced, seconds: the operator's maximum where a 5.0 client asks for more or for none, which CONNACK then
+ * says [MQTT5-3.2.2-22]; a 3.x client can't be told and keeps its own.
+ */
+export function effectiveKeepAliveSeconds(connect: Connect, limits: Limits): number {
+  const { keepAliveSeconds, version } = connect;
+  const max = limits.keepAliveSecondsMax;
+  if (version !== 5 || max === 0) return keepAliveSeconds;
+  return keepAliveSeconds === 0 ? max : Math.min(keepAliveSeconds, max);
+}
+
 /** What a CONNECT says about its connection. */
 export function connectionFacts(connect: Connect, relayed: boolean): ConnectionFacts {
   const { properties } = connect;
@@ -104,8 +162,10 @@ export function connectionFacts(connect: Connect, relayed: boolean): ConnectionF
     keepAliveSeconds: connect.keepAliveSeconds,
     receiveMaximum: properties.receiveMaximum ?? 65_535,
     packetBytesMax: properties.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+    topicAliasMaximum: properties.topicAliasMaximum ?? 0,
     problemInformation: properties.requestProblemInformation !== 0,
     relayed,
+    authenticationMethod: properties.authenticationMethod,
   };
 }
 

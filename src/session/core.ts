@@ -4,6 +4,7 @@
  * sends what the wires gathered: so nothing leaves that is not safe, and a tick costs few rows.
  */
 
+import type { Choices } from "../choices.ts";
 import { ATTACHMENT_BYTES_MAX, type Limits, REPEAT_WINDOW_MS } from "../limits.ts";
 import type { Message, Origin } from "../mqtt/message.ts";
 import {
@@ -25,20 +26,22 @@ import {
   UNSUBACK,
   UNSUBSCRIBE,
 } from "../mqtt/packet.ts";
-import { PACKET_TOO_LARGE, PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
+import { PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
 import type { Violation } from "../mqtt/violation.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { type ConnectOptions, handleConnect } from "./connect.ts";
-import { CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, type Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import { Deadlines, KEEP_ALIVE, LOG_TIDY, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
-import { deliver, deliverRetained, handlePuback, handlePubcomp, handlePubrec, Matching } from "./deliver.ts";
+import { deliver, deliverRetained, deliverShared, handlePuback, handlePubcomp, handlePubrec, Matching } from "./deliver.ts";
 import type { Interest } from "./interest.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry } from "./lifecycle.ts";
 import { MessageLog } from "./log.ts";
-import type { Authorizer, Identity, RouterPort, SessionStore, Wire } from "./ports.ts";
+import type { Authorizer, Identity, ReauthenticationPort, RouterPort, SessionStore, Wire } from "./ports.ts";
 import { handlePublish, handlePubrel } from "./publish.ts";
+import { handleAuth } from "./reauthenticate.ts";
 import { Repeats } from "./repeats.ts";
 import type { Session, Subscription } from "./session.ts";
+import type { LocalShare } from "./share.ts";
 import { encodeAttachment, encodeSessionState, subscriptionOptions } from "./state.ts";
 import { handleSubscribe, handleUnsubscribe } from "./subscribe.ts";
 import { handleWillDelay } from "./will.ts";
@@ -50,6 +53,8 @@ export interface SessionCoreOptions {
   readonly store: SessionStore;
   readonly router: RouterPort;
   readonly authorizer: Authorizer;
+  readonly reauthentication: ReauthenticationPort;
+  readonly choices: Choices;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -65,10 +70,14 @@ export class SessionCore {
   readonly store: SessionStore;
   readonly router: RouterPort;
   readonly authorizer: Authorizer;
+  readonly reauthentication: ReauthenticationPort;
+  readonly choices: Choices;
   readonly sessions = new Map<string, Session>();
   readonly connections = new Set<Connection>();
   /** Every subscription of every session here, by filter and Client Identifier. */
   readonly subscriptions = new FilterTree<Subscription>();
+  /** The members here of each shared subscription, by its whole filter. */
+  readonly shares = new Map<string, LocalShare>();
   readonly interests = new Map<string, Interest>();
   readonly deadlines = new Deadlines();
   readonly repeats = new Repeats();
@@ -90,6 +99,8 @@ export class SessionCore {
     this.store = options.store;
     this.router = options.router;
     this.authorizer = options.authorizer;
+    this.reauthentication = options.reauthentication;
+    this.choices = options.choices;
     this.now = options.now;
     this.#origin = options.origin;
     this.#number = options.now * 1000;
@@ -159,27 +170,26 @@ export class SessionCore {
         return;
       case CONNECT:
         // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2]
-        this.#violated(connection, PROTOCOL_ERROR, "a second CONNECT on one connection");
+        this.violated(connection, PROTOCOL_ERROR, "a second CONNECT on one connection");
         return;
       case AUTH:
-        // [MQTT5-4.12.0-7]
-        this.#violated(connection, PROTOCOL_ERROR, "AUTH without an Authentication Method in CONNECT");
+        handleAuth(this, connection, packet);
         return;
       case CONNACK:
       case SUBACK:
       case UNSUBACK:
       case PINGRESP:
         // [5.0/2.1.2/type0] [3.1.1/2.2.1/types]
-        this.#violated(connection, PROTOCOL_ERROR, "a packet that only a Server may send");
+        this.violated(connection, PROTOCOL_ERROR, "a packet that only a Server may send");
         return;
       default:
-        this.#violated(connection, packet.reasonCode, packet.message);
+        this.violated(connection, packet.reasonCode, packet.message);
     }
   }
 
   /** [MQTT5-4.13.1-1] [MQTT311-4.8.0-1]: the connection ends, and nothing but the connection; its will is published. */
-  #violated(connection: Connection, reasonCode: number, message: string): void {
-    connection.disconnect(reasonCode, message, reasonCode === PACKET_TOO_LARGE ? CLOSE_TOO_BIG : CLOSE_PROTOCOL_ERROR);
+  violated(connection: Connection, reasonCode: number, message: string): void {
+    connection.disconnect(reasonCode, message);
     connectionLost(this, connection);
   }
 
@@ -188,11 +198,6 @@ export class SessionCore {
     connection.lastSeenAt = this.now;
     const { keepAliveMs } = connection;
     if (keepAliveMs > 0 && this.now - connection.attachedSeenAt > keepAliveMs / 3) this.markChanged(connection);
-  }
-
-  /** The connection was ended by a handler of this core. */
-  connectionEnded(connection: Connection): void {
-    connectionLost(this, connection);
   }
 
   /** The socket closed or failed. */
@@ -205,6 +210,16 @@ export class SessionCore {
   deliver(message: Message, now: number): boolean {
     this.now = now;
     return deliver(this, message);
+  }
+
+  /**
+   * A message for one member of a shared subscription.
+   * @param key which member, for strategies by which the Topic object chooses
+   * @returns whether there is a member here
+   */
+  deliverShared(message: Message, filter: string, key: number, now: number): boolean {
+    this.now = now;
+    return deliverShared(this, message, filter, key);
   }
 
   /** A retained message for one new subscription. */
@@ -283,19 +298,21 @@ export class SessionCore {
   }
 
   #attach(connection: Connection): void {
-    let bytes = encodeAttachment(connection);
-    if (bytes.length > ATTACHMENT_BYTES_MAX && !connection.session.stored) {
-      this.#storeOversized(connection.session);
-      bytes = encodeAttachment(connection);
+    const { session } = connection;
+    let bytes = encodeAttachment(connection, session.oversized);
+    if (bytes.length > ATTACHMENT_BYTES_MAX) {
+      session.oversized = true;
+      if (!session.stored) this.#beginStoring(session);
+      bytes = encodeAttachment(connection, true);
     }
+    if (session.oversized) this.#putRow(session);
     connection.attachedSeenAt = connection.lastSeenAt;
     connection.wire.attach(bytes);
   }
 
-  /** A session that ends with its connection but has too many subscriptions for an attachment gets rows for as long as it lasts. */
-  #storeOversized(session: Session): void {
+  /** A session that ends with its connection but is too large for an attachment has rows for as long as it lasts. */
+  #beginStoring(session: Session): void {
     session.number = this.nextNumber();
-    this.#putRow(session);
     for (const { request, identifier } of session.subscriptions.values()) {
       this.store.putSubscription({
         sessionNumber: session.number,

@@ -10,6 +10,7 @@ import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import type { LogRecord } from "./log.ts";
 import type { Delivery, Session, Subscription } from "./session.ts";
+import { redistribute } from "./share.ts";
 
 /** Finds the sessions whose subscriptions match one message, and what they are due together. */
 export class Matching {
@@ -71,7 +72,7 @@ export function deliver(core: SessionCore, message: Message): boolean {
       continue;
     }
     if (session.stored) record ??= core.log.append(message);
-    enqueue(core, session, message, qos, retain, session.matchIdentifiers, session.stored ? record : undefined);
+    enqueue(core, session, message, { qos, retain, identifiers: session.matchIdentifiers, share: "" }, session.stored ? record : undefined);
   }
   return matching.sessions.length > 0 || matching.heldBack;
 }
@@ -88,7 +89,26 @@ export function deliverRetained(core: SessionCore, message: Message, clientId: s
   const identifiers = subscription.identifier === 0 ? undefined : [subscription.identifier];
   // [MQTT311-3.3.1-8] [5.0/3.3.1.3/subscribe-flag]
   if (qos === 0) sendQoS0(core, session, message, true, identifiers);
-  else enqueue(core, session, message, qos, true, identifiers, session.stored ? core.log.append(message) : undefined);
+  else
+    enqueue(core, session, message, { qos, retain: true, identifiers, share: "" }, session.stored ? core.log.append(message) : undefined);
+}
+
+/**
+ * Gives a message to one member of a shared subscription.
+ * @returns whether there is one here
+ */
+export function deliverShared(core: SessionCore, message: Message, filter: string, key: number): boolean {
+  const session = core.shares.get(filter)?.choose(core.choices.sharedStrategy, key);
+  const subscription = session?.subscriptions.get(filter);
+  if (session === undefined || subscription === undefined) return false;
+  // [MQTT5-4.8.2-3]
+  const qos = Math.min(message.qos, subscription.request.qos) as QoS;
+  const retain = message.retain && subscription.request.retainAsPublished;
+  // [5.0/3.3.4/shared-id]
+  const identifiers = subscription.identifier === 0 ? undefined : [subscription.identifier];
+  if (qos === 0) sendQoS0(core, session, message, retain, identifiers);
+  else enqueue(core, session, message, { qos, retain, identifiers, share: filter }, session.stored ? core.log.append(message) : undefined);
+  return true;
 }
 
 function sendQoS0(
@@ -101,27 +121,60 @@ function sendQoS0(
   const { connection } = session;
   if (connection === undefined || !connection.open || expired(message, core.now)) return;
   const { version, packetBytesMax } = connection.facts;
-  const bytes =
-    version === 5 && identifiers !== undefined
-      ? encodePublish(message, { version, qos: 0, retain, dup: false, packetId: 0, now: core.now, subscriptionIdentifiers: identifiers })
-      : message.encodeQoS0(version, retain, core.now);
+  if (version === 5 && (identifiers !== undefined || connection.ownAliases.available)) {
+    if (!sendPublish(core, connection, message, { qos: 0, retain, dup: false, packetId: 0, identifiers }))
+      core.counters.messagesDropped += 1;
+    return;
+  }
+  const bytes = message.encodeQoS0(version, retain, core.now);
   // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
-  if (bytes.length > packetBytesMax) return;
+  if (bytes.length <= packetBytesMax) connection.wire.send(bytes);
+  else core.counters.messagesDropped += 1;
+}
+
+interface PublishShape {
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly dup: boolean;
+  readonly packetId: number;
+  readonly identifiers: readonly number[] | undefined;
+}
+
+/**
+ * Sends one PUBLISH of its own, with a Topic Alias where the client takes one.
+ * @returns false when it is larger than the client accepts: then nothing was sent
+ */
+function sendPublish(core: SessionCore, connection: Connection, message: Message, shape: PublishShape): boolean {
+  const { alias, known } = connection.ownAliases.choose(message.topic);
+  const bytes = encodePublish(message, {
+    version: connection.version,
+    qos: shape.qos,
+    retain: shape.retain,
+    dup: shape.dup,
+    packetId: shape.packetId,
+    now: core.now,
+    subscriptionIdentifiers: shape.identifiers,
+    topicAlias: alias,
+    aliasKnown: known,
+  });
+  // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
+  if (bytes.length > connection.facts.packetBytesMax) return false;
+  if (alias !== 0 && !known) connection.ownAliases.sent(message.topic, alias);
   connection.wire.send(bytes);
+  return true;
 }
 
 function enqueue(
   core: SessionCore,
   session: Session,
   message: Message,
-  qos: 1 | 2,
-  retain: boolean,
-  identifiers: readonly number[] | undefined,
+  due: Pick<Delivery, "qos" | "retain" | "identifiers" | "share">,
   record: LogRecord | undefined,
 ): void {
+  const { qos, retain, identifiers, share } = due;
   const packetId = session.allocatePacketId();
-  const delivery: Delivery = { packetId, qos, retain, identifiers, message, record, sent: false };
-  if (record !== undefined) core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers });
+  const delivery: Delivery = { packetId, qos, retain, identifiers, message, record, share, sent: false };
+  if (record !== undefined) core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share });
   session.deliveries.set(packetId, delivery);
   const { connection } = session;
   const isNext = session.queued.length === 0 && session.resending.length === 0;
@@ -157,16 +210,8 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
     finish(core, session, delivery);
     return;
   }
-  const bytes = encodePublish(message, {
-    version: connection.version,
-    qos: delivery.qos,
-    retain: delivery.retain,
-    dup: delivery.sent,
-    packetId: delivery.packetId,
-    now: core.now,
-    subscriptionIdentifiers: delivery.identifiers,
-  });
-  if (bytes.length > connection.facts.packetBytesMax) {
+  const { qos, retain, packetId, identifiers } = delivery;
+  if (!sendPublish(core, connection, message, { qos, retain, dup: delivery.sent, packetId, identifiers })) {
     core.counters.messagesDropped += 1;
     finish(core, session, delivery);
     return;
@@ -174,7 +219,6 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
   delivery.sent = true;
   if (delivery.record !== undefined) session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
   core.markChanged(connection);
-  connection.wire.send(bytes);
 }
 
 /** Sends what waits as far as the client's window allows. */
@@ -230,10 +274,12 @@ function finish(core: SessionCore, session: Session, delivery: Delivery): void {
   if (session.connection !== undefined) core.markChanged(session.connection);
 }
 
-/** All deliveries of a session that ends are over. */
+/** All deliveries of a session that ends are over; what came through a shared subscription goes to another member. */
 export function forgetDeliveries(core: SessionCore, session: Session): void {
-  for (const delivery of session.deliveries.values()) {
-    if (delivery.record !== undefined) core.log.release(delivery.record);
+  for (const { message, record, share, qos, sent } of session.deliveries.values()) {
+    // [MQTT5-4.8.2-5]: a QoS 2 message that was begun goes to nobody else.
+    if (share !== "" && message !== undefined && !(qos === 2 && sent)) redistribute(core, message, share);
+    if (record !== undefined) core.log.release(record);
   }
   session.deliveries.clear();
   clearQueues(session);

@@ -8,6 +8,7 @@ import type { QoS } from "../mqtt/packet.ts";
 import type { SessionCore } from "./core.ts";
 import type { Ticket } from "./ports.ts";
 import type { Session, Subscription } from "./session.ts";
+import { joinShare, leaveShare, SHARE_PREFIX } from "./share.ts";
 
 export interface Interest {
   /** The highest QoS the Topic objects were told. */
@@ -46,12 +47,17 @@ export function interestIn(core: SessionCore, filter: string, qos: QoS, retained
 export function addSubscription(core: SessionCore, session: Session, subscription: Subscription): void {
   const { filter } = subscription.request;
   session.subscriptions.set(filter, subscription);
-  core.subscriptions.add(filter, session.clientId, subscription);
+  if (filter.startsWith(SHARE_PREFIX)) joinShare(core, session, filter);
+  else core.subscriptions.add(filter, session.clientId, subscription);
 }
 
 /** Takes a subscription out of this object; with the last one on its filter the interest ends. */
 export function forgetSubscription(core: SessionCore, session: Session, filter: string): void {
   session.subscriptions.delete(filter);
+  if (filter.startsWith(SHARE_PREFIX)) {
+    leaveShare(core, session, filter);
+    return;
+  }
   core.subscriptions.remove(filter, session.clientId);
   if (core.subscriptions.hasFilter(filter)) return;
   if (core.interests.delete(filter)) core.router.unsubscribe(filter, core.nextNumber());

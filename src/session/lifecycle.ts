@@ -6,12 +6,13 @@
 import { DEADLINE_COARSE_MS } from "../limits.ts";
 import type { Disconnect } from "../mqtt/packet.ts";
 import { KEEP_ALIVE_TIMEOUT, NORMAL_DISCONNECTION, PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
-import { CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, type Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY } from "./deadlines.ts";
 import { forgetDeliveries } from "./deliver.ts";
 import { forgetSubscription } from "./interest.ts";
 import { NEVER_EXPIRES, type Session } from "./session.ts";
+import { announceShares } from "./share.ts";
 import { discardWill, publishWill, scheduleWill, willDelayMs } from "./will.ts";
 
 /** DISCONNECT from the client. */
@@ -21,8 +22,7 @@ export function handleDisconnect(core: SessionCore, connection: Connection, pack
   if (expiry !== undefined) {
     // [5.0/3.14.2.2.2/zero-to-nonzero]: the packet is in error, so the will stays.
     if (session.expirySeconds === 0 && expiry !== 0) {
-      connection.disconnect(PROTOCOL_ERROR, "a Session Expiry Interval of 0 can't become another one in DISCONNECT", CLOSE_PROTOCOL_ERROR);
-      connectionLost(core, connection);
+      core.violated(connection, PROTOCOL_ERROR, "a Session Expiry Interval of 0 can't become another one in DISCONNECT");
       return;
     }
     session.expirySeconds = Math.min(expiry, core.limits.sessionExpirySecondsMax);
@@ -39,8 +39,10 @@ export function connectionLost(core: SessionCore, connection: Connection): void 
   connection.open = false;
   core.connections.delete(connection);
   core.deadlines.forget(connection);
+  connection.reauthentication?.exchange.cancel();
   if (session.connection !== connection) return;
   session.connection = undefined;
+  announceShares(core, session);
   scheduleWill(core, session, willDelayMs(session));
   if (session.expirySeconds === 0) {
     endSession(core, session);
@@ -88,8 +90,7 @@ export function handleKeepAlive(core: SessionCore, connection: Connection): void
     core.deadlines.add({ at, kind: KEEP_ALIVE, subject: connection, slackMs: keepAliveSlackMs(connection) });
     return;
   }
-  connection.disconnect(KEEP_ALIVE_TIMEOUT, "no packet within one and a half times the Keep Alive", CLOSE_POLICY);
-  connectionLost(core, connection);
+  core.violated(connection, KEEP_ALIVE_TIMEOUT, "no packet within one and a half times the Keep Alive");
 }
 
 /** A session may have expired. */

@@ -20,6 +20,8 @@ export interface Recipient {
   readonly qos: 1 | 2;
   readonly retain: boolean;
   readonly identifiers: readonly number[] | undefined;
+  /** The shared subscription that it came through; empty for none. */
+  readonly share: string;
 }
 
 export interface LogRecord {
@@ -231,6 +233,7 @@ function encodeRecord(record: LogRecord): Uint8Array {
     const identifiers = recipient.identifiers ?? [];
     writer.integer(identifiers.length);
     for (const identifier of identifiers) writer.integer(identifier);
+    writer.string(recipient.share);
   }
   writer.endLength(place);
   return writer.finish();
@@ -258,6 +261,7 @@ function* decodeChunk(bytes: Uint8Array, repeats: Repeats): Generator<{ record: 
         qos: (flags & 3) as 1 | 2,
         retain: (flags & 4) !== 0,
         identifiers: identifiers.length > 0 ? identifiers : undefined,
+        share: part.string(),
       });
     }
     yield { record: { sequence, message, recipients, open: 0, chunk: undefined, bytes: undefined }, recipients };

@@ -3,21 +3,32 @@
  * the specification: the message is handed on when PUBLISH arrives, and its Packet Identifier is kept until PUBREL.
  */
 
-import { messageOfPublish } from "../mqtt/message.ts";
-import { type Acknowledgement, NO_PROPERTIES, PUBACK, PUBCOMP, PUBREC, type Publish } from "../mqtt/packet.ts";
+import { isUtf8Text, messageOfPublish } from "../mqtt/message.ts";
+import { type Acknowledgement, NO_PROPERTIES, type Properties, PUBACK, PUBCOMP, PUBREC, type Publish } from "../mqtt/packet.ts";
 import {
+  IMPLEMENTATION_SPECIFIC_ERROR,
   NOT_AUTHORIZED,
   PACKET_IDENTIFIER_NOT_FOUND,
+  PAYLOAD_FORMAT_INVALID,
   PROTOCOL_ERROR,
+  QUOTA_EXCEEDED,
   RECEIVE_MAXIMUM_EXCEEDED,
   SUCCESS,
   TOPIC_ALIAS_INVALID,
   TOPIC_NAME_INVALID,
 } from "../mqtt/reason-code.ts";
 import { validateTopicName } from "../topic/name.ts";
-import { CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, CLOSE_TRY_AGAIN, type Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import type { Incoming, Session } from "./session.ts";
+
+/** What helps the publisher of a refused message to mend it. */
+const REASONS: { readonly [reasonCode: number]: Properties } = {
+  [NOT_AUTHORIZED]: { reasonString: "not authorized to publish to this topic" },
+  [PAYLOAD_FORMAT_INVALID]: { reasonString: "the payload is not the UTF-8 that it says it is" },
+  [QUOTA_EXCEEDED]: { reasonString: "there is no room for another retained or waiting message" },
+  [IMPLEMENTATION_SPECIFIC_ERROR]: { reasonString: "the message could not be delivered to everyone; send it again" },
+};
 
 /** An incoming QoS 1 or 2 message. The routing side settles it; its session's current connection answers it. */
 class IncomingMessage implements Incoming {
@@ -55,64 +66,86 @@ export function restoreIncoming(core: SessionCore, session: Session, packetId: n
 
 export function handlePublish(core: SessionCore, connection: Connection, publish: Publish): void {
   const { session } = connection;
-  const { properties, qos, packetId } = publish;
   // [MQTT5-3.3.4-6]
-  if (properties.subscriptionIdentifiers !== undefined) {
-    connection.disconnect(PROTOCOL_ERROR, "PUBLISH from a client must not have a Subscription Identifier", CLOSE_PROTOCOL_ERROR);
-    core.connectionEnded(connection);
+  if (publish.properties.subscriptionIdentifiers !== undefined) {
+    core.violated(connection, PROTOCOL_ERROR, "PUBLISH from a client must not have a Subscription Identifier");
     return;
   }
-  // [MQTT5-3.2.2-18]: no alias was announced.
-  if (properties.topicAlias !== undefined) {
-    connection.disconnect(TOPIC_ALIAS_INVALID, "Topic Alias is above the announced Topic Alias Maximum of 0", CLOSE_PROTOCOL_ERROR);
-    core.connectionEnded(connection);
-    return;
-  }
-  const problem = validateTopicName(publish.topic, core.limits);
+  const topic = topicOf(core, connection, publish);
+  if (topic === undefined) return;
+  const problem = validateTopicName(topic, core.limits);
   if (problem !== undefined) {
-    connection.disconnect(TOPIC_NAME_INVALID, problem.message, CLOSE_POLICY);
-    core.connectionEnded(connection);
+    core.violated(connection, TOPIC_NAME_INVALID, problem.message);
     return;
   }
-  if (qos === 0) {
-    if (!core.authorizer.mayPublish(session.identity, session.clientId, publish.topic)) return;
-    core.router.publish(messageOfPublish(publish, core.nextOrigin(session.clientId), core.now), undefined);
+  const refusal = refusalOf(core, session, publish, topic);
+  if (publish.qos === 0) {
+    if (refusal === SUCCESS) core.router.publish(messageOfPublish(publish, topic, core.nextOrigin(session.clientId), core.now), undefined);
+    // A message without an answer can't be refused but with its connection; one that is not allowed is dropped in silence.
+    else if (refusal === PAYLOAD_FORMAT_INVALID) core.violated(connection, refusal, "the payload is not the UTF-8 that it says it is");
     return;
   }
-  const known = session.received.get(packetId);
-  if (qos === 2 && known !== undefined && known.reasonCode !== undefined) {
-    // [MQTT5-4.3.3-10] [MQTT311-4.3.3-2]: a repeat is answered again and handed on no more.
+  const { packetId, qos } = publish;
+  const known = qos === 2 ? session.received.get(packetId) : undefined;
+  if (known !== undefined && (known.handedOn || known.reasonCode !== undefined)) {
+    // [MQTT5-4.3.3-10] [MQTT311-4.3.3-2]: a repeat is answered again, after the first, and handed on no more.
     connection.incoming.push(known);
     answer(core, connection);
     return;
   }
-  // [MQTT5-3.3.4-7]
-  if (known === undefined && connection.unansweredQoS1 + session.received.size >= core.limits.receiveMaximum) {
-    connection.disconnect(RECEIVE_MAXIMUM_EXCEEDED, `more than ${core.limits.receiveMaximum} unacknowledged messages`, CLOSE_POLICY);
-    core.connectionEnded(connection);
-    return;
-  }
-  if (qos === 2 && known?.handedOn) {
-    connection.incoming.push(known);
+  // [MQTT5-3.3.4-7] [5.0/3.3.4/recvmax]; 3.x clients know of no such limit: their Packet Identifiers are the bound.
+  if (connection.version === 5 && known === undefined && connection.unansweredQoS1 + session.received.size >= core.limits.receiveMaximum) {
+    core.violated(connection, RECEIVE_MAXIMUM_EXCEEDED, `more than ${core.limits.receiveMaximum} unacknowledged messages`);
     return;
   }
   const origin = core.nextOrigin(session.clientId);
   const incoming = new IncomingMessage(core, session, packetId, qos, known?.sequence ?? origin.sequence);
   connection.incoming.push(incoming);
   if (qos === 1) connection.unansweredQoS1 += 1;
-  if (!core.authorizer.mayPublish(session.identity, session.clientId, publish.topic)) {
-    // [5.0/3.4.2.1/refuse]; 3.x has no refusal: acknowledged, not forwarded [MQTT311-3.3.5-2] [3.1/publish/unauthorized].
-    if (qos === 2 && connection.version !== 5) session.received.set(packetId, incoming);
-    incoming.settled(connection.version === 5 ? NOT_AUTHORIZED : SUCCESS);
-    return;
-  }
-  if (qos === 2) {
+  // [5.0/3.4.2.1/refuse]; 3.x has no refusal: acknowledged, not forwarded [MQTT311-3.3.5-2] [3.1/publish/unauthorized].
+  const refused = refusal !== SUCCESS && connection.version === 5;
+  if (qos === 2 && !refused) {
     session.received.set(packetId, incoming);
     core.markRowChanged(session);
   }
+  if (refusal !== SUCCESS) {
+    incoming.settled(refused ? refusal : SUCCESS);
+    return;
+  }
   incoming.handedOn = true;
   const repeated = known !== undefined;
-  core.router.publish(messageOfPublish(publish, { ...origin, sequence: incoming.sequence, repeated }, core.now), incoming);
+  core.router.publish(messageOfPublish(publish, topic, { ...origin, sequence: incoming.sequence, repeated }, core.now), incoming);
+}
+
+/** Why a message may not be published; SUCCESS when it may. */
+function refusalOf(core: SessionCore, session: Session, publish: Publish, topic: string): number {
+  if (!core.authorizer.mayPublish(session.identity, session.clientId, topic)) return NOT_AUTHORIZED;
+  const claimsUtf8 = core.choices.validatePayloadFormat && publish.properties.payloadFormatIndicator === 1;
+  return claimsUtf8 && !isUtf8Text(publish.payload) ? PAYLOAD_FORMAT_INVALID : SUCCESS;
+}
+
+/**
+ * The topic of a PUBLISH, by its Topic Alias where it has one [MQTT5-3.3.2-12] [5.0/3.3.2.3.4/remap].
+ * @returns undefined when the connection was ended for it
+ */
+function topicOf(core: SessionCore, connection: Connection, publish: Publish): string | undefined {
+  const alias = publish.properties.topicAlias;
+  if (alias === undefined) return publish.topic;
+  const max = core.limits.topicAliasMaximum;
+  // [MQTT5-3.2.2-17] [MQTT5-3.2.2-18] [MQTT5-3.3.2-9]
+  if (alias > max) {
+    core.violated(connection, TOPIC_ALIAS_INVALID, `Topic Alias ${alias} is above the announced Topic Alias Maximum of ${max}`);
+    return undefined;
+  }
+  if (publish.topic !== "") {
+    connection.aliases.set(alias, publish.topic);
+    core.markChanged(connection);
+    return publish.topic;
+  }
+  const topic = connection.aliases.get(alias);
+  // [5.0/3.3.4/alias-unknown]
+  if (topic === undefined) core.violated(connection, PROTOCOL_ERROR, `Topic Alias ${alias} stands for no topic on this connection`);
+  return topic;
 }
 
 /** Answers incoming messages as far as they are settled, in the order in which they came. */
@@ -124,12 +157,12 @@ function answer(core: SessionCore, connection: Connection): void {
     const { packetId, qos, reasonCode } = head;
     if (reasonCode >= 0x80 && connection.version !== 5) {
       // 3.x has no way to refuse a message: without an answer and with a new connection the client sends it again.
-      connection.disconnect(reasonCode, "", CLOSE_TRY_AGAIN);
-      core.connectionEnded(connection);
+      core.violated(connection, reasonCode, "the message could not be delivered; send it again");
       return;
     }
     core.markChanged(connection);
-    connection.send({ type: qos === 1 ? PUBACK : PUBREC, packetId, reasonCode, properties: NO_PROPERTIES });
+    const properties = REASONS[reasonCode] ?? NO_PROPERTIES;
+    connection.send({ type: qos === 1 ? PUBACK : PUBREC, packetId, reasonCode, properties });
   }
 }
 

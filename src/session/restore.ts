@@ -92,12 +92,14 @@ function restoreConnection(
   if (attached === undefined) return undefined;
   const session = sessionOf(core, attached, byNumber);
   // Rows and attachments are written together, but what costs no promise is only in the attachment.
-  states.set(session, attached.session);
+  if (attached.session !== undefined) states.set(session, attached.session);
+  session.oversized = attached.session === undefined;
   const connection = new Connection(wire, session, attached.facts, core.limits, attached.lastSeenAt);
   // The attachment may lag by so much (`SessionCore.handle`): a client that was heard since must not count as silent.
   connection.lastSeenAt = Math.min(core.now, attached.lastSeenAt + connection.keepAliveMs / 3);
   connection.attachedSeenAt = attached.lastSeenAt;
   connection.changed = false;
+  for (const [alias, topic] of states.get(session)?.aliases ?? []) connection.aliases.set(alias, topic);
   session.connection = connection;
   core.connections.add(connection);
   if (connection.keepAliveMs > 0) {
@@ -110,7 +112,7 @@ function restoreConnection(
 function sessionOf(core: SessionCore, attached: AttachedState, byNumber: Numbered): Session {
   const stored = byNumber.get(attached.sessionNumber)?.[0];
   if (stored !== undefined) return stored;
-  const session = new Session(attached.clientId, 0, { userName: attached.session.userName });
+  const session = new Session(attached.clientId, 0, { userName: attached.session?.userName });
   core.sessions.set(attached.clientId, session);
   for (const { request, identifier } of attached.subscriptions) addSubscription(core, session, { session, request, identifier });
   return session;
@@ -123,18 +125,19 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
   session.handledThrough = state.handledThrough;
   for (const packetId of state.released) session.released.add(packetId);
   for (const { packetId, sequence, settled } of state.received) restoreIncoming(core, session, packetId, sequence, settled);
-  if (session.stored) return;
-  // Only their acknowledgements are still awaited: on a live connection nothing is sent again, and these sessions end with theirs.
-  for (const { packetId, qos } of state.sent) {
-    session.deliveries.set(packetId, {
-      packetId,
-      qos,
-      retain: false,
-      identifiers: undefined,
-      message: undefined,
-      record: undefined,
-      sent: true,
-    });
+  // What was sent and is in no row: only its acknowledgement is still awaited, for on a live connection nothing is sent again.
+  for (const { packetId, qos, recordSequence } of state.sent) {
+    if (recordSequence === 0)
+      session.deliveries.set(packetId, {
+        packetId,
+        qos,
+        retain: false,
+        identifiers: undefined,
+        message: undefined,
+        record: undefined,
+        share: "",
+        sent: true,
+      });
   }
 }
 
@@ -162,12 +165,12 @@ function restoreLog(core: SessionCore, byNumber: Numbered, states: Map<Session, 
     core.now,
   );
   for (const { record, recipients } of records) {
-    for (const { sessionNumber, packetId, qos, retain, identifiers } of recipients) {
+    for (const { sessionNumber, packetId, qos, retain, identifiers, share } of recipients) {
       const [session, state] = byNumber.get(sessionNumber)!;
       // A session that was online when memory was lost may have been sent more than its row knows.
       const crashed = session.connection === undefined && state.expiresAt === 0;
       const sent = crashed || sentTo.get(session)!.has(record.sequence);
-      session.deliveries.set(packetId, { packetId, qos, retain, identifiers, message: record.message, record, sent });
+      session.deliveries.set(packetId, { packetId, qos, retain, identifiers, message: record.message, record, share, sent });
       session.nextPacketId = (packetId % PACKET_ID_MAX) + 1;
     }
   }

@@ -31,6 +31,8 @@ export interface Delivery {
   readonly message: Message | undefined;
   /** Where the message is stored; undefined for sessions that are not. */
   readonly record: LogRecord | undefined;
+  /** The shared subscription that it came through, `$share/` included; empty for none. */
+  readonly share: string;
   /** PUBLISH went out at least once: the next one carries DUP [MQTT5-3.3.1-1], and expiry no longer applies [MQTT5-4.3.3-7]. */
   sent: boolean;
 }
@@ -82,6 +84,8 @@ export class Session {
   nextPacketId = 1;
   /** Log records up to this one were sent or dropped: of them only those in `deliveries` still need something. */
   handledThrough = 0;
+  /** Its state is too large for an attachment: for as long as this connection lasts it is kept in its row. */
+  oversized = false;
   /** The row differs from memory in a way that must be written before anything leaves. */
   rowChanged = false;
 

@@ -42,6 +42,8 @@ export interface SessionState {
   readonly sent: readonly SentDelivery[];
   readonly released: readonly number[];
   readonly received: readonly ReceivedExchange[];
+  /** The client's Topic Aliases; they count only while its connection lives. */
+  readonly aliases: readonly (readonly [alias: number, topic: string])[];
 }
 
 function header(writer: RecordWriter): void {
@@ -93,6 +95,12 @@ function writeSession(writer: RecordWriter, session: Session): void {
     writer.integer(incoming.sequence);
     writer.byte(incoming.reasonCode === undefined ? 0 : 1);
   }
+  const aliases = [...(session.connection?.aliases ?? [])];
+  writer.integer(aliases.length);
+  for (const [alias, topic] of aliases) {
+    writer.integer(alias);
+    writer.string(topic);
+  }
 }
 
 function readSession(reader: RecordReader): SessionState {
@@ -104,7 +112,8 @@ function readSession(reader: RecordReader): SessionState {
   const sent = list(reader, () => ({ packetId: reader.integer(), qos: reader.byte() as 1 | 2, recordSequence: reader.integer() }));
   const released = list(reader, () => reader.integer());
   const received = list(reader, () => ({ packetId: reader.integer(), sequence: reader.integer(), settled: reader.byte() === 1 }));
-  return { expirySeconds, expiresAt, userName, nextPacketId, handledThrough, sent, released, received };
+  const aliases = list(reader, () => [reader.integer(), reader.string()] as const);
+  return { expirySeconds, expiresAt, userName, nextPacketId, handledThrough, sent, released, received, aliases };
 }
 
 function list<Item>(reader: RecordReader, read: () => Item): Item[] {
@@ -149,14 +158,17 @@ export interface AttachedState {
   readonly sessionNumber: number;
   readonly facts: ConnectionFacts;
   readonly lastSeenAt: number;
-  readonly session: SessionState;
+  /** Undefined when the state was too large for an attachment: then it is in the session's row. */
+  readonly session: SessionState | undefined;
   readonly subscriptions: readonly StoredSubscription[];
 }
 
 const FLAG_PROBLEM_INFORMATION = 1;
 const FLAG_RELAYED = 2;
+const FLAG_BRIEF = 4;
 
-export function encodeAttachment(connection: Connection): Uint8Array {
+/** @param brief leaves out what the session's row holds as well */
+export function encodeAttachment(connection: Connection, brief: boolean): Uint8Array {
   const { session, facts } = connection;
   const writer = new RecordWriter(256);
   header(writer);
@@ -166,8 +178,11 @@ export function encodeAttachment(connection: Connection): Uint8Array {
   writer.integer(facts.keepAliveSeconds);
   writer.integer(facts.receiveMaximum);
   writer.integer(facts.packetBytesMax === Number.POSITIVE_INFINITY ? 0 : facts.packetBytesMax);
-  writer.byte((facts.problemInformation ? FLAG_PROBLEM_INFORMATION : 0) | (facts.relayed ? FLAG_RELAYED : 0));
+  writer.integer(facts.topicAliasMaximum);
+  writer.byte((facts.problemInformation ? FLAG_PROBLEM_INFORMATION : 0) | (facts.relayed ? FLAG_RELAYED : 0) | (brief ? FLAG_BRIEF : 0));
+  writeOptionalString(writer, facts.authenticationMethod);
   writer.integer(connection.lastSeenAt);
+  if (brief) return writer.finish();
   writeSession(writer, session);
   const subscriptions = session.stored ? [] : [...session.subscriptions.values()];
   writer.integer(subscriptions.length);
@@ -189,16 +204,20 @@ export function decodeAttachment(bytes: Uint8Array): AttachedState {
   const keepAliveSeconds = reader.integer();
   const receiveMaximum = reader.integer();
   const packetBytesMax = reader.integer() || Number.POSITIVE_INFINITY;
+  const topicAliasMaximum = reader.integer();
   const flags = reader.byte();
   const facts: ConnectionFacts = {
     version,
     keepAliveSeconds,
     receiveMaximum,
     packetBytesMax,
+    topicAliasMaximum,
     problemInformation: (flags & FLAG_PROBLEM_INFORMATION) !== 0,
     relayed: (flags & FLAG_RELAYED) !== 0,
+    authenticationMethod: readOptionalString(reader),
   };
   const lastSeenAt = reader.integer();
+  if ((flags & FLAG_BRIEF) !== 0) return { clientId, sessionNumber, facts, lastSeenAt, session: undefined, subscriptions: [] };
   const session = readSession(reader);
   const subscriptions = list(reader, () => {
     const filter = reader.string();

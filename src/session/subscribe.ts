@@ -7,6 +7,7 @@
 import {
   NO_PROPERTIES,
   type Properties,
+  type QoS,
   SUBACK,
   type Subscribe,
   type SubscriptionRequest,
@@ -18,22 +19,20 @@ import {
   NOT_AUTHORIZED,
   PROTOCOL_ERROR,
   QUOTA_EXCEEDED,
-  SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
+  SUBACK_FAILURE,
   SUCCESS,
   TOPIC_FILTER_INVALID,
 } from "../mqtt/reason-code.ts";
-import { parseFilter } from "../topic/filter.ts";
+import { type ParsedFilter, parseFilter } from "../topic/filter.ts";
 import { isTopicProblem } from "../topic/name.ts";
-import { CLOSE_PROTOCOL_ERROR, type Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import { pump } from "./deliver.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import type { Ticket } from "./ports.ts";
 import type { Session, Subscription } from "./session.ts";
+import { announce, SHARE_PREFIX } from "./share.ts";
 import { subscriptionOptions } from "./state.ts";
-
-/** A filter that was refused: 3.x knows one code for it [MQTT311-3.9.3-2]. */
-const FAILURE_V3 = 0x80;
 
 /** One SUBSCRIBE until all its filters are settled; then its one SUBACK leaves [MQTT5-3.8.4-5] [MQTT311-3.8.4-4]. */
 class PendingSubscribe {
@@ -49,9 +48,11 @@ class PendingSubscribe {
     this.#packetId = packetId;
   }
 
-  refuse(index: number, reasonCode: number, reason: string): void {
-    this.codes[index] = this.#connection.version === 5 ? reasonCode : FAILURE_V3;
-    if (reason !== "") this.#reasons.push(reason);
+  /** 3.1 can't say no: there the filter is granted in words only [3.1/suback/no-0x80]. */
+  refuse(index: number, requested: QoS, reasonCode: number, reason: string): void {
+    const { version } = this.#connection;
+    this.codes[index] = version === 5 ? reasonCode : version === 4 ? SUBACK_FAILURE : requested;
+    this.#reasons.push(reason);
   }
 
   await(): void {
@@ -68,10 +69,9 @@ class PendingSubscribe {
 
 export function handleSubscribe(core: SessionCore, connection: Connection, packet: Subscribe): void {
   const identifier = packet.properties.subscriptionIdentifiers?.[0] ?? 0;
-  if (connection.version === 5 && packet.subscriptions.some(({ filter }) => filter.startsWith("$share/"))) {
-    // [5.0/3.2.2.3.13/shared]: announced as not available.
-    connection.disconnect(SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "Shared Subscriptions are not available", CLOSE_PROTOCOL_ERROR);
-    core.connectionEnded(connection);
+  // [MQTT5-3.8.3-4]
+  if (packet.subscriptions.some(({ filter, noLocal }) => noLocal && filter.startsWith(SHARE_PREFIX))) {
+    core.violated(connection, PROTOCOL_ERROR, "No Local is not allowed on a Shared Subscription");
     return;
   }
   const pending = new PendingSubscribe(connection, packet.packetId);
@@ -80,14 +80,13 @@ export function handleSubscribe(core: SessionCore, connection: Connection, packe
     if (isTopicProblem(parsed)) {
       if (connection.version !== 5) {
         // [MQTT311-4.7.1-2] [MQTT311-4.7.1-3] [MQTT311-4.7.3-1]
-        connection.disconnect(PROTOCOL_ERROR, parsed.message, CLOSE_PROTOCOL_ERROR);
-        core.connectionEnded(connection);
+        core.violated(connection, PROTOCOL_ERROR, parsed.message);
         return;
       }
-      pending.refuse(index, TOPIC_FILTER_INVALID, parsed.message);
+      pending.refuse(index, request.qos, TOPIC_FILTER_INVALID, parsed.message);
       continue;
     }
-    subscribe(core, connection, request, identifier, index, pending);
+    subscribe(core, connection, request, parsed, identifier, index, pending);
   }
   pending.done();
 }
@@ -96,25 +95,20 @@ function subscribe(
   core: SessionCore,
   connection: Connection,
   request: SubscriptionRequest,
+  { topicFilter, shareName }: ParsedFilter,
   identifier: number,
   index: number,
   pending: PendingSubscribe,
 ): void {
   const { session } = connection;
   const { filter } = request;
-  if (filter.startsWith("$share/")) {
-    pending.refuse(index, SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "");
-    return;
-  }
-  if (!core.authorizer.maySubscribe(session.identity, session.clientId, filter)) {
-    // [3.1/suback/no-0x80]: 3.1 can't say no; the filter is granted in words only.
-    if (connection.version === 3) pending.codes[index] = request.qos;
-    else pending.refuse(index, NOT_AUTHORIZED, `not authorized to subscribe to ${JSON.stringify(filter)}`);
+  if (!core.authorizer.maySubscribe(session.identity, session.clientId, topicFilter)) {
+    pending.refuse(index, request.qos, NOT_AUTHORIZED, `not authorized to subscribe to ${JSON.stringify(filter)}`);
     return;
   }
   const previous = session.subscriptions.get(filter);
   if (previous === undefined && session.subscriptions.size >= core.limits.subscriptionsMax) {
-    pending.refuse(index, QUOTA_EXCEEDED, `a session has at most ${core.limits.subscriptionsMax} subscriptions`);
+    pending.refuse(index, request.qos, QUOTA_EXCEEDED, `a session has at most ${core.limits.subscriptionsMax} subscriptions`);
     return;
   }
   // [MQTT5-3.8.4-3] [MQTT311-3.8.4-3]: replaced without a gap.
@@ -129,11 +123,16 @@ function subscribe(
         else if (previous === undefined) forgetSubscription(core, session, filter);
         else addSubscription(core, session, previous);
       }
-      if (reasonCode >= 0x80) pending.refuse(index, reasonCode, "the filter could not be registered; try again");
+      if (reasonCode >= 0x80) pending.refuse(index, request.qos, reasonCode, "the filter could not be registered; try again");
       pending.done();
       pump(core, session);
     },
   };
+  if (shareName !== undefined) {
+    // [5.0/4.8.2/no-retained]
+    announce(core, core.shares.get(filter)!, ticket);
+    return;
+  }
   // [MQTT5-3.3.1-9] [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]
   const wantsRetained = request.retainHandling === 0 || (request.retainHandling === 1 && previous === undefined);
   interestIn(core, filter, request.qos, wantsRetained ? session.clientId : undefined, ticket);

@@ -14,6 +14,7 @@ export const ROUTING_TABLES: Role = {
       statements: [
         `CREATE TABLE route (
           filter TEXT NOT NULL, session_object TEXT NOT NULL, qos INTEGER NOT NULL, version INTEGER NOT NULL,
+          members INTEGER NOT NULL, online INTEGER NOT NULL,
           PRIMARY KEY (filter, session_object)
         ) WITHOUT ROWID`,
         "CREATE TABLE retained (topic TEXT PRIMARY KEY, message BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID",

@@ -28,20 +28,23 @@ export class SqliteRoutingStore implements RoutingStore {
 
   routes(): RouteRow[] {
     return this.tables
-      .select<{ filter: string; session_object: string; qos: number; version: number }>(
-        "SELECT filter, session_object, qos, version FROM route ORDER BY filter, session_object",
+      .select<{ filter: string; session_object: string; qos: number; version: number; members: number; online: number }>(
+        "SELECT filter, session_object, qos, version, members, online FROM route ORDER BY filter, session_object",
       )
-      .map((row) => ({ filter: row.filter, sessionObject: row.session_object, qos: row.qos as QoS, version: row.version }));
+      .map(({ session_object, qos, ...row }) => ({ ...row, sessionObject: session_object, qos: qos as QoS }));
   }
 
   putRoute(row: RouteRow): void {
     this.tables.put(
-      `INSERT INTO route (filter, session_object, qos, version) VALUES (?, ?, ?, ?)
-        ON CONFLICT (filter, session_object) DO UPDATE SET qos = excluded.qos, version = excluded.version`,
+      `INSERT INTO route (filter, session_object, qos, version, members, online) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (filter, session_object) DO UPDATE SET
+          qos = excluded.qos, version = excluded.version, members = excluded.members, online = excluded.online`,
       row.filter,
       row.sessionObject,
       row.qos,
       row.version,
+      row.members,
+      row.online,
     );
   }
 

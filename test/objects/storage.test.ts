@@ -33,7 +33,7 @@ const tableNames = (sql: SqlStorage): string[] =>
 
 describe("tables", () => {
   const session = { number: 1, clientId: "a", state: bytes(3) };
-  const route = { filter: "a", sessionObject: "s", qos: 1, version: 1 } as const;
+  const route = { filter: "a", sessionObject: "s", qos: 1, version: 1, members: 3, online: 2 } as const;
 
   test("an object that stores nothing has no tables and pays no row", () =>
     withSql((sql, meter) => {

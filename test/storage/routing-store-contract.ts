@@ -35,15 +35,15 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
     test("keeps routes by filter and Session object; a put replaces", () =>
       withStore((open) => {
         const store = open();
-        store.putRoute({ filter: "a/#", sessionObject: "s2", qos: 0, version: 1 });
-        store.putRoute({ filter: "a/#", sessionObject: "s1", qos: 1, version: 2 });
-        store.putRoute({ filter: "+", sessionObject: "s1", qos: 2, version: 3 });
-        store.putRoute({ filter: "a/#", sessionObject: "s2", qos: 2, version: 2 ** 40 });
+        store.putRoute({ filter: "a/#", sessionObject: "s2", qos: 0, version: 1, members: 0, online: 0 });
+        store.putRoute({ filter: "a/#", sessionObject: "s1", qos: 1, version: 2, members: 0, online: 0 });
+        store.putRoute({ filter: "+", sessionObject: "s1", qos: 2, version: 3, members: 0, online: 0 });
+        store.putRoute({ filter: "a/#", sessionObject: "s2", qos: 2, version: 2 ** 40, members: 0, online: 0 });
         store.deleteRoute("a/#", "s1");
         store.deleteRoute("a/#", "s3");
         expect(store.routes()).toEqual([
-          { filter: "+", sessionObject: "s1", qos: 2, version: 3 },
-          { filter: "a/#", sessionObject: "s2", qos: 2, version: 2 ** 40 },
+          { filter: "+", sessionObject: "s1", qos: 2, version: 3, members: 0, online: 0 },
+          { filter: "a/#", sessionObject: "s2", qos: 2, version: 2 ** 40, members: 0, online: 0 },
         ]);
       }));
 
@@ -73,7 +73,7 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
           action();
           return meter.rowsWritten - before;
         };
-        const route = { filter: "a", sessionObject: "s", qos: 1, version: 1 } as const;
+        const route = { filter: "a", sessionObject: "s", qos: 1, version: 1, members: 0, online: 0 } as const;
         expect(costs(() => store.putRoute(route))).toBe(1);
         expect(costs(() => store.putRoute({ ...route, qos: 2 }))).toBe(1);
         expect(costs(() => store.deleteRoute("a", "s"))).toBe(1);
@@ -206,12 +206,12 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
       withStore((open) => {
         const store = open();
         for (const topic of NASTY_TOPICS) put(store, topic);
-        store.putRoute({ filter: "a", sessionObject: "s", qos: 1, version: 4 });
+        store.putRoute({ filter: "a", sessionObject: "s", qos: 1, version: 4, members: 0, online: 0 });
         const reopened = open();
         expect(reopened.retainedCount()).toBe(NASTY_TOPICS.length);
         expect(rangeOf(reopened, "")).toEqual(NASTY_TOPICS);
         expect(reopened.retained("a")).toEqual({ topic: "a", message: bytes(3), expiresAt: 0 });
-        expect(reopened.routes()).toEqual([{ filter: "a", sessionObject: "s", qos: 1, version: 4 }]);
+        expect(reopened.routes()).toEqual([{ filter: "a", sessionObject: "s", qos: 1, version: 4, members: 0, online: 0 }]);
       }));
   });
 }

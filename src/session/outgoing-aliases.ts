@@ -1,0 +1,41 @@
+/**
+ * The Topic Aliases that the broker gives on one connection: to topics that repeat, so that the second PUBLISH of a topic brings its
+ * alias and the third needs no topic. Within the client's Topic Alias Maximum [MQTT5-3.3.2-11]; an alias once given stays with its
+ * topic, because giving it to another costs the topic again.
+ */
+
+/** Topics seen once that are remembered for each alias that is still free. */
+const CANDIDATES_FACTOR = 4;
+
+export class OutgoingAliases {
+  readonly #max: number;
+  readonly #aliases = new Map<string, number>();
+  #candidates = new Set<string>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get available(): boolean {
+    return this.#max > 0;
+  }
+
+  /** @returns the alias to send with a topic: 0 = none; `known`: the client has it already, so the topic can be left out */
+  choose(topic: string): { readonly alias: number; readonly known: boolean } {
+    const alias = this.#aliases.get(topic);
+    if (alias !== undefined) return { alias, known: true };
+    if (this.#aliases.size >= this.#max) return NONE;
+    if (this.#candidates.has(topic)) return { alias: this.#aliases.size + 1, known: false };
+    if (this.#candidates.size >= this.#max * CANDIDATES_FACTOR) this.#candidates.clear();
+    this.#candidates.add(topic);
+    return NONE;
+  }
+
+  /** A PUBLISH with topic and alias was sent: a packet that was not must not count. */
+  sent(topic: string, alias: number): void {
+    this.#aliases.set(topic, alias);
+    this.#candidates.delete(topic);
+  }
+}
+
+const NONE = { alias: 0, known: false };

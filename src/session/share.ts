@@ -1,0 +1,111 @@
+/**
+ * Shared subscriptions, as far as this object's members go. A Topic object chooses the Session object for each message, by what each
+ * of them announced: how many members it has and how many of those are connected. Here one of the members is chosen: a connected one
+ * while there is one [5.0/4.8.2/one]. Offline members stay members, and keep what they were given, until their session ends.
+ */
+
+import type { SharedStrategy } from "../choices.ts";
+import { Message } from "../mqtt/message.ts";
+import type { SessionCore } from "./core.ts";
+import { deliverShared } from "./deliver.ts";
+import type { Ticket } from "./ports.ts";
+import type { Session } from "./session.ts";
+
+export const SHARE_PREFIX = "$share/";
+
+/** The members of one `$share/{ShareName}/{filter}` in this object. */
+export class LocalShare {
+  /** The whole filter, `$share/` included. */
+  readonly filter: string;
+  /** In the order in which they joined. */
+  readonly members = new Set<Session>();
+  /** What the Topic objects were told last. */
+  announcedMembers = 0;
+  announcedOnline = 0;
+  #turn = 0;
+  #sticky: Session | undefined;
+
+  constructor(filter: string) {
+    this.filter = filter;
+  }
+
+  get online(): number {
+    let online = 0;
+    for (const { connection } of this.members) if (connection !== undefined) online += 1;
+    return online;
+  }
+
+  /**
+   * The member that gets a message.
+   * @param key which one, for strategies by which a Topic object chooses the member itself
+   */
+  choose(strategy: SharedStrategy, key: number): Session | undefined {
+    const connected = [...this.members].filter(({ connection }) => connection !== undefined);
+    const candidates = connected.length > 0 ? connected : [...this.members];
+    if (candidates.length === 0) return undefined;
+    switch (strategy) {
+      case "round_robin":
+        this.#turn += 1;
+        return candidates[this.#turn % candidates.length];
+      case "sticky":
+        if (this.#sticky === undefined || !candidates.includes(this.#sticky)) this.#sticky = candidates[0];
+        return this.#sticky;
+      case "least_inflight": {
+        // Among equals in turn: an idle group would else know but its first member.
+        this.#turn += 1;
+        const from = this.#turn % candidates.length;
+        const rotated = [...candidates.slice(from), ...candidates.slice(0, from)];
+        return rotated.reduce((least, each) => (each.deliveries.size < least.deliveries.size ? each : least));
+      }
+      default:
+        return candidates[key % candidates.length];
+    }
+  }
+}
+
+export function joinShare(core: SessionCore, session: Session, filter: string): void {
+  let share = core.shares.get(filter);
+  if (share === undefined) {
+    share = new LocalShare(filter);
+    core.shares.set(filter, share);
+  }
+  share.members.add(session);
+}
+
+export function leaveShare(core: SessionCore, session: Session, filter: string): void {
+  const share = core.shares.get(filter);
+  if (share === undefined || !share.members.delete(session)) return;
+  announce(core, share, undefined);
+  if (share.members.size === 0) core.shares.delete(filter);
+}
+
+/** A member connected or lost its connection: the Topic objects choose by how many are connected. */
+export function announceShares(core: SessionCore, session: Session): void {
+  for (const filter of session.subscriptions.keys()) {
+    const share = filter.startsWith(SHARE_PREFIX) ? core.shares.get(filter) : undefined;
+    if (share !== undefined) announce(core, share, undefined);
+  }
+}
+
+/**
+ * Tells the Topic objects how many members there are, if that has changed or somebody waits for it.
+ * @param ticket settled once they know
+ */
+export function announce(core: SessionCore, share: LocalShare, ticket: Ticket | undefined): void {
+  const members = share.members.size;
+  const { online } = share;
+  if (ticket === undefined && members === share.announcedMembers && online === share.announcedOnline) return;
+  share.announcedMembers = members;
+  share.announcedOnline = online;
+  core.router.share(share.filter, members, online, core.nextNumber(), ticket);
+}
+
+/** A message of a member whose session ended without having acknowledged it goes to another one [5.0/4.8.2/qos1-handover]. */
+export function redistribute(core: SessionCore, message: Message, filter: string): void {
+  const share = core.shares.get(filter);
+  if (share !== undefined) {
+    deliverShared(core, message, filter, message.sequence);
+    return;
+  }
+  core.router.redistribute(new Message({ ...message, ...core.nextOrigin(message.publisher) }), filter);
+}
