@@ -177,6 +177,25 @@ describe("who is refused", () => {
     }
   });
 
+  test("another binding or another nonce, also when the proof is right for what it says", async () => {
+    const binding = (message: string): string => message.replace("c=biws", `c=${btoa("y,,")}`);
+    expect((await run("ada", "lovelace", { tamper: binding }))[0]).toMatchObject({ reasonCode: 0x87, message: /channel binding/ });
+    const longer = (message: string): string => `${message}x`;
+    expect((await run("ada", "lovelace", { tamper: longer }))[0]).toMatchObject({ reasonCode: 0x87, message: /nonce/ });
+    const ofClientAlone = (message: string): string => message.replace(/r=.*/, "r=abc");
+    expect((await run("ada", "lovelace", { nonce: "abc", tamper: ofClientAlone }))[0]).toMatchObject({
+      reasonCode: 0x87,
+      message: /nonce/,
+    });
+  });
+
+  test("an unknown user, even with what the broker itself would take for the hash", async () => {
+    const { passwordHash } = await new Credentials(users).of("eve");
+    expect((await run("eve", "", { saltedPassword: passwordHash.hash }))[0]).toEqual(WRONG);
+    const { passwordHash: ofAda } = await new Credentials(users).of("ada");
+    expect((await run("ada", "", { saltedPassword: ofAda.hash }))[0]).toMatchObject({ kind: "success" });
+  });
+
   test("a proof is good for one exchange only", async () => {
     const exchange = begin();
     const client = new ScramClient("ada", "lovelace");

@@ -10,6 +10,10 @@ export interface ScramClientOptions {
   readonly gs2Header?: string;
   /** A random one by default. */
   readonly nonce?: string;
+  /** Instead of what is derived from the password. */
+  readonly saltedPassword?: Uint8Array;
+  /** Changes client-final-message-without-proof before it is signed. */
+  readonly tamper?: (withoutProof: string) => string;
 }
 
 const encoder = new TextEncoder();
@@ -20,9 +24,12 @@ export class ScramClient {
   readonly #gs2Header: string;
   readonly #bare: string;
   readonly #nonce: string;
+  readonly #options: ScramClientOptions;
   #serverFinal: string | undefined;
 
-  constructor(userName: string, password: string, { gs2Header = "n,,", nonce = crypto.randomUUID() }: ScramClientOptions = {}) {
+  constructor(userName: string, password: string, options: ScramClientOptions = {}) {
+    const { gs2Header = "n,,", nonce = crypto.randomUUID() } = options;
+    this.#options = options;
     this.#password = password;
     this.#gs2Header = gs2Header;
     this.#nonce = nonce;
@@ -43,8 +50,10 @@ export class ScramClient {
     const text = decoder.decode(serverFirst);
     const [, nonce, salt, iterations] = /^r=([^,]+),s=([^,]+),i=(\d+)$/.exec(text) ?? [];
     if (nonce === undefined || !nonce.startsWith(this.#nonce) || nonce === this.#nonce) throw new Error(`not a server's answer: ${text}`);
-    const saltedPassword = await saltedPasswordOf(this.#password.normalize("NFKC"), fromBase64(salt!), Number(iterations));
-    const withoutProof = `c=${btoa(this.#gs2Header)},r=${nonce}`;
+    const { saltedPassword = await saltedPasswordOf(this.#password.normalize("NFKC"), fromBase64(salt!), Number(iterations)) } =
+      this.#options;
+    const { tamper = (same) => same } = this.#options;
+    const withoutProof = tamper(`c=${btoa(this.#gs2Header)},r=${nonce}`);
     const authMessage = `${this.#bare},${text},${withoutProof}`;
     const clientKey = await hmac(saltedPassword, "Client Key");
     const storedKey = new Uint8Array(await crypto.subtle.digest("SHA-256", clientKey));

@@ -239,6 +239,12 @@ describeTopologies(
       await rechallenged(twice);
       twice.send(auth(REAUTHENTICATE, new ScramClient("ada", "lovelace").first()));
       await expectEnd(twice, 0x82, /under way/);
+      const hasty = await connected(broker);
+      hasty.sendTogether(
+        auth(REAUTHENTICATE, new ScramClient("ada", "lovelace").first()),
+        auth(CONTINUE, Buffer.from("c=biws,r=x,p=AAAA")),
+      );
+      await expectEnd(hasty, 0x82, /nothing was asked/);
     });
 
     test("a client may say DISCONNECT in the middle of a re-authentication", async () => {
