@@ -40,7 +40,7 @@ export class Authentication {
   /** Continues an exchange that waits for its client's next packet. */
   #wake: () => void = () => {};
   /** Bounds an exchange. What has come of it is only in memory: in an object the pending timer also keeps that awake. */
-  #patience: ReturnType<typeof setTimeout> | undefined;
+  #patience: ReturnType<typeof setTimeout> | null = null;
 
   /**
    * @param stream where the client's next packets are; only an exchange takes some
@@ -76,7 +76,7 @@ export class Authentication {
   /** The socket is gone: `run` may never resolve now. */
   cancel(): void {
     this.#over = true;
-    clearTimeout(this.#patience);
+    if (this.#patience !== null) clearTimeout(this.#patience);
   }
 
   #tooLate(): Promise<Farewell> {
