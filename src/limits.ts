@@ -83,6 +83,12 @@ export const ROW_BYTES_MAX = 1_900_000;
  */
 export const CHUNK_BYTES = 16 * KIB;
 
+/** The list of recipients of one record of the message log, bytes; a message for more sessions has several records. */
+export const RECIPIENT_BYTES_MAX = 256 * KIB;
+
+/** What a row of the message log may hold besides one message: its recipients, and the repeats that are recognised after a restart. */
+export const CHUNK_OVERHEAD_BYTES_MAX = RECIPIENT_BYTES_MAX + 144 * KIB;
+
 /** What may wait in one outbox, bytes. Beyond it publishing clients are told that the broker is busy (0x97) or closed (3.x). */
 export const OUTBOX_BYTES_MAX = 32 * MIB;
 
@@ -129,8 +135,8 @@ export function limitProblems(limits: Limits): string[] {
   };
   expect(limits.packetBytesMax >= 128, "PACKET_BYTES_MAX must be at least 128: a CONNECT has to fit");
   expect(
-    limits.packetBytesMax + KIB <= ROW_BYTES_MAX,
-    `PACKET_BYTES_MAX must be at most ${ROW_BYTES_MAX - KIB}: a message is stored as one row`,
+    limits.packetBytesMax + CHUNK_OVERHEAD_BYTES_MAX <= ROW_BYTES_MAX,
+    `PACKET_BYTES_MAX must be at most ${ROW_BYTES_MAX - CHUNK_OVERHEAD_BYTES_MAX}: a message is stored in one row with its recipients`,
   );
   expect(limits.packetBytesMax <= BATCH_BYTES_MAX, "PACKET_BYTES_MAX must not exceed a batch between objects");
   expect(limits.queueBytesMax >= limits.packetBytesMax, "QUEUE_BYTES_MAX must be at least PACKET_BYTES_MAX: one message has to fit");

@@ -7,7 +7,7 @@
  */
 
 import { type Choices, DEFAULT_CHOICES, SHARED_STRATEGIES } from "./choices.ts";
-import { DEFAULT_LIMITS, type Limits, limitProblems, ROW_BYTES_MAX } from "./limits.ts";
+import { CHUNK_OVERHEAD_BYTES_MAX, DEFAULT_LIMITS, type Limits, limitProblems, ROW_BYTES_MAX } from "./limits.ts";
 
 /** Settings as the broker uses them: parsed, whole and consistent. */
 export interface Settings {
@@ -122,7 +122,7 @@ const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
     "PACKET_BYTES_MAX",
     D.packetBytesMax,
     128,
-    ROW_BYTES_MAX - 1024,
+    ROW_BYTES_MAX - CHUNK_OVERHEAD_BYTES_MAX,
     "largest Control Packet, bytes; announced as Maximum Packet Size",
   ),
   queueMessagesMax: integer(

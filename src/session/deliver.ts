@@ -71,7 +71,7 @@ export function deliver(core: SessionCore, message: Message): boolean {
       sendQoS0(core, session, message, retain, session.matchIdentifiers);
       continue;
     }
-    if (session.stored) record ??= core.log.append(message);
+    if (session.stored && (record === undefined || core.log.isFull(record))) record = core.log.append(message);
     enqueue(core, session, message, { qos, retain, identifiers: session.matchIdentifiers, share: "" }, session.stored ? record : undefined);
   }
   return matching.sessions.length > 0 || matching.heldBack;

@@ -5,7 +5,7 @@
  * that keeps up costs one row a flush. Keeps the law: what a publisher was told is safe stands in a row before it is told.
  */
 
-import { CHUNK_BYTES } from "../limits.ts";
+import { CHUNK_BYTES, RECIPIENT_BYTES_MAX } from "../limits.ts";
 import { type Message, readMessage, writeMessage } from "../mqtt/message.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import type { SessionStore } from "./ports.ts";
@@ -29,6 +29,8 @@ export interface LogRecord {
   readonly sequence: number;
   readonly message: Message;
   readonly recipients: Recipient[];
+  /** About how many bytes the recipients have. */
+  recipientBytes: number;
   /** How many recipients still need it. */
   open: number;
   chunk: Chunk | undefined;
@@ -81,6 +83,7 @@ export class MessageLog {
       sequence: this.#nextSequence++,
       message,
       recipients: [],
+      recipientBytes: 0,
       open: 0,
       chunk: undefined,
       bytes: undefined,
@@ -91,7 +94,13 @@ export class MessageLog {
 
   addRecipient(record: LogRecord, recipient: Recipient): void {
     record.recipients.push(recipient);
+    record.recipientBytes += 16 + 4 * (recipient.identifiers?.length ?? 0);
     record.open += 1;
+  }
+
+  /** Whether further recipients of the message need a further record: a row is bounded, the number of sessions is not. */
+  isFull(record: LogRecord): boolean {
+    return record.recipientBytes >= RECIPIENT_BYTES_MAX;
   }
 
   /** One recipient needs the record no longer. */
@@ -264,6 +273,6 @@ function* decodeChunk(bytes: Uint8Array, repeats: Repeats): Generator<{ record: 
         share: part.string(),
       });
     }
-    yield { record: { sequence, message, recipients, open: 0, chunk: undefined, bytes: undefined }, recipients };
+    yield { record: { sequence, message, recipients, recipientBytes: 0, open: 0, chunk: undefined, bytes: undefined }, recipients };
   }
 }
