@@ -1,0 +1,63 @@
+/** Clauses of MQTT 3.1.1 that no client can provoke from outside, on the session core alone. */
+
+import { expect, it } from "vitest";
+import { DEFAULT_CHOICES } from "../../../src/choices.ts";
+import { DEFAULT_LIMITS } from "../../../src/limits.ts";
+import { decodePacket } from "../../../src/mqtt/decode.ts";
+import { type Packet, PUBACK } from "../../../src/mqtt/packet.ts";
+import { QUOTA_EXCEEDED } from "../../../src/mqtt/reason-code.ts";
+import type { Connection } from "../../../src/session/connection.ts";
+import { SessionCore } from "../../../src/session/core.ts";
+import type { Ticket, Wire } from "../../../src/session/ports.ts";
+import { MemorySessionStore } from "../../../src/storage/memory-session-store.ts";
+import { createRowMeter } from "../../../src/storage/row-meter.ts";
+import { connectPacket, publishPacket } from "../../support/mqtt-client.ts";
+
+class TestWire implements Wire {
+  readonly packets: Packet[] = [];
+  closed: number | undefined;
+
+  send(bytes: Uint8Array): void {
+    this.packets.push(decodePacket(bytes, 4) as Packet);
+  }
+  close(code: number): void {
+    this.closed = code;
+  }
+  attach(): void {}
+}
+
+it("[MQTT311-4.8.0-2] [3.1.1/4.8/isolation] (core) a message that can't be handed on, for the outbox is full, closes the connection it came on and no other", () => {
+  const tickets: Ticket[] = [];
+  const core = new SessionCore({
+    origin: "test@1",
+    limits: DEFAULT_LIMITS,
+    choices: DEFAULT_CHOICES,
+    store: new MemorySessionStore(createRowMeter()),
+    router: {
+      publish: (_message, ticket) => void (ticket && tickets.push(ticket)),
+      subscribe: (_filter, _qos, _version, _retainedFor, ticket) => ticket.settled(0),
+      unsubscribe: () => {},
+      share: (_filter, _members, _online, _version, ticket) => ticket?.settled(0),
+      redistribute: () => {},
+    },
+    authorizer: { mayPublish: () => true, maySubscribe: () => true },
+    reauthentication: { begin: () => undefined },
+    now: 1,
+  });
+  const connect = (clientId: string): { wire: TestWire; connection: Connection } => {
+    const wire = new TestWire();
+    const options = { assigned: false, relayed: false, authenticationData: undefined };
+    return { wire, connection: core.connect(wire, connectPacket({ clientId }), { userName: undefined }, options, 1)! };
+  };
+  const unlucky = connect("unlucky");
+  const other = connect("other");
+  for (const [packetId, { connection }] of [unlucky, other].entries()) {
+    core.handle(connection, publishPacket("t", "", { qos: 1, packetId: packetId + 1 }), 2);
+  }
+  tickets[0]!.settled(QUOTA_EXCEEDED);
+  tickets[1]!.settled(0);
+  expect(unlucky.wire.closed).toBeDefined();
+  expect(unlucky.wire.packets.filter(({ type }) => type === PUBACK)).toEqual([]);
+  expect(other.wire.closed).toBeUndefined();
+  expect(other.wire.packets.at(-1)).toMatchObject({ type: PUBACK, packetId: 2 });
+});
