@@ -161,6 +161,9 @@ class Relay {
   #passOn(): void {
     const packets: Uint8Array[] = [];
     for (let bytes = this.#stream.next(); bytes !== undefined; bytes = this.#stream.next()) {
+      // The next packet has its own time.
+      clearTimeout(this.#patience);
+      this.#patience = null;
       if (!(bytes instanceof Uint8Array)) {
         this.#forward(packets);
         this.#farewell(bytes.reasonCode, bytes.message, bytes.reasonCode === 0x95 ? CLOSE_TOO_BIG : CLOSE_PROTOCOL_ERROR);

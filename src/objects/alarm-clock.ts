@@ -3,12 +3,22 @@
  * fires too soon finds nothing due and is set again.
  */
 
+import type { Runtime } from "./runtime.ts";
+
+/** The object's one alarm, as the platform has it. */
+export interface AlarmStorage {
+  getAlarm(): Promise<number | null>;
+  setAlarm(at: number): Promise<void>;
+}
+
 export class AlarmClock {
-  readonly #storage: DurableObjectStorage;
+  readonly #storage: AlarmStorage;
+  readonly #runtime: Runtime;
   /** Milliseconds since the epoch; Infinity when none is set; undefined until storage was asked. */
   #setFor: number | undefined;
 
-  constructor(storage: DurableObjectStorage) {
+  constructor(storage: AlarmStorage, runtime: Runtime) {
+    this.#runtime = runtime;
     this.#storage = storage;
   }
 
@@ -23,7 +33,7 @@ export class AlarmClock {
     this.#setFor ??= (await this.#storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
     if (at >= this.#setFor) return false;
     this.#setFor = at;
-    await this.#storage.setAlarm(Math.max(at, Date.now() + 1));
+    await this.#storage.setAlarm(Math.max(at, this.#runtime.now() + 1));
     return true;
   }
 }

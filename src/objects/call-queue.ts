@@ -4,8 +4,10 @@
  */
 
 import { Outbox, type Outgoing } from "../routing/outbox.ts";
+import type { Runtime } from "./runtime.ts";
 
 export class CallQueue<Item extends Outgoing> {
+  readonly #runtime: Runtime;
   readonly #outbox = new Outbox<Item>();
   readonly #encode: (items: readonly Item[]) => Uint8Array;
   readonly #call: (batch: Uint8Array) => Promise<Uint8Array>;
@@ -17,10 +19,12 @@ export class CallQueue<Item extends Outgoing> {
    * @param answered is told of the answer once
    */
   constructor(
+    runtime: Runtime,
     encode: (items: readonly Item[]) => Uint8Array,
     call: (batch: Uint8Array) => Promise<Uint8Array>,
     answered: (items: readonly Item[], answer: Uint8Array) => void,
   ) {
+    this.#runtime = runtime;
     this.#encode = encode;
     this.#call = call;
     this.#answered = answered;
@@ -46,8 +50,8 @@ export class CallQueue<Item extends Outgoing> {
     try {
       answer = await this.#call(batch);
     } catch {
-      const delayMs = this.#outbox.failed(Date.now());
-      if (delayMs !== undefined) setTimeout(() => void this.#send(items, batch), delayMs);
+      const delayMs = this.#outbox.failed(this.#runtime.now());
+      if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, batch));
       return;
     }
     this.#outbox.succeeded();

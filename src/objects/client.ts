@@ -12,14 +12,16 @@ import { decodePacket } from "../mqtt/decode.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import { CLIENT_IDENTIFIER_NOT_VALID } from "../mqtt/reason-code.ts";
-import { CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, type Connection } from "../session/connection.ts";
+import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, type Connection } from "../session/connection.ts";
 import type { SessionCore } from "../session/core.ts";
+import type { Runtime, Timer } from "./runtime.ts";
 import type { SocketWire } from "./socket-wire.ts";
 
 export interface ClientContext {
   readonly core: SessionCore;
   readonly limits: Limits;
   readonly authenticators: Authenticators;
+  readonly runtime: Runtime;
   /** Called after anything that may have left something to flush. */
   readonly flushSoon: () => void;
 }
@@ -34,7 +36,7 @@ export class Client {
   #state: "first" | "authenticating" | "connected" | "ended";
   #authentication: Authentication | undefined;
   /** Runs while a packet is incomplete: such a packet is only in memory, so the pending timer also keeps the object awake. */
-  #patience: ReturnType<typeof setTimeout> | null = null;
+  #patience: Timer | undefined;
 
   /** @param connection the connection of a socket that slept through the object's loss of memory */
   constructor(context: ClientContext, wire: SocketWire, handover: Handover, connection: Connection | undefined) {
@@ -62,11 +64,16 @@ export class Client {
 
   /** The socket closed or failed. */
   lost(): void {
-    clearTimeout(this.#patience);
+    this.#patience?.cancel();
     this.#authentication?.cancel();
     this.#state = "ended";
-    if (this.#connection !== undefined) this.#context.core.lost(this.#connection, Date.now());
+    if (this.#connection !== undefined) this.#context.core.lost(this.#connection, this.#context.runtime.now());
     this.#context.flushSoon();
+  }
+
+  /** Something went wrong on our side. */
+  fail(): void {
+    this.#end({ bytes: undefined, closeCode: CLOSE_INTERNAL_ERROR, closeReason: "the broker failed; connect again" });
   }
 
   #drain(): void {
@@ -74,9 +81,12 @@ export class Client {
     else if (this.#state === "authenticating") this.#authentication?.wake();
     const connection = this.#connection;
     if (this.#state === "connected" && connection !== undefined) {
-      const { core } = this.#context;
-      const now = Date.now();
+      const { core, runtime } = this.#context;
+      const now = runtime.now();
       for (let bytes = this.#stream.next(); bytes !== undefined && connection.open; bytes = this.#stream.next()) {
+        // The next packet has its own time.
+        this.#patience?.cancel();
+        this.#patience = undefined;
         core.handle(connection, bytes instanceof Uint8Array ? decodePacket(bytes, connection.version) : bytes, now);
       }
       if (!connection.open) this.#state = "ended";
@@ -132,20 +142,20 @@ export class Client {
   #connect(connect: Connect, { identity, authenticationData }: Accepted, assigned: boolean): void {
     const options = { assigned, relayed: this.#handover.relayed, authenticationData };
     this.#stream.version = connect.version;
-    this.#connection = this.#context.core.connect(this.wire, connect, identity, options, Date.now());
+    this.#connection = this.#context.core.connect(this.wire, connect, identity, options, this.#context.runtime.now());
     this.#state = this.#connection === undefined ? "ended" : "connected";
   }
 
   #end({ bytes, closeCode, closeReason }: Farewell): void {
     this.#state = "ended";
-    clearTimeout(this.#patience);
+    this.#patience?.cancel();
     this.#authentication?.cancel();
     if (bytes !== undefined) this.wire.send(bytes);
     this.wire.close(closeCode, closeReason);
     const connection = this.#connection;
     if (connection !== undefined) {
       connection.open = false;
-      this.#context.core.lost(connection, Date.now());
+      this.#context.core.lost(connection, this.#context.runtime.now());
     }
     this.#context.flushSoon();
   }
@@ -154,14 +164,14 @@ export class Client {
   #await(): void {
     const incomplete = this.#state === "first" || (this.#state === "connected" && this.#stream.pendingBytes > 0);
     if (!incomplete) {
-      clearTimeout(this.#patience);
-      this.#patience = null;
+      this.#patience?.cancel();
+      this.#patience = undefined;
       return;
     }
-    this.#patience ??= setTimeout(() => {
+    const { limits, runtime } = this.#context;
+    this.#patience ??= runtime.after(limits.packetSecondsMax * 1000, () => {
       const what = this.#state === "first" ? "CONNECT did not come" : "a packet was not finished";
-      const closeReason = `${what} within ${this.#context.limits.packetSecondsMax} s`;
-      this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason });
-    }, this.#context.limits.packetSecondsMax * 1000);
+      this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason: `${what} within ${limits.packetSecondsMax} s` });
+    });
   }
 }

@@ -10,33 +10,35 @@ import type { RetainedRow, RoutingStore } from "../routing/ports.ts";
 import type { SessionCore } from "../session/core.ts";
 import type { Ticket } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
-import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
-import type { Meter } from "./meter.ts";
+import type { Runtime } from "./runtime.ts";
 import type { Router } from "./session-host.ts";
 
 const HERE = "";
 
 export class LocalRouter implements Router {
+  readonly #runtime: Runtime;
   readonly #routing: RoutingCore;
   readonly #store: RoutingStore;
 
-  constructor(settings: Settings, name: string, sql: SqlStorage, meter: Meter, core: () => SessionCore) {
-    this.#store = new RetainedOnly(new SqliteRoutingStore(sql, meter));
+  /** @param store of the routing role, of which only the retained messages are used */
+  constructor(settings: Settings, name: string, store: RoutingStore, runtime: Runtime, core: () => SessionCore) {
+    this.#runtime = runtime;
+    this.#store = new RetainedOnly(store);
     this.#routing = new RoutingCore({
-      origin: `${name}@${crypto.randomUUID()}`,
+      origin: `${name}@${runtime.incarnation()}`,
       limits: settings.limits,
       sharedStrategy: settings.choices.sharedStrategy,
       store: this.#store,
       delivery: {
         deliver: (_sessionObject, message, { live, shares, retained }, done) => {
-          const now = Date.now();
+          const now = runtime.now();
           if (live) core().deliver(message, now);
           for (const { filter, key } of shares) core().deliverShared(message, filter, key, now);
           if (retained !== undefined) core().deliverRetained(message, retained.clientId, retained.filter, now);
           done?.(true);
         },
       },
-      now: Date.now(),
+      now: runtime.now(),
     });
   }
 
@@ -47,13 +49,13 @@ export class LocalRouter implements Router {
   }
 
   publish(message: Message, ticket: Ticket | undefined): void {
-    this.#routing.publish(message, Date.now(), ticket && ((reasonCode) => ticket.settled(reasonCode)));
+    this.#routing.publish(message, this.#runtime.now(), ticket && ((reasonCode) => ticket.settled(reasonCode)));
   }
 
   subscribe(filter: string, qos: QoS, version: number, retainedFor: string | undefined, ticket: Ticket): void {
     this.#routing.subscribe({ sessionObject: HERE, filter, qos, version });
     ticket.settled(0);
-    if (retainedFor !== undefined) this.#routing.sendRetained(HERE, retainedFor, filter, Date.now());
+    if (retainedFor !== undefined) this.#routing.sendRetained(HERE, retainedFor, filter, this.#runtime.now());
   }
 
   unsubscribe(filter: string, version: number): void {

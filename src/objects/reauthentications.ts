@@ -11,17 +11,20 @@ import type {
   ReauthenticationListener,
   ReauthenticationPort,
 } from "../session/ports.ts";
+import type { Runtime } from "./runtime.ts";
 
 export class Reauthentications implements ReauthenticationPort {
   readonly #enhanced: EnhancedAuthenticator;
   readonly #secondsMax: number;
+  readonly #runtime: Runtime;
   readonly #answered: () => void;
 
   /**
    * @param secondsMax for a whole exchange
    * @param answered called after a listener was given an answer: there may be something to flush
    */
-  constructor(enhanced: EnhancedAuthenticator, secondsMax: number, answered: () => void) {
+  constructor(enhanced: EnhancedAuthenticator, secondsMax: number, runtime: Runtime, answered: () => void) {
+    this.#runtime = runtime;
     this.#enhanced = enhanced;
     this.#secondsMax = secondsMax;
     this.#answered = answered;
@@ -33,18 +36,16 @@ export class Reauthentications implements ReauthenticationPort {
     let over = false;
     const cancel = (): void => {
       over = true;
-      clearTimeout(timer);
+      timer.cancel();
     };
     const answer = (step: AuthenticationStep): void => {
       if (over) return;
       if ("reasonCode" in step || step.kind === "success") cancel();
-      listener.answered(step, Date.now());
+      listener.answered(step, this.#runtime.now());
       this.#answered();
     };
-    const timer = setTimeout(
-      () => answer({ reasonCode: NOT_AUTHORIZED, message: `the authentication was not finished within ${this.#secondsMax} s` }),
-      this.#secondsMax * 1000,
-    );
+    const late = `the authentication was not finished within ${this.#secondsMax} s`;
+    const timer = this.#runtime.after(this.#secondsMax * 1000, () => answer({ reasonCode: NOT_AUTHORIZED, message: late }));
     const unavailable = { reasonCode: SERVER_BUSY, message: "the authentication service is not available; try again" };
     return {
       step: (data) => void exchange.step(data).then(answer, () => answer(unavailable)),

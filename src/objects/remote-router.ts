@@ -19,8 +19,11 @@ import type { Settings } from "../settings.ts";
 import { hasWildcard } from "../topic/filter.ts";
 import { CallQueue } from "./call-queue.ts";
 import { namespaceOf, topicObjectName, topicShard } from "./names.ts";
+import type { Runtime } from "./runtime.ts";
 import type { Router } from "./session-host.ts";
-import type { TopicObject } from "./topic-object.ts";
+
+/** Gives a Topic object by its name, a new stub for every call: one whose object was reset stays broken. */
+export type TopicObjects = (name: string) => { exchange(batch: Uint8Array): Promise<Uint8Array> };
 
 /** A record and who waits for its outcome. */
 class Request implements Outgoing {
@@ -51,20 +54,21 @@ export class RemoteRouter implements Router {
    * @param name of the Session object
    * @param settled called after answers: tickets may have left something to flush
    */
-  constructor(settings: Settings, name: string, topics: DurableObjectNamespace<TopicObject>, settled: () => void) {
+  constructor(settings: Settings, name: string, topics: TopicObjects, runtime: Runtime, settled: () => void) {
     this.#settings = settings;
     const namespace = namespaceOf(name);
     for (let shard = 0; shard < settings.topicShards; shard += 1) {
-      const id = topics.idFromName(topicObjectName(namespace, shard));
+      const topicObject = topicObjectName(namespace, shard);
       const writer = new BatchWriter(name);
       this.#queues.push(
         new CallQueue<Request>(
+          runtime,
           (requests) => {
             writer.begin();
             for (const { record } of requests) writer.add(record);
             return writer.finish();
           },
-          (batch) => topics.get(id).exchange(batch),
+          (batch) => topics(topicObject).exchange(batch),
           (requests, answer) => {
             for (const [index, request] of requests.entries()) request.settled(answer[index] ?? IMPLEMENTATION_SPECIFIC_ERROR);
             settled();

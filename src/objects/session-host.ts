@@ -8,16 +8,19 @@ import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } fr
 import { AWAKE_MS_MAX } from "../limits.ts";
 import { decodeBatch, encodeDeliveryAnswer, RECORD_LIVE, RECORD_RETAINED, RECORD_SHARED, type Unwanted } from "../mqtt/batch.ts";
 import { SessionCore } from "../session/core.ts";
-import type { RouterPort } from "../session/ports.ts";
+import type { RouterPort, SessionStore } from "../session/ports.ts";
 import { restore } from "../session/restore.ts";
 import type { Settings } from "../settings.ts";
-import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
-import { AlarmClock } from "./alarm-clock.ts";
+import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
 import { Client, type ClientContext } from "./client.ts";
 import { log } from "./log.ts";
 import type { Meter } from "./meter.ts";
 import { Reauthentications } from "./reauthentications.ts";
+import type { Runtime, Timer } from "./runtime.ts";
 import { SocketWire } from "./socket-wire.ts";
+
+/** WebSocket.OPEN. */
+const SOCKET_OPEN = 1;
 
 /** The way to the Topic objects, with what the host has to do for it. */
 export interface Router extends RouterPort {
@@ -25,18 +28,28 @@ export interface Router extends RouterPort {
   flush(): void;
 }
 
+/** What a host uses of the object's state. */
+export interface HostState {
+  readonly storage: AlarmStorage;
+  getWebSockets(): WebSocket[];
+  acceptWebSocket(socket: WebSocket): void;
+}
+
 export interface SessionHostOptions {
-  readonly state: DurableObjectState;
+  readonly state: HostState;
+  readonly store: SessionStore;
   readonly settings: Settings;
   readonly name: string;
   readonly meter: Meter;
+  readonly runtime: Runtime;
   /** Makes the way to the Topic objects; it may call back into the core from the first publish on. */
   readonly router: (core: () => SessionCore) => Router;
 }
 
 export class SessionHost {
   readonly core: SessionCore;
-  readonly #state: DurableObjectState;
+  readonly #state: HostState;
+  readonly #runtime: Runtime;
   readonly #name: string;
   readonly #meter: Meter;
   readonly #router: Router;
@@ -44,35 +57,36 @@ export class SessionHost {
   readonly #clients = new Map<WebSocket, Client>();
   readonly #context: ClientContext;
   #changedWires: SocketWire[] = [];
-  #tick: ReturnType<typeof setTimeout> | null = null;
-  #awake: ReturnType<typeof setTimeout> | null = null;
+  #tick: Timer | undefined;
+  #awake: Timer | undefined;
 
   constructor(options: SessionHostOptions) {
-    const { state, settings, name, meter } = options;
+    const { state, settings, name, meter, runtime } = options;
     this.#state = state;
+    this.#runtime = runtime;
     this.#name = name;
     this.#meter = meter;
-    this.#alarm = new AlarmClock(state.storage);
+    this.#alarm = new AlarmClock(state.storage, runtime);
     const auth = authOf(settings);
     this.#router = options.router(() => this.core);
-    const now = Date.now();
+    const now = runtime.now();
     const flushSoon = (): void => this.#flushSoon();
     this.core = new SessionCore({
-      origin: `${name}@${crypto.randomUUID()}`,
+      origin: `${name}@${runtime.incarnation()}`,
       limits: settings.limits,
       choices: settings.choices,
-      store: new SqliteSessionStore(state.storage.sql, meter),
+      store: options.store,
       router: this.#router,
       authorizer: auth.authorizer,
-      reauthentication: new Reauthentications(auth.enhanced, settings.limits.packetSecondsMax, flushSoon),
+      reauthentication: new Reauthentications(auth.enhanced, settings.limits.packetSecondsMax, runtime, flushSoon),
       now,
     });
-    this.#context = { core: this.core, limits: settings.limits, authenticators: auth, flushSoon };
+    this.#context = { core: this.core, limits: settings.limits, authenticators: auth, runtime, flushSoon };
     this.#restore(now);
   }
 
   #restore(now: number): void {
-    const sockets = this.#state.getWebSockets().filter((socket) => socket.readyState === WebSocket.OPEN);
+    const sockets = this.#state.getWebSockets().filter(({ readyState }) => readyState === SOCKET_OPEN);
     const wires = sockets.map((socket) => this.#wire(socket));
     const attached = wires.flatMap((wire) => {
       const attachment = wire.socket.deserializeAttachment();
@@ -99,16 +113,27 @@ export class SessionHost {
   /** Takes a socket from the Worker. */
   accept(request: Request): Response {
     this.#meter.requests += 1;
-    const handover: Handover = decodeHandover(request.headers.get(HANDOVER_HEADER)!);
     const { 0: outer, 1: inner } = new WebSocketPair();
-    this.#state.acceptWebSocket(inner);
-    this.#clients.set(inner, new Client(this.#context, this.#wire(inner), handover, undefined));
+    this.adopt(inner, decodeHandover(request.headers.get(HANDOVER_HEADER)!));
     return switchingProtocols(outer, request);
+  }
+
+  /** Serves a socket from now on. */
+  adopt(socket: WebSocket, handover: Handover): void {
+    this.#state.acceptWebSocket(socket);
+    this.#clients.set(socket, new Client(this.#context, this.#wire(socket), handover, undefined));
   }
 
   receive(socket: WebSocket, data: ArrayBuffer | string): void {
     this.#meter.socketMessages += 1;
-    this.#clients.get(socket)?.receive(data);
+    const client = this.#clients.get(socket);
+    try {
+      client?.receive(data);
+    } catch (error) {
+      // A fault of ours while one client's packet was handled: it costs that client its connection and nobody else anything.
+      log("a packet could not be handled", { object: this.#name, problem: error instanceof Error ? error.message : String(error) });
+      client?.fail();
+    }
   }
 
   lost(socket: WebSocket): void {
@@ -120,7 +145,7 @@ export class SessionHost {
   deliver(bytes: Uint8Array): Uint8Array {
     this.#meter.calls += 1;
     const { sender, records } = decodeBatch(bytes);
-    const now = Date.now();
+    const now = this.#runtime.now();
     const unwanted: Unwanted[] = [];
     for (const [index, record] of records.entries()) {
       if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED && record.kind !== RECORD_SHARED) continue;
@@ -148,14 +173,14 @@ export class SessionHost {
   }
 
   #flushSoon(): void {
-    this.#tick ??= setTimeout(() => this.flush(), 0);
+    this.#tick ??= this.#runtime.after(0, () => this.flush());
   }
 
   /** Everything of this tick: due deadlines, rows, then calls and frames. */
   flush(): void {
-    clearTimeout(this.#tick);
-    this.#tick = null;
-    this.core.runDeadlines(Date.now());
+    this.#tick?.cancel();
+    this.#tick = undefined;
+    this.core.runDeadlines(this.#runtime.now());
     this.core.flush();
     this.#router.flush();
     const wires = this.#changedWires;
@@ -168,8 +193,8 @@ export class SessionHost {
   /** Messages that wait for a client and are only in memory keep the object from hibernating, for a bounded time. */
   #stayAwake(): void {
     if (!this.core.holdsMessagesInMemory) return;
-    clearTimeout(this.#awake);
-    this.#awake = setTimeout(() => {}, AWAKE_MS_MAX);
+    this.#awake?.cancel();
+    this.#awake = this.#runtime.after(AWAKE_MS_MAX, () => {});
   }
 
   async #arm(): Promise<void> {

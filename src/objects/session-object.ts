@@ -4,10 +4,13 @@
  */
 
 import { DurableObject } from "cloudflare:workers";
+import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
+import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
 import { type BrokerEnv, requireSettings } from "./env.ts";
 import { LocalRouter } from "./local-router.ts";
 import { Meter, type Usage } from "./meter.ts";
-import { RemoteRouter } from "./remote-router.ts";
+import { RemoteRouter, type TopicObjects } from "./remote-router.ts";
+import { PLATFORM } from "./runtime.ts";
 import { SessionHost } from "./session-host.ts";
 
 export class SessionObject extends DurableObject<BrokerEnv> {
@@ -19,22 +22,26 @@ export class SessionObject extends DurableObject<BrokerEnv> {
     const settings = requireSettings(env);
     const name = ctx.id.name!;
     const meter = this.#meter;
+    const store = new SqliteSessionStore(ctx.storage.sql, meter);
     if (settings.topology === "compact") {
       let local: LocalRouter | undefined;
       this.#host = new SessionHost({
         state: ctx,
+        store,
         settings,
         name,
         meter,
+        runtime: PLATFORM,
         router: (core) => {
-          local = new LocalRouter(settings, name, ctx.storage.sql, meter, core);
+          local = new LocalRouter(settings, name, new SqliteRoutingStore(ctx.storage.sql, meter), PLATFORM, core);
           return local;
         },
       });
       local!.restore(this.#host.core);
     } else {
-      const router = (): RemoteRouter => new RemoteRouter(settings, name, env.TOPICS, () => this.#host.flush());
-      this.#host = new SessionHost({ state: ctx, settings, name, meter, router });
+      const topics: TopicObjects = (topicObject) => env.TOPICS.get(env.TOPICS.idFromName(topicObject));
+      const router = (): RemoteRouter => new RemoteRouter(settings, name, topics, PLATFORM, () => this.#host.flush());
+      this.#host = new SessionHost({ state: ctx, store, settings, name, meter, runtime: PLATFORM, router });
     }
   }
 

@@ -20,12 +20,11 @@ import {
 import type { Message } from "../mqtt/message.ts";
 import { RoutingCore } from "../routing/core.ts";
 import type { Outgoing } from "../routing/outbox.ts";
-import type { Addressed, DeliveryPort } from "../routing/ports.ts";
+import type { Addressed, DeliveryPort, RoutingStore } from "../routing/ports.ts";
 import type { Settings } from "../settings.ts";
-import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { Meter } from "./meter.ts";
-import type { SessionObject } from "./session-object.ts";
+import type { Runtime, Timer } from "./runtime.ts";
 
 /** One message for one Session object. */
 class Delivery implements Outgoing {
@@ -54,32 +53,38 @@ function recordOf(message: Message, { live, shares, retained }: Addressed): Batc
 export interface TopicHostOptions {
   readonly settings: Settings;
   readonly name: string;
-  readonly sql: SqlStorage;
-  readonly sessions: DurableObjectNamespace<SessionObject>;
+  readonly store: RoutingStore;
+  readonly sessions: SessionObjects;
   readonly meter: Meter;
+  readonly runtime: Runtime;
 }
+
+/** Gives a Session object by its name, a new stub for every call: one whose object was reset stays broken. */
+export type SessionObjects = (name: string) => { deliver(batch: Uint8Array): Promise<Uint8Array> };
 
 export class TopicHost implements DeliveryPort {
   readonly #routing: RoutingCore;
   readonly #name: string;
-  readonly #sessions: DurableObjectNamespace<SessionObject>;
+  readonly #sessions: SessionObjects;
   readonly #meter: Meter;
+  readonly #runtime: Runtime;
   readonly #queues = new Map<string, CallQueue<Delivery>>();
   /** Queues that got something in this tick. */
   readonly #filled = new Set<CallQueue<Delivery>>();
-  #tick: ReturnType<typeof setTimeout> | null = null;
+  #tick: Timer | undefined;
 
-  constructor({ settings, name, sql, sessions, meter }: TopicHostOptions) {
+  constructor({ settings, name, store, sessions, meter, runtime }: TopicHostOptions) {
+    this.#runtime = runtime;
     this.#name = name;
     this.#sessions = sessions;
     this.#meter = meter;
     this.#routing = new RoutingCore({
-      origin: `${name}@${crypto.randomUUID()}`,
+      origin: `${name}@${runtime.incarnation()}`,
       limits: settings.limits,
       sharedStrategy: settings.choices.sharedStrategy,
-      store: new SqliteRoutingStore(sql, meter),
+      store,
       delivery: this,
-      now: Date.now(),
+      now: runtime.now(),
     });
   }
 
@@ -87,7 +92,7 @@ export class TopicHost implements DeliveryPort {
   exchange(bytes: Uint8Array): Promise<Uint8Array> {
     this.#meter.calls += 1;
     const { sender, records } = decodeBatch(bytes);
-    const now = Date.now();
+    const now = this.#runtime.now();
     const codes = new Uint8Array(records.length);
     return new Promise((resolve) => {
       let waiting = 1;
@@ -125,11 +130,11 @@ export class TopicHost implements DeliveryPort {
       return;
     }
     this.#filled.add(queue);
-    this.#tick ??= setTimeout(() => this.#flush(), 0);
+    this.#tick ??= this.#runtime.after(0, () => this.#flush());
   }
 
   #flush(): void {
-    this.#tick = null;
+    this.#tick = undefined;
     for (const queue of this.#filled) queue.flush();
     this.#filled.clear();
   }
@@ -150,15 +155,15 @@ export class TopicHost implements DeliveryPort {
   #queue(sessionObject: string): CallQueue<Delivery> {
     let queue = this.#queues.get(sessionObject);
     if (queue === undefined) {
-      const id = this.#sessions.idFromName(sessionObject);
       const writer = new BatchWriter(this.#name);
       queue = new CallQueue<Delivery>(
+        this.#runtime,
         (deliveries) => {
           writer.begin();
           for (const { record } of deliveries) writer.add(record);
           return writer.finish();
         },
-        (batch) => this.#sessions.get(id).deliver(batch),
+        (batch) => this.#sessions(sessionObject).deliver(batch),
         (deliveries, answer) => this.#answered(sessionObject, deliveries, answer),
       );
       this.#queues.set(sessionObject, queue);

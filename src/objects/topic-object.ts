@@ -4,8 +4,10 @@
  */
 
 import { DurableObject } from "cloudflare:workers";
+import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { type BrokerEnv, requireSettings } from "./env.ts";
 import { Meter, type Usage } from "./meter.ts";
+import { PLATFORM } from "./runtime.ts";
 import { TopicHost } from "./topic-host.ts";
 
 export class TopicObject extends DurableObject<BrokerEnv> {
@@ -17,9 +19,10 @@ export class TopicObject extends DurableObject<BrokerEnv> {
     this.#host = new TopicHost({
       settings: requireSettings(env),
       name: ctx.id.name!,
-      sql: ctx.storage.sql,
-      sessions: env.SESSIONS,
+      store: new SqliteRoutingStore(ctx.storage.sql, this.#meter),
+      sessions: (name) => env.SESSIONS.get(env.SESSIONS.idFromName(name)),
       meter: this.#meter,
+      runtime: PLATFORM,
     });
   }
 

@@ -32,6 +32,7 @@ export const CLOSE_PROTOCOL_ERROR = 1002;
 export const CLOSE_UNSUPPORTED_DATA = 1003;
 export const CLOSE_POLICY = 1008;
 export const CLOSE_TOO_BIG = 1009;
+export const CLOSE_INTERNAL_ERROR = 1011;
 export const CLOSE_TRY_AGAIN = 1013;
 
 /** The close code that goes with a Reason Code, for clients that only see the WebSocket. */

@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Reauthentications } from "../../src/objects/reauthentications.ts";
+import { PLATFORM } from "../../src/objects/runtime.ts";
 import type { AuthenticationStep } from "../../src/session/ports.ts";
 
 const SUCCESS: AuthenticationStep = { kind: "success", identity: { userName: "ada" }, data: undefined };
@@ -19,7 +20,7 @@ function begin(step: () => Promise<AuthenticationStep>) {
   const answers: AuthenticationStep[] = [];
   let flushes = 0;
   const enhanced = { methods: ["X"], begin: (method: string) => (method === "X" ? { step } : undefined) };
-  const port = new Reauthentications(enhanced, 10, () => {
+  const port = new Reauthentications(enhanced, 10, PLATFORM, () => {
     flushes += 1;
   });
   const listener = { answered: (answer: AuthenticationStep) => void answers.push(answer) };
