@@ -50,7 +50,7 @@ export interface Setting<T = unknown> {
 /** What a namespace may be called: it is a part of the URL's path and of the objects' names. */
 export const NAMESPACE_PATTERN = /^[a-zA-Z0-9_-]{1,64}$/;
 
-/** Session Expiry Interval is a four-byte integer whose largest value means "never" [5.0/3.1.2.11.2]. */
+/** Session Expiry Interval is a four-byte integer whose largest value means "never" [5.0/3.1.2.11.2/default]. */
 const EXPIRY_SECONDS_MAX = 0xffff_ffff;
 
 function setting<T>(name: string, text: string, form: string, meaning: string, parse: (text: string) => T | undefined): Setting<T> {
