@@ -1,0 +1,247 @@
+/** Will Messages: when they are published, when not, and never twice. */
+
+import { describe, expect, test } from "vitest";
+import { RESTART_GRACE_MS } from "../../src/limits.ts";
+import type { Properties } from "../../src/mqtt/packet.ts";
+import { type TestClient, utf8, World } from "../support/core-harness.ts";
+
+function listening(world: World): TestClient {
+  const client = world.connect("listener", { at: world.sessions.length - 1 });
+  client.subscribe("wills/#", 2);
+  client.take();
+  return client;
+}
+
+/** A client whose will has this delay, on a session that lasts for `expiry` seconds. */
+function mortal(world: World, expiry = 0, delay = 0, clean = false, properties: Properties = {}): TestClient {
+  return world.connect("mortal", {
+    clean,
+    properties: { sessionExpiryInterval: expiry },
+    will: {
+      topic: "wills/mortal",
+      payload: utf8("gone"),
+      qos: 1,
+      properties: { ...properties, ...(delay > 0 ? { willDelayInterval: delay } : {}) },
+    },
+  });
+}
+
+describe.each(["direct", "batched"] as const)("%s", (wiring) => {
+  test("[MQTT5-3.1.2-8] [MQTT311-3.1.2-8] a lost connection publishes it, once [MQTT5-3.1.2-10] [MQTT311-3.1.2-10]", () => {
+    const world = new World({ wiring });
+    const listener = listening(world);
+    for (const version of [5, 4, 3] as const) {
+      const client = world.connect("c", { version, will: { topic: "wills/c", qos: 1 } });
+      client.lose();
+      client.lose();
+      world.connect("c", { version }).lose();
+      world.advance(100_000);
+      expect(listener.messages().map(({ topic, qos }) => [topic, qos])).toEqual([["wills/c", 1]]);
+    }
+    expect(world.sessions[0]!.store.wills()).toEqual([]);
+  });
+
+  test("[MQTT5-3.14.4-3] [MQTT311-3.14.4-3] [MQTT5-3.1.2-10] DISCONNECT 0x00 drops it, row included", () => {
+    const world = new World({ wiring });
+    const listener = listening(world);
+    mortal(world, 100, 5).disconnect();
+    world.connect("old", { version: 4, will: { topic: "wills/old" } }).disconnect();
+    world.advance(200_000);
+    expect(listener.messages()).toEqual([]);
+    expect(world.sessions[0]!.store.wills()).toEqual([]);
+  });
+
+  test("[5.0/3.14.2.1/0x04] [MQTT5-3.14.4-3] DISCONNECT with any other code leaves it to be published", () => {
+    const world = new World({ wiring });
+    const listener = listening(world);
+    for (const reasonCode of [0x04, 0x80, 0x82, 0x99]) {
+      mortal(world).disconnect(reasonCode);
+      expect(listener.texts()).toEqual(["gone"]);
+    }
+  });
+
+  test("[5.0/3.14.2.2.2/zero-to-nonzero] a DISCONNECT that would lengthen expiry 0 is an error: 0x82, and the will is published", () => {
+    const world = new World({ wiring });
+    const listener = listening(world);
+    const client = mortal(world, 0);
+    client.take();
+    client.disconnect(0, { sessionExpiryInterval: 5 });
+    expect(client.take()).toMatchObject([{ type: 14, reasonCode: 0x82 }]);
+    expect(listener.texts()).toEqual(["gone"]);
+  });
+
+  test("[5.0/3.1.3.2.2/min] after its delay, or with the end of the session if that comes first", () => {
+    for (const [expiry, delay, after] of [
+      [100, 10, 10],
+      [10, 100, 10],
+      [0, 100, 0],
+      [100, 0, 0],
+    ] as const) {
+      const world = new World({ wiring });
+      const listener = listening(world);
+      mortal(world, expiry, delay).lose();
+      if (after > 0) {
+        world.advance(after * 1000 - 1);
+        expect(listener.texts()).toEqual([]);
+        world.advance(1);
+      }
+      expect(listener.texts()).toEqual(["gone"]);
+    }
+  });
+
+  test("[5.0/3.14.2.2.2/replace] DISCONNECT 0x04 with Session Expiry Interval 0 ends the session and publishes it now", () => {
+    const world = new World({ wiring });
+    const listener = listening(world);
+    mortal(world, 100, 50).disconnect(0x04, { sessionExpiryInterval: 0 });
+    expect(listener.texts()).toEqual(["gone"]);
+    expect(mortal(world, 100).connack.sessionPresent).toBe(false);
+  });
+
+  test("[MQTT5-3.1.3-9] a client that comes back within the delay cancels it", () => {
+    const world = new World({ wiring });
+    const listener = listening(world);
+    mortal(world, 100, 10).lose();
+    world.advance(9999);
+    world.connect("mortal", { clean: false, properties: { sessionExpiryInterval: 100 } });
+    world.advance(100_000);
+    expect(listener.texts()).toEqual([]);
+    expect(world.sessions[0]!.store.wills()).toEqual([]);
+  });
+
+  test("[5.0/3.1.3.2.2/takeover] the truth table: published if the delay is 0, the expiry is 0 or the new client starts clean", () => {
+    for (const expiry of [0, 100]) {
+      for (const delay of [0, 10]) {
+        for (const clean of [false, true]) {
+          const world = new World({ wiring });
+          const listener = listening(world);
+          mortal(world, expiry, delay);
+          world.connect("mortal", { clean, properties: { sessionExpiryInterval: 100 } });
+          expect([expiry, delay, clean, listener.texts().length]).toEqual([
+            expiry,
+            delay,
+            clean,
+            expiry === 0 || delay === 0 || clean ? 1 : 0,
+          ]);
+          world.advance(200_000);
+          expect(listener.texts()).toEqual([]);
+        }
+      }
+    }
+  });
+
+  test("[MQTT5-3.1.4-3] on takeover the will of the new connection is kept for its own end", () => {
+    const world = new World({ wiring });
+    const listener = listening(world);
+    mortal(world, 100, 10);
+    const newer = world.connect("mortal", {
+      clean: false,
+      properties: { sessionExpiryInterval: 100 },
+      will: { topic: "wills/new", payload: utf8("new") },
+    });
+    expect(listener.texts()).toEqual([]);
+    newer.lose();
+    expect(listener.texts()).toEqual(["new"]);
+  });
+
+  test("[5.0/3.1.3.2/props] [MQTT5-3.1.3-10] [5.0/3.1.3.2.4/will-expiry] its properties are those of the message; its expiry counts from its publication", () => {
+    const world = new World({ wiring });
+    const listener = listening(world);
+    const properties = {
+      payloadFormatIndicator: 1,
+      contentType: "text/plain",
+      responseTopic: "r",
+      correlationData: new Uint8Array([7]),
+      userProperties: [
+        ["b", "1"],
+        ["a", "2"],
+      ] as const,
+    };
+    const client = mortal(world, 1000, 20, false, { ...properties, messageExpiryInterval: 30 });
+    world.advance(100_000);
+    client.lose();
+    world.advance(20_000);
+    expect(listener.messages()[0]!.properties).toEqual({ ...properties, messageExpiryInterval: 30 });
+  });
+
+  test("[MQTT5-3.1.2-14] [MQTT5-3.1.2-15] [MQTT311-3.1.2-16] [MQTT311-3.1.2-17] Will Retain", () => {
+    const world = new World({ wiring });
+    for (const retain of [true, false]) world.connect(`c${retain}`, { will: { topic: `wills/${retain}`, retain } }).lose();
+    const late = world.connect("late");
+    late.subscribe("wills/+");
+    expect(late.messages().map(({ topic }) => topic)).toEqual(["wills/true"]);
+  });
+
+  test("[MQTT311-3.1.2-12] no will, nothing published", () => {
+    const world = new World({ wiring });
+    const listener = listening(world);
+    world.connect("c").lose();
+    expect(listener.messages()).toEqual([]);
+  });
+});
+
+describe("after a restart of the object", () => {
+  test("the wills of clients that were connected wait for the grace, and go if nobody comes back", () => {
+    const world = new World({ sessionObjects: 2 });
+    const listener = listening(world);
+    mortal(world);
+    world.connect("other", { will: { topic: "wills/other", payload: utf8("other") }, properties: { sessionExpiryInterval: 1000 } });
+    world.sessions[0]!.crash();
+    world.advance(RESTART_GRACE_MS - 1);
+    expect(listener.texts()).toEqual([]);
+    world.advance(1);
+    expect(listener.texts().sort()).toEqual(["gone", "other"]);
+    expect(world.sessions[0]!.store.wills()).toEqual([]);
+  });
+
+  test("a client that comes back within the grace, clean or not, was never gone", () => {
+    for (const clean of [true, false]) {
+      const world = new World({ sessionObjects: 2 });
+      const listener = listening(world);
+      mortal(world, 100);
+      world.sessions[0]!.crash();
+      world.advance(RESTART_GRACE_MS - 1);
+      world.connect("mortal", { clean });
+      world.advance(200_000);
+      expect(listener.texts()).toEqual([]);
+    }
+  });
+
+  test("a delay that already ran goes on where it was, once", () => {
+    const world = new World({ sessionObjects: 2 });
+    const listener = listening(world);
+    mortal(world, 1000, 100).lose();
+    world.advance(60_000);
+    world.sessions[0]!.crash();
+    world.advance(39_999);
+    expect(listener.texts()).toEqual([]);
+    world.advance(1);
+    expect(listener.texts()).toEqual(["gone"]);
+    world.sessions[0]!.crash();
+    world.advance(1_000_000);
+    expect(listener.texts()).toEqual([]);
+  });
+
+  test("hibernation changes nothing: the will goes when the connection is lost", () => {
+    const world = new World({ sessionObjects: 2 });
+    const listener = listening(world);
+    const client = mortal(world);
+    world.sessions[0]!.hibernate();
+    world.advance(100_000);
+    expect(listener.texts()).toEqual([]);
+    client.lose();
+    expect(listener.texts()).toEqual(["gone"]);
+  });
+
+  test("a will that no object took is not forgotten: it is tried again after the next start", () => {
+    const world = new World({ sessionObjects: 2, wiring: "batched" });
+    const listener = listening(world);
+    const link = world.sessions[0]!.links[0]!;
+    link.broken = "request";
+    mortal(world).lose();
+    world.advance(70_000);
+    expect(world.sessions[0]!.store.wills().length).toBe(1);
+    world.sessions[0]!.crash();
+    world.advance(RESTART_GRACE_MS);
+    expect(listener.texts()).toEqual(["gone"]);
+  });
+});

@@ -1,0 +1,468 @@
+/**
+ * A whole broker without a platform: Session cores and routing cores over stores in memory, joined directly or through outboxes and
+ * batches whose calls are made one step at a time. Deterministic: `now` moves only when told, and whoever wants chance brings a seed.
+ * It repeats what the hosts in `src/objects` do around the cores (rows before bytes, recognising repeats, answering batches when all is
+ * safe) and keeps the platform's limits; it must not decide anything that the cores decide.
+ *
+ * `World.settle` runs everything until nothing moves. With `auto: false` nothing moves by itself: tests and simulators move links
+ * (`link.steps()`), crash objects between any two steps, and call `settle` in the end.
+ */
+
+import { type Choices, DEFAULT_CHOICES } from "../../src/choices.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
+import {
+  type BatchRecord,
+  BatchWriter,
+  decodeBatch,
+  decodeDeliveryAnswer,
+  encodeDeliveryAnswer,
+  RECORD_LIVE,
+  RECORD_PUBLISH,
+  RECORD_REDISTRIBUTE,
+  RECORD_RETAINED,
+  RECORD_SHARE,
+  RECORD_SHARED,
+  RECORD_SUBSCRIBE,
+  RECORD_UNSUBSCRIBE,
+  type Unwanted,
+} from "../../src/mqtt/batch.ts";
+import type { Message } from "../../src/mqtt/message.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
+import { RoutingCore } from "../../src/routing/core.ts";
+import type { Addressed, DeliveryPort } from "../../src/routing/ports.ts";
+import type { Connection } from "../../src/session/connection.ts";
+import { SessionCore } from "../../src/session/core.ts";
+import type { Authorizer, RouterPort, Ticket } from "../../src/session/ports.ts";
+import { restore } from "../../src/session/restore.ts";
+import { SHARE_PREFIX } from "../../src/session/share.ts";
+import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
+import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
+import { createRowMeter, type RowMeter } from "../../src/storage/row-meter.ts";
+import { hasWildcard } from "../../src/topic/filter.ts";
+import { type ConnectOptions, type FakeWire, TestClient } from "./core-client.ts";
+import { DeliveryItem, joined, Link, type LinkStep, RouterItem, recordOf } from "./core-link.ts";
+
+export { FakeWire, TestClient, utf8 } from "./core-client.ts";
+
+/** A reproducible source of chance (mulberry32): the same seed, the same numbers from 0 to below 1. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+/** A Session object: what a host keeps around a session core. */
+export class SessionNode {
+  readonly name: string;
+  readonly meter: RowMeter = createRowMeter();
+  readonly store = new MemorySessionStore(this.meter);
+  readonly wires = new Set<FakeWire>();
+  readonly world: World;
+  core!: SessionCore;
+  links: Link<RouterItem>[] = [];
+  /** The connection of each wire, as far as CONNECT was accepted. */
+  readonly connections = new Map<FakeWire, Connection>();
+  /** What the last start could not read. */
+  problems: readonly string[] = [];
+  #incarnation = 0;
+
+  constructor(world: World, name: string) {
+    this.world = world;
+    this.name = name;
+    this.#start([]);
+  }
+
+  #start(wires: readonly FakeWire[]): void {
+    const { world } = this;
+    this.#incarnation += 1;
+    this.links = world.topics.map((topic) => this.#link(topic));
+    this.core = new SessionCore({
+      origin: `${this.name}@${this.#incarnation}`,
+      limits: world.limits,
+      choices: world.choices,
+      reauthentication: { begin: () => undefined },
+      store: this.store,
+      router: world.wiring === "direct" ? this.#directRouter() : this.#batchedRouter(),
+      authorizer: world.authorizer,
+      now: world.now,
+    });
+    const attached = wires.filter(({ attachment, closed }) => attachment !== undefined && closed === undefined);
+    const { connections, problems } = restore(
+      this.core,
+      attached.map((wire) => ({ wire, attachment: wire.attachment! })),
+      world.now,
+    );
+    this.problems = problems;
+    this.connections.clear();
+    for (const [index, wire] of attached.entries()) {
+      const connection = connections[index];
+      if (connection === undefined) wire.close(1012, "the broker restarted; connect again");
+      else this.connections.set(wire, connection);
+    }
+    if (world.wiring === "direct") {
+      for (const [filter, { qos, version }] of this.core.interests) {
+        for (const topic of world.topicsOf(filter)) topic.core.subscribe({ sessionObject: this.name, filter, qos, version });
+      }
+      for (const { filter, members, online } of this.core.shares.values()) {
+        this.core.router.share(filter, members.size, online, this.core.nextNumber(), undefined);
+      }
+    }
+  }
+
+  /** The object loses its memory and its sockets: a crash, a deploy. */
+  crash(): void {
+    for (const wire of this.wires) wire.crash();
+    this.wires.clear();
+    this.#forgotten();
+    this.#start([]);
+    if (this.world.auto) this.world.settle();
+  }
+
+  /** The object loses its memory; its sockets and their attachments outlive it. */
+  hibernate(): void {
+    for (const wire of this.wires) wire.hibernate();
+    this.#forgotten();
+    this.#start([...this.wires]);
+    if (this.world.auto) this.world.settle();
+  }
+
+  /** Calls that others had made to the object fail. */
+  #forgotten(): void {
+    for (const topic of this.world.topics) topic.links.get(this.name)?.fail();
+  }
+
+  #directRouter(): RouterPort {
+    const { world, name } = this;
+    return {
+      publish: (message, ticket) => {
+        world.topicOf(message.topic).core.publish(message, world.now, ticket && ((reasonCode) => ticket.settled(reasonCode)));
+      },
+      subscribe: (filter, qos, version, retainedFor, ticket) => {
+        const topics = world.topicsOf(filter);
+        for (const topic of topics) topic.core.subscribe({ sessionObject: name, filter, qos, version });
+        ticket.settled(0);
+        if (retainedFor !== undefined) for (const topic of topics) topic.core.sendRetained(name, retainedFor, filter, world.now);
+      },
+      unsubscribe: (filter, version) => {
+        for (const topic of world.topicsOf(filter)) topic.core.unsubscribe(name, filter, version);
+      },
+      share: (filter, members, online, version, ticket) => {
+        for (const topic of world.topicsOf(filter)) topic.core.share({ sessionObject: name, filter, members, online, version });
+        ticket?.settled(0);
+      },
+      redistribute: (message, filter) => world.topicOf(message.topic).core.redistribute(message, filter, undefined),
+    };
+  }
+
+  #batchedRouter(): RouterPort {
+    const { world } = this;
+    const add = (topic: TopicNode, record: BatchRecord, ticket: Ticket | undefined): void => {
+      if (!this.linkTo(topic).outbox.add(new RouterItem(record, ticket))) ticket?.settled(QUOTA_EXCEEDED);
+    };
+    return {
+      publish: (message, ticket) => add(world.topicOf(message.topic), { kind: RECORD_PUBLISH, message }, ticket),
+      subscribe: (filter, qos, version, retainedFor, ticket) => {
+        const topics = world.topicsOf(filter);
+        const joint = joined(ticket, topics.length);
+        for (const topic of topics) add(topic, { kind: RECORD_SUBSCRIBE, filter, qos, version, retainedFor }, joint);
+      },
+      unsubscribe: (filter, version) => {
+        for (const topic of world.topicsOf(filter)) add(topic, { kind: RECORD_UNSUBSCRIBE, filter, version }, undefined);
+      },
+      share: (filter, members, online, version, ticket) => {
+        const topics = world.topicsOf(filter);
+        const joint = ticket && joined(ticket, topics.length);
+        for (const topic of topics) add(topic, { kind: RECORD_SHARE, filter, members, online, version }, joint);
+      },
+      redistribute: (message, filter) => add(world.topicOf(message.topic), { kind: RECORD_REDISTRIBUTE, message, filter }, undefined),
+    };
+  }
+
+  linkTo(topic: TopicNode): Link<RouterItem> {
+    return this.links[this.world.topics.indexOf(topic)]!;
+  }
+
+  #link(topic: TopicNode): Link<RouterItem> {
+    const writer = new BatchWriter(this.name);
+    return new Link<RouterItem>(
+      this.world,
+      `${this.name} -> ${topic.name}`,
+      (items) => {
+        writer.begin();
+        for (const { record } of items) writer.add(record);
+        return writer.finish();
+      },
+      (batch, answer) => topic.exchange(batch, answer),
+      (items, answer) => {
+        for (const [index, { ticket }] of items.entries()) ticket?.settled(answer[index] ?? IMPLEMENTATION_SPECIFIC_ERROR);
+      },
+    );
+  }
+
+  /** A batch from a Topic object; answered when all of it is in rows or on its way to its connections. */
+  deliver(batch: Uint8Array): Uint8Array {
+    const { core } = this;
+    const { now } = this.world;
+    const { sender, records } = decodeBatch(batch);
+    const unwanted: Unwanted[] = [];
+    for (const [index, record] of records.entries()) {
+      if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED && record.kind !== RECORD_SHARED) continue;
+      const { message } = record;
+      if (core.repeats.isRepeat(message, sender, now)) continue;
+      if (record.kind === RECORD_RETAINED) {
+        core.deliverRetained(message, record.clientId, record.filter, now);
+        continue;
+      }
+      const live = record.kind === RECORD_LIVE || record.live;
+      if (live && !core.deliver(message, now)) unwanted.push({ record: index, share: undefined });
+      if (record.kind === RECORD_LIVE) continue;
+      for (const { filter, key } of record.shares) {
+        if (!core.deliverShared(message, filter, key, now)) unwanted.push({ record: index, share: filter });
+      }
+    }
+    this.flush();
+    return encodeDeliveryAnswer({ version: core.nextNumber(), unwanted });
+  }
+
+  /** Rows, then bytes. */
+  flush(): void {
+    this.flushRows();
+    for (const wire of this.wires) {
+      wire.flush();
+      if (wire.closed !== undefined) this.wires.delete(wire);
+    }
+  }
+
+  flushRows(): void {
+    this.core.runDeadlines(this.world.now);
+    this.core.flush();
+  }
+}
+
+/** A Topic object: what a host keeps around a routing core. */
+export class TopicNode implements DeliveryPort {
+  readonly name: string;
+  readonly meter: RowMeter = createRowMeter();
+  readonly store = new MemoryRoutingStore(this.meter);
+  readonly world: World;
+  core!: RoutingCore;
+  links = new Map<string, Link<DeliveryItem>>();
+  #incarnation = 0;
+
+  constructor(world: World, name: string) {
+    this.world = world;
+    this.name = name;
+    this.#start();
+  }
+
+  #start(): void {
+    this.#incarnation += 1;
+    this.links = new Map();
+    this.core = new RoutingCore({
+      origin: `${this.name}@${this.#incarnation}`,
+      limits: this.world.limits,
+      sharedStrategy: this.world.choices.sharedStrategy,
+      store: this.store,
+      delivery: this,
+      now: this.world.now,
+    });
+  }
+
+  /** The object loses its memory; calls to it fail. */
+  crash(): void {
+    for (const session of this.world.sessions) session.linkTo(this).fail();
+    this.#start();
+    if (this.world.auto) this.world.settle();
+  }
+
+  exchange(batch: Uint8Array, answer: (bytes: Uint8Array) => void): void {
+    const { now } = this.world;
+    const { core } = this;
+    const { sender, records } = decodeBatch(batch);
+    const codes = new Uint8Array(records.length);
+    let waiting = 1;
+    const settled = (index: number, reasonCode: number): void => {
+      if (index >= 0) codes[index] = reasonCode;
+      waiting -= 1;
+      if (waiting === 0) answer(codes);
+    };
+    for (const [index, record] of records.entries()) {
+      if (record.kind === RECORD_PUBLISH) {
+        const { message } = record;
+        if (message.qos > 0) waiting += 1;
+        core.publish(message, now, message.qos > 0 ? (reasonCode) => settled(index, reasonCode) : undefined);
+      } else if (record.kind === RECORD_SUBSCRIBE) {
+        const { filter, qos, version, retainedFor } = record;
+        core.subscribe({ sessionObject: sender, filter, qos, version });
+        if (retainedFor !== undefined) core.sendRetained(sender, retainedFor, filter, now);
+      } else if (record.kind === RECORD_UNSUBSCRIBE) core.unsubscribe(sender, record.filter, record.version);
+      else if (record.kind === RECORD_SHARE) core.share({ ...record, sessionObject: sender });
+      else if (record.kind === RECORD_REDISTRIBUTE) core.redistribute(record.message, record.filter, undefined);
+    }
+    settled(-1, 0);
+  }
+
+  deliver(sessionObject: string, message: Message, addressed: Addressed, done: ((delivered: boolean) => void) | undefined): void {
+    const item = new DeliveryItem(recordOf(message, addressed), message, done);
+    if (this.world.wiring === "direct") this.#deliverDirectly(sessionObject, item, addressed);
+    else if (!this.linkTo(sessionObject).outbox.add(item)) done?.(false);
+  }
+
+  #deliverDirectly(sessionObject: string, item: DeliveryItem, { live, shares, retained }: Addressed): void {
+    const { core } = this.world.sessionNamed(sessionObject);
+    const { now } = this.world;
+    const { message } = item;
+    const unwanted: Unwanted[] = [];
+    if (retained !== undefined) core.deliverRetained(message, retained.clientId, retained.filter, now);
+    if (live && !core.deliver(message, now)) unwanted.push({ record: 0, share: undefined });
+    for (const { filter, key } of shares) {
+      if (!core.deliverShared(message, filter, key, now)) unwanted.push({ record: 0, share: filter });
+    }
+    this.#answered(sessionObject, [item], encodeDeliveryAnswer({ version: core.nextNumber(), unwanted }));
+  }
+
+  linkTo(sessionObject: string): Link<DeliveryItem> {
+    let link = this.links.get(sessionObject);
+    if (link === undefined) {
+      const writer = new BatchWriter(this.name);
+      link = new Link<DeliveryItem>(
+        this.world,
+        `${this.name} -> ${sessionObject}`,
+        (items) => {
+          writer.begin();
+          for (const { record } of items) writer.add(record);
+          return writer.finish();
+        },
+        (batch, answer) => answer(this.world.sessionNamed(sessionObject).deliver(batch)),
+        (items, answer) => this.#answered(sessionObject, items, answer),
+      );
+      this.links.set(sessionObject, link);
+    }
+    return link;
+  }
+
+  #answered(sessionObject: string, items: readonly DeliveryItem[], answer: Uint8Array): void {
+    const { version, unwanted } = decodeDeliveryAnswer(answer);
+    const again = new Map<DeliveryItem, string[]>();
+    for (const { record, share } of unwanted) {
+      const item = items[record]!;
+      if (share === undefined) this.core.nobodyWants(sessionObject, item.message.topic, version);
+      else {
+        this.core.noMember(sessionObject, share, version);
+        again.set(item, [...(again.get(item) ?? []), share]);
+      }
+    }
+    for (const item of items) {
+      const shares = again.get(item);
+      if (shares === undefined) item.done?.(true);
+      else this.#redistribute(item, shares);
+    }
+  }
+
+  #redistribute({ message, done }: DeliveryItem, shares: readonly string[]): void {
+    let waiting = shares.length;
+    let all = true;
+    for (const share of shares) {
+      this.core.redistribute(message, share, (delivered) => {
+        waiting -= 1;
+        all &&= delivered;
+        if (waiting === 0) done?.(all);
+      });
+    }
+  }
+}
+
+export interface WorldOptions {
+  /** `direct`: the cores call each other. `batched`: through outboxes and bytes, as between objects. */
+  readonly wiring?: "direct" | "batched";
+  readonly sessionObjects?: number;
+  readonly topicObjects?: number;
+  readonly limits?: Partial<Limits>;
+  readonly choices?: Partial<Choices>;
+  readonly authorizer?: Authorizer;
+  /** Whether whatever a client does runs until nothing moves; default true. */
+  readonly auto?: boolean;
+}
+
+const EVERYTHING_ALLOWED: Authorizer = { mayPublish: () => true, maySubscribe: () => true };
+
+export class World {
+  /** Milliseconds since the epoch. */
+  now = 1_800_000_000_000;
+  readonly wiring: "direct" | "batched";
+  readonly limits: Limits;
+  readonly choices: Choices;
+  readonly authorizer: Authorizer;
+  readonly auto: boolean;
+  readonly topics: readonly TopicNode[];
+  readonly sessions: readonly SessionNode[];
+
+  constructor(options: WorldOptions = {}) {
+    this.wiring = options.wiring ?? "direct";
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.choices = { ...DEFAULT_CHOICES, ...options.choices };
+    this.authorizer = options.authorizer ?? EVERYTHING_ALLOWED;
+    this.auto = options.auto ?? true;
+    const numbers = (count: number): number[] => [...Array(count).keys()];
+    this.topics = numbers(options.topicObjects ?? 1).map((number) => new TopicNode(this, `topic-${number}`));
+    this.sessions = numbers(options.sessionObjects ?? 1).map((number) => new SessionNode(this, `session-${number}`));
+  }
+
+  /** The owner of a topic: its last character chooses, so that tests can. */
+  topicOf(topic: string): TopicNode {
+    return this.topics[topic.charCodeAt(topic.length - 1) % this.topics.length]!;
+  }
+
+  /** The Topic objects that a filter, shared or not, concerns. */
+  topicsOf(filter: string): readonly TopicNode[] {
+    const topicFilter = filter.startsWith(SHARE_PREFIX) ? filter.slice(filter.indexOf("/", SHARE_PREFIX.length) + 1) : filter;
+    return hasWildcard(topicFilter) ? this.topics : [this.topicOf(topicFilter)];
+  }
+
+  sessionNamed(name: string): SessionNode {
+    return this.sessions.find((session) => session.name === name)!;
+  }
+
+  links(): Link[] {
+    const links: { steps(): LinkStep[] }[] = [];
+    for (const session of this.sessions) links.push(...session.links);
+    for (const topic of this.topics) links.push(...topic.links.values());
+    return links as Link[];
+  }
+
+  /** Runs everything that can run now, until nothing moves. */
+  settle(): void {
+    for (let moved = true; moved; ) {
+      for (const session of this.sessions) session.flushRows();
+      for (const session of this.sessions) session.flush();
+      moved = false;
+      for (const link of this.links()) {
+        if (link.steps().length === 0) continue;
+        link.step();
+        moved = true;
+      }
+    }
+  }
+
+  /** Lets time pass; what falls due on the way is handled at its time, as far as links are concerned, and in the end for the rest. */
+  advance(ms: number): void {
+    const end = this.now + ms;
+    for (;;) {
+      const repeatAt = Math.min(...this.links().map((link) => link.repeatAt));
+      if (repeatAt > end) break;
+      this.now = Math.max(this.now, repeatAt);
+      this.settle();
+    }
+    this.now = end;
+    this.settle();
+  }
+
+  /** A client that connects; see `TestClient.connect`. */
+  connect(clientId: string, options: ConnectOptions = {}): TestClient {
+    return new TestClient(this, clientId, options);
+  }
+}
