@@ -299,16 +299,17 @@ export function handlePubrec(core: SessionCore, connection: Connection, packet: 
   const { session } = connection;
   const { packetId } = packet;
   const delivery = session.deliveries.get(packetId);
+  const refused = packet.reasonCode >= 0x80;
   if (delivery?.sent && delivery.qos === 2) {
     finish(core, session, delivery);
-    // [MQTT5-4.4.0-2]: a refusal ends the exchange.
-    if (packet.reasonCode >= 0x80) {
-      pump(core, session);
-      return;
+    if (refused) pump(core, session);
+    else {
+      session.released.add(packetId);
+      core.markRowChanged(session);
     }
-    session.released.add(packetId);
-    core.markRowChanged(session);
   }
+  // [MQTT5-4.4.0-2]: a refusal ends the exchange, there is nothing to release.
+  if (refused) return;
   // [MQTT5-4.3.3-4]; [5.0/3.6.2.1/unknown]
   const reasonCode = connection.version !== 5 || session.released.has(packetId) ? SUCCESS : PACKET_IDENTIFIER_NOT_FOUND;
   connection.send({ type: PUBREL, packetId, reasonCode, properties: NO_PROPERTIES });
