@@ -91,8 +91,9 @@ export class SessionCore {
   #number: number;
   #changedConnections: Connection[] = [];
   #changedSessions: Session[] = [];
+  /** Sessions without rows for which messages wait. */
+  readonly waitingInMemory = new Set<Session>();
   #tidyAt = 0;
-  #holdsMessagesInMemory = false;
 
   constructor(options: SessionCoreOptions) {
     this.limits = options.limits;
@@ -268,7 +269,7 @@ export class SessionCore {
 
   /** Whether messages wait in memory alone: those of sessions without rows whose clients acknowledge too slowly. */
   get holdsMessagesInMemory(): boolean {
-    return this.#holdsMessagesInMemory;
+    return this.waitingInMemory.size > 0;
   }
 
   /** Writes everything that must be safe before what the wires gathered is sent. */
@@ -282,7 +283,6 @@ export class SessionCore {
     }
     const connections = this.#changedConnections;
     this.#changedConnections = [];
-    this.#holdsMessagesInMemory = connections.some(({ session }) => !session.stored && session.queued.length > 0);
     for (const connection of connections) {
       connection.changed = false;
       if (connection.open) this.#attach(connection);

@@ -184,6 +184,7 @@ function enqueue(
   }
   session.queued.push(delivery);
   session.queuedBytes += message.size;
+  if (record === undefined) core.waitingInMemory.add(session);
   keepWithinBounds(core, session);
 }
 
@@ -232,6 +233,7 @@ export function pump(core: SessionCore, session: Session): void {
     if (!delivery.sent) session.queuedBytes -= message.size;
     send(core, connection, delivery, message);
   }
+  if (queued.length === 0) core.waitingInMemory.delete(session);
 }
 
 /** After a resume: PUBREL and PUBLISH that were not acknowledged go out again, in order, under their identifiers [MQTT5-4.4.0-1]. */
@@ -283,6 +285,7 @@ export function forgetDeliveries(core: SessionCore, session: Session): void {
   }
   session.deliveries.clear();
   clearQueues(session);
+  core.waitingInMemory.delete(session);
 }
 
 /** PUBACK [MQTT5-4.3.2-3]; one for an unknown Packet Identifier has no effect. */
