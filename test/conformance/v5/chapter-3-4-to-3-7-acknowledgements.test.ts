@@ -55,7 +55,7 @@ describe5((broker) => {
   });
 
   it("[MQTT5-3.4.2-1] [MQTT5-3.5.2-1] [MQTT5-3.6.2-1] [MQTT5-3.7.2-1] takes every Reason Code of the packet's table", async () => {
-    const client = await broker.connect();
+    const client = await broker.connect({ autoAck: false });
     for (const code of ["00", "10", "80", "83", "87", "90", "91", "97", "99"]) client.sendBytes(raw(0x40, "0001", code));
     for (const code of ["00", "92"]) client.sendBytes(raw(0x70, "0001", code));
     await client.silence();
