@@ -1,6 +1,7 @@
 /** Chapter 4.7 of MQTT 3.1.1: Topic Names and Topic Filters. */
 
 import { expect, it } from "vitest";
+import { PUBLISH } from "../../../src/mqtt/packet.ts";
 import { describeTopologies } from "../../support/brokers.ts";
 import { request, textOf, unique } from "../../support/mqtt-client.ts";
 import { field, rawPacket } from "../../support/raw-packet.ts";
@@ -96,6 +97,24 @@ describeTopologies((broker) => {
       await clients[index]!.silence();
     }
   });
+});
+
+describeTopologies((broker) => {
+  it("$share/NAME/FILTER, which 3.1.1 does not know, is a shared subscription here too: each message goes to one member", async () => {
+    const topic = unique();
+    const members = [await broker.connect(), await broker.connect({ version: 3 }), await broker.connect({ version: 5 })];
+    for (const member of members) expect((await member.subscribe(`$share/group/${topic}/#`, { qos: 1 })).reasonCodes).toEqual([1]);
+    const publisher = await broker.connect();
+    const payloads = Array.from({ length: 12 }, (_, index) => String(index));
+    for (const payload of payloads) await publisher.publish(`${topic}/x`, payload, { qos: 1 });
+    for (const member of members) await member.unsubscribe(`$share/group/${topic}/#`);
+    const received = members.map(({ arrived }) => arrived.flatMap((packet) => (packet.type === PUBLISH ? [textOf(packet)] : [])));
+    expect(received.flat().sort()).toEqual([...payloads].sort());
+    expect(received.every((texts) => texts.length > 0)).toBe(true);
+  });
+
+  it("[MQTT311-4.8.0-1] a $share filter without name or filter closes the connection", () =>
+    expectEachCloses(broker, invalidFilters("$share//a", "$share/name", "$share/name/", "$share/na+me/a", "$share/#/a")));
 });
 
 describeTopologies(
