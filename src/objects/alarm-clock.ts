@@ -30,7 +30,11 @@ export class AlarmClock {
   /** Makes sure that the object wakes at this time; Infinity: it need not. @returns whether a row was written */
   async wakeAt(at: number): Promise<boolean> {
     if (at === Number.POSITIVE_INFINITY) return false;
-    this.#setFor ??= (await this.#storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
+    if (this.#setFor === undefined) {
+      const found = (await this.#storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
+      // Another call may have set it meanwhile.
+      this.#setFor ??= found;
+    }
     if (at >= this.#setFor) return false;
     this.#setFor = at;
     await this.#storage.setAlarm(Math.max(at, this.#runtime.now() + 1));
