@@ -163,8 +163,8 @@ export class SessionCore {
         handleUnsubscribe(this, connection, packet);
         return;
       case PINGREQ:
-        // [MQTT5-3.12.4-1] [MQTT311-3.12.4-1]
-        connection.send({ type: PINGRESP });
+        // [MQTT5-3.12.4-1] [MQTT311-3.12.4-1]; a relay has answered already and only shows that its client lives.
+        if (!connection.facts.relayed) connection.send({ type: PINGRESP });
         return;
       case DISCONNECT:
         handleDisconnect(this, connection, packet);
