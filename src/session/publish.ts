@@ -53,6 +53,8 @@ class IncomingMessage implements Incoming {
     const session = this.#session;
     // A message that nobody took is not received: the client may repeat it.
     if (reasonCode >= 0x80 && session.received.get(this.packetId) === this) session.received.delete(this.packetId);
+    // A publisher whose PUBREC is lost in a crash repeats PUBLISH at any time later: longer than the others remember the message.
+    if (this.qos === 2) this.#core.markRowChanged(session);
     if (session.connection !== undefined) answer(this.#core, session.connection);
   }
 }
