@@ -9,7 +9,7 @@ import { AWAKE_MS_MAX } from "../limits.ts";
 import { decodeBatch, encodeDeliveryAnswer, RECORD_LIVE, RECORD_RETAINED, RECORD_SHARED, type Unwanted } from "../mqtt/batch.ts";
 import { SessionCore } from "../session/core.ts";
 import type { RouterPort, SessionStore } from "../session/ports.ts";
-import { restore } from "../session/restore.ts";
+import { lostAsleep, restore } from "../session/restore.ts";
 import type { Settings } from "../settings.ts";
 import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
 import { Client, type ClientContext } from "./client.ts";
@@ -137,8 +137,15 @@ export class SessionHost {
   }
 
   lost(socket: WebSocket): void {
-    this.#clients.get(socket)?.lost();
-    this.#clients.delete(socket);
+    const client = this.#clients.get(socket);
+    if (client !== undefined) {
+      this.#clients.delete(socket);
+      client.lost();
+      return;
+    }
+    const attachment = socket.deserializeAttachment();
+    if (attachment instanceof Uint8Array) lostAsleep(this.core, attachment, this.#runtime.now());
+    this.#flushSoon();
   }
 
   /** A batch from a Topic object. Answered when all of it is in rows or on its way to its connections. */

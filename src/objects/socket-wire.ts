@@ -45,7 +45,11 @@ export class SocketWire implements Wire {
     this.#packets = [];
     try {
       if (packets.length > 0) this.socket.send(packets.length === 1 ? packets[0]! : concatenate(packets));
-      if (this.#closing !== undefined) this.socket.close(this.#closing.code, this.#closing.reason);
+      if (this.#closing !== undefined) {
+        // Its connection has ended: an object that wakes before the client has answered must not take it for one that lives.
+        this.socket.serializeAttachment(null);
+        this.socket.close(this.#closing.code, this.#closing.reason);
+      }
     } catch {
       // The socket closed meanwhile; its close event ends the connection.
     }

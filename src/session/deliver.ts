@@ -267,7 +267,7 @@ function clearQueues(session: Session): void {
 }
 
 /** A delivery is over: acknowledged, expired or dropped. */
-function finish(core: SessionCore, session: Session, delivery: Delivery): void {
+export function finish(core: SessionCore, session: Session, delivery: Delivery): void {
   session.deliveries.delete(delivery.packetId);
   if (delivery.record !== undefined) {
     session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
@@ -305,11 +305,9 @@ export function handlePubrec(core: SessionCore, connection: Connection, packet: 
   const refused = packet.reasonCode >= 0x80;
   if (delivery?.sent && delivery.qos === 2) {
     finish(core, session, delivery);
+    core.markRowChanged(session);
     if (refused) pump(core, session);
-    else {
-      session.released.add(packetId);
-      core.markRowChanged(session);
-    }
+    else session.released.add(packetId);
   }
   // [MQTT5-4.4.0-2]: a refusal ends the exchange, there is nothing to release.
   if (refused) return;

@@ -42,6 +42,11 @@ export function connectionLost(core: SessionCore, connection: Connection): void 
   connection.reauthentication?.exchange.cancel();
   if (session.connection !== connection) return;
   session.connection = undefined;
+  clientLost(core, session);
+}
+
+/** What follows for a session when its client is gone. */
+export function clientLost(core: SessionCore, session: Session): void {
   announceShares(core, session);
   scheduleWill(core, session, willDelayMs(session));
   if (session.expirySeconds === 0) {

@@ -8,10 +8,10 @@ import { PACKET_ID_MAX, RESTART_GRACE_MS } from "../limits.ts";
 import { RecordError } from "../mqtt/record.ts";
 import { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
-import { KEEP_ALIVE, SESSION_EXPIRY } from "./deadlines.ts";
-import { requeue } from "./deliver.ts";
+import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
+import { finish, requeue } from "./deliver.ts";
 import { addSubscription } from "./interest.ts";
-import { beginWaiting, keepAliveSlackMs } from "./lifecycle.ts";
+import { beginWaiting, clientLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
 import type { Wire } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { Session } from "./session.ts";
@@ -53,6 +53,46 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
     core.interests.set(filter, { qos: qos as 0 | 1 | 2, confirmed: true, version: core.nextNumber() });
   }
   return { connections, problems };
+}
+
+/**
+ * A socket was closed by its client while the object slept. The platform wakes the object with the socket already gone from its list, so
+ * that `restore` took the session for one in grace; but this client was really lost, and what was attached is newer than the row.
+ * @param attachment what was attached to the socket
+ */
+export function lostAsleep(core: SessionCore, attachment: Uint8Array, now: number): void {
+  core.now = now;
+  const attached = attempt("attachment", [], () => decodeAttachment(attachment));
+  if (attached === undefined) return;
+  const session = core.sessions.get(attached.clientId);
+  // Its client has come back, or it is another session by now.
+  if (session === undefined || !session.inGrace || session.number !== attached.sessionNumber) return;
+  if (attached.session !== undefined) catchUp(core, session, attached.session);
+  session.inGrace = false;
+  clientLost(core, session);
+}
+
+/** Brings a session that was restored from its row to the state of its attachment: acknowledgements that cost no row. */
+function catchUp(core: SessionCore, session: Session, state: SessionState): void {
+  const sent = new Set(state.sent.map(({ recordSequence }) => recordSequence));
+  for (const delivery of [...session.deliveries.values()]) {
+    const { record } = delivery;
+    if (record === undefined) continue;
+    delivery.sent = sent.has(record.sequence);
+    if (!delivery.sent && record.sequence <= state.handledThrough) finish(core, session, delivery);
+  }
+  requeue(session);
+  advancePacketId(session, state.nextPacketId === 1 ? PACKET_ID_MAX : state.nextPacketId - 1);
+  session.released.clear();
+  for (const packetId of state.released) session.released.add(packetId);
+  session.received.clear();
+  for (const { packetId, sequence, settled } of state.received) restoreIncoming(core, session, packetId, sequence, settled);
+}
+
+/** An identifier was allocated: the next ones follow it, unless it lies behind and is only still in use from before. */
+function advancePacketId(session: Session, packetId: number): void {
+  const ahead = (packetId - session.nextPacketId + PACKET_ID_MAX) % PACKET_ID_MAX;
+  if (ahead < PACKET_ID_MAX / 2) session.nextPacketId = (packetId % PACKET_ID_MAX) + 1;
 }
 
 type Numbered = Map<number, [Session, SessionState]>;
@@ -171,7 +211,8 @@ function restoreLog(core: SessionCore, byNumber: Numbered, states: Map<Session, 
       const crashed = session.connection === undefined && state.expiresAt === 0;
       const sent = crashed || sentTo.get(session)!.has(record.sequence);
       session.deliveries.set(packetId, { packetId, qos, retain, identifiers, message: record.message, record, share, sent });
-      session.nextPacketId = (packetId % PACKET_ID_MAX) + 1;
+      // Messages that came since the state was written.
+      advancePacketId(session, packetId);
     }
   }
 }
@@ -198,19 +239,39 @@ function settle(core: SessionCore, session: Session): void {
     return;
   }
   requeue(session);
+  if (session.expirySeconds === 0) {
+    settleEnded(core, session);
+    return;
+  }
   const away = session.expiresAt !== 0;
   if (!away) {
     session.inGrace = true;
-    if (session.expirySeconds > 0) beginWaiting(core, session);
-    else {
-      session.expiresAt = core.now + RESTART_GRACE_MS;
-      core.deadlines.add({ at: session.expiresAt, kind: SESSION_EXPIRY, subject: session, slackMs: 0 });
-    }
+    beginWaiting(core, session);
     scheduleWill(core, session, Math.max(RESTART_GRACE_MS, willDelayMs(session)));
     return;
   }
   if (session.expiresAt !== Number.POSITIVE_INFINITY) {
     core.deadlines.add({ at: session.expiresAt, kind: SESSION_EXPIRY, subject: session, slackMs: 0 });
   }
-  if (session.will !== undefined) scheduleWill(core, session, Math.max(1, session.will.dueAt - core.now));
+  // A will that is due at 0 was being published when memory was lost.
+  if (session.will !== undefined) awaitWill(core, session, 1);
+}
+
+/** A session that ended with its socket: nothing is left of it but its will, which has one grace, however often the object wakes in it. */
+function settleEnded(core: SessionCore, session: Session): void {
+  if (session.will === undefined) {
+    endSession(core, session);
+    return;
+  }
+  session.inGrace = true;
+  awaitWill(core, session, RESTART_GRACE_MS);
+  session.expiresAt = session.will.dueAt;
+  core.deadlines.add({ at: session.expiresAt, kind: SESSION_EXPIRY, subject: session, slackMs: 0 });
+}
+
+/** The will is published at the time in its row, or after this time if there is none. */
+function awaitWill(core: SessionCore, session: Session, elseAfterMs: number): void {
+  const { dueAt } = session.will!;
+  if (dueAt === 0) scheduleWill(core, session, elseAfterMs);
+  else core.deadlines.add({ at: dueAt, kind: WILL_DELAY, subject: session, slackMs: 0 });
 }
