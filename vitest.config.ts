@@ -1,7 +1,27 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
-/** Two projects: `node` (everything, real sockets included) and `workerd` (test/objects, inside the Workers runtime itself). */
+/** Tests of what depends on how the broker is spread over objects: they run once for each of its shapes. */
+const SHAPED = ["test/objects/{eviction,hibernation,abort,budgets}.test.ts"];
+
+/** A project inside the Workers runtime itself, with some settings of wrangler.toml replaced. */
+function workerd(name: string, include: string[], settings: Record<string, string>): TestProjectInlineConfiguration {
+  return {
+    plugins: [
+      cloudflareTest({
+        wrangler: { configPath: "./wrangler.toml" },
+        miniflare: {
+          bindings: { ALLOW_ANONYMOUS: "true", ...settings },
+          // vitest itself asks for this module; without it each file begins with a warning. The broker has no flags.
+          compatibilityFlags: ["enable_nodejs_inspector_module"],
+        },
+      }),
+    ],
+    test: { name, include, globalSetup: ["test/support/build-page.ts"], testTimeout: 30_000, hookTimeout: 30_000 },
+  };
+}
+
+/** Projects: `node` (everything, real sockets included) and `workerd...` (test/objects), one for each shape of the broker. */
 export default defineConfig({
   test: {
     projects: [
@@ -15,22 +35,9 @@ export default defineConfig({
           hookTimeout: 30_000,
         },
       },
-      {
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: "./wrangler.toml" },
-            // vitest itself asks for this module; without it each file begins with a warning. The broker has no flags.
-            miniflare: { compatibilityFlags: ["enable_nodejs_inspector_module"] },
-          }),
-        ],
-        test: {
-          name: "workerd",
-          include: ["test/objects/**/*.test.ts"],
-          globalSetup: ["test/support/build-page.ts"],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
-        },
-      },
+      workerd("workerd", ["test/objects/**/*.test.ts"], { TOPOLOGY: "sharded", SESSION_SHARDS: "4", TOPIC_SHARDS: "4" }),
+      workerd("workerd-compact", SHAPED, { TOPOLOGY: "compact" }),
+      workerd("workerd-object-per-client", SHAPED, { TOPOLOGY: "sharded", SESSION_SHARDS: "0", TOPIC_SHARDS: "2" }),
     ],
   },
 });

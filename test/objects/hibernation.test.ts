@@ -1,0 +1,360 @@
+/** What an object has to know when it wakes without memory: subscriptions, retained messages, wills, deadlines. */
+
+import { afterEach, describe, expect, it } from "vitest";
+import { LIVENESS_MS, RESTART_GRACE_MS } from "../../src/limits.ts";
+import { encodePacket } from "../../src/mqtt/encode.ts";
+import { NO_PROPERTIES, PINGREQ, PINGRESP, PUBACK, PUBLISH, type Will } from "../../src/mqtt/packet.ts";
+import { publishPacket, text, type WorkerdClient } from "../support/workerd-client.ts";
+import {
+  connect,
+  dropClients,
+  durable,
+  evict,
+  names,
+  passTime,
+  places,
+  restoreTime,
+  runAlarm,
+  sessionObject,
+  topicObject,
+  usage,
+  ways,
+} from "./support.ts";
+
+const place = places.at(-1)!;
+const way = ways.at(-1)!;
+const SECOND = 1000;
+const encoder = new TextEncoder();
+
+afterEach(async () => {
+  restoreTime();
+  await dropClients();
+});
+
+async function messages(client: WorkerdClient, count: number): Promise<string[]> {
+  const texts: string[] = [];
+  while (texts.length < count) texts.push(text(await client.expect(PUBLISH)));
+  return texts;
+}
+
+describe("subscriptions of clean sessions", () => {
+  it.each(ways)("[MQTT5-3.8.4-3] [MQTT5-3.3.4-4] [MQTT5-3.8.3-3] options and identifiers come back with the socket, %s", async (each) => {
+    const { publisherId, subscriberId, topic } = names(place);
+    const subscriber = await connect(subscriberId, { version: 5, way: each });
+    const publisher = await connect(publisherId, { version: 5, way: each });
+    await subscriber.subscribe(`${topic}/+`, 1, { retainAsPublished: true }, { subscriptionIdentifiers: [11] });
+    await subscriber.subscribe(`${topic}/#`, 0, {}, { subscriptionIdentifiers: [12] });
+    await subscriber.subscribe(`${topic}/gone`, 2);
+    await subscriber.unsubscribe(`${topic}/gone`);
+    await publisher.subscribe(`${topic}/own`, 1, { noLocal: true });
+    await evict("all objects");
+
+    publisher.publish({ topic: `${topic}/own`, payload: "a", qos: 2, packetId: 1, retain: true });
+    const packet = await subscriber.expect(PUBLISH);
+    expect([text(packet), packet.qos, packet.retain, packet.packetId]).toEqual(["a", 1, true, 1]);
+    expect([...(packet.properties.subscriptionIdentifiers ?? [])].sort()).toEqual([11, 12]);
+    await publisher.next();
+    await publisher.roundTrip();
+    expect(publisher.inbox).toEqual([]);
+  });
+
+  it("an unsubscription before the eviction counts after it", async () => {
+    const { publisherId, subscriberId, topic } = names(place);
+    const subscriber = await connect(subscriberId, { way });
+    const publisher = await connect(publisherId, { way });
+    for (const name of ["a", "b"]) await subscriber.subscribe(`${topic}/${name}`, 0);
+    await subscriber.unsubscribe(`${topic}/a`);
+    await evict(sessionObject(subscriberId));
+    for (const name of ["a", "b"]) publisher.publish({ topic: `${topic}/${name}`, payload: name });
+    expect(await messages(subscriber, 1)).toEqual(["b"]);
+  });
+
+  it("more than an attachment holds come back, and QoS 2 in the middle of its exchange with them", async () => {
+    const { publisherId, subscriberId, topic } = names(place);
+    const subscriber = await connect(subscriberId, { way });
+    const publisher = await connect(publisherId, { way });
+    await subscriber.subscribe(topic, 1);
+    publisher.publish({ topic, payload: "before", qos: 1, packetId: 1 });
+    await publisher.expect(PUBACK);
+    expect((await subscriber.expect(PUBLISH)).packetId).toBe(1);
+    const long = "x".repeat(60);
+    for (let index = 0; index < 300; index += 1) await subscriber.subscribe(`${topic}/${long}/${index}`, 1);
+    await evict(sessionObject(subscriberId));
+
+    for (const index of [0, 150, 299]) {
+      publisher.publish({ topic: `${topic}/${long}/${index}`, payload: `${index}`, qos: 1, packetId: 2 + index });
+      await publisher.expect(PUBACK);
+    }
+    const packets = [await subscriber.expect(PUBLISH), await subscriber.expect(PUBLISH), await subscriber.expect(PUBLISH)];
+    expect(packets.map((packet) => [text(packet), packet.packetId])).toEqual([
+      ["0", 2],
+      ["150", 3],
+      ["299", 4],
+    ]);
+    await subscriber.drop();
+    const again = await connect(subscriberId, { way, clean: false });
+    expect(again.sessionPresent).toBe(false);
+  });
+});
+
+describe("retained messages", () => {
+  it("[MQTT5-3.3.1-5] [MQTT5-3.3.1-6] [MQTT311-3.3.1-5] [MQTT311-3.3.1-10] are kept and removed by their topic's object", async () => {
+    const { publisherId, subscriberId, topic } = names(place);
+    const publisher = await connect(publisherId, { way });
+    publisher.publish({ topic, payload: "kept", retain: true, qos: 1, packetId: 1 });
+    await publisher.expect(PUBACK);
+    await evict(topicObject(topic));
+    const subscriber = await connect(subscriberId, { way });
+    await subscriber.subscribe(topic, 1);
+    const packet = await subscriber.expect(PUBLISH);
+    expect([text(packet), packet.retain]).toEqual(["kept", true]);
+    publisher.publish({ topic, payload: "", retain: true, qos: 1, packetId: 2 });
+    await publisher.expect(PUBACK);
+    await subscriber.expect(PUBLISH);
+    await evict(topicObject(topic));
+    await subscriber.subscribe(topic, 0);
+    publisher.publish({ topic, payload: "live" });
+    expect(await messages(subscriber, 1)).toEqual(["live"]);
+  });
+});
+
+function will(topic: string, properties = {}): Will {
+  return { qos: 1, retain: false, topic, payload: encoder.encode("will"), properties: { ...NO_PROPERTIES, ...properties } };
+}
+
+/** A client that watches the topic of a will; the object of the client with the will is `home`. */
+async function willScene(options: Parameters<typeof connect>[1] = {}) {
+  const { publisherId: clientId, subscriberId: watcherId, topic } = names(place);
+  const connectAgain = () => connect(clientId, { way, will: will(topic), ...options });
+  const watch = async (): Promise<WorkerdClient> => {
+    const watcher = await connect(watcherId, { way });
+    await watcher.subscribe(topic, 0);
+    return watcher;
+  };
+  /** What has come to the watcher when everything on its way has arrived. */
+  const seen = async (watcher: WorkerdClient): Promise<string[]> => {
+    const probe = await connect(`${watcherId}-probe`, { way });
+    probe.publish({ topic, payload: "probe" });
+    const texts: string[] = [];
+    for (let payload = ""; payload !== "probe"; texts.push(payload)) payload = text(await watcher.expect(PUBLISH));
+    await probe.disconnect();
+    return texts.slice(0, -1);
+  };
+  return { clientId, topic, home: sessionObject(clientId), client: await connectAgain(), connectAgain, watch, seen };
+}
+
+describe("wills", () => {
+  it("[MQTT5-3.1.2-8] [MQTT311-3.1.2-8] is published when the socket is lost after an eviction", async () => {
+    const { client, home, watch, seen } = await willScene();
+    const watcher = await watch();
+    await evict(home);
+    await client.drop();
+    expect(await messages(watcher, 1)).toEqual(["will"]);
+    await evict(home);
+    passTime(10 * RESTART_GRACE_MS);
+    await runAlarm(home);
+    expect(await seen(watcher)).toEqual([]);
+  });
+
+  it("[MQTT5-3.1.2-10] [MQTT311-3.1.2-10] is dropped by DISCONNECT after an eviction", async () => {
+    const { client, home, watch, seen } = await willScene();
+    const watcher = await watch();
+    await evict(home);
+    await client.disconnect();
+    await evict(home);
+    passTime(10 * RESTART_GRACE_MS);
+    await runAlarm(home);
+    expect(await seen(watcher)).toEqual([]);
+  });
+
+  it.each(["clean", "durable"] as const)("waits for the grace after the object lost its sockets, once, %s session", async (session) => {
+    const { home, watch, seen } = await willScene(session === "durable" ? durable(4) : {});
+    await evict(home, "close");
+    await usage(home);
+    const watcher = await watch();
+    expect(await seen(watcher)).toEqual([]);
+    // It hibernates during the grace, which does not begin anew for that.
+    passTime(RESTART_GRACE_MS / 2);
+    await evict(home);
+    expect(await seen(watcher)).toEqual([]);
+    await runAlarm(home);
+    await evict(home);
+    passTime(RESTART_GRACE_MS / 2 + SECOND);
+    expect(await runAlarm(home)).toBe(true);
+    expect(await messages(watcher, 1)).toEqual(["will"]);
+    await evict(home);
+    passTime(10 * RESTART_GRACE_MS);
+    await runAlarm(home);
+    expect(await seen(watcher)).toEqual([]);
+  });
+
+  it.each([
+    ["clean", false],
+    ["clean", true],
+    ["durable", false],
+    ["durable", true],
+  ] as const)(
+    "is not published when the client comes back within the grace, %s session, hibernation in between: %s",
+    async (session, hibernates) => {
+      const { home, connectAgain, watch, seen } = await willScene(session === "durable" ? durable(4) : {});
+      await evict(home, "close");
+      const watcher = await watch();
+      await usage(home);
+      if (hibernates) await evict(home);
+      const again = await connectAgain();
+      passTime(10 * RESTART_GRACE_MS);
+      await runAlarm(home);
+      expect(await seen(watcher)).toEqual([]);
+      await again.drop();
+      expect(await messages(watcher, 1)).toEqual(["will"]);
+    },
+  );
+
+  it("[MQTT5-3.1.3-9] [5.0/3.1.3.2.2/min] its delay runs on through an eviction", async () => {
+    const { publisherId: clientId, subscriberId: watcherId, topic } = names(place);
+    const home = sessionObject(clientId);
+    const watcher = await connect(watcherId, { way });
+    await watcher.subscribe(topic, 0);
+    const client = await connect(clientId, {
+      way,
+      version: 5,
+      clean: false,
+      will: will(topic, { willDelayInterval: 20 }),
+      properties: { sessionExpiryInterval: 100 },
+    });
+    await evict(home);
+    await client.drop();
+    await (await connect(`${clientId}-barrier`, { way })).roundTrip();
+    await evict(home);
+    passTime(19 * SECOND);
+    await runAlarm(home);
+    await watcher.roundTrip();
+    expect(watcher.inbox).toEqual([]);
+    passTime(2 * SECOND);
+    expect(await runAlarm(home)).toBe(true);
+    expect(await messages(watcher, 1)).toEqual(["will"]);
+  });
+});
+
+describe("deadlines", () => {
+  it("[MQTT5-3.1.2-22] [MQTT311-3.1.2-24] Keep Alive ends a connection whose object sleeps", async () => {
+    const { publisherId: clientId } = names(place);
+    const client = await connect(clientId, { way: "handed over", keepAliveSeconds: 1 });
+    await evict(sessionObject(clientId));
+    // The alarm of the runtime itself wakes it.
+    await client.closed;
+    expect(await client.next()).toBeUndefined();
+  });
+
+  it("[MQTT5-3.1.2-22] [MQTT311-3.1.2-24] Keep Alive counts from the last packet, before or after an eviction", async () => {
+    const { publisherId: clientId } = names(place);
+    const home = sessionObject(clientId);
+    const client = await connect(clientId, { way: "handed over", keepAliveSeconds: 100 });
+    passTime(40 * SECOND);
+    client.send({ type: PINGREQ });
+    await client.expect(PINGRESP);
+    await evict(home);
+    // 149 s after the ping.
+    passTime(149 * SECOND);
+    await runAlarm(home);
+    client.send({ type: PINGREQ });
+    await client.expect(PINGRESP);
+    passTime(149 * SECOND);
+    await evict(home);
+    await runAlarm(home);
+    expect(client.isClosed).toBe(false);
+    // The alarm may be late, but any event finds what is due.
+    passTime(60 * SECOND);
+    await connect(clientId.replace("publisher", "neighbour"), { way: "handed over" });
+    if (sessionObject(clientId.replace("publisher", "neighbour")) !== home) await runAlarm(home);
+    await client.closed;
+  });
+
+  it.runIf(ways.includes("relayed"))("a relayed connection that only pings is kept, and gets one PINGRESP for each PINGREQ", async () => {
+    const { publisherId: clientId } = names(place);
+    const home = sessionObject(clientId);
+    const client = await connect(clientId, { way: "relayed", keepAliveSeconds: 3600 });
+    for (let round = 0; round < 4; round += 1) {
+      passTime(LIVENESS_MS + SECOND);
+      client.send({ type: PINGREQ });
+      await client.expect(PINGRESP);
+      if (round % 2 === 1) await evict(home);
+      await runAlarm(home);
+    }
+    await client.roundTrip();
+    expect(client.inbox).toEqual([]);
+  });
+
+  it("[MQTT5-3.1.2-23] a session ends at its time although its object sleeps", async () => {
+    const { publisherId: clientId, topic } = names(place);
+    const home = sessionObject(clientId);
+    const options = { way, version: 5, clean: false, properties: { sessionExpiryInterval: 60 } } as const;
+    const first = await connect(clientId, options);
+    await first.subscribe(topic, 1);
+    await first.disconnect();
+    await evict(home);
+    passTime(59 * SECOND);
+    const second = await connect(clientId, options);
+    expect(second.sessionPresent).toBe(true);
+    await second.disconnect();
+    await evict(home);
+    passTime(61 * SECOND);
+    const third = await connect(clientId, options);
+    expect(third.sessionPresent).toBe(false);
+  });
+});
+
+/** The timers that are pending, with their delays; a pending timer keeps an object from hibernating. */
+class Timers {
+  readonly pending = new Map<unknown, { readonly delayMs: number; readonly run: () => void }>();
+  readonly #set = globalThis.setTimeout;
+  readonly #clear = globalThis.clearTimeout;
+
+  constructor() {
+    globalThis.setTimeout = ((run: () => void, delayMs = 0) => {
+      const timer = this.#set(() => {
+        this.pending.delete(timer);
+        run();
+      }, delayMs);
+      this.pending.set(timer, { delayMs, run });
+      return timer;
+    }) as typeof setTimeout;
+    globalThis.clearTimeout = ((timer: number | null) => {
+      this.pending.delete(timer);
+      this.#clear(timer);
+    }) as typeof clearTimeout;
+  }
+
+  delays(): number[] {
+    return [...this.pending.values()].map(({ delayMs }) => delayMs);
+  }
+
+  restore(): void {
+    globalThis.setTimeout = this.#set;
+    globalThis.clearTimeout = this.#clear;
+  }
+}
+
+describe("what keeps an object awake", () => {
+  it("an incomplete packet, until it is whole", async () => {
+    const { publisherId, subscriberId, topic } = names(place);
+    const subscriber = await connect(subscriberId, { way: "handed over" });
+    await subscriber.subscribe(topic, 0);
+    const publisher = await connect(publisherId, { way: "handed over" });
+    await publisher.roundTrip();
+    const timers = new Timers();
+    try {
+      const bytes = encodePacket(publishPacket({ topic, payload: "in two frames" }), 4);
+      publisher.sendBytes(bytes.subarray(0, 5));
+      // Another socket's trip: the first frame has arrived by then, in the compact shape at least; else the object is not the same.
+      await subscriber.roundTrip();
+      await expect.poll(() => timers.delays().filter((delayMs) => delayMs === 10_000)).toHaveLength(1);
+      publisher.sendBytes(bytes.subarray(5));
+      expect(await messages(subscriber, 1)).toEqual(["in two frames"]);
+      await publisher.roundTrip();
+      expect(timers.delays().filter((delayMs) => delayMs === 10_000)).toEqual([]);
+    } finally {
+      timers.restore();
+    }
+  });
+});

@@ -1,0 +1,129 @@
+/** The broker of a test in the Workers runtime: which objects there are, how clients come to them, and how objects lose their memory. */
+
+import {
+  abortAllDurableObjects,
+  evictAllDurableObjects,
+  evictDurableObject,
+  runDurableObjectAlarm,
+  runInDurableObject,
+} from "cloudflare:test";
+import { env, exports } from "cloudflare:workers";
+import type { ProtocolVersion } from "../../src/mqtt/packet.ts";
+import { requireSettings } from "../../src/objects/env.ts";
+import type { Usage } from "../../src/objects/meter.ts";
+import { sessionObjectName, topicObjectName, topicShard } from "../../src/objects/names.ts";
+import type { SessionObject } from "../../src/objects/session-object.ts";
+import type { TopicObject } from "../../src/objects/topic-object.ts";
+import { type ConnectOptions, WorkerdClient } from "../support/workerd-client.ts";
+
+export const settings = requireSettings(env);
+export const compact = settings.topology === "compact";
+
+/** How a socket reaches its Session object. */
+export type Way = "relayed" | "handed over";
+export const ways: readonly Way[] = compact ? ["handed over"] : ["relayed", "handed over"];
+
+/** Where two clients live. */
+export type Place = "the same object" | "different objects";
+export const places: readonly Place[] = compact
+  ? ["the same object"]
+  : settings.sessionShards === 0
+    ? ["different objects"]
+    : ["the same object", "different objects"];
+
+let count = 0;
+
+/** Client Identifiers and a topic that no other run uses. */
+export function names(place: Place): { publisherId: string; subscriberId: string; topic: string } {
+  count += 1;
+  const run = `${crypto.randomUUID().slice(0, 8)}-${count}`;
+  const publisherId = `publisher-${run}`;
+  const home = sessionObject(publisherId);
+  for (let index = 0; ; index += 1) {
+    const subscriberId = `subscriber-${run}-${index}`;
+    if ((sessionObject(subscriberId) === home) === (place === "the same object"))
+      return { publisherId, subscriberId, topic: `topic/${run}` };
+  }
+}
+
+export function sessionObject(clientId: string): string {
+  return sessionObjectName(settings, "default", clientId);
+}
+
+/** The object that owns the topic: in the compact topology the one that owns everything. */
+export function topicObject(topic: string): string {
+  return compact ? sessionObject("") : topicObjectName("default", topicShard(settings, topic));
+}
+
+export function sessionStub(name: string): DurableObjectStub<SessionObject> {
+  return env.SESSIONS.get(env.SESSIONS.idFromName(name));
+}
+
+export function topicStub(name: string): DurableObjectStub<TopicObject> {
+  return env.TOPICS.get(env.TOPICS.idFromName(name));
+}
+
+const isTopicObject = (name: string): boolean => name.includes("/topic/");
+
+export async function usage(name: string): Promise<Usage> {
+  return isTopicObject(name) ? topicStub(name).usage() : sessionStub(name).usage();
+}
+
+const open = new Set<WorkerdClient>();
+
+export async function connect(clientId: string, options: ConnectOptions & { readonly way?: Way } = {}): Promise<WorkerdClient> {
+  const path = options.way === "handed over" && !compact ? `/mqtt?clientId=${encodeURIComponent(clientId)}` : "/mqtt";
+  const headers = { Upgrade: "websocket", "Sec-WebSocket-Protocol": "mqtt" };
+  const upgrade = (): Promise<Response> => exports.default.fetch(new Request(`https://broker.test${path}`, { headers }));
+  const client = await WorkerdClient.connect(upgrade, clientId, options);
+  open.add(client);
+  void client.closed.then(() => open.delete(client));
+  return client;
+}
+
+/** Ends every connection, so that what follows meets objects that have little to restore. */
+export async function dropClients(): Promise<void> {
+  await Promise.all([...open].map((client) => client.drop()));
+}
+
+/** What makes a session outlive its connection. */
+export function durable(version: ProtocolVersion): ConnectOptions {
+  return version === 5 ? { clean: false, properties: { sessionExpiryInterval: 3600 } } : { clean: false };
+}
+
+/** One object by its name, or every object there is. */
+export type Victim = "all objects" | string;
+
+/** The object hibernates: its memory is gone, its sockets stay. Or, with `close`, they are gone as well. */
+export async function evict(victim: Victim, webSockets: "hibernate" | "close" = "hibernate"): Promise<void> {
+  if (victim === "all objects") await evictAllDurableObjects({ webSockets });
+  else await evictDurableObject(isTopicObject(victim) ? topicStub(victim) : sessionStub(victim), { webSockets });
+}
+
+/** All objects crash: memory and sockets are gone. */
+export const crash = abortAllDurableObjects;
+
+const clock = Date.now;
+let aheadMs = 0;
+
+/** Time passes for everybody; timers and alarms do not run for it. */
+export function passTime(ms: number): void {
+  aheadMs += ms;
+  Date.now = () => clock() + aheadMs;
+}
+
+/** It is again what time it is. */
+export function restoreTime(): void {
+  aheadMs = 0;
+  Date.now = clock;
+}
+
+/** Runs the alarm of a Session object now. @returns whether one was set */
+export function runAlarm(name: string): Promise<boolean> {
+  return runDurableObjectAlarm(sessionStub(name));
+}
+
+/** When the alarm of a Session object is set for, milliseconds since the epoch; null when it is not. */
+export function alarmOf(name: string): Promise<number | null> {
+  return runInDurableObject(sessionStub(name), (_object, state) => state.storage.getAlarm());
+}
