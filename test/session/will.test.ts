@@ -212,7 +212,7 @@ describe("after a restart of the object", () => {
     mortal(world, 1000, 100).lose();
     world.advance(60_000);
     world.sessions[0]!.crash();
-    world.advance(39_999);
+    world.advance(39_998);
     expect(listener.texts()).toEqual([]);
     world.advance(1);
     expect(listener.texts()).toEqual(["gone"]);

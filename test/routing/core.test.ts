@@ -1,0 +1,227 @@
+/** One Topic object: routes and their versions, fan-out and its outcome, retained messages. */
+
+import { describe, expect, test } from "vitest";
+import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
+import type { Message } from "../../src/mqtt/message.ts";
+import { RoutingCore } from "../../src/routing/core.ts";
+import type { Addressed } from "../../src/routing/ports.ts";
+import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
+import { createRowMeter } from "../../src/storage/row-meter.ts";
+import { messageTo } from "../session/support.ts";
+import { utf8 } from "../support/core-harness.ts";
+
+interface Sent {
+  readonly to: string;
+  readonly message: Message;
+  readonly addressed: Addressed;
+  readonly done: ((delivered: boolean) => void) | undefined;
+}
+
+function setup(limits: Partial<Limits> = {}) {
+  const meter = createRowMeter();
+  const store = new MemoryRoutingStore(meter);
+  const sent: Sent[] = [];
+  let incarnation = 0;
+  const open = (): RoutingCore => {
+    incarnation += 1;
+    return new RoutingCore({
+      origin: `topic@${incarnation}`,
+      limits: { ...DEFAULT_LIMITS, ...limits },
+      sharedStrategy: "round_robin",
+      store,
+      delivery: { deliver: (to, message, addressed, done) => void sent.push({ to, message, addressed, done }) },
+      now: 1000,
+    });
+  };
+  const core = open();
+  const interest = (sessionObject: string, filter: string, qos: 0 | 1 | 2 = 1, version = 1): void =>
+    core.subscribe({ sessionObject, filter, qos, version });
+  const publish = (topic: string, fields: Parameters<typeof messageTo>[1] = {}, now = 1000): { codes: number[] } => {
+    const outcome = { codes: [] as number[] };
+    core.publish(messageTo(topic, fields), now, (code) => void outcome.codes.push(code));
+    return outcome;
+  };
+  /** The retained payloads that a new subscription gets. */
+  const retained = (filter: string, now = 1000, from = core): string[] => {
+    sent.length = 0;
+    from.sendRetained("s", "client", filter, now);
+    return sent.map(({ message }) => new TextDecoder().decode(message.payload));
+  };
+  return { core, store, meter, sent, open, interest, publish, retained };
+}
+
+describe("routes", () => {
+  test("only a word that is not older than what is known changes them", () => {
+    const { core, store, interest } = setup();
+    interest("a", "t", 1, 5);
+    interest("a", "t", 2, 4);
+    core.unsubscribe("a", "t", 4);
+    expect(store.routes()).toMatchObject([{ qos: 1, version: 5 }]);
+    core.unsubscribe("b", "t", 9);
+    core.unsubscribe("a", "t", 5);
+    expect(store.routes()).toEqual([]);
+  });
+
+  test("`nobody wants it` prunes what matches the topic and is not newer, and nothing of other objects", () => {
+    const { core, store, interest } = setup();
+    interest("a", "t/x", 1, 1);
+    interest("a", "t/+", 1, 2);
+    interest("a", "t/#", 1, 8);
+    interest("a", "u", 1, 1);
+    interest("b", "t/x", 1, 1);
+    core.nobodyWants("a", "t/x", 5);
+    expect(store.routes().map(({ filter, sessionObject }) => `${sessionObject} ${filter}`)).toEqual(["a t/#", "b t/x", "a u"]);
+  });
+
+  test("are known again after a restart", () => {
+    const { open, sent, interest } = setup();
+    interest("a", "t/+", 2, 3);
+    const again = open();
+    expect(again.routeCount).toBe(1);
+    again.publish(messageTo("t/x"), 1000, undefined);
+    expect(sent.map(({ to }) => to)).toEqual(["a"]);
+    again.unsubscribe("a", "t/+", 3);
+    expect(again.routeCount).toBe(0);
+  });
+});
+
+describe("fan-out", () => {
+  test("each Session object gets a message once, whatever filters of it match", () => {
+    const { interest, publish, sent } = setup();
+    interest("a", "t/x");
+    interest("a", "t/+");
+    interest("b", "#");
+    interest("c", "other");
+    publish("t/x");
+    expect(sent.map(({ to, addressed }) => [to, addressed.live])).toEqual([
+      ["a", true],
+      ["b", true],
+    ]);
+  });
+
+  test("is published once all have it; [5.0/3.4.2.1/no-match] 0x10 when there is nobody", () => {
+    const { interest, publish, sent } = setup();
+    expect(publish("t").codes).toEqual([0x10]);
+    interest("a", "t");
+    interest("b", "t");
+    const { codes } = publish("t");
+    sent[1]!.done!(true);
+    expect(codes).toEqual([]);
+    sent[0]!.done!(true);
+    expect(codes).toEqual([0]);
+  });
+
+  test("one object out of reach: 0x83, after the others have answered", () => {
+    const { interest, publish, sent } = setup();
+    interest("a", "t");
+    interest("b", "t");
+    const { codes } = publish("t");
+    sent[0]!.done!(false);
+    expect(codes).toEqual([]);
+    sent[1]!.done!(true);
+    expect(codes).toEqual([0x83]);
+  });
+
+  test("who takes it at QoS 0 is not waited for", () => {
+    const { interest, publish, sent } = setup();
+    interest("zero", "t", 0);
+    expect([publish("t").codes, sent[0]!.done]).toEqual([[0], undefined]);
+    interest("one", "t", 1);
+    const { codes } = publish("t");
+    expect(codes).toEqual([]);
+    sent.find(({ to, done }) => to === "one" && done !== undefined)!.done!(true);
+    expect(codes).toEqual([0]);
+  });
+
+  test("deliveries that are done at once are as good", () => {
+    const meter = createRowMeter();
+    const core = new RoutingCore({
+      origin: "topic@1",
+      limits: DEFAULT_LIMITS,
+      sharedStrategy: "round_robin",
+      store: new MemoryRoutingStore(meter),
+      delivery: { deliver: (_to, _message, _addressed, done) => done?.(true) },
+      now: 1000,
+    });
+    for (const sessionObject of ["a", "b"]) core.subscribe({ sessionObject, filter: "t", qos: 1, version: 1 });
+    const codes: number[] = [];
+    core.publish(messageTo("t"), 1000, (code) => void codes.push(code));
+    expect(codes).toEqual([0]);
+  });
+});
+
+describe("retained messages", () => {
+  test("[MQTT5-3.3.1-5] [MQTT5-3.3.1-6] [MQTT5-3.3.1-7] [MQTT5-3.3.1-8] [MQTT311-3.3.1-7] are set, replaced and cleared by RETAIN 1 alone", () => {
+    const { publish, retained } = setup();
+    publish("t", { payload: utf8("1"), retain: true });
+    publish("t", { payload: utf8("2"), retain: true, qos: 0 });
+    publish("t", { payload: utf8("live") });
+    publish("t", { payload: utf8("") });
+    expect(retained("t")).toEqual(["2"]);
+    publish("t", { payload: utf8(""), retain: true });
+    expect(retained("t")).toEqual([]);
+  });
+
+  test("[MQTT5-3.3.2-5] [5.0/3.3.1.3/expiry] expire; one that is expired when it comes replaces nothing it could be", () => {
+    const { publish, retained } = setup();
+    publish("t", { payload: utf8("x"), retain: true, expiresAt: 5000 });
+    expect(retained("t", 4999)).toEqual(["x"]);
+    expect(retained("t", 5000)).toEqual([]);
+  });
+
+  test("go to the subscription that asked, named by this object and in the order of their topics", () => {
+    const { core, publish, sent } = setup();
+    for (const topic of ["t/b", "t/a", "u"]) publish(topic, { payload: utf8(topic), retain: true, sequence: 77 });
+    core.sendRetained("s", "client", "t/+", 1000);
+    expect(sent.map(({ to, message, addressed }) => [to, message.topic, message.origin, addressed.retained])).toEqual([
+      ["s", "t/a", "topic@1", { clientId: "client", filter: "t/+" }],
+      ["s", "t/b", "topic@1", { clientId: "client", filter: "t/+" }],
+    ]);
+    const [first, second] = sent.map(({ message }) => message.sequence);
+    expect(second).toBe(first! + 1);
+    expect(sent.every(({ addressed }) => !addressed.live)).toBe(true);
+  });
+
+  test("and live messages take one way: an older value never overtakes a newer one", () => {
+    const { core, publish, sent } = setup();
+    publish("t", { payload: utf8("old"), retain: true });
+    core.subscribe({ sessionObject: "s", filter: "t", qos: 1, version: 1 });
+    core.sendRetained("s", "client", "t", 1000);
+    publish("t", { payload: utf8("new"), retain: true });
+    expect(sent.map(({ message, addressed }) => [new TextDecoder().decode(message.payload), addressed.live])).toEqual([
+      ["old", false],
+      ["new", true],
+    ]);
+  });
+
+  test("one beyond the bound is delivered and not kept, 0x97; what is there can still be replaced and cleared", () => {
+    const { interest, publish, retained, sent } = setup({ retainedMessagesMax: 2 });
+    interest("a", "#", 0);
+    publish("t/1", { retain: true });
+    publish("t/2", { retain: true });
+    sent.length = 0;
+    expect(publish("t/3", { retain: true }).codes).toEqual([0x97]);
+    expect(sent.length).toBe(1);
+    expect(publish("t/2", { retain: true, payload: utf8("newer") }).codes).toEqual([0]);
+    expect(retained("t/+")).toEqual(["payload", "newer"]);
+    publish("t/1", { retain: true, payload: utf8("") });
+    expect(publish("t/3", { retain: true }).codes).toEqual([0]);
+    expect(retained("t/+").length).toBe(2);
+  });
+
+  test("a row that can't be read is as good as none", () => {
+    const { store, publish, retained } = setup();
+    publish("t/a", { retain: true });
+    store.putRetained({ topic: "t/b", message: new Uint8Array([99, 1, 2]), expiresAt: 0 });
+    store.putRetained({ topic: "t/c", message: new Uint8Array([1, 5]), expiresAt: 0 });
+    expect(retained("t/+")).toEqual(["payload"]);
+  });
+
+  test("keep everything but what belongs to one delivery", () => {
+    const { core, publish, sent } = setup();
+    publish("t", { retain: true, qos: 2, publisher: "ada", propertyBytes: new Uint8Array([3, 0, 1, 0x61]), repeated: true });
+    core.sendRetained("s", "client", "t", 1000);
+    expect(sent[0]!.message).toMatchObject({ qos: 2, retain: true, publisher: "ada", repeated: false });
+    expect(sent[0]!.message.propertyBytes).toEqual(new Uint8Array([3, 0, 1, 0x61]));
+  });
+});

@@ -1,0 +1,211 @@
+/** Calls that fail after they ran, and objects that restart in the middle: nothing acknowledged is lost, QoS 2 is not repeated. */
+
+import { describe, expect, test } from "vitest";
+import { REPEAT_WINDOW_MS } from "../../src/limits.ts";
+import { PUBACK, PUBREC } from "../../src/mqtt/packet.ts";
+import { Repeats } from "../../src/session/repeats.ts";
+import { messageTo } from "../session/support.ts";
+import { type SessionNode, type TestClient, type TopicNode, World } from "../support/core-harness.ts";
+
+const DURABLE = { clean: false, properties: { sessionExpiryInterval: 3600 } };
+
+describe("Repeats", () => {
+  test("recognise what came before by the same way, and only that", () => {
+    const repeats = new Repeats();
+    const at = (sequence: number, via = "t1", origin = "a@1"): boolean => repeats.isRepeat(messageTo("t", { sequence, origin }), via, 0);
+    expect([at(5), at(6), at(6), at(5), at(7)]).toEqual([false, false, true, true, false]);
+    expect([at(5, "t2"), at(5, "t1", "a@2"), at(5, "t1", "b@1")]).toEqual([false, false, false]);
+  });
+
+  test("recognise a QoS 2 message that its publisher repeats after its object restarted, whatever else came since", () => {
+    const repeats = new Repeats();
+    const two = (sequence: number, origin: string, repeated: boolean): boolean =>
+      repeats.isRepeat(messageTo("t", { qos: 2, sequence, origin, repeated }), "t1", 0);
+    expect(two(5, "a@1", false)).toBe(false);
+    expect(two(9, "a@1", false)).toBe(false);
+    expect(two(5, "a@2", true)).toBe(true);
+    // One that never came is not taken for one that did, although later ones were here; its own repeats are.
+    expect(two(7, "a@2", true)).toBe(false);
+    expect(two(7, "a@2", true)).toBe(true);
+    expect(two(5, "b@1", true)).toBe(false);
+  });
+
+  test("are forgotten when nobody repeats any more", () => {
+    const repeats = new Repeats();
+    repeats.isRepeat(messageTo("t", { sequence: 5 }), "t1", 1000);
+    repeats.isRepeat(messageTo("t", { sequence: 6, qos: 2, origin: "b@1" }), "t1", 1000);
+    repeats.forget(1000 + REPEAT_WINDOW_MS);
+    expect(repeats.isRepeat(messageTo("t", { sequence: 5 }), "t1", 2000)).toBe(true);
+    repeats.forget(2000 + REPEAT_WINDOW_MS);
+    expect(repeats.isRepeat(messageTo("t", { sequence: 5 }), "t1", 2000)).toBe(false);
+    expect(repeats.isRepeat(messageTo("t", { sequence: 6, qos: 2, origin: "b@2", repeated: true }), "t1", 2000)).toBe(false);
+  });
+
+  test("are bounded: the origin that was seen longest ago is forgotten first", () => {
+    const repeats = new Repeats();
+    for (let number = 0; number <= 4096; number += 1) repeats.isRepeat(messageTo("t", { origin: `o${number}@1` }), "t1", number);
+    expect(repeats.isRepeat(messageTo("t", { origin: "o4096@1" }), "t1", 5000)).toBe(true);
+    expect(repeats.isRepeat(messageTo("t", { origin: "o1@1" }), "t1", 5000)).toBe(true);
+    expect(repeats.isRepeat(messageTo("t", { origin: "o0@1" }), "t1", 5000)).toBe(false);
+  });
+});
+
+/** A publisher's object, a Topic object and an object with two subscribers, one of them durable. */
+function chain() {
+  const world = new World({ wiring: "batched", sessionObjects: 2, auto: false });
+  const [here, there] = world.sessions as [SessionNode, SessionNode];
+  const [topic] = world.topics as [TopicNode];
+  const durable = world.connect("durable", { ...DURABLE, at: 1 });
+  const clean = world.connect("clean", { at: 1 });
+  durable.subscribe("t", 2);
+  clean.subscribe("t", 2);
+  const publisher = world.connect("publisher", DURABLE);
+  world.settle();
+  for (const client of [durable, clean, publisher]) client.take();
+  const inward = here.linkTo(topic);
+  const outward = topic.linkTo(there.name);
+  return { world, here, there, topic, durable, clean, publisher, inward, outward };
+}
+
+/** Everything the two subscribers and the publisher see until all is quiet, calls repeated included. */
+function settled({ world, durable, clean, publisher }: Pick<ReturnType<typeof chain>, "world" | "durable" | "clean" | "publisher">) {
+  world.settle();
+  world.advance(10_000);
+  return {
+    durable: durable.texts(),
+    clean: clean.texts(),
+    answers: publisher.take().map((packet) => [packet.type, "reasonCode" in packet ? packet.reasonCode : undefined]),
+  };
+}
+
+describe.each([1, 2] as const)("QoS %i", (qos) => {
+  const answer = qos === 1 ? PUBACK : PUBREC;
+
+  test("a call to the Topic object that fails before it ran, or after it", () => {
+    for (const when of ["request", "answer"] as const) {
+      const all = chain();
+      all.inward.broken = when;
+      all.publisher.publish("t", "x", { qos });
+      all.world.settle();
+      all.inward.broken = undefined;
+      expect(settled(all)).toEqual({ durable: ["x"], clean: ["x"], answers: [[answer, 0]] });
+    }
+  });
+
+  test("a call to the Session object that fails before it ran, or after it", () => {
+    for (const when of ["request", "answer"] as const) {
+      const all = chain();
+      all.outward.broken = when;
+      all.publisher.publish("t", "x", { qos });
+      all.world.settle();
+      expect(all.publisher.take()).toEqual([]);
+      all.outward.broken = undefined;
+      expect(settled(all)).toEqual({ durable: ["x"], clean: ["x"], answers: [[answer, 0]] });
+    }
+  });
+
+  test("a restart of the Topic object at any step", () => {
+    for (let steps = 0; steps < 6; steps += 1) {
+      const all = chain();
+      all.publisher.publish("t", "x", { qos });
+      for (let step = 0; step < steps; step += 1)
+        all.world
+          .links()
+          .find((link) => link.steps().length > 0)
+          ?.step();
+      all.topic.crash();
+      expect([steps, settled(all)]).toEqual([steps, { durable: ["x"], clean: ["x"], answers: [[answer, 0]] }]);
+    }
+  });
+
+  test("a restart of the subscribers' object at any step loses nothing for the durable one", () => {
+    for (let steps = 0; steps < 6; steps += 1) {
+      const all = chain();
+      all.publisher.publish("t", "x", { qos });
+      for (let step = 0; step < steps; step += 1)
+        all.world
+          .links()
+          .find((link) => link.steps().length > 0)
+          ?.step();
+      all.there.crash();
+      const again = all.world.connect("durable", { ...DURABLE, at: 1 });
+      const { answers } = settled({ ...all, durable: again });
+      expect([steps, answers]).toEqual([steps, [[answer, 0]]]);
+      // Stored once, whatever was repeated: a second copy would be a second delivery.
+      expect(again.connection.session.deliveries.size).toBe(1);
+    }
+  });
+});
+
+test("QoS 2: a restart of the publisher's object at any step, and a publisher that repeats: exactly once", () => {
+  for (let steps = 0; steps < 7; steps += 1) {
+    const all = chain();
+    all.publisher.publish("t", "x", { qos: 2, packetId: 9 });
+    all.here.flush();
+    for (let step = 0; step < steps; step += 1)
+      all.world
+        .links()
+        .find((link) => link.steps().length > 0)
+        ?.step();
+    all.here.crash();
+    const again: TestClient = all.world.connect("publisher", DURABLE);
+    all.world.settle();
+    again.take();
+    again.publish("t", "x", { qos: 2, packetId: 9, dup: true });
+    const seen = settled({ ...all, publisher: again });
+    // What had already arrived at the Topic object is delivered once, whether or not the publisher repeats it.
+    expect([steps, seen]).toEqual([steps, { durable: ["x"], clean: ["x"], answers: [[PUBREC, 0]] }]);
+  }
+});
+
+test("QoS 2: later messages of the same publisher do not hide an earlier one that is repeated late", () => {
+  const all = chain();
+  all.inward.broken = "request";
+  all.publisher.publish("t", "lost with its object", { qos: 2, packetId: 1 });
+  all.here.flush();
+  all.world.settle();
+  all.here.crash();
+  const again = all.world.connect("publisher", DURABLE);
+  all.world.settle();
+  again.publish("t", "later", { qos: 2, packetId: 2 });
+  all.world.settle();
+  again.publish("t", "lost with its object", { qos: 2, packetId: 1, dup: true });
+  all.world.settle();
+  expect(all.durable.texts()).toEqual(["later", "lost with its object"]);
+});
+
+test("messages stay in order through failures", () => {
+  const all = chain();
+  const texts = [...Array(20).keys()].map(String);
+  for (const [index, text] of texts.entries()) {
+    all.outward.broken = index % 3 === 0 ? "answer" : undefined;
+    all.inward.broken = index % 4 === 0 ? "request" : undefined;
+    all.publisher.publish("t", text, { qos: 1 });
+    all.world.settle();
+    all.world.advance(20);
+  }
+  all.outward.broken = undefined;
+  all.inward.broken = undefined;
+  const { durable, clean } = settled(all);
+  expect([durable, clean]).toEqual([texts, texts]);
+});
+
+test("a full outbox: the message is refused 0x97 and can be repeated", () => {
+  const world = new World({ wiring: "batched", auto: false });
+  const client = world.connect("c");
+  world.settle();
+  client.take();
+  const link = world.sessions[0]!.links[0]!;
+  const payload = new Uint8Array(1_000_000);
+  let accepted = 0;
+  while (world.sessions[0]!.links[0]!.outbox.bytes + 1_000_100 <= 32 * 1024 * 1024) {
+    client.publish("t", payload, { qos: 1 });
+    accepted += 1;
+  }
+  client.publish("t", payload, { qos: 1, packetId: 999 });
+  expect(link.outbox.length).toBe(accepted);
+  world.settle();
+  const answers = client.take();
+  expect(answers.length).toBe(accepted + 1);
+  expect(answers.at(-1)).toMatchObject({ type: PUBACK, packetId: 999, reasonCode: 0x97 });
+});
