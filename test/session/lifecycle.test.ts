@@ -1,7 +1,7 @@
 /** What happens with time: Keep Alive, expiry of sessions, the alarm; and what is left of a session that ended. */
 
 import { describe, expect, test } from "vitest";
-import { DEADLINE_COARSE_MS, REPEAT_WINDOW_MS, RESTART_GRACE_MS } from "../../src/limits.ts";
+import { DEADLINE_COARSE_MS, REPEAT_WINDOW_MS } from "../../src/limits.ts";
 import { Deadlines, KEEP_ALIVE, LOG_TIDY, SESSION_EXPIRY, WILL_DELAY } from "../../src/session/deadlines.ts";
 import { World } from "../support/core-harness.ts";
 
