@@ -17,6 +17,7 @@ export function messageTo(topic: string, fields: Partial<MessageFields> = {}): M
     origin: "elsewhere@1",
     sequence: 1,
     repeated: false,
+    settledBelow: 0,
     ...fields,
   });
 }

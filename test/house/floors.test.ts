@@ -1,0 +1,180 @@
+/** The house stays tidy: floors import only downwards, the lower two are pure, files are small and say what they are. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
+
+interface Source {
+  /** From the root, with slashes. */
+  readonly path: string;
+  readonly text: string;
+  /** Without comments and strings: what runs. */
+  readonly code: string;
+  readonly imports: readonly string[];
+}
+
+function sources(folder: string, extensions: readonly string[]): Source[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && extensions.some((extension) => entry.name.endsWith(extension)))
+    .map((entry) => {
+      const file = join(entry.parentPath, entry.name);
+      const text = readFileSync(file, "utf8");
+      const imports = [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, name]) => name!);
+      return { path: relative(ROOT, file).replaceAll("\\", "/"), text, code: codeOf(text), imports };
+    });
+}
+
+/** Blanks comments and strings; the expressions of templates stay. */
+function codeOf(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g, (match) => match.replace(/[^\n]/g, " "));
+}
+
+const SRC = sources("src", [".ts"]);
+const TESTS = sources("test", [".ts"]);
+
+/** The floors of `src`, lowest first: what stands on one may import from it and from those below. */
+const FLOORS: readonly (readonly string[])[] = [
+  ["src/limits.ts", "src/choices.ts"],
+  ["src/mqtt/", "src/topic/"],
+  ["src/session/", "src/routing/"],
+  ["src/storage/", "src/auth/"],
+  ["src/settings.ts", "src/objects/", "src/edge/", "src/api/", "src/worker.ts"],
+];
+
+/** Runs in browsers, apart from the broker. */
+const PAGE = "src/page/";
+
+function floorOf(path: string): number {
+  return FLOORS.findIndex((floor) => floor.some((place) => path === place || (place.endsWith("/") && path.startsWith(place))));
+}
+
+const BROKER = SRC.filter(({ path }) => !path.startsWith(PAGE));
+const PURE = BROKER.filter(({ path }) => floorOf(path) <= 2);
+
+function target({ path }: Source, name: string): string {
+  return normalize(join(dirname(path), name)).replaceAll("\\", "/");
+}
+
+describe("floors", () => {
+  test("every file of the broker stands on one", () => {
+    expect(BROKER.filter(({ path }) => floorOf(path) < 0).map(({ path }) => path)).toEqual([]);
+    for (let floor = 0; floor < FLOORS.length; floor += 1) expect(BROKER.some(({ path }) => floorOf(path) === floor)).toBe(true);
+  });
+
+  test("imports go downwards or stay on their floor", () => {
+    const upward = BROKER.flatMap((source) =>
+      source.imports
+        .filter((name) => name.startsWith(".") && floorOf(target(source, name)) > floorOf(source.path))
+        .map((name) => `${source.path} imports ${target(source, name)}`),
+    );
+    expect(upward).toEqual([]);
+  });
+
+  test("every relative import names a file of src", () => {
+    const known = new Set(SRC.map(({ path }) => path));
+    const lost = SRC.flatMap((source) => source.imports.filter((name) => name.startsWith(".") && !known.has(target(source, name))));
+    expect(lost.filter((name) => name.endsWith(".ts"))).toEqual([]);
+  });
+
+  test("`mqtt/` and `topic/` know neither sessions nor each other's business: bytes do not know topics", () => {
+    const crossing = SRC.filter(({ path }) => path.startsWith("src/mqtt/")).flatMap((source) =>
+      source.imports.filter((name) => target(source, name).startsWith("src/topic/")).map((name) => `${source.path}: ${name}`),
+    );
+    expect(crossing).toEqual([]);
+  });
+
+  test("the page and the broker do not import each other, bar what both are told", () => {
+    const fromPage = SRC.filter(({ path }) => path.startsWith(PAGE)).flatMap((source) =>
+      source.imports.filter((name) => name.startsWith(".") && !target(source, name).startsWith(PAGE)),
+    );
+    const toPage = BROKER.flatMap((source) => source.imports.filter((name) => target(source, name).startsWith(PAGE)));
+    expect([fromPage, toPage]).toEqual([[], []]);
+  });
+});
+
+describe("the lower two floors are pure", () => {
+  test("they import nothing but files of the project", () => {
+    expect(PURE.flatMap(({ path, imports }) => imports.filter((name) => !name.startsWith(".")).map((name) => `${path}: ${name}`))).toEqual(
+      [],
+    );
+  });
+
+  const impure: [string, RegExp][] = [
+    ["no clock", /\bDate\b|\bperformance\b/],
+    ["no chance", /\bMath\.random\b|\bcrypto\b/],
+    ["no timers", /\bset(?:Timeout|Interval|Immediate)\b|\bqueueMicrotask\b/],
+    ["no waiting", /\basync\s|\bawait\s|\bnew Promise\b|\.then\(/],
+    ["no network and no globals of the platform", /\bfetch\b|\bWebSocket\b|\bDurableObject\w*\b|\bprocess\b|\bglobalThis\b/],
+    ["nothing is logged", /\bconsole\b/],
+  ];
+  test.each(impure)("%s", (_name, pattern) => {
+    const found = PURE.flatMap(({ path, code }) =>
+      code.split("\n").flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1} ${line.trim()}`] : [])),
+    );
+    expect(found).toEqual([]);
+  });
+
+  test("and what is looked for would be found", () => {
+    const samples = ["const now = Date.now();", "Math.random()", "setTimeout(() => {}, 1)", "await done;", "fetch(url)", "console.log(1)"];
+    expect(impure.map(([, pattern], index) => pattern.test(samples[index]!))).toEqual(samples.map(() => true));
+    expect(codeOf('a = "Date"; // Date\n/* await */ b')).not.toMatch(/Date|await/);
+  });
+});
+
+describe("files", () => {
+  test("each begins with a header that says what it is", () => {
+    const silent = SRC.filter(({ text }) => !/^(?:#![^\n]*\n)?\/\*\*[\s\S]*?\*\//.test(text));
+    expect(silent.map(({ path }) => path)).toEqual([]);
+  });
+
+  test("past 500 lines there is none in src, and no Durable Object class is longer than 250", () => {
+    const lines = (text: string): number => text.split("\n").length - 1;
+    expect(SRC.filter(({ text }) => lines(text) > 500).map(({ path, text }) => `${path}: ${lines(text)}`)).toEqual([]);
+    const objects = SRC.filter(({ code }) => /\bextends\s+DurableObject\b/.test(code));
+    expect(objects.length).toBeGreaterThan(0);
+    expect(objects.filter(({ text }) => lines(text) > 250).map(({ path }) => path)).toEqual([]);
+  });
+
+  test("what is public on a Durable Object class is meant to be called: everything else is #private", () => {
+    const exposed = SRC.filter(({ code }) => /\bextends\s+DurableObject\b/.test(code)).flatMap(({ path, code }) =>
+      [...code.matchAll(/^ {2}(?:private|protected)\b.*$/gm)].map(([line]) => `${path}: ${line.trim()}`),
+    );
+    expect(exposed).toEqual([]);
+  });
+
+  test("names are in kebab-case", () => {
+    const odd = [...SRC, ...TESTS].filter(({ path }) => !/^[a-z0-9-]+(?:\.[a-z0-9-]+)*\.ts$/.test(path.split("/").at(-1)!));
+    expect(odd.map(({ path }) => path)).toEqual([]);
+  });
+
+  test("nothing is left for later", () => {
+    const marks = ["TO", "FIX", "XX"].map((word, index) => word + ["DO", "ME", "X"][index]);
+    const pattern = new RegExp(`\\b(?:${marks.join("|")})\\b`);
+    const documents = ["docs", "scripts", "bench"].flatMap((folder) => existing(folder, [".ts", ".mjs", ".md"]));
+    const left = [...SRC, ...TESTS, ...sources("src", [".md", ".html", ".css"]), ...documents].filter(({ text }) => pattern.test(text));
+    expect(left.map(({ path }) => path)).toEqual([]);
+  });
+
+  test("no test is skipped, repeated until it passes, or run alone", () => {
+    const pattern = /\b(?:test|it|describe)\.(?:skip|only|todo|fails)\b|\bretry:\s*[1-9]/;
+    expect(TESTS.filter(({ code }) => pattern.test(code)).map(({ path }) => path)).toEqual([]);
+  });
+
+  test("code that the linter was told to overlook says why", () => {
+    const mute = [...SRC, ...TESTS].flatMap(({ path, text }) =>
+      [...text.matchAll(/biome-ignore [\w/]+:?\s*(.*)/g)].filter(([, reason]) => reason!.length < 10).map(() => path),
+    );
+    expect(mute).toEqual([]);
+  });
+});
+
+function existing(folder: string, extensions: readonly string[]): Source[] {
+  try {
+    return sources(folder, extensions);
+  } catch {
+    return [];
+  }
+}

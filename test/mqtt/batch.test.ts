@@ -1,0 +1,133 @@
+/** Batches between objects and their answers: round trips, versions, damage. */
+
+import { describe, expect, test } from "vitest";
+import {
+  type BatchRecord,
+  BatchWriter,
+  decodeBatch,
+  decodeDeliveryAnswer,
+  encodeDeliveryAnswer,
+  RECORD_LIVE,
+  RECORD_PUBLISH,
+  RECORD_REDISTRIBUTE,
+  RECORD_RETAINED,
+  RECORD_SHARE,
+  RECORD_SHARED,
+  RECORD_SUBSCRIBE,
+  RECORD_UNSUBSCRIBE,
+} from "../../src/mqtt/batch.ts";
+import { Message } from "../../src/mqtt/message.ts";
+import { RecordError } from "../../src/mqtt/record.ts";
+
+const FIELDS = {
+  topic: "a/ä",
+  qos: 2 as const,
+  retain: true,
+  payload: new Uint8Array(300),
+  propertyBytes: new Uint8Array([3, 0, 1, 0x61]),
+  expiresAt: 1_800_000_000_000,
+  publisher: "ada",
+  origin: "session/default/3@x",
+  sequence: 1_800_000_000_000_001,
+  repeated: true,
+  settledBelow: 1_800_000_000_000_000,
+};
+const message = new Message(FIELDS);
+
+const RECORDS: readonly BatchRecord[] = [
+  { kind: RECORD_PUBLISH, message },
+  { kind: RECORD_LIVE, message },
+  { kind: RECORD_RETAINED, message, clientId: "cläent", filter: "a/+" },
+  { kind: RECORD_SUBSCRIBE, filter: "#", qos: 0, version: 1, retainedFor: undefined },
+  { kind: RECORD_SUBSCRIBE, filter: "a/#", qos: 2, version: Number.MAX_SAFE_INTEGER, retainedFor: "" },
+  { kind: RECORD_UNSUBSCRIBE, filter: "a/#", version: 2 },
+  { kind: RECORD_SHARE, filter: "$share/g/a/#", members: 300, online: 0, version: 7 },
+  { kind: RECORD_REDISTRIBUTE, message, filter: "$share/g/a/#" },
+  { kind: RECORD_SHARED, message, live: true, shares: [] },
+  {
+    kind: RECORD_SHARED,
+    message,
+    live: false,
+    shares: [
+      { filter: "$share/g/a/#", key: 0 },
+      { filter: "$share/h/+/ä", key: 4_294_967_295 },
+    ],
+  },
+];
+
+function batch(records: readonly BatchRecord[], sender = "topic/default/1"): Uint8Array {
+  const writer = new BatchWriter(sender);
+  for (const record of records) writer.add(record);
+  return writer.finish();
+}
+
+/** Messages as plain fields: they are instances with caches. */
+function plain(records: readonly BatchRecord[]): unknown[] {
+  return records.map((record) => ("message" in record ? { ...record, message: { ...record.message } } : record));
+}
+
+describe("a batch", () => {
+  test("comes back with its sender and all records in their order", () => {
+    const { sender, records } = decodeBatch(batch(RECORDS, "sänder"));
+    expect(sender).toBe("sänder");
+    expect(plain(records)).toEqual(plain(RECORDS));
+  });
+
+  test("may be empty", () => {
+    expect(decodeBatch(batch([]))).toEqual({ sender: "topic/default/1", records: [] });
+  });
+
+  test("does not share its bytes with the next one of its writer", () => {
+    const writer = new BatchWriter("s");
+    writer.add(RECORDS[5]!);
+    const first = writer.finish();
+    writer.begin();
+    writer.add(RECORDS[3]!);
+    writer.add(RECORDS[0]!);
+    writer.finish();
+    expect(decodeBatch(first).records).toEqual([RECORDS[5]]);
+  });
+
+  test("of another version, or with a record of an unknown kind, is refused as a whole", () => {
+    const foreign = batch(RECORDS);
+    foreign[0] = 9;
+    expect(() => decodeBatch(foreign)).toThrow(/version 9/);
+    expect(() => decodeBatch(new Uint8Array([...batch([RECORDS[3]!]), 77]))).toThrow(/kind 77/);
+    expect(() => decodeBatch(new Uint8Array([...batch([RECORDS[3]!]), 77]))).toThrow(RecordError);
+  });
+
+  test("cut anywhere within a record is a RecordError", () => {
+    for (const record of RECORDS) {
+      const empty = batch([]).length;
+      const whole = batch([record]);
+      for (let length = empty + 1; length < whole.length; length += 1) {
+        expect(() => decodeBatch(whole.slice(0, length))).toThrow(RecordError);
+      }
+    }
+  });
+});
+
+describe("an answer", () => {
+  test("tells the version of interests and what nobody wanted", () => {
+    for (const unwanted of [
+      [],
+      [{ record: 0, share: undefined }],
+      [
+        { record: 300, share: "$share/g/ä" },
+        { record: 300, share: undefined },
+        { record: 70_000, share: "$share/h/#" },
+      ],
+    ]) {
+      const answer = { version: 1_800_000_000_000_009, unwanted };
+      expect(decodeDeliveryAnswer(encodeDeliveryAnswer(answer))).toEqual(answer);
+    }
+  });
+
+  test("of another version or cut short is a RecordError", () => {
+    const bytes = encodeDeliveryAnswer({ version: 300, unwanted: [{ record: 1, share: "$share/g/a" }] });
+    expect(() => decodeDeliveryAnswer(new Uint8Array([9, ...bytes.slice(1)]))).toThrow(/version 9/);
+    expect(() => decodeDeliveryAnswer(bytes.slice(0, -1))).toThrow(RecordError);
+    expect(() => decodeDeliveryAnswer(bytes.slice(0, 2))).toThrow(RecordError);
+    expect(() => decodeDeliveryAnswer(new Uint8Array(0))).toThrow(RecordError);
+  });
+});

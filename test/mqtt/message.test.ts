@@ -1,0 +1,216 @@
+/** Messages: made of PUBLISH and wills, sent in each version's form, and as records. */
+
+import { describe, expect, test } from "vitest";
+import { decodePacket } from "../../src/mqtt/decode.ts";
+import { encodePacket } from "../../src/mqtt/encode.ts";
+import {
+  encodePublish,
+  isUtf8Text,
+  Message,
+  type MessageFields,
+  messageOfPublish,
+  messageOfWill,
+  type PublishOptions,
+  readMessage,
+  writeMessage,
+} from "../../src/mqtt/message.ts";
+import { type Properties, type ProtocolVersion, PUBLISH, type Publish } from "../../src/mqtt/packet.ts";
+import { encodeProperties } from "../../src/mqtt/property.ts";
+import { RecordError, RecordReader, RecordWriter } from "../../src/mqtt/record.ts";
+
+const FROM = { publisher: "ada", origin: "object@1", sequence: 5, repeated: false, settledBelow: 3 };
+const NOW = 1_800_000_000_000;
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+function message(fields: Partial<MessageFields> = {}): Message {
+  return new Message({
+    topic: "a/ä",
+    qos: 1,
+    retain: false,
+    payload: utf8("payload"),
+    propertyBytes: new Uint8Array(0),
+    expiresAt: 0,
+    ...FROM,
+    ...fields,
+  });
+}
+
+/** A PUBLISH as it arrives. */
+function arrived(properties: Properties, fields: Partial<Publish> = {}, version: ProtocolVersion = 5): Publish {
+  const packet: Publish = {
+    type: PUBLISH,
+    dup: true,
+    qos: 2,
+    retain: true,
+    topic: "t",
+    packetId: 9,
+    properties,
+    propertyBytes: new Uint8Array(0),
+    payload: utf8("x"),
+    ...fields,
+  };
+  return decodePacket(encodePacket(packet, version), version) as Publish;
+}
+
+function sent(of: Message, options: Partial<PublishOptions> = {}): Publish {
+  const all = { version: 5, qos: 0, retain: false, dup: false, packetId: 0, now: NOW, ...options } as const;
+  return decodePacket(encodePublish(of, all), all.version) as Publish;
+}
+
+describe("of a PUBLISH", () => {
+  const properties: Properties = {
+    payloadFormatIndicator: 1,
+    contentType: "text/plain",
+    responseTopic: "r",
+    correlationData: new Uint8Array([1, 0, 255]),
+    userProperties: [
+      ["b", "1"],
+      ["a", "2"],
+      ["b", "1"],
+    ],
+  };
+
+  test("[MQTT5-3.3.2-4] [MQTT5-3.3.2-15] [MQTT5-3.3.2-16] [MQTT5-3.3.2-17] [MQTT5-3.3.2-18] [MQTT5-3.3.2-20] properties go through unaltered", () => {
+    expect(sent(messageOfPublish(arrived(properties), "t", FROM, NOW)).properties).toEqual(properties);
+  });
+
+  test("[5.0/3.3.2.3.4/no-leak] [MQTT5-3.3.2-6] the publisher's alias stays behind, the expiry becomes a time", () => {
+    const publish = arrived({ ...properties, topicAlias: 3, messageExpiryInterval: 10 }, { topic: "" });
+    const made = messageOfPublish(publish, "the/topic", FROM, NOW);
+    expect([made.topic, made.expiresAt]).toEqual(["the/topic", NOW + 10_000]);
+    expect(sent(made, { now: NOW + 2500 }).properties).toEqual({ ...properties, messageExpiryInterval: 8 });
+  });
+
+  test("[5.0/3.3.2.3.3/absent] without an expiry none is added; an expiry of 0 is one", () => {
+    expect(messageOfPublish(arrived({}), "t", FROM, NOW).expiresAt).toBe(0);
+    expect(messageOfPublish(arrived({ messageExpiryInterval: 0 }), "t", FROM, NOW).expiresAt).toBe(NOW);
+    expect(messageOfPublish(arrived({ messageExpiryInterval: 0xffff_ffff }), "t", FROM, NOW).expiresAt).toBe(NOW + 0xffff_ffff * 1000);
+  });
+
+  test("keeps QoS, RETAIN and its origin, not DUP and the Packet Identifier", () => {
+    const made = messageOfPublish(arrived({}), "t", FROM, NOW);
+    expect(made).toMatchObject({ qos: 2, retain: true, publisher: "ada", origin: "object@1", sequence: 5, repeated: false });
+    expect(sent(made)).toMatchObject({ dup: false, packetId: 0, qos: 0, retain: false });
+  });
+});
+
+test("[5.0/3.1.3.2/props] [5.0/3.1.3.2.4/will-expiry] of a will: its properties without the delay, its expiry from now", () => {
+  const properties: Properties = { willDelayInterval: 60, messageExpiryInterval: 5, contentType: "c", userProperties: [["k", "v"]] };
+  const made = messageOfWill({ qos: 1, retain: true, topic: "w", payload: utf8("gone"), properties }, FROM, NOW);
+  expect(made).toMatchObject({ topic: "w", qos: 1, retain: true, expiresAt: NOW + 5000 });
+  expect(sent(made).properties).toEqual({ messageExpiryInterval: 5, contentType: "c", userProperties: [["k", "v"]] });
+});
+
+describe("as PUBLISH", () => {
+  test("[5.0/compat/props] 3.x gets its own form, without properties", () => {
+    const made = message({ propertyBytes: encodeProperties({ contentType: "c" }, PUBLISH), expiresAt: NOW + 1000 });
+    for (const version of [3, 4] as const) {
+      const bytes = encodePublish(made, {
+        version,
+        qos: 1,
+        retain: true,
+        dup: true,
+        packetId: 258,
+        now: NOW,
+        subscriptionIdentifiers: [1],
+      });
+      // Type and flags, Remaining Length, topic of four bytes, Packet Identifier, payload.
+      expect([...bytes]).toEqual([0x3b, 15, 0, 4, 0x61, 0x2f, 0xc3, 0xa4, 1, 2, ...utf8("payload")]);
+    }
+  });
+
+  test("[MQTT5-3.3.4-4] identifiers of all sizes come along in 5.0", () => {
+    const identifiers = [1, 127, 128, 16_384, 2_097_152, 268_435_455];
+    expect(sent(message(), { subscriptionIdentifiers: identifiers }).properties.subscriptionIdentifiers).toEqual(identifiers);
+  });
+
+  test("[MQTT5-3.3.2-6] the rest of its life in whole seconds, at least one", () => {
+    const made = message({ expiresAt: NOW + 10_000 });
+    const left = [0, 1, 999, 1000, 9000, 9001, 9999].map((ms) => sent(made, { now: NOW + ms }).properties.messageExpiryInterval);
+    expect(left).toEqual([10, 10, 10, 9, 1, 1, 1]);
+  });
+
+  test("with a Topic Alias, and without the topic once it is known", () => {
+    expect(sent(message(), { topicAlias: 515 })).toMatchObject({ topic: "a/ä", properties: { topicAlias: 515 } });
+    expect(sent(message(), { topicAlias: 515, aliasKnown: true })).toMatchObject({ topic: "", properties: { topicAlias: 515 } });
+  });
+
+  test("with lengths of several bytes", () => {
+    for (const length of [0, 120, 130, 16_400, 2_100_000]) {
+      const made = message({
+        payload: new Uint8Array(length),
+        propertyBytes: encodeProperties({ correlationData: new Uint8Array(200) }, PUBLISH),
+      });
+      expect(sent(made, { qos: 2, packetId: 65_535 })).toMatchObject({ packetId: 65_535, qos: 2, topic: "a/ä" });
+      expect(sent(made).payload.length).toBe(length);
+    }
+  });
+
+  test("at QoS 0 is made once for each form, except where time shows", () => {
+    const made = message();
+    expect(made.encodeQoS0(5, false, NOW)).toBe(made.encodeQoS0(5, false, NOW + 1));
+    expect(made.encodeQoS0(3, true, NOW)).toBe(made.encodeQoS0(4, true, NOW));
+    const forms = [
+      made.encodeQoS0(5, false, NOW),
+      made.encodeQoS0(5, true, NOW),
+      made.encodeQoS0(4, false, NOW),
+      made.encodeQoS0(4, true, NOW),
+    ];
+    expect(new Set(forms.map(String)).size).toBe(4);
+    const mortal = message({ expiresAt: NOW + 10_000 });
+    mortal.encodeQoS0(5, false, NOW);
+    const later = decodePacket(mortal.encodeQoS0(5, false, NOW + 5000), 5) as Publish;
+    expect(later.properties.messageExpiryInterval).toBe(5);
+  });
+});
+
+describe("as a record", () => {
+  const rewritten = (made: Message): Message => {
+    const writer = new RecordWriter();
+    writeMessage(writer, made);
+    return readMessage(new RecordReader(writer.finish()));
+  };
+
+  test("comes back with everything", () => {
+    for (const fields of [
+      {},
+      {
+        qos: 2,
+        retain: true,
+        repeated: true,
+        settledBelow: 1_800_000_000_000_000,
+        expiresAt: NOW + 0xffff_ffff * 1000,
+        sequence: Number.MAX_SAFE_INTEGER,
+      },
+      { qos: 0, topic: "\ufeff\u{1f600}", publisher: "", payload: new Uint8Array(0) },
+      { propertyBytes: encodeProperties({ userProperties: [["a", "b"]] }, PUBLISH), payload: new Uint8Array(100_000) },
+    ] as Partial<MessageFields>[]) {
+      const before = message(fields);
+      const after = rewritten(before);
+      expect({ ...after }).toEqual({ ...before });
+      expect([after.topicBytes, after.size]).toEqual([before.topicBytes, before.size]);
+    }
+  });
+
+  test("that ends too early is a RecordError", () => {
+    const writer = new RecordWriter();
+    writeMessage(writer, message({ expiresAt: NOW }));
+    const bytes = writer.finish();
+    for (let length = 0; length < bytes.length; length += 1) {
+      expect(() => readMessage(new RecordReader(bytes.slice(0, length)))).toThrow(RecordError);
+    }
+  });
+});
+
+test("its size counts the topic in bytes", () => {
+  expect(message().size).toBe(4 + 7);
+});
+
+test("text is UTF-8 as the specification means it", () => {
+  expect([utf8(""), utf8("ä\u{1f600}\ufeff"), new Uint8Array([0])].map(isUtf8Text)).toEqual([true, true, true]);
+  expect([new Uint8Array([0xff]), new Uint8Array([0xc3]), new Uint8Array([0xed, 0xa0, 0x80])].map(isUtf8Text)).toEqual([
+    false,
+    false,
+    false,
+  ]);
+});
