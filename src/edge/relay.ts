@@ -8,9 +8,9 @@ import { toBase64 } from "../auth/base64.ts";
 import type { Limits } from "../limits.ts";
 import { KEEP_ALIVE_FACTOR, LIVENESS_MS } from "../limits.ts";
 import { encodePacket } from "../mqtt/encode.ts";
-import { type Connect, DISCONNECT, PINGREQ, PINGRESP, type ProtocolVersion } from "../mqtt/packet.ts";
+import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import { KEEP_ALIVE_TIMEOUT, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
+import { KEEP_ALIVE_TIMEOUT, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { sessionObjectName } from "../objects/names.ts";
 import { authOf } from "../objects/session-host.ts";
@@ -20,7 +20,10 @@ import {
   CLOSE_PROTOCOL_ERROR,
   CLOSE_TOO_BIG,
   CLOSE_UNSUPPORTED_DATA,
+  type ConnectionFacts,
+  connectionFacts,
   effectiveKeepAliveSeconds,
+  encodeFor,
 } from "../session/connection.ts";
 import type { Settings } from "../settings.ts";
 import { Authentication } from "./authentication.ts";
@@ -52,9 +55,11 @@ class Relay {
   #object: WebSocket | undefined;
   #authentication: Authentication | undefined;
   #state: "first" | "connecting" | "open" | "ended" = "first";
-  #version: ProtocolVersion = 4;
+  #facts: ConnectionFacts | undefined;
   /** The object has spoken: before its CONNACK nothing may be sent to the client [MQTT5-3.2.0-1] [MQTT311-3.2.0-1]. */
   #answered = false;
+  /** Pings that came before: they are answered behind CONNACK. */
+  #earlyPings = 0;
   /** The client has said DISCONNECT: what it sends from then on is not looked at [MQTT5-3.14.4-1] [MQTT311-3.14.4-2]. */
   #left = false;
   #keepAliveMs = 0;
@@ -103,7 +108,7 @@ class Relay {
   }
 
   async #connect(connect: Connect, bytes: Uint8Array): Promise<void> {
-    this.#version = connect.version;
+    this.#facts = connectionFacts(connect, true);
     this.#stream.version = connect.version;
     const unavailable = { reasonCode: SERVER_UNAVAILABLE, message: "the broker is not available; try again" };
     try {
@@ -144,8 +149,11 @@ class Relay {
     }
     this.#object = object;
     object.addEventListener("message", ({ data }) => {
-      this.#answered = true;
       this.#send(data);
+      if (this.#answered) return;
+      this.#answered = true;
+      if (!isAccepted(new Uint8Array(data as ArrayBuffer))) return;
+      for (; this.#earlyPings > 0; this.#earlyPings -= 1) this.#send(PINGRESP_BYTES);
     });
     object.addEventListener("close", ({ code, reason }) => this.#objectGone(code, reason));
     object.addEventListener("error", () => this.#objectGone(CLOSE_GOING_AWAY, ""));
@@ -157,7 +165,7 @@ class Relay {
     this.#await();
   }
 
-  /** Passes on every whole packet that is here, in one frame; not PINGREQ, once CONNACK has left. */
+  /** Passes on every whole packet that is here, in one frame, but PINGREQ: that is answered here, behind CONNACK. */
   #passOn(): void {
     const packets: Uint8Array[] = [];
     for (let bytes = this.#stream.next(); bytes !== undefined; bytes = this.#stream.next()) {
@@ -169,8 +177,9 @@ class Relay {
         this.#farewell(bytes.reasonCode, bytes.message, bytes.reasonCode === 0x95 ? CLOSE_TOO_BIG : CLOSE_PROTOCOL_ERROR);
         return;
       }
-      const isPing = this.#answered && bytes[0] === PINGREQ << 4 && bytes.length === 2;
-      if (isPing) this.#send(PINGRESP_BYTES);
+      const isPing = bytes[0] === PINGREQ << 4 && bytes.length === 2;
+      if (isPing && this.#answered) this.#send(PINGRESP_BYTES);
+      else if (isPing) this.#earlyPings += 1;
       if (!isPing || this.#lastSeenAt - this.#passedOnAt >= LIVENESS_MS) packets.push(bytes);
       if (bytes[0]! >> 4 === DISCONNECT) {
         this.#left = true;
@@ -211,10 +220,12 @@ class Relay {
 
   /** The connection is in error here at the edge: a 5.0 client hears why; the object learns that its client was lost. */
   #farewell(reasonCode: number, message: string, closeCode: number): void {
-    const properties = { reasonString: message };
     // [MQTT5-3.14.0-1]
-    const bytes = this.#version === 5 && this.#answered ? encodePacket({ type: DISCONNECT, reasonCode, properties }, 5) : undefined;
-    this.#end({ bytes, closeCode, closeReason: message });
+    const told = this.#answered && this.#facts?.version === 5 ? this.#facts : undefined;
+    const bytes = told && encodeFor({ type: DISCONNECT, reasonCode, properties: { reasonString: message } }, told);
+    // [MQTT5-3.1.2-24]
+    const fits = bytes !== undefined && bytes.length <= told!.packetBytesMax;
+    this.#end({ bytes: fits ? bytes : undefined, closeCode, closeReason: message });
   }
 
   #end({ bytes, closeCode, closeReason }: Farewell): void {
@@ -259,6 +270,11 @@ class Relay {
       this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason: `${what} within ${this.#limits.packetSecondsMax} s` });
     }, this.#limits.packetSecondsMax * 1000);
   }
+}
+
+/** Whether a frame begins with a CONNACK that lets the client in: its code stands behind length and flags. */
+function isAccepted(frame: Uint8Array): boolean {
+  return frame[frame[1]! < 0x80 ? 3 : 4] === SUCCESS;
 }
 
 /** Closes a socket that may be closed already. */
