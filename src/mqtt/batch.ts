@@ -56,10 +56,15 @@ export type BatchRecord =
 export class BatchWriter {
   readonly #writer = new RecordWriter(1024);
   readonly #sender: string;
+  readonly #epoch: number;
 
-  /** @param sender the name of the object that sends it */
-  constructor(sender: string) {
+  /**
+   * @param sender the name of the object that sends it
+   * @param epoch of the sender's life: greater than those of its earlier ones
+   */
+  constructor(sender: string, epoch: number) {
     this.#sender = sender;
+    this.#epoch = epoch;
     this.begin();
   }
 
@@ -68,6 +73,7 @@ export class BatchWriter {
     this.#writer.clear();
     this.#writer.byte(BATCH_VERSION);
     this.#writer.string(this.#sender);
+    this.#writer.integer(this.#epoch);
   }
 
   get length(): number {
@@ -125,6 +131,7 @@ export class BatchWriter {
 
 export interface Batch {
   readonly sender: string;
+  readonly epoch: number;
   readonly records: readonly BatchRecord[];
 }
 
@@ -134,9 +141,10 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   const version = reader.byte();
   if (version !== BATCH_VERSION) throw new RecordError(`a batch of version ${version}, where ${BATCH_VERSION} was expected`);
   const sender = reader.string();
+  const epoch = reader.integer();
   const records: BatchRecord[] = [];
   while (reader.more) records.push(decodeRecord(reader));
-  return { sender, records };
+  return { sender, epoch, records };
 }
 
 function decodeRecord(reader: RecordReader): BatchRecord {

@@ -28,6 +28,11 @@ export class Message {
   readonly sequence: number;
   /** Its publisher sent it again after the object where it entered had lost its memory: it may be known under its number. */
   readonly repeated: boolean;
+  /**
+   * 0 unless its publisher may send it again like that. Else: every such message of the same object with a smaller sequence is settled
+   * and will not be repeated any more.
+   */
+  readonly settledBelow: number;
   #topicBytes: Uint8Array | undefined;
   /** PUBLISH at QoS 0 is the same for all subscribers of one version and RETAIN flag: version 5 and retain choose one of four. */
   readonly #qos0: (Uint8Array | undefined)[] = [undefined, undefined, undefined, undefined];
@@ -43,6 +48,7 @@ export class Message {
     this.origin = fields.origin;
     this.sequence = fields.sequence;
     this.repeated = fields.repeated;
+    this.settledBelow = fields.settledBelow;
     this.#topicBytes = fields.topicBytes;
   }
 
@@ -77,11 +83,12 @@ export interface MessageFields {
   readonly origin: string;
   readonly sequence: number;
   readonly repeated: boolean;
+  readonly settledBelow: number;
   readonly topicBytes?: Uint8Array;
 }
 
 /** Where a message entered the broker. */
-export type Origin = Pick<MessageFields, "publisher" | "origin" | "sequence" | "repeated">;
+export type Origin = Pick<MessageFields, "publisher" | "origin" | "sequence" | "repeated" | "settledBelow">;
 
 /**
  * The message of a PUBLISH. Its payload and properties stay views of the received bytes.
@@ -223,12 +230,15 @@ export function encodePublish(message: Message, options: PublishOptions): Uint8A
 const FLAG_RETAIN = 0x04;
 const FLAG_EXPIRES = 0x08;
 const FLAG_REPEATED = 0x10;
+const FLAG_REPEATABLE = 0x20;
 
 /** Writes a message as a record: its envelope (flags, expiry, publisher, sequence) and a PUBLISH body in MQTT 5.0 form. */
 export function writeMessage(writer: RecordWriter, message: Message): void {
   const expires = message.expiresAt === 0 ? 0 : FLAG_EXPIRES;
-  writer.byte(message.qos | (message.retain ? FLAG_RETAIN : 0) | expires | (message.repeated ? FLAG_REPEATED : 0));
+  const repeats = (message.repeated ? FLAG_REPEATED : 0) | (message.settledBelow === 0 ? 0 : FLAG_REPEATABLE);
+  writer.byte(message.qos | (message.retain ? FLAG_RETAIN : 0) | expires | repeats);
   if (message.expiresAt !== 0) writer.integer(message.expiresAt);
+  if (message.settledBelow !== 0) writer.integer(message.settledBelow);
   writer.string(message.publisher);
   writer.string(message.origin);
   writer.integer(message.sequence);
@@ -243,6 +253,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: false });
 export function readMessage(reader: RecordReader): Message {
   const flags = reader.byte();
   const expiresAt = (flags & FLAG_EXPIRES) === 0 ? 0 : reader.integer();
+  const settledBelow = (flags & FLAG_REPEATABLE) === 0 ? 0 : reader.integer();
   const publisher = reader.string();
   const origin = reader.string();
   const sequence = reader.integer();
@@ -258,6 +269,7 @@ export function readMessage(reader: RecordReader): Message {
     origin,
     sequence,
     repeated: (flags & FLAG_REPEATED) !== 0,
+    settledBelow,
     topicBytes,
   });
 }

@@ -59,7 +59,7 @@ export class RemoteRouter implements Router {
     const namespace = namespaceOf(name);
     for (let shard = 0; shard < settings.topicShards; shard += 1) {
       const topicObject = topicObjectName(namespace, shard);
-      const writer = new BatchWriter(name);
+      const writer = new BatchWriter(name, runtime.now());
       this.#queues.push(
         new CallQueue<Request>(
           runtime,

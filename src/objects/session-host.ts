@@ -7,6 +7,7 @@ import { type Auth, createAuth } from "../auth/index.ts";
 import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../edge/handover.ts";
 import { AWAKE_MS_MAX } from "../limits.ts";
 import { decodeBatch, encodeDeliveryAnswer, RECORD_LIVE, RECORD_RETAINED, RECORD_SHARED, type Unwanted } from "../mqtt/batch.ts";
+import { Fence } from "../routing/fence.ts";
 import { SessionCore } from "../session/core.ts";
 import type { RouterPort, SessionStore } from "../session/ports.ts";
 import { lostAsleep, restore } from "../session/restore.ts";
@@ -50,6 +51,7 @@ export class SessionHost {
   readonly core: SessionCore;
   readonly #state: HostState;
   readonly #runtime: Runtime;
+  readonly #fence = new Fence();
   readonly #name: string;
   readonly #meter: Meter;
   readonly #router: Router;
@@ -151,8 +153,9 @@ export class SessionHost {
   /** A batch from a Topic object. Answered when all of it is in rows or on its way to its connections. */
   deliver(bytes: Uint8Array): Uint8Array {
     this.#meter.calls += 1;
-    const { sender, records } = decodeBatch(bytes);
+    const { sender, epoch, records } = decodeBatch(bytes);
     const now = this.#runtime.now();
+    if (!this.#fence.admits(sender, epoch, now)) throw new Error("a call of its sender's earlier life");
     const unwanted: Unwanted[] = [];
     for (const [index, record] of records.entries()) {
       if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED && record.kind !== RECORD_SHARED) continue;

@@ -19,6 +19,7 @@ import {
 } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import { RoutingCore } from "../routing/core.ts";
+import { Fence } from "../routing/fence.ts";
 import type { Outgoing } from "../routing/outbox.ts";
 import type { Addressed, DeliveryPort, RoutingStore } from "../routing/ports.ts";
 import type { Settings } from "../settings.ts";
@@ -68,6 +69,8 @@ export class TopicHost implements DeliveryPort {
   readonly #sessions: SessionObjects;
   readonly #meter: Meter;
   readonly #runtime: Runtime;
+  readonly #epoch: number;
+  readonly #fence = new Fence();
   readonly #queues = new Map<string, CallQueue<Delivery>>();
   /** Queues that got something in this tick. */
   readonly #filled = new Set<CallQueue<Delivery>>();
@@ -75,6 +78,7 @@ export class TopicHost implements DeliveryPort {
 
   constructor({ settings, name, store, sessions, meter, runtime }: TopicHostOptions) {
     this.#runtime = runtime;
+    this.#epoch = runtime.now();
     this.#name = name;
     this.#sessions = sessions;
     this.#meter = meter;
@@ -91,8 +95,9 @@ export class TopicHost implements DeliveryPort {
   /** A batch from a Session object; answered when every message in it is safe with all who want it. */
   exchange(bytes: Uint8Array): Promise<Uint8Array> {
     this.#meter.calls += 1;
-    const { sender, records } = decodeBatch(bytes);
+    const { sender, epoch, records } = decodeBatch(bytes);
     const now = this.#runtime.now();
+    if (!this.#fence.admits(sender, epoch, now)) return Promise.reject(new Error("a call of its sender's earlier life"));
     const codes = new Uint8Array(records.length);
     return new Promise((resolve) => {
       let waiting = 1;
@@ -155,7 +160,7 @@ export class TopicHost implements DeliveryPort {
   #queue(sessionObject: string): CallQueue<Delivery> {
     let queue = this.#queues.get(sessionObject);
     if (queue === undefined) {
-      const writer = new BatchWriter(this.#name);
+      const writer = new BatchWriter(this.#name, this.#epoch);
       queue = new CallQueue<Delivery>(
         this.#runtime,
         (deliveries) => {

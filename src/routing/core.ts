@@ -166,7 +166,7 @@ export class RoutingCore {
   /** The message under this object's own name: it may go where it went before. */
   #renamed(message: Message): Message {
     this.#number += 1;
-    return new Message({ ...message, origin: this.#origin, sequence: this.#number, repeated: false });
+    return new Message({ ...message, origin: this.#origin, sequence: this.#number, repeated: false, settledBelow: 0 });
   }
 
   /** A Session object wants a filter from now on. */

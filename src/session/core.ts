@@ -81,6 +81,8 @@ export class SessionCore {
   readonly interests = new Map<string, Interest>();
   readonly deadlines = new Deadlines();
   readonly repeats = new Repeats();
+  /** Incoming QoS 2 exchanges of stored sessions that no row says are safe, by sequence, the oldest first. */
+  readonly openExchanges = new Map<number, Session>();
   readonly log: MessageLog;
   readonly matching = new Matching();
   readonly counters: SessionCounters = { messagesReceived: 0, messagesDropped: 0 };
@@ -123,7 +125,12 @@ export class SessionCore {
   /** How a message that enters the broker here is named. */
   nextOrigin(publisher: string): Origin {
     this.counters.messagesReceived += 1;
-    return { publisher, origin: this.#origin, sequence: this.nextNumber(), repeated: false };
+    return { publisher, origin: this.#origin, sequence: this.nextNumber(), repeated: false, settledBelow: 0 };
+  }
+
+  /** Every QoS 2 message that entered here with a smaller sequence is over, or on record as safe: it is not repeated any more. */
+  get settledBelow(): number {
+    return this.openExchanges.keys().next().value ?? this.#number + 1;
   }
 
   /**
@@ -244,7 +251,7 @@ export class SessionCore {
   #tidy(): void {
     this.#tidyAt = 0;
     this.repeats.forget(this.now);
-    this.log.tidy();
+    if (!this.repeats.remembersExchanges) this.log.tidy();
   }
 
   /** What its attachment says of a connection has changed. */
@@ -264,6 +271,7 @@ export class SessionCore {
 
   /** The session has ended. */
   forgetRow(session: Session): void {
+    for (const sequence of session.openExchanges) this.openExchanges.delete(sequence);
     if (session.stored) this.store.deleteSession(session.number);
   }
 
@@ -295,6 +303,18 @@ export class SessionCore {
 
   #putRow(session: Session): void {
     this.store.putSession({ number: session.number, clientId: session.clientId, state: encodeSessionState(session) });
+    if (session.openExchanges.size > 0) this.#closeExchanges(session);
+  }
+
+  /** The row says of these exchanges that they are over or safe. */
+  #closeExchanges(session: Session): void {
+    const unsettled = new Set<number>();
+    for (const { sequence, reasonCode } of session.received.values()) if (reasonCode === undefined) unsettled.add(sequence);
+    for (const sequence of session.openExchanges) {
+      if (unsettled.has(sequence)) continue;
+      session.openExchanges.delete(sequence);
+      this.openExchanges.delete(sequence);
+    }
   }
 
   #attach(connection: Connection): void {

@@ -157,11 +157,7 @@ export class MessageLog {
    * @param keep tells whether the recipient still needs the record
    * @param damaged is told of each chunk that could not be read; it stays in the store, untouched
    */
-  restore(
-    keep: (recipient: Recipient, sequence: number) => boolean,
-    damaged: (chunk: number, problem: string) => void,
-    now: number,
-  ): RestoredRecord[] {
+  restore(keep: (recipient: Recipient, sequence: number) => boolean, damaged: (chunk: number, problem: string) => void): RestoredRecord[] {
     const restored: RestoredRecord[] = [];
     for (const row of this.#store.chunks()) {
       this.#nextChunk = Math.max(this.#nextChunk, row.number + 1);
@@ -171,7 +167,6 @@ export class MessageLog {
       try {
         for (const { record, recipients } of decodeChunk(row.records, this.#repeats)) {
           this.#nextSequence = Math.max(this.#nextSequence, record.sequence + 1);
-          this.#repeats.noteStored(record.message, now);
           const open = recipients.filter((recipient) => keep(recipient, record.sequence));
           if (open.length === 0) continue;
           record.open = open.length;

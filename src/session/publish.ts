@@ -63,6 +63,7 @@ class IncomingMessage implements Incoming {
 export function restoreIncoming(core: SessionCore, session: Session, packetId: number, sequence: number, settled: boolean): void {
   const incoming = new IncomingMessage(core, session, packetId, 2, sequence);
   if (settled) incoming.reasonCode = SUCCESS;
+  else if (session.stored) session.openExchanges.add(sequence);
   session.received.set(packetId, incoming);
 }
 
@@ -116,7 +117,16 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   }
   incoming.handedOn = true;
   const repeated = known !== undefined;
-  core.router.publish(messageOfPublish(publish, topic, { ...origin, sequence: incoming.sequence, repeated }, core.now), incoming);
+  let settledBelow = 0;
+  if (qos === 2 && session.stored) {
+    session.openExchanges.add(incoming.sequence);
+    core.openExchanges.set(incoming.sequence, session);
+    settledBelow = core.settledBelow;
+  }
+  core.router.publish(
+    messageOfPublish(publish, topic, { ...origin, sequence: incoming.sequence, repeated, settledBelow }, core.now),
+    incoming,
+  );
 }
 
 /** Why a message may not be published; SUCCESS when it may. */

@@ -1,9 +1,9 @@
 /**
  * Recognises messages that come a second time because a call between objects failed after it ran. A message is named by the object
  * where it entered the broker and its number there. What comes from one origin through one Topic object comes in the order of its
- * numbers, so one number per pair is enough; a QoS 2 message that its publisher repeats after its origin lost its memory comes out of
- * order, so those are also remembered one by one; a PUBLISH that its publisher repeats after a crash of the origin comes late and is
- * looked up by itself.
+ * numbers, so one number per pair is enough. A QoS 2 message of a stored session may come again much later, out of order, when its
+ * publisher repeats it because its origin lost its memory before it had written that it was safe: those are remembered one by one,
+ * until the origin says that they are settled. What is remembered is written with every chunk of the log.
  */
 
 import { REPEAT_WINDOW_MS } from "../limits.ts";
@@ -21,25 +21,31 @@ const ORIGINS_MAX = 4096;
 /** Pairs written with each chunk of the log. */
 const STORED_MAX = 256;
 
-/** QoS 2 messages remembered one by one. The oldest are forgotten first. */
-const EXCHANGES_MAX = 10_000;
+/** QoS 2 messages remembered one by one for each origin. The oldest are forgotten first. */
+const EXCHANGES_MAX = 1024;
+
+/** What is known of one origin's QoS 2 messages. */
+interface Exchanges {
+  /** Every one below is over: what comes of them is late. */
+  settledBelow: number;
+  /** Those that were here, oldest first. */
+  readonly sequences: Set<number>;
+}
 
 export class Repeats {
-  /** By "origin through Topic object", oldest first. */
+  /** By "origin through Topic object". */
   readonly #seen = new Map<string, Seen>();
-  /** QoS 2 messages by "origin number", with the time when they came, oldest first. */
-  readonly #exchanges = new Map<string, number>();
+  /** QoS 2 messages that may be repeated, by origin without its incarnation. */
+  readonly #exchanges = new Map<string, Exchanges>();
 
   /**
    * @param via the Topic object that sent it
    * @returns whether it was here before; if not, it is remembered
    */
   isRepeat(message: Message, via: string, now: number): boolean {
-    if (message.qos === 2) {
-      const exchange = exchangeKey(message);
-      if (message.repeated && this.#exchanges.has(exchange)) return true;
-      this.#noteExchange(exchange, now);
-      if (message.repeated) return false;
+    if (message.settledBelow > 0) {
+      const known = this.#isKnownExchange(message);
+      if (known || message.repeated) return known;
     }
     const key = `${message.origin} ${via}`;
     const seen = this.#seen.get(key);
@@ -54,26 +60,42 @@ export class Repeats {
     return false;
   }
 
-  /** A message that a restart found in the log. */
-  noteStored(message: Message, now: number): void {
-    if (message.qos === 2) this.#noteExchange(exchangeKey(message), now);
+  #isKnownExchange({ origin, sequence, settledBelow }: Message): boolean {
+    const at = origin.lastIndexOf("@");
+    const object = at < 0 ? origin : origin.slice(0, at);
+    const exchanges = this.#exchangesOf(object);
+    const { sequences } = exchanges;
+    if (settledBelow > exchanges.settledBelow) {
+      exchanges.settledBelow = settledBelow;
+      for (const settled of sequences) if (settled < settledBelow) sequences.delete(settled);
+    }
+    if (sequence < exchanges.settledBelow || sequences.has(sequence)) return true;
+    if (sequences.size >= EXCHANGES_MAX) sequences.delete(sequences.values().next().value!);
+    sequences.add(sequence);
+    return false;
   }
 
-  #noteExchange(exchange: string, now: number): void {
-    if (this.#exchanges.size >= EXCHANGES_MAX) this.#exchanges.delete(this.#exchanges.keys().next().value!);
-    this.#exchanges.set(exchange, now);
+  #exchangesOf(object: string): Exchanges {
+    let exchanges = this.#exchanges.get(object);
+    if (exchanges === undefined) {
+      exchanges = { settledBelow: 0, sequences: new Set() };
+      this.#exchanges.set(object, exchanges);
+    }
+    return exchanges;
   }
 
-  /** Forgets what no sender repeats any more. */
+  /** Whether a message may still be repeated that must be recognised then. */
+  get remembersExchanges(): boolean {
+    for (const { sequences } of this.#exchanges.values()) if (sequences.size > 0) return true;
+    return false;
+  }
+
+  /** Forgets what no Topic object repeats any more. */
   forget(now: number): void {
     for (const [key, seen] of this.#seen) if (now - seen.at > REPEAT_WINDOW_MS) this.#seen.delete(key);
-    for (const [exchange, at] of this.#exchanges) {
-      if (now - at <= REPEAT_WINDOW_MS) break;
-      this.#exchanges.delete(exchange);
-    }
   }
 
-  /** Writes the latest pairs: after a crash, senders repeat what they sent last. */
+  /** Writes the latest pairs, because after a crash senders repeat what they sent last, and all exchanges. */
   write(writer: RecordWriter): void {
     const latest = [...this.#seen].sort(([, a], [, b]) => b.at - a.at).slice(0, STORED_MAX);
     writer.integer(latest.length);
@@ -81,6 +103,14 @@ export class Repeats {
       writer.string(key);
       writer.integer(seen.through);
       writer.integer(seen.at);
+    }
+    const exchanges = [...this.#exchanges].slice(-STORED_MAX);
+    writer.integer(exchanges.length);
+    for (const [object, { settledBelow, sequences }] of exchanges) {
+      writer.string(object);
+      writer.integer(settledBelow);
+      writer.integer(sequences.size);
+      for (const sequence of sequences) writer.integer(sequence);
     }
   }
 
@@ -93,11 +123,10 @@ export class Repeats {
       const seen = this.#seen.get(key);
       if (seen === undefined || seen.through < through) this.#seen.set(key, { through, at });
     }
+    for (let count = reader.integer(); count > 0; count -= 1) {
+      const exchanges = this.#exchangesOf(reader.string());
+      exchanges.settledBelow = Math.max(exchanges.settledBelow, reader.integer());
+      for (let more = reader.integer(); more > 0; more -= 1) exchanges.sequences.add(reader.integer());
+    }
   }
-}
-
-/** The object without its incarnation: a repeat comes from a later one. */
-function exchangeKey({ origin, sequence }: Message): string {
-  const at = origin.lastIndexOf("@");
-  return `${at < 0 ? origin : origin.slice(0, at)} ${sequence}`;
 }

@@ -43,10 +43,12 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
     core.raiseNumbers(Math.max(session.number, state.handledThrough, ...state.received.map(({ sequence }) => sequence)));
     applyState(core, session, state);
   }
+  const open = [...core.sessions.values()].flatMap((session) => [...session.openExchanges].map((sequence) => [sequence, session] as const));
+  for (const [sequence, session] of open.sort(([a], [b]) => a - b)) core.openExchanges.set(sequence, session);
   restoreSubscriptions(core, byNumber);
   restoreLog(core, byNumber, states, problems);
   restoreWills(core, problems);
-  for (const session of core.sessions.values()) settle(core, session);
+  for (const session of core.sessions.values()) settle(core, session, states.get(session));
   for (const filter of core.subscriptions.filters()) {
     let qos = 0;
     for (const subscription of core.subscriptions.keysOf(filter)!.values()) qos = Math.max(qos, subscription.request.qos);
@@ -202,7 +204,6 @@ function restoreLog(core: SessionCore, byNumber: Numbered, states: Map<Session, 
       return session !== undefined && (sequence > session.handledThrough || sentTo.get(session)!.has(sequence));
     },
     (chunk, problem) => problems.push(`message log, chunk ${chunk}: ${problem}`),
-    core.now,
   );
   for (const { record, recipients } of records) {
     for (const { sessionNumber, packetId, qos, retain, identifiers, share } of recipients) {
@@ -232,10 +233,11 @@ function restoreWills(core: SessionCore, problems: string[]): void {
 }
 
 /** Starts what waits for a time: the grace of those whose sockets are gone, the expiry and the will delay of those that were away. */
-function settle(core: SessionCore, session: Session): void {
+function settle(core: SessionCore, session: Session, state: SessionState | undefined): void {
   if (session.connection !== undefined) {
     // On a live connection nothing is sent again [MQTT5-4.4.0-1].
-    requeue(session, ({ sent }) => !sent);
+    const resending = new Set(state?.sent.filter((delivery) => delivery.resending).map(({ packetId }) => packetId));
+    requeue(session, ({ sent, packetId }) => !sent || resending.has(packetId));
     return;
   }
   requeue(session);

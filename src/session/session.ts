@@ -81,6 +81,8 @@ export class Session {
   readonly released = new Set<number>();
   /** Incoming QoS 2 exchanges that are not over, by Packet Identifier [MQTT5-4.3.3-10]. */
   readonly received = new Map<number, Incoming>();
+  /** Sequences of those whose message the publisher may repeat after a loss of memory: no row says that it is safe. */
+  readonly openExchanges = new Set<number>();
   nextPacketId = 1;
   /** Log records up to this one were sent or dropped: of them only those in `deliveries` still need something. */
   handledThrough = 0;

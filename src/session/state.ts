@@ -12,12 +12,16 @@ import type { PendingWill, Session } from "./session.ts";
 
 const STATE_VERSION = 1;
 
+const FLAG_RESENDING = 4;
+
 /** A delivery that was sent and is not yet acknowledged. */
 export interface SentDelivery {
   readonly packetId: number;
   readonly qos: 1 | 2;
   /** The log record, 0 for a session that is not stored. */
   readonly recordSequence: number;
+  /** It was sent on an earlier connection and still has to be sent again on this one. */
+  readonly resending: boolean;
 }
 
 export interface ReceivedExchange {
@@ -81,10 +85,11 @@ function writeSession(writer: RecordWriter, session: Session): void {
   writer.integer(session.nextPacketId);
   writer.integer(session.handledThrough);
   const sent = [...session.deliveries.values()].filter((delivery) => delivery.sent);
+  const resending = new Set(session.resending);
   writer.integer(sent.length);
   for (const delivery of sent) {
     writer.integer(delivery.packetId);
-    writer.byte(delivery.qos);
+    writer.byte(delivery.qos | (resending.has(delivery) ? FLAG_RESENDING : 0));
     writer.integer(delivery.record?.sequence ?? 0);
   }
   writer.integer(session.released.size);
@@ -109,7 +114,11 @@ function readSession(reader: RecordReader): SessionState {
   const userName = readOptionalString(reader);
   const nextPacketId = reader.integer();
   const handledThrough = reader.integer();
-  const sent = list(reader, () => ({ packetId: reader.integer(), qos: reader.byte() as 1 | 2, recordSequence: reader.integer() }));
+  const sent = list(reader, () => {
+    const packetId = reader.integer();
+    const byte = reader.byte();
+    return { packetId, qos: (byte & 3) as 1 | 2, recordSequence: reader.integer(), resending: (byte & FLAG_RESENDING) !== 0 };
+  });
   const released = list(reader, () => reader.integer());
   const received = list(reader, () => ({ packetId: reader.integer(), sequence: reader.integer(), settled: reader.byte() === 1 }));
   const aliases = list(reader, () => [reader.integer(), reader.string()] as const);

@@ -3,7 +3,6 @@
  * acknowledged, in order, and takes a QoS 2 message once. It writes down what it was promised and what it got.
  */
 
-import { sessionObjectName } from "../../src/objects/names.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import {
@@ -17,9 +16,9 @@ import {
   PUBACK,
   PUBCOMP,
   PUBLISH,
-  type Publish,
   PUBREC,
   PUBREL,
+  type Publish,
   type QoS,
   SUBACK,
   SUBSCRIBE,
@@ -27,6 +26,7 @@ import {
   UNSUBSCRIBE,
 } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
+import { sessionObjectName } from "../../src/objects/names.ts";
 import { SimulatedSocket, type World } from "./world.ts";
 
 /** One Application Message of a run. */
@@ -47,6 +47,8 @@ export interface Got {
   readonly qos: QoS;
   readonly dup: boolean;
   readonly at: number;
+  /** Counts the sessions of the client: a message may come again in a new one. */
+  readonly session: number;
 }
 
 export interface Held {
@@ -83,6 +85,7 @@ export class SimulatedClient {
   readonly #incoming = new Set<number>();
   readonly #subscribing = new Map<number, Held[]>();
   #packetId = 0;
+  #session = 0;
   #generation = 0;
 
   constructor(world: World, id: string, version: 4 | 5, durable: boolean, slowMs: number, all: Published[]) {
@@ -106,6 +109,7 @@ export class SimulatedClient {
   /** Opens a connection; an older one of the same client is taken over or dropped. */
   connect(): void {
     const generation = ++this.#generation;
+    this.#world.note(`${this.id} connects${this.durable ? "" : ", clean"}`);
     this.#connected = false;
     this.#subscribing.clear();
     this.#stream = new PacketStream(1 << 20);
@@ -138,13 +142,17 @@ export class SimulatedClient {
       });
     });
     // A CONNACK that does not come in time: the client tries anew.
-    world.after(15_000, current(() => {
-      if (!this.#connected && this.#socket === socket) this.drop();
-    }));
+    world.after(
+      15_000,
+      current(() => {
+        if (!this.#connected && this.#socket === socket) this.drop();
+      }),
+    );
   }
 
   /** Ends the connection without a word. */
   drop(): void {
+    this.#world.note(`${this.id} drops its connection`);
     this.#generation += 1;
     this.#socket?.clientGone();
     this.#socket = undefined;
@@ -174,6 +182,7 @@ export class SimulatedClient {
       abandoned: false,
     };
     this.#all.push(published);
+    this.#world.note(`${this.id} publishes ${published.number} to ${topic} at QoS ${qos}`);
     if (qos === 0) {
       this.#sendPublish(published, 0, false);
       return;
@@ -185,6 +194,8 @@ export class SimulatedClient {
 
   subscribe(filter: string, qos: QoS): void {
     if (!this.#connected) return;
+    // Until SUBACK comes nobody knows which of the two stands.
+    for (const other of this.held) if (other.filter === filter) other.until ??= this.#world.now;
     const held: Held = { filter, qos, since: undefined, until: undefined };
     this.held.push(held);
     const packetId = this.#nextPacketId();
@@ -195,6 +206,7 @@ export class SimulatedClient {
 
   unsubscribe(filter: string): void {
     if (!this.#connected) return;
+    this.#world.note(`${this.id} unsubscribes from ${filter}`);
     for (const held of this.held) if (held.filter === filter) held.until ??= this.#world.now;
     const packetId = this.#nextPacketId();
     this.#subscribing.set(packetId, []);
@@ -208,6 +220,7 @@ export class SimulatedClient {
   }
 
   #loseSession(): void {
+    this.#session += 1;
     this.#hasSession = false;
     for (const { published } of this.#outgoing.values()) published.abandoned = true;
     this.#outgoing.clear();
@@ -245,6 +258,7 @@ export class SimulatedClient {
   }
 
   #closed(): void {
+    this.#world.note(`${this.id} sees its connection closed`);
     this.#socket = undefined;
     this.#connected = false;
     if (!this.durable) this.#loseSession();
@@ -283,6 +297,7 @@ export class SimulatedClient {
           return;
         }
         if (packet.reasonCode < 0x80) outgoing.published.acknowledged = true;
+        this.#world.note(`${this.id} hears of ${outgoing.published.number}: ${packet.reasonCode}`);
         if (packet.type === PUBACK || packet.reasonCode >= 0x80) this.#outgoing.delete(packet.packetId);
         else {
           outgoing.phase = "release";
@@ -295,6 +310,7 @@ export class SimulatedClient {
         return;
       case SUBACK:
         for (const [index, held] of (this.#subscribing.get(packet.packetId) ?? []).entries()) {
+          this.#world.note(`${this.id} is subscribed to ${held.filter} at QoS ${held.qos}: ${packet.reasonCodes[index]}`);
           if (packet.reasonCodes[index]! < 0x80) held.since = this.#world.now;
           else held.until ??= this.#world.now;
         }
@@ -313,6 +329,7 @@ export class SimulatedClient {
       return;
     }
     this.#connected = true;
+    this.#world.note(`${this.id} is connected, Session Present ${sessionPresent}`);
     if (this.#hasSession && !sessionPresent) this.problems.push("the broker lost a durable session");
     if (!this.#hasSession && sessionPresent && !this.durable) this.problems.push("the broker resumed a session after Clean Session");
     if (this.durable) this.#hasSession = true;
@@ -326,7 +343,8 @@ export class SimulatedClient {
 
   #handlePublish(packet: Publish): void {
     const number = Number(new TextDecoder().decode(packet.payload).split(" ")[0]);
-    const take = (): void => void this.got.push({ number, qos: packet.qos, dup: packet.dup, at: this.#world.now });
+    this.#world.note(`${this.id} gets ${number} at QoS ${packet.qos}${packet.dup ? " DUP" : ""} as ${packet.packetId}`);
+    const take = (): void => void this.got.push({ number, qos: packet.qos, dup: packet.dup, at: this.#world.now, session: this.#session });
     if (packet.qos === 2) {
       if (!this.#incoming.has(packet.packetId)) take();
       this.#incoming.add(packet.packetId);
