@@ -3,7 +3,16 @@
 import { expect, it } from "vitest";
 import { encodePacket } from "../../../src/mqtt/encode.ts";
 import { CONNACK, DISCONNECT, PINGREQ, PUBACK, PUBLISH, PUBREC, PUBREL, SUBACK, SUBSCRIBE } from "../../../src/mqtt/packet.ts";
-import { acknowledgement, connectPacket, type MqttTestClient, publishPacket, request, textOf, toBytes, unique } from "../../support/mqtt-client.ts";
+import {
+  acknowledgement,
+  connectPacket,
+  type MqttTestClient,
+  publishPacket,
+  request,
+  textOf,
+  toBytes,
+  unique,
+} from "../../support/mqtt-client.ts";
 import { type Bytes, describe5, ended, field, hex, raw, rawConnect, reaction, refusal, section, text, USERS } from "./support.ts";
 
 const DURABLE = { sessionExpiryInterval: 300 };

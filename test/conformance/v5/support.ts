@@ -13,7 +13,7 @@ export interface Broker5 {
   readonly shape: TestBroker["shape"];
   readonly mqttUrl: string;
   /** A socket on which nothing was sent yet and which reads 5.0. */
-  open(options?: OpenOptions): Promise<MqttTestClient>;
+  open(options?: OpenOptions & { readonly clientId?: string }): Promise<MqttTestClient>;
   /** A client whose CONNECT of 5.0 was accepted. */
   connect(options?: ConnectOptions & OpenOptions): Promise<MqttTestClient>;
 }
