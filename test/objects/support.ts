@@ -100,8 +100,15 @@ export async function evict(victim: Victim, webSockets: "hibernate" | "close" = 
   else await evictDurableObject(isTopicObject(victim) ? topicStub(victim) : sessionStub(victim), { webSockets });
 }
 
-/** All objects crash: memory and sockets are gone. */
-export const crash = abortAllDurableObjects;
+/** The object crashes: its memory and its sockets are gone. */
+export async function crash(victim: Victim): Promise<void> {
+  if (victim === "all objects") {
+    await abortAllDurableObjects();
+    return;
+  }
+  const stub = isTopicObject(victim) ? topicStub(victim) : sessionStub(victim);
+  await runInDurableObject(stub, (_object, state) => state.abort("a crash")).catch(() => {});
+}
 
 const clock = Date.now;
 let aheadMs = 0;

@@ -134,14 +134,16 @@ export class WorkerdClient {
     this.#socket.send(bytes);
   }
 
-  /** The next packet; undefined when the connection ended first. */
-  async next(): Promise<Packet | undefined> {
+  /** The next packet; undefined when the connection ended first. @param waitMs Infinity: however long it takes */
+  async next(waitMs = WAIT_MS): Promise<Packet | undefined> {
     const first = this.#inbox.shift();
     if (first !== undefined || this.#isClosed) return first;
     let timer: ReturnType<typeof setTimeout> | null = null;
     const packet = await new Promise<Packet | undefined>((resolve, reject) => {
       this.#waiting = resolve;
-      timer = setTimeout(() => reject(new Error(`${this.clientId}: no packet within ${WAIT_MS} ms`)), WAIT_MS);
+      if (waitMs < Number.POSITIVE_INFINITY) {
+        timer = setTimeout(() => reject(new Error(`${this.clientId}: no packet within ${waitMs} ms`)), waitMs);
+      }
     });
     clearTimeout(timer);
     this.#waiting = undefined;

@@ -1,0 +1,113 @@
+/**
+ * Objects crash: their memory and their sockets are gone between any two packets. Clients come back and resume as clients should. QoS 1
+ * may come again, QoS 2 comes once, and nothing that was acknowledged is lost.
+ */
+
+import { afterEach, describe, expect, it } from "vitest";
+import type { WorkerdClient } from "../support/workerd-client.ts";
+import { Device, type DeviceOptions } from "../support/workerd-device.ts";
+import {
+  connect,
+  crash,
+  dropClients,
+  durable,
+  evict,
+  names,
+  type Place,
+  places,
+  sessionObject,
+  topicObject,
+  type Way,
+  ways,
+} from "./support.ts";
+
+afterEach(dropClients);
+
+/** Who crashes. */
+const victims = ["the publisher's object", "the subscriber's object", "the topic's object", "all objects"] as const;
+type VictimName = (typeof victims)[number];
+
+interface Variant {
+  readonly place: Place;
+  readonly way: Way;
+  readonly version: 4 | 5;
+  readonly victim: VictimName;
+}
+
+const variants: Variant[] = places.flatMap((place, first) =>
+  victims
+    .filter((victim) => place === "different objects" || victim === "the subscriber's object" || victim === "all objects")
+    .map((victim, second) => ({ place, victim, version: (first + second) % 2 === 0 ? 4 : 5, way: ways[(first + second) % ways.length]! })),
+);
+
+/** Messages of both kinds, in the order of their publication. */
+const SENT: readonly { readonly text: string; readonly qos: 1 | 2 }[] = [
+  { text: "2a", qos: 2 },
+  { text: "1a", qos: 1 },
+  { text: "2b", qos: 2 },
+  { text: "1b", qos: 1 },
+];
+
+/** @returns how many packets there were until the end */
+async function run({ place, way, version, victim }: Variant, strikeAt: number): Promise<number> {
+  const { publisherId, subscriberId, topic } = names(place);
+  const objects = {
+    "the publisher's object": sessionObject(publisherId),
+    "the subscriber's object": sessionObject(subscriberId),
+    "the topic's object": topicObject(topic),
+    "all objects": "all objects",
+  };
+  let packets = 0;
+  let struck: Promise<void> | undefined;
+  const onPacket = (): void => {
+    packets += 1;
+    // Not always at once, so that it meets what the packet sets off at different points.
+    if (packets === strikeAt) struck = later(strikeAt % 4).then(() => crash(objects[victim]));
+  };
+  const device = (clientId: string, prepare?: DeviceOptions["prepare"]): Promise<Device> => {
+    const again = (): Promise<WorkerdClient> => connect(clientId, { version, way, ...durable(version) });
+    return Device.start({ connect: again, prepare: prepare ?? (async () => {}), onPacket });
+  };
+  const subscriber = await device(subscriberId, (client) => client.subscribe(topic, 2));
+  const publisher = await device(publisherId);
+  // The first two run side by side, the others one after the other.
+  await Promise.all(SENT.slice(0, 2).map(({ text: payload, qos }) => publisher.publish({ topic, payload, qos })));
+  for (const { text: payload, qos } of SENT.slice(2)) await publisher.publish({ topic, payload, qos });
+  for (const { text: payload } of SENT) await subscriber.has(payload);
+  await struck;
+  const total = packets;
+  // What might come again comes with the last resume, before anything newer.
+  await publisher.publish({ topic, payload: "end", qos: 2 });
+  await subscriber.has("end");
+  for (const name of new Set([objects["the publisher's object"], objects["the subscriber's object"], objects["the topic's object"]]))
+    await evict(name);
+  await publisher.publish({ topic, payload: "very end", qos: 2 });
+  await subscriber.has("very end");
+
+  const twice = subscriber.received.filter(({ qos }) => qos === 2).map(({ text }) => text);
+  expect(twice).toEqual(["2a", "2b", "end", "very end"]);
+  const once = subscriber.received.filter(({ qos }) => qos === 1).map(({ text }) => text);
+  expect([...new Set(once)]).toEqual(["1a", "1b"]);
+  // It did strike.
+  const hit = (object: string): boolean => strikeAt <= total && [object, "all objects"].includes(objects[victim]);
+  expect([publisher.losses > 0, subscriber.losses > 0]).toEqual([hit(sessionObject(publisherId)), hit(sessionObject(subscriberId))]);
+  await Promise.all([publisher.stop(), subscriber.stop()]);
+  return total;
+}
+
+/** Some turns of the event loop. */
+async function later(turns: number): Promise<void> {
+  for (let turn = 0; turn < turns; turn += 1) await new Promise<void>((resolve) => setTimeout(resolve, 0));
+}
+
+describe.each(variants)("$victim crash, $place, version $version, $way", (variant) => {
+  it("[MQTT5-4.3.3-1] [MQTT5-4.3.2-1] [MQTT5-4.4.0-1] [MQTT311-4.4.0-1] QoS 2 is neither lost nor repeated, QoS 1 not lost, wherever it strikes", async () => {
+    for (let strikeAt = 1, packets = 1; strikeAt <= packets; strikeAt += 1) {
+      try {
+        packets = await run(variant, strikeAt);
+      } catch (error) {
+        throw new Error(`struck at packet ${strikeAt}: ${error}`, { cause: error });
+      }
+    }
+  }, 120_000);
+});
