@@ -1,0 +1,158 @@
+/** The documents against the code: what they link to exists, and what they quote is so. The settings table is in test/settings. */
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { ROOT } from "../../scripts/bundle.ts";
+import * as limits from "../../src/limits.ts";
+import { SETTINGS } from "../../src/settings.ts";
+
+const DOCUMENTS = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "src/storage/SCHEMA.md",
+  ...readdirSync(join(ROOT, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
+
+const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: Record<string, string> };
+const constants = new Map(Object.entries(limits).filter(([, value]) => typeof value === "number")) as Map<string, number>;
+const defaults = new Map(SETTINGS.map((setting) => [setting.name, setting.default]));
+
+/** Milliseconds of the units in which documents quote constants. */
+const UNITS: Readonly<Record<string, number>> = { s: 1000, min: 60_000 };
+
+function textOf(path: string): string {
+  return readFileSync(join(ROOT, path), "utf8");
+}
+
+/** The headings of a document as the anchors under which they are found. */
+function anchorsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+/** The cells of the rows of a table between two markers, without its head. */
+function rowsBetween(text: string, marker: string): string[][] {
+  const [, table] = text.split(new RegExp(`<!-- /?${marker} -->`));
+  return table!
+    .trim()
+    .split("\n")
+    .slice(2)
+    .map((row) =>
+      row
+        .slice(1, -1)
+        .split("|")
+        .map((cell) => cell.trim()),
+    );
+}
+
+describe.each(DOCUMENTS)("%s", (path) => {
+  const text = textOf(path);
+
+  it("links to files and headings that exist", () => {
+    const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!).filter((link) => !/^https?:/.test(link));
+    const broken = links.filter((link) => {
+      const [file, anchor] = link.split("#");
+      const target = file === "" ? join(ROOT, path) : resolve(ROOT, dirname(path), file!);
+      if (relative(ROOT, target).startsWith("..") || !existsSync(target)) return true;
+      return anchor !== undefined && !anchorsOf(readFileSync(target, "utf8")).includes(anchor);
+    });
+    expect(broken).toEqual([]);
+  });
+
+  it("names npm scripts that exist", () => {
+    const named = [...text.matchAll(/\bnpm (?:run (?:--\S+ )*([a-z:-]+)|(start|test)\b)/g)].map(([, script, short]) => script ?? short!);
+    expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
+  });
+
+  it("names settings and constants that exist, and quotes them as they are", () => {
+    const known = (name: string): boolean => defaults.has(name) || constants.has(name);
+    const names = [...text.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|TOPOLOGY|USERS|NAMESPACES)(?:=[^`]*)?`/g)].map(([, name]) => name!);
+    expect(names.filter((name) => !known(name))).toEqual([]);
+    for (const [, name, value] of text.matchAll(/`([A-Z0-9_]+)` \(default `([^`]*)`\)/g))
+      expect([name, value]).toEqual([name, defaults.get(name!)]);
+    for (const [, name, value, unit] of text.matchAll(/`([A-Z0-9_]+)`, (\d+) (s|min)\b/g)) {
+      expect([name, Number(value) * UNITS[unit!]!]).toEqual([name, constants.get(name!)]);
+    }
+  });
+});
+
+describe("docs/operations.md", () => {
+  it("has constants with their values", () => {
+    const rows = rowsBetween(textOf("docs/operations.md"), "constants").map(([name, value]) => [name!.slice(1, -1), Number(value)]);
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows).toEqual(rows.map(([name]) => [name, constants.get(name as string)]));
+  });
+
+  it("says of every limit that may be set, but for those that only choose, what happens there", () => {
+    const choosing = ["SESSION_EXPIRY_SECONDS_V3", "KEEP_ALIVE_SECONDS_MAX"];
+    const table = textOf("docs/operations.md").split("\n## Limits\n")[1]!.split("<!-- constants -->")[0]!;
+    const settable = SETTINGS.filter(({ name }) => /_(MAX|MAXIMUM|MAX_V31)$/.test(name) && !choosing.includes(name));
+    expect(settable.map(({ name }) => name).filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
+  });
+});
+
+describe("README.md", () => {
+  it("computes prices from packets, calls and rows", () => {
+    const rows = rowsBetween(textOf("README.md"), "costs");
+    expect(rows.length).toBeGreaterThan(0);
+    for (const [path, packets, calls, rowCount, dollars] of rows) {
+      const price = (Number(packets) / 20 + Number(calls)) * 0.15 + Number(rowCount);
+      expect([path, Number(dollars)]).toEqual([path, Number(price.toFixed(4))]);
+    }
+  });
+
+  it("shows every test file of the conformance chapters", () => {
+    const files = readdirSync(join(ROOT, "test/conformance"), { recursive: true }).map((file) => `test/conformance/${file}`);
+    const chapters = files.filter((file) => /\/chapter-[^/]+\.test\.ts$/.test(file));
+    const readme = textOf("README.md");
+    expect(chapters.filter((file) => !readme.includes(`](${file})`))).toEqual([]);
+  });
+});
+
+describe("docs/conformance.md", () => {
+  const rows = textOf("docs/conformance.md")
+    .split("\n")
+    .filter((line) => /^\| (?:`|- \|)/.test(line))
+    .map((line) => line.slice(1, -1).split("|"));
+
+  it("leads from each choice to a test whose title begins with its clause", () => {
+    expect(rows.length).toBeGreaterThan(50);
+    const unproved: string[] = [];
+    for (const cells of rows) {
+      const tests = cells.at(-1)!;
+      if (/not tested/.test(tests)) continue;
+      const files = [...tests.matchAll(/\]\(\.\.\/([^)]+)\)/g)].map(([, file]) => textOf(file!));
+      if (files.length === 0) unproved.push(cells[0]!);
+      for (const [, clause] of cells[0]!.matchAll(/`([^`]+)`/g)) {
+        if (!files.some((file) => file.includes(`[${clause}]`))) unproved.push(clause!);
+      }
+    }
+    expect(unproved).toEqual([]);
+  });
+
+  it("names clauses that there are", () => {
+    const numbered = [
+      ["MQTT5-", "mqtt5.tsv"],
+      ["MQTT311-", "mqtt311.tsv"],
+    ] as const;
+    const known = numbered.flatMap(([prefix, file]) =>
+      textOf(`test/data/${file}`)
+        .split("\n")
+        .map((line) => line.split("\t")[0]!.replace("MQTT-", prefix)),
+    );
+    known.push(
+      ...textOf("test/data/unnumbered.tsv")
+        .split("\n")
+        .map((line) => line.split("\t")[0]!),
+    );
+    const named = rows.flatMap(([clauses]) => [...clauses!.matchAll(/`([^`]+)`/g)].map(([, clause]) => clause!));
+    expect(named.filter((clause) => !known.includes(clause))).toEqual([]);
+  });
+});
