@@ -302,7 +302,7 @@ export class SessionCore {
   }
 
   #putRow(session: Session): void {
-    this.store.putSession({ number: session.number, clientId: session.clientId, state: encodeSessionState(session) });
+    this.store.putSession({ number: session.number, clientId: session.clientId, state: encodeSessionState(session, this.#number) });
     if (session.openExchanges.size > 0) this.#closeExchanges(session);
   }
 

@@ -24,6 +24,9 @@ const STORED_MAX = 256;
 /** QoS 2 messages remembered one by one for each origin. The oldest are forgotten first. */
 const EXCHANGES_MAX = 1024;
 
+/** QoS 2 messages of all origins that are written with each chunk of the log. */
+const EXCHANGES_STORED_MAX = 8 * 1024;
+
 /** What is known of one origin's QoS 2 messages. */
 interface Exchanges {
   /** Every one below is over: what comes of them is late. */
@@ -78,6 +81,7 @@ export class Repeats {
   #exchangesOf(object: string): Exchanges {
     let exchanges = this.#exchanges.get(object);
     if (exchanges === undefined) {
+      if (this.#exchanges.size >= ORIGINS_MAX) this.#exchanges.delete(this.#exchanges.keys().next().value!);
       exchanges = { settledBelow: 0, sequences: new Set() };
       this.#exchanges.set(object, exchanges);
     }
@@ -95,7 +99,7 @@ export class Repeats {
     for (const [key, seen] of this.#seen) if (now - seen.at > REPEAT_WINDOW_MS) this.#seen.delete(key);
   }
 
-  /** Writes the latest pairs, because after a crash senders repeat what they sent last, and all exchanges. */
+  /** Writes the latest pairs, because after a crash senders repeat what they sent last, and the latest exchanges, in a bounded size. */
   write(writer: RecordWriter): void {
     const latest = [...this.#seen].sort(([, a], [, b]) => b.at - a.at).slice(0, STORED_MAX);
     writer.integer(latest.length);
@@ -106,11 +110,14 @@ export class Repeats {
     }
     const exchanges = [...this.#exchanges].slice(-STORED_MAX);
     writer.integer(exchanges.length);
+    let room = EXCHANGES_STORED_MAX;
     for (const [object, { settledBelow, sequences }] of exchanges) {
+      const written = room === 0 ? [] : [...sequences].slice(-room);
+      room -= written.length;
       writer.string(object);
       writer.integer(settledBelow);
-      writer.integer(sequences.size);
-      for (const sequence of sequences) writer.integer(sequence);
+      writer.integer(written.length);
+      for (const sequence of written) writer.integer(sequence);
     }
   }
 

@@ -40,7 +40,7 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   for (const [session, state] of byNumber.values()) states.set(session, state);
   const connections = wires.map(({ wire, attachment }) => restoreConnection(core, wire, attachment, byNumber, states, problems));
   for (const [session, state] of states) {
-    core.raiseNumbers(Math.max(session.number, state.handledThrough, ...state.received.map(({ sequence }) => sequence)));
+    core.raiseNumbers(Math.max(session.number, state.handledThrough));
     applyState(core, session, state);
   }
   const open = [...core.sessions.values()].flatMap((session) => [...session.openExchanges].map((sequence) => [sequence, session] as const));
@@ -115,6 +115,7 @@ function restoreSessions(core: SessionCore, problems: string[]): Numbered {
   for (const row of core.store.sessions()) {
     const state = attempt(`session row ${row.number}`, problems, () => decodeSessionState(row.state));
     if (state === undefined) continue;
+    core.raiseNumbers(state.lastNumber);
     const session = new Session(row.clientId, row.number, { userName: state.userName });
     core.sessions.set(row.clientId, session);
     byNumber.set(row.number, [session, state]);

@@ -131,19 +131,27 @@ function list<Item>(reader: RecordReader, read: () => Item): Item[] {
   return items;
 }
 
+/** What a SessionRow says. */
+export interface StoredState extends SessionState {
+  /** The last number that the object had given when it wrote the row. */
+  readonly lastNumber: number;
+}
+
 /** The state of a SessionRow. */
-export function encodeSessionState(session: Session): Uint8Array {
+export function encodeSessionState(session: Session, lastNumber: number): Uint8Array {
   const writer = new RecordWriter(128);
   header(writer);
+  writer.integer(lastNumber);
   writeSession(writer, session);
   return writer.finish();
 }
 
 /** @throws RecordError when the bytes are of another version or end too early */
-export function decodeSessionState(bytes: Uint8Array): SessionState {
+export function decodeSessionState(bytes: Uint8Array): StoredState {
   const reader = new RecordReader(bytes);
   checkHeader(reader, "a session");
-  return readSession(reader);
+  const lastNumber = reader.integer();
+  return { ...readSession(reader), lastNumber };
 }
 
 /** The options byte of SUBSCRIBE (3.8.3.1). */
