@@ -157,12 +157,15 @@ function checkOrder(client: SimulatedClient, published: readonly Published[]): s
   const problems: string[] = [];
   const last = new Map<string, number>();
   const seen = new Set<number>();
-  for (const { number, qos } of client.got) {
+  for (const { number, qos, at } of client.got) {
     if (seen.has(number)) continue;
     seen.add(number);
     const { publisher, topic, qos: publishedQoS, sentAt } = published[number]!;
-    // Of a message sent before the subscription stood, an earlier copy may have found nobody.
-    if (!client.held.some(({ filter, since }) => since !== undefined && since < sentAt && matches(filter, topic))) continue;
+    // An earlier copy may have found nobody: before the subscription stood, and where QoS 0 is all that it has and the client was away.
+    const stood = client.held.some(
+      ({ filter, since, until }) => since !== undefined && since < sentAt && (until ?? at) >= at && matches(filter, topic),
+    );
+    if (!stood || qos < publishedQoS) continue;
     const key = `${publisher} ${topic} ${publishedQoS} ${qos}`;
     const before = last.get(key) ?? -1;
     if (number < before)
