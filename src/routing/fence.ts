@@ -21,7 +21,7 @@ export class Fence {
    */
   admits(sender: string, epoch: number, now: number): boolean {
     const known = this.#lives.get(sender);
-    if (known !== undefined && epoch < known.epoch && now - known.at < FENCE_MS) return false;
+    if (known !== undefined && epoch < known.epoch && Math.abs(now - known.at) < FENCE_MS) return false;
     if (known?.epoch === epoch) known.at = now;
     else this.#lives.set(sender, { epoch, at: now });
     return true;
