@@ -56,7 +56,7 @@ const RECORDS: readonly BatchRecord[] = [
 ];
 
 function batch(records: readonly BatchRecord[], sender = "topic/default/1"): Uint8Array {
-  const writer = new BatchWriter(sender);
+  const writer = new BatchWriter(sender, 1_800_000_000_000);
   for (const record of records) writer.add(record);
   return writer.finish();
 }
@@ -68,17 +68,17 @@ function plain(records: readonly BatchRecord[]): unknown[] {
 
 describe("a batch", () => {
   test("comes back with its sender and all records in their order", () => {
-    const { sender, records } = decodeBatch(batch(RECORDS, "sänder"));
-    expect(sender).toBe("sänder");
+    const { sender, epoch, records } = decodeBatch(batch(RECORDS, "sänder"));
+    expect([sender, epoch]).toEqual(["sänder", 1_800_000_000_000]);
     expect(plain(records)).toEqual(plain(RECORDS));
   });
 
   test("may be empty", () => {
-    expect(decodeBatch(batch([]))).toEqual({ sender: "topic/default/1", records: [] });
+    expect(decodeBatch(batch([]))).toEqual({ sender: "topic/default/1", epoch: 1_800_000_000_000, records: [] });
   });
 
   test("does not share its bytes with the next one of its writer", () => {
-    const writer = new BatchWriter("s");
+    const writer = new BatchWriter("s", 0);
     writer.add(RECORDS[5]!);
     const first = writer.finish();
     writer.begin();

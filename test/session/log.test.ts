@@ -132,7 +132,7 @@ describe("restart", () => {
     const records = [...Array(40).keys()].map(() => append(1000));
     log.flush();
     const again = open();
-    const restored = again.restore(({ packetId }) => packetId > 30, nothingDamaged, 0);
+    const restored = again.restore(({ packetId }) => packetId > 30, nothingDamaged);
     expect(restored.map(({ record }) => record.sequence)).toEqual(records.slice(30).map(({ sequence }) => sequence));
     expect(restored[0]!.recipients).toMatchObject([{ sessionNumber: 1, packetId: 31, qos: 1, retain: false, identifiers: undefined }]);
     expect(restored[0]!.record.message).toMatchObject({ topic: "t", qos: 1, origin: "elsewhere@1", sequence: 31 });
@@ -145,7 +145,7 @@ describe("restart", () => {
     const last = append();
     log.flush();
     const again = open();
-    again.restore(everything, nothingDamaged, 0);
+    again.restore(everything, nothingDamaged);
     const next = append(CHUNK_BYTES, again);
     again.flush();
     expect(next.sequence).toBeGreaterThan(last.sequence);
@@ -157,7 +157,7 @@ describe("restart", () => {
     append();
     log.flush();
     const again = open();
-    for (const { record } of again.restore(everything, nothingDamaged, 0)) again.release(record);
+    for (const { record } of again.restore(everything, nothingDamaged)) again.release(record);
     again.tidy();
     expect(chunks()).toEqual([]);
   });
@@ -171,7 +171,7 @@ describe("restart", () => {
     store.putChunk({ number: second!.number, records: second!.records.slice(0, 5000) });
     const damaged: string[] = [];
     const again = open();
-    const restored = again.restore(everything, (chunk, problem) => damaged.push(`${chunk}: ${problem}`), 0);
+    const restored = again.restore(everything, (chunk, problem) => damaged.push(`${chunk}: ${problem}`));
     expect(damaged).toEqual(["1: a chunk of version 99, where 1 was expected", expect.stringMatching(/^2: the record ends/)]);
     expect(restored.at(-1)!.record.message.sequence).toBe(40);
     // Of the second chunk the beginning could be read, the third is whole.
@@ -191,7 +191,7 @@ describe("restart", () => {
     append(10, remembering);
     remembering.flush();
     const again = new Repeats();
-    new MessageLog(store, again, 1).restore(everything, nothingDamaged, 0);
+    new MessageLog(store, again, 1).restore(everything, nothingDamaged);
     expect(again.isRepeat(messageTo("t", { sequence: 7, origin: "a@1" }), "topic-1", 2000)).toBe(true);
     expect(again.isRepeat(messageTo("t", { sequence: 8, origin: "a@1" }), "topic-1", 2000)).toBe(false);
   });

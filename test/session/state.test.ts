@@ -37,7 +37,8 @@ describe("a session", () => {
       settled: () => {},
     });
     before.received.set(6, { packetId: 6, qos: 2, sequence: 4, handedOn: true, reasonCode: 0, settled: () => {} });
-    expect(decodeSessionState(encodeSessionState(before))).toMatchObject({
+    expect(decodeSessionState(encodeSessionState(before, 1_800_000_000_000_777))).toMatchObject({
+      lastNumber: 1_800_000_000_000_777,
       expirySeconds: 4_294_967_295,
       expiresAt: 1_800_000_000_123,
       userName: "ädá",
@@ -55,8 +56,11 @@ describe("a session", () => {
   test("an anonymous user is not a user without a name, and never is a time", () => {
     const anonymous = session();
     anonymous.expiresAt = Number.POSITIVE_INFINITY;
-    expect(decodeSessionState(encodeSessionState(anonymous))).toMatchObject({ userName: undefined, expiresAt: Number.POSITIVE_INFINITY });
-    expect(decodeSessionState(encodeSessionState(session("")))).toMatchObject({ userName: "", expiresAt: 0 });
+    expect(decodeSessionState(encodeSessionState(anonymous, 0))).toMatchObject({
+      userName: undefined,
+      expiresAt: Number.POSITIVE_INFINITY,
+    });
+    expect(decodeSessionState(encodeSessionState(session(""), 0))).toMatchObject({ userName: "", expiresAt: 0 });
   });
 });
 
@@ -160,7 +164,7 @@ describe("foreign bytes", () => {
   const bytes = (): Uint8Array[] => {
     const world = new World();
     const client = world.connect("c", { properties: { sessionExpiryInterval: 10 }, will: { topic: "w", payload: utf8("x") } });
-    return [encodeSessionState(client.connection.session), client.wire.attachment!, world.sessions[0]!.store.wills()[0]!.will];
+    return [encodeSessionState(client.connection.session, 5), client.wire.attachment!, world.sessions[0]!.store.wills()[0]!.will];
   };
   const decoders = [decodeSessionState, decodeAttachment, decodeWill];
 

@@ -29,6 +29,7 @@ import {
 import type { Message } from "../../src/mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
 import { RoutingCore } from "../../src/routing/core.ts";
+import { Fence } from "../../src/routing/fence.ts";
 import type { Addressed, DeliveryPort } from "../../src/routing/ports.ts";
 import type { Connection } from "../../src/session/connection.ts";
 import { SessionCore } from "../../src/session/core.ts";
@@ -69,6 +70,8 @@ export class SessionNode {
   /** What the last start could not read. */
   problems: readonly string[] = [];
   #incarnation = 0;
+  #epoch = 0;
+  #fence = new Fence();
 
   constructor(world: World, name: string) {
     this.world = world;
@@ -81,6 +84,8 @@ export class SessionNode {
     // However quick, a restart takes time, and numbers that begin with the clock rely on it.
     if (this.#incarnation > 0) world.now += 1;
     this.#incarnation += 1;
+    this.#epoch = world.now;
+    this.#fence = new Fence();
     this.links = world.topics.map((topic) => this.#link(topic));
     this.core = new SessionCore({
       origin: `${this.name}@${this.#incarnation}`,
@@ -189,7 +194,7 @@ export class SessionNode {
   }
 
   #link(topic: TopicNode): Link<RouterItem> {
-    const writer = new BatchWriter(this.name);
+    const writer = new BatchWriter(this.name, this.#epoch);
     return new Link<RouterItem>(
       this.world,
       `${this.name} -> ${topic.name}`,
@@ -209,7 +214,8 @@ export class SessionNode {
   deliver(batch: Uint8Array): Uint8Array {
     const { core } = this;
     const { now } = this.world;
-    const { sender, records } = decodeBatch(batch);
+    const { sender, epoch, records } = decodeBatch(batch);
+    if (!this.#fence.admits(sender, epoch, now)) throw new Error("a call of its sender's earlier life");
     const unwanted: Unwanted[] = [];
     for (const [index, record] of records.entries()) {
       if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED && record.kind !== RECORD_SHARED) continue;
@@ -254,6 +260,8 @@ export class TopicNode implements DeliveryPort {
   core!: RoutingCore;
   links = new Map<string, Link<DeliveryItem>>();
   #incarnation = 0;
+  #epoch = 0;
+  #fence = new Fence();
 
   constructor(world: World, name: string) {
     this.world = world;
@@ -262,7 +270,10 @@ export class TopicNode implements DeliveryPort {
   }
 
   #start(): void {
+    if (this.#incarnation > 0) this.world.now += 1;
     this.#incarnation += 1;
+    this.#epoch = this.world.now;
+    this.#fence = new Fence();
     this.links = new Map();
     this.core = new RoutingCore({
       origin: `${this.name}@${this.#incarnation}`,
@@ -284,7 +295,8 @@ export class TopicNode implements DeliveryPort {
   exchange(batch: Uint8Array, answer: (bytes: Uint8Array) => void): void {
     const { now } = this.world;
     const { core } = this;
-    const { sender, records } = decodeBatch(batch);
+    const { sender, epoch, records } = decodeBatch(batch);
+    if (!this.#fence.admits(sender, epoch, now)) throw new Error("a call of its sender's earlier life");
     const codes = new Uint8Array(records.length);
     let waiting = 1;
     const settled = (index: number, reasonCode: number): void => {
@@ -330,7 +342,7 @@ export class TopicNode implements DeliveryPort {
   linkTo(sessionObject: string): Link<DeliveryItem> {
     let link = this.links.get(sessionObject);
     if (link === undefined) {
-      const writer = new BatchWriter(this.name);
+      const writer = new BatchWriter(this.name, this.#epoch);
       link = new Link<DeliveryItem>(
         this.world,
         `${this.name} -> ${sessionObject}`,

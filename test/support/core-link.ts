@@ -84,11 +84,15 @@ export class Link<Item extends Outgoing = Outgoing> {
     }
     call.state = "running";
     this.arrived.push(call.batch);
-    this.#receive(call.batch, (answer) => {
-      if (this.#call !== call || call.state !== "running") return;
-      call.state = "answered";
-      call.answer = answer;
-    });
+    try {
+      this.#receive(call.batch, (answer) => {
+        if (this.#call !== call || call.state !== "running") return;
+        call.state = "answered";
+        call.answer = answer;
+      });
+    } catch {
+      this.fail();
+    }
   }
 
   #return(call: Call<Item>): void {
