@@ -53,7 +53,7 @@ export const DEFAULT_LIMITS: Limits = {
   queueMessagesMax: 1000,
   queueBytesMax: 16 * MIB,
   inflightMax: 32,
-  receiveMaximum: 256,
+  receiveMaximum: 4096,
   sessionExpirySecondsMax: (7 * 24 * HOUR) / SECOND,
   sessionExpirySecondsV3: (24 * HOUR) / SECOND,
   subscriptionsMax: 1000,

@@ -164,7 +164,13 @@ const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
   subscriptionsMax: integer("SUBSCRIPTIONS_MAX", D.subscriptionsMax, 1, 1_000_000, "subscriptions of one session"),
   topicBytesMax: integer("TOPIC_BYTES_MAX", D.topicBytesMax, 1, 65_535, "longest Topic Name or Topic Filter, bytes"),
   topicLevelsMax: integer("TOPIC_LEVELS_MAX", D.topicLevelsMax, 1, 512, "levels of a Topic Name or Topic Filter"),
-  retainedMessagesMax: integer("RETAINED_MESSAGES_MAX", D.retainedMessagesMax, 0, 10_000_000, "retained messages in one Topic object"),
+  retainedMessagesMax: integer(
+    "RETAINED_MESSAGES_MAX",
+    D.retainedMessagesMax,
+    0,
+    10_000_000,
+    "retained messages in one Topic object; `0` = none, announced as Retain Available 0",
+  ),
   connectionsMax: integer("CONNECTIONS_MAX", D.connectionsMax, 1, 32_768, "connections of one Session object"),
   clientIdBytesMax: integer("CLIENT_ID_BYTES_MAX", D.clientIdBytesMax, 23, 1024, "longest Client Identifier, bytes"),
   clientIdBytesMaxV31: integer(

@@ -11,7 +11,7 @@ import {
 } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
-import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
 import type { Outgoing } from "../routing/outbox.ts";
 import type { Ticket } from "../session/ports.ts";
 import { SHARE_PREFIX } from "../session/share.ts";
@@ -112,7 +112,7 @@ export class RemoteRouter implements Router {
   }
 
   #add(shard: number, request: Request): void {
-    if (!this.#queues[shard]!.add(request)) request.settled(QUOTA_EXCEEDED);
+    if (!this.#queues[shard]!.add(request)) request.settled(IMPLEMENTATION_SPECIFIC_ERROR);
   }
 }
 

@@ -12,6 +12,7 @@ import {
   PACKET_TOO_LARGE,
   PAYLOAD_FORMAT_INVALID,
   QUOTA_EXCEEDED,
+  RETAIN_NOT_SUPPORTED,
   returnCodeOf,
   SESSION_TAKEN_OVER,
   SUCCESS,
@@ -45,6 +46,10 @@ export function validateConnect(connect: Connect, limits: Limits): Refusal | und
   // [MQTT311-3.1.3-8] [3.1/connect/clientid]
   if (bytes === 0 && (version === 3 || (version === 4 && !connect.clean))) {
     return refuse(CLIENT_IDENTIFIER_NOT_VALID, "an empty Client Identifier needs MQTT 3.1.1 with Clean Session 1, or MQTT 5.0");
+  }
+  if (will?.retain && version === 5 && limits.retainedMessagesMax === 0) {
+    // [MQTT5-3.2.2-13]
+    return refuse(RETAIN_NOT_SUPPORTED, "a retained Will Message is not available here");
   }
   if (will !== undefined) {
     const problem = validateTopicName(will.topic, limits);
@@ -196,6 +201,7 @@ function capabilities(core: SessionCore, connect: Connect, granted: number, opti
     ...(granted !== (connect.properties.sessionExpiryInterval ?? 0) ? { sessionExpiryInterval: granted } : {}),
     receiveMaximum: limits.receiveMaximum,
     maximumPacketSize: limits.packetBytesMax,
+    ...(limits.retainedMessagesMax === 0 ? { retainAvailable: 0 } : {}),
     ...(keepAliveSeconds !== connect.keepAliveSeconds ? { serverKeepAlive: keepAliveSeconds } : {}),
     ...(wantsResponse ? { responseInformation: choices.responseInformation.replaceAll("%c", connect.clientId) } : {}),
     // [MQTT5-3.2.2-16]

@@ -13,6 +13,7 @@ import {
   PROTOCOL_ERROR,
   QUOTA_EXCEEDED,
   RECEIVE_MAXIMUM_EXCEEDED,
+  RETAIN_NOT_SUPPORTED,
   SUCCESS,
   TOPIC_ALIAS_INVALID,
   TOPIC_NAME_INVALID,
@@ -26,7 +27,7 @@ import type { Incoming, Session } from "./session.ts";
 const REASONS: { readonly [reasonCode: number]: Properties } = {
   [NOT_AUTHORIZED]: { reasonString: "not authorized to publish to this topic" },
   [PAYLOAD_FORMAT_INVALID]: { reasonString: "the payload is not the UTF-8 that it says it is" },
-  [QUOTA_EXCEEDED]: { reasonString: "there is no room for another retained or waiting message" },
+  [QUOTA_EXCEEDED]: { reasonString: "the message was delivered but there is no room for another retained one" },
   [IMPLEMENTATION_SPECIFIC_ERROR]: { reasonString: "the message could not be delivered to everyone; send it again" },
 };
 
@@ -39,8 +40,11 @@ class IncomingMessage implements Incoming {
   reasonCode: number | undefined;
   readonly #core: SessionCore;
   readonly #session: Session;
+  readonly #canRefuse: boolean;
 
-  constructor(core: SessionCore, session: Session, packetId: number, qos: 1 | 2, sequence: number) {
+  /** @param canRefuse the client's version has Reason Codes for a message that was not taken as it was meant */
+  constructor(core: SessionCore, session: Session, packetId: number, qos: 1 | 2, sequence: number, canRefuse: boolean) {
+    this.#canRefuse = canRefuse;
     this.#core = core;
     this.#session = session;
     this.packetId = packetId;
@@ -48,7 +52,9 @@ class IncomingMessage implements Incoming {
     this.sequence = sequence;
   }
 
-  settled(reasonCode: number): void {
+  settled(outcome: number): void {
+    // Delivered but not kept as the retained message: 3.x has no word for it, and a repeat would not help.
+    const reasonCode = outcome === QUOTA_EXCEEDED && !this.#canRefuse ? SUCCESS : outcome;
     this.reasonCode = reasonCode;
     const session = this.#session;
     // A message that nobody took is not received: the client may repeat it.
@@ -61,7 +67,7 @@ class IncomingMessage implements Incoming {
 
 /** An exchange that a restart found: its message was handed on, or its publisher repeats it. */
 export function restoreIncoming(core: SessionCore, session: Session, packetId: number, sequence: number, settled: boolean): void {
-  const incoming = new IncomingMessage(core, session, packetId, 2, sequence);
+  const incoming = new IncomingMessage(core, session, packetId, 2, sequence, false);
   if (settled) incoming.reasonCode = SUCCESS;
   else if (session.stored) session.openExchanges.add(sequence);
   session.received.set(packetId, incoming);
@@ -79,6 +85,11 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   const problem = validateTopicName(topic, core.limits);
   if (problem !== undefined) {
     core.violated(connection, TOPIC_NAME_INVALID, problem.message);
+    return;
+  }
+  // [MQTT5-3.2.2-14]; 3.x was not told that nothing is retained here: its message is delivered and not kept.
+  if (publish.retain && core.limits.retainedMessagesMax === 0 && connection.version === 5) {
+    core.violated(connection, RETAIN_NOT_SUPPORTED, "RETAIN is not available here");
     return;
   }
   const refusal = refusalOf(core, session, publish, topic);
@@ -102,7 +113,7 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     return;
   }
   const origin = core.nextOrigin(session.clientId);
-  const incoming = new IncomingMessage(core, session, packetId, qos, known?.sequence ?? origin.sequence);
+  const incoming = new IncomingMessage(core, session, packetId, qos, known?.sequence ?? origin.sequence, connection.version === 5);
   connection.incoming.push(incoming);
   if (qos === 1) connection.unansweredQoS1 += 1;
   // [5.0/3.4.2.1/refuse]; 3.x has no refusal: acknowledged, not forwarded [MQTT311-3.3.5-2] [3.1/publish/unauthorized].
