@@ -233,6 +233,27 @@ test("a call of an object's earlier life that arrives after one of its next life
   expect(fence.admits("a", 2, 1)).toBe(true);
 });
 
+test("QoS 2: exactly once although the publisher comes back long after both objects lost their memory", () => {
+  const all = chain();
+  all.publisher.publish("t", "x", { qos: 2, packetId: 9 });
+  all.here.flush();
+  for (const step of ["send", "arrive"] as const) all.inward.step(step);
+  for (const step of ["send", "arrive"] as const) all.outward.step(step);
+  // It has been delivered; that it was, no row of the publisher's object says.
+  all.here.crash();
+  all.durable.pubrec(1);
+  all.durable.pubcomp(1);
+  all.world.settle();
+  all.world.advance(5 * REPEAT_WINDOW_MS);
+  all.there.crash();
+  const durable = all.world.connect("durable", { ...DURABLE, at: 1 });
+  const publisher = all.world.connect("publisher", DURABLE);
+  all.world.settle();
+  publisher.take();
+  publisher.publish("t", "x", { qos: 2, packetId: 9, dup: true });
+  expect(settled({ ...all, durable, publisher })).toEqual({ durable: [], clean: ["x"], answers: [[PUBREC, 0]] });
+});
+
 test("messages stay in order through failures", () => {
   const all = chain();
   const texts = [...Array(20).keys()].map(String);

@@ -153,6 +153,24 @@ test("[MQTT5-4.4.0-1] [5.0/4.4/no-timer] nothing is sent again on a live connect
   expect(resent(clean)).toContain("PUBREL 2");
 });
 
+test("what still has to be sent again after a resume is not forgotten by hibernation", () => {
+  const world = new World();
+  const client = world.connect("c", DURABLE);
+  client.subscribe("t", 2);
+  const publisher = world.connect("p");
+  for (const qos of [1, 2, 1] as const) publisher.publish("t", "x", { qos });
+  client.lose();
+  const again = world.connect("c", { clean: false, properties: { sessionExpiryInterval: 3600, receiveMaximum: 1 } });
+  expect(resent(again)).toEqual(["1 DUP x"]);
+  world.sessions[0]!.hibernate();
+  again.puback(1);
+  expect(resent(again)).toEqual(["2 DUP x"]);
+  again.pubrec(2);
+  world.sessions[0]!.hibernate();
+  again.pubcomp(2);
+  expect(resent(again)).toEqual(["PUBREL 2", "3 DUP x"]);
+});
+
 test("[MQTT5-3.1.2-4] [MQTT311-3.1.2-6] Clean Start 1 discards subscriptions, queue and exchanges, rows included", () => {
   const world = new World();
   const client = world.connect("c", DURABLE);
