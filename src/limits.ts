@@ -89,7 +89,7 @@ export const RECIPIENT_BYTES_MAX = 256 * KIB;
 /** What a row of the message log may hold besides one message: its recipients, and the repeats that are recognised after a restart. */
 export const CHUNK_OVERHEAD_BYTES_MAX = RECIPIENT_BYTES_MAX + 288 * KIB;
 
-/** What may wait in one outbox, bytes. Beyond it publishing clients are told that the broker is busy (0x97) or closed (3.x). */
+/** What may wait in one outbox, bytes. Beyond it publishing clients are told (0x83) or closed (3.x), and repeat. */
 export const OUTBOX_BYTES_MAX = 32 * MIB;
 
 /** One batch between objects, bytes: RPC arguments are limited to 32 MiB, and a batch is held on both sides at once. */
