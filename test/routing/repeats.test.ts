@@ -270,7 +270,7 @@ test("messages stay in order through failures", () => {
   expect([durable, clean]).toEqual([texts, texts]);
 });
 
-test("a full outbox: the message is refused 0x97 and can be repeated", () => {
+test("a full outbox: the message is refused 0x83 and can be repeated", () => {
   const world = new World({ wiring: "batched", auto: false });
   const client = world.connect("c");
   world.settle();
@@ -287,5 +287,5 @@ test("a full outbox: the message is refused 0x97 and can be repeated", () => {
   world.settle();
   const answers = client.take();
   expect(answers.length).toBe(accepted + 1);
-  expect(answers.at(-1)).toMatchObject({ type: PUBACK, packetId: 999, reasonCode: 0x97 });
+  expect(answers.at(-1)).toMatchObject({ type: PUBACK, packetId: 999, reasonCode: 0x83 });
 });

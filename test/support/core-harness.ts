@@ -27,7 +27,7 @@ import {
   type Unwanted,
 } from "../../src/mqtt/batch.ts";
 import type { Message } from "../../src/mqtt/message.ts";
-import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR } from "../../src/mqtt/reason-code.ts";
 import { RoutingCore } from "../../src/routing/core.ts";
 import { Fence } from "../../src/routing/fence.ts";
 import type { Addressed, DeliveryPort } from "../../src/routing/ports.ts";
@@ -168,7 +168,7 @@ export class SessionNode {
   #batchedRouter(): RouterPort {
     const { world } = this;
     const add = (topic: TopicNode, record: BatchRecord, ticket: Ticket | undefined): void => {
-      if (!this.linkTo(topic).outbox.add(new RouterItem(record, ticket))) ticket?.settled(QUOTA_EXCEEDED);
+      if (!this.linkTo(topic).outbox.add(new RouterItem(record, ticket))) ticket?.settled(IMPLEMENTATION_SPECIFIC_ERROR);
     };
     return {
       publish: (message, ticket) => add(world.topicOf(message.topic), { kind: RECORD_PUBLISH, message }, ticket),
