@@ -180,6 +180,8 @@ export class SessionHost {
     this.#meter.alarms += 1;
     this.#alarm.fired();
     this.flush();
+    // The handler is not over before the next alarm is set: what happens to the object from here on finds it.
+    await this.#arm();
   }
 
   #flushSoon(): void {
