@@ -34,6 +34,8 @@ export interface Limits {
   readonly topicLevelsMax: number;
   /** Retained messages in one Topic object. A retained message beyond it is delivered but not kept: 0x97. */
   readonly retainedMessagesMax: number;
+  /** Sessions of one Session object that wait for their clients; a new one that would outlive its connection is answered 0x97 (3.x: return code 3). */
+  readonly sessionsMax: number;
   /** Network Connections in one Session object; one more is answered 0x97 (3.x: return code 3). */
   readonly connectionsMax: number;
   /** UTF-8 bytes of a Client Identifier; longer is answered 0x85 (3.x: return code 2). */
@@ -60,6 +62,7 @@ export const DEFAULT_LIMITS: Limits = {
   topicBytesMax: 65_535,
   topicLevelsMax: 128,
   retainedMessagesMax: 100_000,
+  sessionsMax: 100_000,
   connectionsMax: 10_000,
   clientIdBytesMax: 256,
   clientIdBytesMaxV31: 23,

@@ -172,6 +172,16 @@ describe("crossed by one", () => {
     expect(world.connect("c").connack.reasonCode).toBe(0);
   });
 
+  test("sessions that wait for their clients: CONNACK 0x97, 3.1.1 return code 3; a clean one and one that is known are let in", () => {
+    const world = new World({ limits: { sessionsMax: 1 } });
+    const durable = { clean: false, properties: { sessionExpiryInterval: 100 } } as const;
+    world.connect("a", { version: 5, ...durable }).lose();
+    expect(world.connect("b", { version: 5, ...durable }).connack.reasonCode).toBe(0x97);
+    expect(world.connect("c", { version: 4, clean: false }).connack.reasonCode).toBe(3);
+    expect(world.connect("d", { version: 4 }).connack.reasonCode).toBe(0);
+    expect(world.connect("a", { version: 5, ...durable }).connack.reasonCode).toBe(0);
+  });
+
   test("a Client Identifier's bytes: CONNACK 0x85, 3.x return code 2", () => {
     const world = new World({ limits: { clientIdBytesMax: 24, clientIdBytesMaxV31: 23 } });
     const code = (version: 3 | 4 | 5, clientId: string): number => world.connect(clientId, { version }).connack.reasonCode;

@@ -57,6 +57,7 @@ export class BatchWriter {
   readonly #writer = new RecordWriter(1024);
   readonly #sender: string;
   readonly #epoch: number;
+  #number = 0;
 
   /**
    * @param sender the name of the object that sends it
@@ -74,6 +75,8 @@ export class BatchWriter {
     this.#writer.byte(BATCH_VERSION);
     this.#writer.string(this.#sender);
     this.#writer.integer(this.#epoch);
+    this.#number += 1;
+    this.#writer.integer(this.#number);
   }
 
   get length(): number {
@@ -132,6 +135,8 @@ export class BatchWriter {
 export interface Batch {
   readonly sender: string;
   readonly epoch: number;
+  /** Counts the batches of its writer: one that is sent again has the same. */
+  readonly number: number;
   readonly records: readonly BatchRecord[];
 }
 
@@ -142,9 +147,10 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   if (version !== BATCH_VERSION) throw new RecordError(`a batch of version ${version}, where ${BATCH_VERSION} was expected`);
   const sender = reader.string();
   const epoch = reader.integer();
+  const number = reader.integer();
   const records: BatchRecord[] = [];
   while (reader.more) records.push(decodeRecord(reader));
-  return { sender, epoch, records };
+  return { sender, epoch, number, records };
 }
 
 function decodeRecord(reader: RecordReader): BatchRecord {

@@ -1,28 +1,27 @@
 /**
- * Drives an Outbox: makes its calls one after the other and repeats those that fail. A stub is taken anew for every call, because one
- * whose object was reset stays broken.
+ * Drives an Outbox: makes its calls one after the other and repeats those that fail. A call whose answer can't be read has failed too.
  */
 
 import { Outbox, type Outgoing } from "../routing/outbox.ts";
 import type { Runtime } from "./runtime.ts";
 
-export class CallQueue<Item extends Outgoing> {
+export class CallQueue<Item extends Outgoing, Answer> {
   readonly #runtime: Runtime;
   readonly #outbox = new Outbox<Item>();
   readonly #encode: (items: readonly Item[]) => Uint8Array;
-  readonly #call: (batch: Uint8Array) => Promise<Uint8Array>;
-  readonly #answered: (items: readonly Item[], answer: Uint8Array) => void;
+  readonly #call: (batch: Uint8Array) => Promise<Answer>;
+  readonly #answered: (items: readonly Item[], answer: Answer) => void;
 
   /**
    * @param encode makes one batch of what waits
-   * @param call sends it; rejects when it may not have arrived
+   * @param call sends it; rejects when it may not have arrived, or its answer can't be read
    * @param answered is told of the answer once
    */
   constructor(
     runtime: Runtime,
     encode: (items: readonly Item[]) => Uint8Array,
-    call: (batch: Uint8Array) => Promise<Uint8Array>,
-    answered: (items: readonly Item[], answer: Uint8Array) => void,
+    call: (batch: Uint8Array) => Promise<Answer>,
+    answered: (items: readonly Item[], answer: Answer) => void,
   ) {
     this.#runtime = runtime;
     this.#encode = encode;
@@ -46,7 +45,7 @@ export class CallQueue<Item extends Outgoing> {
   }
 
   async #send(items: readonly Item[], batch: Uint8Array): Promise<void> {
-    let answer: Uint8Array;
+    let answer: Answer;
     try {
       answer = await this.#call(batch);
     } catch {

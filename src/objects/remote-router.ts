@@ -48,7 +48,7 @@ class Request implements Outgoing {
 
 export class RemoteRouter implements Router {
   readonly #settings: Settings;
-  readonly #queues: CallQueue<Request>[] = [];
+  readonly #queues: CallQueue<Request, Uint8Array>[] = [];
 
   /**
    * @param name of the Session object
@@ -61,7 +61,7 @@ export class RemoteRouter implements Router {
       const topicObject = topicObjectName(namespace, shard);
       const writer = new BatchWriter(name, runtime.now());
       this.#queues.push(
-        new CallQueue<Request>(
+        new CallQueue<Request, Uint8Array>(
           runtime,
           (requests) => {
             writer.begin();

@@ -33,6 +33,8 @@ export interface Router extends RouterPort {
 export interface HostState {
   readonly storage: AlarmStorage;
   getWebSockets(): WebSocket[];
+  /** Resets the object: its memory and what it wrote in this event are gone. */
+  abort(reason: string): void;
   acceptWebSocket(socket: WebSocket): void;
 }
 
@@ -193,13 +195,25 @@ export class SessionHost {
     this.#tick?.cancel();
     this.#tick = undefined;
     this.core.runDeadlines(this.#runtime.now());
-    this.core.flush();
+    this.#writeRows();
     this.#router.flush();
     const wires = this.#changedWires;
     this.#changedWires = [];
     for (const wire of wires) wire.flush();
     this.#stayAwake();
     void this.#arm();
+  }
+
+  /** Where storage refuses to write, memory must not go on as if it had: the object starts again from what is stored. */
+  #writeRows(): void {
+    try {
+      this.core.flush();
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      log("rows could not be written; the object starts again", { object: this.#name, problem });
+      this.#state.abort(`rows could not be written: ${problem}`);
+      throw error;
+    }
   }
 
   /** Messages that wait for a client and are only in memory keep the object from hibernating, for a bounded time. */

@@ -201,14 +201,27 @@ export class RoutingCore {
    * `subscribe`: then an older value never overtakes a newer one, and none is missed in between.
    */
   sendRetained(sessionObject: string, clientId: string, filter: string, now: number): void {
+    const expired: string[] = [];
     for (const topic of scanTopics(filter, this.#store)) {
       const row = this.#store.retained(topic);
+      if (row === undefined) continue;
       // [MQTT5-3.3.2-5] [5.0/3.3.1.3/expiry]
-      if (row === undefined || (row.expiresAt !== 0 && row.expiresAt <= now)) continue;
+      if (row.expiresAt !== 0 && row.expiresAt <= now) {
+        expired.push(topic);
+        continue;
+      }
       const message = decodeRetained(row.message);
       if (message === undefined) continue;
       this.#delivery.deliver(sessionObject, this.#renamed(message), { ...NOBODY, retained: { clientId, filter } }, undefined);
     }
+    for (const topic of expired) this.#store.deleteRetained(topic);
+  }
+
+  /** Whether one more topic can be retained: counting reads the whole table once after each start, so only a new topic asks. */
+  #hasRoom(now: number): boolean {
+    const { retainedMessagesMax } = this.#limits;
+    if (this.#store.retainedCount() < retainedMessagesMax) return true;
+    return this.#store.deleteExpiredRetained(now, EXPIRED_MAX) > 0 && this.#store.retainedCount() < retainedMessagesMax;
   }
 
   /** [MQTT5-3.3.1-5..8] [MQTT311-3.3.1-5] [MQTT311-3.3.1-10..12]. @returns false when there is no room for one more */
@@ -219,8 +232,7 @@ export class RoutingCore {
       return true;
     }
     if (message.expiresAt !== 0 && message.expiresAt <= now) return true;
-    // In this order: counting reads the whole table once after each start, and a topic that is known needs no count.
-    if (this.#store.retained(topic) === undefined && this.#store.retainedCount() >= this.#limits.retainedMessagesMax) return false;
+    if (this.#store.retained(topic) === undefined && !this.#hasRoom(now)) return false;
     const writer = new RecordWriter(message.size + 128);
     writer.byte(RETAINED_VERSION);
     writeMessage(writer, message);
@@ -230,6 +242,9 @@ export class RoutingCore {
 }
 
 const RETAINED_VERSION = 1;
+
+/** Expired retained messages that are deleted at once when there is no room for another one. */
+const EXPIRED_MAX = 1000;
 
 /** @returns undefined for bytes of another version or that end too early: such a row is as good as none */
 function decodeRetained(bytes: Uint8Array): Message | undefined {

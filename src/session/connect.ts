@@ -110,6 +110,10 @@ export function handleConnect(
     return refuse(QUOTA_EXCEEDED, `this part of the broker has ${core.limits.connectionsMax} connections already`);
   }
   const granted = grantedExpirySeconds(connect, core.limits);
+  const waiting = core.sessions.size - core.connections.size;
+  if (granted > 0 && previous === undefined && waiting >= core.limits.sessionsMax) {
+    return refuse(QUOTA_EXCEEDED, `${core.limits.sessionsMax} sessions wait here for their clients already`);
+  }
   const keepAliveSeconds = effectiveKeepAliveSeconds(connect, core.limits);
   const facts = { ...connectionFacts(connect, options.relayed), keepAliveSeconds };
   const properties = version === 5 ? capabilities(core, connect, granted, options) : NO_PROPERTIES;

@@ -74,7 +74,7 @@ describe("a batch", () => {
   });
 
   test("may be empty", () => {
-    expect(decodeBatch(batch([]))).toEqual({ sender: "topic/default/1", epoch: 1_800_000_000_000, records: [] });
+    expect(decodeBatch(batch([]))).toEqual({ sender: "topic/default/1", epoch: 1_800_000_000_000, number: 1, records: [] });
   });
 
   test("does not share its bytes with the next one of its writer", () => {

@@ -209,6 +209,18 @@ describe("retained messages", () => {
     expect(retained("t/+").length).toBe(2);
   });
 
+  test("that are expired go when they are met, and when another one needs their room", () => {
+    const { store, publish, retained } = setup({ retainedMessagesMax: 2 });
+    publish("t/1", { retain: true, expiresAt: 5000 });
+    publish("t/2", { retain: true, expiresAt: 6000 });
+    expect(retained("t/+", 5500)).toEqual(["payload"]);
+    expect(store.retainedCount()).toBe(1);
+    publish("t/3", { retain: true });
+    expect(publish("t/4", { retain: true }, 5500).codes).toEqual([0x97]);
+    expect(publish("t/4", { retain: true }, 6000).codes).toEqual([0x10]);
+    expect(retained("t/+", 6000)).toEqual(["payload", "payload"]);
+  });
+
   test("a row that can't be read is as good as none", () => {
     const { store, publish, retained } = setup();
     publish("t/a", { retain: true });

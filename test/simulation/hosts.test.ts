@@ -1,0 +1,76 @@
+/** What the hosts do when the platform lets them down in ways that the simulation does not play. */
+
+import { expect, test } from "vitest";
+import { BatchWriter, RECORD_PUBLISH, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
+import { CallQueue } from "../../src/objects/call-queue.ts";
+import { Meter } from "../../src/objects/meter.ts";
+import type { Runtime } from "../../src/objects/runtime.ts";
+import { TopicHost } from "../../src/objects/topic-host.ts";
+import { parseSettings, type Settings } from "../../src/settings.ts";
+import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
+import { messageTo } from "../session/support.ts";
+
+/** Time stands still; timers run when they are told. */
+function stillRuntime(): Runtime & { run(): void } {
+  const waiting: (() => void)[] = [];
+  return {
+    now: () => 1_800_000_000_000,
+    after: (_ms, run) => {
+      waiting.push(run);
+      return { cancel: () => void waiting.splice(waiting.indexOf(run), 1) };
+    },
+    incarnation: () => "1",
+    run: () => {
+      for (const run of waiting.splice(0)) run();
+    },
+  };
+}
+
+test("a batch that comes a second time is answered as the first, and nothing in it is done again", async () => {
+  const meter = new Meter();
+  const store = new MemoryRoutingStore(meter);
+  const runtime = stillRuntime();
+  const settings = parseSettings({ TOPOLOGY: "sharded" }) as Settings;
+  const host = new TopicHost({
+    settings,
+    name: "n/topic/0",
+    store,
+    sessions: () => ({ deliver: () => new Promise(() => {}) }),
+    meter,
+    runtime,
+  });
+  const writer = new BatchWriter("n/session/0", 1);
+  writer.begin();
+  writer.add({ kind: RECORD_SUBSCRIBE, filter: "a", qos: 0, version: 1, retainedFor: undefined });
+  writer.add({ kind: RECORD_PUBLISH, message: messageTo("a", { retain: true, payload: new Uint8Array([1]) }) });
+  const batch = writer.finish();
+  const [first, written] = [await host.exchange(batch), meter.rowsWritten];
+  // Another publisher's newer retained message must stay.
+  const other = new BatchWriter("n/session/1", 1);
+  other.add({ kind: RECORD_PUBLISH, message: messageTo("a", { retain: true, payload: new Uint8Array([2]), sequence: 2 }) });
+  await host.exchange(other.finish());
+  expect(await host.exchange(batch)).toEqual(first);
+  expect(meter.rowsWritten).toBe(written + 1);
+  expect(store.retained("a")?.message.at(-1)).toBe(2);
+});
+
+test("an answer that can't be read counts as none: the call is made again, and its items are settled once", async () => {
+  const runtime = stillRuntime();
+  const answers = [Promise.reject(new Error("an answer of another version")), Promise.resolve("read")];
+  const settled: string[] = [];
+  const item = { size: 1, abandoned: () => void settled.push("abandoned") };
+  const queue = new CallQueue<typeof item, string>(
+    runtime,
+    () => new Uint8Array(0),
+    () => answers.shift()!,
+    (_items, answer) => void settled.push(answer),
+  );
+  queue.add(item);
+  queue.flush();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(settled).toEqual([]);
+  runtime.run();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(settled).toEqual(["read"]);
+  expect(queue.idle).toBe(true);
+});
