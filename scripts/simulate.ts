@@ -6,10 +6,12 @@
 import { parseArgs } from "node:util";
 import { run } from "../test/simulation/run.ts";
 
-const USAGE = `Usage: npm run simulate -- [--seed N] [--count N] [--steps N] [--trace]
+const USAGE = `Usage: npm run simulate -- [--seed N] [--count N] [--steps N] [--plain] [--stop] [--trace]
   --seed N    the first seed (1)
   --count N   how many seeds (1)
   --steps N   what clients do in each run (200)
+  --plain     only publishing, subscribing and faults
+  --stop      stops at the first seed that fails
   --trace     prints what happened, also when nothing broke`;
 
 function wholeNumber(name: string, text: string | undefined, otherwise: number): number {
@@ -27,6 +29,8 @@ const { values } = parseArgs({
     count: { type: "string" },
     steps: { type: "string" },
     trace: { type: "boolean" },
+    plain: { type: "boolean" },
+    stop: { type: "boolean" },
     help: { type: "boolean" },
   },
 });
@@ -37,16 +41,18 @@ if (values.help) {
 const first = wholeNumber("seed", values.seed, 1);
 const count = wholeNumber("count", values.count, 1);
 const steps = wholeNumber("steps", values.steps, 200);
+const plain = values.plain === true;
 let failed = 0;
 let delivered = 0;
 for (let seed = first; seed < first + count; seed += 1) {
-  const result = await run({ seed, steps });
+  const result = await run({ seed, steps, plain });
   delivered += result.delivered;
   if (result.problems.length > 0) {
     failed += 1;
     console.log(`seed ${seed}, ${steps} steps:\n  ${result.problems.join("\n  ")}`);
   }
   if (values.trace || (result.problems.length > 0 && count === 1)) console.log(result.trace.join("\n"));
+  if (values.stop && failed > 0) break;
 }
 console.log(`${count} seeds, ${delivered} deliveries, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -5,6 +5,7 @@
 
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
+import { encodeProperties } from "../../src/mqtt/message.ts";
 import {
   type Acknowledgement,
   CONNACK,
@@ -24,41 +25,41 @@ import {
   SUBSCRIBE,
   UNSUBACK,
   UNSUBSCRIBE,
+  type Will,
 } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
+import type { Got, Held, Life, Published } from "./records.ts";
 import { SimulatedSocket, type World } from "./world.ts";
 
-/** One Application Message of a run. */
-export interface Published {
-  readonly number: number;
-  readonly publisher: string;
-  readonly topic: string;
-  readonly qos: QoS;
-  readonly sentAt: number;
-  /** The broker took it on: PUBACK or PUBREC with success. */
-  acknowledged: boolean;
-  /** What it may have become since its session was lost is not known. */
-  abandoned: boolean;
+export interface ClientOptions {
+  readonly id: string;
+  readonly version: 4 | 5;
+  /** How long its session outlives a connection, seconds; 0 = it does not. Only 5.0 clients choose anything but a long time. */
+  readonly expirySeconds: number;
+  readonly keepAliveSeconds: number;
+  /** How long it takes to acknowledge, milliseconds. */
+  readonly slowMs: number;
+  /** For 5.0 clients; undefined = as many as the broker likes. */
+  readonly receiveMaximum: number | undefined;
+  /** What comes with every CONNECT. */
+  readonly will: { readonly qos: QoS; readonly delaySeconds: number } | undefined;
+  /** Every seventh message is long. */
+  readonly long: boolean;
 }
 
-export interface Got {
-  readonly number: number;
-  readonly qos: QoS;
-  readonly dup: boolean;
-  readonly at: number;
-  /** Counts the sessions of the client: a message may come again in a new one. */
-  readonly session: number;
+export interface PublishOptions {
+  readonly kind?: Published["kind"];
+  readonly expirySeconds?: number;
 }
 
-export interface Held {
-  readonly filter: string;
-  readonly qos: QoS;
-  /** Milliseconds: SUBACK came. */
-  since: number | undefined;
-  /** Milliseconds: UNSUBSCRIBE was sent. */
-  until: number | undefined;
-}
+/** A session of 3.x lasts this long, and one of 5.0 may. */
+export const LONG_SECONDS = 100_000;
+
+/** What is on its way may take so long. */
+const ON_ITS_WAY_MS = 4_000;
+
+const encoder = new TextEncoder();
 
 interface Outgoing {
   readonly published: Published;
@@ -67,14 +68,12 @@ interface Outgoing {
 }
 
 export class SimulatedClient {
-  readonly id: string;
-  readonly version: 4 | 5;
-  readonly durable: boolean;
+  readonly options: ClientOptions;
   readonly held: Held[] = [];
   readonly got: Got[] = [];
   readonly problems: string[] = [];
-  /** How long it takes to acknowledge, at most. */
-  readonly #slowMs: number;
+  readonly lives: Life[] = [];
+  #life: Life | undefined;
   readonly #world: World;
   readonly #all: Published[];
   #socket: SimulatedSocket | undefined;
@@ -82,19 +81,28 @@ export class SimulatedClient {
   #connected = false;
   #hasSession = false;
   readonly #outgoing = new Map<number, Outgoing>();
-  readonly #incoming = new Set<number>();
+  /** QoS 2 messages that were not released, by Packet Identifier. */
+  readonly #incoming = new Map<number, number | undefined>();
+  #pendingWill: Published | undefined;
   readonly #subscribing = new Map<number, Held[]>();
   #packetId = 0;
   #session = 0;
   #generation = 0;
+  /** Packet Identifiers that the broker has in flight on this connection. */
+  readonly #inflight = new Set<number>();
 
-  constructor(world: World, id: string, version: 4 | 5, durable: boolean, slowMs: number, all: Published[]) {
+  constructor(world: World, options: ClientOptions, all: Published[]) {
     this.#world = world;
-    this.id = id;
-    this.version = version;
-    this.durable = durable;
-    this.#slowMs = slowMs;
+    this.options = options;
     this.#all = all;
+  }
+
+  get id(): string {
+    return this.options.id;
+  }
+
+  get durable(): boolean {
+    return this.options.expirySeconds > 0;
   }
 
   get connected(): boolean {
@@ -110,10 +118,12 @@ export class SimulatedClient {
   connect(): void {
     const generation = ++this.#generation;
     this.#world.note(`${this.id} connects${this.durable ? "" : ", clean"}`);
-    this.#connected = false;
+    this.#ended("replaced");
     this.#subscribing.clear();
+    this.#inflight.clear();
     this.#stream = new PacketStream(1 << 20);
-    if (!this.durable) this.#loseSession();
+    const { version, expirySeconds, keepAliveSeconds, receiveMaximum } = this.options;
+    const will = this.#will();
     const world = this.#world;
     const object = world.object(sessionObjectName(world.settings, "n", this.id));
     const current = (run: () => void) => (): void => {
@@ -123,7 +133,7 @@ export class SimulatedClient {
       world,
       object,
       (bytes) => current(() => this.#receive(bytes))(),
-      () => current(() => this.#closed())(),
+      (code) => current(() => this.#closed(code))(),
     );
     this.#socket = socket;
     world.after(world.delay(), async () => {
@@ -131,15 +141,19 @@ export class SimulatedClient {
       if (this.#generation !== generation) return;
       this.#send({
         type: CONNECT,
-        version: this.version,
+        version,
         clean: !this.durable,
-        keepAliveSeconds: 60,
+        keepAliveSeconds,
         clientId: this.id,
-        will: undefined,
+        will: will && this.#willPacket(will),
         userName: undefined,
         password: undefined,
-        properties: this.version === 5 && this.durable ? { sessionExpiryInterval: 100_000 } : NO_PROPERTIES,
+        properties:
+          version === 4
+            ? NO_PROPERTIES
+            : { ...(expirySeconds > 0 ? { sessionExpiryInterval: expirySeconds } : {}), ...(receiveMaximum ? { receiveMaximum } : {}) },
       });
+      this.#pendingWill = will;
     });
     // A CONNACK that does not come in time: the client tries anew.
     world.after(
@@ -156,33 +170,32 @@ export class SimulatedClient {
     this.#generation += 1;
     this.#socket?.clientGone();
     this.#socket = undefined;
-    this.#connected = false;
-    if (!this.durable) this.#loseSession();
+    this.#ended("drop");
   }
 
   disconnect(): void {
     if (!this.#connected) return;
     this.#send({ type: DISCONNECT, reasonCode: 0, properties: NO_PROPERTIES });
+    this.#ended("disconnect");
     this.drop();
+  }
+
+  /** Sends what no client may send. */
+  misbehave(): void {
+    if (!this.#connected) return;
+    this.#world.note(`${this.id} sends a packet that does not exist`);
+    this.#life!.rude = true;
+    this.#socket?.receive(Uint8Array.of(0x0f, 0));
   }
 
   ping(): void {
     if (this.#connected) this.#send({ type: PINGREQ });
   }
 
-  publish(topic: string, qos: QoS): void {
+  publish(topic: string, qos: QoS, { kind = "message", expirySeconds = 0 }: PublishOptions = {}): void {
     if (!this.#connected || this.#outgoing.size >= 20) return;
-    const published: Published = {
-      number: this.#all.length,
-      publisher: this.id,
-      topic,
-      qos,
-      sentAt: this.#world.now,
-      acknowledged: false,
-      abandoned: false,
-    };
-    this.#all.push(published);
-    this.#world.note(`${this.id} publishes ${published.number} to ${topic} at QoS ${qos}`);
+    const published = this.#begin(topic, qos, kind, this.options.version === 5 ? expirySeconds : 0);
+    this.#world.note(`${this.id} publishes ${published.number} to ${topic} at QoS ${qos}${kind === "message" ? "" : `, ${kind}`}`);
     if (qos === 0) {
       this.#sendPublish(published, 0, false);
       return;
@@ -213,6 +226,45 @@ export class SimulatedClient {
     this.#send({ type: UNSUBSCRIBE, packetId, filters: [filter], properties: NO_PROPERTIES });
   }
 
+  #begin(topic: string, qos: QoS, kind: Published["kind"], expirySeconds: number): Published {
+    const published: Published = {
+      number: this.#all.length,
+      publisher: this.id,
+      topic,
+      qos,
+      kind,
+      expirySeconds,
+      sentAt: this.#world.now,
+      acknowledgedAt: undefined,
+      repeated: false,
+    };
+    this.#all.push(published);
+    return published;
+  }
+
+  #will(): Published | undefined {
+    const { will } = this.options;
+    return will && this.#begin(`w/${this.id}`, will.qos, "will", 0);
+  }
+
+  #willPacket({ topic, qos, number }: Published): Will {
+    const { version, will } = this.options;
+    const properties = version === 5 && will!.delaySeconds > 0 ? { willDelayInterval: will!.delaySeconds } : NO_PROPERTIES;
+    return { topic, qos, retain: false, payload: encoder.encode(`${number} `), properties };
+  }
+
+  /** The connection is over, in one way or another. */
+  #ended(how: NonNullable<Life["end"]>): void {
+    this.#connected = false;
+    if (this.#life !== undefined) {
+      this.#life.end = how;
+      this.#life.endAt = this.#world.now;
+      if (this.#life.will !== undefined) this.#life.will.sentAt = this.#world.now;
+    }
+    this.#life = undefined;
+    if (!this.durable) this.#loseSession();
+  }
+
   #nextPacketId(): number {
     do this.#packetId = (this.#packetId % 60_000) + 1;
     while (this.#outgoing.has(this.#packetId) || this.#subscribing.has(this.#packetId));
@@ -222,46 +274,51 @@ export class SimulatedClient {
   #loseSession(): void {
     this.#session += 1;
     this.#hasSession = false;
-    for (const { published } of this.#outgoing.values()) published.abandoned = true;
     this.#outgoing.clear();
     this.#incoming.clear();
     for (const held of this.held) held.until ??= this.#world.now;
   }
 
   #sendPublish(published: Published, packetId: number, dup: boolean): void {
-    const payload = new TextEncoder().encode(`${published.number} ${"x".repeat(published.number % 40)}`);
+    const { number, kind, expirySeconds } = published;
+    if (dup) published.repeated = true;
+    const padding = this.options.long && number % 7 === 0 ? 3_000 : number % 40;
+    const payload = kind === "clearing" ? new Uint8Array(0) : encoder.encode(`${number} ${"x".repeat(padding)}`);
+    const properties = expirySeconds === 0 ? NO_PROPERTIES : { messageExpiryInterval: expirySeconds };
     const packet: Publish = {
       type: PUBLISH,
       dup,
       qos: published.qos,
-      retain: false,
+      retain: kind === "retained" || kind === "clearing",
       topic: published.topic,
       packetId,
-      properties: NO_PROPERTIES,
-      propertyBytes: new Uint8Array(0),
+      properties,
+      propertyBytes: encodeProperties(properties, PUBLISH),
       payload,
     };
     this.#send(packet);
   }
 
   #send(packet: Packet): void {
-    this.#socket?.receive(encodePacket(packet, this.version));
+    this.#socket?.receive(encodePacket(packet, this.options.version));
   }
 
   #answer(type: Acknowledgement["type"], packetId: number): void {
     const socket = this.#socket;
     const send = (): void => {
-      if (this.#socket === socket) this.#send({ type, packetId, reasonCode: 0, properties: NO_PROPERTIES });
+      if (this.#socket !== socket) return;
+      if (type === PUBACK || type === PUBCOMP) this.#inflight.delete(packetId);
+      this.#send({ type, packetId, reasonCode: 0, properties: NO_PROPERTIES });
     };
-    if (this.#slowMs === 0) send();
-    else this.#world.after(this.#slowMs, send);
+    const { slowMs } = this.options;
+    if (slowMs === 0) send();
+    else this.#world.after(slowMs, send);
   }
 
-  #closed(): void {
-    this.#world.note(`${this.id} sees its connection closed`);
+  #closed(code: number): void {
+    this.#world.note(`${this.id} sees its connection closed with ${code}`);
     this.#socket = undefined;
-    this.#connected = false;
-    if (!this.durable) this.#loseSession();
+    this.#ended(code === 1006 ? "cut" : "closed");
   }
 
   #receive(bytes: Uint8Array): void {
@@ -271,7 +328,7 @@ export class SimulatedClient {
         this.problems.push(`the broker sent bytes that can't be read: ${frame.message}`);
         return;
       }
-      const packet = decodePacket(frame, this.version);
+      const packet = decodePacket(frame, this.options.version);
       if (packet.type === 0) this.problems.push(`the broker sent a packet that can't be read: ${packet.message}`);
       else this.#handle(packet);
     }
@@ -287,6 +344,7 @@ export class SimulatedClient {
         return;
       case PUBREL:
         this.#incoming.delete(packet.packetId);
+        this.#takesOn(packet.packetId);
         this.#answer(PUBCOMP, packet.packetId);
         return;
       case PUBACK:
@@ -296,7 +354,7 @@ export class SimulatedClient {
           if (packet.type === PUBREC) this.#answer(PUBREL, packet.packetId);
           return;
         }
-        if (packet.reasonCode < 0x80) outgoing.published.acknowledged = true;
+        if (packet.reasonCode < 0x80) outgoing.published.acknowledgedAt = this.#world.now;
         this.#world.note(`${this.id} hears of ${outgoing.published.number}: ${packet.reasonCode}`);
         if (packet.type === PUBACK || packet.reasonCode >= 0x80) this.#outgoing.delete(packet.packetId);
         else {
@@ -324,17 +382,46 @@ export class SimulatedClient {
   }
 
   #handleConnack(reasonCode: number, sessionPresent: boolean): void {
+    const world = this.#world;
     if (reasonCode !== 0) {
-      this.#world.note(`${this.id} was refused: ${reasonCode}`);
+      world.note(`${this.id} was refused: ${reasonCode}`);
       return;
     }
     this.#connected = true;
-    this.#world.note(`${this.id} is connected, Session Present ${sessionPresent}`);
-    if (this.#hasSession && !sessionPresent) this.problems.push("the broker lost a durable session");
+    world.note(`${this.id} is connected, Session Present ${sessionPresent}`);
+    const previous = this.lives.at(-1);
+    if (previous !== undefined) {
+      previous.backAt ??= world.now;
+      previous.resumed ||= sessionPresent;
+    }
+    const awayMs = previous === undefined ? 0 : world.now - previous.endAt;
+    const mayBeGone = world.clocksJump
+      ? this.options.expirySeconds < LONG_SECONDS
+      : awayMs >= this.options.expirySeconds * 1000 - ON_ITS_WAY_MS;
+    if (this.#hasSession && !sessionPresent) {
+      if (!mayBeGone) this.problems.push("the broker lost a durable session");
+      this.#loseSession();
+    } else if (this.#hasSession && mayBeGone) {
+      // It may be a new one, which another CONNECT began whose CONNACK did not come.
+      this.#session += 1;
+      this.#incoming.clear();
+      for (const held of this.held) held.until ??= world.now;
+    }
     if (!this.#hasSession && sessionPresent && !this.durable) this.problems.push("the broker resumed a session after Clean Session");
     if (this.durable) this.#hasSession = true;
+    this.#life = {
+      will: this.#pendingWill,
+      willDelaySeconds: this.options.version === 5 ? (this.options.will?.delaySeconds ?? 0) : 0,
+      since: world.now,
+      end: undefined,
+      endAt: 0,
+      backAt: undefined,
+      resumed: false,
+      rude: false,
+    };
+    this.lives.push(this.#life);
     // A SUBSCRIBE whose SUBACK never came counts for nothing: it is asked again.
-    for (const held of this.held) if (held.since === undefined) held.until ??= this.#world.now;
+    for (const held of this.held) if (held.since === undefined) held.until ??= world.now;
     for (const [packetId, { published, phase }] of this.#outgoing) {
       if (phase === "publish") this.#sendPublish(published, packetId, true);
       else this.#send({ type: PUBREL, packetId, reasonCode: 0, properties: NO_PROPERTIES });
@@ -342,16 +429,45 @@ export class SimulatedClient {
   }
 
   #handlePublish(packet: Publish): void {
-    const number = Number(new TextDecoder().decode(packet.payload).split(" ")[0]);
-    this.#world.note(`${this.id} gets ${number} at QoS ${packet.qos}${packet.dup ? " DUP" : ""} as ${packet.packetId}`);
-    const take = (): void => void this.got.push({ number, qos: packet.qos, dup: packet.dup, at: this.#world.now, session: this.#session });
-    if (packet.qos === 2) {
-      if (!this.#incoming.has(packet.packetId)) take();
-      this.#incoming.add(packet.packetId);
-      this.#answer(PUBREC, packet.packetId);
+    const world = this.#world;
+    const { packetId, qos, dup, retain } = packet;
+    // Clearing a retained message leaves nothing to tell it by.
+    const number = packet.payload.length === 0 ? undefined : Number(new TextDecoder().decode(packet.payload).split(" ")[0]);
+    world.note(`${this.id} gets ${number ?? "nothing"} at QoS ${qos}${dup ? " DUP" : ""}${retain ? " RETAIN" : ""} as ${packetId}`);
+    if (qos > 0) {
+      if (this.#inflight.has(packetId)) this.problems.push(`PUBLISH with Packet Identifier ${packetId}, which is in use`);
+      this.#takesOn(packetId);
+    }
+    const take = (): void => {
+      if (number === undefined) return;
+      this.got.push({ number, qos, dup, retain, at: world.now, session: this.#session });
+      this.#checkExpiry(number, dup);
+    };
+    if (qos === 2) {
+      if (!this.#incoming.has(packetId)) take();
+      else if (this.#incoming.get(packetId) !== number) {
+        this.problems.push(`message ${number} with the Packet Identifier of ${this.#incoming.get(packetId)}, which was not released`);
+      }
+      this.#incoming.set(packetId, number);
+      this.#answer(PUBREC, packetId);
       return;
     }
     take();
-    if (packet.qos === 1) this.#answer(PUBACK, packet.packetId);
+    if (qos === 1) this.#answer(PUBACK, packetId);
+  }
+
+  /** One more exchange is under way on this connection. */
+  #takesOn(packetId: number): void {
+    this.#inflight.add(packetId);
+    const window = Math.min(this.#world.settings.limits.inflightMax, this.options.receiveMaximum ?? 65_535);
+    if (this.#inflight.size > window) this.problems.push(`${this.#inflight.size} messages in flight, where ${window} are allowed`);
+  }
+
+  #checkExpiry(number: number, dup: boolean): void {
+    const world = this.#world;
+    const { expirySeconds, sentAt, repeated } = this.#all[number]!;
+    if (expirySeconds === 0 || dup || repeated || world.clocksJump) return;
+    const lateMs = world.now - sentAt - expirySeconds * 1000;
+    if (lateMs > ON_ITS_WAY_MS) this.problems.push(`message ${number} came ${lateMs} ms after its expiry`);
   }
 }

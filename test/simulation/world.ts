@@ -38,6 +38,8 @@ export const NO_FAULTS: Faults = { crash: 0, callLost: 0, answerLost: 0, callTwi
 export interface WorldOptions {
   readonly seed: number;
   readonly topology: "sharded" | "compact";
+  /** Session objects, or 0 for one for each client. */
+  readonly sessionShards: number;
   readonly limits: Limits;
   readonly choices: Choices;
 }
@@ -54,16 +56,18 @@ export class World {
   readonly settings: Settings;
   now = 1_800_000_000_000;
   faults: Faults = NO_FAULTS;
+  /** Clocks of objects are set forward and back in this run. */
+  clocksJump = false;
   readonly trace: string[] = [];
   readonly #events: Event[] = [];
   #order = 0;
   readonly #objects = new Map<string, SimulatedObject>();
 
-  constructor({ seed, topology, limits, choices }: WorldOptions) {
+  constructor({ seed, topology, sessionShards, limits, choices }: WorldOptions) {
     this.random = new Random(seed);
     this.settings = {
       topology,
-      sessionShards: 2,
+      sessionShards,
       topicShards: 2,
       namespaces: "*",
       allowAnonymous: true,
@@ -202,6 +206,8 @@ export class SimulatedObject {
   readonly name: string;
   readonly meter = new Meter();
   readonly #world: World;
+  /** How far the clock of the machine is ahead of the world's, milliseconds. */
+  clockAheadMs = 0;
   sessionStore: SessionStore;
   routingStore: RoutingStore;
   #host: SessionHost | TopicHost | undefined;
@@ -267,7 +273,7 @@ export class SimulatedObject {
     const life = ++this.#life;
     const alive = (): boolean => this.#life === life;
     const runtime: Runtime = {
-      now: () => world.now,
+      now: () => world.now + this.clockAheadMs,
       after: (ms, run): Timer => {
         let waiting = true;
         this.#timers += 1;
@@ -301,6 +307,7 @@ export class SimulatedObject {
           setAlarm: async (at) => this.#setAlarm(at),
         },
         getWebSockets: () => this.#sockets as unknown as WebSocket[],
+        abort: (reason) => world.note(`${this.name} aborts: ${reason}`),
         acceptWebSocket: (socket) => void this.#sockets.push(socket as unknown as SimulatedSocket),
       },
       store: this.sessionStore,
@@ -324,7 +331,7 @@ export class SimulatedObject {
   #setAlarm(at: number): void {
     this.#alarmAt = at;
     this.#world.after(
-      at - this.#world.now + this.#world.delay(),
+      at - this.clockAheadMs - this.#world.now + this.#world.delay(),
       () => {
         this.#alarmAt = undefined;
         return this.#event(() => void (this.#host as SessionHost).alarm());
@@ -436,6 +443,11 @@ export class SimulatedObject {
     this.#timers = 0;
     this.#calls = 0;
     this.#outputs = [];
+  }
+
+  /** The object as it is now, for the check at rest: a Topic object has no Session host. */
+  get sessionHost(): SessionHost | undefined {
+    return this.#host instanceof SessionHost ? this.#host : undefined;
   }
 
   /** What is stored, for the check at rest. */

@@ -1,0 +1,285 @@
+/**
+ * The promises, checked when all is quiet: what was acknowledged at QoS 1 and 2 has reached every durable subscription that stood when
+ * it was sent, at QoS 2 once; order holds for each publisher, topic and QoS; nobody got what it had not subscribed to; wills were
+ * published when they had to be and not otherwise; the last retained message is the one that is kept; what is stored and what objects
+ * remember has gone back to its minimum.
+ */
+
+import { RESTART_GRACE_MS } from "../../src/limits.ts";
+import type { QoS } from "../../src/mqtt/packet.ts";
+import { topicObjectName, topicShard } from "../../src/objects/names.ts";
+import { matches } from "../../src/topic/filter.ts";
+import { LONG_SECONDS, SimulatedClient } from "./client.ts";
+import type { Got, Held, Published } from "./records.ts";
+import { calm, type Scenario, SHARED_FILTER } from "./run.ts";
+
+/** What is on its way between a client and its object may take so long. */
+const ON_ITS_WAY_MS = 2_500;
+
+export function checkPromises(scenario: Scenario, gone: readonly SimulatedClient[]): string[] {
+  const { world, clients, members, published } = scenario;
+  const problems: string[] = [];
+  for (const client of clients) {
+    problems.push(...client.problems.map((problem) => `${client.id}: ${problem}`));
+    if (gone.includes(client)) continue;
+    if (!client.connected) problems.push(`${client.id} can't connect in peace`);
+    else if (!client.quiet) problems.push(`${client.id} waits for an answer that does not come`);
+  }
+  problems.push(...checkWills(scenario, gone));
+  for (const client of clients) {
+    problems.push(...checkDeliveries(scenario, client, gone));
+    if (!members.includes(client)) problems.push(...checkOrder(client, published));
+  }
+  problems.push(...checkShares(scenario, gone));
+  for (const object of world.objects) {
+    const { chunks } = object.stored();
+    if (chunks > 1 && gone.length === 0) problems.push(`${object.name} keeps ${chunks} chunks of a log that everybody has read`);
+  }
+  return problems;
+}
+
+/** The filter of a subscription without what makes it shared. */
+function topicFilter({ filter }: Held): string {
+  return filter === SHARED_FILTER ? filter.slice("$share/g/".length) : filter;
+}
+
+function describe({ number, topic, qos, publisher, kind }: Published): string {
+  return `${kind} ${number} (${topic}, QoS ${qos}, of ${publisher})`;
+}
+
+function byNumber(client: SimulatedClient): Map<number, Got[]> {
+  const found = new Map<number, Got[]>();
+  for (const got of client.got) {
+    const others = found.get(got.number);
+    if (others === undefined) found.set(got.number, [got]);
+    else others.push(got);
+  }
+  return found;
+}
+
+/** A subscription stood from before the message on, and was never changed since. */
+function stood(held: readonly Held[], { sentAt, qos }: Published): number {
+  const standing = held.filter(({ since, until }) => since !== undefined && since < sentAt && until === undefined);
+  return Math.max(-1, ...standing.map((each) => Math.min(each.qos, qos)));
+}
+
+function checkDeliveries({ published, members, wild }: Scenario, client: SimulatedClient, gone: readonly SimulatedClient[]): string[] {
+  const problems: string[] = [];
+  const found = byNumber(client);
+  for (const message of published) {
+    const got = found.get(message.number) ?? [];
+    const held = client.held.filter((each) => matches(topicFilter(each), message.topic));
+    if (got.length > 0 && held.length === 0) problems.push(`${client.id} got ${describe(message)} without a subscription`);
+    const isAwaited =
+      client.durable && !members.includes(client) && !gone.includes(client) && message.kind !== "clearing" && message.expirySeconds === 0;
+    if (isAwaited && message.acknowledgedAt !== undefined && stood(held, message) > 0 && got.length === 0) {
+      problems.push(`${client.id} never got ${describe(message)}`);
+    }
+    // A crash repeats a will rather than loses it, and may choose a second member of a shared subscription.
+    if (wild.crash > 0 && (message.kind === "will" || message.topic.startsWith("s/"))) continue;
+    // The retained copy for a new subscription comes besides the live one.
+    const sessions = got.filter(({ qos, retain }) => qos === 2 && !retain).map(({ session }) => session);
+    if (new Set(sessions).size < sessions.length) problems.push(`${client.id} got ${describe(message)} ${sessions.length} times at QoS 2`);
+  }
+  return problems;
+}
+
+/** First copies come in the order in which they were published, for each publisher, topic and QoS. */
+function checkOrder(client: SimulatedClient, published: readonly Published[]): string[] {
+  const problems: string[] = [];
+  const last = new Map<string, number>();
+  const seen = new Set<number>();
+  for (const { number, qos, at, retain } of client.got) {
+    if (retain || seen.has(number)) continue;
+    seen.add(number);
+    const { publisher, topic, qos: publishedQoS, sentAt, kind } = published[number]!;
+    if (kind === "will") continue;
+    // An earlier copy may have found nobody: before the subscription stood, and where QoS 0 is all that it has and the client was away.
+    const stands = client.held.some(
+      ({ filter, since, until }) => since !== undefined && since < sentAt && (until ?? at) >= at && matches(filter, topic),
+    );
+    if (!stands || qos < publishedQoS) continue;
+    const key = `${publisher} ${topic} ${publishedQoS} ${qos}`;
+    const before = last.get(key) ?? -1;
+    if (number < before)
+      problems.push(`${client.id} got message ${number} of ${publisher} on ${topic} at QoS ${qos} after message ${before}`);
+    else last.set(key, number);
+  }
+  return problems;
+}
+
+/** Each message reaches one member while there is one, at QoS 2 once. */
+function checkShares({ members, published, wild }: Scenario, gone: readonly SimulatedClient[]): string[] {
+  const problems: string[] = [];
+  // A Topic object that has lost its memory may choose another member for a message that it gets again.
+  if (members.length === 0 || wild.crash > 0) return problems;
+  const got = members.flatMap((member) => member.got);
+  const count = new Map<number, number>();
+  for (const { number, qos } of got) count.set(number, (count.get(number) ?? 0) + (qos === 2 ? 1 : 0));
+  const reached = new Set(got.map(({ number }) => number));
+  // Only a session that lasts keeps what it was given; one that is gone keeps it for itself.
+  const keeps = ({ options }: SimulatedClient): boolean => options.expirySeconds === LONG_SECONDS;
+  const lasting = members.every((member) => keeps(member) && !gone.includes(member));
+  for (const message of published) {
+    if (!message.topic.startsWith("s/") || message.acknowledgedAt === undefined) continue;
+    const isDue = members.some((member) => stood(member.held, message) > 0);
+    if (isDue && lasting && !reached.has(message.number)) problems.push(`no member of ${SHARED_FILTER} got ${describe(message)}`);
+    if (lasting && (count.get(message.number) ?? 0) > 1)
+      problems.push(`members of ${SHARED_FILTER} got ${describe(message)} twice at QoS 2`);
+  }
+  return problems;
+}
+
+/** Which wills must have been published and which must not; those that must count as acknowledged from the end of their connection on. */
+function checkWills(scenario: Scenario, gone: readonly SimulatedClient[]): string[] {
+  const { world, clients, wild } = scenario;
+  const problems: string[] = [];
+  const reached = new Set(clients.flatMap(({ got }) => got.map(({ number }) => number)));
+  for (const client of clients) {
+    for (const { will, willDelaySeconds, since, end, endAt, backAt, resumed, rude } of client.lives) {
+      if (will === undefined) continue;
+      const wrong = (why: string): void => {
+        if (reached.has(will.number))
+          problems.push(`${describe(will)} was published although ${why} (${since - 1.8e12} to ${endAt - 1.8e12})`);
+      };
+      if (end === undefined) wrong("its client is connected");
+      const awayMs = backAt === undefined ? Number.POSITIVE_INFINITY : backAt - endAt;
+      if (end === "disconnect" && !rude && wild.crash === 0 && awayMs > ON_ITS_WAY_MS) wrong("its client said DISCONNECT");
+      if (world.clocksJump) continue;
+      // A session that expires in the grace takes its will with it.
+      const { expirySeconds } = client.options;
+      const outlasts = expirySeconds === 0 || expirySeconds * 1000 >= RESTART_GRACE_MS;
+      if (end === "cut" && outlasts && !rude && awayMs < RESTART_GRACE_MS - ON_ITS_WAY_MS) wrong("its client came back in the grace");
+      if (end !== "disconnect" && resumed && awayMs < willDelaySeconds * 1000 - ON_ITS_WAY_MS)
+        wrong("its client came back before the Will Delay was over");
+    }
+    const last = client.lives.at(-1);
+    const isDue = gone.includes(client) && last?.end === "drop" && last.endAt >= scenario.peaceAt;
+    if (isDue && last.will !== undefined) last.will.acknowledgedAt = last.will.sentAt;
+  }
+  return problems;
+}
+
+/** One probe for each topic and a new client show what is routed and retained; then everybody leaves and all is tidied. */
+export async function checkAtRest(scenario: Scenario, gone: readonly SimulatedClient[]): Promise<string[]> {
+  const { world, clients } = scenario;
+  const problems: string[] = [];
+  const present = clients.filter((client) => !gone.includes(client));
+  problems.push(...checkSessions(scenario, gone));
+  problems.push(...(await checkRetained(scenario, present)));
+  problems.push(...checkRoutes(scenario));
+  for (const client of present) client.disconnect();
+  await calm(world, 2 * 3_600_000);
+  let wills = 0;
+  let sessions = 0;
+  for (const object of world.objects) {
+    const stored = object.stored();
+    wills += stored.wills;
+    sessions += stored.sessions;
+    if (stored.chunks > 1 && gone.length === 0) problems.push(`${object.name} keeps ${stored.chunks} chunks after everybody has left`);
+  }
+  if (wills > 0) problems.push(`${wills} wills are stored after everybody has left`);
+  const kept = clients.filter(({ options }) => options.expirySeconds === LONG_SECONDS).length;
+  if (sessions !== kept) problems.push(`${sessions} sessions are stored, where ${kept} were asked for`);
+  return problems;
+}
+
+/** Every Packet Identifier is free again, and every subscription that was acknowledged stands. */
+function checkSessions({ world, clients }: Scenario, gone: readonly SimulatedClient[]): string[] {
+  const problems: string[] = [];
+  const absent = new Set(gone.map(({ id }) => id));
+  for (const object of world.objects) {
+    for (const session of object.sessionHost?.core.sessions.values() ?? []) {
+      const { clientId, deliveries, released, received } = session;
+      if (absent.has(clientId)) continue;
+      const open = deliveries.size + released.size;
+      if (open > 0) problems.push(`${object.name} has ${open} messages for ${clientId} that were never acknowledged`);
+      if (received.size > 0) problems.push(`${object.name} has ${received.size} messages of ${clientId} that were never released`);
+      const held = clients.find(({ id }) => id === clientId)?.held ?? [];
+      for (const { filter, since, until } of held) {
+        const stands = since !== undefined && until === undefined;
+        if (stands && !session.subscriptions.has(filter))
+          problems.push(`${object.name} forgot the subscription of ${clientId} to ${filter}`);
+      }
+    }
+  }
+  return problems;
+}
+
+/** The retained message of each topic is the last one, as far as there is a last one. */
+async function checkRetained({ world, published }: Scenario, present: readonly SimulatedClient[]): Promise<string[]> {
+  const rest = async (): Promise<void> => {
+    for (const client of present) client.ping();
+    await calm(world, 10_000);
+  };
+  const problems: string[] = [];
+  const topics = new Set(published.filter(({ kind }) => kind === "retained").map(({ topic }) => topic));
+  const probe = new SimulatedClient(
+    world,
+    { id: "probe", version: 4, expirySeconds: 0, keepAliveSeconds: 0, slowMs: 0, receiveMaximum: undefined, will: undefined, long: false },
+    published,
+  );
+  probe.connect();
+  await rest();
+  probe.subscribe("#", 2);
+  await rest();
+  for (const topic of topics) {
+    const candidates = published.filter((each) => each.topic === topic && (each.kind === "retained" || each.kind === "clearing"));
+    const found = probe.got.find(({ number, retain }) => retain && published[number]!.topic === topic);
+    const acknowledged = candidates.filter(({ acknowledgedAt }) => acknowledgedAt !== undefined);
+    // Nobody knows when one that was not acknowledged took effect.
+    const isLast = ({ acknowledgedAt = Number.POSITIVE_INFINITY }: Published): boolean =>
+      acknowledged.every(({ sentAt }) => sentAt <= acknowledgedAt);
+    if (found === undefined) {
+      const mayBeEmpty =
+        acknowledged.every(({ kind }) => kind === "clearing") || candidates.some((each) => each.kind === "clearing" && isLast(each));
+      if (!mayBeEmpty) problems.push(`no message is retained on ${topic}`);
+    } else if (!isLast(published[found.number]!))
+      problems.push(`${describe(published[found.number]!)} is retained, although a newer one was acknowledged`);
+  }
+  // Live messages on every topic find routes that nobody needs any more.
+  probe.unsubscribe("#");
+  await rest();
+  const probes = [...new Set(published.map(({ topic }) => topic))];
+  for (const topic of probes) probe.publish(topic, 1 as QoS);
+  await rest();
+  probe.disconnect();
+  await rest();
+  problems.push(...probe.problems.map((problem) => `probe: ${problem}`));
+  return problems;
+}
+
+/** Topic objects know exactly the filters that are wanted, but for stale ones that no message has found. */
+function checkRoutes({ world, published }: Scenario): string[] {
+  const problems: string[] = [];
+  const { settings } = world;
+  if (settings.topology === "compact") return problems;
+  const topics = new Set(published.map(({ topic }) => topic));
+  const wanted = new Map<string, Set<string>>();
+  for (const object of world.objects) {
+    const core = object.sessionHost?.core;
+    if (core !== undefined) wanted.set(object.name, new Set([...core.subscriptions.filters(), ...core.shares.keys()]));
+  }
+  for (const object of world.objects) {
+    if (!object.isTopic) continue;
+    const here = [...topics].filter((topic) => topicObjectName("n", topicShard(settings, topic)) === object.name);
+    const routes = object.routingStore.routes();
+    for (const [sessionObject, filters] of wanted) {
+      for (const filter of filters) {
+        const plain = filter === SHARED_FILTER ? "s/#" : filter;
+        const isThere = routes.some((route) => route.sessionObject === sessionObject && route.filter === filter);
+        if (!isThere && here.some((topic) => matches(plain, topic)))
+          problems.push(`${object.name} has no route for ${filter} to ${sessionObject}`);
+      }
+    }
+    for (const { sessionObject, filter } of routes) {
+      const filters = wanted.get(sessionObject);
+      if (filters === undefined || filters.has(filter) || filter === SHARED_FILTER) continue;
+      const found = here.filter((topic) => matches(filter, topic) && ![...filters].some((each) => matches(each, topic)));
+      // Behind a clock that was set back the word of its Session object is taken for older than the route.
+      if (found.length > 0 && !world.clocksJump)
+        problems.push(`${object.name} keeps a route for ${filter} to ${sessionObject}, which nobody wants`);
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,221 @@
+/**
+ * Mistakes that somebody could make in the source, each as a replacement of text, and whatever it takes to run the simulation on a copy
+ * of the source with one of them in it. A text that is not there exactly once is an error: the source has moved on, and so must the list.
+ */
+
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ROOT } from "../../scripts/bundle.ts";
+
+export interface Mutation {
+  readonly name: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  /** It must be found among so many seeds, from 1 on. */
+  readonly seeds: number;
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "acknowledge before storing",
+    file: "src/objects/session-host.ts",
+    find: "    this.flush();\n    return encodeDeliveryAnswer",
+    replace: "    this.#flushSoon();\n    return encodeDeliveryAnswer",
+    seeds: 200,
+  },
+  {
+    name: "forget which messages were here before",
+    file: "src/session/repeats.ts",
+    find: "if (seen !== undefined && message.sequence <= seen.through) return true;",
+    replace: "",
+    seeds: 100,
+  },
+  {
+    name: "forget which QoS 2 messages may be repeated late",
+    file: "src/session/repeats.ts",
+    find: "if (known || message.repeated) return known;",
+    replace: "if (message.repeated) return false;",
+    seeds: 200,
+  },
+  {
+    name: "reorder a batch",
+    file: "src/objects/session-host.ts",
+    find: "for (const [index, record] of records.entries()) {",
+    replace: "for (const [index, record] of [...records.entries()].reverse()) {",
+    seeds: 100,
+  },
+  {
+    name: "drop a route on restart",
+    file: "src/routing/core.ts",
+    find: "of options.store.routes()) {",
+    replace: "of options.store.routes().slice(1)) {",
+    seeds: 100,
+  },
+  {
+    name: "send PUBREL before PUBREC is on record",
+    file: "src/session/deliver.ts",
+    find: "    finish(core, session, delivery);\n    core.markRowChanged(session);\n",
+    replace: "    finish(core, session, delivery);\n",
+    seeds: 100,
+  },
+  {
+    name: "use Packet Identifiers again that are in use",
+    file: "src/session/session.ts",
+    find: "if (!this.deliveries.has(packetId) && !this.released.has(packetId)) return packetId;",
+    replace: "this.nextPacketId = (packetId % 8) + 1;\n      return packetId;",
+    seeds: 100,
+  },
+  {
+    name: "trim the log too early",
+    file: "src/session/log.ts",
+    find: "chunk.records.filter((record) => record.open > 0);",
+    replace: "chunk.records.filter((record) => record.open === record.recipients.length);",
+    seeds: 100,
+  },
+  {
+    name: "lose what was sent before a resume",
+    file: "src/session/deliver.ts",
+    find: "  requeue(session);\n  pump(core, session);",
+    replace: "  pump(core, session);",
+    seeds: 100,
+  },
+  {
+    name: "ignore the fence",
+    file: "src/routing/fence.ts",
+    find: "if (known !== undefined && epoch < known.epoch && Math.abs(now - known.at) < FENCE_MS) return false;",
+    replace: "",
+    seeds: 1000,
+  },
+  {
+    name: "give up a call that failed",
+    file: "src/objects/call-queue.ts",
+    find: "if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, batch));",
+    replace: "if (delayMs !== undefined) this.#outbox.succeeded();",
+    seeds: 100,
+  },
+  {
+    name: "send more than the client's window",
+    file: "src/session/deliver.ts",
+    find: "session.inflight - 1 < connection.window",
+    replace: "session.inflight - 2 < connection.window",
+    seeds: 100,
+  },
+  {
+    name: "forget incoming exchanges in a restart",
+    file: "src/session/restore.ts",
+    find: "of state.received) restoreIncoming(core, session, packetId, sequence, settled);\n  // What",
+    replace: "of state.received.slice(1)) restoreIncoming(core, session, packetId, sequence, settled);\n  // What",
+    seeds: 200,
+  },
+  {
+    name: "publish the wills of all who were connected when an object starts",
+    file: "src/session/restore.ts",
+    find: "scheduleWill(core, session, Math.max(RESTART_GRACE_MS, willDelayMs(session)));",
+    replace: "scheduleWill(core, session, willDelayMs(session));",
+    seeds: 100,
+  },
+  {
+    name: "forget a will when memory is lost",
+    file: "src/session/restore.ts",
+    find: "    session.will = will;\n",
+    replace: "",
+    seeds: 200,
+  },
+  {
+    name: "keep the older of two retained messages",
+    file: "src/routing/core.ts",
+    find: "    this.#store.putRetained({ topic,",
+    replace: "    if (this.#store.retained(topic) === undefined) this.#store.putRetained({ topic,",
+    seeds: 100,
+  },
+  {
+    name: "let go of what a member of a shared subscription was given",
+    file: "src/session/deliver.ts",
+    find: "  else enqueue(core, session, message, { qos, retain, identifiers, share: filter }, session.stored ? core.log.append(message) : undefined);",
+    replace:
+      "  else if (session.connection !== undefined) enqueue(core, session, message, { qos, retain, identifiers, share: filter }, session.stored ? core.log.append(message) : undefined);",
+    seeds: 200,
+  },
+  {
+    name: "send what has expired",
+    file: "src/session/deliver.ts",
+    find: "return message.expiresAt !== 0 && message.expiresAt <= now;",
+    replace: "return message.expiresAt > now + 1e12;",
+    seeds: 200,
+  },
+  {
+    name: "forget the subscriptions of clean sessions in hibernation",
+    file: "src/session/restore.ts",
+    find: "  for (const { request, identifier } of attached.subscriptions) addSubscription",
+    replace: "  for (const { request, identifier } of attached.subscriptions.slice(1)) addSubscription",
+    seeds: 400,
+  },
+  {
+    name: "never end a session",
+    file: "src/session/lifecycle.ts",
+    find: "if (session.connection === undefined && session.expiresAt <= core.now) endSession(core, session);",
+    replace: "",
+    seeds: 100,
+  },
+];
+
+/** What a simulation needs of the repository. */
+const PARTS = ["src", "test/simulation", "scripts/simulate.ts", "package.json"];
+
+/** A copy of the source that can be changed. */
+export class Workbench {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async open(): Promise<Workbench> {
+    const folder = await mkdtemp(join(tmpdir(), "durable-mqtt-mutation-"));
+    await mkdir(join(folder, "scripts"));
+    for (const part of PARTS) await cp(join(ROOT, part), join(folder, part), { recursive: true });
+    await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
+    return new Workbench(folder);
+  }
+
+  close(): Promise<void> {
+    return rm(this.folder, { recursive: true });
+  }
+
+  /**
+   * Runs seeds from 1 on until one fails.
+   * @returns that seed and its first problem; undefined when none failed
+   * @throws Error when the text to replace is not there exactly once
+   */
+  async run({ name, file, find, replace, seeds }: Mutation): Promise<{ seed: number; problem: string } | undefined> {
+    const path = join(this.folder, file);
+    const text = await readFile(path, "utf8");
+    const found = text.split(find).length - 1;
+    if (found !== 1) throw new Error(`"${name}": the text to replace is ${found} times in ${file}`);
+    await writeFile(
+      path,
+      text.replace(find, () => replace),
+    );
+    try {
+      const output = await simulate(this.folder, seeds);
+      const failed = /^seed (\d+), .*\n\s*(.*)$/m.exec(output);
+      if (failed === null && !/ 0 failed$/m.test(output)) throw new Error(`"${name}": the simulation did not run: ${output}`);
+      return failed === null ? undefined : { seed: Number(failed[1]), problem: failed[2]! };
+    } finally {
+      await writeFile(path, text);
+    }
+  }
+}
+
+/** @returns what it printed */
+function simulate(folder: string, seeds: number): Promise<string> {
+  return new Promise((resolve) => {
+    const args = ["scripts/simulate.ts", "--stop", "--count", String(seeds)];
+    execFile(process.execPath, args, { cwd: folder, timeout: 60_000, maxBuffer: 1 << 26 }, (_error, stdout, stderr) =>
+      resolve(`${stdout}${stderr}`),
+    );
+  });
+}
