@@ -7,6 +7,7 @@
 import { toBase64 } from "../auth/base64.ts";
 import type { Limits } from "../limits.ts";
 import { KEEP_ALIVE_FACTOR, LIVENESS_MS } from "../limits.ts";
+import { concatenate } from "../mqtt/bytes.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
@@ -193,7 +194,7 @@ class Relay {
     if (packets.length === 0 || this.#object === undefined) return;
     this.#passedOnAt = this.#lastSeenAt;
     try {
-      this.#object.send(joined(packets));
+      this.#object.send(concatenate(packets));
     } catch {
       // The object's socket closed; its close event ends the relay.
     }
@@ -284,18 +285,4 @@ function close(socket: WebSocket, code: number, reason: string): void {
   } catch {
     // It is closed.
   }
-}
-
-/** One frame; DISCONNECT and what follows it included, for the object ends what it has to. */
-function joined(packets: readonly Uint8Array[]): Uint8Array {
-  if (packets.length === 1) return packets[0]!;
-  let length = 0;
-  for (const packet of packets) length += packet.length;
-  const frame = new Uint8Array(length);
-  let offset = 0;
-  for (const packet of packets) {
-    frame.set(packet, offset);
-    offset += packet.length;
-  }
-  return frame;
 }

@@ -149,3 +149,17 @@ export function readVariableByteInteger(bytes: Uint8Array, offset: number, end: 
   // [5.0/1.5.5/five-bytes] [3.1.1/2.2.3/length]
   return TOO_LONG;
 }
+
+/** All packets in one: one frame costs less than several. A single one is returned as it is. */
+export function concatenate(packets: readonly Uint8Array[]): Uint8Array {
+  if (packets.length === 1) return packets[0]!;
+  let length = 0;
+  for (const packet of packets) length += packet.length;
+  const frame = new Uint8Array(length);
+  let offset = 0;
+  for (const packet of packets) {
+    frame.set(packet, offset);
+    offset += packet.length;
+  }
+  return frame;
+}

@@ -6,7 +6,7 @@
 
 import { variableByteIntegerLength, writeVariableByteInteger } from "./bytes.ts";
 import { type Properties, type ProtocolVersion, PUBLISH, type Publish, type QoS, type Will } from "./packet.ts";
-import { propertiesLength, writeProperties } from "./property.ts";
+import { encodeProperties } from "./property.ts";
 import { NO_BYTES, type RecordReader, type RecordWriter } from "./record.ts";
 
 const encoder = new TextEncoder();
@@ -131,13 +131,6 @@ function expiry(properties: Properties, now: number): number {
 function forwardedProperties(properties: Properties): Uint8Array {
   const { topicAlias, messageExpiryInterval, willDelayInterval, subscriptionIdentifiers, ...forwarded } = properties;
   return encodeProperties(forwarded, PUBLISH);
-}
-
-/** A property section without its length. @param place the packet type, or WILL */
-export function encodeProperties(properties: Properties, place: number): Uint8Array {
-  const bytes = new Uint8Array(propertiesLength(properties, place));
-  writeProperties(bytes, 0, properties);
-  return bytes;
 }
 
 const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });

@@ -3,6 +3,7 @@
  * dear part of sending. Nothing is sent before the host has flushed its rows.
  */
 
+import { concatenate } from "../mqtt/bytes.ts";
 import type { Wire } from "../session/ports.ts";
 
 export class SocketWire implements Wire {
@@ -44,7 +45,7 @@ export class SocketWire implements Wire {
     const packets = this.#packets;
     this.#packets = [];
     try {
-      if (packets.length > 0) this.socket.send(packets.length === 1 ? packets[0]! : concatenate(packets));
+      if (packets.length > 0) this.socket.send(concatenate(packets));
       if (this.#closing !== undefined) {
         // Its connection has ended: an object that wakes before the client has answered must not take it for one that lives.
         this.socket.serializeAttachment(null);
@@ -54,16 +55,4 @@ export class SocketWire implements Wire {
       // The socket closed meanwhile; its close event ends the connection.
     }
   }
-}
-
-function concatenate(packets: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const packet of packets) length += packet.length;
-  const frame = new Uint8Array(length);
-  let offset = 0;
-  for (const packet of packets) {
-    frame.set(packet, offset);
-    offset += packet.length;
-  }
-  return frame;
 }

@@ -3,9 +3,8 @@
  * whoever opens bytes of another version gets a RecordError and goes on without them.
  */
 
-import { encodeProperties } from "../mqtt/message.ts";
 import type { ProtocolVersion, QoS, SubscriptionRequest } from "../mqtt/packet.ts";
-import { decodeProperties, WILL } from "../mqtt/property.ts";
+import { decodeProperties, encodeProperties, WILL } from "../mqtt/property.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import type { Connection, ConnectionFacts } from "./connection.ts";
 import type { PendingWill, Session } from "./session.ts";

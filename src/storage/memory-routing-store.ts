@@ -4,13 +4,10 @@
  */
 
 import type { RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
-import { compareTopics } from "../topic/order.ts";
+import { compareTopics, nextTopic } from "../topic/order.ts";
 import { SortedTopics } from "../topic/sorted-topics.ts";
 import { checkRowBytes } from "./row-limit.ts";
 import type { RowMeter } from "./row-meter.ts";
-
-/** The lowest character of a topic (U+0000 is none): appended, it makes the very next name. */
-const LOWEST = "\u0001";
 
 export class MemoryRoutingStore implements RoutingStore {
   private readonly meter: RowMeter;
@@ -88,7 +85,7 @@ export class MemoryRoutingStore implements RoutingStore {
     let topic = this.seek(from);
     while (topic !== undefined && (to === undefined || compareTopics(topic, to) < 0)) {
       yield topic;
-      topic = this.seek(topic + LOWEST);
+      topic = this.seek(nextTopic(topic));
     }
   }
 }

@@ -5,6 +5,7 @@
 
 import type { QoS } from "../mqtt/packet.ts";
 import type { RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
+import { nextTopic } from "../topic/order.ts";
 import { ROUTING_TABLES } from "./routing-tables.ts";
 import { checkRowBytes } from "./row-limit.ts";
 import type { RowMeter } from "./row-meter.ts";
@@ -13,8 +14,6 @@ import { Tables } from "./tables.ts";
 /** Topics that a range reads ahead with its first query; each further one doubles. */
 const PAGE_TOPICS_FIRST = 100;
 const PAGE_TOPICS_MAX = 1000;
-/** The lowest character of a topic (U+0000 is none): appended, it makes the very next name. */
-const LOWEST = "\u0001";
 
 export class SqliteRoutingStore implements RoutingStore {
   private readonly tables: Tables;
@@ -109,7 +108,7 @@ export class SqliteRoutingStore implements RoutingStore {
       const page = this.page(lower, to, pageTopics);
       for (const { topic } of page) yield topic;
       if (page.length < pageTopics) return;
-      lower = page[page.length - 1].topic + LOWEST;
+      lower = nextTopic(page[page.length - 1].topic);
     }
   }
 

@@ -22,3 +22,8 @@ export function compareTopics(a: string, b: string): number {
 function rank(unit: number): number {
   return unit >= SURROGATE_FIRST && unit <= SURROGATE_LAST ? unit + 0x10000 : unit;
 }
+
+/** The very next name in that order: U+0001 is the lowest character that a topic can have. */
+export function nextTopic(topic: string): string {
+  return `${topic}\u0001`;
+}

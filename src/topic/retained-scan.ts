@@ -7,7 +7,7 @@
  */
 
 import { isSystemTopic } from "./name.ts";
-import { compareTopics } from "./order.ts";
+import { compareTopics, nextTopic } from "./order.ts";
 
 /** Stored topics in code point order (which is UTF-8 byte order, see order.ts). They must not change while a scan goes on. */
 export interface TopicCursor {
@@ -21,8 +21,6 @@ export interface TopicCursor {
 const AFTER_SLASH = "0";
 /** What follows `$`. */
 const AFTER_SYSTEM = "%";
-/** The lowest character of a topic: NUL is none. Appended, it makes the very next name. */
-const LOWEST = "\u0001";
 
 /**
  * Yields each stored topic that the filter matches, in order, once. Seeks at most three times for each value of a
@@ -78,7 +76,7 @@ class Scan {
         topic = this.seek(AFTER_SYSTEM);
       } else if (slash === -1) {
         if (endsHere) yield topic;
-        topic = this.seek(topic + LOWEST);
+        topic = this.seek(nextTopic(topic));
       } else {
         if (!isLast) yield* this.below(topic.slice(0, slash + 1), index + 1);
         topic = this.seek(topic.slice(0, slash) + AFTER_SLASH);
@@ -95,7 +93,7 @@ class Scan {
     let topic = this.seek(from);
     while (topic !== undefined && (to === undefined || compareTopics(topic, to) < 0)) {
       yield topic;
-      topic = this.seek(topic + LOWEST);
+      topic = this.seek(nextTopic(topic));
     }
   }
 
