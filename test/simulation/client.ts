@@ -5,7 +5,6 @@
 
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
-import { encodeProperties } from "../../src/mqtt/message.ts";
 import {
   type Acknowledgement,
   CONNACK,
@@ -293,7 +292,7 @@ export class SimulatedClient {
       topic: published.topic,
       packetId,
       properties,
-      propertyBytes: encodeProperties(properties, PUBLISH),
+      propertyBytes: new Uint8Array(0),
       payload,
     };
     this.#send(packet);

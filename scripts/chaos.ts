@@ -1,0 +1,54 @@
+/**
+ * `npm run chaos`: real clients on a real broker with a data folder, while its runtime is killed with SIGKILL and started again. See
+ * test/restart/chaos.ts for what is done and checked. Exit code 1 and a list when a message is missing, doubled or out of order.
+ */
+
+import { parseArgs } from "node:util";
+import { runChaos } from "../test/restart/chaos.ts";
+
+const USAGE = `Usage: npm run chaos -- [--topology compact|sharded] [--kills N] [--seconds N]
+  --topology T   only this one (compact, then sharded)
+  --kills N      how often the runtime is killed (20)
+  --seconds N    how long clients publish (3 for each kill)`;
+
+function fail(sentence: string): never {
+  console.error(`${sentence}\n${USAGE}`);
+  process.exit(2);
+}
+
+function wholeNumber(name: string, text: string | undefined, otherwise: number): number {
+  const number = text === undefined ? otherwise : Number(text);
+  if (!Number.isInteger(number) || number < 1) fail(`--${name} must be a whole number above 0, found ${text}`);
+  return number;
+}
+
+function options(): { topology?: string; kills?: string; seconds?: string; help?: boolean } {
+  try {
+    const option = { type: "string" } as const;
+    return parseArgs({ options: { topology: option, kills: option, seconds: option, help: { type: "boolean" } } }).values;
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+}
+
+const TOPOLOGIES = ["compact", "sharded"] as const;
+
+const { topology, kills: killsText, seconds: secondsText, help } = options();
+if (help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const chosen = TOPOLOGIES.filter((each) => topology === undefined || topology === each);
+if (chosen.length === 0) fail(`--topology must be compact or sharded, found ${topology}`);
+const kills = wholeNumber("kills", killsText, 20);
+const seconds = wholeNumber("seconds", secondsText, 3 * kills);
+let failed = false;
+for (const each of chosen) {
+  const { problems, acknowledged, repeats, toClean } = await runChaos({ topology: each, kills, seconds });
+  const verdict = problems.length === 0 ? "nothing missing, nothing doubled, all in order" : `${problems.length} problems:`;
+  console.log(`${each}, ${kills} kills: ${acknowledged[1]} messages acknowledged at QoS 1 and ${acknowledged[2]} at QoS 2.`);
+  console.log(`  Two durable subscribers: ${verdict}; ${repeats} repeats at QoS 1. Two clean ones got ${toClean}.`);
+  for (const problem of problems) console.log(`  ${problem}`);
+  failed ||= problems.length > 0;
+}
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,14 @@
+/** The short form of `npm run chaos`: see chaos.ts for what is done and checked. */
+
+import { expect, test } from "vitest";
+import { runChaos } from "./chaos.ts";
+
+test.for(["compact", "sharded"] as const)(
+  "%s: nothing acknowledged is lost and no QoS 2 message repeats while the runtime is killed three times",
+  { timeout: 90_000 },
+  async (topology) => {
+    const { problems, acknowledged } = await runChaos({ topology, kills: 3, seconds: 6 });
+    expect(problems).toEqual([]);
+    expect(Math.min(acknowledged[1], acknowledged[2])).toBeGreaterThan(100);
+  },
+);
