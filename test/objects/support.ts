@@ -113,16 +113,13 @@ export async function crash(victim: Victim): Promise<void> {
 const clock = Date.now;
 let aheadMs = 0;
 
-/** Time passes for everybody; timers and alarms do not run for it. */
+/**
+ * Time passes for everybody; timers and alarms do not run for it. It never goes back within a file: objects outlive tests, and to a
+ * broker a clock that was set back is a fault of its own.
+ */
 export function passTime(ms: number): void {
   aheadMs += ms;
   Date.now = () => clock() + aheadMs;
-}
-
-/** It is again what time it is. */
-export function restoreTime(): void {
-  aheadMs = 0;
-  Date.now = clock;
 }
 
 /** Runs the alarm of a Session object now. @returns whether one was set */
@@ -133,4 +130,35 @@ export function runAlarm(name: string): Promise<boolean> {
 /** When the alarm of a Session object is set for, milliseconds since the epoch; null when it is not. */
 export function alarmOf(name: string): Promise<number | null> {
   return runInDurableObject(sessionStub(name), (_object, state) => state.storage.getAlarm());
+}
+
+/** The timers that are pending in objects and relays, with their delays. A pending timer keeps an object from hibernating. */
+export class Timers {
+  readonly pending = new Map<unknown, { readonly delayMs: number; readonly run: () => void }>();
+  readonly #set = globalThis.setTimeout;
+  readonly #clear = globalThis.clearTimeout;
+
+  constructor() {
+    globalThis.setTimeout = ((run: () => void, delayMs = 0) => {
+      const timer = this.#set(() => {
+        this.pending.delete(timer);
+        run();
+      }, delayMs);
+      this.pending.set(timer, { delayMs, run });
+      return timer;
+    }) as typeof setTimeout;
+    globalThis.clearTimeout = ((timer: number | null) => {
+      this.pending.delete(timer);
+      this.#clear(timer);
+    }) as typeof clearTimeout;
+  }
+
+  delays(): number[] {
+    return [...this.pending.values()].map(({ delayMs }) => delayMs);
+  }
+
+  restore(): void {
+    globalThis.setTimeout = this.#set;
+    globalThis.clearTimeout = this.#clear;
+  }
 }
