@@ -7,7 +7,7 @@ import type { ProtocolVersion, QoS, SubscriptionRequest } from "../mqtt/packet.t
 import { decodeProperties, encodeProperties, WILL } from "../mqtt/property.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import type { Connection, ConnectionFacts } from "./connection.ts";
-import type { PendingWill, Session } from "./session.ts";
+import type { Delivery, PendingWill, Session } from "./session.ts";
 
 const STATE_VERSION = 1;
 
@@ -83,7 +83,12 @@ function writeSession(writer: RecordWriter, session: Session): void {
   writeOptionalString(writer, session.identity.userName);
   writer.integer(session.nextPacketId);
   writer.integer(session.handledThrough);
-  const sent = [...session.deliveries.values()].filter((delivery) => delivery.sent);
+  const sent: Delivery[] = [];
+  for (const delivery of session.deliveries.values()) {
+    // They are sent in their order: behind the first that was not, none was.
+    if (!delivery.sent) break;
+    sent.push(delivery);
+  }
   const resending = new Set(session.resending);
   writer.integer(sent.length);
   for (const delivery of sent) {
