@@ -162,16 +162,20 @@ export class SessionHost {
     for (const [index, record] of records.entries()) {
       if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED && record.kind !== RECORD_SHARED) continue;
       const { message } = record;
-      if (this.core.repeats.isRepeat(message, sender, now)) continue;
+      const { repeats } = this.core;
+      const known = repeats.isRepeat(message, sender, now);
+      if (known && record.kind !== RECORD_SHARED) continue;
       if (record.kind === RECORD_RETAINED) {
         this.core.deliverRetained(message, record.clientId, record.filter, now);
         continue;
       }
-      const live = record.kind === RECORD_LIVE || record.live;
+      const live = record.kind === RECORD_LIVE || (record.live && !known);
       if (live && !this.core.deliver(message, now)) unwanted.push({ record: index, share: undefined });
       if (record.kind === RECORD_LIVE) continue;
       for (const { filter, key } of record.shares) {
-        if (!this.core.deliverShared(message, filter, key, now)) unwanted.push({ record: index, share: filter });
+        if (known && repeats.wasShared(message, filter)) continue;
+        if (this.core.deliverShared(message, filter, key, now)) repeats.shared(message, filter);
+        else unwanted.push({ record: index, share: filter });
       }
     }
     this.flush();

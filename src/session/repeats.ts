@@ -27,6 +27,15 @@ const EXCHANGES_MAX = 1024;
 /** QoS 2 messages of all origins that are written with each chunk of the log. */
 const EXCHANGES_STORED_MAX = 8 * 1024;
 
+/** Messages given to shared subscriptions that are remembered one by one. The oldest are forgotten first. */
+const SHARED_MAX = 32 * 1024;
+
+/** An origin without its incarnation: the object. */
+function objectOf(origin: string): string {
+  const at = origin.lastIndexOf("@");
+  return at < 0 ? origin : origin.slice(0, at);
+}
+
 /** What is known of one origin's QoS 2 messages. */
 interface Exchanges {
   /** Every one below is over: what comes of them is late. */
@@ -40,6 +49,10 @@ export class Repeats {
   readonly #seen = new Map<string, Seen>();
   /** QoS 2 messages that may be repeated, by origin without its incarnation. */
   readonly #exchanges = new Map<string, Exchanges>();
+  /** Messages that were given to a member of a shared subscription in this life. */
+  readonly #shared = new Set<string>();
+  /** The greatest number of each origin, without its incarnation, that an earlier life has seen. */
+  readonly #before = new Map<string, number>();
 
   /**
    * @param via the Topic object that sent it
@@ -63,10 +76,23 @@ export class Repeats {
     return false;
   }
 
+  /**
+   * Of a message that was here before: whether this shared subscription was given it. A Topic object that has lost its memory chooses
+   * members anew, and so may send a message here for a shared subscription that was here for another reason only.
+   */
+  wasShared({ origin, sequence }: Message, filter: string): boolean {
+    // What an earlier life gave to whom is not known.
+    return sequence <= (this.#before.get(objectOf(origin)) ?? 0) || this.#shared.has(`${origin} ${sequence} ${filter}`);
+  }
+
+  /** A member of the shared subscription has the message. */
+  shared({ origin, sequence }: Message, filter: string): void {
+    if (this.#shared.size >= SHARED_MAX) this.#shared.delete(this.#shared.values().next().value!);
+    this.#shared.add(`${origin} ${sequence} ${filter}`);
+  }
+
   #isKnownExchange({ origin, sequence, settledBelow }: Message): boolean {
-    const at = origin.lastIndexOf("@");
-    const object = at < 0 ? origin : origin.slice(0, at);
-    const exchanges = this.#exchangesOf(object);
+    const exchanges = this.#exchangesOf(objectOf(origin));
     const { sequences } = exchanges;
     if (settledBelow > exchanges.settledBelow) {
       exchanges.settledBelow = settledBelow;
@@ -129,11 +155,21 @@ export class Repeats {
       const at = reader.integer();
       const seen = this.#seen.get(key);
       if (seen === undefined || seen.through < through) this.#seen.set(key, { through, at });
+      this.#wasBefore(objectOf(key), through);
     }
     for (let count = reader.integer(); count > 0; count -= 1) {
-      const exchanges = this.#exchangesOf(reader.string());
+      const object = reader.string();
+      const exchanges = this.#exchangesOf(object);
       exchanges.settledBelow = Math.max(exchanges.settledBelow, reader.integer());
-      for (let more = reader.integer(); more > 0; more -= 1) exchanges.sequences.add(reader.integer());
+      for (let more = reader.integer(); more > 0; more -= 1) {
+        const sequence = reader.integer();
+        exchanges.sequences.add(sequence);
+        this.#wasBefore(object, sequence);
+      }
     }
+  }
+
+  #wasBefore(object: string, sequence: number): void {
+    this.#before.set(object, Math.max(sequence, this.#before.get(object) ?? 0));
   }
 }
