@@ -140,6 +140,13 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 200,
   },
   {
+    name: "take a message for a shared subscription for a repeat of another copy",
+    file: "src/objects/session-host.ts",
+    find: "if (known && record.kind !== RECORD_SHARED) continue;",
+    replace: "if (known) continue;",
+    seeds: 600,
+  },
+  {
     name: "send what has expired",
     file: "src/session/deliver.ts",
     find: "return message.expiresAt !== 0 && message.expiresAt <= now;",

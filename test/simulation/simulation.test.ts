@@ -27,6 +27,14 @@ describe("simulation", () => {
     expect(problems).toEqual([]);
   });
 
+  test.for([[263, "a message for a shared subscription was taken for a repeat of a copy that had another reason"]] as const)(
+    "seed %i of a full run: %s",
+    async ([seed]) => {
+      const { problems } = await run({ seed, steps: 200 });
+      expect(problems).toEqual([]);
+    },
+  );
+
   test("the same seed gives the same run", async () => {
     const [one, other] = [await run({ seed: 7, steps: 100 }), await run({ seed: 7, steps: 100 })];
     expect(one).toEqual(other);
