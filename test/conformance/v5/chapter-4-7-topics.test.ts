@@ -1,8 +1,9 @@
 /** MQTT 5.0, chapter 4.7: Topic Names and Topic Filters. */
 
 import { expect, it } from "vitest";
+import { PUBLISH } from "../../../src/mqtt/packet.ts";
 import { request, textOf, unique } from "../../support/mqtt-client.ts";
-import { describe5, field, raw, reaction } from "./support.ts";
+import { describe5, field, raw, reaction, USERS } from "./support.ts";
 
 /** Filters, each with the topics that it matches. Topics and filters stand below a first level of their own. */
 const MATCHES: Record<string, readonly string[]> = {
@@ -83,7 +84,7 @@ describe5((broker) => {
     expect((await codesOf(right)).reasonCodes).toEqual(right.map(() => 0));
   });
 
-  it("[MQTT5-4.7.2-1] [5.0/4.7.2/explicit] [5.0/4.7.2/publish] [5.0/4.7.2/retained] clients exchange nothing through topics that begin with $", async () => {
+  it("[5.0/4.7.2/publish] clients exchange nothing through topics that begin with $", async () => {
     const name = unique("$");
     const client = await broker.connect();
     const publisher = await broker.connect();
@@ -128,3 +129,43 @@ describe5((broker) => {
     await client.silence(client);
   });
 });
+
+describe5(
+  (broker) => {
+    it("[MQTT5-4.7.2-1] [5.0/4.7.2/explicit] [5.0/4.7.2/retained] only filters whose first level names it match a topic that begins with $: live, retained, shared", async () => {
+      const name = unique();
+      const topic = `$dev/${name}/x`;
+      const publisher = await broker.connect({ userName: "sys", password: "secret" });
+      await publisher.publish(topic, "retained", { qos: 1, retain: true });
+      const expected: Record<string, string[]> = {
+        "#": [],
+        "+/#": [],
+        [`+/${name}/x`]: [],
+        [`+/${name}/#`]: [],
+        "$share/g/#": [],
+        [`$share/g/+/${name}/x`]: [],
+        [`$dev/${name}/#`]: ["retained", "live"],
+        "$dev/+/x": ["retained", "live"],
+        [topic]: ["retained", "live"],
+        [`$share/g/$dev/${name}/+`]: ["live"],
+      };
+      const clients = await Promise.all(Object.keys(expected).map(() => broker.connect()));
+      await Promise.all(Object.keys(expected).map((filter, i) => clients[i]!.subscribe(filter, { qos: 1 })));
+      await publisher.publish(topic, "live", { qos: 1 });
+      const got: Record<string, string[]> = {};
+      for (const [i, filter] of Object.keys(expected).entries()) {
+        const client = clients[i]!;
+        // Whatever was on its way is here, in the order of this topic, when this has come.
+        await client.subscribe(topic, { qos: 1, retainHandling: 2 });
+        await publisher.publish(topic, "marker", { qos: 1 });
+        await client.unsubscribe(topic);
+        got[filter] = client.arrived.flatMap((packet) => (packet.type === PUBLISH && packet.topic === topic ? [textOf(packet)] : []));
+        expect(got[filter], filter).toContain("marker");
+        got[filter] = got[filter].filter((each) => each !== "marker");
+      }
+      expect(got).toEqual(expected);
+      await publisher.publish(topic, "", { qos: 1, retain: true });
+    });
+  },
+  { USERS },
+);

@@ -88,14 +88,15 @@ export async function refusal(broker: Broker5, connect: Bytes | ConnectOptions):
 
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
-/** The setting USERS: ann (password `secret`) may use topics below `ann/` only. Who gives no user name is anonymous, with every right. */
+const password = await hashPassword(new TextEncoder().encode("secret"), ITERATIONS_MIN);
+
+/**
+ * The setting USERS, all with the password `secret`: ann may use topics below `ann/` only, sys may publish below `$dev/`. Who gives no
+ * user name is anonymous, with every right but that to publish on topics with $.
+ */
 export const USERS = JSON.stringify([
-  {
-    user: "ann",
-    password: await hashPassword(new TextEncoder().encode("secret"), ITERATIONS_MIN),
-    publish: ["ann/#"],
-    subscribe: ["ann/#"],
-  },
+  { user: "ann", password, publish: ["ann/#"], subscribe: ["ann/#"] },
+  { user: "sys", password, publish: ["$dev/#"], subscribe: [] },
 ]);
 
 export const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
