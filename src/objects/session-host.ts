@@ -220,11 +220,14 @@ export class SessionHost {
     }
   }
 
-  /** Messages that wait for a client and are only in memory keep the object from hibernating, for a bounded time. */
+  /** Messages that wait for a client in memory alone keep the object from hibernating for a bounded time; then they get rows. */
   #stayAwake(): void {
     if (!this.core.holdsMessagesInMemory) return;
     this.#awake?.cancel();
-    this.#awake = this.#runtime.after(AWAKE_MS_MAX, () => {});
+    this.#awake = this.#runtime.after(AWAKE_MS_MAX, () => {
+      this.core.storeWaiting();
+      this.flush();
+    });
   }
 
   async #arm(): Promise<void> {

@@ -32,7 +32,7 @@ import { FilterTree } from "../topic/filter-tree.ts";
 import { type ConnectOptions, handleConnect } from "./connect.ts";
 import type { Connection } from "./connection.ts";
 import { Deadlines, KEEP_ALIVE, LOG_TIDY, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
-import { deliver, deliverRetained, deliverShared, handlePuback, handlePubcomp, handlePubrec, Matching } from "./deliver.ts";
+import { deliver, deliverRetained, deliverShared, handlePuback, handlePubcomp, handlePubrec, Matching, storeQueued } from "./deliver.ts";
 import type { Interest } from "./interest.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry } from "./lifecycle.ts";
 import { MessageLog } from "./log.ts";
@@ -280,6 +280,16 @@ export class SessionCore {
     return this.waitingInMemory.size > 0;
   }
 
+  /** Messages that wait in memory alone, and the sessions they wait for, have rows from the next flush on: the object may hibernate. */
+  storeWaiting(): void {
+    for (const session of this.waitingInMemory) {
+      if (!session.stored) this.#beginStoring(session);
+      this.markRowChanged(session);
+    }
+    storeQueued(this, this.waitingInMemory);
+    this.waitingInMemory.clear();
+  }
+
   /** Writes everything that must be safe before what the wires gathered is sent. */
   flush(): void {
     this.log.flush();
@@ -330,7 +340,10 @@ export class SessionCore {
     connection.wire.attach(bytes);
   }
 
-  /** A session that ends with its connection but is too large for an attachment has rows for as long as it lasts. */
+  /**
+   * A session that ends with its connection but is too large for an attachment, or whose client lets messages wait, has rows for as
+   * long as it lasts.
+   */
   #beginStoring(session: Session): void {
     session.number = this.nextNumber();
     for (const { request, identifier } of session.subscriptions.values()) {

@@ -188,6 +188,24 @@ function enqueue(
   keepWithinBounds(core, session);
 }
 
+/** Gives rows to messages that wait in memory alone, each one message for all sessions that it waits for. */
+export function storeQueued(core: SessionCore, sessions: Iterable<Session>): void {
+  const records = new Map<Message, LogRecord>();
+  for (const session of sessions) {
+    for (const delivery of session.queued) {
+      const { message, packetId, qos, retain, identifiers, share } = delivery;
+      if (message === undefined || delivery.record !== undefined) continue;
+      let record = records.get(message);
+      if (record === undefined || core.log.isFull(record)) {
+        record = core.log.append(message);
+        records.set(message, record);
+      }
+      core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share });
+      delivery.record = record;
+    }
+  }
+}
+
 /** A full queue drops its oldest message: what is new tells more. What was sent once is in flight and is not dropped. */
 function keepWithinBounds(core: SessionCore, session: Session): void {
   const { queueMessagesMax, queueBytesMax } = core.limits;

@@ -29,8 +29,8 @@ export interface Delivery {
   readonly identifiers: readonly number[] | undefined;
   /** Undefined after hibernation when only its acknowledgement is still awaited. */
   readonly message: Message | undefined;
-  /** Where the message is stored; undefined for sessions that are not. */
-  readonly record: LogRecord | undefined;
+  /** Where the message is stored; undefined for sessions that are not, or were not when it came. */
+  record: LogRecord | undefined;
   /** The shared subscription that it came through, `$share/` included; empty for none. */
   readonly share: string;
   /** PUBLISH went out at least once: the next one carries DUP [MQTT5-3.3.1-1], and expiry no longer applies [MQTT5-4.3.3-7]. */

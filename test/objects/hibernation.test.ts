@@ -1,9 +1,10 @@
 /** What an object has to know when it wakes without memory: subscriptions, retained messages, wills, deadlines. */
 
+import { runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it } from "vitest";
-import { LIVENESS_MS, RESTART_GRACE_MS } from "../../src/limits.ts";
+import { AWAKE_MS_MAX, LIVENESS_MS, RESTART_GRACE_MS } from "../../src/limits.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
-import { NO_PROPERTIES, PINGREQ, PINGRESP, PUBACK, PUBLISH, type Will } from "../../src/mqtt/packet.ts";
+import { NO_PROPERTIES, PINGREQ, PINGRESP, PUBACK, PUBLISH, PUBREC, type Will } from "../../src/mqtt/packet.ts";
 import { publishPacket, text, type WorkerdClient } from "../support/workerd-client.ts";
 import {
   alarmOf,
@@ -16,6 +17,7 @@ import {
   places,
   runAlarm,
   sessionObject,
+  sessionStub,
   settings,
   Timers,
   topicObject,
@@ -29,6 +31,11 @@ const SECOND = 1000;
 const encoder = new TextEncoder();
 
 afterEach(dropClients);
+
+async function expectWaiting(client: WorkerdClient, payload: string, packetId: number): Promise<void> {
+  const packet = await client.expect(PUBLISH);
+  expect([text(packet), packet.packetId, packet.dup]).toEqual([payload, packetId, false]);
+}
 
 async function messages(client: WorkerdClient, count: number): Promise<string[]> {
   const texts: string[] = [];
@@ -306,6 +313,42 @@ describe("deadlines", () => {
 });
 
 describe("what keeps an object awake", () => {
+  it("[MQTT5-3.3.4-9] messages that wait for a slow client in memory alone, until they are stored", async () => {
+    const { publisherId, subscriberId, topic } = names(place);
+    const home = sessionObject(subscriberId);
+    const timers = new Timers();
+    try {
+      const subscriber = await connect(subscriberId, { way, version: 5, properties: { receiveMaximum: 1 } });
+      await subscriber.subscribe(topic, 2);
+      const publisher = await connect(publisherId, { way });
+      for (const packetId of [1, 2, 3]) publisher.publish({ topic, payload: `${packetId}`, qos: 1, packetId });
+      for (let count = 0; count < 3; count += 1) await publisher.expect(PUBACK);
+      await expectWaiting(subscriber, "1", 1);
+      expect(timers.delays().filter((delayMs) => delayMs === AWAKE_MS_MAX)).toHaveLength(1);
+      await runInDurableObject(sessionStub(home), () => timers.fire(AWAKE_MS_MAX));
+      for (const packetId of [1, 2]) {
+        await evict(home);
+        subscriber.acknowledge(PUBACK, packetId);
+        await expectWaiting(subscriber, `${packetId + 1}`, packetId + 1);
+      }
+      await evict(home);
+      subscriber.acknowledge(PUBACK, 3);
+      publisher.publish({ topic, payload: "4", qos: 2, packetId: 4 });
+      await publisher.expect(PUBREC);
+      await expectWaiting(subscriber, "4", 4);
+      await subscriber.roundTrip();
+      expect(subscriber.inbox).toEqual([]);
+      await subscriber.drop();
+      const rows = (): Promise<unknown> =>
+        runInDurableObject(sessionStub(home), (_object, { storage }) =>
+          storage.sql.exec("SELECT number FROM session WHERE client_id = ?", subscriberId).toArray(),
+        );
+      await expect.poll(rows).toEqual([]);
+    } finally {
+      timers.restore();
+    }
+  });
+
   it("an incomplete packet, until it is whole", async () => {
     const { publisherId, subscriberId, topic } = names(place);
     const subscriber = await connect(subscriberId, { way: "handed over" });

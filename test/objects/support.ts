@@ -157,6 +157,15 @@ export class Timers {
     return [...this.pending.values()].map(({ delayMs }) => delayMs);
   }
 
+  /** Runs those of this delay now. To be called in the object that set them. */
+  fire(ofDelayMs: number): void {
+    for (const [timer, { delayMs, run }] of [...this.pending]) {
+      if (delayMs !== ofDelayMs) continue;
+      clearTimeout(timer as number);
+      run();
+    }
+  }
+
   restore(): void {
     globalThis.setTimeout = this.#set;
     globalThis.clearTimeout = this.#clear;
