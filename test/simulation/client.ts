@@ -236,6 +236,7 @@ export class SimulatedClient {
       sentAt: this.#world.now,
       acknowledgedAt: undefined,
       repeated: false,
+      inDoubt: false,
     };
     this.#all.push(published);
     return published;
@@ -404,6 +405,7 @@ export class SimulatedClient {
       // It may be a new one, which another CONNECT began whose CONNACK did not come.
       this.#session += 1;
       this.#incoming.clear();
+      for (const { published } of this.#outgoing.values()) published.inDoubt = true;
       for (const held of this.held) held.until ??= world.now;
     }
     if (!this.#hasSession && sessionPresent && !this.durable) this.problems.push("the broker resumed a session after Clean Session");

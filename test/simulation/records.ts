@@ -17,6 +17,8 @@ export interface Published {
   acknowledgedAt: number | undefined;
   /** It was sent more than once. */
   repeated: boolean;
+  /** It may have been repeated in another session than it began in. */
+  inDoubt: boolean;
 }
 
 export interface Got {
