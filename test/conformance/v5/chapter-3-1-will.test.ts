@@ -150,6 +150,9 @@ describe5((broker) => {
     other.client.terminate();
     await secondsToWill(other.watcher);
     await noWill(watcher, topic);
+    // Nor is it left over for the end of the session.
+    await again.disconnect(0x04, { sessionExpiryInterval: 0 });
+    await noWill(watcher, topic);
   });
 
   it("[5.0/3.1.3.2.2/min] Clean Start 1 ends a session and so publishes the will whose delay still runs", async () => {
