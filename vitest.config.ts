@@ -2,7 +2,7 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
 /** Tests of what depends on how the broker is spread over objects: they run once for each of its shapes. */
-const SHAPED = ["test/objects/{eviction,hibernation,abort,budgets}.test.ts"];
+const SHAPED = ["test/objects/{eviction,hibernation,abort,budgets,v5-state}.test.ts"];
 
 /** A project inside the Workers runtime itself, with some settings of wrangler.toml replaced. */
 function workerd(name: string, include: string[], settings: Record<string, string>): TestProjectInlineConfiguration {

@@ -172,7 +172,7 @@ export class WorkerdClient {
     }
   }
 
-  /** SUBACK may come behind the first messages [5.0/3.8.4]. */
+  /** SUBACK may come behind the first messages [5.0/3.8.4/before-suback]. */
   async subscribe(filter: string, qos: QoS, options: Partial<SubscriptionRequest> = {}, properties = NO_PROPERTIES): Promise<Suback> {
     const request = { filter, qos, noLocal: false, retainAsPublished: false, retainHandling: 0 as const, ...options };
     this.send({ type: SUBSCRIBE, packetId: 60_001, subscriptions: [request], properties });
@@ -225,11 +225,12 @@ export interface PublishFields {
   readonly packetId?: number;
   readonly retain?: boolean;
   readonly dup?: boolean;
+  readonly properties?: Properties;
 }
 
-export function publishPacket({ topic, payload, qos = 0, packetId = 0, retain = false, dup = false }: PublishFields): Publish {
-  const bytes = encoder.encode(payload);
-  return { type: PUBLISH, topic, payload: bytes, qos, packetId, retain, dup, properties: NO_PROPERTIES, propertyBytes: new Uint8Array(0) };
+export function publishPacket(fields: PublishFields): Publish {
+  const defaults = { qos: 0, packetId: 0, retain: false, dup: false, properties: NO_PROPERTIES } as const;
+  return { type: PUBLISH, ...defaults, ...fields, payload: encoder.encode(fields.payload), propertyBytes: new Uint8Array(0) };
 }
 
 export function text({ payload }: Pick<Publish, "payload">): string {
