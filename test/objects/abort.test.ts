@@ -4,7 +4,9 @@
  */
 
 import { afterEach, describe, expect, it } from "vitest";
-import type { WorkerdClient } from "../support/workerd-client.ts";
+import { REPEAT_WINDOW_MS } from "../../src/limits.ts";
+import { PUBCOMP, PUBLISH, PUBREC, PUBREL } from "../../src/mqtt/packet.ts";
+import { text, type WorkerdClient } from "../support/workerd-client.ts";
 import { Device, type DeviceOptions } from "../support/workerd-device.ts";
 import {
   connect,
@@ -14,7 +16,9 @@ import {
   evict,
   names,
   type Place,
+  passTime,
   places,
+  runAlarm,
   sessionObject,
   topicObject,
   type Way,
@@ -110,4 +114,57 @@ describe.each(variants)("$victim crash, $place, version $version, $way", (varian
       }
     }
   }, 120_000);
+});
+
+describe.each(["clean", "durable"] as const)("a repeat that comes late, to a %s session", (session) => {
+  it("[MQTT5-4.3.3-10] [MQTT311-4.3.3-2] is recognised, whatever the other objects have forgotten", async () => {
+    const place = places.at(-1)!;
+    const way = ways.at(-1)!;
+    const { publisherId, subscriberId, topic } = names(place);
+    const home = sessionObject(publisherId);
+    const subscribe = (): Promise<WorkerdClient> => connect(subscriberId, { way, ...(session === "durable" ? durable(4) : {}) });
+    let subscriber = await subscribe();
+    const take = async (payload: string): Promise<void> => {
+      const message = await subscriber.expect(PUBLISH);
+      expect(text(message)).toBe(payload);
+      subscriber.acknowledge(PUBREC, message.packetId);
+      await subscriber.expect(PUBREL);
+      subscriber.acknowledge(PUBCOMP, message.packetId);
+    };
+    await subscriber.subscribe(topic, 2);
+    const first = await connect(publisherId, { way, ...durable(4) });
+    first.publish({ topic, payload: "once", qos: 2, packetId: 5 });
+    await first.expect(PUBREC);
+    await take("once");
+    await subscriber.roundTrip();
+    await crash(home);
+    if (subscriber.isClosed || sessionObject(subscriberId) === home) {
+      subscriber = await subscribe();
+      if (session === "clean") await subscriber.subscribe(topic, 2);
+      // That PUBCOMP came is not on record: PUBREL may come again.
+      await subscriber.roundTrip();
+      while (subscriber.inbox.length > 0) subscriber.acknowledge(PUBCOMP, (await subscriber.expect(PUBREL)).packetId);
+    }
+    // The log of the subscriber's object goes on, and then it forgets.
+    const other = await connect(`${publisherId}-other`, { way });
+    for (const packetId of [1, 2, 3]) {
+      other.publish({ topic, payload: `${packetId}`, qos: 2, packetId });
+      await other.expect(PUBREC);
+      await take(`${packetId}`);
+    }
+    await subscriber.roundTrip();
+    passTime(2 * REPEAT_WINDOW_MS);
+    await runAlarm(sessionObject(subscriberId));
+    for (const name of new Set([sessionObject(subscriberId), topicObject(topic)])) await evict(name);
+
+    const second = await connect(publisherId, { way, ...durable(4) });
+    expect(second.sessionPresent).toBe(true);
+    second.publish({ topic, payload: "once", qos: 2, packetId: 5, dup: true });
+    expect((await second.expect(PUBREC)).packetId).toBe(5);
+    second.acknowledge(PUBREL, 5);
+    await second.expect(PUBCOMP);
+    second.publish({ topic, payload: "after", qos: 2, packetId: 5 });
+    await second.expect(PUBREC);
+    await take("after");
+  });
 });

@@ -6,6 +6,9 @@
 import { NO_PROPERTIES, type Packet, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, type Publish, type QoS } from "../../src/mqtt/packet.ts";
 import { type PublishFields, publishPacket, text, type WorkerdClient } from "./workerd-client.ts";
 
+/** Longer than a client waits: connections are lost and calls repeated meanwhile. */
+const WAIT_MS = 10_000;
+
 export interface DeviceOptions {
   /** Connects without Clean Session to a session that outlives connections. */
   readonly connect: () => Promise<WorkerdClient>;
@@ -31,7 +34,6 @@ export class Device {
   /** QoS 2 exchanges between PUBLISH and PUBREL. */
   readonly #begun = new Set<number>();
   #client!: WorkerdClient;
-  #nextPacketId = 1;
   #stopped = false;
   #waiting: (() => void)[] = [];
 
@@ -49,16 +51,23 @@ export class Device {
 
   /** @returns a promise that resolves when the message is acknowledged for good */
   publish(fields: PublishFields & { readonly qos: 1 | 2 }): Promise<void> {
-    const publish = { ...fields, packetId: this.#nextPacketId++ };
-    return new Promise((resolve) => {
+    // The lowest that is free: what was acknowledged is used again at once.
+    let packetId = 1;
+    while (this.#outgoing.has(packetId)) packetId += 1;
+    const publish = { ...fields, packetId };
+    const acknowledged = new Promise<void>((resolve) => {
       this.#outgoing.set(publish.packetId, { publish, released: false, done: resolve });
       this.#send(publishPacket(publish));
     });
+    return inTime(acknowledged, `${fields.payload} was not acknowledged`);
   }
 
   /** Resolves when this message has come. */
-  async has(message: string): Promise<void> {
-    while (!this.received.some((each) => each.text === message)) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  has(message: string): Promise<void> {
+    const come = async (): Promise<void> => {
+      while (!this.received.some((each) => each.text === message)) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    };
+    return inTime(come(), `${message} did not come`);
   }
 
   /** Ends the connection for good. */
@@ -151,5 +160,17 @@ export class Device {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const wake of waiting) wake();
+  }
+}
+
+async function inTime(done: Promise<void>, problem: string): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const late = new Promise<void>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${problem} within ${WAIT_MS} ms`)), WAIT_MS);
+  });
+  try {
+    await Promise.race([done, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
