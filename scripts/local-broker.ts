@@ -13,7 +13,9 @@ import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { Log, LogLevel, Miniflare } from "miniflare";
-import { parseSettings } from "../src/settings.ts";
+import type { Usage } from "../src/objects/meter.ts";
+import { sessionObjectName, sessionShardName, topicObjectName } from "../src/objects/names.ts";
+import { parseSettings, type Settings } from "../src/settings.ts";
 import { buildPage, bundleWorker, PAGE_FOLDER } from "./bundle.ts";
 import { startRuntime } from "./runtime-process.ts";
 import { listenTcp, type TcpListener } from "./tcp-listener.ts";
@@ -51,6 +53,8 @@ export interface Broker {
    * (without a data folder too), every connection gone.
    */
   crash(): Promise<void>;
+  /** What the objects of the namespace `default` did that is billed, each since it woke, added up; not for an object per client. */
+  usage(): Promise<Usage>;
 }
 
 /** Why a broker cannot start, as a sentence for its operator. */
@@ -70,7 +74,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const data = options.data === undefined ? undefined : lockFolder(resolve(options.data));
   try {
     const [script] = await Promise.all([bundleWorker(), buildPage()]);
-    return await serve(script, env, host, data, options);
+    return await serve(script, env, host, data, settings, options);
   } catch (error) {
     data?.unlock();
     throw error;
@@ -82,6 +86,7 @@ async function serve(
   env: Record<string, string>,
   host: string,
   data: DataFolder | undefined,
+  settings: Settings,
   options: BrokerOptions,
 ): Promise<Broker> {
   let restarted: (() => void) | undefined;
@@ -140,11 +145,28 @@ async function serve(
           restarted = resolve;
           runtime.kill();
         }),
+      usage: () => usageOf(miniflare, settings),
     };
   } catch (error) {
     await dispose();
     throw error;
   }
+}
+
+async function usageOf(miniflare: Miniflare, settings: Settings): Promise<Usage> {
+  const total = { requests: 0, calls: 0, socketMessages: 0, alarms: 0, rowsRead: 0, rowsWritten: 0 };
+  const add = async (binding: string, name: string): Promise<void> => {
+    const namespace = await miniflare.getDurableObjectNamespace(binding);
+    const stub = namespace.get(namespace.idFromName(name)) as unknown as { usage(): Promise<Usage> };
+    const usage = await stub.usage();
+    for (const [field, value] of Object.entries(usage)) total[field as keyof Usage] += value;
+  };
+  if (settings.topology === "compact") await add("SESSIONS", sessionObjectName(settings, "default", ""));
+  else {
+    for (let shard = 0; shard < settings.sessionShards; shard += 1) await add("SESSIONS", sessionShardName("default", shard));
+    for (let shard = 0; shard < settings.topicShards; shard += 1) await add("TOPICS", topicObjectName("default", shard));
+  }
+  return total;
 }
 
 /** @returns the IP address of a host name, because workerd and the port check must mean the same one */

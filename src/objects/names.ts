@@ -12,7 +12,11 @@ export type Shape = Pick<Settings, "topology" | "sessionShards" | "topicShards">
 export function sessionObjectName(shape: Shape, namespace: string, clientId: string): string {
   if (shape.topology === "compact") return `${namespace}/broker`;
   if (shape.sessionShards === 0) return `${namespace}/client/${clientId}`;
-  return `${namespace}/session/${hash(clientId) % shape.sessionShards}`;
+  return sessionShardName(namespace, hash(clientId) % shape.sessionShards);
+}
+
+export function sessionShardName(namespace: string, shard: number): string {
+  return `${namespace}/session/${shard}`;
 }
 
 /** The one Session object of a namespace, or undefined when there are several. */

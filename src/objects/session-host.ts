@@ -5,7 +5,7 @@
 
 import { type Auth, createAuth } from "../auth/index.ts";
 import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../edge/handover.ts";
-import { AWAKE_MS_MAX } from "../limits.ts";
+import { AWAKE_MS_MAX, ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../limits.ts";
 import { decodeBatch, encodeDeliveryAnswer, RECORD_LIVE, RECORD_RETAINED, RECORD_SHARED, type Unwanted } from "../mqtt/batch.ts";
 import { Fence } from "../routing/fence.ts";
 import { SessionCore } from "../session/core.ts";
@@ -62,6 +62,12 @@ export class SessionHost {
   readonly #context: ClientContext;
   #changedWires: SocketWire[] = [];
   #tick: Timer | undefined;
+  /** Runs while what has to be written waits for more of its kind. */
+  #gathering: Timer | undefined;
+  /** Milliseconds since the epoch. */
+  #rowsWrittenAt = 0;
+  /** Who waits for the next flush. */
+  #flushed: (() => void)[] = [];
   #awake: Timer | undefined;
 
   constructor(options: SessionHostOptions) {
@@ -153,7 +159,7 @@ export class SessionHost {
   }
 
   /** A batch from a Topic object. Answered when all of it is in rows or on its way to its connections. */
-  deliver(bytes: Uint8Array): Uint8Array {
+  async deliver(bytes: Uint8Array): Promise<Uint8Array> {
     this.#meter.calls += 1;
     const { sender, epoch, records } = decodeBatch(bytes);
     const now = this.#runtime.now();
@@ -178,14 +184,17 @@ export class SessionHost {
         else unwanted.push({ record: index, share: filter });
       }
     }
+    const answer = encodeDeliveryAnswer({ version: this.core.nextNumber(), unwanted });
+    const safe = new Promise<void>((resolve) => this.#flushed.push(resolve));
     this.flush();
-    return encodeDeliveryAnswer({ version: this.core.nextNumber(), unwanted });
+    await safe;
+    return answer;
   }
 
   async alarm(): Promise<void> {
     this.#meter.alarms += 1;
     this.#alarm.fired();
-    this.flush();
+    this.#flushNow();
     // The handler is not over before the next alarm is set: what happens to the object from here on finds it.
     await this.#arm();
   }
@@ -194,22 +203,42 @@ export class SessionHost {
     this.#tick ??= this.#runtime.after(0, () => this.flush());
   }
 
-  /** Everything of this tick: due deadlines, rows, then calls and frames. */
+  /**
+   * Sends what was gathered, at once or, where a row has just been written and little is to be written again, some milliseconds later:
+   * then one row and one commit serve all that comes meanwhile.
+   */
   flush(): void {
     this.#tick?.cancel();
     this.#tick = undefined;
+    const { unwritten } = this.core;
+    const waitMs = this.#rowsWrittenAt + ROW_GATHER_MS - this.#runtime.now();
+    // A clock that was set back must not hold anything up.
+    if (unwritten === 0 || unwritten >= ROW_GATHER_CHANGES || waitMs <= 0 || waitMs > ROW_GATHER_MS) this.#flushNow();
+    else this.#gathering ??= this.#runtime.after(waitMs, () => this.#flushNow());
+  }
+
+  /** Everything of this tick: due deadlines, rows, then calls and frames. */
+  #flushNow(): void {
+    this.#tick?.cancel();
+    this.#tick = undefined;
+    this.#gathering?.cancel();
+    this.#gathering = undefined;
     this.core.runDeadlines(this.#runtime.now());
     this.#writeRows();
     this.#router.flush();
     const wires = this.#changedWires;
     this.#changedWires = [];
     for (const wire of wires) wire.flush();
+    const flushed = this.#flushed;
+    this.#flushed = [];
+    for (const resolve of flushed) resolve();
     this.#stayAwake();
     void this.#arm();
   }
 
   /** Where storage refuses to write, memory must not go on as if it had: the object starts again from what is stored. */
   #writeRows(): void {
+    if (this.core.unwritten > 0) this.#rowsWrittenAt = this.#runtime.now();
     try {
       this.core.flush();
     } catch (error) {
@@ -226,7 +255,7 @@ export class SessionHost {
     this.#awake?.cancel();
     this.#awake = this.#runtime.after(AWAKE_MS_MAX, () => {
       this.core.storeWaiting();
-      this.flush();
+      this.#flushNow();
     });
   }
 

@@ -70,7 +70,7 @@ export class SessionObject extends DurableObject<BrokerEnv> {
   }
 
   /** A batch of messages from a Topic object (`mqtt/batch.ts`). @returns its answer, once everything in it is safe */
-  deliver(batch: Uint8Array): Uint8Array {
+  deliver(batch: Uint8Array): Promise<Uint8Array> {
     return this.#host.deliver(batch);
   }
 

@@ -290,6 +290,11 @@ export class SessionCore {
     this.waitingInMemory.clear();
   }
 
+  /** How many messages and sessions the next flush has to write. */
+  get unwritten(): number {
+    return this.log.unwritten + this.#changedSessions.length;
+  }
+
   /** Writes everything that must be safe before what the wires gathered is sent. */
   flush(): void {
     this.log.flush();

@@ -140,6 +140,11 @@ export class MessageLog {
     this.#finished.clear();
   }
 
+  /** Records that the next flush writes. */
+  get unwritten(): number {
+    return this.#fresh.length;
+  }
+
   /** Whether the newest chunk holds nothing that anybody needs: `tidy` would delete its row. */
   get untidy(): boolean {
     return this.#tail !== undefined && this.#tail.open === 0 && this.#tail.stored;

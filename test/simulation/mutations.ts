@@ -22,8 +22,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "acknowledge before storing",
     file: "src/objects/session-host.ts",
-    find: "    this.flush();\n    return encodeDeliveryAnswer",
-    replace: "    this.#flushSoon();\n    return encodeDeliveryAnswer",
+    find: "    this.flush();\n    await safe;",
+    replace: "    this.#flushSoon();",
     seeds: 200,
   },
   {

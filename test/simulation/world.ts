@@ -392,7 +392,7 @@ export class SimulatedObject {
         });
       };
       const host = this.#host!;
-      const running = host instanceof TopicHost ? host.exchange(batch) : new Promise<Uint8Array>((resolve) => resolve(host.deliver(batch)));
+      const running = host instanceof TopicHost ? host.exchange(batch) : host.deliver(batch);
       running.then(
         (answer) => done(() => answered(answer)),
         () => done(failed),

@@ -1,0 +1,232 @@
+/**
+ * The real hosts over a clock that moves when it is told, without chance: for what a budget or a delay is about. A call between objects
+ * takes CALL_MS each way; an object that is out of reach lets every call to it fail.
+ */
+
+import { decodePacket } from "../../src/mqtt/decode.ts";
+import { encodePacket } from "../../src/mqtt/encode.ts";
+import { CONNECT, NO_PROPERTIES, type Packet, PUBACK, PUBLISH, type QoS, SUBSCRIBE } from "../../src/mqtt/packet.ts";
+import { PacketStream } from "../../src/mqtt/packet-stream.ts";
+import { LocalRouter } from "../../src/objects/local-router.ts";
+import { Meter } from "../../src/objects/meter.ts";
+import { sessionObjectName } from "../../src/objects/names.ts";
+import { RemoteRouter } from "../../src/objects/remote-router.ts";
+import type { Runtime } from "../../src/objects/runtime.ts";
+import { SessionHost } from "../../src/objects/session-host.ts";
+import { TopicHost } from "../../src/objects/topic-host.ts";
+import { parseSettings, type Settings } from "../../src/settings.ts";
+import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
+import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
+
+const CALL_MS = 1;
+
+interface Waiting {
+  readonly at: number;
+  readonly run: () => void;
+}
+
+export class Stage {
+  now = 1_800_000_000_000;
+  readonly settings: Settings;
+  /** Names of objects that can't be called. */
+  readonly unreachable = new Set<string>();
+  readonly #meters = new Map<string, Meter>();
+  readonly #sessions = new Map<string, SessionHost>();
+  readonly #topics = new Map<string, TopicHost>();
+  #waiting: Waiting[] = [];
+
+  constructor(env: Record<string, string>) {
+    this.settings = parseSettings({ ALLOW_ANONYMOUS: "true", ...env }) as Settings;
+  }
+
+  readonly #runtime: Runtime = {
+    now: () => this.now,
+    after: (ms, run) => {
+      const waiting = { at: this.now + ms, run };
+      this.#waiting.push(waiting);
+      return {
+        cancel: () => {
+          this.#waiting = this.#waiting.filter((other) => other !== waiting);
+        },
+      };
+    },
+    incarnation: () => "1",
+  };
+
+  /** Lets time pass; everything that falls due happens at its time. */
+  async advance(ms: number): Promise<void> {
+    const until = this.now + ms;
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const next = this.#waiting.reduce<Waiting | undefined>(
+        (first, each) => (first === undefined || each.at < first.at ? each : first),
+        undefined,
+      );
+      if (next === undefined || next.at > until) break;
+      this.#waiting = this.#waiting.filter((other) => other !== next);
+      this.now = Math.max(this.now, next.at);
+      next.run();
+    }
+    this.now = until;
+  }
+
+  /** What all objects were billed for. */
+  get rowsWritten(): number {
+    return [...this.#meters.values()].reduce((sum, { rowsWritten }) => sum + rowsWritten, 0);
+  }
+
+  get calls(): number {
+    return [...this.#meters.values()].reduce((sum, { calls }) => sum + calls, 0);
+  }
+
+  /** The object loses its memory. */
+  forget(topicObject: string): void {
+    this.#topics.delete(topicObject);
+  }
+
+  #meter(name: string): Meter {
+    const meter = this.#meters.get(name) ?? new Meter();
+    this.#meters.set(name, meter);
+    return meter;
+  }
+
+  async #call(name: string, run: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    await this.#delay();
+    if (this.unreachable.has(name)) throw new Error(`${name} is out of reach`);
+    const answer = await run();
+    await this.#delay();
+    return answer;
+  }
+
+  #delay(): Promise<void> {
+    return new Promise((resolve) => this.#runtime.after(CALL_MS, resolve));
+  }
+
+  #topic(name: string): TopicHost {
+    let host = this.#topics.get(name);
+    if (host === undefined) {
+      const sessions = (session: string) => ({
+        deliver: (batch: Uint8Array) => this.#call(session, () => this.session(session).deliver(batch)),
+      });
+      const meter = this.#meter(name);
+      host = new TopicHost({
+        settings: this.settings,
+        name,
+        store: new MemoryRoutingStore(meter),
+        sessions,
+        meter,
+        runtime: this.#runtime,
+      });
+      this.#topics.set(name, host);
+    }
+    return host;
+  }
+
+  session(name: string): SessionHost {
+    const known = this.#sessions.get(name);
+    if (known !== undefined) return known;
+    const { settings } = this;
+    const runtime = this.#runtime;
+    const meter = this.#meter(name);
+    const topics = (topic: string) => ({
+      exchange: (batch: Uint8Array) => this.#call(topic, () => this.#topic(topic).exchange(batch)),
+    });
+    let local: LocalRouter | undefined;
+    const host: SessionHost = new SessionHost({
+      state: {
+        storage: { getAlarm: () => Promise.resolve(null), setAlarm: () => Promise.resolve() },
+        getWebSockets: () => [],
+        abort: (reason) => {
+          throw new Error(reason);
+        },
+        acceptWebSocket: () => {},
+      },
+      store: new MemorySessionStore(meter),
+      settings,
+      name,
+      meter,
+      runtime,
+      router: (core) => {
+        if (settings.topology === "sharded") return new RemoteRouter(settings, name, topics, runtime, () => host.flush());
+        local = new LocalRouter(settings, name, new MemoryRoutingStore(meter), runtime, core);
+        return local;
+      },
+    });
+    local?.restore(host.core);
+    this.#sessions.set(name, host);
+    return host;
+  }
+
+  async connect(clientId: string, clean: boolean): Promise<StageClient> {
+    const client = new StageClient(this.session(sessionObjectName(this.settings, "default", clientId)));
+    client.send({
+      type: CONNECT,
+      version: 4,
+      clean,
+      keepAliveSeconds: 0,
+      clientId,
+      properties: NO_PROPERTIES,
+      will: undefined,
+      userName: undefined,
+      password: undefined,
+    });
+    await this.advance(10);
+    return client;
+  }
+}
+
+/** An MQTT 3.1.1 client that acknowledges QoS 1 at once. */
+export class StageClient {
+  /** What came, oldest first. */
+  readonly packets: Packet[] = [];
+  readonly #host: SessionHost;
+  readonly #stream = new PacketStream(1 << 20);
+  readonly #socket: WebSocket;
+
+  constructor(host: SessionHost) {
+    this.#host = host;
+    this.#socket = {
+      readyState: 1,
+      send: (bytes: Uint8Array) => this.#receive(bytes.slice()),
+      close: () => {},
+      serializeAttachment: () => {},
+    } as unknown as WebSocket;
+    host.adopt(this.#socket, { relayed: true });
+  }
+
+  send(packet: Packet): void {
+    const bytes = encodePacket(packet, 4);
+    this.#host.receive(this.#socket, bytes.slice().buffer);
+  }
+
+  subscribe(filter: string, qos: QoS): void {
+    const request = { filter, qos, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+    this.send({ type: SUBSCRIBE, packetId: 1, subscriptions: [request], properties: NO_PROPERTIES });
+  }
+
+  publish(topic: string, qos: QoS, packetId: number, text = "x"): void {
+    const payload = new TextEncoder().encode(text);
+    const properties = { properties: NO_PROPERTIES, propertyBytes: new Uint8Array(0) };
+    this.send({ type: PUBLISH, dup: false, qos, retain: false, topic, packetId, payload, ...properties });
+  }
+
+  count(type: Packet["type"]): number {
+    return this.packets.filter((packet) => packet.type === type).length;
+  }
+
+  /** The payloads of the messages that came. */
+  get texts(): string[] {
+    return this.packets.flatMap((packet) => (packet.type === PUBLISH ? [new TextDecoder().decode(packet.payload)] : []));
+  }
+
+  #receive(frame: Uint8Array): void {
+    this.#stream.push(frame);
+    this.#stream.version = 4;
+    for (let bytes = this.#stream.next(); bytes instanceof Uint8Array; bytes = this.#stream.next()) {
+      const packet = decodePacket(bytes, 4) as Packet;
+      this.packets.push(packet);
+      if (packet.type === PUBLISH && packet.qos === 1)
+        queueMicrotask(() => this.send({ type: PUBACK, packetId: packet.packetId, reasonCode: 0, properties: NO_PROPERTIES }));
+    }
+  }
+}
