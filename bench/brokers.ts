@@ -1,135 +1,234 @@
 /**
- * `npm run bench`: this broker in its shapes beside aedes, on this machine, in one run, under the same load program. Prints deliveries
- * per second (medians) and ratios to aedes. Nothing here leaves the loopback interface.
- *
- * The rounds of all brokers take turns, so that a machine that slows down slows all of them.
+ * Who is measured: this broker in its shapes, aedes, mosquitto where it is installed, and two that are no brokers: a bare Durable Object
+ * that passes the same frames on (the floor) and a server in Node that does the same (the ceiling of the load program). Each is a process
+ * of its own on the loopback interface; what it used of the processor and of memory is read from /proc.
  */
 
-import { spawn } from "node:child_process";
-import { createServer } from "node:http";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
-import { cpus } from "node:os";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
-import { Aedes } from "aedes";
-import { createWebSocketStream, WebSocketServer } from "ws";
-import { startBroker } from "../scripts/local-broker.ts";
-import type { LoadOptions } from "./load.ts";
+import { build } from "esbuild";
+import { Log, LogLevel, Miniflare } from "miniflare";
+import { COMPATIBILITY_DATE, startBroker } from "../scripts/local-broker.ts";
+import { startRuntime } from "../scripts/runtime-process.ts";
+import type { Usage } from "../src/objects/meter.ts";
+import type { Load, Target } from "./load/options.ts";
 
-interface Contender {
+export interface Running {
+  target(load: Load): Target;
+  /** The server's process; its machine must have /proc for figures of it. */
+  readonly processId: number | undefined;
+  /** What is billed, of all objects together; only of this broker. */
+  usage?(): Promise<Usage>;
+  stop(): Promise<void>;
+}
+
+export interface Contender {
+  readonly key: string;
   readonly name: string;
-  readonly handOver: boolean;
-  start(): Promise<{ url: string; stop(): Promise<void> }>;
+  /** Not a broker: what it cannot do is left out. */
+  readonly mirror: boolean;
+  /** Speaks MQTT 5.0. */
+  readonly speaks5: boolean;
+  start(env?: Readonly<Record<string, string>>): Promise<Running>;
 }
 
-function own(name: string, topology: "compact" | "sharded", handOver: boolean): Contender {
-  return {
-    name,
-    handOver,
-    async start() {
-      const broker = await startBroker({ env: { TOPOLOGY: topology, ALLOW_ANONYMOUS: "true" } });
-      return { url: broker.mqttUrl, stop: () => broker.dispose() };
-    },
+const SHARDS = 4;
+
+function own(key: string, name: string, topology: "compact" | "sharded", handOver: boolean): Contender {
+  const start = async (env: Readonly<Record<string, string>> = {}): Promise<Running> => {
+    const shards = { SESSION_SHARDS: String(SHARDS), TOPIC_SHARDS: String(SHARDS) };
+    const broker = await startBroker({ env: { TOPOLOGY: topology, ALLOW_ANONYMOUS: "true", ...shards, ...env } });
+    return {
+      target: () => ({ url: broker.mqttUrl, idInUrl: handOver }),
+      processId: broker.processId,
+      usage: () => broker.usage(),
+      stop: () => broker.dispose(),
+    };
   };
+  return { key, name, mirror: false, speaks5: true, start };
 }
 
-/** aedes in a process of its own, as it would run. */
-const AEDES: Contender = {
+function endWithThis(child: ChildProcess): void {
+  const end = (): void => void child.kill();
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
+}
+
+/** A server of bench/servers in a process of its own; it prints its URL when it listens. */
+async function serve(file: string): Promise<{ url: string; processId: number | undefined; stop(): Promise<void> }> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "servers", file)], { stdio: ["ignore", "pipe", "inherit"] });
+  endWithThis(child);
+  const [url] = (await once(child.stdout, "data")) as [Buffer];
+  const ended = once(child, "exit");
+  const stop = async (): Promise<void> => {
+    child.kill();
+    await ended;
+  };
+  return { url: url.toString().trim(), processId: child.pid, stop };
+}
+
+export const AEDES: Contender = {
+  key: "aedes",
   name: "aedes",
-  handOver: false,
-  start() {
-    const child = spawn(process.execPath, [fileURLToPath(import.meta.url), "--serve-aedes"], { stdio: ["ignore", "pipe", "inherit"] });
-    return new Promise((resolve) => {
-      child.stdout.once("data", (url: Buffer) => {
-        const stop = (): Promise<void> =>
-          new Promise((stopped) => {
-            child.once("exit", () => stopped());
-            child.kill();
-          });
-        resolve({ url: url.toString().trim(), stop });
-      });
-    });
+  mirror: false,
+  speaks5: false,
+  async start() {
+    const { url, ...rest } = await serve("aedes.ts");
+    return { target: () => ({ url, idInUrl: false }), ...rest };
   },
 };
 
-async function serveAedes(): Promise<void> {
-  const aedes = await Aedes.createBroker();
-  const server = createServer();
-  new WebSocketServer({ server, perMessageDeflate: false }).on("connection", (socket) => aedes.handle(createWebSocketStream(socket)));
-  server.listen(0, "127.0.0.1", () => console.log(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`));
+/**
+ * As it comes, but for a queue without bound: by default mosquitto drops messages above a thousand. The second listener is for versions
+ * that do not start with WebSockets alone (2.0.11).
+ */
+const MOSQUITTO: Contender = {
+  key: "mosquitto",
+  name: "mosquitto",
+  mirror: false,
+  speaks5: true,
+  async start() {
+    const [port, unusedPort] = [await freePort(), await freePort()];
+    const folder = mkdtempSync(join(tmpdir(), "durable-mqtt-bench-"));
+    const file = join(folder, "mosquitto.conf");
+    const lines = ["allow_anonymous true", "persistence false", "max_queued_messages 0", "log_dest none"];
+    writeFileSync(file, [`listener ${port} 127.0.0.1`, "protocol websockets", `listener ${unusedPort} 127.0.0.1`, ...lines, ""].join("\n"));
+    const child = spawn("mosquitto", ["-c", file], { stdio: "ignore", env: mosquittoEnv() });
+    endWithThis(child);
+    const ended = once(child, "exit");
+    await listening(port);
+    const stop = async (): Promise<void> => {
+      child.kill();
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    };
+    return { target: () => ({ url: `ws://127.0.0.1:${port}`, idInUrl: false }), processId: child.pid, stop };
+  },
+};
+
+/** Distributions install it where only root looks. */
+function mosquittoEnv(): NodeJS.ProcessEnv {
+  return { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/usr/local/sbin` };
 }
 
-const CONTENDERS: readonly Contender[] = [
-  AEDES,
-  own("compact", "compact", false),
-  own("sharded 4 + 4, handed over", "sharded", true),
-  own("sharded 4 + 4, relayed", "sharded", false),
-];
-
-type Scenario = Pick<LoadOptions, "qos" | "publishers" | "subscribers" | "wants" | "outstanding"> & { readonly name: string };
-
-const SCENARIOS: readonly Scenario[] = ([0, 1, 2] as const).flatMap((qos) => [
-  { name: `10 pairs, QoS ${qos}`, qos, publishers: 10, subscribers: 10, wants: "pairs", outstanding: 200 },
-  { name: `1 to 100, QoS ${qos}`, qos, publishers: 1, subscribers: 100, wants: "all", outstanding: 20 },
-  { name: `50 to 1, QoS ${qos}`, qos, publishers: 50, subscribers: 1, wants: "all", outstanding: 500 },
-]);
-
-function measure(url: string, handOver: boolean, scenario: Scenario, seconds: number): Promise<number> {
-  const { name, ...shape } = scenario;
-  const options: LoadOptions = { ...shape, url, handOver, payloadBytes: 64, seconds };
-  const program = join(import.meta.dirname, "load.ts");
-  const child = spawn(process.execPath, [program, JSON.stringify(options)], { stdio: ["ignore", "pipe", "inherit"] });
-  let output = "";
-  child.stdout.on("data", (data: Buffer) => {
-    output += data.toString();
-  });
-  return new Promise((resolve, reject) => {
-    child.once("exit", (code) => {
-      if (code === 0) resolve((JSON.parse(output) as { deliveriesPerSecond: number }).deliveriesPerSecond);
-      else reject(new Error(`the load program failed in "${name}"`));
-    });
-  });
+/** @returns undefined where it is not installed */
+export function mosquittoVersion(): string | undefined {
+  const { stdout } = spawnSync("mosquitto", ["-h"], { encoding: "utf8", env: mosquittoEnv() });
+  return /version (\S+)/.exec(stdout ?? "")?.[1];
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)]!;
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  probe.listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, "close");
+  return port;
 }
 
-async function main(rounds: number, seconds: number, only: string): Promise<void> {
-  console.log(`Node ${process.version}, ${cpus()[0]?.model ?? "unknown processor"}, ${cpus().length} cores`);
-  console.log(`64-byte payloads, MQTT 3.1.1, deliveries a second: medians of ${rounds} rounds of ${seconds} s; ratios to aedes\n`);
-  console.log(`| scenario | ${CONTENDERS.map(({ name }) => name).join(" | ")} |`);
-  console.log(`|---|${CONTENDERS.map(() => "---|").join("")}`);
-  for (const scenario of SCENARIOS.filter(({ name }) => name.includes(only))) {
-    const rates = new Map<Contender, number[]>(CONTENDERS.map((contender) => [contender, []]));
-    for (let round = 0; round < rounds; round += 1) {
-      for (const contender of CONTENDERS) {
-        const { url, stop } = await contender.start();
-        try {
-          rates.get(contender)!.push(await measure(url, contender.handOver, scenario, seconds));
-        } finally {
-          await stop();
-        }
-      }
+async function listening(port: number): Promise<void> {
+  for (const deadline = Date.now() + 5000; ; ) {
+    try {
+      await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(200) });
+      return;
+    } catch (error) {
+      // It listens, but does not answer HTTP.
+      if ((error as { cause?: { code?: string } }).cause?.code !== "ECONNREFUSED") return;
+      if (Date.now() > deadline) throw new Error("mosquitto does not listen");
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    const base = median(rates.get(AEDES)!);
-    const cells = CONTENDERS.map((contender) => {
-      const rate = median(rates.get(contender)!);
-      return contender === AEDES ? rate.toFixed(0) : `${rate.toFixed(0)} (${(rate / base).toFixed(2)} x)`;
-    });
-    console.log(`| ${scenario.name} | ${cells.join(" | ")} |`);
   }
 }
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "5" },
-    seconds: { type: "string", default: "3" },
-    only: { type: "string", default: "" },
-    "serve-aedes": { type: "boolean", default: false },
+/** A load's path at a server that passes frames on. */
+function mirrorPath(load: Load): string {
+  if (load.kind === "send") return "/discard";
+  return "wants" in load && load.wants !== "pairs" ? "/all" : "/pairs";
+}
+
+/** A bare Durable Object in the same runtime, started in the same way. */
+const FLOOR: Contender = {
+  key: "floor",
+  name: "bare object",
+  mirror: true,
+  speaks5: true,
+  async start() {
+    const { outputFiles } = await build({
+      entryPoints: [join(import.meta.dirname, "servers", "mirror-object.ts")],
+      bundle: true,
+      write: false,
+      format: "esm",
+      external: ["cloudflare:*"],
+    });
+    const { miniflare, runtime } = await startRuntime(
+      () =>
+        new Miniflare({
+          name: "mirror",
+          modules: [{ type: "ESModule", path: "worker.js", contents: outputFiles[0]!.text }],
+          compatibilityDate: COMPATIBILITY_DATE,
+          durableObjects: { MIRRORS: { className: "MirrorObject", useSQLite: true } },
+          durableObjectsPersist: false,
+          host: "127.0.0.1",
+          port: 0,
+          unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],
+          cf: false,
+          log: new Log(LogLevel.NONE),
+        }),
+    );
+    const { port } = await miniflare.unsafeGetDirectURL();
+    return {
+      target: (load) => ({ url: `ws://127.0.0.1:${port}${mirrorPath(load)}`, idInUrl: true }),
+      processId: runtime.id,
+      stop: async () => {
+        await miniflare.dispose();
+        runtime.forget();
+      },
+    };
   },
-});
-if (values["serve-aedes"]) await serveAedes();
-else await main(Number(values.rounds), Number(values.seconds), values.only);
+};
+
+const CEILING: Contender = {
+  key: "ceiling",
+  name: "no broker",
+  mirror: true,
+  speaks5: true,
+  async start() {
+    const { url, ...rest } = await serve("ceiling.ts");
+    return { target: (load) => ({ url: `${url}${mirrorPath(load)}`, idInUrl: true }), ...rest };
+  },
+};
+
+export const COMPACT = own("compact", "compact", "compact", false);
+export const HANDED_OVER = own("handed", "sharded 4 + 4, handed over", "sharded", true);
+export const RELAYED = own("relayed", "sharded 4 + 4, relayed", "sharded", false);
+export const OWN: readonly Contender[] = [COMPACT, HANDED_OVER, RELAYED];
+
+/** All of them, in the order of the report. */
+export function contenders(): Contender[] {
+  return [...OWN, AEDES, ...(mosquittoVersion() === undefined ? [] : [MOSQUITTO]), FLOOR, CEILING];
+}
+
+export interface ProcessFigures {
+  /** Seconds of processor time, all threads together, since the process began. */
+  readonly cpuSeconds: number;
+  readonly memoryBytes: number;
+}
+
+/** @returns undefined where there is no /proc */
+export function processFigures(processId: number | undefined): ProcessFigures | undefined {
+  try {
+    const stat = readFileSync(`/proc/${processId}/stat`, "utf8");
+    // The name may contain anything; what follows it does not.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const resident = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${processId}/status`, "utf8"));
+    return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, memoryBytes: Number(resident?.[1] ?? 0) * 1024 };
+  } catch {
+    return undefined;
+  }
+}

@@ -46,6 +46,8 @@ export interface Broker {
   readonly mqttUrl: string;
   readonly port: number;
   readonly tcpPort: number | undefined;
+  /** The process of the runtime, in which all of the broker's work is done. */
+  readonly processId: number | undefined;
   /** Ends every connection and the runtime; what was acknowledged is in the data folder. */
   dispose(): Promise<void>;
   /**
@@ -139,6 +141,9 @@ async function serve(
       mqttUrl,
       port,
       tcpPort: tcp?.port,
+      get processId() {
+        return runtime.id;
+      },
       dispose,
       crash: () =>
         new Promise((resolve) => {

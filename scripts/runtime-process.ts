@@ -7,6 +7,8 @@ import { subscribe } from "node:diagnostics_channel";
 import type { Miniflare } from "miniflare";
 
 export interface RuntimeProcess {
+  /** Of the workerd that runs now. */
+  readonly id: number | undefined;
   /** Kills workerd without warning; Miniflare starts another one at once. */
   kill(): void;
   /** To be called when Miniflare has been disposed. */
@@ -64,7 +66,14 @@ async function begin(create: () => Miniflare): Promise<{ miniflare: Miniflare; r
     forget();
     throw error;
   }
-  return { miniflare, runtime: { kill: () => void workerd?.kill("SIGKILL"), forget } };
+  const runtime: RuntimeProcess = {
+    get id() {
+      return workerd?.pid;
+    },
+    kill: () => void workerd?.kill("SIGKILL"),
+    forget,
+  };
+  return { miniflare, runtime };
 }
 
 /** A shell that waits on a pipe which only the death of this process closes, and then kills the runtime. */

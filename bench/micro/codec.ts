@@ -1,13 +1,14 @@
 /**
- * Decoding and encoding of small PUBLISH packets next to npm `mqtt-packet`, in the same run: `node bench/codec.ts`.
+ * Decoding and encoding of small PUBLISH packets next to npm `mqtt-packet`, in the same run.
  * Each row is the median of several rounds in which both sides take turns, so that a noisy machine hits both alike.
  */
 
 import mqttPacket from "mqtt-packet";
-import { decodePacket } from "../src/mqtt/decode.ts";
-import { encodePacket } from "../src/mqtt/encode.ts";
-import { NO_PROPERTIES, PUBLISH, type Publish, type QoS } from "../src/mqtt/packet.ts";
-import { PacketStream } from "../src/mqtt/packet-stream.ts";
+import { decodePacket } from "../../src/mqtt/decode.ts";
+import { encodePacket } from "../../src/mqtt/encode.ts";
+import { NO_PROPERTIES, PUBLISH, type Publish, type QoS } from "../../src/mqtt/packet.ts";
+import { PacketStream } from "../../src/mqtt/packet-stream.ts";
+import { type MicroRow, median } from "../results.ts";
 
 const PACKETS = 20_000;
 const ROUNDS = 15;
@@ -20,10 +21,6 @@ function measure(run: () => number): number {
   const start = process.hrtime.bigint();
   const packets = run();
   return Number(process.hrtime.bigint() - start) / packets;
-}
-
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1];
 }
 
 /** Something read from every packet, so that no work can be left out. */
@@ -89,34 +86,34 @@ function encodeRuns(version: 4 | 5, qos: QoS): [ours: () => number, theirs: () =
   return [ours, theirs];
 }
 
-const rows = [];
-for (const [direction, runs] of [
-  ["decode", decodeRuns],
-  ["encode", encodeRuns],
-] as const) {
-  for (const version of [4, 5] as const) {
-    for (const qos of [0, 1] as const) {
-      const [ours, theirs] = runs(version, qos);
-      measure(ours);
-      measure(theirs);
-      const own: number[] = [];
-      const other: number[] = [];
-      for (let round = 0; round < ROUNDS; round++) {
-        own.push(measure(ours));
-        other.push(measure(theirs));
+export function measureCodec(rounds = ROUNDS): MicroRow[] {
+  const rows: MicroRow[] = [];
+  for (const [direction, runs] of [
+    ["decode", decodeRuns],
+    ["encode", encodeRuns],
+  ] as const) {
+    for (const version of [4, 5] as const) {
+      for (const qos of [0, 1] as const) {
+        const [ours, theirs] = runs(version, qos);
+        measure(ours);
+        measure(theirs);
+        const own: number[] = [];
+        const other: number[] = [];
+        for (let round = 0; round < rounds; round++) {
+          own.push(measure(ours));
+          other.push(measure(theirs));
+        }
+        const [mine, others] = [median(own), median(other)];
+        const what = `${direction} a PUBLISH of 64 bytes, ${version === 5 ? "5.0" : "3.1.1"}, QoS ${qos}`;
+        rows.push({
+          what,
+          value: mine,
+          unit: "ns",
+          other: `mqtt-packet ${others.toFixed(0)} ns, ${(others / mine).toFixed(1)} times as long`,
+        });
       }
-      const ownMedian = median(own);
-      const otherMedian = median(other);
-      rows.push({
-        direction,
-        version,
-        qos,
-        "ns/packet": Math.round(ownMedian),
-        "mqtt-packet": Math.round(otherMedian),
-        ratio: Number((otherMedian / ownMedian).toFixed(1)),
-      });
     }
   }
+  if (sink === 0) throw new Error("nothing was measured");
+  return rows;
 }
-console.table(rows);
-if (sink === 0) throw new Error("nothing was measured");

@@ -1,0 +1,88 @@
+/**
+ * `npm run bench`: this broker in its shapes beside aedes and mosquitto, on this machine, in one run, under the same load program. Prints
+ * ratios, and writes docs/performance.md with its plots. Nothing here leaves the loopback interface.
+ */
+
+import { parseArgs } from "node:util";
+import { runBill } from "./bill.ts";
+import { contenders, mosquittoVersion } from "./brokers.ts";
+import { describeMachine } from "./machine.ts";
+import { runMicro } from "./micro/index.ts";
+import { printBill, printScenario, writeReport } from "./report.ts";
+import { type Results, readResults, writeResults } from "./results.ts";
+import { SCENARIOS } from "./scenarios.ts";
+import { runScenario } from "./suite.ts";
+
+const HELP = `npm run bench -- [options]
+  --quick           one round of half a second each, and no report: does it all work?
+  --only TEXT       scenarios whose key or title contains TEXT (several: separated by commas)
+  --contenders KEYS compact, handed, relayed, aedes, mosquitto, floor, ceiling (separated by commas)
+  --rounds N        rounds of which the median counts (5)
+  --seconds S       measured time of each (1)
+  --bill            only what it costs
+  --micro           only the micro-benchmarks
+  --report          only writes the report of what was measured last`;
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string" },
+    contenders: { type: "string" },
+    rounds: { type: "string" },
+    seconds: { type: "string" },
+    bill: { type: "boolean", default: false },
+    micro: { type: "boolean", default: false },
+    report: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+async function main(): Promise<void> {
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
+  const seconds = Number(values.seconds ?? (values.quick ? 0.5 : 1));
+  const everything = !values.bill && !values.micro && !values.report;
+  // A part of the whole replaces that part of what was measured before.
+  const results = readResults();
+  if (everything) await runScenarios(results, rounds, seconds);
+  if (everything ? values.only === undefined : values.bill) {
+    results.bill = await runBill(values.quick ? 200 : 20_000);
+    printBill(results);
+    save(results);
+  }
+  if (everything ? values.only === undefined : values.micro) {
+    results.micro = await runMicro(values.quick);
+    save(results);
+  }
+  if (!values.quick) writeReport(results);
+}
+
+async function runScenarios(results: Results, rounds: number, seconds: number): Promise<void> {
+  const words = values.only?.split(",") ?? [""];
+  const keys = values.contenders?.split(",");
+  const taking = contenders().filter(({ key }) => keys === undefined || keys.includes(key));
+  if (mosquittoVersion() === undefined) console.log("mosquitto is not installed here, so it is not measured.\n");
+  results.machine = describeMachine();
+  results.rounds = rounds;
+  results.seconds = seconds;
+  for (const scenario of SCENARIOS.filter(({ key, title }) => words.some((word) => key.includes(word) || title.includes(word)))) {
+    const result = await runScenario(scenario, {
+      rounds,
+      seconds,
+      warmUpSeconds: seconds / 2,
+      contenders: taking,
+      known: results.scenarios,
+    });
+    results.scenarios = [...results.scenarios.filter(({ key }) => key !== scenario.key), result];
+    printScenario(scenario, result);
+    save(results);
+  }
+}
+
+/** After every step, so that a run that was stopped leaves what it found. */
+function save(results: Results): void {
+  if (!values.quick) writeResults(results);
+}
+
+if (values.help) console.log(HELP);
+else await main();
+process.exit(0);

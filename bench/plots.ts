@@ -1,0 +1,56 @@
+/** The plots of docs/performance.md. */
+
+import { figureOf, medianOf, type Results, ratio } from "./results.ts";
+import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import { type BarGroup, barChart } from "./svg.ts";
+import { number, times } from "./tables.ts";
+
+const COLOURS: Readonly<Record<string, string>> = {
+  compact: "#1f6feb",
+  handed: "#6ea8fe",
+  relayed: "#a9c8ff",
+  aedes: "#d29922",
+  mosquitto: "#8b949e",
+  floor: "#3fb950",
+};
+const LABELS: Readonly<Record<string, string>> = {
+  compact: "compact",
+  handed: "sharded, handed over",
+  relayed: "sharded, relayed",
+  aedes: "aedes",
+  mosquitto: "mosquitto",
+  floor: "bare Durable Object",
+};
+
+/** @returns SVG by file name without its ending */
+export function plots(results: Results): Record<string, string> {
+  const group = (scenario: Scenario, keys: readonly string[], against?: string): BarGroup[] => {
+    const result = results.scenarios.find(({ key }) => key === scenario.key);
+    if (result === undefined) return [];
+    const bars = keys.map((key) => {
+      const value =
+        against === undefined ? medianOf(result, key, (sample) => figureOf(scenario.unit, sample)) : ratio(scenario, result, key, against);
+      const text = against === undefined ? number(value) : times(value);
+      return { label: LABELS[key]!, text, value, colour: COLOURS[key]! };
+    });
+    return [{ title: scenario.title, bars }];
+  };
+  const wanted = SCENARIOS.filter(({ targets, unit }) => targets !== undefined && unit === "deliveries/s");
+  const pairs = wanted.filter(({ key }) => !key.startsWith("fan-out"));
+  const fanOut = wanted.filter(({ key }) => key.startsWith("fan-out"));
+  const latency = SCENARIOS.filter(({ key }) => key.startsWith("ping") || key === "half");
+  const memory = SCENARIOS.filter(({ unit }) => unit === "KB");
+  const brokers = ["compact", "handed", "relayed", "aedes", "mosquitto", "floor"];
+  const chart = (title: string, subtitle: string, scenarios: readonly Scenario[]): string =>
+    barChart(
+      title,
+      subtitle,
+      scenarios.flatMap((scenario) => group(scenario, brokers)),
+    );
+  return {
+    throughput: chart("Deliveries a second", "64-byte payloads, MQTT 3.1.1; longer is better", pairs),
+    "fan-out": chart("Deliveries a second, 1 to 100", "64-byte payloads, MQTT 3.1.1; longer is better", fanOut),
+    latency: chart("Milliseconds from publisher to subscriber", "median; shorter is better", latency),
+    memory: chart("KB of process memory for an idle connection", "of 10,000; shorter is better", memory),
+  };
+}

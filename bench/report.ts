@@ -1,0 +1,225 @@
+/**
+ * What was measured as tables: on the terminal while it runs, and in docs/performance.md and README.md between markers. The words around
+ * them are written by hand.
+ */
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../scripts/bundle.ts";
+import { billPrices, billUnits } from "./bill-tables.ts";
+import { longTable } from "./long-table.ts";
+import { microTable } from "./micro/index.ts";
+import { plots } from "./plots.ts";
+import { figureOf, median, medianOf, type Results, ratio, type ScenarioResult } from "./results.ts";
+import type { Sample } from "./run.ts";
+import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import { number, table, times } from "./tables.ts";
+
+/** In the order of the columns. */
+export const NAMES: Readonly<Record<string, string>> = {
+  compact: "compact",
+  handed: "handed over",
+  relayed: "relayed",
+  aedes: "aedes",
+  mosquitto: "mosquitto",
+  floor: "bare object",
+  ceiling: "no broker",
+};
+
+const BROKERS = ["compact", "handed", "relayed", "aedes", "mosquitto"];
+const OWN = ["compact", "handed", "relayed"];
+
+/** One scenario on the terminal, as soon as it is there. */
+export function printScenario(scenario: Scenario, result: ScenarioResult): void {
+  const keys = Object.keys(result.samples);
+  const cells = keys.map((key) => {
+    if (result.failures[key] !== undefined) return "failed";
+    const value = medianOf(result, key, (sample) => figureOf(scenario.unit, sample));
+    const against = (base: string): string => times(ratio(scenario, result, key, base));
+    return key === "aedes" ? number(value) : `${number(value)} (${against("aedes")}, floor ${against("floor")})`;
+  });
+  console.log(`\n${scenario.title}, ${scenario.unit}`);
+  console.log(
+    table(
+      keys.map((key) => NAMES[key] ?? key),
+      [cells],
+    ),
+  );
+  for (const [key, reason] of Object.entries(result.failures)) console.log(`${NAMES[key]}: ${reason}`);
+}
+
+export function printBill(results: Results): void {
+  console.log(`\n${billUnits(results)}\n\n${billPrices(results)}`);
+}
+
+/** Replaces what stands between the markers of both documents, and draws the plots. */
+export function writeReport(results: Results): void {
+  const sections: Record<string, () => string> = {
+    machine: () => machineText(results),
+    targets: () => targetTable(results),
+    summary: () => targetTable(results),
+    throughput: () => ratioTable(results, ["MQTT 3.1.1, 64 bytes"]),
+    throughput5: () => ratioTable(results, ["MQTT 5.0, 64 bytes"]),
+    frames: () => ratioTable(results, ["Frames and payloads"]),
+    connections: () => ratioTable(results, ["Connections"]),
+    latency: () => latencyTable(results),
+    memory: () => memoryTable(results),
+    cpu: () => cpuTable(results),
+    ceiling: () => ceilingTable(results),
+    units: () => billUnits(results),
+    prices: () => billPrices(results),
+    micro: () => microTable(results.micro),
+    long: () => longTable(results),
+  };
+  for (const file of ["docs/performance.md", "README.md"]) {
+    const path = join(ROOT, file);
+    let text = readFileSync(path, "utf8");
+    for (const [name, make] of Object.entries(sections)) text = between(text, name, make);
+    writeFileSync(path, text);
+  }
+  mkdirSync(join(ROOT, "docs", "performance"), { recursive: true });
+  for (const [name, svg] of Object.entries(plots(results))) writeFileSync(join(ROOT, "docs", "performance", `${name}.svg`), svg);
+  console.log("\ndocs/performance.md and its plots are written.");
+}
+
+function between(text: string, name: string, make: () => string): string {
+  const [begin, end] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  return from < 0 || to < 0 ? text : `${text.slice(0, from + begin.length)}\n\n${make()}\n\n${text.slice(to)}`;
+}
+
+export function find(results: Results, key: string): ScenarioResult | undefined {
+  return results.scenarios.find((result) => result.key === key);
+}
+
+function measured(results: Results, groups: readonly string[]): { scenario: Scenario; result: ScenarioResult }[] {
+  return SCENARIOS.filter(({ group }) => groups.includes(group)).flatMap((scenario) => {
+    const result = find(results, scenario.key);
+    return result === undefined ? [] : [{ scenario, result }];
+  });
+}
+
+function machineText(results: Results): string {
+  const { machine, rounds, seconds } = results;
+  if (machine === undefined) return "Nothing was measured yet.";
+  const times = results.scenarios.map(({ at }) => at).sort();
+  const loads = results.scenarios.map(({ loadAverage }) => loadAverage);
+  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `- ${machine.processor}, ${machine.cores} cores, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, ${machine.system}`,
+    `- ${versions.join(", ")}`,
+    `- from ${clock(times[0])} to ${clock(times.at(-1))} UTC; medians of ${rounds} rounds of ${seconds} s (${roundsOf(results, "MQTT 5.0, 64 bytes")} for 5.0)`,
+    `- the servers had ${machine.pinned ? "the first core and the load program the other one" : "no core of their own"}`,
+    `- load average before each scenario: median ${median(loads).toFixed(1)}, highest ${Math.max(...loads).toFixed(1)} (servers and load program alone make about 2)`,
+  ].join("\n");
+}
+
+function clock(time: string | undefined): string {
+  return time === undefined ? "-" : time.slice(0, 16).replace("T", " ");
+}
+
+function roundsOf(results: Results, group: string): number {
+  return Math.max(0, ...measured(results, [group]).map(({ result }) => result.samples.compact?.length ?? 0));
+}
+
+function targetTable(results: Results): string {
+  const rows = SCENARIOS.flatMap((scenario) => {
+    const { targets } = scenario;
+    if (targets === undefined) return [];
+    const result = find(results, scenario.key);
+    const cell = (key: "compact" | "handed" | "relayed"): string => {
+      const reached = ratio(scenario, result, key, "aedes");
+      const parts = [verdict(reached, targets[key])];
+      const wanted = key === "relayed" ? undefined : targets.mosquitto?.[key];
+      if (wanted !== undefined) parts.push(`mosquitto ${verdict(ratio(scenario, result, key, "mosquitto"), wanted)}`);
+      return parts.join("; ");
+    };
+    return [[scenario.title, cell("compact"), cell("handed"), cell("relayed")]];
+  });
+  return table(["against aedes", "compact", "sharded, handed over", "sharded, relayed"], rows);
+}
+
+function verdict(reached: number | undefined, wanted: number): string {
+  if (reached === undefined) return "-";
+  return reached >= wanted ? `${times(reached)} (at least ${wanted})` : `**${times(reached)}** (below ${wanted})`;
+}
+
+function ratioTable(results: Results, groups: readonly string[]): string {
+  const rows = measured(results, groups).map(({ scenario, result }) => {
+    const value = (key: string): string => number(medianOf(result, key, (sample) => figureOf(scenario.unit, sample)));
+    const cells = OWN.map((key) => {
+      if (result.failures[key] !== undefined) return "failed";
+      const ratios = [ratio(scenario, result, key, "aedes"), ratio(scenario, result, key, "floor")];
+      const [aedes, floor] = ratios.map(times);
+      return ratios.every((each) => each === undefined) ? value(key) : `${value(key)} (${aedes}; ${floor})`;
+    });
+    return [
+      scenario.title,
+      ...cells,
+      ...["aedes", "mosquitto", "floor"].map((key) => (result.failures[key] === undefined ? value(key) : "failed")),
+    ];
+  });
+  return table(
+    ["per second (to aedes; to the bare object)", "compact", "handed over", "relayed", "aedes", "mosquitto", "bare object"],
+    rows,
+  );
+}
+
+function latencyTable(results: Results): string {
+  const rows = measured(results, ["Latency"]).map(({ scenario, result }) => [
+    scenario.title,
+    ...[...BROKERS, "floor"].map((key) => {
+      const [p50, p99] = [medianOf(result, key, (sample) => sample.p50), medianOf(result, key, (sample) => sample.p99)];
+      return p50 === undefined ? "-" : `${number(p50)} / ${number(p99)}`;
+    }),
+  ]);
+  return table(["milliseconds, p50 / p99", ...[...BROKERS, "floor"].map((key) => NAMES[key]!)], rows);
+}
+
+function memoryTable(results: Results): string {
+  const keys = [...BROKERS, "floor"];
+  const idle = find(results, "idle");
+  const each = (key: string): number | undefined => medianOf(idle, key, (sample) => figureOf("KB", sample));
+  const floor = each("floor");
+  const beyond = (key: string): string => {
+    const value = each(key);
+    return value === undefined || floor === undefined || !OWN.includes(key) ? "-" : number(value - floor);
+  };
+  const whole = (key: string): string => {
+    const bytes = medianOf(idle, key, (sample) => sample.memoryAfter);
+    return bytes === undefined ? "-" : `${number(bytes / 2 ** 20)} MiB`;
+  };
+  return table(
+    ["10,000 idle connections", ...keys.map((key) => NAMES[key]!)],
+    [
+      ["KB each", ...keys.map((key) => number(each(key)))],
+      ["KB each beyond the runtime's own socket", ...keys.map(beyond)],
+      ["the whole process", ...keys.map(whole)],
+    ],
+  );
+}
+
+function cpuTable(results: Results): string {
+  const keys = [...BROKERS, "floor"];
+  const million = ({ cpuSeconds, count }: Sample): number | undefined => cpuSeconds && (cpuSeconds / count) * 1e6;
+  const rows = measured(results, ["MQTT 3.1.1, 64 bytes", "Frames and payloads"]).map(({ scenario, result }) => [
+    scenario.title,
+    ...keys.map((key) => {
+      const memory = medianOf(result, key, ({ memoryAfter }) => memoryAfter);
+      return memory === undefined ? "-" : `${number(medianOf(result, key, million))} s, ${number(memory / 2 ** 20)} MiB`;
+    }),
+  ]);
+  return table(["processor seconds per million deliveries, memory", ...keys.map((key) => NAMES[key]!)], rows);
+}
+
+function ceilingTable(results: Results): string {
+  const rows = SCENARIOS.filter(({ ceiling }) => ceiling).flatMap((scenario) => {
+    const result = find(results, scenario.key);
+    if (result === undefined) return [];
+    const rate = (key: string): number | undefined => medianOf(result, key, ({ perSecond }) => perSecond);
+    const busy = [...BROKERS].map((key) => medianOf(result, key, (sample) => sample.busy));
+    const share = (value: number | undefined): string => (value === undefined ? "-" : `${(value * 100).toFixed(0)} %`);
+    return [[scenario.title, number(rate("ceiling")), ...busy.map(share)]];
+  });
+  return table(["", "without a broker, per second", ...BROKERS.map((key) => `busy with ${NAMES[key]}`)], rows);
+}

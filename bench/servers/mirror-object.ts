@@ -1,0 +1,38 @@
+/** A bare Durable Object that passes frames on (mirror.ts): what the runtime itself costs, and so the floor for the broker. */
+
+import { DurableObject } from "cloudflare:workers";
+import { Mirror } from "./mirror.ts";
+
+interface Env {
+  readonly MIRRORS: DurableObjectNamespace<MirrorObject>;
+}
+
+export class MirrorObject extends DurableObject<Env> {
+  readonly #mirror = new Mirror<WebSocket>((socket, bytes) => {
+    try {
+      socket.send(bytes);
+    } catch {
+      // It closed.
+    }
+  });
+
+  override fetch(request: Request): Response {
+    const { 0: outer, 1: inner } = new WebSocketPair();
+    this.ctx.acceptWebSocket(inner);
+    this.#mirror.join(inner, request.url);
+    return new Response(null, { status: 101, webSocket: outer, headers: { "Sec-WebSocket-Protocol": "mqtt" } });
+  }
+
+  override webSocketMessage(socket: WebSocket, data: ArrayBuffer | string): void {
+    if (typeof data !== "string") this.#mirror.receive(socket, new Uint8Array(data));
+  }
+
+  override webSocketClose(socket: WebSocket): void {
+    this.#mirror.leave(socket);
+    socket.close(1000);
+  }
+}
+
+export default {
+  fetch: (request: Request, env: Env): Promise<Response> => env.MIRRORS.get(env.MIRRORS.idFromName("mirror")).fetch(request),
+};
