@@ -1,18 +1,19 @@
 /**
  * `npm run simulate`: runs the real hosts and cores in a simulated world, by seed. See test/simulation/run.ts for what is checked. A
- * failing seed is printed with what broke and how it came to that; the same seed gives the same run.
+ * failing seed is printed with what broke and the shortest list of steps that breaks it; the same seed gives the same run.
  */
 
 import { parseArgs } from "node:util";
 import { run } from "../test/simulation/run.ts";
+import { listOf, shorten } from "../test/simulation/shorten.ts";
 
-const USAGE = `Usage: npm run simulate -- [--seed N] [--count N] [--steps N] [--plain] [--stop] [--trace]
+const USAGE = `Usage: npm run simulate -- [--seed N] [--count N] [--steps N] [--stop] [--trace] [--whole]
   --seed N    the first seed (1)
   --count N   how many seeds (1)
   --steps N   what clients do in each run (200)
-  --plain     only publishing, subscribing and faults
   --stop      stops at the first seed that fails
-  --trace     prints what happened, also when nothing broke`;
+  --trace     prints all that happened, also when nothing broke
+  --whole     leaves a run that failed as long as it was`;
 
 function wholeNumber(name: string, text: string | undefined, otherwise: number): number {
   const number = text === undefined ? otherwise : Number(text);
@@ -29,8 +30,8 @@ const { values } = parseArgs({
     count: { type: "string" },
     steps: { type: "string" },
     trace: { type: "boolean" },
-    plain: { type: "boolean" },
     stop: { type: "boolean" },
+    whole: { type: "boolean" },
     help: { type: "boolean" },
   },
 });
@@ -41,18 +42,22 @@ if (values.help) {
 const first = wholeNumber("seed", values.seed, 1);
 const count = wholeNumber("count", values.count, 1);
 const steps = wholeNumber("steps", values.steps, 200);
-const plain = values.plain === true;
 let failed = 0;
 let delivered = 0;
 for (let seed = first; seed < first + count; seed += 1) {
-  const result = await run({ seed, steps, plain });
+  const options = { seed, steps };
+  const result = await run(options);
   delivered += result.delivered;
-  if (result.problems.length > 0) {
-    failed += 1;
-    console.log(`seed ${seed}, ${steps} steps:\n  ${result.problems.join("\n  ")}`);
+  if (values.trace) console.log(result.trace.join("\n"));
+  if (result.problems.length === 0) continue;
+  failed += 1;
+  console.log(`seed ${seed}, ${steps} steps:\n  ${result.problems.join("\n  ")}`);
+  if (!values.whole) {
+    const short = await shorten(options, result);
+    console.log(`shortened to ${short.steps.length} of ${result.happened.length}, which break:`);
+    console.log(`  ${short.problems.join("\n  ")}\n${listOf(short).join("\n")}`);
   }
-  if (values.trace || (result.problems.length > 0 && count === 1)) console.log(result.trace.join("\n"));
-  if (values.stop && failed > 0) break;
+  if (values.stop) break;
 }
 console.log(`${count} seeds, ${delivered} deliveries, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -14,6 +14,7 @@ import { PacketStream } from "../mqtt/packet-stream.ts";
 import { KEEP_ALIVE_TIMEOUT, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { sessionObjectName } from "../objects/names.ts";
+import { PLATFORM, type Runtime, type Timer } from "../objects/runtime.ts";
 import { authOf } from "../objects/session-host.ts";
 import {
   CLOSE_GOING_AWAY,
@@ -34,26 +35,49 @@ import { handOver } from "./upgrade.ts";
 
 const PINGRESP_BYTES = encodePacket({ type: PINGRESP }, 4);
 
+/** A socket as a Worker has it. */
+export type RelayedSocket = Pick<WebSocket, "binaryType" | "accept" | "addEventListener" | "send" | "close">;
+
+/** Opens a socket to the Session object of this name. */
+export type Reach = (objectName: string, handover: Handover) => Promise<RelayedSocket>;
+
 /** Starts relaying a socket whose upgrade is being answered. */
 export function relay(socket: WebSocket, request: Request, env: BrokerEnv, settings: Settings, namespace: string): void {
+  const reach: Reach = async (objectName, handover) => {
+    const { webSocket } = await handOver(request, env, objectName, handover);
+    if (webSocket === null) throw new Error("the object did not accept the socket");
+    return webSocket;
+  };
+  relaySocket(socket, { settings, namespace, reach, runtime: PLATFORM });
+}
+
+export interface RelayOptions {
+  readonly settings: Settings;
+  readonly namespace: string;
+  readonly reach: Reach;
+  readonly runtime: Runtime;
+}
+
+/** Relays a socket from here on. */
+export function relaySocket(socket: RelayedSocket, options: RelayOptions): void {
   // Binary frames would be Blobs since 2026-03-17.
   socket.binaryType = "arraybuffer";
   socket.accept();
-  const relayed = new Relay(socket, request, env, settings, namespace);
+  const relayed = new Relay(socket, options);
   socket.addEventListener("message", ({ data }) => relayed.receive(data));
   socket.addEventListener("close", ({ code }) => relayed.clientGone(code));
   socket.addEventListener("error", () => relayed.clientGone(1006));
 }
 
 class Relay {
-  readonly #socket: WebSocket;
-  readonly #request: Request;
-  readonly #env: BrokerEnv;
+  readonly #socket: RelayedSocket;
+  readonly #reach: Reach;
+  readonly #runtime: Runtime;
   readonly #settings: Settings;
   readonly #limits: Limits;
   readonly #namespace: string;
   readonly #stream: PacketStream;
-  #object: WebSocket | undefined;
+  #object: RelayedSocket | undefined;
   #authentication: Authentication | undefined;
   #state: "first" | "connecting" | "open" | "ended" = "first";
   #facts: ConnectionFacts | undefined;
@@ -64,18 +88,20 @@ class Relay {
   /** The client has said DISCONNECT: what it sends from then on is not looked at [MQTT5-3.14.4-1] [MQTT311-3.14.4-2]. */
   #left = false;
   #keepAliveMs = 0;
-  #keepAlive: ReturnType<typeof setTimeout> | null = null;
-  #lastSeenAt = Date.now();
-  #passedOnAt = Date.now();
-  #patience: ReturnType<typeof setTimeout> | null = null;
+  #keepAlive: Timer | undefined;
+  #lastSeenAt: number;
+  #passedOnAt: number;
+  #patience: Timer | undefined;
 
-  constructor(socket: WebSocket, request: Request, env: BrokerEnv, settings: Settings, namespace: string) {
+  constructor(socket: RelayedSocket, { settings, namespace, reach, runtime }: RelayOptions) {
     this.#socket = socket;
-    this.#request = request;
-    this.#env = env;
+    this.#reach = reach;
+    this.#runtime = runtime;
     this.#settings = settings;
     this.#limits = settings.limits;
     this.#namespace = namespace;
+    this.#lastSeenAt = runtime.now();
+    this.#passedOnAt = this.#lastSeenAt;
     this.#stream = new PacketStream(settings.limits.packetBytesMax);
     this.#await();
   }
@@ -88,7 +114,7 @@ class Relay {
       this.#end({ bytes: undefined, closeCode: CLOSE_UNSUPPORTED_DATA, closeReason: "MQTT needs binary frames" });
       return;
     }
-    this.#lastSeenAt = Date.now();
+    this.#lastSeenAt = this.#runtime.now();
     this.#stream.push(new Uint8Array(data));
     if (this.#state === "first") this.#readConnect();
     else if (this.#state === "open") this.#passOn();
@@ -132,15 +158,13 @@ class Relay {
         ...(identity.userName === undefined ? {} : { userName: identity.userName }),
         ...(authenticationData === undefined ? {} : { authenticationData: toBase64(authenticationData) }),
       };
-      const { webSocket } = await handOver(this.#request, this.#env, objectName, handover);
-      if (webSocket === null) throw new Error("the object did not accept the socket");
-      this.#open(webSocket, connect, bytes);
+      this.#open(await this.#reach(objectName, handover), connect, bytes);
     } catch {
       this.#end(refused(unavailable, connect));
     }
   }
 
-  #open(object: WebSocket, connect: Connect, bytes: Uint8Array): void {
+  #open(object: RelayedSocket, connect: Connect, bytes: Uint8Array): void {
     object.binaryType = "arraybuffer";
     object.accept();
     if (this.#state === "ended") {
@@ -171,8 +195,8 @@ class Relay {
     const packets: Uint8Array[] = [];
     for (let bytes = this.#stream.next(); bytes !== undefined; bytes = this.#stream.next()) {
       // The next packet has its own time.
-      clearTimeout(this.#patience);
-      this.#patience = null;
+      this.#patience?.cancel();
+      this.#patience = undefined;
       if (!(bytes instanceof Uint8Array)) {
         this.#forward(packets);
         this.#farewell(bytes.reasonCode, bytes.message, bytes.reasonCode === 0x95 ? CLOSE_TOO_BIG : CLOSE_PROTOCOL_ERROR);
@@ -211,12 +235,12 @@ class Relay {
   /** Ends the connection when nothing came for one and a half times the Keep Alive [MQTT5-3.1.2-22] [MQTT311-3.1.2-24]. */
   #watch(): void {
     if (this.#keepAliveMs === 0 || this.#state === "ended") return;
-    const left = this.#lastSeenAt + this.#keepAliveMs - Date.now();
+    const left = this.#lastSeenAt + this.#keepAliveMs - this.#runtime.now();
     if (left <= 0) {
       this.#farewell(KEEP_ALIVE_TIMEOUT, "no packet within one and a half times the Keep Alive", CLOSE_POLICY);
       return;
     }
-    this.#keepAlive = setTimeout(() => this.#watch(), left);
+    this.#keepAlive = this.#runtime.after(left, () => this.#watch());
   }
 
   /** The connection is in error here at the edge: a 5.0 client hears why; the object learns that its client was lost. */
@@ -254,22 +278,23 @@ class Relay {
   #finish(): void {
     this.#state = "ended";
     this.#authentication?.cancel();
-    clearTimeout(this.#keepAlive);
-    clearTimeout(this.#patience);
+    this.#keepAlive?.cancel();
+    this.#patience?.cancel();
   }
 
   /** Gives an incomplete packet, or a CONNECT that has not come, its time [5.0/3.1.4/timeout] [3.1.1/3.1.4/timeout]. */
   #await(): void {
     const incomplete = this.#state === "first" || (this.#state === "open" && this.#stream.pendingBytes > 0);
     if (!incomplete) {
-      clearTimeout(this.#patience);
-      this.#patience = null;
+      this.#patience?.cancel();
+      this.#patience = undefined;
       return;
     }
-    this.#patience ??= setTimeout(() => {
+    const { packetSecondsMax } = this.#limits;
+    this.#patience ??= this.#runtime.after(packetSecondsMax * 1000, () => {
       const what = this.#state === "first" ? "CONNECT did not come" : "a packet was not finished";
-      this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason: `${what} within ${this.#limits.packetSecondsMax} s` });
-    }, this.#limits.packetSecondsMax * 1000);
+      this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason: `${what} within ${packetSecondsMax} s` });
+    });
   }
 }
 
@@ -279,7 +304,7 @@ function isAccepted(frame: Uint8Array): boolean {
 }
 
 /** Closes a socket that may be closed already. */
-function close(socket: WebSocket, code: number, reason: string): void {
+function close(socket: RelayedSocket, code: number, reason: string): void {
   try {
     socket.close(code, reason);
   } catch {

@@ -224,7 +224,7 @@ export class SessionHost {
     this.#gathering?.cancel();
     this.#gathering = undefined;
     this.core.runDeadlines(this.#runtime.now());
-    this.#writeRows();
+    if (!this.#writeRows()) return;
     this.#router.flush();
     const wires = this.#changedWires;
     this.#changedWires = [];
@@ -236,16 +236,20 @@ export class SessionHost {
     void this.#arm();
   }
 
-  /** Where storage refuses to write, memory must not go on as if it had: the object starts again from what is stored. */
-  #writeRows(): void {
+  /**
+   * Where storage refuses to write, memory must not go on as if it had: the object starts again from what is stored.
+   * @returns false then: nothing that was gathered may leave
+   */
+  #writeRows(): boolean {
     if (this.core.unwritten > 0) this.#rowsWrittenAt = this.#runtime.now();
     try {
       this.core.flush();
+      return true;
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
       log("rows could not be written; the object starts again", { object: this.#name, problem });
       this.#state.abort(`rows could not be written: ${problem}`);
-      throw error;
+      return false;
     }
   }
 

@@ -207,7 +207,7 @@ export function storeQueued(core: SessionCore, sessions: Iterable<Session>): voi
 }
 
 /** A full queue drops its oldest message: what is new tells more. What was sent once is in flight and is not dropped. */
-function keepWithinBounds(core: SessionCore, session: Session): void {
+export function keepWithinBounds(core: SessionCore, session: Session): void {
   const { queueMessagesMax, queueBytesMax } = core.limits;
   while (session.queued.length > queueMessagesMax || session.queuedBytes > queueBytesMax) {
     const oldest = session.queued.shift()!;

@@ -9,7 +9,7 @@ import { RecordError } from "../mqtt/record.ts";
 import { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
-import { finish, requeue } from "./deliver.ts";
+import { finish, keepWithinBounds, requeue } from "./deliver.ts";
 import { addSubscription } from "./interest.ts";
 import { beginWaiting, clientLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
 import type { Wire } from "./ports.ts";
@@ -242,6 +242,8 @@ function settle(core: SessionCore, session: Session, state: SessionState | undef
     return;
   }
   requeue(session);
+  // What a full queue dropped while the client was away may be in the log still: no row is written for that.
+  keepWithinBounds(core, session);
   if (session.expirySeconds === 0) {
     settleEnded(core, session);
     return;

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import type { SimulatedClient } from "../simulation/client.ts";
-import type { SimulatedObject } from "../simulation/world.ts";
+import type { SimulatedObject } from "../simulation/object.ts";
 import { Broker, gotOf, SHAPES } from "./support.ts";
 
 let log: MockInstance<typeof console.log>;

@@ -27,9 +27,10 @@ import {
   type Will,
 } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
-import { sessionObjectName } from "../../src/objects/names.ts";
 import type { Got, Held, Life, Published } from "./records.ts";
-import { SimulatedSocket, type World } from "./world.ts";
+import { RELAY_GONE } from "./relayed.ts";
+import type { Line } from "./socket.ts";
+import type { World } from "./world.ts";
 
 export interface ClientOptions {
   readonly id: string;
@@ -45,6 +46,10 @@ export interface ClientOptions {
   readonly will: { readonly qos: QoS; readonly delaySeconds: number } | undefined;
   /** Every seventh message is long. */
   readonly long: boolean;
+  /** A Worker stands between it and its object. */
+  readonly relayed?: boolean;
+  /** It uses Topic Aliases. */
+  readonly aliases?: boolean;
 }
 
 export interface PublishOptions {
@@ -55,8 +60,11 @@ export interface PublishOptions {
 /** A session of 3.x lasts this long, and one of 5.0 may. */
 export const LONG_SECONDS = 100_000;
 
-/** What is on its way may take so long. */
-const ON_ITS_WAY_MS = 4_000;
+/** What is on its way through relay and objects may take so long. */
+const ON_ITS_WAY_MS = 8_000;
+
+/** A client that hears nothing for so long after a question takes its connection for dead. */
+const PATIENCE_MS = 15_000;
 
 const encoder = new TextEncoder();
 
@@ -75,7 +83,9 @@ export class SimulatedClient {
   #life: Life | undefined;
   readonly #world: World;
   readonly #all: Published[];
-  #socket: SimulatedSocket | undefined;
+  /** It ends its session with its next connection. */
+  #leaves = false;
+  #line: Line | undefined;
   #stream = new PacketStream(1 << 20);
   #connected = false;
   #hasSession = false;
@@ -83,6 +93,13 @@ export class SimulatedClient {
   /** QoS 2 messages that were not released, by Packet Identifier. */
   readonly #incoming = new Map<number, number | undefined>();
   #pendingWill: Published | undefined;
+  /** Milliseconds: the broker said something. */
+  #heardAt = 0;
+  /** Milliseconds: it opened a connection. */
+  #openedAt = 0;
+  #contested = false;
+  /** Topic Aliases of this connection, by topic. */
+  readonly #aliases = new Map<string, number>();
   readonly #subscribing = new Map<number, Held[]>();
   #packetId = 0;
   #session = 0;
@@ -101,7 +118,7 @@ export class SimulatedClient {
   }
 
   get durable(): boolean {
-    return this.options.expirySeconds > 0;
+    return this.options.expirySeconds > 0 && !this.#leaves;
   }
 
   get connected(): boolean {
@@ -124,41 +141,39 @@ export class SimulatedClient {
     const { version, expirySeconds, keepAliveSeconds, receiveMaximum } = this.options;
     const will = this.#will();
     const world = this.#world;
-    const object = world.object(sessionObjectName(world.settings, "n", this.id));
     const current = (run: () => void) => (): void => {
       if (this.#generation === generation) run();
     };
-    const socket = new SimulatedSocket(
-      world,
-      object,
-      (bytes) => current(() => this.#receive(bytes))(),
-      (code) => current(() => this.#closed(code))(),
-    );
-    this.#socket = socket;
-    world.after(world.delay(), async () => {
-      await object.accept(socket);
-      if (this.#generation !== generation) return;
-      this.#send({
-        type: CONNECT,
-        version,
-        clean: !this.durable,
-        keepAliveSeconds,
-        clientId: this.id,
-        will: will && this.#willPacket(will),
-        userName: undefined,
-        password: undefined,
-        properties:
-          version === 4
-            ? NO_PROPERTIES
-            : { ...(expirySeconds > 0 ? { sessionExpiryInterval: expirySeconds } : {}), ...(receiveMaximum ? { receiveMaximum } : {}) },
-      });
-      this.#pendingWill = will;
+    this.#contested = world.now - this.#openedAt < ON_ITS_WAY_MS;
+    this.#openedAt = world.now;
+    const previous = this.lives.at(-1);
+    if (previous !== undefined) previous.nextAt ??= world.now;
+    this.#aliases.clear();
+    this.#pendingWill = will;
+    const line = world.connect(this.id, `${this.id} (${generation})`, this.options.relayed === true, {
+      receive: (bytes) => current(() => this.#receive(bytes))(),
+      closed: (code) => current(() => this.#closed(code))(),
+    });
+    this.#line = line;
+    this.#send({
+      type: CONNECT,
+      version,
+      clean: !this.durable,
+      keepAliveSeconds,
+      clientId: this.id,
+      will: will && this.#willPacket(will),
+      userName: undefined,
+      password: undefined,
+      properties:
+        version === 4
+          ? NO_PROPERTIES
+          : { ...(this.durable ? { sessionExpiryInterval: expirySeconds } : {}), ...(receiveMaximum ? { receiveMaximum } : {}) },
     });
     // A CONNACK that does not come in time: the client tries anew.
     world.after(
-      15_000,
+      PATIENCE_MS,
       current(() => {
-        if (!this.#connected && this.#socket === socket) this.drop();
+        if (!this.#connected && this.#line === line) this.drop();
       }),
     );
   }
@@ -167,8 +182,8 @@ export class SimulatedClient {
   drop(): void {
     this.#world.note(`${this.id} drops its connection`);
     this.#generation += 1;
-    this.#socket?.clientGone();
-    this.#socket = undefined;
+    this.#line?.drop();
+    this.#line = undefined;
     this.#ended("drop");
   }
 
@@ -179,16 +194,35 @@ export class SimulatedClient {
     this.drop();
   }
 
+  /** Connects once more to end its session, and then leaves. */
+  endSession(): void {
+    this.#leaves = true;
+    this.#loseSession();
+    this.connect();
+  }
+
   /** Sends what no client may send. */
   misbehave(): void {
     if (!this.#connected) return;
     this.#world.note(`${this.id} sends a packet that does not exist`);
     this.#life!.rude = true;
-    this.#socket?.receive(Uint8Array.of(0x0f, 0));
+    this.#line?.send(Uint8Array.of(0x0f, 0));
   }
 
+  /** Asks for a sign of life; without one it gives the connection up. */
   ping(): void {
-    if (this.#connected) this.#send({ type: PINGREQ });
+    if (!this.#connected) return;
+    const { now } = this.#world;
+    const generation = this.#generation;
+    this.#send({ type: PINGREQ });
+    this.#world.after(PATIENCE_MS, () => {
+      if (this.#generation === generation && this.#connected && this.#heardAt < now) this.drop();
+    });
+  }
+
+  /** The Worker that relays its connection, if one does, is gone. */
+  breakRelay(): void {
+    if (this.#line?.breakRelay() && this.#life !== undefined) this.#life.rude = true;
   }
 
   publish(topic: string, qos: QoS, { kind = "message", expirySeconds = 0 }: PublishOptions = {}): void {
@@ -208,7 +242,7 @@ export class SimulatedClient {
     if (!this.#connected) return;
     // Until SUBACK comes nobody knows which of the two stands.
     for (const other of this.held) if (other.filter === filter) other.until ??= this.#world.now;
-    const held: Held = { filter, qos, since: undefined, until: undefined };
+    const held: Held = { filter, qos, since: undefined, until: undefined, ended: undefined };
     this.held.push(held);
     const packetId = this.#nextPacketId();
     this.#subscribing.set(packetId, [held]);
@@ -219,9 +253,10 @@ export class SimulatedClient {
   unsubscribe(filter: string): void {
     if (!this.#connected) return;
     this.#world.note(`${this.id} unsubscribes from ${filter}`);
-    for (const held of this.held) if (held.filter === filter) held.until ??= this.#world.now;
+    const ending = this.held.filter((held) => held.filter === filter);
+    for (const held of ending) held.until ??= this.#world.now;
     const packetId = this.#nextPacketId();
-    this.#subscribing.set(packetId, []);
+    this.#subscribing.set(packetId, ending);
     this.#send({ type: UNSUBSCRIBE, packetId, filters: [filter], properties: NO_PROPERTIES });
   }
 
@@ -259,6 +294,7 @@ export class SimulatedClient {
     if (this.#life !== undefined) {
       this.#life.end = how;
       this.#life.endAt = this.#world.now;
+      this.#life.heardAt = this.#heardAt;
       if (this.#life.will !== undefined) this.#life.will.sentAt = this.#world.now;
     }
     this.#life = undefined;
@@ -276,7 +312,10 @@ export class SimulatedClient {
     this.#hasSession = false;
     this.#outgoing.clear();
     this.#incoming.clear();
-    for (const held of this.held) held.until ??= this.#world.now;
+    for (const held of this.held) {
+      held.until ??= this.#world.now;
+      held.ended ??= this.#world.now;
+    }
   }
 
   #sendPublish(published: Published, packetId: number, dup: boolean): void {
@@ -284,13 +323,17 @@ export class SimulatedClient {
     if (dup) published.repeated = true;
     const padding = this.options.long && number % 7 === 0 ? 3_000 : number % 40;
     const payload = kind === "clearing" ? new Uint8Array(0) : encoder.encode(`${number} ${"x".repeat(padding)}`);
-    const properties = expirySeconds === 0 ? NO_PROPERTIES : { messageExpiryInterval: expirySeconds };
+    const { topic, alias } = this.#aliasOf(published.topic);
+    const properties = {
+      ...(expirySeconds === 0 ? NO_PROPERTIES : { messageExpiryInterval: expirySeconds }),
+      ...(alias === undefined ? NO_PROPERTIES : { topicAlias: alias }),
+    };
     const packet: Publish = {
       type: PUBLISH,
       dup,
       qos: published.qos,
       retain: kind === "retained" || kind === "clearing",
-      topic: published.topic,
+      topic,
       packetId,
       properties,
       propertyBytes: new Uint8Array(0),
@@ -299,14 +342,24 @@ export class SimulatedClient {
     this.#send(packet);
   }
 
+  /** What stands for a topic on this connection: itself, with an alias for later, or the alias alone. */
+  #aliasOf(topic: string): { topic: string; alias: number | undefined } {
+    if (!this.options.aliases) return { topic, alias: undefined };
+    const known = this.#aliases.get(topic);
+    if (known !== undefined) return { topic: "", alias: known };
+    if (this.#aliases.size >= this.#world.settings.limits.topicAliasMaximum) return { topic, alias: undefined };
+    this.#aliases.set(topic, this.#aliases.size + 1);
+    return { topic, alias: this.#aliases.size };
+  }
+
   #send(packet: Packet): void {
-    this.#socket?.receive(encodePacket(packet, this.options.version));
+    this.#line?.send(encodePacket(packet, this.options.version));
   }
 
   #answer(type: Acknowledgement["type"], packetId: number): void {
-    const socket = this.#socket;
+    const line = this.#line;
     const send = (): void => {
-      if (this.#socket !== socket) return;
+      if (this.#line !== line) return;
       if (type === PUBACK || type === PUBCOMP) this.#inflight.delete(packetId);
       this.#send({ type, packetId, reasonCode: 0, properties: NO_PROPERTIES });
     };
@@ -317,11 +370,13 @@ export class SimulatedClient {
 
   #closed(code: number): void {
     this.#world.note(`${this.id} sees its connection closed with ${code}`);
-    this.#socket = undefined;
-    this.#ended(code === 1006 ? "cut" : "closed");
+    this.#line = undefined;
+    // A relay passes on that its object was reset as 1001.
+    this.#ended(code === RELAY_GONE ? "drop" : code === 1006 || code === 1001 ? "cut" : "closed");
   }
 
   #receive(bytes: Uint8Array): void {
+    this.#heardAt = this.#world.now;
     this.#stream.push(bytes);
     for (let frame = this.#stream.next(); frame !== undefined; frame = this.#stream.next()) {
       if (!(frame instanceof Uint8Array)) {
@@ -375,6 +430,7 @@ export class SimulatedClient {
         this.#subscribing.delete(packet.packetId);
         return;
       case UNSUBACK:
+        for (const held of this.#subscribing.get(packet.packetId) ?? []) held.ended ??= this.#world.now;
         this.#subscribing.delete(packet.packetId);
         return;
       default:
@@ -394,7 +450,7 @@ export class SimulatedClient {
       previous.backAt ??= world.now;
       previous.resumed ||= sessionPresent;
     }
-    const awayMs = previous === undefined ? 0 : world.now - previous.endAt;
+    const awayMs = previous === undefined ? 0 : world.now - previous.heardAt;
     const mayBeGone = world.clocksJump
       ? this.options.expirySeconds < LONG_SECONDS
       : awayMs >= this.options.expirySeconds * 1000 - ON_ITS_WAY_MS;
@@ -416,8 +472,11 @@ export class SimulatedClient {
       since: world.now,
       end: undefined,
       endAt: 0,
+      heardAt: 0,
+      nextAt: undefined,
       backAt: undefined,
       resumed: false,
+      contested: this.#contested,
       rude: false,
     };
     this.lives.push(this.#life);

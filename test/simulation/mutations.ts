@@ -161,6 +161,41 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 400,
   },
   {
+    name: "bring back what a full queue dropped",
+    file: "src/session/restore.ts",
+    find: "  keepWithinBounds(core, session);\n",
+    replace: "",
+    seeds: 1000,
+  },
+  {
+    name: "forget in hibernation what was to be sent again",
+    file: "src/session/restore.ts",
+    find: "({ sent, packetId }) => !sent || resending.has(packetId)",
+    replace: "({ sent }) => !sent",
+    seeds: 200,
+  },
+  {
+    name: "take an exchange for settled that is not",
+    file: "src/session/core.ts",
+    find: "return this.openExchanges.keys().next().value ?? this.#number + 1;",
+    replace: "return this.#number + 1;",
+    seeds: 200,
+  },
+  {
+    name: "go on after storage refused a write",
+    file: "src/objects/session-host.ts",
+    find: "    if (!this.#writeRows()) return;",
+    replace: "    if (!this.#writeRows()) this.core.waitingInMemory.clear();",
+    seeds: 400,
+  },
+  {
+    name: "answer for an object that is not reached",
+    file: "src/edge/relay.ts",
+    find: "      if (isPing && this.#answered) this.#send(PINGRESP_BYTES);",
+    replace: "      if (bytes[0]! >> 4 === DISCONNECT) continue;\n      if (isPing && this.#answered) this.#send(PINGRESP_BYTES);",
+    seeds: 200,
+  },
+  {
     name: "never end a session",
     file: "src/session/lifecycle.ts",
     find: "if (session.connection === undefined && session.expiresAt <= core.now) endSession(core, session);",
@@ -220,7 +255,7 @@ export class Workbench {
 /** @returns what it printed */
 function simulate(folder: string, seeds: number): Promise<string> {
   return new Promise((resolve) => {
-    const args = ["scripts/simulate.ts", "--stop", "--count", String(seeds)];
+    const args = ["scripts/simulate.ts", "--stop", "--whole", "--count", String(seeds)];
     execFile(process.execPath, args, { cwd: folder, timeout: 60_000, maxBuffer: 1 << 26 }, (_error, stdout, stderr) =>
       resolve(`${stdout}${stderr}`),
     );

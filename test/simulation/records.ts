@@ -38,6 +38,8 @@ export interface Held {
   since: number | undefined;
   /** Milliseconds: UNSUBSCRIBE was sent. */
   until: number | undefined;
+  /** Milliseconds: it is over for certain, by UNSUBACK or with its session. */
+  ended: number | undefined;
 }
 
 /** One connection of a client, from its CONNACK on. */
@@ -48,9 +50,15 @@ export interface Life {
   /** `cut`: the object was reset. `replaced`: its own client opened another one. `closed`: the broker ended it. */
   end: "disconnect" | "drop" | "cut" | "replaced" | "closed" | undefined;
   endAt: number;
+  /** When the broker was heard last: the connection was there until then, at least. */
+  heardAt: number;
+  /** When the client began to open the next connection. */
+  nextAt: number | undefined;
   /** When the client was connected again, and whether to the same session. */
   backAt: number | undefined;
   resumed: boolean;
-  /** It broke the protocol: its connection ends for that, whatever else it says. */
+  /** Another connection of the same client had just been opened: which of them the broker saw last is not known. */
+  readonly contested: boolean;
+  /** It broke the protocol, or lost its Worker: its connection ends for that, whatever else it says. */
   rude: boolean;
 }

@@ -1,14 +1,15 @@
 /**
- * One run of the simulation: clients and faults as the seed will have it, then peace, then the promises are checked (check.ts). A plain
- * run has clients that publish and subscribe, and faults; a full one has all of MQTT that objects have to remember.
+ * One run of the simulation: clients and faults as the seed will have it, then peace, then the promises are checked (check.ts). What
+ * happens in a run can be left out piece by piece (shrink.ts): each piece has its own source of chance.
  */
 
 import { DEFAULT_CHOICES } from "../../src/choices.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
-import { checkAtRest, checkPromises } from "./check.ts";
+import type { Happening } from "./chance.ts";
+import { checkAtRest, checkPromises, checkTidied } from "./check.ts";
 import { type ClientOptions, LONG_SECONDS, SimulatedClient } from "./client.ts";
-import { Random } from "./random.ts";
+import type { Random } from "./random.ts";
 import type { Published } from "./records.ts";
 import { type Faults, NO_FAULTS, World } from "./world.ts";
 
@@ -16,12 +17,14 @@ export interface RunOptions {
   readonly seed: number;
   /** How many things clients do. */
   readonly steps: number;
-  /** Without retained messages, wills, shared subscriptions, expiry, clocks that jump: what seeds of before were found with. */
-  readonly plain?: boolean;
+  /** Of what chance would have happen, only this does; undefined: all of it. */
+  readonly kept?: ReadonlySet<string> | undefined;
 }
 
 export interface RunResult {
   readonly problems: readonly string[];
+  /** What happened because chance would have it, in order. */
+  readonly happened: readonly Happening[];
   readonly trace: readonly string[];
   readonly published: number;
   readonly delivered: number;
@@ -34,110 +37,157 @@ const FILTERS = ["a", "a/b", "a/#", "a/+", "#", "d/+/f", "+", "+/h", "g/h"];
 const SHARED_TOPICS = ["s/a", "s/b"];
 export const SHARED_FILTER = "$share/g/s/#";
 
-const CLOCK_JUMP_MS_MAX = 20_000;
-
 /** What a run knows of itself. */
 export interface Scenario {
   readonly world: World;
   readonly clients: readonly SimulatedClient[];
+  /** Those that were left out included. */
+  readonly clientCount: number;
   readonly members: readonly SimulatedClient[];
   readonly published: Published[];
-  /** Chance for what only full runs do, so that plain ones stay what they were. */
-  readonly more: Random;
-  readonly plain: boolean;
   readonly wild: Faults;
+  /** Queues are so short that messages are dropped. */
+  readonly short: boolean;
   /** When faults ended. */
   peaceAt: number;
 }
 
-/** Runs one seed. */
-export async function run({ seed, steps, plain = false }: RunOptions): Promise<RunResult> {
-  const scenario = begin(seed, plain);
-  const { world, clients, members, published } = scenario;
-  const { random } = world;
+/** Something that a client does. */
+interface Act {
+  readonly client: SimulatedClient;
+  /** What it does, behind its name. */
+  readonly what: string;
+  readonly run: () => void;
+}
+
+/** Runs one seed. What the broker logs meanwhile goes into the trace. */
+export async function run({ seed, steps, kept }: RunOptions): Promise<RunResult> {
+  const scenario = begin(seed, kept);
+  const { log } = console;
+  console.log = (line: string) => scenario.world.note(line);
+  try {
+    return await play(scenario, steps);
+  } finally {
+    console.log = log;
+  }
+}
+
+async function play(scenario: Scenario, steps: number): Promise<RunResult> {
+  const { world, clients, published } = scenario;
+  const { chance } = world;
   for (const client of clients) client.connect();
   await calm(world, 5_000);
-  for (const member of members) member.subscribe(SHARED_FILTER, 2);
-  for (const client of clients) {
-    if (members.includes(client)) continue;
-    for (let count = random.below(3); count > 0; count -= 1) client.subscribe(filterOf(scenario), random.below(3) as QoS);
-  }
+  for (const client of clients) firstSubscriptions(scenario, client);
   await calm(world, 5_000);
   world.faults = scenario.wild;
-  for (let step = 0; step < steps; step += 1) {
-    act(scenario, random.pick(clients));
-    if (random.chance(0.03)) disturb(scenario);
+  for (let step = 1; step <= steps; step += 1) {
+    const random = chance.once(`step ${step}`);
+    const act = chooseAct(scenario, random);
+    if (act !== undefined && chance.takes(`step ${step}`, () => `${act.client.id} ${act.what}`)) act.run();
     await calm(world, random.chance(0.1) ? random.below(3_000) : random.below(30));
   }
   world.faults = NO_FAULTS;
   world.note("peace");
-  const gone = plain ? [] : clients.filter(() => scenario.more.chance(0.2));
+  const gone = clients.filter(({ id }) => chance.happens("gone", id, 0.2, () => `${id} goes and does not come back`));
   scenario.peaceAt = world.now;
   for (const client of gone) client.drop();
   await makePeace(world, clients, gone);
-  const problems = checkPromises(scenario, gone);
-  if (!plain) problems.push(...(await checkAtRest(scenario, gone)));
+  for (const object of world.objects) await object.wake();
+  const problems = [...world.problems.splice(0), ...checkPromises(scenario, gone)];
+  problems.push(...(await checkAtRest(scenario, gone)));
+  problems.push(...(await checkTidied(scenario)));
   return {
-    problems,
+    problems: [...problems, ...world.problems],
+    happened: chance.happened,
     trace: world.trace,
     published: published.length,
     delivered: clients.reduce((sum, { got }) => sum + got.length, 0),
   };
 }
 
-function begin(seed: number, plain: boolean): Scenario {
-  const more = new Random(seed ^ 0x5bd1e995);
-  const world = new World({
+function begin(seed: number, kept: ReadonlySet<string> | undefined): Scenario {
+  const short = seed % 11 === 0;
+  const world: World = new World({
     seed,
     topology: seed % 3 === 0 ? "compact" : "sharded",
-    sessionShards: plain || more.chance(0.6) ? 2 : 0,
-    limits: { ...DEFAULT_LIMITS, inflightMax: 4, queueMessagesMax: 20_000, queueBytesMax: 1 << 28 },
+    sessionShards: seed % 5 < 3 ? 2 : 0,
+    limits: { ...DEFAULT_LIMITS, inflightMax: 4, queueMessagesMax: short ? 8 : 20_000, queueBytesMax: short ? 1 << 20 : 1 << 28 },
     choices: DEFAULT_CHOICES,
+    sqlite: seed % 4 === 1,
+    kept,
   });
-  const { random } = world;
+  const { chance } = world;
+  const random = chance.once("the run");
   const published: Published[] = [];
-  const clients = Array.from({ length: 3 + random.below(5) }, (_, index) => {
-    const slowMs = random.chance(0.3) ? random.below(500) : 0;
-    const version = random.chance(0.5) ? 4 : 5;
-    const expirySeconds = random.chance(0.7) ? LONG_SECONDS : 0;
-    const options: ClientOptions = {
-      id: `client-${index}`,
-      version,
-      expirySeconds,
-      keepAliveSeconds: 60,
-      slowMs,
-      receiveMaximum: undefined,
-      will: undefined,
-      long: false,
-    };
-    return new SimulatedClient(world, plain ? options : richer(options, more), published);
-  });
+  const options = Array.from({ length: 3 + random.below(5) }, (_, index) => clientOptions(`client-${index}`, random));
+  const membersFrom = random.chance(0.5) ? options.length : options.length - 1 - random.below(3);
+  const clients: SimulatedClient[] = [];
+  const members: SimulatedClient[] = [];
+  for (const [index, each] of options.entries()) {
+    if (!chance.takes(`client ${each.id}`, () => `${each.id} is there: ${describeOptions(each)}`)) continue;
+    const client = new SimulatedClient(world, each, published);
+    clients.push(client);
+    if (index >= membersFrom) members.push(client);
+  }
+  const crash = random.pick([0, 0.002, 0.01]);
   const wild: Faults = {
-    crash: random.pick([0, 0.002, 0.01]),
+    crash,
+    writeRefused: crash > 0 ? random.pick([0, 0.005]) : 0,
     callLost: random.pick([0, 0.02]),
     answerLost: random.pick([0, 0.02]),
     callTwice: random.pick([0, 0.02]),
     closeLost: random.pick([0, 0.2]),
+    alarmLate: random.pick([0, 0.2]),
+    alarmTwice: random.pick([0, 0.2]),
+    slow: random.pick([0.02, 0.05, 0.2]),
+    disturbed: random.pick([0.0005, 0.002]),
   };
-  const members = plain || more.chance(0.5) ? [] : clients.slice(-(1 + more.below(3)));
-  world.clocksJump = !plain && more.chance(0.2);
-  return { world, clients, members, published, more, plain, wild, peaceAt: Number.POSITIVE_INFINITY };
+  world.clocksJump = random.chance(0.2);
+  return { world, clients, clientCount: options.length, members, published, wild, short, peaceAt: Number.POSITIVE_INFINITY };
 }
 
-function richer(options: ClientOptions, more: Random): ClientOptions {
-  const short = options.version === 5 && options.expirySeconds > 0 && more.chance(0.3);
+function clientOptions(id: string, random: Random): ClientOptions {
+  const version = random.chance(0.5) ? 4 : 5;
+  const isKept = random.chance(0.7);
+  const isShort = version === 5 && random.chance(0.3);
   return {
-    ...options,
-    expirySeconds: short ? 5 + more.below(30) : options.expirySeconds,
-    keepAliveSeconds: more.chance(0.5) ? 20 : 60,
-    receiveMaximum: more.chance(0.3) && options.version === 5 ? 1 + more.below(6) : undefined,
-    will: more.chance(0.5) ? { qos: more.below(3) as QoS, delaySeconds: more.pick([0, 0, 5, 20]) } : undefined,
-    long: more.chance(0.3),
+    id,
+    version,
+    expirySeconds: !isKept ? 0 : isShort ? 5 + random.below(30) : LONG_SECONDS,
+    keepAliveSeconds: random.chance(0.5) ? 20 : 60,
+    slowMs: random.chance(0.3) ? random.below(500) : 0,
+    receiveMaximum: random.chance(0.3) && version === 5 ? 1 + random.below(6) : undefined,
+    will: random.chance(0.5) ? { qos: random.below(3) as QoS, delaySeconds: random.pick([0, 0, 5, 20]) } : undefined,
+    long: random.chance(0.3),
+    relayed: random.chance(0.5),
+    aliases: version === 5 && random.chance(0.3),
   };
 }
 
-function filterOf({ world, plain, more }: Scenario): string {
-  return !plain && more.chance(0.15) ? "w/+" : world.random.pick(FILTERS);
+function describeOptions({ version, expirySeconds, slowMs, will, relayed, receiveMaximum }: ClientOptions): string {
+  const parts = [
+    version === 4 ? "3.1.1" : "5.0",
+    expirySeconds === 0 ? "clean" : expirySeconds === LONG_SECONDS ? "kept" : `kept for ${expirySeconds} s`,
+    ...(relayed ? ["relayed"] : []),
+    ...(slowMs > 0 ? [`acknowledges after ${slowMs} ms`] : []),
+    ...(receiveMaximum === undefined ? [] : [`Receive Maximum ${receiveMaximum}`]),
+    ...(will === undefined ? [] : [`will at QoS ${will.qos} after ${will.delaySeconds} s`]),
+  ];
+  return parts.join(", ");
+}
+
+function firstSubscriptions({ world: { chance }, members }: Scenario, client: SimulatedClient): void {
+  const { id } = client;
+  const random = chance.once(`subscriptions of ${id}`);
+  const subscribe = (filter: string, qos: QoS): void => {
+    if (chance.takes(`subscription ${id} ${filter}`, () => `${id} subscribes to ${filter} at QoS ${qos}`)) client.subscribe(filter, qos);
+  };
+  if (members.includes(client)) subscribe(SHARED_FILTER, 2);
+  else for (let count = random.below(3); count > 0; count -= 1) subscribe(filterOf(random), random.below(3) as QoS);
+}
+
+function filterOf(random: Random): string {
+  return random.chance(0.15) ? "w/+" : random.pick(FILTERS);
 }
 
 /** Lets virtual time pass. */
@@ -147,59 +197,41 @@ export async function calm(world: World, ms: number): Promise<void> {
   world.now = Math.max(world.now, until);
 }
 
-function act(scenario: Scenario, client: SimulatedClient): void {
-  const { world, plain, more, members } = scenario;
-  const { random } = world;
-  if (!client.connected) {
-    if (random.chance(0.3)) client.connect();
-    return;
-  }
-  if (!plain && more.chance(0.25)) {
-    actMore(scenario, client);
-    return;
-  }
+function chooseAct(scenario: Scenario, random: Random): Act | undefined {
+  const { clients, members, published } = scenario;
+  const id = `client-${random.below(scenario.clientCount)}`;
+  const client = clients.find((each) => each.id === id);
+  if (client === undefined) return undefined;
+  const act = (what: string, run: () => void): Act => ({ client, what, run });
   const what = random.next();
+  const qos = random.below(3) as QoS;
+  const publish = (topic: string, options: Parameters<SimulatedClient["publish"]>[2] = {}): Act => {
+    const { kind = "message", expirySeconds = 0 } = options;
+    const notes = [...(kind === "message" ? [] : [kind]), ...(expirySeconds === 0 ? [] : [`expires after ${expirySeconds} s`])];
+    const text = [`publishes ${published.length} to ${topic} at QoS ${qos}`, ...notes].join(", ");
+    return act(text, () => client.publish(topic, qos, options));
+  };
+  if (!client.connected) return random.chance(0.3) ? act("connects", () => client.connect()) : undefined;
   const isMember = members.includes(client);
-  if (what < 0.85) client.publish(random.pick(TOPICS), random.below(3) as QoS);
-  else if (what < 0.88) {
-    if (isMember) client.subscribe(SHARED_FILTER, 2);
-    else client.subscribe(filterOf(scenario), random.below(3) as QoS);
-  } else if (what < 0.9) {
-    if (!isMember) client.unsubscribe(random.pick(FILTERS));
-    else if (more.chance(0.2)) client.unsubscribe(SHARED_FILTER);
-  } else if (what < 0.93) client.drop();
-  else if (what < 0.95) client.disconnect();
-  else if (what < 0.97) client.connect();
-  else client.ping();
-}
-
-function actMore({ more, members }: Scenario, client: SimulatedClient): void {
-  const what = more.next();
-  const qos = more.below(3) as QoS;
-  if (what < 0.4) client.publish(more.pick(TOPICS), qos, { kind: "retained" });
-  else if (what < 0.45) client.publish(more.pick(TOPICS), qos, { kind: "clearing" });
-  else if (what < 0.6) client.publish(more.pick(TOPICS), qos, { expirySeconds: 1 + more.below(5) });
-  else if (what < 0.97) client.publish(more.pick(members.length > 0 ? SHARED_TOPICS : TOPICS), qos);
-  else client.misbehave();
-}
-
-/** Something happens to an object between two events. */
-function disturb({ world, more }: Scenario): void {
-  const { random } = world;
-  const object = random.pick(world.objects);
-  if (world.clocksJump && more.chance(0.3)) {
-    object.clockAheadMs += more.below(2 * CLOCK_JUMP_MS_MAX) - CLOCK_JUMP_MS_MAX;
-    world.note(`the clock of ${object.name} is ${object.clockAheadMs} ms ahead now`);
-    return;
+  if (what < 0.64) return publish(random.pick(TOPICS));
+  if (what < 0.74) return publish(random.pick(TOPICS), { kind: "retained" });
+  if (what < 0.75) return publish(random.pick(TOPICS), { kind: "clearing" });
+  if (what < 0.79) return publish(random.pick(TOPICS), { expirySeconds: 1 + random.below(5) });
+  if (what < 0.875) return publish(random.pick(members.length > 0 ? SHARED_TOPICS : TOPICS));
+  if (what < 0.88) return act("sends a packet that does not exist", () => client.misbehave());
+  if (what < 0.905) {
+    const [filter, wanted] = isMember ? [SHARED_FILTER, 2 as const] : [filterOf(random), qos];
+    return act(`subscribes to ${filter} at QoS ${wanted}`, () => client.subscribe(filter, wanted));
   }
-  if (random.chance(0.6)) {
-    if (!object.idle) return;
-    world.note(`${object.name} hibernates`);
-    object.hibernate();
-  } else if (world.faults.crash > 0) {
-    world.note(`${object.name} is reset`);
-    object.reset();
+  if (what < 0.92) {
+    const filter = isMember ? SHARED_FILTER : random.pick(FILTERS);
+    return isMember && random.chance(0.8) ? undefined : act(`unsubscribes from ${filter}`, () => client.unsubscribe(filter));
   }
+  if (what < 0.945) return act("drops its connection", () => client.drop());
+  if (what < 0.955) return act("loses the Worker that relays it", () => client.breakRelay());
+  if (what < 0.97) return act("disconnects", () => client.disconnect());
+  if (what < 0.985) return act("connects once more", () => client.connect());
+  return act("pings", () => client.ping());
 }
 
 /** Everybody comes back, but for those who are gone, and everything is drained. */

@@ -1,0 +1,83 @@
+/** What holds in a Session object after every single event: queues, windows and tables stay within their bounds, and fit together. */
+
+import type { Limits } from "../../src/limits.ts";
+import type { SessionCore } from "../../src/session/core.ts";
+import type { Session } from "../../src/session/session.ts";
+import type { Rows } from "./rows.ts";
+
+export function brokenBounds(core: SessionCore, limits: Limits): string[] {
+  const problems: string[] = [];
+  const expect = (holds: boolean, what: string): void => {
+    if (!holds) problems.push(what);
+  };
+  let connected = 0;
+  for (const session of core.sessions.values()) {
+    if (session.connection !== undefined) connected += 1;
+    for (const problem of brokenSession(session, limits)) problems.push(`${session.clientId}: ${problem}`);
+  }
+  expect(connected === core.connections.size, `${core.connections.size} connections, of which ${connected} have a session`);
+  expect(core.connections.size <= limits.connectionsMax, `${core.connections.size} connections`);
+  // Keep Alive for each connection; expiry and will for each session; the log.
+  const deadlinesMax = core.connections.size + 2 * core.sessions.size + 2;
+  expect(core.deadlines.size <= deadlinesMax, `${core.deadlines.size} deadlines, where ${deadlinesMax} may be`);
+  const filters = new Set(core.subscriptions.filters());
+  expect(filters.size === core.interests.size, `${core.interests.size} interests in ${filters.size} filters`);
+  for (const filter of core.interests.keys()) expect(filters.has(filter), `an interest in ${filter} without a subscription`);
+  for (const { filter, members } of core.shares.values()) {
+    expect(members.size > 0, `${filter} without members`);
+    for (const member of members) {
+      expect(core.sessions.get(member.clientId) === member, `${member.clientId} is a member of ${filter} after its session`);
+    }
+  }
+  for (const session of core.openExchanges.values()) {
+    expect(core.sessions.get(session.clientId) === session, `an open exchange of ${session.clientId} after its session`);
+  }
+  return problems;
+}
+
+function brokenSession(session: Session, limits: Limits): string[] {
+  const { connection, deliveries, released, queued, resending, received } = session;
+  const problems: string[] = [];
+  const expect = (holds: boolean, what: string): void => {
+    if (!holds) problems.push(what);
+  };
+  expect(queued.length <= limits.queueMessagesMax, `${queued.length} messages are queued`);
+  expect(session.queuedBytes <= limits.queueBytesMax, `${session.queuedBytes} bytes are queued`);
+  expect(session.inflight >= 0, `${session.inflight} messages in flight`);
+  if (connection !== undefined) {
+    // What is released holds its place until PUBCOMP, also where a new connection has a smaller window.
+    const sent = session.inflight - released.size;
+    expect(sent <= connection.window, `${sent} messages sent, where ${connection.window} are allowed`);
+    expect(connection.aliases.size <= limits.topicAliasMaximum, `${connection.aliases.size} Topic Aliases`);
+    const { version } = connection;
+    if (version === 5) expect(received.size <= limits.receiveMaximum, `${received.size} exchanges under way`);
+  }
+  let bytes = 0;
+  for (const { message } of queued) bytes += message?.size ?? 0;
+  expect(bytes === session.queuedBytes, `${session.queuedBytes} bytes are counted, where ${bytes} are queued`);
+  expect(queued.length + resending.length <= deliveries.size, "more waits than there is");
+  for (const packetId of deliveries.keys()) expect(!released.has(packetId), `${packetId} is both on its way and released`);
+  expect(session.subscriptions.size <= limits.subscriptionsMax, `${session.subscriptions.size} subscriptions`);
+  return problems;
+}
+
+/** Rows say what memory says; to be asked when nothing is under way. */
+export function brokenRows(core: SessionCore, { sessions: store }: Rows): string[] {
+  const problems: string[] = [];
+  const numbers = new Map([...core.sessions.values()].filter(({ stored }) => stored).map((session) => [session.number, session]));
+  for (const { number, clientId } of store.sessions()) {
+    if (numbers.get(number)?.clientId !== clientId) problems.push(`a row of the session ${number} of ${clientId}, which is no more`);
+  }
+  for (const { sessionNumber, filter } of store.subscriptions()) {
+    if (!numbers.get(sessionNumber)?.subscriptions.has(filter))
+      problems.push(`a row of the subscription to ${filter} of ${sessionNumber}, which is no more`);
+  }
+  const rows = new Map([...numbers.keys()].map((number) => [number, new Set<string>()]));
+  for (const { sessionNumber, filter } of store.subscriptions()) rows.get(sessionNumber)?.add(filter);
+  const stored = new Set(store.sessions().map(({ number }) => number));
+  for (const [number, { clientId, subscriptions }] of numbers) {
+    if (!stored.has(number)) problems.push(`no row for the session ${number} of ${clientId}`);
+    for (const filter of subscriptions.keys()) if (!rows.get(number)!.has(filter)) problems.push(`no row for ${filter} of ${clientId}`);
+  }
+  return problems;
+}

@@ -1,0 +1,448 @@
+/**
+ * A Durable Object of the simulation: the real host of a Session or Topic object, and around it what the platform does. What it writes
+ * and sends in one event is committed together or not at all, as the platform's output gate does it; an object that is idle loses its
+ * memory after ten seconds, and any object may lose it at any time.
+ */
+
+import type { Handover } from "../../src/edge/handover.ts";
+import { RETRY_MS_TOTAL } from "../../src/limits.ts";
+import { LocalRouter } from "../../src/objects/local-router.ts";
+import { Meter } from "../../src/objects/meter.ts";
+import { RemoteRouter } from "../../src/objects/remote-router.ts";
+import type { Runtime, Timer } from "../../src/objects/runtime.ts";
+import { SessionHost } from "../../src/objects/session-host.ts";
+import { TopicHost } from "../../src/objects/topic-host.ts";
+import type { RoutingStore } from "../../src/routing/ports.ts";
+import type { SessionStore } from "../../src/session/ports.ts";
+import { brokenBounds, brokenRows } from "./bounds.ts";
+import { differences, losses, type Memory, remember } from "./memory.ts";
+import { MemoryRows, type Rows, refusing, SqliteRows } from "./rows.ts";
+import type { SimulatedSocket } from "./socket.ts";
+import { settled, type World } from "./world.ts";
+
+/** The platform takes the memory of an object that was idle for so long. */
+const SLEEP_MS = 10_000;
+
+/** An alarm that is late is so by at most this, milliseconds. */
+const ALARM_LATE_MS_MAX = 120_000;
+
+/** A call is on its way for at most this: shorter than late calls of earlier lives are kept out. */
+const CALL_MS_MAX = 8_000;
+
+/** How far a clock is set. */
+const CLOCK_JUMP_MS_MAX = 20_000;
+
+/** For how long an object may be out of reach: shorter than callers give up, so that no promise ends. */
+const OUTAGE_MS_MAX = 45_000;
+
+/** The code that clients see where the new life of an object hears that their sockets are gone. */
+export const TOLD = 1012;
+
+export class SimulatedObject {
+  readonly name: string;
+  readonly meter = new Meter();
+  readonly #world: World;
+  /** How far the clock of the machine is ahead of the world's, milliseconds. */
+  clockAheadMs = 0;
+  readonly #rows: Rows;
+  #host: SessionHost | TopicHost | undefined;
+  /** Which life this is: what belongs to an earlier one is void. */
+  #life = 0;
+  #sockets: SimulatedSocket[] = [];
+  #alarmAt: number | undefined;
+  #outputs: (() => void)[] = [];
+  #timers = 0;
+  #calls = 0;
+  #aborted = false;
+  #refuses = false;
+  /** Rejections of calls that are being answered. */
+  readonly #answering = new Set<() => void>();
+  #lastEventAt = 0;
+  #dozing = false;
+  #outageUntil = 0;
+  /** What it knew when it lost its memory, and whether all of that was promised. */
+  #before: { readonly memory: Memory; readonly slept: boolean; readonly sockets: readonly SimulatedSocket[] } | undefined;
+
+  constructor(world: World, name: string) {
+    this.#world = world;
+    this.name = name;
+    this.#rows = world.sqlite ? new SqliteRows(this.meter) : new MemoryRows(this.meter);
+  }
+
+  get isTopic(): boolean {
+    return this.name.includes("/topic/");
+  }
+
+  get isAwake(): boolean {
+    return this.#host !== undefined;
+  }
+
+  get sessionStore(): SessionStore {
+    return this.#rows.sessions;
+  }
+
+  get routingStore(): RoutingStore {
+    return this.#rows.routing;
+  }
+
+  /** Something that leaves the object once what it wrote is safe. */
+  output(leave: () => void): void {
+    this.#outputs.push(leave);
+  }
+
+  /** Runs one event of the object: all that it writes and sends takes effect together, or, in a crash, not at all. */
+  async #event(what: string, run: () => void): Promise<void> {
+    const world = this.#world;
+    const { chance, faults } = world;
+    const crash = chance.happens("crash", this.name, faults.crash, () => `${this.name} crashes before it has stored ${what}`);
+    this.#refuses = chance.happens("write refused", this.name, faults.writeRefused, () => `storage of ${this.name} refuses ${what}`);
+    const memory = crash || this.#refuses ? this.#memory : undefined;
+    if (crash || this.#refuses) this.#rows.begin();
+    this.#outputs = [];
+    try {
+      this.#host ??= this.#wake();
+      run();
+    } catch (error) {
+      world.problem(`${this.name} threw at ${what}: ${error instanceof Error ? error.stack : String(error)}`);
+    }
+    await settled();
+    const outputs = this.#outputs;
+    this.#outputs = [];
+    this.#lastEventAt = world.now;
+    if (crash || this.#aborted) {
+      world.note(`${this.name} ${crash ? "crashes before its commit" : "was aborted"}`);
+      this.#rows.rollback();
+      this.#reset(memory, 1006);
+      return;
+    }
+    this.#rows.commit();
+    this.#refuses = false;
+    for (const leave of outputs) leave();
+    this.#check();
+    this.#sleepSoon();
+  }
+
+  /** What holds after every event. */
+  #check(): void {
+    const core = this.sessionHost?.core;
+    if (core === undefined) return;
+    const { limits } = this.#world.settings;
+    for (const problem of brokenBounds(core, limits)) this.#world.problem(`${this.name}: ${problem}`);
+    if (this.idle) for (const problem of brokenRows(core, this.#rows)) this.#world.problem(`${this.name}: ${problem}`);
+  }
+
+  #wake(): SessionHost | TopicHost {
+    this.#rows.reopen();
+    const life = ++this.#life;
+    const alive = (): boolean => this.#life === life;
+    const host = this.isTopic ? this.#topicHost(this.#runtime(life), alive) : this.#newSessionHost(this.#runtime(life), alive);
+    const before = this.#before;
+    this.#before = undefined;
+    if (before === undefined || !(host instanceof SessionHost)) return host;
+    const after = remember(host.core);
+    const isSame = before.sockets.length === this.#sockets.length && before.sockets.every((socket) => this.#sockets.includes(socket));
+    if (before.slept && !isSame) return host;
+    const problems = before.slept ? differences(before.memory, after) : losses(before.memory, after, this.#now);
+    for (const problem of problems) this.#world.problem(`${this.name} ${before.slept ? "slept" : "was reset"}: ${problem}`);
+    return host;
+  }
+
+  get #now(): number {
+    return this.#world.now + this.clockAheadMs;
+  }
+
+  #runtime(life: number): Runtime {
+    const world = this.#world;
+    const alive = (): boolean => this.#life === life;
+    return {
+      now: () => this.#now,
+      after: (ms, run): Timer => {
+        let waiting = true;
+        this.#timers += 1;
+        const end = (): void => {
+          if (waiting && alive()) this.#timers -= 1;
+          waiting = false;
+        };
+        world.after(
+          ms,
+          () =>
+            this.#event("a tick", () => {
+              end();
+              run();
+            }),
+          () => !waiting || !alive(),
+        );
+        return { cancel: end };
+      },
+      incarnation: () => `${this.name}-${life}`,
+    };
+  }
+
+  #topicHost(runtime: Runtime, alive: () => boolean): TopicHost {
+    const { settings } = this.#world;
+    const sessions = (name: string) => ({ deliver: (batch: Uint8Array) => this.#call(name, batch, alive) });
+    return new TopicHost({ settings, name: this.name, store: this.#rows.routing, sessions, meter: this.meter, runtime });
+  }
+
+  #newSessionHost(runtime: Runtime, alive: () => boolean): SessionHost {
+    const world = this.#world;
+    const { settings } = world;
+    let local: LocalRouter | undefined;
+    const host: SessionHost = new SessionHost({
+      state: {
+        storage: {
+          getAlarm: async () => this.#alarmAt ?? null,
+          setAlarm: async (at) => (alive() ? this.#setAlarm(at) : undefined),
+        },
+        getWebSockets: () => this.#sockets as unknown as WebSocket[],
+        abort: () => {
+          this.#aborted = alive();
+        },
+        acceptWebSocket: (socket) => void this.#sockets.push(socket as unknown as SimulatedSocket),
+      },
+      store: refusing(this.#rows.sessions, () => this.#refuses),
+      settings,
+      name: this.name,
+      meter: this.meter,
+      runtime,
+      router: (core) => {
+        if (settings.topology === "sharded") {
+          const topics = (name: string) => ({ exchange: (batch: Uint8Array) => this.#call(name, batch, alive) });
+          return new RemoteRouter(settings, this.name, topics, runtime, () => host.flush());
+        }
+        local = new LocalRouter(settings, this.name, this.#rows.routing, runtime, core);
+        return local;
+      },
+    });
+    local?.restore(host.core);
+    return host;
+  }
+
+  #setAlarm(at: number): void {
+    this.#alarmAt = at;
+    const { chance, faults, now } = this.#world;
+    const isLate = chance.happens("alarm late", this.name, faults.alarmLate, () => `the alarm of ${this.name} is late`);
+    const lateMs = chance.now(`alarm of ${this.name}`).below(isLate ? ALARM_LATE_MS_MAX : 100);
+    this.#world.after(
+      at - this.clockAheadMs - now + lateMs,
+      () => this.#fire(),
+      () => this.#alarmAt !== at,
+    );
+  }
+
+  #fire(): Promise<void> {
+    const world = this.#world;
+    const { chance, faults } = world;
+    this.#alarmAt = undefined;
+    if (chance.happens("alarm twice", this.name, faults.alarmTwice, () => `the alarm of ${this.name} fires twice`)) {
+      world.after(world.delay(`alarm of ${this.name}`), () => this.#event("an alarm", () => void (this.#host as SessionHost).alarm()));
+    }
+    return this.#event("an alarm", () => void (this.#host as SessionHost).alarm());
+  }
+
+  /** A call to another object, with all that can happen to it. */
+  #call(name: string, batch: Uint8Array, alive: () => boolean): Promise<Uint8Array> {
+    const world = this.#world;
+    const { chance, faults } = world;
+    const way = `${this.name} to ${name}`;
+    this.#calls += 1;
+    return new Promise((resolve, reject) => {
+      let over = false;
+      const end = (how: () => void): void => {
+        if (over) return;
+        over = true;
+        world.after(world.delay(way), () =>
+          alive()
+            ? this.#event("an answer", () => {
+                this.#calls -= 1;
+                how();
+              })
+            : undefined,
+        );
+      };
+      const fail = (): void => end(() => reject(new Error("the call failed")));
+      this.output(() => {
+        const isOut = world.object(name).isOut;
+        if (isOut || chance.happens("call lost", way, faults.callLost, () => `a call from ${way} does not arrive`)) {
+          fail();
+          return;
+        }
+        const answerLost = chance.happens("answer lost", way, faults.answerLost, () => `a call from ${way} runs and is not answered`);
+        const runs = chance.happens("call twice", way, faults.callTwice, () => `a call from ${way} runs twice`) ? 2 : 1;
+        for (let run = 0; run < runs; run += 1) {
+          // A second run of a call that was answered long ago is nothing that any transport does.
+          world.after(world.delay(way, CALL_MS_MAX), () =>
+            over
+              ? undefined
+              : world.object(name).answer(batch.slice(), (answer) => (answerLost ? fail() : end(() => resolve(answer))), fail),
+          );
+        }
+      });
+    });
+  }
+
+  /** A call from another object. */
+  async answer(batch: Uint8Array, answered: (answer: Uint8Array) => void, failed: () => void): Promise<void> {
+    this.#answering.add(failed);
+    await this.#event("a call", () => {
+      const life = this.#life;
+      const done = (tell: () => void): void => {
+        if (this.#life !== life) return;
+        this.output(() => {
+          this.#answering.delete(failed);
+          tell();
+        });
+      };
+      const host = this.#host!;
+      const running = host instanceof TopicHost ? host.exchange(batch) : host.deliver(batch);
+      running.then(
+        (answer) => done(() => answered(answer)),
+        () => done(failed),
+      );
+    });
+  }
+
+  accept(socket: SimulatedSocket, handover: Handover): Promise<void> {
+    return this.#event("a socket", () => (this.#host as SessionHost).adopt(socket as unknown as WebSocket, handover));
+  }
+
+  async receive(socket: SimulatedSocket, data: ArrayBuffer): Promise<void> {
+    if (socket.readyState !== 1 || !this.#sockets.includes(socket)) return;
+    await this.#event(`a frame of ${socket.name}`, () => (this.#host as SessionHost).receive(socket as unknown as WebSocket, data));
+  }
+
+  async lost(socket: SimulatedSocket): Promise<void> {
+    if (!this.#sockets.includes(socket)) return;
+    this.#sockets = this.#sockets.filter((other) => other !== socket);
+    socket.readyState = 3;
+    await this.#event(`the end of ${socket.name}`, () => (this.#host as SessionHost).lost(socket as unknown as WebSocket));
+  }
+
+  /** Nothing is under way: the platform might hibernate the object. */
+  get idle(): boolean {
+    return this.#host !== undefined && this.#timers === 0 && this.#calls === 0 && this.#answering.size === 0;
+  }
+
+  /** Out of reach of other objects. */
+  get isOut(): boolean {
+    return this.#world.now < this.#outageUntil;
+  }
+
+  /** After a while without an event the platform takes the memory. */
+  #sleepSoon(): void {
+    if (this.#dozing) return;
+    this.#dozing = true;
+    this.#world.after(this.#lastEventAt + SLEEP_MS - this.#world.now, () => {
+      this.#dozing = false;
+      if (this.#world.now < this.#lastEventAt + SLEEP_MS) this.#sleepSoon();
+      else if (this.idle) this.hibernate();
+    });
+  }
+
+  /** Something happens to the object between two events. */
+  async disturb(): Promise<void> {
+    const world = this.#world;
+    const { chance, faults } = world;
+    const random = chance.now(`disturbance of ${this.name}`);
+    const what = random.next();
+    const happens = (kind: string, text: string): boolean => {
+      const isNow = chance.happens(kind, this.name, 1, () => text);
+      if (isNow) world.note(text);
+      return isNow;
+    };
+    if (what < 0.5) {
+      if (this.idle && happens("sleep", `${this.name} hibernates`)) this.hibernate();
+    } else if (what < 0.7) {
+      if (faults.crash > 0 && happens("reset", `${this.name} is reset`)) this.reset();
+    } else if (what < 0.8) {
+      const clockAheadMs = this.clockAheadMs + random.below(2 * CLOCK_JUMP_MS_MAX) - CLOCK_JUMP_MS_MAX;
+      if (!world.clocksJump || !happens("clock", `the clock of ${this.name} is ${clockAheadMs} ms ahead from now on`)) return;
+      this.clockAheadMs = clockAheadMs;
+    } else if (what < 0.9) {
+      const ms = random.below(OUTAGE_MS_MAX);
+      if (
+        faults.callLost > 0 &&
+        world.now > this.#outageUntil + RETRY_MS_TOTAL &&
+        happens("outage", `${this.name} is out of reach of other objects for ${ms} ms`)
+      ) {
+        this.#outageUntil = world.now + ms;
+      }
+    } else if (
+      faults.crash > 0 &&
+      this.#sockets.length > 0 &&
+      happens("reset, told", `${this.name} is reset and hears that its sockets are closed`)
+    ) {
+      await this.#resetAndTell();
+    }
+  }
+
+  /** The new life is told of each socket that closed in the reset: that looks as if its client had left. */
+  async #resetAndTell(): Promise<void> {
+    const sockets = this.#sockets;
+    this.#reset(this.#memory, TOLD);
+    for (const socket of sockets) {
+      await this.#event(`the end of ${socket.name}`, () => (this.#host as SessionHost).lost(socket as unknown as WebSocket));
+    }
+  }
+
+  /** Memory is gone; sockets and their attachments stay. */
+  hibernate(): void {
+    const memory = this.#memory;
+    this.#before = memory && { memory, slept: true, sockets: this.#sockets };
+    this.#forget();
+  }
+
+  /** What a life that begins now has to know; undefined while something is under way. */
+  get #memory(): Memory | undefined {
+    if (!this.isAwake) return this.#before?.memory;
+    return this.idle && this.sessionHost !== undefined ? remember(this.sessionHost.core) : undefined;
+  }
+
+  /** Memory and sockets are gone; nobody tells the object. */
+  reset(): void {
+    this.#reset(this.#memory, 1006);
+  }
+
+  /** @param code that the other ends of its sockets see */
+  #reset(memory: Memory | undefined, code: number): void {
+    this.#before = memory && { memory, slept: false, sockets: [] };
+    this.#forget();
+    this.#aborted = false;
+    this.#refuses = false;
+    const sockets = this.#sockets;
+    this.#sockets = [];
+    for (const socket of sockets) socket.cut(code);
+    const answering = [...this.#answering];
+    this.#answering.clear();
+    for (const failed of answering) failed();
+  }
+
+  #forget(): void {
+    this.#host = undefined;
+    this.#life += 1;
+    this.#timers = 0;
+    this.#calls = 0;
+    this.#outputs = [];
+  }
+
+  /** Wakes the object, for the check at rest. */
+  wake(): Promise<void> {
+    return this.#event("a look", () => {});
+  }
+
+  /** The object as it is now: a Topic object has no Session host. */
+  get sessionHost(): SessionHost | undefined {
+    return this.#host instanceof SessionHost ? this.#host : undefined;
+  }
+
+  /** What is stored, for the check at rest. */
+  stored(): { sessions: number; subscriptions: number; chunks: number; wills: number; routes: number } {
+    return {
+      sessions: this.sessionStore.sessions().length,
+      subscriptions: this.sessionStore.subscriptions().length,
+      chunks: this.sessionStore.chunks().length,
+      wills: this.sessionStore.wills().length,
+      routes: this.routingStore.routes().length,
+    };
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * What an object of the simulation has stored: in the memory stores, or in the real stores over SQLite. What one event writes can be
+ * taken back as a whole, and any of its writes may fail.
+ */
+
+import { DatabaseSync } from "node:sqlite";
+import type { RoutingStore } from "../../src/routing/ports.ts";
+import type { SessionStore } from "../../src/session/ports.ts";
+import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
+import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
+import type { RowMeter } from "../../src/storage/row-meter.ts";
+import { SqliteRoutingStore } from "../../src/storage/sqlite-routing-store.ts";
+import { SqliteSessionStore } from "../../src/storage/sqlite-session-store.ts";
+
+export interface Rows {
+  readonly sessions: SessionStore;
+  readonly routing: RoutingStore;
+  /** Stores for a new life of the object. */
+  reopen(): void;
+  begin(): void;
+  commit(): void;
+  /** Nothing since `begin` was written. */
+  rollback(): void;
+}
+
+/** Rows in maps; taking back means copying. */
+export class MemoryRows implements Rows {
+  sessions: SessionStore;
+  routing: RoutingStore;
+  readonly #meter: RowMeter;
+  #before: [SessionStore, RoutingStore] | undefined;
+
+  constructor(meter: RowMeter) {
+    this.#meter = meter;
+    this.sessions = new MemorySessionStore(meter);
+    this.routing = new MemoryRoutingStore(meter);
+  }
+
+  reopen(): void {}
+
+  begin(): void {
+    const sessions = new MemorySessionStore(this.#meter);
+    for (const row of this.sessions.sessions()) sessions.putSession(row);
+    for (const row of this.sessions.subscriptions()) sessions.putSubscription(row);
+    for (const row of this.sessions.wills()) sessions.putWill(row);
+    for (const row of this.sessions.chunks()) sessions.putChunk(row);
+    const routing = new MemoryRoutingStore(this.#meter);
+    for (const row of this.routing.routes()) routing.putRoute(row);
+    for (const topic of this.routing.range!("", undefined)) routing.putRetained(this.routing.retained(topic)!);
+    this.#before = [sessions, routing];
+  }
+
+  commit(): void {
+    this.#before = undefined;
+  }
+
+  rollback(): void {
+    if (this.#before === undefined) return;
+    [this.sessions, this.routing] = this.#before;
+    this.#before = undefined;
+  }
+}
+
+/** Rows in SQLite; taking back is what the database does. */
+export class SqliteRows implements Rows {
+  sessions!: SessionStore;
+  routing!: RoutingStore;
+  readonly #meter: RowMeter;
+  readonly #database = new DatabaseSync(":memory:");
+  #open = false;
+
+  constructor(meter: RowMeter) {
+    this.#meter = meter;
+    this.reopen();
+  }
+
+  reopen(): void {
+    const sql = { exec: (query: string, ...bindings: (string | number | Uint8Array)[]) => this.#run(query, bindings) } as unknown;
+    this.sessions = new SqliteSessionStore(sql as SqlStorage, this.#meter);
+    this.routing = new SqliteRoutingStore(sql as SqlStorage, this.#meter);
+  }
+
+  /** One statement, answered as a Durable Object answers. */
+  #run(query: string, bindings: readonly (string | number | Uint8Array)[]): unknown {
+    const statement = this.#database.prepare(query);
+    if (/^\s*(?:SELECT|PRAGMA)/.test(query)) {
+      const rows = statement.all(...bindings);
+      return { toArray: () => rows, rowsRead: rows.length, rowsWritten: 0 };
+    }
+    const { changes } = statement.run(...bindings);
+    return { toArray: () => [], rowsRead: 0, rowsWritten: Number(changes) };
+  }
+
+  begin(): void {
+    this.#database.exec("BEGIN");
+    this.#open = true;
+  }
+
+  commit(): void {
+    if (this.#open) this.#database.exec("COMMIT");
+    this.#open = false;
+  }
+
+  rollback(): void {
+    if (this.#open) this.#database.exec("ROLLBACK");
+    this.#open = false;
+  }
+}
+
+/** A store that refuses what a host writes at the end of an event while it is told to, as storage that is full or ill does. */
+export function refusing<Store extends object>(store: Store, refuses: () => boolean): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      const value = Reflect.get(target, name) as unknown;
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]): unknown => {
+        if ((name === "putSession" || name === "putChunk") && refuses()) throw new Error("the storage does not take the row");
+        return (value as (...args: unknown[]) => unknown).apply(target, args);
+      };
+    },
+  });
+}
