@@ -24,6 +24,26 @@ import { listenTcp, type TcpListener } from "./tcp-listener.ts";
 export const COMPATIBILITY_DATE = "2026-07-15";
 export const WORKER_FIRST_PATHS = ["/mqtt", "/*/mqtt", "/health", "/metrics", "/api/*"];
 
+/**
+ * Stands before the Worker and looks for files as the platform does. Miniflare's own router would stay in the way of every connection
+ * for as long as it lives: 58 KB of memory each, and a third of the processor time of connecting (measured 2026-11).
+ */
+const ENTRY = `
+import worker from "./worker.js";
+export * from "./worker.js";
+const workerFirst = ${JSON.stringify(WORKER_FIRST_PATHS)}.map((path) => new RegExp("^" + path.replaceAll("*", ".*") + "$"));
+export default {
+  async fetch(request, env, context) {
+    const { pathname } = new URL(request.url);
+    if (!workerFirst.some((path) => path.test(pathname))) {
+      const file = await env.ASSETS.fetch(request.clone());
+      if (file.status !== 404) return file;
+    }
+    return worker.fetch(request, env, context);
+  },
+};
+`;
+
 export interface BrokerOptions {
   /** The port for HTTP and WebSocket; 0 (the default) takes any free one. */
   readonly port?: number;
@@ -97,24 +117,32 @@ async function serve(
   const { miniflare, runtime } = await startRuntime(
     () =>
       new Miniflare({
-        name: "durable-mqtt",
-        modules: [{ type: "ESModule", path: "worker.js", contents: script }],
-        compatibilityDate: COMPATIBILITY_DATE,
-        bindings: env,
-        durableObjects: {
-          SESSIONS: { className: "SessionObject", useSQLite: true },
-          TOPICS: { className: "TopicObject", useSQLite: true },
-        },
+        workers: [
+          {
+            name: "durable-mqtt",
+            modules: [
+              { type: "ESModule", path: "entry.js", contents: ENTRY },
+              { type: "ESModule", path: "worker.js", contents: script },
+            ],
+            compatibilityDate: COMPATIBILITY_DATE,
+            bindings: env,
+            durableObjects: {
+              SESSIONS: { className: "SessionObject", useSQLite: true },
+              TOPICS: { className: "TopicObject", useSQLite: true },
+            },
+            serviceBindings: { ASSETS: "page" },
+            unsafeDirectSockets: [{ host, port: options.port ?? 0 }],
+          },
+          {
+            name: "page",
+            modules: [{ type: "ESModule", path: "page.js", contents: "export default {}" }],
+            compatibilityDate: COMPATIBILITY_DATE,
+            assets: { workerName: "page", directory: PAGE_FOLDER, routerConfig: { has_user_worker: false } },
+          },
+        ],
         durableObjectsPersist: data === undefined ? false : join(data.path, "objects"),
-        assets: {
-          workerName: "durable-mqtt",
-          directory: PAGE_FOLDER,
-          binding: "ASSETS",
-          routerConfig: { has_user_worker: true, static_routing: { user_worker: WORKER_FIRST_PATHS } },
-        },
         host: "127.0.0.1",
         port: 0,
-        unsafeDirectSockets: [{ host, port: options.port ?? 0 }],
         cf: false,
         log: new Log(LogLevel.NONE),
         handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
