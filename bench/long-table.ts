@@ -11,10 +11,17 @@ export function longTable(results: Results): string {
       const found = results.long.find((row) => row.contender === contender && row.what === what && row.at === at);
       if (found === undefined) return "-";
       const first = results.long.find((row) => row.contender === contender && row.what === what)!;
-      const share = `${((found.perSecond / first.perSecond) * 100).toFixed(0)} %`;
-      return `${number(found.perSecond)} (${share}), ${number((found.memoryBytes ?? 0) / 2 ** 20)} MiB`;
+      return [
+        `${number(found.perSecond)} (${percent(found.perSecond, first.perSecond)})`,
+        `${number(found.cpuOfMillion)} s (${percent(found.cpuOfMillion, first.cpuOfMillion)})`,
+        `${number((found.memoryBytes ?? 0) / 2 ** 20)} MiB`,
+      ].join(", ");
     });
     return [what, at, ...cells];
   });
-  return table(["10 pairs, QoS 0, while", "", ...contenders.map((name) => `${name}: per second, memory`)], rows);
+  return table(["10 pairs, QoS 0, while", "", ...contenders.map((name) => `${name}: per second, processor per million, memory`)], rows);
+}
+
+function percent(value: number | undefined, of: number | undefined): string {
+  return value === undefined || of === undefined ? "-" : `${((value / of) * 100).toFixed(0)} %`;
 }

@@ -4,7 +4,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { type Contender, OWN } from "./brokers.ts";
+import { type Contender, OWN, type ProcessFigures, processFigures } from "./brokers.ts";
 import type { Crowd, FlowLoad } from "./load/options.ts";
 import { longTable } from "./long-table.ts";
 import { writeReport } from "./report.ts";
@@ -78,6 +78,7 @@ async function growth(contender: Contender): Promise<LongRow[]> {
       at,
       contender: contender.name,
       perSecond: median(found.map(({ perSecond }) => perSecond)),
+      cpuOfMillion: median(found.map(({ cpuSeconds, count }) => ((cpuSeconds ?? Number.NaN) / count) * 1e6)),
       memoryBytes: median(found.map(({ memoryAfter }) => memoryAfter ?? 0)),
     };
   });
@@ -87,25 +88,39 @@ async function growth(contender: Contender): Promise<LongRow[]> {
 async function endurance(contender: Contender, minutes: number): Promise<LongRow[]> {
   const running = await start(contender);
   const rows: LongRow[] = [];
-  const ticked = (perSecond: number, memoryBytes: number | undefined): void => {
-    rows.push({ what: "minutes pass", at: String(rows.length + 1), contender: contender.name, perSecond, memoryBytes });
+  let before = 0;
+  const ticked = (perSecond: number, figures: ProcessFigures | undefined): void => {
+    const cpuSeconds = (figures?.cpuSeconds ?? Number.NaN) - before;
+    before += cpuSeconds;
+    rows.push({
+      what: "minutes pass",
+      at: String(rows.length + 1),
+      contender: contender.name,
+      perSecond,
+      cpuOfMillion: (cpuSeconds / (perSecond * 60)) * 1e6,
+      memoryBytes: figures?.memoryBytes,
+    });
+    console.log(rows.at(-1));
   };
   try {
+    const begun = async (): Promise<void> => {
+      before = processFigures(running.processId)?.cpuSeconds ?? Number.NaN;
+    };
     // Half a second more than the last minute needs.
-    await measure(running, LOAD, { warmUpSeconds: 5, seconds: minutes * 60 + 0.5, tickSeconds: 60, ticked });
+    await measure(running, LOAD, { warmUpSeconds: 5, seconds: minutes * 60 + 0.5, tickSeconds: 60, ticked, begun });
   } finally {
     await running.stop();
   }
   return rows;
 }
 
-const results = readResults();
 const long: LongRow[] = [];
 const keys = values.contenders?.split(",");
 for (const contender of OWN.filter(({ key }) => keys === undefined || keys.includes(key))) {
   long.push(...(await growth(contender)));
   if ("minutes pass".includes(values.only)) long.push(...(await endurance(contender, Number(values.minutes))));
 }
+const results = readResults();
 const measured = new Set(long.map(({ what, contender }) => what + contender));
 results.long = [...results.long.filter(({ what, contender }) => !measured.has(what + contender)), ...long];
 console.log(longTable(results));

@@ -10,8 +10,7 @@ import { billPrices, billUnits } from "./bill-tables.ts";
 import { longTable } from "./long-table.ts";
 import { microTable } from "./micro/index.ts";
 import { plots } from "./plots.ts";
-import { figureOf, median, medianOf, type Results, ratio, type ScenarioResult } from "./results.ts";
-import type { Sample } from "./run.ts";
+import { cpuOfMillion, cpuRatio, figureOf, median, medianOf, type Results, ratio, type ScenarioResult } from "./results.ts";
 import { SCENARIOS, type Scenario } from "./scenarios.ts";
 import { number, table, times } from "./tables.ts";
 
@@ -57,6 +56,7 @@ export function writeReport(results: Results): void {
   const sections: Record<string, () => string> = {
     machine: () => machineText(results),
     targets: () => targetTable(results),
+    work: () => workTable(results),
     summary: () => targetTable(results),
     throughput: () => ratioTable(results, ["MQTT 3.1.1, 64 bytes"]),
     throughput5: () => ratioTable(results, ["MQTT 5.0, 64 bytes"]),
@@ -139,6 +139,16 @@ function targetTable(results: Results): string {
   return table(["against aedes", "compact", "sharded, handed over", "sharded, relayed"], rows);
 }
 
+/** The same by processor time: what is left of the comparison when the machine has other things to do. */
+function workTable(results: Results): string {
+  const rows = SCENARIOS.filter(({ targets }) => targets !== undefined).map(({ key, title }) => {
+    const result = find(results, key);
+    const against = ["compact", "handed", "relayed", "mosquitto", "floor"].map((contender) => times(cpuRatio(result, contender, "aedes")));
+    return [title, ...against];
+  });
+  return table(["processor time of aedes / own", "compact", "handed over", "relayed", "mosquitto", "bare object"], rows);
+}
+
 function verdict(reached: number | undefined, wanted: number): string {
   if (reached === undefined) return "-";
   return reached >= wanted ? `${times(reached)} (at least ${wanted})` : `**${times(reached)}** (below ${wanted})`;
@@ -201,15 +211,14 @@ function memoryTable(results: Results): string {
 
 function cpuTable(results: Results): string {
   const keys = [...BROKERS, "floor"];
-  const million = ({ cpuSeconds, count }: Sample): number | undefined => cpuSeconds && (cpuSeconds / count) * 1e6;
   const rows = measured(results, ["MQTT 3.1.1, 64 bytes", "Frames and payloads"]).map(({ scenario, result }) => [
     scenario.title,
     ...keys.map((key) => {
       const memory = medianOf(result, key, ({ memoryAfter }) => memoryAfter);
-      return memory === undefined ? "-" : `${number(medianOf(result, key, million))} s, ${number(memory / 2 ** 20)} MiB`;
+      return memory === undefined ? "-" : `${number(medianOf(result, key, cpuOfMillion))}, ${number(memory / 2 ** 20)}`;
     }),
   ]);
-  return table(["processor seconds per million deliveries, memory", ...keys.map((key) => NAMES[key]!)], rows);
+  return table(["processor seconds per million deliveries, MiB of memory", ...keys.map((key) => NAMES[key]!)], rows);
 }
 
 function ceilingTable(results: Results): string {

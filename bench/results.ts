@@ -57,6 +57,8 @@ export interface LongRow {
   readonly contender: string;
   readonly at: string;
   readonly perSecond: number;
+  /** Processor seconds of the server for a million deliveries: does not depend on what else the machine does. */
+  readonly cpuOfMillion: number | undefined;
   readonly memoryBytes: number | undefined;
 }
 
@@ -114,4 +116,15 @@ export function ratio(scenario: Scenario, result: ScenarioResult | undefined, co
   const value = (sample: Sample): number => figureOf(scenario.unit, sample);
   const [own, other] = [medianOf(result, contender, value), medianOf(result, base, value)];
   return own === undefined || other === undefined || other === 0 ? undefined : own / other;
+}
+
+/** Processor seconds of a server for a million of what a scenario counts. */
+export function cpuOfMillion({ cpuSeconds, count }: Sample): number | undefined {
+  return cpuSeconds === undefined || count === 0 ? undefined : (cpuSeconds / count) * 1e6;
+}
+
+/** How often less processor time one contender takes for the same than another. */
+export function cpuRatio(result: ScenarioResult | undefined, contender: string, base: string): number | undefined {
+  const [own, other] = [medianOf(result, contender, cpuOfMillion), medianOf(result, base, cpuOfMillion)];
+  return own === undefined || other === undefined || own === 0 ? undefined : other / own;
 }

@@ -27,9 +27,9 @@ export interface MeasureOptions extends Timing {
   readonly crowd?: Crowd;
   /** Awaited before the first message of a load of so many messages. */
   readonly begun?: () => Promise<void>;
-  /** Hears of the rate so often, and of the server's memory. */
+  /** Hears of the rate so often, and of the server. */
   readonly tickSeconds?: number;
-  readonly ticked?: (perSecond: number, memoryBytes: number | undefined) => void;
+  readonly ticked?: (perSecond: number, figures: ProcessFigures | undefined) => void;
   /** Awaited when the measured time is over and all clients are still there. */
   readonly ended?: () => Promise<void>;
 }
@@ -61,7 +61,7 @@ export async function measure(running: Running, load: Load, options: MeasureOpti
       const event = JSON.parse(line) as LoadEvent;
       const figures = processFigures(running.processId);
       if (event.event === "tick") {
-        ticked?.(event.perSecond, figures?.memoryBytes);
+        ticked?.(event.perSecond, figures);
         return;
       }
       if (event.event === "begin") {

@@ -47,7 +47,7 @@ export function barChart(title: string, subtitle: string, groups: readonly BarGr
   const head = [text(8, 20, title, 'font-size="16" font-weight="600"'), text(8, 40, subtitle, 'class="faint"')];
   const size = `width="${WIDTH}" height="${y}" viewBox="0 0 ${WIDTH} ${y}"`;
   const style = "text{fill:#24292f}@media(prefers-color-scheme:dark){text{fill:#e6edf3}}text.faint{fill:#888}";
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif" font-size="12"><style>${style}</style>\n${[...head, ...parts].join("\n")}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif" font-size="12"><title>${escaped(title)}</title><style>${style}</style>\n${[...head, ...parts].join("\n")}\n</svg>\n`;
 }
 
 function text(x: number, y: number, content: string, attributes = ""): string {
