@@ -6,10 +6,11 @@
 import { parseArgs } from "node:util";
 import { runChaos } from "../test/restart/chaos.ts";
 
-const USAGE = `Usage: npm run chaos -- [--topology compact|sharded] [--kills N] [--seconds N]
+const USAGE = `Usage: npm run chaos -- [--topology compact|sharded] [--kills N] [--seconds N] [--shapes LIST]
   --topology T   only this one (compact, then sharded)
   --kills N      how often the runtime is killed (20)
-  --seconds N    how long clients publish (3 for each kill)`;
+  --seconds N    how long clients publish (3 for each kill)
+  --shapes LIST  sharded only: the numbers of objects one after the other, as 2+2,5+5,2+2; kills and seconds are for each`;
 
 function fail(sentence: string): never {
   console.error(`${sentence}\n${USAGE}`);
@@ -22,10 +23,10 @@ function wholeNumber(name: string, text: string | undefined, otherwise: number):
   return number;
 }
 
-function options(): { topology?: string; kills?: string; seconds?: string; help?: boolean } {
+function options(): { topology?: string; kills?: string; seconds?: string; shapes?: string; help?: boolean } {
   try {
     const option = { type: "string" } as const;
-    return parseArgs({ options: { topology: option, kills: option, seconds: option, help: { type: "boolean" } } }).values;
+    return parseArgs({ options: { topology: option, kills: option, seconds: option, shapes: option, help: { type: "boolean" } } }).values;
   } catch (error) {
     return fail((error as Error).message);
   }
@@ -33,18 +34,21 @@ function options(): { topology?: string; kills?: string; seconds?: string; help?
 
 const TOPOLOGIES = ["compact", "sharded"] as const;
 
-const { topology, kills: killsText, seconds: secondsText, help } = options();
+const { topology, kills: killsText, seconds: secondsText, shapes: shapesText, help } = options();
 if (help) {
   console.log(USAGE);
   process.exit(0);
 }
-const chosen = TOPOLOGIES.filter((each) => topology === undefined || topology === each);
+const shapes = shapesText?.split(",") ?? [];
+if (!shapes.every((shape) => /^\d+\+\d+$/.test(shape))) fail(`--shapes must be numbers as 2+2,5+5,2+2, found ${shapesText}`);
+const wanted = shapes.length > 0 ? "sharded" : topology;
+const chosen = TOPOLOGIES.filter((each) => wanted === undefined || wanted === each);
 if (chosen.length === 0) fail(`--topology must be compact or sharded, found ${topology}`);
 const kills = wholeNumber("kills", killsText, 20);
 const seconds = wholeNumber("seconds", secondsText, 3 * kills);
 let failed = false;
 for (const each of chosen) {
-  const { problems, acknowledged, repeats, toClean } = await runChaos({ topology: each, kills, seconds });
+  const { problems, acknowledged, repeats, toClean } = await runChaos({ topology: each, kills, seconds, shapes });
   const verdict = problems.length === 0 ? "nothing missing, nothing doubled, all in order" : `${problems.length} problems:`;
   console.log(`${each}, ${kills} kills: ${acknowledged[1]} messages acknowledged at QoS 1 and ${acknowledged[2]} at QoS 2.`);
   console.log(`  Two durable subscribers: ${verdict}; ${repeats} repeats at QoS 1. Two clean ones got ${toClean}.`);

@@ -7,10 +7,11 @@ import { parseArgs } from "node:util";
 import { run } from "../test/simulation/run.ts";
 import { listOf, shorten } from "../test/simulation/shorten.ts";
 
-const USAGE = `Usage: npm run simulate -- [--seed N] [--count N] [--steps N] [--stop] [--trace] [--whole]
+const USAGE = `Usage: npm run simulate -- [--seed N] [--count N] [--steps N] [--reshaped] [--stop] [--trace] [--whole]
   --seed N    the first seed (1)
   --count N   how many seeds (1)
   --steps N   what clients do in each run (200)
+  --reshaped  the numbers of objects change, twice
   --stop      stops at the first seed that fails
   --trace     prints all that happened, also when nothing broke
   --whole     leaves a run that failed as long as it was`;
@@ -30,6 +31,7 @@ const { values } = parseArgs({
     count: { type: "string" },
     steps: { type: "string" },
     trace: { type: "boolean" },
+    reshaped: { type: "boolean" },
     stop: { type: "boolean" },
     whole: { type: "boolean" },
     help: { type: "boolean" },
@@ -45,7 +47,7 @@ const steps = wholeNumber("steps", values.steps, 200);
 let failed = 0;
 let delivered = 0;
 for (let seed = first; seed < first + count; seed += 1) {
-  const options = { seed, steps };
+  const options = { seed, steps, reshaped: values.reshaped };
   const result = await run(options);
   delivered += result.delivered;
   if (values.trace) console.log(result.trace.join("\n"));

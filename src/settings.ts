@@ -16,6 +16,8 @@ export interface Settings {
   readonly sessionShards: number;
   /** Topic objects of a namespace in the sharded topology. */
   readonly topicShards: number;
+  /** The shards that the broker had before and whose data may not have moved yet, the latest first. */
+  readonly previousShapes: readonly PreviousShape[];
   /** The namespaces that exist; `*` = every one that a client names. */
   readonly namespaces: readonly string[] | "*";
   readonly allowAnonymous: boolean;
@@ -23,6 +25,12 @@ export interface Settings {
   readonly users: string;
   readonly choices: Choices;
   readonly limits: Limits;
+}
+
+/** How many objects a namespace had. */
+export interface PreviousShape {
+  readonly sessionShards: number;
+  readonly topicShards: number;
 }
 
 /** One thing wrong with the settings. */
@@ -50,6 +58,9 @@ export interface Setting<T = unknown> {
 /** What a namespace may be called: it is a part of the URL's path and of the objects' names. */
 export const NAMESPACE_PATTERN = /^[a-zA-Z0-9_-]{1,64}$/;
 
+/** Session or Topic objects of one namespace. */
+const SHARDS_MAX = 1024;
+
 /** Session Expiry Interval is a four-byte integer whose largest value means "never" [5.0/3.1.2.11.2/default]. */
 const EXPIRY_SECONDS_MAX = 0xffff_ffff;
 
@@ -70,6 +81,18 @@ function parseNamespaces(text: string): readonly string[] | "*" | undefined {
   return names.every((name) => NAMESPACE_PATTERN.test(name)) ? names : undefined;
 }
 
+function parsePreviousShapes(text: string): readonly PreviousShape[] | undefined {
+  if (text === "") return [];
+  const shapes: PreviousShape[] = [];
+  for (const part of text.split(",")) {
+    const match = /^\s*(\d{1,4})\+(\d{1,4})\s*$/.exec(part);
+    const shape = match && { sessionShards: Number(match[1]), topicShards: Number(match[2]) };
+    if (!shape || shape.sessionShards > SHARDS_MAX || shape.topicShards < 1 || shape.topicShards > SHARDS_MAX) return undefined;
+    shapes.push(shape);
+  }
+  return shapes;
+}
+
 const TOPOLOGY = setting(
   "TOPOLOGY",
   "sharded",
@@ -81,15 +104,22 @@ const SESSION_SHARDS = integer(
   "SESSION_SHARDS",
   4,
   0,
-  1024,
-  "Session objects of a namespace (sharded topology); `0` gives every client ID its own. Change it only while no session has to survive",
+  SHARDS_MAX,
+  "Session objects of a namespace (sharded topology); `0` gives every client ID its own. With a change comes `PREVIOUS_SHAPES`",
 );
 const TOPIC_SHARDS = integer(
   "TOPIC_SHARDS",
   4,
   1,
-  1024,
-  "Topic objects of a namespace (sharded topology). Change it only while no retained message and no session has to survive",
+  SHARDS_MAX,
+  "Topic objects of a namespace (sharded topology). With a change comes `PREVIOUS_SHAPES`",
+);
+const PREVIOUS_SHAPES = setting(
+  "PREVIOUS_SHAPES",
+  "",
+  "earlier numbers of Session and Topic objects as 4+4, the latest first, separated by commas, or nothing",
+  "the shapes that the broker had before, such as `2+2` after `SESSION_SHARDS` and `TOPIC_SHARDS` were 2: sessions and retained messages are fetched from where they were",
+  parsePreviousShapes,
 );
 const NAMESPACES = setting(
   "NAMESPACES",
@@ -231,6 +261,7 @@ export const SETTINGS: readonly Setting[] = [
   TOPOLOGY,
   SESSION_SHARDS,
   TOPIC_SHARDS,
+  PREVIOUS_SHAPES,
   NAMESPACES,
   ALLOW_ANONYMOUS,
   USERS,
@@ -257,6 +288,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     topology: read(TOPOLOGY),
     sessionShards: read(SESSION_SHARDS),
     topicShards: read(TOPIC_SHARDS),
+    previousShapes: read(PREVIOUS_SHAPES),
     namespaces: read(NAMESPACES),
     allowAnonymous: read(ALLOW_ANONYMOUS),
     users: read(USERS),

@@ -4,17 +4,18 @@
  * sender tries again until both sides speak alike.
  *
  * To a Topic object: PUBLISH (a message), SUBSCRIBE (an interest, perhaps with a client that wants the retained messages),
- * UNSUBSCRIBE, SHARE (the members in a shared subscription), REDISTRIBUTE (a message for another member). Its answer: one Reason Code
- * for each record.
+ * UNSUBSCRIBE, SHARE (the members in a shared subscription), REDISTRIBUTE (a message for another member), BARRIER (settled once all
+ * that now waits for a Session object has arrived there). Its answer: one Reason Code for each record.
  * To a Session object: LIVE (a message), SHARED (a message for members of shared subscriptions, and perhaps for everyone), RETAINED (a
- * message for one subscription). Its answer: the version of its interests, and what nobody there wanted.
+ * message for one subscription), BARRIER (nothing). Its answer: the version of its interests, and what nobody there wanted.
  */
 
 import { type Message, readMessage, writeMessage } from "./message.ts";
 import type { QoS } from "./packet.ts";
 import { RecordError, RecordReader, RecordWriter } from "./record.ts";
 
-const BATCH_VERSION = 1;
+/** Version 2 has the shape that its sender knows. */
+const BATCH_VERSION = 2;
 
 export const RECORD_PUBLISH = 1;
 export const RECORD_SUBSCRIBE = 2;
@@ -24,6 +25,7 @@ export const RECORD_RETAINED = 5;
 export const RECORD_SHARE = 6;
 export const RECORD_REDISTRIBUTE = 7;
 export const RECORD_SHARED = 8;
+export const RECORD_BARRIER = 9;
 
 export type BatchRecord =
   | { readonly kind: typeof RECORD_PUBLISH; readonly message: Message }
@@ -49,6 +51,7 @@ export type BatchRecord =
       readonly live: boolean;
       readonly shares: readonly { readonly filter: string; readonly key: number }[];
     }
+  | { readonly kind: typeof RECORD_BARRIER; readonly sessionObject: string }
   | { readonly kind: typeof RECORD_UNSUBSCRIBE; readonly filter: string; readonly version: number }
   | { readonly kind: typeof RECORD_RETAINED; readonly message: Message; readonly clientId: string; readonly filter: string };
 
@@ -57,15 +60,18 @@ export class BatchWriter {
   readonly #writer = new RecordWriter(1024);
   readonly #sender: string;
   readonly #epoch: number;
+  readonly #shape: number;
   #number = 0;
 
   /**
    * @param sender the name of the object that sends it
    * @param epoch of the sender's life: greater than those of its earlier ones
+   * @param shape what the sender knows of the shape (`shapeNumber`)
    */
-  constructor(sender: string, epoch: number) {
+  constructor(sender: string, epoch: number, shape: number) {
     this.#sender = sender;
     this.#epoch = epoch;
+    this.#shape = shape;
     this.begin();
   }
 
@@ -75,6 +81,7 @@ export class BatchWriter {
     this.#writer.byte(BATCH_VERSION);
     this.#writer.string(this.#sender);
     this.#writer.integer(this.#epoch);
+    this.#writer.integer(this.#shape);
     this.#number += 1;
     this.#writer.integer(this.#number);
   }
@@ -101,6 +108,9 @@ export class BatchWriter {
         writer.byte(record.qos | (record.retainedFor === undefined ? 0 : 4));
         writer.integer(record.version);
         if (record.retainedFor !== undefined) writer.string(record.retainedFor);
+        return;
+      case RECORD_BARRIER:
+        writer.string(record.sessionObject);
         return;
       case RECORD_SHARE:
         writer.string(record.filter);
@@ -135,6 +145,8 @@ export class BatchWriter {
 export interface Batch {
   readonly sender: string;
   readonly epoch: number;
+  /** What its sender knows of the shape (`shapeNumber`). */
+  readonly shape: number;
   /** Counts the batches of its writer: one that is sent again has the same. */
   readonly number: number;
   readonly records: readonly BatchRecord[];
@@ -147,10 +159,11 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   if (version !== BATCH_VERSION) throw new RecordError(`a batch of version ${version}, where ${BATCH_VERSION} was expected`);
   const sender = reader.string();
   const epoch = reader.integer();
+  const shape = reader.integer();
   const number = reader.integer();
   const records: BatchRecord[] = [];
   while (reader.more) records.push(decodeRecord(reader));
-  return { sender, epoch, number, records };
+  return { sender, epoch, shape, number, records };
 }
 
 function decodeRecord(reader: RecordReader): BatchRecord {
@@ -178,6 +191,8 @@ function decodeRecord(reader: RecordReader): BatchRecord {
       for (let count = reader.integer(); count > 0; count -= 1) shares.push({ filter: reader.string(), key: reader.integer() });
       return { kind, message, live, shares };
     }
+    case RECORD_BARRIER:
+      return { kind, sessionObject: reader.string() };
     case RECORD_UNSUBSCRIBE:
       return { kind, filter: reader.string(), version: reader.integer() };
     default:

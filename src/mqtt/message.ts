@@ -90,6 +90,12 @@ export interface MessageFields {
 /** Where a message entered the broker. */
 export type Origin = Pick<MessageFields, "publisher" | "origin" | "sequence" | "repeated" | "settledBelow">;
 
+/** An origin without its incarnation: the object. */
+export function objectOf(origin: string): string {
+  const at = origin.lastIndexOf("@");
+  return at < 0 ? origin : origin.slice(0, at);
+}
+
 /**
  * The message of a PUBLISH. Its payload and properties stay views of the received bytes.
  * @param topic the Topic Name, which a Topic Alias may stand for in the packet [5.0/3.3.2.3.4/no-leak]

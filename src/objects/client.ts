@@ -11,9 +11,10 @@ import type { Limits } from "../limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import { CLIENT_IDENTIFIER_NOT_VALID } from "../mqtt/reason-code.ts";
+import { CLIENT_IDENTIFIER_NOT_VALID, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
 import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, type Connection } from "../session/connection.ts";
 import type { SessionCore } from "../session/core.ts";
+import type { Arrivals } from "./arrivals.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 import type { SocketWire } from "./socket-wire.ts";
 
@@ -22,6 +23,9 @@ export interface ClientContext {
   readonly limits: Limits;
   readonly authenticators: Authenticators;
   readonly runtime: Runtime;
+  readonly arrivals: Arrivals;
+  /** Whether a Client Identifier is one of this object. */
+  readonly owns: (clientId: string) => boolean;
   /** Called after anything that may have left something to flush. */
   readonly flushSoon: () => void;
 }
@@ -32,8 +36,11 @@ export class Client {
   readonly #handover: Handover;
   readonly #stream: PacketStream;
   #connection: Connection | undefined;
-  /** `first`: CONNECT is awaited. `authenticating`: it is being checked; what follows waits in the stream or belongs to that. */
-  #state: "first" | "authenticating" | "connected" | "ended";
+  /**
+   * `first`: CONNECT is awaited. `authenticating`: it is being checked; what follows waits in the stream or belongs to that.
+   * `fetching`: its session comes from another object; what follows waits.
+   */
+  #state: "first" | "authenticating" | "fetching" | "connected" | "ended";
   #authentication: Authentication | undefined;
   /** Runs while a packet is incomplete: such a packet is only in memory, so the pending timer also keeps the object awake. */
   #patience: Timer | undefined;
@@ -114,7 +121,7 @@ export class Client {
     const assigned = named !== connect;
     if (relayed) {
       const data = authenticationData === undefined ? undefined : fromBase64(authenticationData);
-      this.#connect(named, { identity: { userName }, authenticationData: data }, assigned);
+      this.#admit(named, { identity: { userName }, authenticationData: data }, assigned);
       return;
     }
     this.#state = "authenticating";
@@ -135,7 +142,37 @@ export class Client {
       this.#end(answer);
       return;
     }
-    this.#connect(connect, answer, assigned);
+    this.#admit(connect, answer, assigned);
+    this.#drain();
+  }
+
+  /** Connects, at once or when its session has been fetched from where it was. */
+  #admit(connect: Connect, accepted: Accepted, assigned: boolean): void {
+    const { owns, arrivals } = this.#context;
+    if (!owns(connect.clientId)) {
+      // The Worker that sent it here does not know of a change of shards yet.
+      this.#end(refused({ reasonCode: SERVER_UNAVAILABLE, message: "the broker is being updated; connect again" }, connect));
+      return;
+    }
+    const fetched = arrivals.fetch(connect.clientId, connect.clean);
+    if (fetched === undefined) this.#connect(connect, accepted, assigned);
+    else {
+      this.#state = "fetching";
+      this.#stream.version = connect.version;
+      void this.#connectOnce(fetched, connect, accepted, assigned);
+    }
+  }
+
+  async #connectOnce(fetched: Promise<void>, connect: Connect, accepted: Accepted, assigned: boolean): Promise<void> {
+    try {
+      await fetched;
+    } catch {
+      const refusal = { reasonCode: SERVER_UNAVAILABLE, message: "the session could not be fetched from where it was; connect again" };
+      if (this.#state === "fetching") this.#end(refused(refusal, connect));
+      return;
+    }
+    if (this.#state !== "fetching") return;
+    this.#connect(connect, accepted, assigned);
     this.#drain();
   }
 

@@ -38,6 +38,7 @@ export class LocalRouter implements Router {
           done?.(true);
         },
       },
+      owns: () => true,
       now: runtime.now(),
     });
   }
@@ -70,6 +71,11 @@ export class LocalRouter implements Router {
   /** With all members in this object there is none elsewhere. */
   redistribute(): void {}
 
+  /** Nothing is ever on its way. */
+  barrier(_sessionObject: string, ticket: Ticket): void {
+    ticket.settled(0);
+  }
+
   flush(): void {}
 }
 
@@ -86,6 +92,8 @@ class RetainedOnly implements RoutingStore {
   }
   putRoute(): void {}
   deleteRoute(): void {}
+  lineage(): undefined {}
+  putLineage(): void {}
   retained(topic: string): RetainedRow | undefined {
     return this.#store.retained(topic);
   }

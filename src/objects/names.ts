@@ -25,12 +25,58 @@ export function onlySessionObject(shape: Shape, namespace: string): string | und
 }
 
 /** The number, from 0, of the Topic object that owns a Topic Name. */
-export function topicShard(shape: Shape, topic: string): number {
+export function topicShard(shape: Pick<Shape, "topicShards">, topic: string): number {
   return shape.topicShards === 1 ? 0 : hash(topic) % shape.topicShards;
 }
 
 export function topicObjectName(namespace: string, shard: number): string {
   return `${namespace}/topic/${shard}`;
+}
+
+/**
+ * The numbers of objects as one number, for batches: objects that know different ones would look for sessions and topics in different
+ * places, so they do not talk until they know the same.
+ */
+export function shapeNumber({ sessionShards, topicShards }: Shape): number {
+  return sessionShards * 0x800 + topicShards;
+}
+
+/** The objects that owned a Client Identifier in earlier shapes and may still have its session, the latest first. */
+export function previousSessionObjects(settings: Settings, namespace: string, clientId: string): string[] {
+  if (settings.topology === "compact") return [];
+  const owner = sessionObjectName(settings, namespace, clientId);
+  const names = settings.previousShapes.map((shape) => sessionObjectName({ topology: "sharded", ...shape }, namespace, clientId));
+  return [...new Set(names)].filter((name) => name !== owner);
+}
+
+/** The other Topic objects that may still have retained messages and routes of this one's topics; none while their number never changed. */
+export function previousTopicObjects(settings: Settings, name: string): string[] {
+  const { topicShards, previousShapes } = settings;
+  if (previousShapes.every((shape) => shape.topicShards === topicShards)) return [];
+  const most = Math.max(...previousShapes.map((shape) => shape.topicShards));
+  const names = Array.from({ length: most }, (_, shard) => topicObjectName(namespaceOf(name), shard));
+  return names.filter((each) => each !== name);
+}
+
+/** The shapes that the broker had, the present one first. */
+export function lineage({ sessionShards, topicShards, previousShapes }: Settings): string {
+  return [{ sessionShards, topicShards }, ...previousShapes].map((shape) => `${shape.sessionShards}+${shape.topicShards}`).join("<");
+}
+
+/**
+ * What one object asks of another because the shape has changed must not arrive after the next change: by then it takes away what has
+ * come back.
+ * @param asker the lineage of the object that asked
+ * @throws Error when this object's shape is a later one
+ */
+export function refuseEarlierShape(settings: Settings, asker: string): void {
+  const own = lineage(settings);
+  if (own.endsWith(`<${asker}`)) throw new Error(`asked in the shape ${asker}, which is over: now it is ${own}`);
+}
+
+/** The number of a Topic object, from its name. */
+export function shardOf(topicObject: string): number {
+  return Number(topicObject.slice(topicObject.lastIndexOf("/") + 1));
 }
 
 /** The namespace in an object's name. */

@@ -3,6 +3,7 @@
 import {
   type BatchRecord,
   BatchWriter,
+  RECORD_BARRIER,
   RECORD_PUBLISH,
   RECORD_REDISTRIBUTE,
   RECORD_SHARE,
@@ -13,17 +14,22 @@ import type { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
 import type { Outgoing } from "../routing/outbox.ts";
+import { JointTicket } from "../session/joint-ticket.ts";
 import type { Ticket } from "../session/ports.ts";
-import { SHARE_PREFIX } from "../session/share.ts";
 import type { Settings } from "../settings.ts";
-import { hasWildcard } from "../topic/filter.ts";
+import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
 import { CallQueue } from "./call-queue.ts";
-import { namespaceOf, topicObjectName, topicShard } from "./names.ts";
+import { namespaceOf, shapeNumber, topicObjectName, topicShard } from "./names.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Router } from "./session-host.ts";
 
 /** Gives a Topic object by its name, a new stub for every call: one whose object was reset stays broken. */
 export type TopicObjects = (name: string) => { exchange(batch: Uint8Array): Promise<Uint8Array> };
+
+function sizeOf(record: BatchRecord): number {
+  if ("message" in record) return record.message.size;
+  return "filter" in record ? record.filter.length : 0;
+}
 
 /** A record and who waits for its outcome. */
 class Request implements Outgoing {
@@ -33,7 +39,7 @@ class Request implements Outgoing {
 
   constructor(record: BatchRecord, ticket: Ticket | undefined) {
     this.record = record;
-    this.size = 64 + ("message" in record ? record.message.size : record.filter.length);
+    this.size = 64 + sizeOf(record);
     this.#ticket = ticket;
   }
 
@@ -59,7 +65,7 @@ export class RemoteRouter implements Router {
     const namespace = namespaceOf(name);
     for (let shard = 0; shard < settings.topicShards; shard += 1) {
       const topicObject = topicObjectName(namespace, shard);
-      const writer = new BatchWriter(name, runtime.now());
+      const writer = new BatchWriter(name, runtime.now(), shapeNumber(settings));
       this.#queues.push(
         new CallQueue<Request, Uint8Array>(
           runtime,
@@ -93,13 +99,18 @@ export class RemoteRouter implements Router {
   }
 
   share(filter: string, members: number, online: number, version: number, ticket: Ticket | undefined): void {
-    const shards = this.#shardsOf(filter.slice(filter.indexOf("/", SHARE_PREFIX.length) + 1));
+    const shards = this.#shardsOf(topicFilterOf(filter));
     const joint = ticket === undefined || shards.length === 1 ? ticket : new JointTicket(ticket, shards.length);
     for (const shard of shards) this.#add(shard, new Request({ kind: RECORD_SHARE, filter, members, online, version }, joint));
   }
 
   redistribute(message: Message, filter: string): void {
     this.#add(topicShard(this.#settings, message.topic), new Request({ kind: RECORD_REDISTRIBUTE, message, filter }, undefined));
+  }
+
+  barrier(sessionObject: string, ticket: Ticket): void {
+    const joint = new JointTicket(ticket, this.#queues.length);
+    for (const shard of this.#queues.keys()) this.#add(shard, new Request({ kind: RECORD_BARRIER, sessionObject }, joint));
   }
 
   flush(): void {
@@ -113,23 +124,5 @@ export class RemoteRouter implements Router {
 
   #add(shard: number, request: Request): void {
     if (!this.#queues[shard]!.add(request)) request.settled(IMPLEMENTATION_SPECIFIC_ERROR);
-  }
-}
-
-/** Settles once all of several have; the worst outcome counts. */
-class JointTicket implements Ticket {
-  readonly #ticket: Ticket;
-  #waiting: number;
-  #worst = 0;
-
-  constructor(ticket: Ticket, count: number) {
-    this.#ticket = ticket;
-    this.#waiting = count;
-  }
-
-  settled(reasonCode: number): void {
-    this.#worst = Math.max(this.#worst, reasonCode);
-    this.#waiting -= 1;
-    if (this.#waiting === 0) this.#ticket.settled(this.#worst);
   }
 }

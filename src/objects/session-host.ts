@@ -9,13 +9,15 @@ import { AWAKE_MS_MAX, ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../limits.ts";
 import { decodeBatch, encodeDeliveryAnswer, RECORD_LIVE, RECORD_RETAINED, RECORD_SHARED, type Unwanted } from "../mqtt/batch.ts";
 import { Fence } from "../routing/fence.ts";
 import { SessionCore } from "../session/core.ts";
-import type { RouterPort, SessionStore } from "../session/ports.ts";
+import type { RouterPort, SessionStore, Ticket } from "../session/ports.ts";
 import { lostAsleep, restore } from "../session/restore.ts";
 import type { Settings } from "../settings.ts";
 import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
+import { Arrivals, type SessionPeer } from "./arrivals.ts";
 import { Client, type ClientContext } from "./client.ts";
 import { log } from "./log.ts";
 import type { Meter } from "./meter.ts";
+import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
 import { Reauthentications } from "./reauthentications.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 import { SocketWire } from "./socket-wire.ts";
@@ -27,6 +29,8 @@ const SOCKET_OPEN = 1;
 export interface Router extends RouterPort {
   /** Sends what was gathered. */
   flush(): void;
+  /** Settled once a Session object has all that Topic objects have for it now. */
+  barrier(sessionObject: string, ticket: Ticket): void;
 }
 
 /** What a host uses of the object's state. */
@@ -47,14 +51,18 @@ export interface SessionHostOptions {
   readonly runtime: Runtime;
   /** Makes the way to the Topic objects; it may call back into the core from the first publish on. */
   readonly router: (core: () => SessionCore) => Router;
+  /** The other Session objects. */
+  readonly peers: (name: string) => SessionPeer;
 }
 
 export class SessionHost {
   readonly core: SessionCore;
+  readonly arrivals: Arrivals;
   readonly #state: HostState;
   readonly #runtime: Runtime;
   readonly #fence = new Fence();
   readonly #name: string;
+  readonly #shape: number;
   readonly #meter: Meter;
   readonly #router: Router;
   readonly #alarm: AlarmClock;
@@ -75,6 +83,7 @@ export class SessionHost {
     this.#state = state;
     this.#runtime = runtime;
     this.#name = name;
+    this.#shape = shapeNumber(settings);
     this.#meter = meter;
     this.#alarm = new AlarmClock(state.storage, runtime);
     const auth = authOf(settings);
@@ -91,7 +100,16 @@ export class SessionHost {
       reauthentication: new Reauthentications(auth.enhanced, settings.limits.packetSecondsMax, runtime, flushSoon),
       now,
     });
-    this.#context = { core: this.core, limits: settings.limits, authenticators: auth, runtime, flushSoon };
+    this.arrivals = new Arrivals({
+      core: this.core,
+      settings,
+      name,
+      router: this.#router,
+      peers: options.peers,
+      written: () => this.#written(),
+    });
+    const owns = (clientId: string): boolean => sessionObjectName(settings, namespaceOf(name), clientId) === name;
+    this.#context = { core: this.core, limits: settings.limits, authenticators: auth, runtime, flushSoon, arrivals: this.arrivals, owns };
     this.#restore(now);
   }
 
@@ -161,7 +179,8 @@ export class SessionHost {
   /** A batch from a Topic object. Answered when all of it is in rows or on its way to its connections. */
   async deliver(bytes: Uint8Array): Promise<Uint8Array> {
     this.#meter.calls += 1;
-    const { sender, epoch, records } = decodeBatch(bytes);
+    const { sender, epoch, shape, records } = decodeBatch(bytes);
+    if (shape !== this.#shape) throw new Error(`${sender} knows another shape of the broker`);
     const now = this.#runtime.now();
     if (!this.#fence.admits(sender, epoch, now)) throw new Error("a call of its sender's earlier life");
     const unwanted: Unwanted[] = [];
@@ -170,6 +189,7 @@ export class SessionHost {
       const { message } = record;
       const { repeats } = this.core;
       const known = repeats.isRepeat(message, sender, now);
+      if (known && record.kind === RECORD_LIVE) this.core.deliverRepeat(message, now);
       if (known && record.kind !== RECORD_SHARED) continue;
       if (record.kind === RECORD_RETAINED) {
         this.core.deliverRetained(message, record.clientId, record.filter, now);
@@ -185,10 +205,15 @@ export class SessionHost {
       }
     }
     const answer = encodeDeliveryAnswer({ version: this.core.nextNumber(), unwanted });
-    const safe = new Promise<void>((resolve) => this.#flushed.push(resolve));
-    this.flush();
-    await safe;
+    await this.#written();
     return answer;
+  }
+
+  /** Resolves once everything so far is in rows, and sent. */
+  #written(): Promise<void> {
+    const written = new Promise<void>((resolve) => this.#flushed.push(resolve));
+    this.flush();
+    return written;
   }
 
   async alarm(): Promise<void> {

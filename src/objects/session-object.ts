@@ -4,8 +4,10 @@
  */
 
 import { DurableObject } from "cloudflare:workers";
+import type { MoveReason, MovingPart, MovingSubscription } from "../session/move.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
+import type { SessionPeer } from "./arrivals.ts";
 import { type BrokerEnv, requireSettings } from "./env.ts";
 import { LocalRouter } from "./local-router.ts";
 import { Meter, type Usage } from "./meter.ts";
@@ -23,6 +25,7 @@ export class SessionObject extends DurableObject<BrokerEnv> {
     const name = ctx.id.name!;
     const meter = this.#meter;
     const store = new SqliteSessionStore(ctx.storage.sql, meter);
+    const peers = (sessionObject: string): SessionPeer => env.SESSIONS.get(env.SESSIONS.idFromName(sessionObject));
     if (settings.topology === "compact") {
       let local: LocalRouter | undefined;
       this.#host = new SessionHost({
@@ -32,6 +35,7 @@ export class SessionObject extends DurableObject<BrokerEnv> {
         name,
         meter,
         runtime: PLATFORM,
+        peers,
         router: (core) => {
           local = new LocalRouter(settings, name, new SqliteRoutingStore(ctx.storage.sql, meter), PLATFORM, core);
           return local;
@@ -41,7 +45,7 @@ export class SessionObject extends DurableObject<BrokerEnv> {
     } else {
       const topics: TopicObjects = (topicObject) => env.TOPICS.get(env.TOPICS.idFromName(topicObject));
       const router = (): RemoteRouter => new RemoteRouter(settings, name, topics, PLATFORM, () => this.#host.flush());
-      this.#host = new SessionHost({ state: ctx, store, settings, name, meter, runtime: PLATFORM, router });
+      this.#host = new SessionHost({ state: ctx, store, settings, name, meter, runtime: PLATFORM, router, peers });
     }
   }
 
@@ -72,6 +76,24 @@ export class SessionObject extends DurableObject<BrokerEnv> {
   /** A batch of messages from a Topic object (`mqtt/batch.ts`). @returns its answer, once everything in it is safe */
   deliver(batch: Uint8Array): Promise<Uint8Array> {
     return this.#host.deliver(batch);
+  }
+
+  /** The Session object that owns a client now asks for its session, which may be here (`session/move.ts`). */
+  offerSession(asker: string, clientId: string, reason: MoveReason): Promise<MovingSubscription[] | undefined> {
+    this.#meter.calls += 1;
+    return this.#host.arrivals.offer(asker, clientId, reason);
+  }
+
+  /** A part of the session, which stays here until it is let go. */
+  exportSession(asker: string, clientId: string, from: number, last: boolean): Promise<MovingPart | undefined> {
+    this.#meter.calls += 1;
+    return this.#host.arrivals.export(asker, clientId, from, last);
+  }
+
+  /** The session is with who asked for it. */
+  letGo(asker: string, clientId: string): Promise<void> {
+    this.#meter.calls += 1;
+    return this.#host.arrivals.letGo(asker, clientId);
   }
 
   /** What this object did that is billed, since it woke. */

@@ -10,6 +10,7 @@ import {
   type DeliveryAnswer,
   decodeBatch,
   decodeDeliveryAnswer,
+  RECORD_BARRIER,
   RECORD_LIVE,
   RECORD_PUBLISH,
   RECORD_REDISTRIBUTE,
@@ -20,26 +21,36 @@ import {
   RECORD_UNSUBSCRIBE,
 } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
 import { Fence } from "../routing/fence.ts";
 import type { Outgoing } from "../routing/outbox.ts";
 import type { Addressed, DeliveryPort, RoutingStore } from "../routing/ports.ts";
 import type { Settings } from "../settings.ts";
+import { Adoption, type TopicPeer } from "./adoption.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { Meter } from "./meter.ts";
+import { shapeNumber, shardOf, topicShard } from "./names.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 
-/** One message for one Session object. */
+/** One message for one Session object, or a barrier behind those before it. */
 class Delivery implements Outgoing {
   readonly record: BatchRecord;
-  readonly message: Message;
+  readonly message: Message | undefined;
   readonly size: number;
+  readonly tried: readonly string[];
   readonly done: ((delivered: boolean) => void) | undefined;
 
-  constructor(record: BatchRecord, message: Message, done: ((delivered: boolean) => void) | undefined) {
+  constructor(
+    record: BatchRecord,
+    message: Message | undefined,
+    tried: readonly string[],
+    done: ((delivered: boolean) => void) | undefined,
+  ) {
+    this.tried = tried;
     this.record = record;
     this.message = message;
-    this.size = 64 + message.size;
+    this.size = 64 + (message?.size ?? 0);
     this.done = done;
   }
 
@@ -67,6 +78,8 @@ export interface TopicHostOptions {
   readonly name: string;
   readonly store: RoutingStore;
   readonly sessions: SessionObjects;
+  /** The other Topic objects. */
+  readonly topics: (name: string) => TopicPeer;
   readonly meter: Meter;
   readonly runtime: Runtime;
 }
@@ -75,8 +88,10 @@ export interface TopicHostOptions {
 export type SessionObjects = (name: string) => { deliver(batch: Uint8Array): Promise<Uint8Array> };
 
 export class TopicHost implements DeliveryPort {
+  readonly adoption: Adoption;
   readonly #routing: RoutingCore;
   readonly #name: string;
+  readonly #shape: number;
   readonly #sessions: SessionObjects;
   readonly #meter: Meter;
   readonly #runtime: Runtime;
@@ -89,7 +104,9 @@ export class TopicHost implements DeliveryPort {
   readonly #answers = new Map<string, Answered>();
   #tick: Timer | undefined;
 
-  constructor({ settings, name, store, sessions, meter, runtime }: TopicHostOptions) {
+  constructor({ settings, name, store, sessions, topics, meter, runtime }: TopicHostOptions) {
+    const shard = shardOf(name);
+    this.#shape = shapeNumber(settings);
     this.#runtime = runtime;
     this.#epoch = runtime.now();
     this.#name = name;
@@ -101,15 +118,24 @@ export class TopicHost implements DeliveryPort {
       sharedStrategy: settings.choices.sharedStrategy,
       store,
       delivery: this,
+      owns: (topic) => topicShard(settings, topic) === shard,
       now: runtime.now(),
     });
+    this.adoption = new Adoption({ settings, name, store, routing: this.#routing, peers: topics });
   }
 
   /** A batch from a Session object; answered when every message in it is safe with all who want it. */
-  exchange(bytes: Uint8Array): Promise<Uint8Array> {
+  async exchange(bytes: Uint8Array): Promise<Uint8Array> {
     this.#meter.calls += 1;
+    const adopted = this.adoption.ready();
+    if (adopted !== undefined) await adopted;
+    return this.#exchange(bytes);
+  }
+
+  #exchange(bytes: Uint8Array): Promise<Uint8Array> {
     const batch = decodeBatch(bytes);
-    const { sender, epoch, number } = batch;
+    const { sender, epoch, shape, number } = batch;
+    if (shape !== this.#shape) return Promise.reject(new Error(`${sender} knows another shape of the broker`));
     if (!this.#fence.admits(sender, epoch, this.#runtime.now())) {
       return Promise.reject(new Error("a call of its sender's earlier life"));
     }
@@ -143,8 +169,11 @@ export class TopicHost implements DeliveryPort {
           this.#routing.unsubscribe(sender, record.filter, record.version);
         } else if (record.kind === RECORD_SHARE) {
           this.#routing.share({ ...record, sessionObject: sender });
+        } else if (record.kind === RECORD_BARRIER) {
+          waiting += 1;
+          this.#barrier(record.sessionObject, (passed) => settled(index, passed ? SUCCESS : IMPLEMENTATION_SPECIFIC_ERROR));
         } else if (record.kind === RECORD_REDISTRIBUTE) {
-          this.#routing.redistribute(record.message, record.filter, undefined);
+          this.#routing.redistribute(record.message, record.filter, [], undefined);
         }
       }
       waiting -= 1;
@@ -153,10 +182,20 @@ export class TopicHost implements DeliveryPort {
   }
 
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: ((delivered: boolean) => void) | undefined): void {
-    const record = recordOf(message, addressed);
+    this.#send(sessionObject, new Delivery(recordOf(message, addressed), message, addressed.tried, done));
+  }
+
+  /** Done once the Session object has all that is now on its way there. */
+  #barrier(sessionObject: string, done: (passed: boolean) => void): void {
+    const queue = this.#queues.get(sessionObject);
+    if (queue === undefined || queue.idle) done(true);
+    else this.#send(sessionObject, new Delivery({ kind: RECORD_BARRIER, sessionObject }, undefined, [], done));
+  }
+
+  #send(sessionObject: string, delivery: Delivery): void {
     const queue = this.#queue(sessionObject);
-    if (!queue.add(new Delivery(record, message, done))) {
-      done?.(false);
+    if (!queue.add(delivery)) {
+      delivery.done?.(false);
       return;
     }
     this.#filled.add(queue);
@@ -170,11 +209,11 @@ export class TopicHost implements DeliveryPort {
   }
 
   /** A delivery is done when each shared subscription that had no member where it was sent has given it to one elsewhere. */
-  #redistribute({ message, done }: Delivery, shares: readonly string[]): void {
+  #redistribute(message: Message, shares: readonly string[], tried: readonly string[], done: Delivery["done"]): void {
     let waiting = shares.length;
     let all = true;
     for (const share of shares) {
-      this.#routing.redistribute(message, share, (delivered) => {
+      this.#routing.redistribute(message, share, tried, (delivered) => {
         waiting -= 1;
         all &&= delivered;
         if (waiting === 0) done?.(all);
@@ -185,7 +224,7 @@ export class TopicHost implements DeliveryPort {
   #queue(sessionObject: string): CallQueue<Delivery, DeliveryAnswer> {
     let queue = this.#queues.get(sessionObject);
     if (queue === undefined) {
-      const writer = new BatchWriter(this.#name, this.#epoch);
+      const writer = new BatchWriter(this.#name, this.#epoch, this.#shape);
       queue = new CallQueue<Delivery, DeliveryAnswer>(
         this.#runtime,
         (deliveries) => {
@@ -205,7 +244,7 @@ export class TopicHost implements DeliveryPort {
     const again = new Map<Delivery, string[]>();
     for (const { record, share } of unwanted) {
       const delivery = deliveries[record];
-      if (delivery === undefined) continue;
+      if (delivery?.message === undefined) continue;
       if (share === undefined) this.#routing.nobodyWants(sessionObject, delivery.message.topic, version);
       else {
         this.#routing.noMember(sessionObject, share, version);
@@ -214,8 +253,8 @@ export class TopicHost implements DeliveryPort {
     }
     for (const delivery of deliveries) {
       const shares = again.get(delivery);
-      if (shares === undefined) delivery.done?.(true);
-      else this.#redistribute(delivery, shares);
+      if (shares === undefined || delivery.message === undefined) delivery.done?.(true);
+      else this.#redistribute(delivery.message, shares, [...delivery.tried, sessionObject], delivery.done);
     }
     const queue = this.#queues.get(sessionObject);
     if (queue?.idle) this.#queues.delete(sessionObject);

@@ -4,7 +4,9 @@
  */
 
 import { DurableObject } from "cloudflare:workers";
+import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
+import type { Adopter } from "./adoption.ts";
 import { type BrokerEnv, requireSettings } from "./env.ts";
 import { Meter, type Usage } from "./meter.ts";
 import { PLATFORM } from "./runtime.ts";
@@ -20,6 +22,7 @@ export class TopicObject extends DurableObject<BrokerEnv> {
       settings: requireSettings(env),
       name: ctx.id.name!,
       store: new SqliteRoutingStore(ctx.storage.sql, this.#meter),
+      topics: (name) => env.TOPICS.get(env.TOPICS.idFromName(name)),
       sessions: (name) => env.SESSIONS.get(env.SESSIONS.idFromName(name)),
       meter: this.#meter,
       runtime: PLATFORM,
@@ -29,6 +32,18 @@ export class TopicObject extends DurableObject<BrokerEnv> {
   /** A batch of publishes and interests from a Session object (`mqtt/batch.ts`). @returns one Reason Code for each record */
   exchange(batch: Uint8Array): Promise<Uint8Array> {
     return this.#host.exchange(batch);
+  }
+
+  /** Another Topic object asks for routes: the number of Topic objects has changed. */
+  routesFor(adopter: Adopter): RouteRow[] {
+    this.#meter.calls += 1;
+    return this.#host.adoption.routesFor(adopter);
+  }
+
+  /** Another Topic object asks for retained messages that it owns now. */
+  retainedFor(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[] {
+    this.#meter.calls += 1;
+    return this.#host.adoption.retainedFor(adopter, from, stored);
   }
 
   /** What this object did that is billed, since it woke. */

@@ -12,14 +12,14 @@ import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED,
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { scanTopics } from "../topic/retained-scan.ts";
-import type { Addressed, DeliveryPort, RoutingStore } from "./ports.ts";
+import type { Addressed, DeliveryPort, RouteRow, RoutingStore } from "./ports.ts";
 import { type ShareChange, Shares } from "./shares.ts";
 
 /** The outcome of a publish: the 5.0 Reason Code for its publisher; 0x80 and above: it did not reach everyone and may be repeated. */
 export type Published = (reasonCode: number) => void;
 
-const NOBODY: Addressed = { live: false, shares: [], retained: undefined };
-const LIVE: Addressed = { live: true, shares: [], retained: undefined };
+const NOBODY: Addressed = { live: false, shares: [], retained: undefined, tried: [] };
+const LIVE: Addressed = { live: true, shares: [], retained: undefined, tried: [] };
 
 interface Target {
   /** The highest QoS wanted there. */
@@ -39,6 +39,8 @@ export interface RoutingCoreOptions {
   readonly sharedStrategy: SharedStrategy;
   readonly store: RoutingStore;
   readonly delivery: DeliveryPort;
+  /** Whether a topic is one of this object; rows of others may be left from another number of Topic objects. */
+  readonly owns: (topic: string) => boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -56,6 +58,7 @@ export class RoutingCore {
   readonly #store: RoutingStore;
   readonly #delivery: DeliveryPort;
   readonly #origin: string;
+  readonly #owns: (topic: string) => boolean;
   readonly #routes = new FilterTree<Route>();
   /** The Session objects that the message at hand goes to; reused for every message. */
   readonly #targets = new Map<string, Target>();
@@ -67,6 +70,7 @@ export class RoutingCore {
     this.#store = options.store;
     this.#delivery = options.delivery;
     this.#origin = options.origin;
+    this.#owns = options.owns;
     this.#number = options.now * 1000;
     this.#shares = new Shares(options.sharedStrategy);
     for (const { filter, sessionObject, qos, version, members, online } of options.store.routes()) {
@@ -136,6 +140,12 @@ export class RoutingCore {
     });
   }
 
+  /** A route that another Topic object had, because there was another number of them. */
+  adoptRoute(row: RouteRow): void {
+    if (row.members > 0) this.share(row);
+    else this.subscribe(row);
+  }
+
   /** A Session object announces its members in a shared subscription. */
   share(change: ShareChange): void {
     if (!this.#shares.update(change)) return;
@@ -147,15 +157,16 @@ export class RoutingCore {
   /**
    * A Session object has no member for a message that was sent to it, or had one whose session ended: another one gets it, under a new
    * name because its first one may have been there [5.0/4.8.2/qos1-handover].
+   * @param tried Session objects that have none, whatever is known of them
    * @param done called once, when a member has it or there is none any more
    */
-  redistribute(message: Message, filter: string, done: ((delivered: boolean) => void) | undefined): void {
-    const pick = this.#shares.pickAgain(filter, message);
+  redistribute(message: Message, filter: string, tried: readonly string[], done: ((delivered: boolean) => void) | undefined): void {
+    const pick = this.#shares.pickAgain(filter, message, tried);
     if (pick === undefined) {
       done?.(true);
       return;
     }
-    this.#send(pick.sessionObject, this.#renamed(message), { ...NOBODY, shares: [{ filter, key: pick.key }] }, done);
+    this.#send(pick.sessionObject, this.#renamed(message), { ...NOBODY, shares: [{ filter, key: pick.key }], tried }, done);
   }
 
   /** A Session object said that it has no member of a shared subscription. */
@@ -203,6 +214,7 @@ export class RoutingCore {
   sendRetained(sessionObject: string, clientId: string, filter: string, now: number): void {
     const expired: string[] = [];
     for (const topic of scanTopics(filter, this.#store)) {
+      if (!this.#owns(topic)) continue;
       const row = this.#store.retained(topic);
       if (row === undefined) continue;
       // [MQTT5-3.3.2-5] [5.0/3.3.1.3/expiry]

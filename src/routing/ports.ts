@@ -33,6 +33,9 @@ export interface RoutingStore extends TopicCursor {
   routes(): RouteRow[];
   putRoute(row: RouteRow): void;
   deleteRoute(filter: string, sessionObject: string): void;
+  /** The numbers of Topic objects that the rows are complete for (`lineageOf`); undefined when none was ever put. */
+  lineage(): string | undefined;
+  putLineage(lineage: string): void;
   retained(topic: string): RetainedRow | undefined;
   retainedCount(): number;
   putRetained(row: RetainedRow): void;
@@ -60,6 +63,8 @@ export interface Addressed {
   readonly shares: readonly ShareTarget[];
   /** To this one new subscription, as a retained message. */
   readonly retained: RetainedTarget | undefined;
+  /** Session objects that had no member for it: whoever has none either leaves it to the others. */
+  readonly tried: readonly string[];
 }
 
 export interface ShareTarget {

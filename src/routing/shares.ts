@@ -6,6 +6,7 @@
 
 import type { SharedStrategy } from "../choices.ts";
 import type { Message } from "../mqtt/message.ts";
+import { splitShare } from "../topic/filter.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { hash } from "../topic/hash.ts";
 
@@ -98,15 +99,15 @@ export class Shares {
   match(message: Message, picked: (pick: SharePick) => void): void {
     if (this.#byFilter.size === 0) return;
     this.#tree.match(message.topic, (share) => {
-      const pick = this.#pick(share, message);
+      const pick = this.#pick(share, message, []);
       if (pick !== undefined) picked(pick);
     });
   }
 
   /** Another Session object for a message that the first one has no member for. */
-  pickAgain(filter: string, message: Message): SharePick | undefined {
+  pickAgain(filter: string, message: Message, tried: readonly string[]): SharePick | undefined {
     const share = this.#byFilter.get(filter);
-    return share && this.#pick(share, message);
+    return share && this.#pick(share, message, tried);
   }
 
   /** A message has arrived at the Session object it was picked for. */
@@ -115,8 +116,8 @@ export class Shares {
     if (members !== undefined) members.flying -= 1;
   }
 
-  #pick(share: Share, message: Message): SharePick | undefined {
-    const all = [...share.objects.values()];
+  #pick(share: Share, message: Message, tried: readonly string[]): SharePick | undefined {
+    const all = [...share.objects.values()].filter(({ sessionObject }) => !tried.includes(sessionObject));
     // Only connected members while there is one; else one whose session keeps it for later.
     const anyOnline = all.some(({ online }) => online > 0);
     const weighted = all
@@ -179,10 +180,4 @@ function byNumber(weighted: readonly Weighted[], number: number): { object: Memb
     rest -= weight;
   }
   return { object: sorted[0]!.object, key: 0 };
-}
-
-/** `$share/{name}/{topicFilter}`, which was validated when it was subscribed. */
-function splitShare(filter: string): { name: string; topicFilter: string } {
-  const slash = filter.indexOf("/", 7);
-  return { name: filter.slice(7, slash), topicFilter: filter.slice(slash + 1) };
 }

@@ -152,7 +152,7 @@ export function handleConnect(
 }
 
 /** [MQTT5-3.1.4-3] [MQTT311-3.1.4-2]: the older connection of the client ends; its will follows the rules of a lost connection. */
-function takeOver(core: SessionCore, previous: Session | undefined): void {
+export function takeOver(core: SessionCore, previous: Session | undefined): void {
   const older = previous?.connection;
   if (older === undefined) return;
   older.disconnect(SESSION_TAKEN_OVER, "another connection uses this Client Identifier");

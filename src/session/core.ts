@@ -93,6 +93,8 @@ export class SessionCore {
   #number: number;
   #changedConnections: Connection[] = [];
   #changedSessions: Session[] = [];
+  /** Sessions that came from another object and differ in what they had from the others here. */
+  readonly moved = new Set<Session>();
   /** Sessions without rows for which messages wait. */
   readonly waitingInMemory = new Set<Session>();
   #tidyAt = 0;
@@ -217,7 +219,13 @@ export class SessionCore {
   /** A live message from the routing side. @returns whether anybody here wants it */
   deliver(message: Message, now: number): boolean {
     this.now = now;
-    return deliver(this, message);
+    return deliver(this, message, false);
+  }
+
+  /** A message that was here before. Only a session that was not may still be due it. */
+  deliverRepeat(message: Message, now: number): void {
+    this.now = now;
+    if (this.moved.size > 0) deliver(this, message, true);
   }
 
   /**
@@ -272,6 +280,7 @@ export class SessionCore {
   /** The session has ended. */
   forgetRow(session: Session): void {
     for (const sequence of session.openExchanges) this.openExchanges.delete(sequence);
+    this.moved.delete(session);
     if (session.stored) this.store.deleteSession(session.number);
   }
 
@@ -282,11 +291,13 @@ export class SessionCore {
 
   /** Messages that wait in memory alone, and the sessions they wait for, have rows from the next flush on: the object may hibernate. */
   storeWaiting(): void {
-    for (const session of this.waitingInMemory) {
-      if (!session.stored) this.#beginStoring(session);
+    // One that is arriving is safe where it comes from.
+    const waiting = [...this.waitingInMemory].filter(({ arriving }) => !arriving);
+    for (const session of waiting) {
+      if (!session.stored) this.beginStoring(session);
       this.markRowChanged(session);
     }
-    storeQueued(this, this.waitingInMemory);
+    storeQueued(this, waiting);
     this.waitingInMemory.clear();
   }
 
@@ -337,7 +348,7 @@ export class SessionCore {
     let bytes = encodeAttachment(connection, session.oversized);
     if (bytes.length > ATTACHMENT_BYTES_MAX) {
       session.oversized = true;
-      if (!session.stored) this.#beginStoring(session);
+      if (!session.stored) this.beginStoring(session);
       bytes = encodeAttachment(connection, true);
     }
     if (session.oversized) this.#putRow(session);
@@ -346,10 +357,10 @@ export class SessionCore {
   }
 
   /**
-   * A session that ends with its connection but is too large for an attachment, or whose client lets messages wait, has rows for as
-   * long as it lasts.
+   * The session has rows from now on. One that ends with its connection gets them when it is too large for an attachment, or when its
+   * client lets messages wait; then for as long as it lasts.
    */
-  #beginStoring(session: Session): void {
+  beginStoring(session: Session): void {
     session.number = this.nextNumber();
     for (const { request, identifier } of session.subscriptions.values()) {
       this.store.putSubscription({

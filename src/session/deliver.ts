@@ -3,7 +3,7 @@
  * Overlapping subscriptions of one client give one copy, at the highest QoS, with all Subscription Identifiers.
  */
 
-import { encodePublish, type Message } from "../mqtt/message.ts";
+import { encodePublish, type Message, objectOf } from "../mqtt/message.ts";
 import { type Acknowledgement, NO_PROPERTIES, PUBREL, type QoS } from "../mqtt/packet.ts";
 import { PACKET_IDENTIFIER_NOT_FOUND, SUCCESS } from "../mqtt/reason-code.ts";
 import type { Connection } from "./connection.ts";
@@ -55,14 +55,16 @@ export class Matching {
 
 /**
  * Gives a live message to every session here that wants it.
+ * @param repeated it was here before
  * @returns whether any subscription matched
  */
-export function deliver(core: SessionCore, message: Message): boolean {
+export function deliver(core: SessionCore, message: Message, repeated: boolean): boolean {
   const { matching } = core;
   matching.begin(message);
   core.subscriptions.match(message.topic, matching.visit);
   let record: LogRecord | undefined;
   for (const session of matching.sessions) {
+    if (core.moved.size > 0 && hadBefore(core, session, message, repeated)) continue;
     // [MQTT5-3.8.4-8] [MQTT311-3.8.4-6]
     const qos = Math.min(message.qos, session.matchQoS) as QoS;
     // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13] [MQTT311-3.3.1-9]
@@ -75,6 +77,24 @@ export function deliver(core: SessionCore, message: Message): boolean {
     enqueue(core, session, message, { qos, retain, identifiers: session.matchIdentifiers, share: "" }, session.stored ? record : undefined);
   }
   return matching.sessions.length > 0 || matching.heldBack;
+}
+
+/** Whether a session, which may have moved here, was offered a message before. */
+function hadBefore(core: SessionCore, session: Session, message: Message, repeated: boolean): boolean {
+  if (!core.moved.has(session)) return repeated;
+  // What is in doubt while it arrives is told apart when it has.
+  if (session.arriving) return false;
+  const { had, lacks } = session;
+  const object = objectOf(message.origin);
+  const lacked = lacks.has(object, message.sequence);
+  const offered = repeated ? !lacked : had.has(object, message.sequence);
+  if (lacked) {
+    lacks.delete(object, message.sequence);
+    core.markRowChanged(session);
+  }
+  for (const exchanges of [had, lacks]) exchanges.settle(message);
+  if (had.size + lacks.size === 0) core.moved.delete(session);
+  return offered;
 }
 
 /** Gives a retained message to the one subscription that asked for it, if it still stands. */
@@ -164,7 +184,7 @@ function sendPublish(core: SessionCore, connection: Connection, message: Message
   return true;
 }
 
-function enqueue(
+export function enqueue(
   core: SessionCore,
   session: Session,
   message: Message,
@@ -294,11 +314,14 @@ export function finish(core: SessionCore, session: Session, delivery: Delivery):
   if (session.connection !== undefined) core.markChanged(session.connection);
 }
 
-/** All deliveries of a session that ends are over; what came through a shared subscription goes to another member. */
-export function forgetDeliveries(core: SessionCore, session: Session): void {
+/**
+ * All deliveries of a session are over here.
+ * @param over it has ended: what came through a shared subscription goes to another member
+ */
+export function forgetDeliveries(core: SessionCore, session: Session, over: boolean): void {
   for (const { message, record, share, qos, sent } of session.deliveries.values()) {
     // [MQTT5-4.8.2-5]: a QoS 2 message that was begun goes to nobody else.
-    if (share !== "" && message !== undefined && !(qos === 2 && sent)) redistribute(core, message, share);
+    if (over && share !== "" && message !== undefined && !(qos === 2 && sent)) redistribute(core, message, share);
     if (record !== undefined) core.log.release(record);
   }
   session.deliveries.clear();

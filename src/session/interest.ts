@@ -5,10 +5,11 @@
  */
 
 import type { QoS } from "../mqtt/packet.ts";
+import { SHARE_PREFIX } from "../topic/filter.ts";
 import type { SessionCore } from "./core.ts";
 import type { Ticket } from "./ports.ts";
 import type { Session, Subscription } from "./session.ts";
-import { joinShare, leaveShare, SHARE_PREFIX } from "./share.ts";
+import { joinShare, leaveShare } from "./share.ts";
 
 export interface Interest {
   /** The highest QoS the Topic objects were told. */

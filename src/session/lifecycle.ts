@@ -71,7 +71,7 @@ export function endSession(core: SessionCore, session: Session): void {
   if (core.sessions.get(session.clientId) !== session) return;
   publishWill(core, session);
   for (const filter of [...session.subscriptions.keys()]) forgetSubscription(core, session, filter);
-  forgetDeliveries(core, session);
+  forgetDeliveries(core, session, true);
   session.released.clear();
   session.received.clear();
   core.sessions.delete(session.clientId);

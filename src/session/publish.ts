@@ -22,6 +22,7 @@ import { validateTopicName } from "../topic/name.ts";
 import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import type { Incoming, Session } from "./session.ts";
+import type { ReceivedExchange } from "./state.ts";
 
 /** What helps the publisher of a refused message to mend it. */
 const REASONS: { readonly [reasonCode: number]: Properties } = {
@@ -31,11 +32,14 @@ const REASONS: { readonly [reasonCode: number]: Properties } = {
   [IMPLEMENTATION_SPECIFIC_ERROR]: { reasonString: "the message could not be delivered to everyone; send it again" },
 };
 
+type Exchange = Pick<Incoming, "packetId" | "qos" | "sequence" | "begunAt">;
+
 /** An incoming QoS 1 or 2 message. The routing side settles it; its session's current connection answers it. */
 class IncomingMessage implements Incoming {
   readonly packetId: number;
   readonly qos: 1 | 2;
   readonly sequence: number;
+  readonly begunAt: string | undefined;
   handedOn = false;
   reasonCode: number | undefined;
   readonly #core: SessionCore;
@@ -43,13 +47,14 @@ class IncomingMessage implements Incoming {
   readonly #canRefuse: boolean;
 
   /** @param canRefuse the client's version has Reason Codes for a message that was not taken as it was meant */
-  constructor(core: SessionCore, session: Session, packetId: number, qos: 1 | 2, sequence: number, canRefuse: boolean) {
+  constructor(core: SessionCore, session: Session, exchange: Exchange, canRefuse: boolean) {
     this.#canRefuse = canRefuse;
     this.#core = core;
     this.#session = session;
-    this.packetId = packetId;
-    this.qos = qos;
-    this.sequence = sequence;
+    this.packetId = exchange.packetId;
+    this.qos = exchange.qos;
+    this.sequence = exchange.sequence;
+    this.begunAt = exchange.begunAt;
   }
 
   settled(outcome: number): void {
@@ -66,10 +71,11 @@ class IncomingMessage implements Incoming {
 }
 
 /** An exchange that a restart found: its message was handed on, or its publisher repeats it. */
-export function restoreIncoming(core: SessionCore, session: Session, packetId: number, sequence: number, settled: boolean): void {
-  const incoming = new IncomingMessage(core, session, packetId, 2, sequence, false);
+export function restoreIncoming(core: SessionCore, session: Session, exchange: ReceivedExchange): void {
+  const { packetId, sequence, settled, begunAt } = exchange;
+  const incoming = new IncomingMessage(core, session, { packetId, qos: 2, sequence, begunAt }, false);
   if (settled) incoming.reasonCode = SUCCESS;
-  else if (session.stored) session.openExchanges.add(sequence);
+  else if (session.stored && begunAt === undefined) session.openExchanges.add(sequence);
   session.received.set(packetId, incoming);
 }
 
@@ -113,7 +119,8 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     return;
   }
   const origin = core.nextOrigin(session.clientId);
-  const incoming = new IncomingMessage(core, session, packetId, qos, known?.sequence ?? origin.sequence, connection.version === 5);
+  const { sequence, begunAt } = known ?? { sequence: origin.sequence, begunAt: undefined };
+  const incoming = new IncomingMessage(core, session, { packetId, qos, sequence, begunAt }, connection.version === 5);
   connection.incoming.push(incoming);
   if (qos === 1) connection.unansweredQoS1 += 1;
   // [5.0/3.4.2.1/refuse]; 3.x has no refusal: acknowledged, not forwarded [MQTT311-3.3.5-2] [3.1/publish/unauthorized].
@@ -129,15 +136,16 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   incoming.handedOn = true;
   const repeated = known !== undefined;
   let settledBelow = 0;
-  if (qos === 2 && session.stored) {
-    session.openExchanges.add(incoming.sequence);
-    core.openExchanges.set(incoming.sequence, session);
+  if (begunAt !== undefined) {
+    // That object keeps its sequences from being forgotten: it says itself which of them are settled.
+    settledBelow = 1;
+  } else if (qos === 2 && session.stored) {
+    session.openExchanges.add(sequence);
+    core.openExchanges.set(sequence, session);
     settledBelow = core.settledBelow;
   }
-  core.router.publish(
-    messageOfPublish(publish, topic, { ...origin, sequence: incoming.sequence, repeated, settledBelow }, core.now),
-    incoming,
-  );
+  const from = { ...origin, origin: begunAt ?? origin.origin, sequence, repeated, settledBelow };
+  core.router.publish(messageOfPublish(publish, topic, from, core.now), incoming);
 }
 
 /** Why a message may not be published; SUCCESS when it may. */

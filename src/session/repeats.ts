@@ -7,8 +7,9 @@
  */
 
 import { REPEAT_WINDOW_MS } from "../limits.ts";
-import type { Message } from "../mqtt/message.ts";
+import { type Message, objectOf } from "../mqtt/message.ts";
 import type { RecordReader, RecordWriter } from "../mqtt/record.ts";
+import type { OpenExchanges } from "./open-exchanges.ts";
 
 interface Seen {
   through: number;
@@ -29,12 +30,6 @@ const EXCHANGES_STORED_MAX = 8 * 1024;
 
 /** Messages given to shared subscriptions that are remembered one by one. The oldest are forgotten first. */
 const SHARED_MAX = 32 * 1024;
-
-/** An origin without its incarnation: the object. */
-function objectOf(origin: string): string {
-  const at = origin.lastIndexOf("@");
-  return at < 0 ? origin : origin.slice(0, at);
-}
 
 /** What is known of one origin's QoS 2 messages. */
 interface Exchanges {
@@ -112,6 +107,12 @@ export class Repeats {
       this.#exchanges.set(object, exchanges);
     }
     return exchanges;
+  }
+
+  /** The QoS 2 messages that were here and may be repeated. */
+  openExchanges(): OpenExchanges[] {
+    const all = [...this.#exchanges].map(([object, { sequences }]) => ({ object, sequences: [...sequences] }));
+    return all.filter(({ sequences }) => sequences.length > 0);
   }
 
   /** Whether a message may still be repeated that must be recognised then. */

@@ -88,7 +88,7 @@ function catchUp(core: SessionCore, session: Session, state: SessionState): void
   session.released.clear();
   for (const packetId of state.released) session.released.add(packetId);
   session.received.clear();
-  for (const { packetId, sequence, settled } of state.received) restoreIncoming(core, session, packetId, sequence, settled);
+  for (const exchange of state.received) restoreIncoming(core, session, exchange);
 }
 
 /** An identifier was allocated: the next ones follow it, unless it lies behind and is only still in use from before. */
@@ -167,7 +167,12 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
   session.nextPacketId = state.nextPacketId;
   session.handledThrough = state.handledThrough;
   for (const packetId of state.released) session.released.add(packetId);
-  for (const { packetId, sequence, settled } of state.received) restoreIncoming(core, session, packetId, sequence, settled);
+  for (const exchange of state.received) restoreIncoming(core, session, exchange);
+  session.had.add(state.had);
+  session.lacks.add(state.lacks);
+  session.cameFrom = state.cameFrom;
+  session.offered = state.offered;
+  if (session.had.size + session.lacks.size > 0) core.moved.add(session);
   // What was sent and is in no row: only its acknowledgement is still awaited, for on a live connection nothing is sent again.
   for (const { packetId, qos, recordSequence } of state.sent) {
     if (recordSequence === 0)

@@ -9,6 +9,7 @@ import type { QoS, SubscriptionRequest, Will } from "../mqtt/packet.ts";
 import type { Connection } from "./connection.ts";
 import { Deque } from "./deque.ts";
 import type { LogRecord } from "./log.ts";
+import { OpenExchangeSet } from "./open-exchanges.ts";
 import type { Identity, Ticket } from "./ports.ts";
 
 /** Session Expiry Interval 0xFFFFFFFF: never [5.0/3.1.2.11.2/default]. */
@@ -37,6 +38,13 @@ export interface Delivery {
   sent: boolean;
 }
 
+/** A Session object that a session came from. */
+export interface FormerOwner {
+  readonly object: string;
+  /** The number of the last delivery that it gave away. */
+  readonly through: number;
+}
+
 /** A Will Message that may have to be published. */
 export interface PendingWill {
   readonly will: Will;
@@ -49,6 +57,8 @@ export interface Incoming extends Ticket {
   readonly packetId: number;
   readonly qos: 1 | 2;
   readonly sequence: number;
+  /** The Session object that gave it its sequence, for an exchange that moved here with its session; undefined: this one. */
+  readonly begunAt: string | undefined;
   /** The routing side has it; false for one that a restart found and whose publisher has not repeated it yet. */
   handedOn: boolean;
   /** Undefined until every Session object concerned has the message. */
@@ -83,11 +93,21 @@ export class Session {
   readonly received = new Map<number, Incoming>();
   /** Sequences of those whose message the publisher may repeat after a loss of memory: no row says that it is safe. */
   readonly openExchanges = new Set<number>();
+  /** Of a session that moved here: QoS 2 messages that it was offered where it was before. */
+  readonly had = new OpenExchangeSet();
+  /** Of a session that moved here: QoS 2 messages that were offered here before it came, and not where it was. */
+  readonly lacks = new OpenExchangeSet();
   nextPacketId = 1;
   /** Log records up to this one were sent or dropped: of them only those in `deliveries` still need something. */
   handledThrough = 0;
   /** Its state is too large for an attachment: for as long as this connection lasts it is kept in its row. */
   oversized = false;
+  /** The Session objects that it came from and that have not heard yet that it is here. */
+  cameFrom: readonly FormerOwner[] = [];
+  /** Another Session object has asked for it: until that has said what became of it, the session may be there and newer. */
+  offered = false;
+  /** It is on its way here from another object, which keeps it safe until it has arrived. */
+  arriving = false;
   /** The row differs from memory in a way that must be written before anything leaves. */
   rowChanged = false;
 

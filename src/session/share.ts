@@ -6,12 +6,11 @@
 
 import type { SharedStrategy } from "../choices.ts";
 import { Message } from "../mqtt/message.ts";
+import { SHARE_PREFIX } from "../topic/filter.ts";
 import type { SessionCore } from "./core.ts";
 import { deliverShared } from "./deliver.ts";
 import type { Ticket } from "./ports.ts";
 import type { Session } from "./session.ts";
-
-export const SHARE_PREFIX = "$share/";
 
 /** The members of one `$share/{ShareName}/{filter}` in this object. */
 export class LocalShare {

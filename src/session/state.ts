@@ -7,9 +7,12 @@ import type { ProtocolVersion, QoS, SubscriptionRequest } from "../mqtt/packet.t
 import { decodeProperties, encodeProperties, WILL } from "../mqtt/property.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import type { Connection, ConnectionFacts } from "./connection.ts";
-import type { Delivery, PendingWill, Session } from "./session.ts";
+import type { OpenExchanges } from "./open-exchanges.ts";
+import type { Delivery, FormerOwner, PendingWill, Session } from "./session.ts";
 
-const STATE_VERSION = 1;
+/** Version 2 says of incoming exchanges where they began, and what a session that moved had before: a session of version 1 never moved. */
+const STATE_VERSION = 2;
+const STATE_VERSIONS_READ: readonly number[] = [1, 2];
 
 const FLAG_RESENDING = 4;
 
@@ -28,6 +31,8 @@ export interface ReceivedExchange {
   readonly sequence: number;
   /** Every Session object concerned has it. */
   readonly settled: boolean;
+  /** The Session object that gave it its sequence; undefined: the one that holds the session. */
+  readonly begunAt: string | undefined;
 }
 
 export interface StoredSubscription {
@@ -45,6 +50,10 @@ export interface SessionState {
   readonly sent: readonly SentDelivery[];
   readonly released: readonly number[];
   readonly received: readonly ReceivedExchange[];
+  readonly had: readonly OpenExchanges[];
+  readonly lacks: readonly OpenExchanges[];
+  readonly cameFrom: readonly FormerOwner[];
+  readonly offered: boolean;
   /** The client's Topic Aliases; they count only while its connection lives. */
   readonly aliases: readonly (readonly [alias: number, topic: string])[];
 }
@@ -53,9 +62,13 @@ function header(writer: RecordWriter): void {
   writer.byte(STATE_VERSION);
 }
 
-function checkHeader(reader: RecordReader, what: string): void {
+/** @returns the version */
+function readHeader(reader: RecordReader, what: string): number {
   const version = reader.byte();
-  if (version !== STATE_VERSION) throw new RecordError(`${what} of version ${version}, where ${STATE_VERSION} was expected`);
+  if (!STATE_VERSIONS_READ.includes(version)) {
+    throw new RecordError(`${what} of version ${version}, where ${STATE_VERSIONS_READ.join(" or ")} was expected`);
+  }
+  return version;
 }
 
 function writeOptionalString(writer: RecordWriter, value: string | undefined): void {
@@ -103,7 +116,16 @@ function writeSession(writer: RecordWriter, session: Session): void {
     writer.integer(incoming.packetId);
     writer.integer(incoming.sequence);
     writer.byte(incoming.reasonCode === undefined ? 0 : 1);
+    writeOptionalString(writer, incoming.begunAt);
   }
+  writeExchanges(writer, session.had.toList());
+  writeExchanges(writer, session.lacks.toList());
+  writer.integer(session.cameFrom.length);
+  for (const { object, through } of session.cameFrom) {
+    writer.string(object);
+    writer.integer(through);
+  }
+  writer.byte(session.offered ? 1 : 0);
   const aliases = [...(session.connection?.aliases ?? [])];
   writer.integer(aliases.length);
   for (const [alias, topic] of aliases) {
@@ -112,7 +134,7 @@ function writeSession(writer: RecordWriter, session: Session): void {
   }
 }
 
-function readSession(reader: RecordReader): SessionState {
+function readSession(reader: RecordReader, version: number): SessionState {
   const expirySeconds = reader.integer();
   const expiresAt = readTime(reader);
   const userName = readOptionalString(reader);
@@ -124,9 +146,45 @@ function readSession(reader: RecordReader): SessionState {
     return { packetId, qos: (byte & 3) as 1 | 2, recordSequence: reader.integer(), resending: (byte & FLAG_RESENDING) !== 0 };
   });
   const released = list(reader, () => reader.integer());
-  const received = list(reader, () => ({ packetId: reader.integer(), sequence: reader.integer(), settled: reader.byte() === 1 }));
+  const received = list(reader, () => ({
+    packetId: reader.integer(),
+    sequence: reader.integer(),
+    settled: reader.byte() === 1,
+    begunAt: version === 1 ? undefined : readOptionalString(reader),
+  }));
+  const had = version === 1 ? [] : readExchanges(reader);
+  const lacks = version === 1 ? [] : readExchanges(reader);
+  const cameFrom = version === 1 ? [] : list(reader, () => ({ object: reader.string(), through: reader.integer() }));
+  const offered = version > 1 && reader.byte() === 1;
   const aliases = list(reader, () => [reader.integer(), reader.string()] as const);
-  return { expirySeconds, expiresAt, userName, nextPacketId, handledThrough, sent, released, received, aliases };
+  return {
+    expirySeconds,
+    expiresAt,
+    userName,
+    nextPacketId,
+    handledThrough,
+    sent,
+    released,
+    received,
+    had,
+    lacks,
+    cameFrom,
+    offered,
+    aliases,
+  };
+}
+
+function writeExchanges(writer: RecordWriter, all: readonly OpenExchanges[]): void {
+  writer.integer(all.length);
+  for (const { object, sequences } of all) {
+    writer.string(object);
+    writer.integer(sequences.length);
+    for (const sequence of sequences) writer.integer(sequence);
+  }
+}
+
+function readExchanges(reader: RecordReader): OpenExchanges[] {
+  return list(reader, () => ({ object: reader.string(), sequences: list(reader, () => reader.integer()) }));
 }
 
 function list<Item>(reader: RecordReader, read: () => Item): Item[] {
@@ -153,9 +211,9 @@ export function encodeSessionState(session: Session, lastNumber: number): Uint8A
 /** @throws RecordError when the bytes are of another version or end too early */
 export function decodeSessionState(bytes: Uint8Array): StoredState {
   const reader = new RecordReader(bytes);
-  checkHeader(reader, "a session");
+  const version = readHeader(reader, "a session");
   const lastNumber = reader.integer();
-  return { ...readSession(reader), lastNumber };
+  return { ...readSession(reader, version), lastNumber };
 }
 
 /** The options byte of SUBSCRIBE (3.8.3.1). */
@@ -218,7 +276,7 @@ export function encodeAttachment(connection: Connection, brief: boolean): Uint8A
 /** @throws RecordError when the bytes are of another version or end too early */
 export function decodeAttachment(bytes: Uint8Array): AttachedState {
   const reader = new RecordReader(bytes);
-  checkHeader(reader, "an attachment");
+  const stateVersion = readHeader(reader, "an attachment");
   const clientId = reader.string();
   const sessionNumber = reader.integer();
   const version = reader.byte() as ProtocolVersion;
@@ -239,7 +297,7 @@ export function decodeAttachment(bytes: Uint8Array): AttachedState {
   };
   const lastSeenAt = reader.integer();
   if ((flags & FLAG_BRIEF) !== 0) return { clientId, sessionNumber, facts, lastSeenAt, session: undefined, subscriptions: [] };
-  const session = readSession(reader);
+  const session = readSession(reader, stateVersion);
   const subscriptions = list(reader, () => {
     const filter = reader.string();
     return { request: subscriptionRequest(filter, reader.byte()), identifier: reader.integer() };
@@ -262,7 +320,7 @@ export function encodeWill({ will, dueAt }: PendingWill): Uint8Array {
 /** @throws RecordError when the bytes are of another version, end too early or hold properties that a will can't have */
 export function decodeWill(bytes: Uint8Array): PendingWill {
   const reader = new RecordReader(bytes);
-  checkHeader(reader, "a will");
+  readHeader(reader, "a will");
   const dueAt = readTime(reader);
   const flags = reader.byte();
   const topic = reader.string();

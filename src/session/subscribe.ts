@@ -23,7 +23,7 @@ import {
   SUCCESS,
   TOPIC_FILTER_INVALID,
 } from "../mqtt/reason-code.ts";
-import { type ParsedFilter, parseFilter } from "../topic/filter.ts";
+import { type ParsedFilter, parseFilter, SHARE_PREFIX } from "../topic/filter.ts";
 import { isTopicProblem } from "../topic/name.ts";
 import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
@@ -31,7 +31,7 @@ import { pump } from "./deliver.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import type { Ticket } from "./ports.ts";
 import type { Session, Subscription } from "./session.ts";
-import { announce, SHARE_PREFIX } from "./share.ts";
+import { announce } from "./share.ts";
 import { subscriptionOptions } from "./state.ts";
 
 /** One SUBSCRIBE until all its filters are settled; then its one SUBACK leaves [MQTT5-3.8.4-5] [MQTT311-3.8.4-4]. */

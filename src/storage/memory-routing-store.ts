@@ -14,6 +14,7 @@ export class MemoryRoutingStore implements RoutingStore {
   private readonly routeRows = new Map<string, Map<string, RouteRow>>();
   private readonly retainedRows = new Map<string, RetainedRow>();
   private readonly topics = new SortedTopics();
+  private lineageRow: string | undefined;
 
   constructor(meter: RowMeter) {
     this.meter = meter;
@@ -39,6 +40,15 @@ export class MemoryRoutingStore implements RoutingStore {
     const objects = this.routeRows.get(filter);
     if (objects?.delete(sessionObject) !== true) return;
     if (objects.size === 0) this.routeRows.delete(filter);
+    this.meter.rowsWritten++;
+  }
+
+  lineage(): string | undefined {
+    return this.lineageRow;
+  }
+
+  putLineage(lineage: string): void {
+    this.lineageRow = lineage;
     this.meter.rowsWritten++;
   }
 

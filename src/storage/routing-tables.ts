@@ -20,5 +20,9 @@ export const ROUTING_TABLES: Role = {
         "CREATE TABLE retained (topic TEXT PRIMARY KEY, message BLOB NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID",
       ],
     },
+    {
+      name: "lineage",
+      statements: ["CREATE TABLE lineage (id INTEGER PRIMARY KEY CHECK (id = 0), numbers TEXT NOT NULL)"],
+    },
   ],
 };

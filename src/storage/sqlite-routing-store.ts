@@ -51,6 +51,14 @@ export class SqliteRoutingStore implements RoutingStore {
     this.tables.delete("DELETE FROM route WHERE filter = ? AND session_object = ?", filter, sessionObject);
   }
 
+  lineage(): string | undefined {
+    return this.tables.select<{ numbers: string }>("SELECT numbers FROM lineage")[0]?.numbers;
+  }
+
+  putLineage(lineage: string): void {
+    this.tables.put("INSERT INTO lineage (id, numbers) VALUES (0, ?) ON CONFLICT (id) DO UPDATE SET numbers = excluded.numbers", lineage);
+  }
+
   retained(topic: string): RetainedRow | undefined {
     const [row] = this.tables.select<{ message: ArrayBuffer; expires_at: number }>(
       "SELECT message, expires_at FROM retained WHERE topic = ?",

@@ -18,7 +18,7 @@ export interface ParsedFilter {
   readonly hasWildcard: boolean;
 }
 
-const SHARE_PREFIX = "$share/";
+export const SHARE_PREFIX = "$share/";
 
 /** Checks a Topic Filter and takes it apart. `$share` without a slash is an ordinary filter. */
 export function parseFilter(filter: string, limits: TopicLimits): ParsedFilter | TopicProblem {
@@ -41,6 +41,17 @@ export function parseFilter(filter: string, limits: TopicLimits): ParsedFilter |
   const wildcardProblem = validateWildcards(filter, levels);
   if (wildcardProblem !== undefined) return wildcardProblem;
   return { filter, shareName, topicFilter, levels, hasWildcard: hasWildcard(topicFilter) };
+}
+
+/** `$share/{name}/{topicFilter}`, which was validated when it was subscribed. */
+export function splitShare(filter: string): { name: string; topicFilter: string } {
+  const slash = filter.indexOf("/", SHARE_PREFIX.length);
+  return { name: filter.slice(SHARE_PREFIX.length, slash), topicFilter: filter.slice(slash + 1) };
+}
+
+/** What a valid filter, shared or not, is matched by. */
+export function topicFilterOf(filter: string): string {
+  return filter.startsWith(SHARE_PREFIX) ? splitShare(filter).topicFilter : filter;
 }
 
 /** Whether a valid filter can match more than one topic. */

@@ -56,7 +56,7 @@ const RECORDS: readonly BatchRecord[] = [
 ];
 
 function batch(records: readonly BatchRecord[], sender = "topic/default/1"): Uint8Array {
-  const writer = new BatchWriter(sender, 1_800_000_000_000);
+  const writer = new BatchWriter(sender, 1_800_000_000_000, 4);
   for (const record of records) writer.add(record);
   return writer.finish();
 }
@@ -74,11 +74,11 @@ describe("a batch", () => {
   });
 
   test("may be empty", () => {
-    expect(decodeBatch(batch([]))).toEqual({ sender: "topic/default/1", epoch: 1_800_000_000_000, number: 1, records: [] });
+    expect(decodeBatch(batch([]))).toEqual({ sender: "topic/default/1", epoch: 1_800_000_000_000, shape: 4, number: 1, records: [] });
   });
 
   test("does not share its bytes with the next one of its writer", () => {
-    const writer = new BatchWriter("s", 0);
+    const writer = new BatchWriter("s", 0, 1);
     writer.add(RECORDS[5]!);
     const first = writer.finish();
     writer.begin();

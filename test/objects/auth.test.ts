@@ -64,7 +64,7 @@ class Peer {
 }
 
 function objectOf(name: string): DurableObjectStub {
-  return env.SESSIONS.get(env.SESSIONS.idFromName(name));
+  return env.SESSIONS.get(env.SESSIONS.idFromName(`${name}/broker`));
 }
 
 /** A socket that the object took, as the Worker passes it on. */

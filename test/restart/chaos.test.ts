@@ -12,3 +12,11 @@ test.for(["compact", "sharded"] as const)(
     expect(Math.min(acknowledged[1], acknowledged[2])).toBeGreaterThan(100);
   },
 );
+
+test("nothing acknowledged is lost and no QoS 2 message repeats while the broker goes from 2 + 2 objects to 5 + 5 and back", {
+  timeout: 120_000,
+}, async () => {
+  const { problems, acknowledged } = await runChaos({ topology: "sharded", kills: 1, seconds: 3, shapes: ["2+2", "5+5", "2+2"] });
+  expect(problems).toEqual([]);
+  expect(Math.min(acknowledged[1], acknowledged[2])).toBeGreaterThan(100);
+});

@@ -1,6 +1,7 @@
 /**
- * Real clients on a real broker whose runtime is killed again and again: MQTT.js publishes at QoS 1 and 2 and reconnects by itself,
- * subscribers with and without a durable session listen. Afterwards every acknowledged message is accounted for.
+ * Real clients on a real broker whose runtime is killed again and again, or which is started with other numbers of objects: MQTT.js
+ * publishes at QoS 1 and 2 and reconnects by itself, subscribers with and without a durable session listen. Afterwards every
+ * acknowledged message is accounted for.
  */
 
 import { mkdtemp, rm } from "node:fs/promises";
@@ -14,9 +15,12 @@ import { mqttJsOptions, within } from "../support/real-clients.ts";
 
 export interface ChaosOptions {
   readonly topology: "compact" | "sharded";
+  /** How often the runtime is killed in one shape. */
   readonly kills: number;
-  /** How long clients publish; kills are spread over it. */
+  /** How long clients publish in one shape; kills are spread over it. */
   readonly seconds: number;
+  /** The shapes that the broker has one after the other, as "2+2"; without them it has the default one. */
+  readonly shapes?: readonly string[];
 }
 
 export interface ChaosResult {
@@ -114,6 +118,12 @@ async function pour(client: MqttClient, stream: Stream, stopped: () => boolean):
   await Promise.all(waiting);
 }
 
+/** Settings of a shape, when the broker had these others before. */
+function shapeSettings(shape: string, previous: readonly string[]): Record<string, string> {
+  const [SESSION_SHARDS, TOPIC_SHARDS] = shape.split("+") as [string, string];
+  return { SESSION_SHARDS, TOPIC_SHARDS, PREVIOUS_SHAPES: previous.join(",") };
+}
+
 async function killRepeatedly(broker: Broker, { kills, seconds }: ChaosOptions): Promise<void> {
   const every = (seconds * 1000) / (kills + 1);
   for (let kill = 0; kill < kills; kill += 1) {
@@ -128,7 +138,8 @@ async function killRepeatedly(broker: Broker, { kills, seconds }: ChaosOptions):
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const data = await mkdtemp(join(tmpdir(), "durable-mqtt-chaos-"));
   const env = { TOPOLOGY: options.topology, ALLOW_ANONYMOUS: "true", QUEUE_MESSAGES_MAX };
-  const broker = await startBroker({ env, data, log: () => {} });
+  const [first, ...later] = options.shapes ?? [];
+  let broker = await startBroker({ env: first === undefined ? env : { ...env, ...shapeSettings(first, []) }, data, log: () => {} });
   const clients: MqttClient[] = [];
   try {
     const durable = await Promise.all(VERSIONS.map((version) => subscriber(broker, version, false)));
@@ -149,6 +160,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       }
     }
     await killRepeatedly(broker, options);
+    const previous = first === undefined ? [] : [first];
+    for (const shape of later) {
+      const { port } = broker;
+      await broker.dispose();
+      broker = await startBroker({ env: { ...env, ...shapeSettings(shape, previous) }, data, port, log: () => {} });
+      previous.unshift(shape);
+      await killRepeatedly(broker, options);
+    }
     isOver = true;
     await within(Promise.all(pouring), "acknowledging what was published", DRAIN_MS);
     await drained(durable, streams);

@@ -30,6 +30,7 @@ function setup(limits: Partial<Limits> = {}) {
       sharedStrategy: "round_robin",
       store,
       delivery: { deliver: (to, message, addressed, done) => void sent.push({ to, message, addressed, done }) },
+      owns: () => true,
       now: 1000,
     });
   };
@@ -141,6 +142,7 @@ describe("fan-out", () => {
       sharedStrategy: "round_robin",
       store: new MemoryRoutingStore(meter),
       delivery: { deliver: (_to, _message, _addressed, done) => done?.(true) },
+      owns: () => true,
       now: 1000,
     });
     for (const sessionObject of ["a", "b"]) core.subscribe({ sessionObject, filter: "t", qos: 1, version: 1 });

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { BatchWriter, RECORD_PUBLISH, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
 import { Meter } from "../../src/objects/meter.ts";
+import { shapeNumber } from "../../src/objects/names.ts";
 import type { Runtime } from "../../src/objects/runtime.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
@@ -35,18 +36,21 @@ test("a batch that comes a second time is answered as the first, and nothing in 
     settings,
     name: "n/topic/0",
     store,
+    topics: () => {
+      throw new Error("there are no others");
+    },
     sessions: () => ({ deliver: () => new Promise(() => {}) }),
     meter,
     runtime,
   });
-  const writer = new BatchWriter("n/session/0", 1);
+  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings));
   writer.begin();
   writer.add({ kind: RECORD_SUBSCRIBE, filter: "a", qos: 0, version: 1, retainedFor: undefined });
   writer.add({ kind: RECORD_PUBLISH, message: messageTo("a", { retain: true, payload: new Uint8Array([1]) }) });
   const batch = writer.finish();
   const [first, written] = [await host.exchange(batch), meter.rowsWritten];
   // Another publisher's newer retained message must stay.
-  const other = new BatchWriter("n/session/1", 1);
+  const other = new BatchWriter("n/session/1", 1, shapeNumber(settings));
   other.add({ kind: RECORD_PUBLISH, message: messageTo("a", { retain: true, payload: new Uint8Array([2]), sequence: 2 }) });
   await host.exchange(other.finish());
   expect(await host.exchange(batch)).toEqual(first);

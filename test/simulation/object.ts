@@ -6,6 +6,8 @@
 
 import type { Handover } from "../../src/edge/handover.ts";
 import { RETRY_MS_TOTAL } from "../../src/limits.ts";
+import type { TopicPeer } from "../../src/objects/adoption.ts";
+import type { SessionPeer } from "../../src/objects/arrivals.ts";
 import { LocalRouter } from "../../src/objects/local-router.ts";
 import { Meter } from "../../src/objects/meter.ts";
 import { RemoteRouter } from "../../src/objects/remote-router.ts";
@@ -180,8 +182,15 @@ export class SimulatedObject {
 
   #topicHost(runtime: Runtime, alive: () => boolean): TopicHost {
     const { settings } = this.#world;
-    const sessions = (name: string) => ({ deliver: (batch: Uint8Array) => this.#call(name, batch, alive) });
-    return new TopicHost({ settings, name: this.name, store: this.#rows.routing, sessions, meter: this.meter, runtime });
+    return new TopicHost({
+      settings,
+      name: this.name,
+      store: this.#rows.routing,
+      sessions: (to) => this.#sessionObject(to, alive),
+      topics: (to) => this.#topicObject(to, alive),
+      meter: this.meter,
+      runtime,
+    });
   }
 
   #newSessionHost(runtime: Runtime, alive: () => boolean): SessionHost {
@@ -205,10 +214,16 @@ export class SimulatedObject {
       name: this.name,
       meter: this.meter,
       runtime,
+      peers: (to) => this.#sessionObject(to, alive),
       router: (core) => {
         if (settings.topology === "sharded") {
-          const topics = (name: string) => ({ exchange: (batch: Uint8Array) => this.#call(name, batch, alive) });
-          return new RemoteRouter(settings, this.name, topics, runtime, () => host.flush());
+          return new RemoteRouter(
+            settings,
+            this.name,
+            (to) => this.#topicObject(to, alive),
+            runtime,
+            () => host.flush(),
+          );
         }
         local = new LocalRouter(settings, this.name, this.#rows.routing, runtime, core);
         return local;
@@ -240,8 +255,31 @@ export class SimulatedObject {
     return this.#event("an alarm", () => void (this.#host as SessionHost).alarm());
   }
 
+  /** The calls that a Session object takes. */
+  #sessionObject(name: string, alive: () => boolean): SessionPeer & { deliver(batch: Uint8Array): Promise<Uint8Array> } {
+    const call = <Answer>(run: (host: SessionHost) => Promise<Answer>): Promise<Answer> =>
+      this.#call(name, (host) => run(host as SessionHost), alive);
+    return {
+      deliver: (batch) => call((host) => host.deliver(batch.slice())),
+      offerSession: (asker, clientId, reason) => call((host) => host.arrivals.offer(asker, clientId, reason)),
+      exportSession: (asker, clientId, from, last) => call((host) => host.arrivals.export(asker, clientId, from, last)),
+      letGo: (asker, clientId) => call((host) => host.arrivals.letGo(asker, clientId)),
+    };
+  }
+
+  /** The calls that a Topic object takes. */
+  #topicObject(name: string, alive: () => boolean): TopicPeer & { exchange(batch: Uint8Array): Promise<Uint8Array> } {
+    const call = <Answer>(run: (host: TopicHost) => Answer | Promise<Answer>): Promise<Answer> =>
+      this.#call(name, async (host) => run(host as TopicHost), alive);
+    return {
+      exchange: (batch) => call((host) => host.exchange(batch.slice())),
+      routesFor: (adopter) => call((host) => host.adoption.routesFor(adopter)),
+      retainedFor: (adopter, from, stored) => call((host) => host.adoption.retainedFor(adopter, from, stored)),
+    };
+  }
+
   /** A call to another object, with all that can happen to it. */
-  #call(name: string, batch: Uint8Array, alive: () => boolean): Promise<Uint8Array> {
+  #call<Answer>(name: string, call: (host: SessionHost | TopicHost) => Promise<Answer>, alive: () => boolean): Promise<Answer> {
     const world = this.#world;
     const { chance, faults } = world;
     const way = `${this.name} to ${name}`;
@@ -272,9 +310,7 @@ export class SimulatedObject {
         for (let run = 0; run < runs; run += 1) {
           // A second run of a call that was answered long ago is nothing that any transport does.
           world.after(world.delay(way, CALL_MS_MAX), () =>
-            over
-              ? undefined
-              : world.object(name).answer(batch.slice(), (answer) => (answerLost ? fail() : end(() => resolve(answer))), fail),
+            over ? undefined : world.object(name).answer(call, (answer) => (answerLost ? fail() : end(() => resolve(answer))), fail),
           );
         }
       });
@@ -282,7 +318,11 @@ export class SimulatedObject {
   }
 
   /** A call from another object. */
-  async answer(batch: Uint8Array, answered: (answer: Uint8Array) => void, failed: () => void): Promise<void> {
+  async answer<Answer>(
+    call: (host: SessionHost | TopicHost) => Promise<Answer>,
+    answered: (answer: Answer) => void,
+    failed: () => void,
+  ): Promise<void> {
     this.#answering.add(failed);
     await this.#event("a call", () => {
       const life = this.#life;
@@ -293,9 +333,7 @@ export class SimulatedObject {
           tell();
         });
       };
-      const host = this.#host!;
-      const running = host instanceof TopicHost ? host.exchange(batch) : host.deliver(batch);
-      running.then(
+      call(this.#host!).then(
         (answer) => done(() => answered(answer)),
         () => done(failed),
       );

@@ -47,6 +47,8 @@ export class MemoryRows implements Rows {
     const routing = new MemoryRoutingStore(this.#meter);
     for (const row of this.routing.routes()) routing.putRoute(row);
     for (const topic of this.routing.range!("", undefined)) routing.putRetained(this.routing.retained(topic)!);
+    const lineage = this.routing.lineage();
+    if (lineage !== undefined) routing.putLineage(lineage);
     this.#before = [sessions, routing];
   }
 

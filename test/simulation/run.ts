@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly seed: number;
   /** How many things clients do. */
   readonly steps: number;
+  /** The numbers of objects change, twice. */
+  readonly reshaped?: boolean | undefined;
   /** Of what chance would have happen, only this does; undefined: all of it. */
   readonly kept?: ReadonlySet<string> | undefined;
 }
@@ -37,6 +39,14 @@ const FILTERS = ["a", "a/b", "a/#", "a/+", "#", "d/+/f", "+", "+/h", "g/h"];
 const SHARED_TOPICS = ["s/a", "s/b"];
 export const SHARED_FILTER = "$share/g/s/#";
 
+const OTHER_SHAPES = [
+  { sessionShards: 5, topicShards: 5 },
+  { sessionShards: 1, topicShards: 1 },
+  { sessionShards: 0, topicShards: 3 },
+  { sessionShards: 3, topicShards: 2 },
+  { sessionShards: 2, topicShards: 4 },
+];
+
 /** What a run knows of itself. */
 export interface Scenario {
   readonly world: World;
@@ -48,6 +58,9 @@ export interface Scenario {
   readonly wild: Faults;
   /** Queues are so short that messages are dropped. */
   readonly short: boolean;
+  readonly reshaped: boolean;
+  /** Objects lose memory and sockets at once. */
+  readonly crashes: boolean;
   /** When faults ended. */
   peaceAt: number;
 }
@@ -61,8 +74,8 @@ interface Act {
 }
 
 /** Runs one seed. What the broker logs meanwhile goes into the trace. */
-export async function run({ seed, steps, kept }: RunOptions): Promise<RunResult> {
-  const scenario = begin(seed, kept);
+export async function run({ seed, steps, reshaped = false, kept }: RunOptions): Promise<RunResult> {
+  const scenario = begin(seed, reshaped, kept);
   const { log } = console;
   console.log = (line: string) => scenario.world.note(line);
   try {
@@ -80,7 +93,9 @@ async function play(scenario: Scenario, steps: number): Promise<RunResult> {
   for (const client of clients) firstSubscriptions(scenario, client);
   await calm(world, 5_000);
   world.faults = scenario.wild;
+  const shapes = scenario.reshaped ? [chance.once("the shape").pick(OTHER_SHAPES), { sessionShards: 2, topicShards: 2 }] : [];
   for (let step = 1; step <= steps; step += 1) {
+    if (shapes.length > 0 && step % Math.ceil(steps / 3) === 0) world.reshape(shapes.shift()!);
     const random = chance.once(`step ${step}`);
     const act = chooseAct(scenario, random);
     if (act !== undefined && chance.takes(`step ${step}`, () => `${act.client.id} ${act.what}`)) act.run();
@@ -105,12 +120,12 @@ async function play(scenario: Scenario, steps: number): Promise<RunResult> {
   };
 }
 
-function begin(seed: number, kept: ReadonlySet<string> | undefined): Scenario {
+function begin(seed: number, reshaped: boolean, kept: ReadonlySet<string> | undefined): Scenario {
   const short = seed % 11 === 0;
   const world: World = new World({
     seed,
-    topology: seed % 3 === 0 ? "compact" : "sharded",
-    sessionShards: seed % 5 < 3 ? 2 : 0,
+    topology: seed % 3 === 0 && !reshaped ? "compact" : "sharded",
+    sessionShards: seed % 5 < 3 || reshaped ? 2 : 0,
     limits: { ...DEFAULT_LIMITS, inflightMax: 4, queueMessagesMax: short ? 8 : 20_000, queueBytesMax: short ? 1 << 20 : 1 << 28 },
     choices: DEFAULT_CHOICES,
     sqlite: seed % 4 === 1,
@@ -143,7 +158,18 @@ function begin(seed: number, kept: ReadonlySet<string> | undefined): Scenario {
     disturbed: random.pick([0.0005, 0.002]),
   };
   world.clocksJump = random.chance(0.2);
-  return { world, clients, clientCount: options.length, members, published, wild, short, peaceAt: Number.POSITIVE_INFINITY };
+  return {
+    world,
+    clients,
+    clientCount: options.length,
+    members,
+    published,
+    wild,
+    short,
+    reshaped,
+    crashes: crash > 0 || reshaped,
+    peaceAt: Number.POSITIVE_INFINITY,
+  };
 }
 
 function clientOptions(id: string, random: Random): ClientOptions {

@@ -23,6 +23,15 @@ describe("simulation", () => {
     });
   }
 
+  for (let first = 1; first <= 81; first += 40) {
+    test(`seeds ${first} to ${first + 39} keep every promise while the numbers of objects change`, async () => {
+      for (let seed = first; seed < first + 40; seed += 1) {
+        const { problems } = await run({ seed, steps: 200, reshaped: true });
+        expect(problems, `npm run simulate -- --seed ${seed} --reshaped --trace`).toEqual([]);
+      }
+    });
+  }
+
   test.for(KEPT)("seed %i: %s", async ([seed]) => {
     const { problems } = await run({ seed, steps: 200 });
     expect(problems).toEqual([]);

@@ -25,6 +25,11 @@ interface Waiting {
   readonly run: () => void;
 }
 
+/** Nothing ever moves here. */
+function alone(): never {
+  throw new Error("no object asks another of its kind for anything");
+}
+
 export class Stage {
   now = 1_800_000_000_000;
   readonly settings: Settings;
@@ -114,6 +119,7 @@ export class Stage {
         name,
         store: new MemoryRoutingStore(meter),
         sessions,
+        topics: alone,
         meter,
         runtime: this.#runtime,
       });
@@ -146,6 +152,7 @@ export class Stage {
       name,
       meter,
       runtime,
+      peers: alone,
       router: (core) => {
         if (settings.topology === "sharded") return new RemoteRouter(settings, name, topics, runtime, () => host.flush());
         local = new LocalRouter(settings, name, new MemoryRoutingStore(meter), runtime, core);

@@ -6,7 +6,7 @@
 import type { Choices } from "../../src/choices.ts";
 import type { Limits } from "../../src/limits.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
-import type { Settings } from "../../src/settings.ts";
+import type { PreviousShape, Settings } from "../../src/settings.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedObject } from "./object.ts";
 import { connectRelayed } from "./relayed.ts";
@@ -74,7 +74,7 @@ export const BEGINNING = 1_800_000_000_000;
 
 export class World {
   readonly chance: Chance;
-  readonly settings: Settings;
+  settings: Settings;
   readonly sqlite: boolean;
   now = BEGINNING;
   faults: Faults = NO_FAULTS;
@@ -94,12 +94,21 @@ export class World {
       topology,
       sessionShards,
       topicShards: 2,
+      previousShapes: [],
       namespaces: "*",
       allowAnonymous: true,
       users: "",
       choices,
       limits,
     };
+  }
+
+  /** The broker is deployed with other numbers of objects: all of them start anew. */
+  reshape(shape: PreviousShape): void {
+    const { sessionShards, topicShards, previousShapes } = this.settings;
+    this.settings = { ...this.settings, ...shape, previousShapes: [{ sessionShards, topicShards }, ...previousShapes] };
+    this.note(`the broker has ${shape.sessionShards} + ${shape.topicShards} objects from now on`);
+    for (const object of this.objects) object.reset();
   }
 
   note(line: string): void {

@@ -47,6 +47,15 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
         ]);
       }));
 
+    test("keeps one lineage; a put replaces", () =>
+      withStore((open) => {
+        const store = open();
+        expect(store.lineage()).toBeUndefined();
+        store.putLineage("5<2");
+        store.putLineage("");
+        expect(store.lineage()).toBe("");
+      }));
+
     test("keeps one retained message a topic, with its time, and counts them", () =>
       withStore((open) => {
         const store = open();

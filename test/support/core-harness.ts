@@ -35,11 +35,10 @@ import type { Connection } from "../../src/session/connection.ts";
 import { SessionCore } from "../../src/session/core.ts";
 import type { Authorizer, RouterPort, Ticket } from "../../src/session/ports.ts";
 import { restore } from "../../src/session/restore.ts";
-import { SHARE_PREFIX } from "../../src/session/share.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { createRowMeter, type RowMeter } from "../../src/storage/row-meter.ts";
-import { hasWildcard } from "../../src/topic/filter.ts";
+import { hasWildcard, topicFilterOf } from "../../src/topic/filter.ts";
 import { type ConnectOptions, type FakeWire, TestClient } from "./core-client.ts";
 import { DeliveryItem, joined, Link, type LinkStep, RouterItem, recordOf } from "./core-link.ts";
 
@@ -161,7 +160,7 @@ export class SessionNode {
         for (const topic of world.topicsOf(filter)) topic.core.share({ sessionObject: name, filter, members, online, version });
         ticket?.settled(0);
       },
-      redistribute: (message, filter) => world.topicOf(message.topic).core.redistribute(message, filter, undefined),
+      redistribute: (message, filter) => world.topicOf(message.topic).core.redistribute(message, filter, [], undefined),
     };
   }
 
@@ -194,7 +193,7 @@ export class SessionNode {
   }
 
   #link(topic: TopicNode): Link<RouterItem> {
-    const writer = new BatchWriter(this.name, this.#epoch);
+    const writer = new BatchWriter(this.name, this.#epoch, 1);
     return new Link<RouterItem>(
       this.world,
       `${this.name} -> ${topic.name}`,
@@ -281,6 +280,7 @@ export class TopicNode implements DeliveryPort {
       sharedStrategy: this.world.choices.sharedStrategy,
       store: this.store,
       delivery: this,
+      owns: () => true,
       now: this.world.now,
     });
   }
@@ -315,7 +315,7 @@ export class TopicNode implements DeliveryPort {
         if (retainedFor !== undefined) core.sendRetained(sender, retainedFor, filter, now);
       } else if (record.kind === RECORD_UNSUBSCRIBE) core.unsubscribe(sender, record.filter, record.version);
       else if (record.kind === RECORD_SHARE) core.share({ ...record, sessionObject: sender });
-      else if (record.kind === RECORD_REDISTRIBUTE) core.redistribute(record.message, record.filter, undefined);
+      else if (record.kind === RECORD_REDISTRIBUTE) core.redistribute(record.message, record.filter, [], undefined);
     }
     settled(-1, 0);
   }
@@ -342,7 +342,7 @@ export class TopicNode implements DeliveryPort {
   linkTo(sessionObject: string): Link<DeliveryItem> {
     let link = this.links.get(sessionObject);
     if (link === undefined) {
-      const writer = new BatchWriter(this.name, this.#epoch);
+      const writer = new BatchWriter(this.name, this.#epoch, 1);
       link = new Link<DeliveryItem>(
         this.world,
         `${this.name} -> ${sessionObject}`,
@@ -381,7 +381,7 @@ export class TopicNode implements DeliveryPort {
     let waiting = shares.length;
     let all = true;
     for (const share of shares) {
-      this.core.redistribute(message, share, (delivered) => {
+      this.core.redistribute(message, share, [], (delivered) => {
         waiting -= 1;
         all &&= delivered;
         if (waiting === 0) done?.(all);
@@ -433,7 +433,7 @@ export class World {
 
   /** The Topic objects that a filter, shared or not, concerns. */
   topicsOf(filter: string): readonly TopicNode[] {
-    const topicFilter = filter.startsWith(SHARE_PREFIX) ? filter.slice(filter.indexOf("/", SHARE_PREFIX.length) + 1) : filter;
+    const topicFilter = topicFilterOf(filter);
     return hasWildcard(topicFilter) ? this.topics : [this.topicOf(topicFilter)];
   }
 

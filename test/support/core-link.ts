@@ -128,7 +128,7 @@ export class RouterItem implements Outgoing {
   constructor(record: BatchRecord, ticket: Ticket | undefined) {
     this.record = record;
     this.ticket = ticket;
-    this.size = 64 + ("message" in record ? record.message.size : record.filter.length);
+    this.size = 64 + ("message" in record ? record.message.size : 0);
   }
 
   abandoned(): void {

@@ -1,0 +1,198 @@
+/**
+ * Sessions on their way between Session objects, because the number of those has changed: a client that connects here may have its
+ * session where it would have connected before. Fetched once, before its CONNECT is handled; what is decided is in `session/move.ts`.
+ */
+
+import type { SessionCore } from "../session/core.ts";
+import {
+  beginArrival,
+  cancelArrival,
+  completeArrival,
+  confirmInterests,
+  exportSession,
+  lateShared,
+  leaveShares,
+  letGo,
+  type MoveReason,
+  type MovingDelivery,
+  type MovingPart,
+  type MovingSubscription,
+  offerSession,
+  takeLate,
+  takenThrough,
+} from "../session/move.ts";
+import type { Session } from "../session/session.ts";
+import type { Settings } from "../settings.ts";
+import { log } from "./log.ts";
+import { lineage, namespaceOf, previousSessionObjects, refuseEarlierShape } from "./names.ts";
+import type { Router } from "./session-host.ts";
+
+/** Another Session object. */
+export interface SessionPeer {
+  /** @param asker the `lineage` of who asks */
+  offerSession(asker: string, clientId: string, reason: MoveReason): Promise<MovingSubscription[] | undefined>;
+  /** @param last the session has arrived where it is asked for: only what came since is asked for */
+  exportSession(asker: string, clientId: string, from: number, last: boolean): Promise<MovingPart | undefined>;
+  letGo(asker: string, clientId: string): Promise<void>;
+}
+
+export interface ArrivalsOptions {
+  readonly core: SessionCore;
+  readonly settings: Settings;
+  /** Of this object. */
+  readonly name: string;
+  readonly router: Router;
+  readonly peers: (sessionObject: string) => SessionPeer;
+  /** Resolves once everything so far is in rows, and sent. */
+  readonly written: () => Promise<void>;
+}
+
+export class Arrivals {
+  readonly #options: ArrivalsOptions;
+  /** By Client Identifier: who connects again meanwhile waits for the same. */
+  readonly #underWay = new Map<string, Promise<void>>();
+
+  constructor(options: ArrivalsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Fetches the session of a client, if it may be elsewhere.
+   * @param clean its client wants none of it
+   * @returns undefined when there is nowhere to look; else a promise that rejects when somebody is out of reach
+   */
+  fetch(clientId: string, clean: boolean): Promise<void> | undefined {
+    const { core, settings, name } = this.#options;
+    let underWay = this.#underWay.get(clientId);
+    if (underWay !== undefined) return underWay;
+    const session = core.sessions.get(clientId);
+    const owners = isHere(session) ? [] : previousSessionObjects(settings, namespaceOf(name), clientId);
+    if (owners.length === 0 && (session === undefined || session.cameFrom.length === 0)) return undefined;
+    underWay = this.#fetch(owners, clientId, clean).finally(() => this.#underWay.delete(clientId));
+    this.#underWay.set(clientId, underWay);
+    return underWay;
+  }
+
+  async #fetch(owners: readonly string[], clientId: string, clean: boolean): Promise<void> {
+    const { core, name } = this.#options;
+    try {
+      for (const owner of owners) await this.#ask(owner, clientId, clean);
+      const session = core.sessions.get(clientId);
+      if (session !== undefined) await this.#tellOthers(session);
+    } catch (error) {
+      log("a session could not be fetched", { object: name, problem: error instanceof Error ? error.message : String(error) });
+      throw error;
+    }
+  }
+
+  async #ask(owner: string, clientId: string, clean: boolean): Promise<void> {
+    const { core, settings, name, peers } = this.#options;
+    const subscriptions = await peers(owner).offerSession(lineage(settings), clientId, clean ? "end" : "resume");
+    const session = core.sessions.get(clientId);
+    if (subscriptions === undefined || isHere(session)) return;
+    // What is left here of a session that went there is older, but for what nobody else has.
+    const part = session && (await peers(owner).exportSession(lineage(settings), clientId, 0, false));
+    const late = part === undefined ? [] : lateShared(core, clientId, takenThrough(part, name));
+    letGo(core, clientId);
+    await this.#bring(owner, clientId, subscriptions, late);
+  }
+
+  /** Tells old owners that the session is here; not before Topic objects know that: what it subscribes to always has somebody. */
+  async #tellOthers(session: Session): Promise<void> {
+    const { core, settings, name, peers, written } = this.#options;
+    const { clientId } = session;
+    session.offered = false;
+    if (session.cameFrom.length > 0) await this.#settled((ticket) => confirmInterests(core, session, ticket));
+    for (const { object, through } of session.cameFrom) {
+      if (object === name) continue;
+      const parts = await this.#parts(object, clientId, through + 1, true);
+      for (const { deliveries } of parts) takeLate(core, session, deliveries);
+      const taken = parts.at(-1)?.through ?? through;
+      session.cameFrom = session.cameFrom.map((owner) => (owner.object === object ? { object, through: taken } : owner));
+      core.markRowChanged(session);
+      await written();
+      await peers(object).letGo(lineage(settings), clientId);
+    }
+    session.cameFrom = [];
+    core.markRowChanged(session);
+    await written();
+  }
+
+  async #bring(
+    owner: string,
+    clientId: string,
+    subscriptions: readonly MovingSubscription[],
+    late: readonly MovingDelivery[],
+  ): Promise<void> {
+    const { core, name, router, written } = this.#options;
+    let arriving: Session | undefined;
+    try {
+      await this.#settled((ticket) => {
+        arriving = beginArrival(core, clientId, subscriptions, ticket);
+      });
+      // What Topic objects sent to the old owner alone, because they did not know this one yet, is there when it tells what it has.
+      await this.#settled((ticket) => router.barrier(owner, ticket));
+      const parts = await this.#parts(owner, clientId, 0, false);
+      if (parts.length === 0) throw new Error("the session ended while it was fetched");
+      // What it told has come here too, as far as it was sent here.
+      await this.#settled((ticket) => router.barrier(name, ticket));
+      completeArrival(core, arriving!, { from: owner, subscriptions, parts });
+      takeLate(core, arriving!, late);
+    } catch (error) {
+      if (arriving !== undefined) cancelArrival(core, arriving);
+      throw error;
+    } finally {
+      await written();
+    }
+  }
+
+  /** @returns what an old owner has of a session; none when it has no such session */
+  async #parts(owner: string, clientId: string, first: number, last: boolean): Promise<MovingPart[]> {
+    const { peers, settings } = this.#options;
+    const parts: MovingPart[] = [];
+    for (let from: number | undefined = first; from !== undefined; from = parts.at(-1)!.next) {
+      const part = await peers(owner).exportSession(lineage(settings), clientId, from, last);
+      if (part === undefined) return [];
+      parts.push(part);
+    }
+    return parts;
+  }
+
+  /** Waits for a ticket. */
+  async #settled(begin: (ticket: { settled(reasonCode: number): void }) => void): Promise<void> {
+    const answer = new Promise<number>((resolve) => begin({ settled: resolve }));
+    await this.#options.written();
+    if ((await answer) >= 0x80) throw new Error("a Topic object is out of reach");
+  }
+
+  /** The other side: this object may have a session that another one owns now. */
+  async offer(asker: string, clientId: string, reason: MoveReason): Promise<MovingSubscription[] | undefined> {
+    const { core, settings, written } = this.#options;
+    await written();
+    refuseEarlierShape(settings, asker);
+    const offered = offerSession(core, clientId, reason);
+    await written();
+    return offered;
+  }
+
+  async export(asker: string, clientId: string, from: number, last: boolean): Promise<MovingPart | undefined> {
+    const { core, settings, written } = this.#options;
+    refuseEarlierShape(settings, asker);
+    if (last) leaveShares(core, clientId);
+    const part = exportSession(core, clientId, from);
+    await written();
+    return part;
+  }
+
+  async letGo(asker: string, clientId: string): Promise<void> {
+    const { core, settings, written } = this.#options;
+    refuseEarlierShape(settings, asker);
+    letGo(core, clientId);
+    await written();
+  }
+}
+
+/** Whether a session can't be elsewhere: it was not given away, and is more than a will that a crash has left of it. */
+function isHere(session: Session | undefined): boolean {
+  return session !== undefined && !session.offered && (session.stored || session.connection !== undefined);
+}

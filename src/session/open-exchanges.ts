@@ -1,0 +1,49 @@
+/**
+ * QoS 2 messages whose publishers may repeat them after a loss of memory, named by the Session object where they entered and their
+ * number there. What a session that moved here had, or lacks, of them where this object as a whole knows otherwise.
+ */
+
+import { type Message, objectOf } from "../mqtt/message.ts";
+
+/** Those of one object, as they are stored and travel. */
+export interface OpenExchanges {
+  readonly object: string;
+  readonly sequences: readonly number[];
+}
+
+export class OpenExchangeSet {
+  readonly #sequences = new Map<string, Set<number>>();
+
+  get size(): number {
+    return this.#sequences.size;
+  }
+
+  add(all: readonly OpenExchanges[]): void {
+    for (const { object, sequences } of all) {
+      const known = this.#sequences.get(object) ?? new Set();
+      for (const sequence of sequences) known.add(sequence);
+      if (known.size > 0) this.#sequences.set(object, known);
+    }
+  }
+
+  /** Forgets those that are settled by what a message says of its origin. */
+  settle({ origin, settledBelow }: Message): void {
+    const object = objectOf(origin);
+    const known = this.#sequences.get(object);
+    if (known === undefined) return;
+    for (const sequence of known) if (sequence < settledBelow) known.delete(sequence);
+    if (known.size === 0) this.#sequences.delete(object);
+  }
+
+  has(object: string, sequence: number): boolean {
+    return this.#sequences.get(object)?.has(sequence) === true;
+  }
+
+  delete(object: string, sequence: number): void {
+    this.#sequences.get(object)?.delete(sequence);
+  }
+
+  toList(): OpenExchanges[] {
+    return [...this.#sequences].map(([object, sequences]) => ({ object, sequences: [...sequences] }));
+  }
+}

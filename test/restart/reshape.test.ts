@@ -1,0 +1,178 @@
+/** Another number of objects, on a broker with data: what moves, what waits, and what is said when it can't. */
+
+import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
+import { sessionObjectName, topicObjectName, topicShard } from "../../src/objects/names.ts";
+import type { PreviousShape } from "../../src/settings.ts";
+import type { SimulatedClient } from "../simulation/client.ts";
+import type { SimulatedObject } from "../simulation/object.ts";
+import { Broker, gotOf } from "./support.ts";
+
+let log: MockInstance<typeof console.log>;
+beforeEach(() => {
+  log = vi.spyOn(console, "log").mockImplementation(() => {});
+});
+afterEach(() => void log.mockRestore());
+
+const TWO: PreviousShape = { sessionShards: 2, topicShards: 2 };
+const FIVE: PreviousShape = { sessionShards: 5, topicShards: 5 };
+const EACH: PreviousShape = { sessionShards: 0, topicShards: 3 };
+
+/** Client Identifiers and topics that have other owners in every pair of these shapes. */
+const ID = "reader-0";
+const TOPICS = ["t/0", "t/1", "t/2", "t/3", "t/4"];
+
+function owner({ world }: Broker, id: string): SimulatedObject {
+  return world.object(sessionObjectName(world.settings, "n", id));
+}
+
+function topicOwner({ world }: Broker, topic: string): SimulatedObject {
+  return world.object(topicObjectName("n", topicShard(world.settings, topic)));
+}
+
+async function back(broker: Broker, ...clients: readonly SimulatedClient[]): Promise<void> {
+  for (const client of clients) client.connect();
+  await broker.pass(8_000);
+}
+
+test("the names of this file have other owners in other shapes", () => {
+  const owners = [TWO, FIVE, EACH].map((shape) => sessionObjectName({ topology: "sharded", ...shape }, "n", ID));
+  expect(new Set(owners).size).toBe(3);
+  expect(TOPICS.some((topic) => topicShard(TWO, topic) !== topicShard(FIVE, topic))).toBe(true);
+});
+
+describe.each([
+  ["2 + 2 to 5 + 5", FIVE],
+  ["2 + 2 to one for each client + 3", EACH],
+])("%s and back", (_, other) => {
+  test("a session, its subscriptions and what waits for it are where its client connects", async () => {
+    const broker = new Broker(["sharded", 2]);
+    const reader = await broker.connect(ID);
+    const writer = await broker.connect("writer");
+    for (const filter of [...TOPICS, "all/#"]) reader.subscribe(filter, 2);
+    await broker.pass(4_000);
+    for (const shape of [other, TWO]) {
+      const former = owner(broker, ID);
+      reader.drop();
+      await broker.pass(4_000);
+      for (const topic of [...TOPICS, "all/1"]) writer.publish(topic, 2);
+      await broker.pass(4_000);
+      broker.world.reshape(shape);
+      await back(broker, writer);
+      // Its session is still where it was, and collects what is published now.
+      for (const topic of [...TOPICS, "all/1"]) writer.publish(topic, 1);
+      await broker.pass(4_000);
+      await back(broker, reader);
+      expect(reader.lives.at(-2)!.resumed).toBe(true);
+      expect(former.sessionStore.sessions().map(({ clientId }) => clientId)).not.toContain(ID);
+    }
+    const numbers = broker.published.map(({ number }) => number);
+    for (const topic of [...TOPICS, "all/1"]) {
+      expect(gotOf(broker, reader, topic)).toEqual(numbers.filter((number) => broker.published[number]!.topic === topic));
+    }
+    expect([reader.problems, writer.problems]).toEqual([[], []]);
+  });
+
+  test("retained messages are with the owner of their topic, and nowhere else", async () => {
+    const broker = new Broker(["sharded", 2]);
+    const writer = await broker.connect("writer");
+    for (const topic of TOPICS) writer.publish(topic, 1, { kind: "retained" });
+    await broker.pass(4_000);
+    for (const shape of [other, TWO]) {
+      broker.world.reshape(shape);
+      await back(broker, writer);
+      const reader = await broker.connect(`reader of ${shape.topicShards}`, { expirySeconds: 0 });
+      reader.subscribe("#", 1);
+      await broker.pass(8_000);
+      expect(new Set(reader.got.map(({ number }) => broker.published[number]!.topic))).toEqual(new Set(TOPICS));
+      expect(reader.got.length).toBe(TOPICS.length);
+      for (const topic of TOPICS) {
+        const holders = broker.world.objects.filter(({ routingStore }) => routingStore.retained(topic) !== undefined);
+        expect(holders.map(({ name }) => name)).toEqual([topicOwner(broker, topic).name]);
+      }
+    }
+  });
+
+  test("a will of a client that is back at its new owner is not published, one of a client that is gone is", async () => {
+    const broker = new Broker(["sharded", 2]);
+    const watcher = await broker.connect("watcher");
+    watcher.subscribe("w/+", 1);
+    const client = await broker.connect(ID, { will: { qos: 1, delaySeconds: 0 } });
+    const clean = await broker.connect("clean", { will: { qos: 1, delaySeconds: 0 }, expirySeconds: 0 });
+    await broker.connect("gone", { will: { qos: 1, delaySeconds: 0 } });
+    broker.world.reshape(other);
+    await back(broker, watcher, client, clean);
+    // A message wakes the objects of before; in the grace they publish nothing.
+    await broker.pass(20 * 60_000, watcher, client, clean);
+    expect([`w/${ID}`, "w/clean", "w/gone"].map((topic) => gotOf(broker, watcher, topic).length)).toEqual([0, 0, 1]);
+  });
+
+  test("Clean Start 1 ends the session where it was", async () => {
+    const broker = new Broker(["sharded", 2]);
+    const reader = await broker.connect(ID);
+    reader.subscribe("t/0", 1);
+    await broker.pass(4_000);
+    const former = owner(broker, ID);
+    broker.world.reshape(other);
+    await broker.connect(ID, { expirySeconds: 0 });
+    expect(former.sessionStore.sessions()).toEqual([]);
+  });
+});
+
+test("while the former owner is out of reach its client is refused with 0x88, and nothing is lost", async () => {
+  const broker = new Broker(["sharded", 2]);
+  const reader = await broker.connect(ID);
+  const writer = await broker.connect("writer");
+  reader.subscribe("t/0", 1);
+  await broker.pass(4_000);
+  reader.drop();
+  writer.publish("t/0", 1);
+  await broker.pass(4_000);
+  broker.world.reshape(FIVE);
+  broker.world.faults = { ...broker.world.faults, callLost: 1 };
+  await back(broker, reader);
+  expect(reader.connected).toBe(false);
+  expect(broker.world.trace.some((line) => line.endsWith(`${ID} was refused: 136`))).toBe(true);
+  broker.world.faults = { ...broker.world.faults, callLost: 0 };
+  await broker.pass(20_000);
+  await back(broker, reader);
+  expect(reader.lives.at(-2)!.resumed).toBe(true);
+  expect(gotOf(broker, reader, "t/0").length).toBe(1);
+});
+
+test("a number of Topic objects that was changed without PREVIOUS_SHAPES is noticed: nobody is served, and the log says why", async () => {
+  const broker = new Broker(["sharded", 2]);
+  const writer = await broker.connect("writer");
+  for (const topic of TOPICS) writer.publish(topic, 1, { kind: "retained" });
+  await broker.pass(4_000);
+  // The second start is the first that finds rows: it remembers what they are for.
+  broker.crash();
+  await back(broker, writer);
+  for (const topic of TOPICS) writer.publish(topic, 1);
+  await broker.pass(8_000);
+  broker.world.reshape(FIVE);
+  broker.world.settings = { ...broker.world.settings, previousShapes: [] };
+  await back(broker, writer);
+  const acknowledged = broker.published.filter(({ acknowledgedAt }) => acknowledgedAt !== undefined).length;
+  for (const topic of TOPICS.filter((each) => topicShard(FIVE, each) < 2)) writer.publish(topic, 1);
+  await broker.pass(20_000, writer);
+  expect(broker.published.filter(({ acknowledgedAt }) => acknowledgedAt !== undefined).length).toBe(acknowledged);
+  const lines = log.mock.calls.map(([line]) => JSON.parse(line as string) as { event: string; problem: string });
+  expect(lines.find(({ event }) => event === "a Topic object serves nobody")?.problem).toBe(
+    "there were 2 Topic objects, and TOPIC_SHARDS is 5: PREVIOUS_SHAPES must name that shape",
+  );
+});
+
+test("an object that does not own a client refuses it: its Worker has not heard of the change yet", async () => {
+  const broker = new Broker(["sharded", 2]);
+  const { settings } = broker.world;
+  const reader = await broker.connect(ID);
+  broker.world.reshape(FIVE);
+  const now = broker.world.settings;
+  // The client is sent where it would have gone before, to an object that knows better.
+  broker.world.settings = settings;
+  reader.connect();
+  broker.world.settings = now;
+  await broker.pass(8_000);
+  expect(reader.connected).toBe(false);
+  expect(broker.world.trace.some((line) => line.endsWith(`${ID} was refused: 136`))).toBe(true);
+});
