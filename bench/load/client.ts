@@ -10,6 +10,9 @@ import { type PacketListener, PacketSocket } from "./socket.ts";
 /** Unacknowledged messages of one publisher, if the broker does not ask for fewer. */
 const UNACKNOWLEDGED_MAX = 100;
 
+/** PUBACK, PUBREC, PUBREL and PUBCOMP have this length. */
+const ANSWER_BYTES = 4;
+
 const PUBACK = 0x40;
 const PUBREC = 0x50;
 const PUBREL = 0x62;
@@ -22,6 +25,8 @@ export class LoadClient implements PacketListener {
   /** All that came at once was read. */
   received: () => void = () => {};
   unacknowledgedMax = UNACKNOWLEDGED_MAX;
+  /** Whether acknowledgements of what came in one frame leave in one, or each in its own. */
+  framing: "burst" | "packet" = "burst";
   readonly #version: 4 | 5;
   readonly #socket: PacketSocket;
   #connected: () => void = () => {};
@@ -64,10 +69,10 @@ export class LoadClient implements PacketListener {
     return this.unacknowledgedMax - this.unacknowledged;
   }
 
-  publish(template: PublishTemplate, qos: QoS, count: number, framing: "burst" | "packet"): boolean {
+  publish(template: PublishTemplate, qos: QoS, count: number): boolean {
     if (qos > 0) this.unacknowledged += count;
     const { socket } = this.#socket;
-    if (framing === "burst") return socket.write(template.frame(count, this.#nextId));
+    if (this.framing === "burst") return socket.write(template.frame(count, this.#nextId));
     let room = true;
     socket.cork();
     for (let each = 0; each < count; each += 1) room = socket.write(template.frame(1, this.#nextId));
@@ -115,8 +120,11 @@ export class LoadClient implements PacketListener {
 
   frameEnd(): void {
     if (this.#answers.length === 0) return;
-    this.#socket.socket.write(frame([Uint8Array.from(this.#answers)]));
+    const answers = Uint8Array.from(this.#answers);
     this.#answers = [];
+    const { socket } = this.#socket;
+    if (this.framing === "burst") socket.write(frame([answers]));
+    else for (let at = 0; at < answers.length; at += ANSWER_BYTES) socket.write(frame([answers.subarray(at, at + ANSWER_BYTES)]));
   }
 
   idle(): void {

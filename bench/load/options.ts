@@ -30,7 +30,7 @@ export interface FlowLoad extends Shape {
   readonly kind: "flow";
   /** Messages that may be on their way at once, all publishers together. */
   readonly outstanding: number;
-  /** `burst`: what a client sends at once is one frame; `packet`: each packet is a frame of its own. */
+  /** `burst`: what a client sends at once is one frame, and so are its acknowledgements of a frame; `packet`: each packet is a frame. */
   readonly framing: "burst" | "packet";
   /** Stops after so many messages, when all have arrived, instead of after the time. */
   readonly messages?: number;

@@ -20,12 +20,18 @@ interface Parties {
 async function gather({ target }: LoadOptions, load: FlowLoad | PacedLoad): Promise<Parties> {
   const { version, qos, wants, payloadBytes } = load;
   const keeps = load.kind === "flow" && load.kept === true;
+  const framing = load.kind === "flow" ? load.framing : "packet";
   const subscribers = await inParallel(load.subscribers, CONCURRENCY, async (index) => {
     const client = await LoadClient.connect(target, `subscriber-${index}`, version, keeps);
+    client.framing = framing;
     await client.subscribe([wants === "wildcard" ? "bench/+" : topicOf(wants, index)], qos);
     return client;
   });
-  const publishers = await inParallel(load.publishers, CONCURRENCY, (index) => LoadClient.connect(target, `publisher-${index}`, version));
+  const publishers = await inParallel(load.publishers, CONCURRENCY, async (index) => {
+    const client = await LoadClient.connect(target, `publisher-${index}`, version);
+    client.framing = framing;
+    return client;
+  });
   const templates = publishers.map((_, index) => new PublishTemplate(topicOf(wants, index), qos, payloadBytes, version));
   return { publishers, subscribers, templates };
 }
@@ -37,7 +43,7 @@ function topicOf(wants: FlowLoad["wants"], index: number): string {
 export async function flow(options: LoadOptions, load: FlowLoad, measure: Measure): Promise<void> {
   const { publishers, subscribers, templates } = await gather(options, load);
   const copies = load.wants === "pairs" ? 1 : load.subscribers;
-  const { qos, outstanding, framing, messages = Number.POSITIVE_INFINITY } = load;
+  const { qos, outstanding, messages = Number.POSITIVE_INFINITY } = load;
   let sent = 0;
   let lastAt = performance.now();
   let scheduled = false;
@@ -50,7 +56,7 @@ export async function flow(options: LoadOptions, load: FlowLoad, measure: Measur
       const count = qos === 0 ? wanted : Math.min(wanted, publisher.window);
       if (count <= 0) continue;
       sent += count;
-      publisher.publish(templates[index]!, qos, count, framing);
+      publisher.publish(templates[index]!, qos, count);
     }
     if (measure.count >= messages * copies && publishers.every(({ unacknowledged }) => unacknowledged === 0)) finished.resolve();
   };
@@ -126,7 +132,7 @@ export async function paced(options: LoadOptions, load: PacedLoad, measure: Meas
       sent += 1;
       if (load.wants === "pairs") departures[index]!.add(now);
       else for (const queue of departures) queue.add(now);
-      publishers[index]!.publish(templates[index]!, load.qos, 1, "packet");
+      publishers[index]!.publish(templates[index]!, load.qos, 1);
     }
   }, 1);
   await measure.run();
@@ -149,7 +155,7 @@ export async function ping({ target }: LoadOptions, load: PingLoad, measure: Mea
   let sentAt = 0;
   const send = (): void => {
     sentAt = performance.now();
-    publisher.publish(template, qos, 1, "packet");
+    publisher.publish(template, qos, 1);
   };
   subscriber.delivered = () => {
     measure.count += 1;
@@ -172,10 +178,11 @@ export async function send({ target }: LoadOptions, load: SendLoad, measure: Mea
   const batch = 100;
   await inParallel(load.publishers, CONCURRENCY, async (index) => {
     const client = await LoadClient.connect(target, `publisher-${index}`, load.version);
+    client.framing = "packet";
     const template = new PublishTemplate(`bench/${index}`, 0, load.payloadBytes, load.version);
     void (async () => {
       for (;;) {
-        const room = client.publish(template, 0, batch, "packet");
+        const room = client.publish(template, 0, batch);
         measure.count += batch;
         await (room ? new Promise((resolve) => setImmediate(resolve)) : client.drained());
       }

@@ -56,7 +56,7 @@ async function prepare(target: LoadOptions["target"], { version, topics, payload
   const client = await LoadClient.connect(target, "librarian", version);
   for (let topic = 0; topic < topics; ) {
     for (; topic < topics && client.window > 0; topic += 1) {
-      client.publish(new PublishTemplate(`retained/${topic % 100}/${topic}`, 1, payloadBytes, version, true), 1, 1, "burst");
+      client.publish(new PublishTemplate(`retained/${topic % 100}/${topic}`, 1, payloadBytes, version, true), 1, 1);
     }
     await new Promise<void>((resolve) => {
       client.received = resolve;
