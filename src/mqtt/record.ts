@@ -9,7 +9,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: false });
 
 export const NO_BYTES = new Uint8Array(0);
 
-/** The bytes end too early or their version is unknown. */
+/** The bytes end too early or too late, their version is unknown, or they say what can't be. */
 export class RecordError extends Error {}
 
 /** Collects bytes in one growing buffer. */
@@ -116,6 +116,11 @@ export class RecordReader {
       factor *= 0x80;
       if (factor > Number.MAX_SAFE_INTEGER) throw new RecordError("a number in the record is larger than 2^53");
     }
+  }
+
+  /** Nothing may follow. @throws RecordError when something does: these are not the bytes that were written */
+  end(): void {
+    if (this.more) throw new RecordError(`the record has ${this.#end - this.#offset} bytes more than expected`);
   }
 
   /** A view, not a copy. */

@@ -10,6 +10,7 @@ import type { RetainedRow, RoutingStore } from "../routing/ports.ts";
 import type { SessionCore } from "../session/core.ts";
 import type { Ticket } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
+import { log } from "./log.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Router } from "./session-host.ts";
 
@@ -39,6 +40,7 @@ export class LocalRouter implements Router {
         },
       },
       owns: () => true,
+      damaged: (problem) => log("stored data skipped", { object: name, problem }),
       now: runtime.now(),
     });
   }

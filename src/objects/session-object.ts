@@ -10,6 +10,7 @@ import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
 import type { SessionPeer } from "./arrivals.ts";
 import { type BrokerEnv, requireSettings } from "./env.ts";
 import { LocalRouter } from "./local-router.ts";
+import { opened } from "./log.ts";
 import { Meter, type Usage } from "./meter.ts";
 import { RemoteRouter, type TopicObjects } from "./remote-router.ts";
 import { PLATFORM } from "./runtime.ts";
@@ -24,7 +25,7 @@ export class SessionObject extends DurableObject<BrokerEnv> {
     const settings = requireSettings(env);
     const name = ctx.id.name!;
     const meter = this.#meter;
-    const store = new SqliteSessionStore(ctx.storage.sql, meter);
+    const store = opened(name, () => new SqliteSessionStore(ctx.storage.sql, meter));
     const peers = (sessionObject: string): SessionPeer => env.SESSIONS.get(env.SESSIONS.idFromName(sessionObject));
     if (settings.topology === "compact") {
       let local: LocalRouter | undefined;
@@ -37,7 +38,8 @@ export class SessionObject extends DurableObject<BrokerEnv> {
         runtime: PLATFORM,
         peers,
         router: (core) => {
-          local = new LocalRouter(settings, name, new SqliteRoutingStore(ctx.storage.sql, meter), PLATFORM, core);
+          const routing = opened(name, () => new SqliteRoutingStore(ctx.storage.sql, meter));
+          local = new LocalRouter(settings, name, routing, PLATFORM, core);
           return local;
         },
       });

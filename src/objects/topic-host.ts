@@ -29,6 +29,7 @@ import type { Addressed, DeliveryPort, RoutingStore } from "../routing/ports.ts"
 import type { Settings } from "../settings.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
 import { CallQueue } from "./call-queue.ts";
+import { log } from "./log.ts";
 import type { Meter } from "./meter.ts";
 import { shapeNumber, shardOf, topicShard } from "./names.ts";
 import type { Runtime, Timer } from "./runtime.ts";
@@ -119,6 +120,7 @@ export class TopicHost implements DeliveryPort {
       store,
       delivery: this,
       owns: (topic) => topicShard(settings, topic) === shard,
+      damaged: (problem) => log("stored data skipped", { object: name, problem }),
       now: runtime.now(),
     });
     this.adoption = new Adoption({ settings, name, store, routing: this.#routing, peers: topics });

@@ -8,6 +8,7 @@ import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import type { Adopter } from "./adoption.ts";
 import { type BrokerEnv, requireSettings } from "./env.ts";
+import { opened } from "./log.ts";
 import { Meter, type Usage } from "./meter.ts";
 import { PLATFORM } from "./runtime.ts";
 import { TopicHost } from "./topic-host.ts";
@@ -18,12 +19,13 @@ export class TopicObject extends DurableObject<BrokerEnv> {
 
   constructor(ctx: DurableObjectState, env: BrokerEnv) {
     super(ctx, env);
+    const name = ctx.id.name!;
     this.#host = new TopicHost({
       settings: requireSettings(env),
-      name: ctx.id.name!,
-      store: new SqliteRoutingStore(ctx.storage.sql, this.#meter),
-      topics: (name) => env.TOPICS.get(env.TOPICS.idFromName(name)),
-      sessions: (name) => env.SESSIONS.get(env.SESSIONS.idFromName(name)),
+      name,
+      store: opened(name, () => new SqliteRoutingStore(ctx.storage.sql, this.#meter)),
+      topics: (topicObject) => env.TOPICS.get(env.TOPICS.idFromName(topicObject)),
+      sessions: (sessionObject) => env.SESSIONS.get(env.SESSIONS.idFromName(sessionObject)),
       meter: this.#meter,
       runtime: PLATFORM,
     });

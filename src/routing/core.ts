@@ -6,13 +6,14 @@
 
 import type { SharedStrategy } from "../choices.ts";
 import type { Limits } from "../limits.ts";
-import { Message, readMessage, writeMessage } from "../mqtt/message.ts";
+import { Message, writeMessage } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { scanTopics } from "../topic/retained-scan.ts";
-import type { Addressed, DeliveryPort, RouteRow, RoutingStore } from "./ports.ts";
+import { readStoredMessage } from "../topic/stored-message.ts";
+import type { Addressed, DeliveryPort, RetainedRow, RouteRow, RoutingStore } from "./ports.ts";
 import { type ShareChange, Shares } from "./shares.ts";
 
 /** The outcome of a publish: the 5.0 Reason Code for its publisher; 0x80 and above: it did not reach everyone and may be repeated. */
@@ -41,6 +42,8 @@ export interface RoutingCoreOptions {
   readonly delivery: DeliveryPort;
   /** Whether a topic is one of this object; rows of others may be left from another number of Topic objects. */
   readonly owns: (topic: string) => boolean;
+  /** Is told in a sentence of each row that can't be read. */
+  readonly damaged: (problem: string) => void;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -63,18 +66,25 @@ export class RoutingCore {
   /** The Session objects that the message at hand goes to; reused for every message. */
   readonly #targets = new Map<string, Target>();
   readonly #shares: Shares;
+  readonly #damaged: (problem: string) => void;
+  /** Topics whose retained message can't be read, as far as that was told: once in a life is enough. */
+  readonly #told = new Set<string>();
   #number: number;
 
   constructor(options: RoutingCoreOptions) {
     this.#limits = options.limits;
     this.#store = options.store;
     this.#delivery = options.delivery;
+    this.#damaged = options.damaged;
     this.#origin = options.origin;
     this.#owns = options.owns;
     this.#number = options.now * 1000;
     this.#shares = new Shares(options.sharedStrategy);
-    for (const { filter, sessionObject, qos, version, members, online } of options.store.routes()) {
-      if (members > 0) this.#shares.update({ sessionObject, filter, members, online, version });
+    for (const route of options.store.routes()) {
+      const { filter, sessionObject, qos, version, members, online } = route;
+      if (!isRoute(route))
+        this.#damaged(`route of ${JSON.stringify(filter)} to ${JSON.stringify(sessionObject)}: numbers that no route has`);
+      else if (members > 0) this.#shares.update({ sessionObject, filter, members, online, version });
       else this.#routes.add(filter, sessionObject, { qos, version });
     }
   }
@@ -222,11 +232,30 @@ export class RoutingCore {
         expired.push(topic);
         continue;
       }
-      const message = decodeRetained(row.message);
+      const message = this.#decodeRetained(row);
       if (message === undefined) continue;
       this.#delivery.deliver(sessionObject, this.#renamed(message), { ...NOBODY, retained: { clientId, filter } }, undefined);
     }
     for (const topic of expired) this.#store.deleteRetained(topic);
+  }
+
+  /** @returns undefined for bytes that are no message: such a row is as good as none, until its topic gets another one */
+  #decodeRetained({ topic, message }: RetainedRow): Message | undefined {
+    try {
+      const reader = new RecordReader(message);
+      const version = reader.byte();
+      if (version !== RETAINED_VERSION) throw new RecordError(`version ${version}, where ${RETAINED_VERSION} was expected`);
+      const retained = readStoredMessage(reader);
+      reader.end();
+      if (retained.topic !== topic) throw new RecordError(`a message for ${JSON.stringify(retained.topic)}`);
+      return retained;
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      if (this.#told.size < TOLD_MAX && !this.#told.has(topic))
+        this.#damaged(`retained message of ${JSON.stringify(topic)}: ${error.message}`);
+      if (this.#told.size < TOLD_MAX) this.#told.add(topic);
+      return undefined;
+    }
   }
 
   /** Whether one more topic can be retained: counting reads the whole table once after each start, so only a new topic asks. */
@@ -255,16 +284,14 @@ export class RoutingCore {
 
 const RETAINED_VERSION = 1;
 
+/** Retained messages that can't be read and are told of in one life. */
+const TOLD_MAX = 1000;
+
 /** Expired retained messages that are deleted at once when there is no room for another one. */
 const EXPIRED_MAX = 1000;
 
-/** @returns undefined for bytes of another version or that end too early: such a row is as good as none */
-function decodeRetained(bytes: Uint8Array): Message | undefined {
-  try {
-    const reader = new RecordReader(bytes);
-    return reader.byte() === RETAINED_VERSION ? readMessage(reader) : undefined;
-  } catch (error) {
-    if (error instanceof RecordError) return undefined;
-    throw error;
-  }
+/** Whether numbers in a row are such as routes have. */
+function isRoute({ qos, version, members, online }: RouteRow): boolean {
+  const areNumbers = [qos, version, members, online].every((number) => Number.isSafeInteger(number) && number >= 0);
+  return areNumbers && qos <= 2 && online <= members;
 }

@@ -5,13 +5,15 @@
  * that keeps up costs one row a flush. Keeps the law: what a publisher was told is safe stands in a row before it is told.
  */
 
-import { CHUNK_BYTES, RECIPIENT_BYTES_MAX } from "../limits.ts";
-import { type Message, readMessage, writeMessage } from "../mqtt/message.ts";
+import { CHUNK_BYTES, PACKET_ID_MAX, RECIPIENT_BYTES_MAX } from "../limits.ts";
+import { type Message, writeMessage } from "../mqtt/message.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
+import { checkNumber, readStoredMessage } from "../topic/stored-message.ts";
 import type { SessionStore } from "./ports.ts";
 import type { Repeats } from "./repeats.ts";
 
-const CHUNK_VERSION = 1;
+/** Version 1 did not say how many records there are. */
+const CHUNK_VERSION = 2;
 
 /** Who gets a record: what is needed to send it, and to send it again under the same Packet Identifier. */
 export interface Recipient {
@@ -216,9 +218,9 @@ export class MessageLog {
     const writer = new RecordWriter(CHUNK_BYTES);
     writer.byte(CHUNK_VERSION);
     this.#repeats.write(writer);
-    for (const record of chunk.records) {
-      if (record.bytes !== undefined) writer.raw(record.bytes);
-    }
+    const records = chunk.records.flatMap(({ bytes }) => bytes ?? []);
+    writer.integer(records.length);
+    for (const record of records) writer.raw(record);
     this.#store.putChunk({ number: chunk.number, records: writer.finish() });
     chunk.stored = true;
   }
@@ -251,17 +253,22 @@ function encodeRecord(record: LogRecord): Uint8Array {
 function* decodeChunk(bytes: Uint8Array, repeats: Repeats): Generator<{ record: LogRecord; recipients: Recipient[] }> {
   const reader = new RecordReader(bytes);
   const version = reader.byte();
-  if (version !== CHUNK_VERSION) throw new RecordError(`a chunk of version ${version}, where ${CHUNK_VERSION} was expected`);
+  if (version < 1 || version > CHUNK_VERSION) throw new RecordError(`a chunk of version ${version}, where ${CHUNK_VERSION} was expected`);
   repeats.read(reader);
-  while (reader.more) {
+  const records = version === 1 ? undefined : reader.integer();
+  for (let read = 0; records === undefined ? reader.more : read < records; read += 1) {
     const part = new RecordReader(reader.lengthPrefixed());
     const sequence = part.integer();
-    const message = readMessage(part);
+    checkNumber(sequence);
+    const message = readStoredMessage(part);
     const recipients: Recipient[] = [];
     for (let count = part.integer(); count > 0; count -= 1) {
       const sessionNumber = part.integer();
       const packetId = part.integer();
       const flags = part.byte();
+      if (packetId === 0 || packetId > PACKET_ID_MAX || (flags & 3) % 3 === 0) {
+        throw new RecordError(`a recipient with Packet Identifier ${packetId} at QoS ${flags & 3}`);
+      }
       const identifiers: number[] = [];
       for (let more = part.integer(); more > 0; more -= 1) identifiers.push(part.integer());
       recipients.push({
@@ -273,6 +280,8 @@ function* decodeChunk(bytes: Uint8Array, repeats: Repeats): Generator<{ record: 
         share: part.string(),
       });
     }
+    part.end();
     yield { record: { sequence, message, recipients, recipientBytes: 0, open: 0, chunk: undefined, bytes: undefined }, recipients };
   }
+  reader.end();
 }

@@ -9,6 +9,7 @@
 import { REPEAT_WINDOW_MS } from "../limits.ts";
 import { type Message, objectOf } from "../mqtt/message.ts";
 import type { RecordReader, RecordWriter } from "../mqtt/record.ts";
+import { checkNumber } from "../topic/stored-message.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 
 interface Seen {
@@ -154,6 +155,7 @@ export class Repeats {
       const key = reader.string();
       const through = reader.integer();
       const at = reader.integer();
+      checkNumber(through);
       const seen = this.#seen.get(key);
       if (seen === undefined || seen.through < through) this.#seen.set(key, { through, at });
       this.#wasBefore(objectOf(key), through);
@@ -161,7 +163,9 @@ export class Repeats {
     for (let count = reader.integer(); count > 0; count -= 1) {
       const object = reader.string();
       const exchanges = this.#exchangesOf(object);
-      exchanges.settledBelow = Math.max(exchanges.settledBelow, reader.integer());
+      const settledBelow = reader.integer();
+      checkNumber(settledBelow);
+      exchanges.settledBelow = Math.max(exchanges.settledBelow, settledBelow);
       for (let more = reader.integer(); more > 0; more -= 1) {
         const sequence = reader.integer();
         exchanges.sequences.add(sequence);

@@ -15,7 +15,15 @@ import { beginWaiting, clientLost, endSession, keepAliveSlackMs } from "./lifecy
 import type { Wire } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { Session } from "./session.ts";
-import { type AttachedState, decodeAttachment, decodeSessionState, decodeWill, type SessionState, subscriptionRequest } from "./state.ts";
+import {
+  type AttachedState,
+  attachedTo,
+  decodeAttachment,
+  decodeSessionState,
+  decodeWill,
+  type SessionState,
+  storedRequest,
+} from "./state.ts";
 import { scheduleWill, willDelayMs } from "./will.ts";
 
 /** A socket that is still open, with what was attached to it. */
@@ -45,7 +53,7 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   }
   const open = [...core.sessions.values()].flatMap((session) => [...session.openExchanges].map((sequence) => [sequence, session] as const));
   for (const [sequence, session] of open.sort(([a], [b]) => a - b)) core.openExchanges.set(sequence, session);
-  restoreSubscriptions(core, byNumber);
+  restoreSubscriptions(core, byNumber, problems);
   restoreLog(core, byNumber, states, problems);
   restoreWills(core, problems);
   for (const session of core.sessions.values()) settle(core, session, states.get(session));
@@ -116,6 +124,13 @@ function restoreSessions(core: SessionCore, problems: string[]): Numbered {
     const state = attempt(`session row ${row.number}`, problems, () => decodeSessionState(row.state));
     if (state === undefined) continue;
     core.raiseNumbers(state.lastNumber);
+    const older = core.sessions.get(row.clientId);
+    if (older !== undefined) {
+      // Its row could not be read when the client came back: by another version of the code, which knew nothing of this one.
+      problems.push(`session row ${older.number}: ${JSON.stringify(row.clientId)} has a newer one, ${row.number}; it is deleted`);
+      core.store.deleteSession(older.number);
+      byNumber.delete(older.number);
+    }
     const session = new Session(row.clientId, row.number, { userName: state.userName });
     core.sessions.set(row.clientId, session);
     byNumber.set(row.number, [session, state]);
@@ -131,9 +146,13 @@ function restoreConnection(
   states: Map<Session, SessionState>,
   problems: string[],
 ): Connection | undefined {
-  const attached = attempt("attachment", problems, () => decodeAttachment(attachment));
+  const attached = attempt(`attachment of ${attachedTo(attachment)}`, problems, () => decodeAttachment(attachment));
   if (attached === undefined) return undefined;
   const session = sessionOf(core, attached, byNumber);
+  if (session === undefined) {
+    problems.push(`attachment of ${JSON.stringify(attached.clientId)}: no row of its session ${attached.sessionNumber} can be read`);
+    return undefined;
+  }
   // Rows and attachments are written together, but what costs no promise is only in the attachment.
   if (attached.session !== undefined) states.set(session, attached.session);
   session.oversized = attached.session === undefined;
@@ -152,11 +171,17 @@ function restoreConnection(
   return connection;
 }
 
-function sessionOf(core: SessionCore, attached: AttachedState, byNumber: Numbered): Session {
-  const stored = byNumber.get(attached.sessionNumber)?.[0];
-  if (stored !== undefined) return stored;
-  const session = new Session(attached.clientId, 0, { userName: attached.session?.userName });
-  core.sessions.set(attached.clientId, session);
+/** @returns undefined when its session should have a row and has none, or already has a connection */
+function sessionOf(core: SessionCore, attached: AttachedState, byNumber: Numbered): Session | undefined {
+  const { clientId, sessionNumber } = attached;
+  const known = core.sessions.get(clientId);
+  if (sessionNumber !== 0) {
+    const stored = byNumber.get(sessionNumber)?.[0];
+    return stored !== undefined && stored === known && stored.connection === undefined ? stored : undefined;
+  }
+  if (known?.connection !== undefined) return undefined;
+  const session = new Session(clientId, 0, { userName: attached.session?.userName });
+  core.sessions.set(clientId, session);
   for (const { request, identifier } of attached.subscriptions) addSubscription(core, session, { session, request, identifier });
   return session;
 }
@@ -189,15 +214,13 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
   }
 }
 
-function restoreSubscriptions(core: SessionCore, byNumber: Numbered): void {
-  for (const row of core.store.subscriptions()) {
-    const session = byNumber.get(row.sessionNumber)?.[0];
+function restoreSubscriptions(core: SessionCore, byNumber: Numbered, problems: string[]): void {
+  for (const { sessionNumber, filter, options, subscriptionIdentifier } of core.store.subscriptions()) {
+    const session = byNumber.get(sessionNumber)?.[0];
     if (session === undefined) continue;
-    addSubscription(core, session, {
-      session,
-      request: subscriptionRequest(row.filter, row.options),
-      identifier: row.subscriptionIdentifier,
-    });
+    const what = `subscription of session ${sessionNumber} to ${JSON.stringify(filter)}`;
+    const request = attempt(what, problems, () => storedRequest(filter, options));
+    if (request !== undefined) addSubscription(core, session, { session, request, identifier: subscriptionIdentifier });
   }
 }
 

@@ -3,9 +3,11 @@
  * whoever opens bytes of another version gets a RecordError and goes on without them.
  */
 
+import { PACKET_ID_MAX } from "../limits.ts";
 import type { ProtocolVersion, QoS, SubscriptionRequest } from "../mqtt/packet.ts";
 import { decodeProperties, encodeProperties, WILL } from "../mqtt/property.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
+import { checkNumber } from "../topic/stored-message.ts";
 import type { Connection, ConnectionFacts } from "./connection.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 import type { Delivery, FormerOwner, PendingWill, Session } from "./session.ts";
@@ -69,6 +71,11 @@ function readHeader(reader: RecordReader, what: string): number {
     throw new RecordError(`${what} of version ${version}, where ${STATE_VERSIONS_READ.join(" or ")} was expected`);
   }
   return version;
+}
+
+/** @throws RecordError when a number that was read can't be: the bytes are damaged */
+function checkRange(value: number, least: number, most: number, what: string): void {
+  if (!(value >= least && value <= most)) throw new RecordError(`${what} is ${value}, where ${least} to ${most} were expected`);
 }
 
 function writeOptionalString(writer: RecordWriter, value: string | undefined): void {
@@ -140,9 +147,12 @@ function readSession(reader: RecordReader, version: number): SessionState {
   const userName = readOptionalString(reader);
   const nextPacketId = reader.integer();
   const handledThrough = reader.integer();
+  checkNumber(handledThrough);
   const sent = list(reader, () => {
     const packetId = reader.integer();
     const byte = reader.byte();
+    checkRange(packetId, 1, PACKET_ID_MAX, "a Packet Identifier");
+    checkRange(byte & 3, 1, 2, "a QoS");
     return { packetId, qos: (byte & 3) as 1 | 2, recordSequence: reader.integer(), resending: (byte & FLAG_RESENDING) !== 0 };
   });
   const released = list(reader, () => reader.integer());
@@ -213,7 +223,10 @@ export function decodeSessionState(bytes: Uint8Array): StoredState {
   const reader = new RecordReader(bytes);
   const version = readHeader(reader, "a session");
   const lastNumber = reader.integer();
-  return { ...readSession(reader, version), lastNumber };
+  checkNumber(lastNumber);
+  const session = readSession(reader, version);
+  reader.end();
+  return { ...session, lastNumber };
 }
 
 /** The options byte of SUBSCRIBE (3.8.3.1). */
@@ -229,6 +242,13 @@ export function subscriptionRequest(filter: string, options: number): Subscripti
     retainAsPublished: (options & 0x08) !== 0,
     retainHandling: ((options >> 4) & 0x03) as 0 | 1 | 2,
   };
+}
+
+/** @throws RecordError when no SUBSCRIBE has such options */
+export function storedRequest(filter: string, options: number): SubscriptionRequest {
+  checkRange(options & 0x03, 0, 2, "a QoS");
+  checkRange(options, 0, 0x2f, "the options of a subscription");
+  return subscriptionRequest(filter, options);
 }
 
 /** What a socket's attachment says about its connection and, unless the session has rows, about its subscriptions. */
@@ -295,14 +315,28 @@ export function decodeAttachment(bytes: Uint8Array): AttachedState {
     relayed: (flags & FLAG_RELAYED) !== 0,
     authenticationMethod: readOptionalString(reader),
   };
+  checkRange(version, 3, 5, "a protocol version");
+  checkRange(receiveMaximum, 1, 65_535, "a Receive Maximum");
   const lastSeenAt = reader.integer();
   if ((flags & FLAG_BRIEF) !== 0) return { clientId, sessionNumber, facts, lastSeenAt, session: undefined, subscriptions: [] };
   const session = readSession(reader, stateVersion);
   const subscriptions = list(reader, () => {
     const filter = reader.string();
-    return { request: subscriptionRequest(filter, reader.byte()), identifier: reader.integer() };
+    return { request: storedRequest(filter, reader.byte()), identifier: reader.integer() };
   });
+  reader.end();
   return { clientId, sessionNumber, facts, lastSeenAt, session, subscriptions };
+}
+
+/** Whose attachment it is, for the log, as far as that can be read. */
+export function attachedTo(bytes: Uint8Array): string {
+  try {
+    const reader = new RecordReader(bytes);
+    readHeader(reader, "an attachment");
+    return JSON.stringify(reader.string());
+  } catch {
+    return "a client whose name can't be read";
+  }
 }
 
 /** The will of a WillRow. */
@@ -326,6 +360,8 @@ export function decodeWill(bytes: Uint8Array): PendingWill {
   const topic = reader.string();
   const payload = reader.bytes();
   const properties = decodeProperties(reader.bytes(), WILL);
+  reader.end();
+  checkRange(flags & 3, 0, 2, "a QoS");
   if ("type" in properties) throw new RecordError(`a will whose properties can't be read: ${properties.message}`);
   return { dueAt, will: { qos: (flags & 3) as QoS, retain: (flags & 4) !== 0, topic, payload, properties } };
 }

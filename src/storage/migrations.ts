@@ -32,7 +32,7 @@ export function appliedMigrations(sql: MeteredSql, role: Role): number {
   const [record] = sql.select<{ applied: string }>("SELECT applied FROM migration WHERE role = ?", role.name);
   if (record === undefined) return 0;
 
-  const applied = JSON.parse(record.applied) as string[];
+  const applied = parseApplied(record.applied, role);
   const known = role.migrations.map(fingerprint);
   if (applied.length > known.length) {
     throw new Error(
@@ -46,6 +46,16 @@ export function appliedMigrations(sql: MeteredSql, role: Role): number {
     );
   }
   return applied.length;
+}
+
+function parseApplied(text: string, { name }: Role): readonly string[] {
+  try {
+    const applied: unknown = JSON.parse(text);
+    if (Array.isArray(applied)) return applied as string[];
+  } catch {
+    // Told below.
+  }
+  throw new Error(`The record of the migrations of the role ${name} can't be read: ${JSON.stringify(text.slice(0, 100))}.`);
 }
 
 /**

@@ -59,5 +59,5 @@ export class Broker {
 
 /** Numbers of the messages of one topic that a client got. */
 export function gotOf({ published }: Broker, client: SimulatedClient, topic: string): number[] {
-  return client.got.map(({ number }) => number).filter((number) => published[number]!.topic === topic);
+  return client.got.map(({ number }) => number).filter((number) => published[number]?.topic === topic);
 }

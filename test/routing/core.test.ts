@@ -25,6 +25,7 @@ function setup(limits: Partial<Limits> = {}) {
   const open = (): RoutingCore => {
     incarnation += 1;
     return new RoutingCore({
+      damaged: () => {},
       origin: `topic@${incarnation}`,
       limits: { ...DEFAULT_LIMITS, ...limits },
       sharedStrategy: "round_robin",
@@ -137,6 +138,7 @@ describe("fan-out", () => {
   test("deliveries that are done at once are as good", () => {
     const meter = createRowMeter();
     const core = new RoutingCore({
+      damaged: () => {},
       origin: "topic@1",
       limits: DEFAULT_LIMITS,
       sharedStrategy: "round_robin",

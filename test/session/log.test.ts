@@ -172,7 +172,7 @@ describe("restart", () => {
     const damaged: string[] = [];
     const again = open();
     const restored = again.restore(everything, (chunk, problem) => damaged.push(`${chunk}: ${problem}`));
-    expect(damaged).toEqual(["1: a chunk of version 99, where 1 was expected", expect.stringMatching(/^2: the record ends/)]);
+    expect(damaged).toEqual(["1: a chunk of version 99, where 2 was expected", expect.stringMatching(/^2: the record ends/)]);
     expect(restored.at(-1)!.record.message.sequence).toBe(40);
     // Of the second chunk the beginning could be read, the third is whole.
     const numbers = restored.map(({ record }) => record.message.sequence);

@@ -227,6 +227,6 @@ describe("foreign bytes", () => {
     const node = world.sessions[0]!;
     node.hibernate();
     expect([client.closed?.code, other.closed]).toEqual([1012, undefined]);
-    expect(node.problems).toEqual([expect.stringMatching(/^attachment: /)]);
+    expect(node.problems).toEqual([expect.stringMatching(/^attachment of a client whose name/)]);
   });
 });

@@ -124,7 +124,8 @@ function checkOrder(client: SimulatedClient, { published, short, crashes }: Scen
     if (kind === "will" || expirySeconds > 0 || (short && repeated)) continue;
     // An earlier copy may have found nobody: before the subscription stood, and where QoS 0 is all that it has and the client was away.
     const stands = client.held.some(
-      ({ filter, since, until }) => since !== undefined && since < sentAt && (until ?? at) >= at && matches(filter, topic),
+      ({ filter, since, until, qos: granted }) =>
+        since !== undefined && since < sentAt && (until ?? at) >= at && granted >= qos && matches(filter, topic),
     );
     if (!stands || qos < publishedQoS) continue;
     // A late call of an earlier life is not known as one when its receiver has lost its memory too; at QoS 1 and 2 its numbers tell.

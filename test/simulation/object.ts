@@ -344,6 +344,12 @@ export class SimulatedObject {
     return this.#event("a socket", () => (this.#host as SessionHost).adopt(socket as unknown as WebSocket, handover));
   }
 
+  /** A socket that has been here since an earlier life, which attached this to it. */
+  attached(socket: SimulatedSocket, attachment: Uint8Array): void {
+    socket.serializeAttachment(attachment);
+    this.#sockets.push(socket);
+  }
+
   async receive(socket: SimulatedSocket, data: ArrayBuffer): Promise<void> {
     if (socket.readyState !== 1 || !this.#sockets.includes(socket)) return;
     await this.#event(`a frame of ${socket.name}`, () => (this.#host as SessionHost).receive(socket as unknown as WebSocket, data));

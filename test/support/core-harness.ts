@@ -275,6 +275,7 @@ export class TopicNode implements DeliveryPort {
     this.#fence = new Fence();
     this.links = new Map();
     this.core = new RoutingCore({
+      damaged: () => {},
       origin: `${this.name}@${this.#incarnation}`,
       limits: this.world.limits,
       sharedStrategy: this.world.choices.sharedStrategy,
