@@ -54,7 +54,7 @@ export const DEFAULT_LIMITS: Limits = {
   packetBytesMax: 1 * MIB,
   queueMessagesMax: 1000,
   queueBytesMax: 16 * MIB,
-  inflightMax: 32,
+  inflightMax: 256,
   receiveMaximum: 4096,
   sessionExpirySecondsMax: (7 * 24 * HOUR) / SECOND,
   sessionExpirySecondsV3: (24 * HOUR) / SECOND,
@@ -70,6 +70,12 @@ export const DEFAULT_LIMITS: Limits = {
   keepAliveSecondsMax: 0,
   packetSecondsMax: 10,
 };
+
+/**
+ * Bytes of topic, properties and payload on their way to one client: with so many unacknowledged no further message is sent, however
+ * small their number. What a slow client does not read waits in the object's memory.
+ */
+export const INFLIGHT_BYTES_MAX = 1 * MIB;
 
 /** The largest Packet Identifier [MQTT5-2.2.1-3]. */
 export const PACKET_ID_MAX = 65_535;

@@ -7,7 +7,7 @@
 import { variableByteIntegerLength, writeVariableByteInteger } from "./bytes.ts";
 import { type Properties, type ProtocolVersion, PUBLISH, type Publish, type QoS, type Will } from "./packet.ts";
 import { encodeProperties } from "./property.ts";
-import { NO_BYTES, type RecordReader, type RecordWriter } from "./record.ts";
+import { NO_BYTES, type RecordReader, type RecordWriter, textOf } from "./record.ts";
 
 const encoder = new TextEncoder();
 
@@ -34,10 +34,14 @@ export class Message {
    */
   readonly settledBelow: number;
   #topicBytes: Uint8Array | undefined;
+  /** The record that it was read from, which it is written as again. */
+  readonly #record: Uint8Array | undefined;
   /** PUBLISH at QoS 0 is the same for all subscribers of one version and RETAIN flag: version 5 and retain choose one of four. */
-  readonly #qos0: (Uint8Array | undefined)[] = [undefined, undefined, undefined, undefined];
+  #qos0: (Uint8Array | undefined)[] | undefined;
 
-  constructor(fields: MessageFields) {
+  /** @param record what `writeMessage` made of the same fields */
+  constructor(fields: MessageFields, record?: Uint8Array) {
+    this.#record = record;
     this.topic = fields.topic;
     this.qos = fields.qos;
     this.retain = fields.retain;
@@ -58,6 +62,10 @@ export class Message {
     return this.#topicBytes;
   }
 
+  get record(): Uint8Array | undefined {
+    return this.#record;
+  }
+
   /** What the message holds in memory and in a queue, bytes. */
   get size(): number {
     return this.topicBytes.length + this.propertyBytes.length + this.payload.length;
@@ -67,6 +75,7 @@ export class Message {
   encodeQoS0(version: ProtocolVersion, retain: boolean, now: number): Uint8Array {
     if (version === 5 && this.expiresAt !== 0) return encodePublish(this, { version, qos: 0, retain, dup: false, packetId: 0, now });
     const shape = (version === 5 ? 2 : 0) + (retain ? 1 : 0);
+    this.#qos0 ??= [undefined, undefined, undefined, undefined];
     this.#qos0[shape] ??= encodePublish(this, { version, qos: 0, retain, dup: false, packetId: 0, now });
     return this.#qos0[shape]!;
   }
@@ -233,6 +242,10 @@ const FLAG_REPEATABLE = 0x20;
 
 /** Writes a message as a record: its envelope (flags, expiry, publisher, sequence) and a PUBLISH body in MQTT 5.0 form. */
 export function writeMessage(writer: RecordWriter, message: Message): void {
+  if (message.record !== undefined) {
+    writer.raw(message.record);
+    return;
+  }
   const expires = message.expiresAt === 0 ? 0 : FLAG_EXPIRES;
   const repeats = (message.repeated ? FLAG_REPEATED : 0) | (message.settledBelow === 0 ? 0 : FLAG_REPEATABLE);
   writer.byte(message.qos | (message.retain ? FLAG_RETAIN : 0) | expires | repeats);
@@ -246,10 +259,9 @@ export function writeMessage(writer: RecordWriter, message: Message): void {
   writer.bytes(message.payload);
 }
 
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: false });
-
 /** Reads what writeMessage wrote; its bytes stay views. Throws RecordError where they end too early. */
 export function readMessage(reader: RecordReader): Message {
+  const start = reader.offset;
   const flags = reader.byte();
   const expiresAt = (flags & FLAG_EXPIRES) === 0 ? 0 : reader.integer();
   const settledBelow = (flags & FLAG_REPEATABLE) === 0 ? 0 : reader.integer();
@@ -257,12 +269,14 @@ export function readMessage(reader: RecordReader): Message {
   const origin = reader.string();
   const sequence = reader.integer();
   const topicBytes = reader.bytes();
-  return new Message({
-    topic: decoder.decode(topicBytes),
+  const propertyBytes = reader.bytes();
+  const payload = reader.bytes();
+  const fields: MessageFields = {
+    topic: textOf(topicBytes),
     qos: (flags & 0x03) as QoS,
     retain: (flags & FLAG_RETAIN) !== 0,
-    propertyBytes: reader.bytes(),
-    payload: reader.bytes(),
+    propertyBytes,
+    payload,
     expiresAt,
     publisher,
     origin,
@@ -270,5 +284,6 @@ export function readMessage(reader: RecordReader): Message {
     repeated: (flags & FLAG_REPEATED) !== 0,
     settledBelow,
     topicBytes,
-  });
+  };
+  return new Message(fields, reader.since(start));
 }

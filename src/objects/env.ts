@@ -29,3 +29,22 @@ export function requireSettings(env: BrokerEnv): Settings {
   if (Array.isArray(settings)) throw new Error(settings.map(({ sentence }) => sentence).join(" "));
   return settings as Settings;
 }
+
+/** Ids whose making, which costs a hash, is remembered. */
+const IDS_MAX = 4096;
+
+/** Gives an object by its name, a new stub for every call: one whose object was reset stays broken. */
+export function stubs<Object extends Rpc.DurableObjectBranded>(
+  namespace: DurableObjectNamespace<Object>,
+): (name: string) => DurableObjectStub<Object> {
+  const ids = new Map<string, DurableObjectId>();
+  return (name) => {
+    let id = ids.get(name);
+    if (id === undefined) {
+      if (ids.size >= IDS_MAX) ids.clear();
+      id = namespace.idFromName(name);
+      ids.set(name, id);
+    }
+    return namespace.get(id);
+  };
+}

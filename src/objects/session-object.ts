@@ -8,7 +8,7 @@ import type { MoveReason, MovingPart, MovingSubscription } from "../session/move
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
 import type { SessionPeer } from "./arrivals.ts";
-import { type BrokerEnv, requireSettings } from "./env.ts";
+import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
 import { LocalRouter } from "./local-router.ts";
 import { opened } from "./log.ts";
 import { Meter, type Usage } from "./meter.ts";
@@ -45,7 +45,7 @@ export class SessionObject extends DurableObject<BrokerEnv> {
       });
       local!.restore(this.#host.core);
     } else {
-      const topics: TopicObjects = (topicObject) => env.TOPICS.get(env.TOPICS.idFromName(topicObject));
+      const topics: TopicObjects = stubs(env.TOPICS);
       const router = (): RemoteRouter => new RemoteRouter(settings, name, topics, PLATFORM, () => this.#host.flush());
       this.#host = new SessionHost({ state: ctx, store, settings, name, meter, runtime: PLATFORM, router, peers });
     }

@@ -7,7 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import type { Adopter } from "./adoption.ts";
-import { type BrokerEnv, requireSettings } from "./env.ts";
+import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
 import { opened } from "./log.ts";
 import { Meter, type Usage } from "./meter.ts";
 import { PLATFORM } from "./runtime.ts";
@@ -24,8 +24,8 @@ export class TopicObject extends DurableObject<BrokerEnv> {
       settings: requireSettings(env),
       name,
       store: opened(name, () => new SqliteRoutingStore(ctx.storage.sql, this.#meter)),
-      topics: (topicObject) => env.TOPICS.get(env.TOPICS.idFromName(topicObject)),
-      sessions: (sessionObject) => env.SESSIONS.get(env.SESSIONS.idFromName(sessionObject)),
+      topics: stubs(env.TOPICS),
+      sessions: stubs(env.SESSIONS),
       meter: this.#meter,
       runtime: PLATFORM,
     });

@@ -3,6 +3,7 @@
  * Overlapping subscriptions of one client give one copy, at the highest QoS, with all Subscription Identifiers.
  */
 
+import { INFLIGHT_BYTES_MAX } from "../limits.ts";
 import { encodePublish, type Message, objectOf } from "../mqtt/message.ts";
 import { type Acknowledgement, NO_PROPERTIES, PUBREL, type QoS } from "../mqtt/packet.ts";
 import { PACKET_IDENTIFIER_NOT_FOUND, SUCCESS } from "../mqtt/reason-code.ts";
@@ -198,7 +199,7 @@ export function enqueue(
   session.deliveries.set(packetId, delivery);
   const { connection } = session;
   const isNext = session.queued.length === 0 && session.resending.length === 0;
-  if (connection?.open && isNext && session.inflight - 1 < connection.window) {
+  if (connection?.open && isNext && session.inflight - 1 < connection.window && session.inflightBytes < INFLIGHT_BYTES_MAX) {
     send(core, connection, delivery, message);
     return;
   }
@@ -256,6 +257,7 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
     return;
   }
   delivery.sent = true;
+  session.inflightBytes += message.size;
   if (delivery.record !== undefined) session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
   core.markChanged(connection);
 }
@@ -264,7 +266,7 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
 export function pump(core: SessionCore, session: Session): void {
   const { connection, resending, queued } = session;
   if (!connection?.open) return;
-  while (resending.length + queued.length > 0 && session.inflight < connection.window) {
+  while (resending.length + queued.length > 0 && session.inflight < connection.window && session.inflightBytes < INFLIGHT_BYTES_MAX) {
     const delivery = resending.shift() ?? queued.shift()!;
     const { message } = delivery;
     if (message === undefined) continue;
@@ -302,11 +304,14 @@ function clearQueues(session: Session): void {
   session.resending.clear();
   session.queued.clear();
   session.queuedBytes = 0;
+  session.inflightBytes = 0;
 }
 
 /** A delivery is over: acknowledged, expired or dropped. */
 export function finish(core: SessionCore, session: Session, delivery: Delivery): void {
   session.deliveries.delete(delivery.packetId);
+  // One that was sent on an earlier connection only was not counted on this one.
+  if (delivery.sent) session.inflightBytes = Math.max(0, session.inflightBytes - (delivery.message?.size ?? 0));
   if (delivery.record !== undefined) {
     session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
     core.log.release(delivery.record);

@@ -43,6 +43,8 @@ interface Exchanges {
 export class Repeats {
   /** By "origin through Topic object". */
   readonly #seen = new Map<string, Seen>();
+  /** The one of `#seen` that was used last. */
+  #latest: { readonly origin: string; readonly via: string; readonly seen: Seen } | undefined;
   /** QoS 2 messages that may be repeated, by origin without its incarnation. */
   readonly #exchanges = new Map<string, Exchanges>();
   /** Messages that were given to a member of a shared subscription in this life. */
@@ -59,17 +61,25 @@ export class Repeats {
       const known = this.#isKnownExchange(message);
       if (known || message.repeated) return known;
     }
-    const key = `${message.origin} ${via}`;
-    const seen = this.#seen.get(key);
-    if (seen !== undefined && message.sequence <= seen.through) return true;
+    const seen = this.#seenOf(message.origin, via, now);
+    if (message.sequence <= seen.through) return true;
+    seen.through = message.sequence;
+    seen.at = now;
+    return false;
+  }
+
+  /** What was seen of one origin through one Topic object. Most messages of a batch have the origin of the one before. */
+  #seenOf(origin: string, via: string, now: number): Seen {
+    if (this.#latest?.origin === origin && this.#latest.via === via) return this.#latest.seen;
+    const key = `${origin} ${via}`;
+    let seen = this.#seen.get(key);
     if (seen === undefined) {
       if (this.#seen.size >= ORIGINS_MAX) this.#seen.delete(this.#seen.keys().next().value!);
-      this.#seen.set(key, { through: message.sequence, at: now });
-    } else {
-      seen.through = message.sequence;
-      seen.at = now;
+      seen = { through: 0, at: now };
+      this.#seen.set(key, seen);
     }
-    return false;
+    this.#latest = { origin, via, seen };
+    return seen;
   }
 
   /**
@@ -124,6 +134,7 @@ export class Repeats {
 
   /** Forgets what no Topic object repeats any more. */
   forget(now: number): void {
+    this.#latest = undefined;
     for (const [key, seen] of this.#seen) if (now - seen.at > REPEAT_WINDOW_MS) this.#seen.delete(key);
   }
 

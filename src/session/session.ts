@@ -87,6 +87,8 @@ export class Session {
   /** Those of `deliveries` that wait to be sent, in order. */
   readonly queued = new Deque<Delivery>();
   queuedBytes = 0;
+  /** Bytes of topic, properties and payload of those that were sent on this connection. */
+  inflightBytes = 0;
   /** Packet Identifiers whose PUBREC has come and whose PUBREL is out, in that order [MQTT5-4.3.3-6]. */
   readonly released = new Set<number>();
   /** Incoming QoS 2 exchanges that are not over, by Packet Identifier [MQTT5-4.3.3-10]. */

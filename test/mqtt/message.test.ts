@@ -57,6 +57,19 @@ function sent(of: Message, options: Partial<PublishOptions> = {}): Publish {
   return decodePacket(encodePublish(of, all), all.version) as Publish;
 }
 
+test("a message that was read is written as the bytes it was read from, a changed one is not", () => {
+  const writer = new RecordWriter();
+  writeMessage(writer, message({ expiresAt: NOW, retain: true }));
+  const bytes = writer.finish();
+  const read = readMessage(new RecordReader(bytes));
+  const again = new RecordWriter();
+  writeMessage(again, read);
+  expect(again.finish()).toEqual(bytes);
+  const other = new RecordWriter();
+  writeMessage(other, new Message({ ...read, origin: "other@1", sequence: 9 }));
+  expect(readMessage(new RecordReader(other.finish()))).toMatchObject({ origin: "other@1", sequence: 9, topic: "a/ä" });
+});
+
 describe("of a PUBLISH", () => {
   const properties: Properties = {
     payloadFormatIndicator: 1,

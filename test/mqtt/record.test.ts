@@ -4,6 +4,17 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { NO_BYTES, RecordError, RecordReader, RecordWriter } from "../../src/mqtt/record.ts";
 
+test("strings that were read before are taken for no other ones", () => {
+  const texts = Array.from({ length: 5000 }, (_, index) => ["a", "ä", "€", "\0", "x".repeat(60)][index % 5]! + String(index >> 2));
+  for (let round = 0; round < 2; round += 1) {
+    for (const text of texts) {
+      const writer = new RecordWriter();
+      writer.string(text);
+      expect(new RecordReader(writer.finish()).string()).toBe(text);
+    }
+  }
+});
+
 describe("numbers", () => {
   test("of every size come back, in as few bytes as seven bits each need", () => {
     const cases = [

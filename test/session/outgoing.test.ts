@@ -172,6 +172,15 @@ describe("window", () => {
     expect(client.messages().length).toBe(3);
   });
 
+  test("large messages wait for acknowledgements although their number is small", () => {
+    const { client, publisher } = pair();
+    for (const text of ["1", "2", "3", "4", "5"]) publisher.publish("t", text.repeat(400 * 1024), { qos: 2 });
+    expect(client.messages().map(({ packetId }) => packetId)).toEqual([1, 2, 3]);
+    client.pubrec(1);
+    client.pubcomp(1);
+    expect(client.messages().map(({ packetId }) => packetId)).toEqual([4]);
+  });
+
   test("[5.0/4.9/refill] acknowledgements out of order and unknown ones never widen the window", () => {
     const { client, publisher } = pair({}, { properties: { receiveMaximum: 2 } });
     for (let count = 0; count < 6; count += 1) publisher.publish("t", String(count), { qos: 1 });

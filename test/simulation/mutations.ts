@@ -31,7 +31,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget which messages were here before",
     file: "src/session/repeats.ts",
-    find: "if (seen !== undefined && message.sequence <= seen.through) return true;",
+    find: "if (message.sequence <= seen.through) return true;",
     replace: "",
     seeds: 600,
   },
