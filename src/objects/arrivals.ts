@@ -172,6 +172,11 @@ export class Arrivals {
     refuseEarlierShape(settings, asker);
     const offered = offerSession(core, clientId, reason);
     await written();
+    const session = core.sessions.get(clientId);
+    // It came here just before, and Topic objects may not know: who asks may be the one who still stands for it with them.
+    if (offered !== undefined && session !== undefined && session.cameFrom.length > 0) {
+      await this.#settled((ticket) => confirmInterests(core, session, ticket));
+    }
     return offered;
   }
 
