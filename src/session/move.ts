@@ -56,6 +56,8 @@ export interface MovingPart {
   readonly will: Uint8Array | undefined;
   /** QoS 2 messages that this object has seen and that may be repeated, by the object where they entered. */
   readonly had: readonly OpenExchanges[];
+  /** By object: QoS 2 messages with smaller numbers are settled. What came of them was here. */
+  readonly settled: ReadonlyMap<string, number>;
   readonly deliveries: readonly MovingDelivery[];
   /** The number of the last of them here; of the ones before when there are none. */
   readonly through: number;
@@ -121,6 +123,7 @@ export function exportSession(core: SessionCore, clientId: string, from: number)
     state: encodeSessionState(session, core.nextNumber()),
     will: session.will && encodeWill(session.will),
     had: exchangesHad(core, session),
+    settled: core.repeats.settledBelow(),
     deliveries,
     through,
     next,
@@ -283,7 +286,7 @@ export function completeArrival(core: SessionCore, session: Session, { from, sub
   session.had.add([...state.had, ...first.had]);
   takeWaiting(core, session, waiting);
   requeue(session);
-  takeWhatCame(core, session, came, new Set(waiting.map(({ message }) => nameOf(message))));
+  takeWhatCame(core, session, came, first.settled, new Set(waiting.map(({ message }) => nameOf(message))));
   session.lacks.add(lacking(core, session, state.lacks));
   if (will !== undefined) session.will = will;
   clientIsBack(core, session);
@@ -291,12 +294,18 @@ export function completeArrival(core: SessionCore, session: Session, { from, sub
 }
 
 /** What came here while the session did, unless it was offered that where it was. */
-function takeWhatCame(core: SessionCore, session: Session, came: readonly Delivery[], here: ReadonlySet<string>): void {
+function takeWhatCame(
+  core: SessionCore,
+  session: Session,
+  came: readonly Delivery[],
+  settled: MovingPart["settled"],
+  here: ReadonlySet<string>,
+): void {
   for (const { message, qos, retain, identifiers, share } of came) {
     if (message === undefined || here.has(nameOf(message))) continue;
     const object = objectOf(message.origin);
     if (message.settledBelow > 0) {
-      if (session.had.has(object, message.sequence)) continue;
+      if (session.had.has(object, message.sequence) || message.sequence < (settled.get(object) ?? 0)) continue;
       session.had.add([{ object, sequences: [message.sequence] }]);
     }
     enqueue(core, session, message, { qos, retain, identifiers, share }, core.log.append(message));

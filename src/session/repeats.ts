@@ -126,6 +126,11 @@ export class Repeats {
     return all.filter(({ sequences }) => sequences.length > 0);
   }
 
+  /** For each object: QoS 2 messages that entered there with smaller numbers are not repeated any more. */
+  settledBelow(): Map<string, number> {
+    return new Map([...this.#exchanges].map(([object, { settledBelow }]) => [object, settledBelow]));
+  }
+
   /** Whether a message may still be repeated that must be recognised then. */
   get remembersExchanges(): boolean {
     for (const { sequences } of this.#exchanges.values()) if (sequences.size > 0) return true;
