@@ -173,8 +173,8 @@ export class Arrivals {
     const offered = offerSession(core, clientId, reason);
     await written();
     const session = core.sessions.get(clientId);
-    // It came here just before, and Topic objects may not know: who asks may be the one who still stands for it with them.
-    if (offered !== undefined && session !== undefined && session.cameFrom.length > 0) {
+    // It may have come here just before, and who asks may still stand for it with Topic objects.
+    if (offered !== undefined && session !== undefined) {
       await this.#settled((ticket) => confirmInterests(core, session, ticket));
     }
     return offered;
