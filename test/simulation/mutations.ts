@@ -200,7 +200,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "let a session go before its new owner subscribes for it",
     file: "src/objects/arrivals.ts",
-    find: "await this.#settled((ticket) => confirmInterests(core, session, ticket));",
+    find: "if (session.cameFrom.length > 0) await this.#settled((ticket) => confirmInterests(core, session, ticket));",
     replace: "",
     seeds: 600,
     reshaped: true,
