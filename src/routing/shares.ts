@@ -8,7 +8,7 @@ import type { SharedStrategy } from "../choices.ts";
 import type { Message } from "../mqtt/message.ts";
 import { splitShare } from "../topic/filter.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
-import { hash } from "../topic/hash.ts";
+import { type Account, Candidates, type Turns } from "./share-choice.ts";
 
 /** What a Session object announced about its members in one shared subscription. */
 export interface ShareChange {
@@ -33,16 +33,14 @@ interface Members {
   members: number;
   online: number;
   version: number;
-  /** The smooth weighted round robin's account. */
-  credit: number;
-  /** Messages on their way there. */
-  flying: number;
+  readonly account: Account;
 }
 
-interface Share {
+interface Share extends Turns {
   readonly filter: string;
   readonly objects: Map<string, Members>;
-  sticky: string | undefined;
+  /** Those of whom one may be chosen; made anew after each change. */
+  candidates: Candidates | undefined;
 }
 
 export class Shares {
@@ -64,6 +62,7 @@ export class Shares {
     const share = this.#byFilter.get(filter);
     const known = share?.objects.get(sessionObject);
     if (known !== undefined && known.version >= version) return false;
+    if (share !== undefined) share.candidates = undefined;
     if (members === 0) {
       if (share === undefined || known === undefined) return false;
       share.objects.delete(sessionObject);
@@ -71,7 +70,13 @@ export class Shares {
       return true;
     }
     if (known === undefined) {
-      (share ?? this.#add(filter)).objects.set(sessionObject, { sessionObject, members, online, version, credit: 0, flying: 0 });
+      (share ?? this.#add(filter)).objects.set(sessionObject, {
+        sessionObject,
+        members,
+        online,
+        version,
+        account: { credit: 0, flying: 0 },
+      });
       return true;
     }
     const changed = known.members !== members || known.online !== online;
@@ -82,7 +87,7 @@ export class Shares {
   }
 
   #add(filter: string): Share {
-    const share: Share = { filter, objects: new Map(), sticky: undefined };
+    const share: Share = { filter, objects: new Map(), candidates: undefined, turn: 0, sticky: undefined };
     this.#byFilter.set(filter, share);
     const { name, topicFilter } = splitShare(filter);
     this.#tree.add(topicFilter, name, share);
@@ -113,71 +118,25 @@ export class Shares {
   /** A message has arrived at the Session object it was picked for. */
   arrived({ filter, sessionObject }: SharePick): void {
     const members = this.#byFilter.get(filter)?.objects.get(sessionObject);
-    if (members !== undefined) members.flying -= 1;
+    if (members !== undefined) members.account.flying -= 1;
   }
 
   #pick(share: Share, message: Message, tried: readonly string[]): SharePick | undefined {
-    const all = [...share.objects.values()].filter(({ sessionObject }) => !tried.includes(sessionObject));
-    // Only connected members while there is one; else one whose session keeps it for later.
-    const anyOnline = all.some(({ online }) => online > 0);
-    const weighted = all
-      .map((object) => ({ object, weight: anyOnline ? object.online : object.members }))
-      .filter(({ weight }) => weight > 0);
-    if (weighted.length === 0) return undefined;
-    const { object, key } = choose(this.#strategy, share, weighted, message);
-    object.flying += 1;
-    return { filter: share.filter, sessionObject: object.sessionObject, key };
+    if (tried.length === 0) share.candidates ??= candidatesOf(share, tried);
+    const candidates = tried.length === 0 ? share.candidates : candidatesOf(share, tried);
+    if (candidates === undefined) return undefined;
+    const { chosen, key } = candidates.choose(this.#strategy, share, message);
+    chosen.account.flying += 1;
+    return { filter: share.filter, sessionObject: chosen.sessionObject, key };
   }
 }
 
-interface Weighted {
-  readonly object: Members;
-  readonly weight: number;
-}
-
-function choose(strategy: SharedStrategy, share: Share, weighted: readonly Weighted[], message: Message): { object: Members; key: number } {
-  switch (strategy) {
-    case "round_robin":
-      return { object: nextInTurn(weighted), key: 0 };
-    case "random":
-      return byNumber(weighted, hash(`${message.origin} ${message.sequence}`));
-    case "hash_client":
-      return byNumber(weighted, hash(message.publisher));
-    case "hash_topic":
-      return byNumber(weighted, hash(message.topic));
-    case "sticky": {
-      const stuck = weighted.find(({ object }) => object.sessionObject === share.sticky) ?? weighted[0]!;
-      share.sticky = stuck.object.sessionObject;
-      return { object: stuck.object, key: 0 };
-    }
-    case "least_inflight": {
-      const load = ({ object, weight }: Weighted): number => object.flying / weight;
-      const least = Math.min(...weighted.map(load));
-      return { object: nextInTurn(weighted.filter((each) => load(each) === least)), key: 0 };
-    }
-  }
-}
-
-/** Smooth weighted round robin: everybody gains its weight, the richest pays for all. */
-function nextInTurn(weighted: readonly Weighted[]): Members {
-  let total = 0;
-  let richest = weighted[0]!.object;
-  for (const { object, weight } of weighted) {
-    object.credit += weight;
-    total += weight;
-    if (object.credit > richest.credit) richest = object;
-  }
-  richest.credit -= total;
-  return richest;
-}
-
-/** The member of this number, counted through all Session objects in the order of their names. */
-function byNumber(weighted: readonly Weighted[], number: number): { object: Members; key: number } {
-  const sorted = [...weighted].sort((a, b) => (a.object.sessionObject < b.object.sessionObject ? -1 : 1));
-  let rest = number % sorted.reduce((sum, { weight }) => sum + weight, 0);
-  for (const { object, weight } of sorted) {
-    if (rest < weight) return { object, key: rest };
-    rest -= weight;
-  }
-  return { object: sorted[0]!.object, key: 0 };
+/** Only connected members while there is one; else those whose sessions keep it for later. */
+function candidatesOf({ objects }: Share, tried: readonly string[]): Candidates | undefined {
+  const all = [...objects.values()].filter(({ sessionObject }) => !tried.includes(sessionObject));
+  const anyOnline = all.some(({ online }) => online > 0);
+  const weighted = all
+    .map(({ sessionObject, members, online, account }) => ({ sessionObject, weight: anyOnline ? online : members, account }))
+    .filter(({ weight }) => weight > 0);
+  return weighted.length === 0 ? undefined : new Candidates(weighted);
 }

@@ -86,15 +86,16 @@ export class Repeats {
    * Of a message that was here before: whether this shared subscription was given it. A Topic object that has lost its memory chooses
    * members anew, and so may send a message here for a shared subscription that was here for another reason only.
    */
-  wasShared({ origin, sequence }: Message, filter: string): boolean {
-    // What an earlier life gave to whom is not known.
-    return sequence <= (this.#before.get(objectOf(origin)) ?? 0) || this.#shared.has(`${origin} ${sequence} ${filter}`);
+  wasShared(message: Message, filter: string): boolean {
+    if (this.#shared.has(shareKey(message, filter))) return true;
+    // What an earlier life gave to whom is not known: at QoS 1 it is better to give it twice, else not at all.
+    return message.qos !== 1 && message.sequence <= (this.#before.get(objectOf(message.origin)) ?? 0);
   }
 
   /** A member of the shared subscription has the message. */
-  shared({ origin, sequence }: Message, filter: string): void {
+  shared(message: Message, filter: string): void {
     if (this.#shared.size >= SHARED_MAX) this.#shared.delete(this.#shared.values().next().value!);
-    this.#shared.add(`${origin} ${sequence} ${filter}`);
+    this.#shared.add(shareKey(message, filter));
   }
 
   #isKnownExchange({ origin, sequence, settledBelow }: Message): boolean {
@@ -193,4 +194,9 @@ export class Repeats {
   #wasBefore(object: string, sequence: number): void {
     this.#before.set(object, Math.max(sequence, this.#before.get(object) ?? 0));
   }
+}
+
+/** The same for a message that its publisher repeated after its object had lost its memory. */
+function shareKey({ origin, sequence }: Message, filter: string): string {
+  return `${objectOf(origin)} ${sequence} ${filter}`;
 }

@@ -23,15 +23,35 @@ export class LocalShare {
   announcedOnline = 0;
   #turn = 0;
   #sticky: Session | undefined;
+  /** Those of whom one may be chosen: the connected ones, or all while there is none. Made anew after each change, not for each message. */
+  #candidates: readonly Session[] | undefined;
+  #online = 0;
 
   constructor(filter: string) {
     this.filter = filter;
   }
 
   get online(): number {
-    let online = 0;
-    for (const { connection } of this.members) if (connection !== undefined) online += 1;
-    return online;
+    this.#list();
+    return this.#online;
+  }
+
+  /** A member came or went, connected or lost its connection. */
+  changed(): void {
+    this.#candidates = undefined;
+  }
+
+  #list(): readonly Session[] {
+    if (this.#candidates !== undefined) return this.#candidates;
+    const connected = [...this.members].filter(({ connection }) => connection !== undefined);
+    this.#online = connected.length;
+    this.#candidates = connected.length > 0 ? connected : [...this.members];
+    return this.#candidates;
+  }
+
+  /** A connected member while there is one; else one whose session keeps it for later. */
+  #mayBeChosen(session: Session): boolean {
+    return this.members.has(session) && (session.connection !== undefined || this.online === 0);
   }
 
   /**
@@ -39,15 +59,14 @@ export class LocalShare {
    * @param key which one, for strategies by which a Topic object chooses the member itself
    */
   choose(strategy: SharedStrategy, key: number): Session | undefined {
-    const connected = [...this.members].filter(({ connection }) => connection !== undefined);
-    const candidates = connected.length > 0 ? connected : [...this.members];
+    const candidates = this.#list();
     if (candidates.length === 0) return undefined;
     switch (strategy) {
       case "round_robin":
         this.#turn += 1;
         return candidates[this.#turn % candidates.length];
       case "sticky":
-        if (this.#sticky === undefined || !candidates.includes(this.#sticky)) this.#sticky = candidates[0];
+        if (this.#sticky === undefined || !this.#mayBeChosen(this.#sticky)) this.#sticky = candidates[0];
         return this.#sticky;
       case "least_inflight": {
         // Among equals in turn: an idle group would else know but its first member.
@@ -69,11 +88,13 @@ export function joinShare(core: SessionCore, session: Session, filter: string): 
     core.shares.set(filter, share);
   }
   share.members.add(session);
+  share.changed();
 }
 
 export function leaveShare(core: SessionCore, session: Session, filter: string): void {
   const share = core.shares.get(filter);
   if (share === undefined || !share.members.delete(session)) return;
+  share.changed();
   announce(core, share, undefined);
   if (share.members.size === 0) core.shares.delete(filter);
 }
@@ -82,7 +103,9 @@ export function leaveShare(core: SessionCore, session: Session, filter: string):
 export function announceShares(core: SessionCore, session: Session): void {
   for (const filter of session.subscriptions.keys()) {
     const share = filter.startsWith(SHARE_PREFIX) ? core.shares.get(filter) : undefined;
-    if (share !== undefined) announce(core, share, undefined);
+    if (share === undefined) continue;
+    share.changed();
+    announce(core, share, undefined);
   }
 }
 

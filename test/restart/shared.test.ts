@@ -1,0 +1,55 @@
+/** Shared subscriptions over resets of the objects that choose: a message that comes again goes where it went before. */
+
+import { expect, test } from "vitest";
+import type { SimulatedClient } from "../simulation/client.ts";
+import { Broker } from "./support.ts";
+
+const MEMBERS = 6;
+const MESSAGES = 40;
+
+/** How often each message came to any member. */
+function copies(members: readonly SimulatedClient[]): Map<number, number> {
+  const count = new Map<number, number>();
+  for (const { got } of members) for (const { number } of got) count.set(number, (count.get(number) ?? 0) + 1);
+  return count;
+}
+
+/**
+ * Publishes one message after the other, and resets the Topic object as soon as a member has it: its answer is lost. Another message
+ * goes before, so that it would be the turn of others when the object has forgotten it.
+ */
+async function publishOverResets(qos: 1 | 2): Promise<{ broker: Broker; members: SimulatedClient[] }> {
+  const broker = new Broker(["sharded", 2]);
+  const { world } = broker;
+  const members: SimulatedClient[] = [];
+  for (let number = 0; number < MEMBERS; number += 1) members.push(await broker.connect(`member-${number}`));
+  for (const member of members) member.subscribe("$share/g/jobs", 2);
+  await broker.pass(4_000);
+  const publisher = await broker.connect("publisher");
+  const got = (): number => members.reduce((sum, member) => sum + member.got.length, 0);
+  for (let count = 0; count < MESSAGES; count += 1) {
+    publisher.publish("jobs", 0);
+    await broker.pass(4_000, ...members, publisher);
+    const before = got();
+    publisher.publish("jobs", qos);
+    while (got() === before) await world.step(Number.POSITIVE_INFINITY);
+    for (const object of world.objects) if (object.isTopic) object.reset();
+    await broker.pass(4_000, ...members, publisher);
+  }
+  expect([publisher.quiet, world.problems, publisher.problems]).toEqual([true, [], []]);
+  return { broker, members };
+}
+
+test("[MQTT5-4.3.3-10] QoS 2: each message comes to one member once, although the Topic object has to choose again", async () => {
+  const { broker, members } = await publishOverResets(2);
+  const count = copies(members);
+  expect(broker.published.map(({ number }) => count.get(number))).toEqual(broker.published.map(() => 1));
+  // Both Session objects have members, and both were chosen.
+  expect(members.filter(({ got }) => got.length > 0).length).toBeGreaterThan(MEMBERS / 2);
+});
+
+test("QoS 1: each message comes", async () => {
+  const { broker, members } = await publishOverResets(1);
+  const count = copies(members);
+  for (const { number } of broker.published) expect(count.get(number)).toBeGreaterThan(0);
+});
