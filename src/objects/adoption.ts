@@ -47,6 +47,7 @@ export class Adoption {
   readonly #peers: (topicObject: string) => TopicPeer;
   readonly #previous: readonly number[];
   #complete: boolean;
+  #remembers: boolean;
   #underWay: Promise<void> | undefined;
   /** Why this object may serve nobody. */
   #refusal: string | undefined;
@@ -66,7 +67,7 @@ export class Adoption {
         `there were ${answer.topicShards} Topic objects, and TOPIC_SHARDS is ${settings.topicShards}: PREVIOUS_SHAPES must name that shape`,
       );
     }
-    if (answer.kind === "same" && remembered === undefined && store.seek("") !== undefined) this.#remember();
+    this.#remembers = remembered !== undefined;
   }
 
   /** @returns undefined when this object has all that it needs; else a promise that rejects when something is out of reach */
@@ -108,7 +109,13 @@ export class Adoption {
     }
   }
 
+  /** After a batch: an object with rows remembers the shape that they are for. */
+  handled(): void {
+    if (!this.#remembers && (this.#routing.routeCount > 0 || this.#store.seek("") !== undefined)) this.#remember();
+  }
+
   #remember(): void {
+    this.#remembers = true;
     this.#store.putLineage(lineageOf(this.#settings.topicShards, this.#previous));
   }
 

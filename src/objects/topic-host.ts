@@ -144,6 +144,7 @@ export class TopicHost implements DeliveryPort {
     const last = this.#answers.get(sender);
     if (last?.epoch === epoch && last.number === number) return last.codes;
     const codes = this.#handle(batch);
+    this.adoption.handled();
     if (last === undefined && this.#answers.size >= ANSWERS_MAX) this.#answers.delete(this.#answers.keys().next().value!);
     this.#answers.set(sender, { epoch, number, codes });
     return codes;
