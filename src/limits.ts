@@ -116,6 +116,15 @@ export const RETRY_MS_FIRST = 50;
 export const RETRY_MS_MAX = 5 * SECOND;
 export const RETRY_MS_TOTAL = 60 * SECOND;
 
+/**
+ * A Topic object answers a batch after this time at the latest, and tells later what it does not know yet because a Session object is
+ * slow. Longer holds up publishers, shorter costs calls that ask.
+ */
+export const ANSWER_MS_MAX = 250;
+
+/** How often such outcomes are asked for. */
+export const AWAITED_MS = 500;
+
 /** How long a receiver remembers which messages it has already handled: longer than any sender repeats them. */
 export const REPEAT_WINDOW_MS = 5 * MINUTE;
 

@@ -5,7 +5,8 @@
  *
  * To a Topic object: PUBLISH (a message), SUBSCRIBE (an interest, perhaps with a client that wants the retained messages),
  * UNSUBSCRIBE, SHARE (the members in a shared subscription), REDISTRIBUTE (a message for another member), BARRIER (settled once all
- * that now waits for a Session object has arrived there). Its answer: one Reason Code for each record.
+ * that now waits for a Session object has arrived there), AWAITED (the first record of a batch whose sender awaits outcomes of earlier
+ * ones). Its answer is in `exchange-answer.ts`.
  * To a Session object: LIVE (a message), SHARED (a message for members of shared subscriptions, and perhaps for everyone), RETAINED (a
  * message for one subscription), BARRIER (nothing). Its answer: the version of its interests, and what nobody there wanted.
  */
@@ -26,6 +27,7 @@ export const RECORD_SHARE = 6;
 export const RECORD_REDISTRIBUTE = 7;
 export const RECORD_SHARED = 8;
 export const RECORD_BARRIER = 9;
+export const RECORD_AWAITED = 10;
 
 export type BatchRecord =
   | { readonly kind: typeof RECORD_PUBLISH; readonly message: Message }
@@ -52,6 +54,13 @@ export type BatchRecord =
       readonly shares: readonly { readonly filter: string; readonly key: number }[];
     }
   | { readonly kind: typeof RECORD_BARRIER; readonly sessionObject: string }
+  | {
+      readonly kind: typeof RECORD_AWAITED;
+      /** The life of the receiver that left outcomes pending. */
+      readonly life: string;
+      /** The numbers of all batches of which something is pending, or none when nothing is asked for. */
+      readonly batches: readonly number[];
+    }
   | { readonly kind: typeof RECORD_UNSUBSCRIBE; readonly filter: string; readonly version: number }
   | { readonly kind: typeof RECORD_RETAINED; readonly message: Message; readonly clientId: string; readonly filter: string };
 
@@ -90,6 +99,11 @@ export class BatchWriter {
     return this.#writer.length;
   }
 
+  /** The number of the batch that was begun last. */
+  get number(): number {
+    return this.#number;
+  }
+
   add(record: BatchRecord): void {
     const writer = this.#writer;
     writer.byte(record.kind);
@@ -111,6 +125,11 @@ export class BatchWriter {
         return;
       case RECORD_BARRIER:
         writer.string(record.sessionObject);
+        return;
+      case RECORD_AWAITED:
+        writer.string(record.life);
+        writer.integer(record.batches.length);
+        for (const batch of record.batches) writer.integer(batch);
         return;
       case RECORD_SHARE:
         writer.string(record.filter);
@@ -193,6 +212,12 @@ function decodeRecord(reader: RecordReader): BatchRecord {
     }
     case RECORD_BARRIER:
       return { kind, sessionObject: reader.string() };
+    case RECORD_AWAITED: {
+      const life = reader.string();
+      const batches: number[] = [];
+      for (let count = reader.integer(); count > 0; count -= 1) batches.push(reader.integer());
+      return { kind, life, batches };
+    }
     case RECORD_UNSUBSCRIBE:
       return { kind, filter: reader.string(), version: reader.integer() };
     default:

@@ -2,35 +2,40 @@
  * Drives an Outbox: makes its calls one after the other and repeats those that fail. A call whose answer can't be read has failed too.
  */
 
+import { ANSWER_MS_MAX } from "../limits.ts";
 import { Outbox, type Outgoing } from "../routing/outbox.ts";
 import type { Runtime } from "./runtime.ts";
 
+export interface CallQueueOptions<Item, Answer> {
+  /** Makes one batch of what waits. */
+  readonly encode: (items: readonly Item[]) => Uint8Array;
+  /** Sends it; rejects when it may not have arrived, or its answer can't be read. */
+  readonly call: (batch: Uint8Array) => Promise<Answer>;
+  /** Is told of the answer once. */
+  readonly answered: (items: readonly Item[], answer: Answer) => void;
+  /** The receiver was out of reach for too long: all items have been abandoned. */
+  readonly gaveUp?: () => void;
+}
+
 export class CallQueue<Item extends Outgoing, Answer> {
   readonly #runtime: Runtime;
+  readonly #options: CallQueueOptions<Item, Answer>;
   readonly #outbox = new Outbox<Item>();
-  readonly #encode: (items: readonly Item[]) => Uint8Array;
-  readonly #call: (batch: Uint8Array) => Promise<Answer>;
-  readonly #answered: (items: readonly Item[], answer: Answer) => void;
+  /** When the call that is under way was made first, milliseconds since the epoch; undefined when none is. */
+  #flyingSince: number | undefined;
 
-  /**
-   * @param encode makes one batch of what waits
-   * @param call sends it; rejects when it may not have arrived, or its answer can't be read
-   * @param answered is told of the answer once
-   */
-  constructor(
-    runtime: Runtime,
-    encode: (items: readonly Item[]) => Uint8Array,
-    call: (batch: Uint8Array) => Promise<Answer>,
-    answered: (items: readonly Item[], answer: Answer) => void,
-  ) {
+  constructor(runtime: Runtime, options: CallQueueOptions<Item, Answer>) {
     this.#runtime = runtime;
-    this.#encode = encode;
-    this.#call = call;
-    this.#answered = answered;
+    this.#options = options;
   }
 
   get idle(): boolean {
     return this.#outbox.length === 0;
+  }
+
+  /** Whether the call that is under way takes longer than somebody else should be held up. */
+  get slow(): boolean {
+    return this.#flyingSince !== undefined && this.#runtime.now() - this.#flyingSince >= ANSWER_MS_MAX;
   }
 
   /** @returns false when the queue is full and the item was not taken */
@@ -41,20 +46,34 @@ export class CallQueue<Item extends Outgoing, Answer> {
   /** Sends what waits unless a call is under way: then it goes when that one has been answered. */
   flush(): void {
     const items = this.#outbox.take();
-    if (items !== undefined) void this.#send(items, this.#encode(items));
+    if (items === undefined) return;
+    this.#flyingSince = this.#runtime.now();
+    void this.#send(items, this.#options.encode(items));
+  }
+
+  /** Items that were answered and must be sent again all the same, ahead of all that wait. To be called by `answered`. */
+  putBack(items: readonly Item[]): void {
+    this.#outbox.putBack(items);
   }
 
   async #send(items: readonly Item[], batch: Uint8Array): Promise<void> {
     let answer: Answer;
     try {
-      answer = await this.#call(batch);
+      answer = await this.#options.call(batch);
     } catch {
       const delayMs = this.#outbox.failed(this.#runtime.now());
       if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, batch));
+      else this.#gaveUp();
       return;
     }
+    this.#flyingSince = undefined;
     this.#outbox.succeeded();
-    this.#answered(items, answer);
+    this.#options.answered(items, answer);
     this.flush();
+  }
+
+  #gaveUp(): void {
+    this.#flyingSince = undefined;
+    this.#options.gaveUp?.();
   }
 }

@@ -1,60 +1,23 @@
 /** The way from a Session object to the Topic objects of its namespace in the sharded topology: one outbox for each of them. */
 
-import {
-  type BatchRecord,
-  BatchWriter,
-  RECORD_BARRIER,
-  RECORD_PUBLISH,
-  RECORD_REDISTRIBUTE,
-  RECORD_SHARE,
-  RECORD_SUBSCRIBE,
-  RECORD_UNSUBSCRIBE,
-} from "../mqtt/batch.ts";
+import { RECORD_BARRIER, RECORD_PUBLISH, RECORD_REDISTRIBUTE, RECORD_SHARE, RECORD_SUBSCRIBE, RECORD_UNSUBSCRIBE } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
-import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
-import type { Outgoing } from "../routing/outbox.ts";
 import { JointTicket } from "../session/joint-ticket.ts";
 import type { Ticket } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
-import { CallQueue } from "./call-queue.ts";
 import { namespaceOf, shapeNumber, topicObjectName, topicShard } from "./names.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Router } from "./session-host.ts";
+import { Request, TopicQueue } from "./topic-queue.ts";
 
 /** Gives a Topic object by its name, a new stub for every call: one whose object was reset stays broken. */
 export type TopicObjects = (name: string) => { exchange(batch: Uint8Array): Promise<Uint8Array> };
 
-function sizeOf(record: BatchRecord): number {
-  if ("message" in record) return record.message.size;
-  return "filter" in record ? record.filter.length : 0;
-}
-
-/** A record and who waits for its outcome. */
-class Request implements Outgoing {
-  readonly record: BatchRecord;
-  readonly size: number;
-  readonly #ticket: Ticket | undefined;
-
-  constructor(record: BatchRecord, ticket: Ticket | undefined) {
-    this.record = record;
-    this.size = 64 + sizeOf(record);
-    this.#ticket = ticket;
-  }
-
-  settled(reasonCode: number): void {
-    this.#ticket?.settled(reasonCode);
-  }
-
-  abandoned(): void {
-    this.#ticket?.settled(IMPLEMENTATION_SPECIFIC_ERROR);
-  }
-}
-
 export class RemoteRouter implements Router {
   readonly #settings: Settings;
-  readonly #queues: CallQueue<Request, Uint8Array>[] = [];
+  readonly #queues: TopicQueue[] = [];
 
   /**
    * @param name of the Session object
@@ -63,24 +26,11 @@ export class RemoteRouter implements Router {
   constructor(settings: Settings, name: string, topics: TopicObjects, runtime: Runtime, settled: () => void) {
     this.#settings = settings;
     const namespace = namespaceOf(name);
+    const shape = shapeNumber(settings);
     for (let shard = 0; shard < settings.topicShards; shard += 1) {
       const topicObject = topicObjectName(namespace, shard);
-      const writer = new BatchWriter(name, runtime.now(), shapeNumber(settings));
-      this.#queues.push(
-        new CallQueue<Request, Uint8Array>(
-          runtime,
-          (requests) => {
-            writer.begin();
-            for (const { record } of requests) writer.add(record);
-            return writer.finish();
-          },
-          (batch) => topics(topicObject).exchange(batch),
-          (requests, answer) => {
-            for (const [index, request] of requests.entries()) request.settled(answer[index] ?? IMPLEMENTATION_SPECIFIC_ERROR);
-            settled();
-          },
-        ),
-      );
+      const exchange = (batch: Uint8Array): Promise<Uint8Array> => topics(topicObject).exchange(batch);
+      this.#queues.push(new TopicQueue({ name, shape, runtime, exchange, settled }));
     }
   }
 
@@ -123,6 +73,6 @@ export class RemoteRouter implements Router {
   }
 
   #add(shard: number, request: Request): void {
-    if (!this.#queues[shard]!.add(request)) request.settled(IMPLEMENTATION_SPECIFIC_ERROR);
+    this.#queues[shard]!.add(request);
   }
 }

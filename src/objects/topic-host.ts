@@ -3,6 +3,7 @@
  * within one tick, and answers a batch when all that it promised is done.
  */
 
+import { ANSWER_MS_MAX } from "../limits.ts";
 import {
   type Batch,
   type BatchRecord,
@@ -10,6 +11,7 @@ import {
   type DeliveryAnswer,
   decodeBatch,
   decodeDeliveryAnswer,
+  RECORD_AWAITED,
   RECORD_BARRIER,
   RECORD_LIVE,
   RECORD_PUBLISH,
@@ -20,6 +22,7 @@ import {
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
 } from "../mqtt/batch.ts";
+import { encodeExchangeAnswer } from "../mqtt/exchange-answer.ts";
 import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
@@ -29,6 +32,7 @@ import type { Addressed, DeliveryPort, RoutingStore } from "../routing/ports.ts"
 import type { Settings } from "../settings.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
 import { CallQueue } from "./call-queue.ts";
+import { Exchange } from "./exchange.ts";
 import { log } from "./log.ts";
 import type { Meter } from "./meter.ts";
 import { shapeNumber, shardOf, topicShard } from "./names.ts";
@@ -60,13 +64,27 @@ class Delivery implements Outgoing {
   }
 }
 
-/** Session objects whose last answer is kept: with an object for each client ID there may be many. The oldest are forgotten first. */
-const ANSWERS_MAX = 4096;
+/** Session objects that are remembered: with an object for each client ID there may be many. The oldest are forgotten first. */
+const SENDERS_MAX = 4096;
 
-interface Answered {
+/** What is known of one life of a Session object. */
+interface Sender {
   readonly epoch: number;
+  /** Its last batch, and the answer: one that comes again is not done again. */
   readonly number: number;
-  readonly codes: Promise<Uint8Array>;
+  readonly answer: Promise<Uint8Array>;
+  /** Batches that were answered with something pending, until their sender has heard of all outcomes. */
+  readonly pending: Map<number, Exchange>;
+}
+
+/**
+ * The exchanges of which something is awaited still.
+ * @param batches all that are awaited; empty when that was not said, undefined when nothing is
+ */
+function stillAwaited(known: Map<number, Exchange> | undefined, batches: readonly number[] | undefined): Map<number, Exchange> {
+  if (known === undefined || batches === undefined) return new Map();
+  if (batches.length === 0) return known;
+  return new Map(batches.flatMap((batch) => (known.has(batch) ? [[batch, known.get(batch)!] as const] : [])));
 }
 
 function recordOf(message: Message, { live, shares, retained }: Addressed): BatchRecord {
@@ -101,8 +119,11 @@ export class TopicHost implements DeliveryPort {
   readonly #queues = new Map<string, CallQueue<Delivery, DeliveryAnswer>>();
   /** Queues that got something in this tick. */
   readonly #filled = new Set<CallQueue<Delivery, DeliveryAnswer>>();
-  /** The last batch of each Session object and its answer: one that comes again is not done again. */
-  readonly #answers = new Map<string, Answered>();
+  readonly #senders = new Map<string, Sender>();
+  /** Names this life. */
+  readonly #life: string;
+  /** Something of the record at hand goes to a Session object that is slow. */
+  #slow = false;
   #tick: Timer | undefined;
 
   constructor({ settings, name, store, sessions, topics, meter, runtime }: TopicHostOptions) {
@@ -113,8 +134,9 @@ export class TopicHost implements DeliveryPort {
     this.#name = name;
     this.#sessions = sessions;
     this.#meter = meter;
+    this.#life = runtime.incarnation();
     this.#routing = new RoutingCore({
-      origin: `${name}@${runtime.incarnation()}`,
+      origin: `${name}@${this.#life}`,
       limits: settings.limits,
       sharedStrategy: settings.choices.sharedStrategy,
       store,
@@ -126,7 +148,7 @@ export class TopicHost implements DeliveryPort {
     this.adoption = new Adoption({ settings, name, store, routing: this.#routing, peers: topics });
   }
 
-  /** A batch from a Session object; answered when every message in it is safe with all who want it. */
+  /** A batch from a Session object; answered when every message in it is safe with all who want it, as far as that is known soon. */
   async exchange(bytes: Uint8Array): Promise<Uint8Array> {
     this.#meter.calls += 1;
     const adopted = this.adoption.ready();
@@ -134,54 +156,71 @@ export class TopicHost implements DeliveryPort {
     return this.#exchange(bytes);
   }
 
-  #exchange(bytes: Uint8Array): Promise<Uint8Array> {
+  async #exchange(bytes: Uint8Array): Promise<Uint8Array> {
     const batch = decodeBatch(bytes);
-    const { sender, epoch, shape, number } = batch;
-    if (shape !== this.#shape) return Promise.reject(new Error(`${sender} knows another shape of the broker`));
-    if (!this.#fence.admits(sender, epoch, this.#runtime.now())) {
-      return Promise.reject(new Error("a call of its sender's earlier life"));
+    const { sender, epoch, shape, number, records } = batch;
+    if (shape !== this.#shape) throw new Error(`${sender} knows another shape of the broker`);
+    if (!this.#fence.admits(sender, epoch, this.#runtime.now())) throw new Error("a call of its sender's earlier life");
+    let from = this.#senders.get(sender);
+    if (from?.epoch !== epoch) from = undefined;
+    if (from?.number === number) return from.answer;
+    if (from !== undefined && number < from.number) throw new Error("a call that was answered long ago");
+    const awaited = records[0]?.kind === RECORD_AWAITED ? records[0] : undefined;
+    if (awaited !== undefined && (from === undefined || awaited.life !== this.#life)) {
+      return encodeExchangeAnswer({ life: this.#life, codes: undefined, late: [] });
     }
-    const last = this.#answers.get(sender);
-    if (last?.epoch === epoch && last.number === number) return last.codes;
-    const codes = this.#handle(batch);
+    const pending = stillAwaited(from?.pending, awaited?.batches);
+    const exchange = this.#handle(batch);
     this.adoption.handled();
-    if (last === undefined && this.#answers.size >= ANSWERS_MAX) this.#answers.delete(this.#answers.keys().next().value!);
-    this.#answers.set(sender, { epoch, number, codes });
-    return codes;
+    const answer = this.#answer(exchange, number, pending, awaited?.batches ?? []);
+    if (!this.#senders.has(sender) && this.#senders.size >= SENDERS_MAX) this.#senders.delete(this.#senders.keys().next().value!);
+    this.#senders.set(sender, { epoch, number, answer, pending });
+    return answer;
   }
 
-  #handle({ sender, records }: Batch): Promise<Uint8Array> {
-    const now = this.#runtime.now();
-    const codes = new Uint8Array(records.length);
-    return new Promise((resolve) => {
-      let waiting = 1;
-      const settled = (index: number, reasonCode: number): void => {
-        codes[index] = reasonCode;
-        waiting -= 1;
-        if (waiting === 0) resolve(codes);
-      };
-      for (const [index, record] of records.entries()) {
-        if (record.kind === RECORD_PUBLISH) {
-          if (record.message.qos > 0) waiting += 1;
-          this.#routing.publish(record.message, now, record.message.qos > 0 ? (reasonCode) => settled(index, reasonCode) : undefined);
-        } else if (record.kind === RECORD_SUBSCRIBE) {
-          const { filter, qos, version, retainedFor } = record;
-          this.#routing.subscribe({ sessionObject: sender, filter, qos, version });
-          if (retainedFor !== undefined) this.#routing.sendRetained(sender, retainedFor, filter, now);
-        } else if (record.kind === RECORD_UNSUBSCRIBE) {
-          this.#routing.unsubscribe(sender, record.filter, record.version);
-        } else if (record.kind === RECORD_SHARE) {
-          this.#routing.share({ ...record, sessionObject: sender });
-        } else if (record.kind === RECORD_BARRIER) {
-          waiting += 1;
-          this.#barrier(record.sessionObject, (passed) => settled(index, passed ? SUCCESS : IMPLEMENTATION_SPECIFIC_ERROR));
-        } else if (record.kind === RECORD_REDISTRIBUTE) {
-          this.#routing.redistribute(record.message, record.filter, [], undefined);
-        }
-      }
-      waiting -= 1;
-      if (waiting === 0) resolve(codes);
+  /** @param asked earlier batches whose outcomes are asked for */
+  async #answer(exchange: Exchange, number: number, pending: Map<number, Exchange>, asked: readonly number[]): Promise<Uint8Array> {
+    if (exchange.open) {
+      const patience = this.#runtime.after(ANSWER_MS_MAX, () => exchange.leaveAll());
+      await exchange.due;
+      patience.cancel();
+    }
+    if (exchange.pending) pending.set(number, exchange);
+    const late = asked.flatMap((batch) => {
+      const codes = pending.get(batch)?.codes;
+      return codes === undefined ? [] : [{ batch, codes }];
     });
+    return encodeExchangeAnswer({ life: this.#life, codes: exchange.codes, late });
+  }
+
+  #handle({ sender, records }: Batch): Exchange {
+    const now = this.#runtime.now();
+    const exchange = new Exchange(records.length);
+    for (const [index, record] of records.entries()) {
+      const settled = (reasonCode: number): void => exchange.settle(index, reasonCode);
+      this.#slow = false;
+      if (record.kind === RECORD_PUBLISH) {
+        const awaits = record.message.qos > 0;
+        if (awaits) exchange.expect(index);
+        this.#routing.publish(record.message, now, awaits ? settled : undefined);
+      } else if (record.kind === RECORD_SUBSCRIBE) {
+        const { filter, qos, version, retainedFor } = record;
+        this.#routing.subscribe({ sessionObject: sender, filter, qos, version });
+        if (retainedFor !== undefined) this.#routing.sendRetained(sender, retainedFor, filter, now);
+      } else if (record.kind === RECORD_UNSUBSCRIBE) {
+        this.#routing.unsubscribe(sender, record.filter, record.version);
+      } else if (record.kind === RECORD_SHARE) {
+        this.#routing.share({ ...record, sessionObject: sender });
+      } else if (record.kind === RECORD_BARRIER) {
+        exchange.expect(index);
+        this.#barrier(record.sessionObject, (passed) => settled(passed ? SUCCESS : IMPLEMENTATION_SPECIFIC_ERROR));
+      } else if (record.kind === RECORD_REDISTRIBUTE) {
+        this.#routing.redistribute(record.message, record.filter, [], undefined);
+      }
+      if (this.#slow) exchange.leave(index);
+    }
+    exchange.begun();
+    return exchange;
   }
 
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: ((delivered: boolean) => void) | undefined): void {
@@ -197,6 +236,7 @@ export class TopicHost implements DeliveryPort {
 
   #send(sessionObject: string, delivery: Delivery): void {
     const queue = this.#queue(sessionObject);
+    this.#slow ||= queue.slow;
     if (!queue.add(delivery)) {
       delivery.done?.(false);
       return;
@@ -228,16 +268,15 @@ export class TopicHost implements DeliveryPort {
     let queue = this.#queues.get(sessionObject);
     if (queue === undefined) {
       const writer = new BatchWriter(this.#name, this.#epoch, this.#shape);
-      queue = new CallQueue<Delivery, DeliveryAnswer>(
-        this.#runtime,
-        (deliveries) => {
+      queue = new CallQueue<Delivery, DeliveryAnswer>(this.#runtime, {
+        encode: (deliveries) => {
           writer.begin();
           for (const { record } of deliveries) writer.add(record);
           return writer.finish();
         },
-        async (batch) => decodeDeliveryAnswer(await this.#sessions(sessionObject).deliver(batch)),
-        (deliveries, answer) => this.#answered(sessionObject, deliveries, answer),
-      );
+        call: async (batch) => decodeDeliveryAnswer(await this.#sessions(sessionObject).deliver(batch)),
+        answered: (deliveries, answer) => this.#answered(sessionObject, deliveries, answer),
+      });
       this.#queues.set(sessionObject, queue);
     }
     return queue;

@@ -54,6 +54,12 @@ export class Outbox<Item extends Outgoing> {
     return this.#flying;
   }
 
+  /** Items that must be sent again, ahead of all that wait; they find room. To be called while nothing is in flight. */
+  putBack(items: readonly Item[]): void {
+    this.#waiting = [...items, ...this.#waiting];
+    for (const { size } of items) this.#waitingBytes += size;
+  }
+
   /** The call was answered. */
   succeeded(): void {
     this.#flying = undefined;

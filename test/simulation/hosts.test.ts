@@ -63,12 +63,11 @@ test("an answer that can't be read counts as none: the call is made again, and i
   const answers = [Promise.reject(new Error("an answer of another version")), Promise.resolve("read")];
   const settled: string[] = [];
   const item = { size: 1, abandoned: () => void settled.push("abandoned") };
-  const queue = new CallQueue<typeof item, string>(
-    runtime,
-    () => new Uint8Array(0),
-    () => answers.shift()!,
-    (_items, answer) => void settled.push(answer),
-  );
+  const queue = new CallQueue<typeof item, string>(runtime, {
+    encode: () => new Uint8Array(0),
+    call: () => answers.shift()!,
+    answered: (_items, answer) => void settled.push(answer),
+  });
   queue.add(item);
   queue.flush();
   await new Promise((resolve) => setImmediate(resolve));

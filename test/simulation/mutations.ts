@@ -24,8 +24,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "acknowledge before storing",
     file: "src/objects/session-host.ts",
-    find: "    this.flush();\n    await safe;",
-    replace: "    this.#flushSoon();",
+    find: "    await this.#written();\n    return answer;",
+    replace: "    this.#flushSoon();\n    return answer;",
     seeds: 400,
   },
   {
@@ -92,6 +92,20 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 1000,
   },
   {
+    name: "go on with new messages where the Topic object has forgotten what was open",
+    file: "src/objects/topic-host.ts",
+    find: "if (awaited !== undefined && (from === undefined || awaited.life !== this.#life)) {",
+    replace: "if (awaited !== undefined && this.#life === undefined) {",
+    seeds: 400,
+  },
+  {
+    name: "settle what is still open",
+    file: "src/objects/topic-queue.ts",
+    find: "if (code !== PENDING) {\n        request.settled(code);",
+    replace: "if (code !== undefined) {\n        request.settled(code === PENDING ? 0 : code);",
+    seeds: 400,
+  },
+  {
     name: "give up a call that failed",
     file: "src/objects/call-queue.ts",
     find: "if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, batch));",
@@ -108,8 +122,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget incoming exchanges in a restart",
     file: "src/session/restore.ts",
-    find: "of state.received) restoreIncoming(core, session, packetId, sequence, settled);\n  // What",
-    replace: "of state.received.slice(1)) restoreIncoming(core, session, packetId, sequence, settled);\n  // What",
+    find: "of state.received) restoreIncoming(core, session, exchange);\n  session.had",
+    replace: "of state.received.slice(1)) restoreIncoming(core, session, exchange);\n  session.had",
     seeds: 200,
   },
   {

@@ -30,6 +30,14 @@ function alone(): never {
   throw new Error("no object asks another of its kind for anything");
 }
 
+/** One life of a Topic object. */
+interface StageTopic {
+  readonly host: TopicHost;
+  /** Rejects when this life ends. */
+  readonly ended: Promise<never>;
+  end(): void;
+}
+
 export class Stage {
   now = 1_800_000_000_000;
   readonly settings: Settings;
@@ -37,8 +45,10 @@ export class Stage {
   readonly unreachable = new Set<string>();
   readonly #meters = new Map<string, Meter>();
   readonly #sessions = new Map<string, SessionHost>();
-  readonly #topics = new Map<string, TopicHost>();
+  readonly #topics = new Map<string, StageTopic>();
+  readonly #routes = new Map<string, MemoryRoutingStore>();
   #waiting: Waiting[] = [];
+  #lives = 0;
 
   constructor(env: Record<string, string>) {
     this.settings = parseSettings({ ALLOW_ANONYMOUS: "true", ...env }) as Settings;
@@ -84,8 +94,9 @@ export class Stage {
     return [...this.#meters.values()].reduce((sum, { calls }) => sum + calls, 0);
   }
 
-  /** The object loses its memory. */
-  forget(topicObject: string): void {
+  /** A Topic object loses its memory; calls to it fail, and nothing that it had begun goes on. */
+  reset(topicObject: string): void {
+    this.#topics.get(topicObject)?.end();
     this.#topics.delete(topicObject);
   }
 
@@ -107,25 +118,39 @@ export class Stage {
     return new Promise((resolve) => this.#runtime.after(CALL_MS, resolve));
   }
 
-  #topic(name: string): TopicHost {
-    let host = this.#topics.get(name);
-    if (host === undefined) {
-      const sessions = (session: string) => ({
-        deliver: (batch: Uint8Array) => this.#call(session, () => this.session(session).deliver(batch)),
-      });
-      const meter = this.#meter(name);
-      host = new TopicHost({
-        settings: this.settings,
-        name,
-        store: new MemoryRoutingStore(meter),
-        sessions,
-        topics: alone,
-        meter,
-        runtime: this.#runtime,
-      });
-      this.#topics.set(name, host);
-    }
-    return host;
+  #topic(name: string): StageTopic {
+    const known = this.#topics.get(name);
+    if (known !== undefined) return known;
+    let alive = true;
+    let end!: () => void;
+    const ended = new Promise<never>((_resolve, reject) => {
+      end = () => {
+        alive = false;
+        reject(new Error(`${name} was reset`));
+      };
+    });
+    ended.catch(() => {});
+    const never = new Promise<never>(() => {});
+    const sessions = (session: string) => ({
+      deliver: async (batch: Uint8Array) => {
+        const answer = await this.#call(session, () => (alive ? this.session(session).deliver(batch) : never));
+        return alive ? answer : never;
+      },
+    });
+    const meter = this.#meter(name);
+    const store = this.#routes.get(name) ?? new MemoryRoutingStore(meter);
+    this.#routes.set(name, store);
+    this.#lives += 1;
+    const incarnation = `${this.#lives}`;
+    const runtime: Runtime = {
+      ...this.#runtime,
+      after: (ms, run) => this.#runtime.after(ms, () => (alive ? run() : undefined)),
+      incarnation: () => incarnation,
+    };
+    const host = new TopicHost({ settings: this.settings, name, store, sessions, topics: alone, meter, runtime });
+    const topic = { host, ended, end };
+    this.#topics.set(name, topic);
+    return topic;
   }
 
   session(name: string): SessionHost {
@@ -135,7 +160,11 @@ export class Stage {
     const runtime = this.#runtime;
     const meter = this.#meter(name);
     const topics = (topic: string) => ({
-      exchange: (batch: Uint8Array) => this.#call(topic, () => this.#topic(topic).exchange(batch)),
+      exchange: (batch: Uint8Array) =>
+        this.#call(topic, () => {
+          const { host: called, ended } = this.#topic(topic);
+          return Promise.race([called.exchange(batch), ended]);
+        }),
     });
     let local: LocalRouter | undefined;
     const host: SessionHost = new SessionHost({
@@ -186,6 +215,7 @@ export class Stage {
 export class StageClient {
   /** What came, oldest first. */
   readonly packets: Packet[] = [];
+  closed = false;
   readonly #host: SessionHost;
   readonly #stream = new PacketStream(1 << 20);
   readonly #socket: WebSocket;
@@ -195,7 +225,9 @@ export class StageClient {
     this.#socket = {
       readyState: 1,
       send: (bytes: Uint8Array) => this.#receive(bytes.slice()),
-      close: () => {},
+      close: () => {
+        this.closed = true;
+      },
       serializeAttachment: () => {},
     } as unknown as WebSocket;
     host.adopt(this.#socket, { relayed: true });

@@ -1,0 +1,53 @@
+/**
+ * What a Topic object answers to a batch: one Reason Code for each record, PENDING where the outcome depends on a Session object that is
+ * slow or out of reach. Those outcomes are asked for later (RECORD_AWAITED).
+ */
+
+import { RecordError, RecordReader, RecordWriter } from "./record.ts";
+
+const ANSWER_VERSION = 1;
+
+/** In the place of a Reason Code: not known yet. No Reason Code has this value. */
+export const PENDING = 0xff;
+
+export interface Outcomes {
+  /** The number of the batch. */
+  readonly batch: number;
+  /** One for each of its records. */
+  readonly codes: Uint8Array;
+}
+
+export interface ExchangeAnswer {
+  /** Names the life of the Topic object that knows what is pending. */
+  readonly life: string;
+  /** Undefined: the batch was not handled, because the Topic object has lost its memory and with it what it had left pending. */
+  readonly codes: Uint8Array | undefined;
+  /** Of earlier batches that were asked for, as far as known. */
+  readonly late: readonly Outcomes[];
+}
+
+export function encodeExchangeAnswer({ life, codes, late }: ExchangeAnswer): Uint8Array {
+  const writer = new RecordWriter(64 + (codes?.length ?? 0));
+  writer.byte(ANSWER_VERSION);
+  writer.string(life);
+  writer.byte(codes === undefined ? 0 : 1);
+  writer.bytes(codes ?? new Uint8Array(0));
+  for (const outcomes of late) {
+    writer.integer(outcomes.batch);
+    writer.bytes(outcomes.codes);
+  }
+  return writer.finish();
+}
+
+/** @throws RecordError when the bytes are of another version or end too early */
+export function decodeExchangeAnswer(bytes: Uint8Array): ExchangeAnswer {
+  const reader = new RecordReader(bytes);
+  const version = reader.byte();
+  if (version !== ANSWER_VERSION) throw new RecordError(`an answer of version ${version}, where ${ANSWER_VERSION} was expected`);
+  const life = reader.string();
+  const handled = reader.byte() === 1;
+  const codes = reader.bytes();
+  const late: Outcomes[] = [];
+  while (reader.more) late.push({ batch: reader.integer(), codes: reader.bytes() });
+  return { life, codes: handled ? codes : undefined, late };
+}

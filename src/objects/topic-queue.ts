@@ -1,0 +1,166 @@
+/**
+ * The way from a Session object to one Topic object: an outbox, and the requests whose outcome the Topic object could not tell at once.
+ * Those are asked for from time to time. A Topic object that has lost its memory has forgotten them: it handles nothing before they have
+ * been sent again, ahead of all that came after them, so that the order stays.
+ */
+
+import { AWAITED_MS, OUTBOX_BYTES_MAX } from "../limits.ts";
+import { type BatchRecord, BatchWriter, RECORD_AWAITED } from "../mqtt/batch.ts";
+import { decodeExchangeAnswer, type ExchangeAnswer, PENDING } from "../mqtt/exchange-answer.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
+import type { Outgoing } from "../routing/outbox.ts";
+import type { Ticket } from "../session/ports.ts";
+import { CallQueue } from "./call-queue.ts";
+import type { Runtime, Timer } from "./runtime.ts";
+
+function sizeOf(record: BatchRecord): number {
+  if ("message" in record) return record.message.size;
+  return "filter" in record ? record.filter.length : 0;
+}
+
+/** A record and who waits for its outcome. */
+export class Request implements Outgoing {
+  readonly record: BatchRecord;
+  readonly size: number;
+  readonly #ticket: Ticket | undefined;
+
+  constructor(record: BatchRecord, ticket: Ticket | undefined) {
+    this.record = record;
+    this.size = 64 + sizeOf(record);
+    this.#ticket = ticket;
+  }
+
+  settled(reasonCode: number): void {
+    this.#ticket?.settled(reasonCode);
+  }
+
+  abandoned(): void {
+    this.#ticket?.settled(IMPLEMENTATION_SPECIFIC_ERROR);
+  }
+}
+
+export interface TopicQueueOptions {
+  /** The name of the Session object. */
+  readonly name: string;
+  readonly shape: number;
+  readonly runtime: Runtime;
+  /** Makes the call. */
+  readonly exchange: (batch: Uint8Array) => Promise<Uint8Array>;
+  /** Called after outcomes: tickets may have left something to flush. */
+  readonly settled: () => void;
+}
+
+export class TopicQueue {
+  readonly #runtime: Runtime;
+  readonly #settled: () => void;
+  readonly #writer: BatchWriter;
+  readonly #calls: CallQueue<Request, ExchangeAnswer>;
+  /** Requests whose outcome is pending, by the number of their batch, each in the place of its record there. */
+  readonly #awaited = new Map<number, (Request | undefined)[]>();
+  #awaitedBytes = 0;
+  /** The life of the Topic object that knows them. */
+  #life = "";
+  #asking: Timer | undefined;
+
+  constructor({ name, shape, runtime, exchange, settled }: TopicQueueOptions) {
+    this.#runtime = runtime;
+    this.#settled = settled;
+    this.#writer = new BatchWriter(name, runtime.now(), shape);
+    this.#calls = new CallQueue<Request, ExchangeAnswer>(runtime, {
+      encode: (requests) => this.#encode(requests),
+      call: async (batch) => decodeExchangeAnswer(await exchange(batch)),
+      answered: (requests, answer) => this.#answered(requests, answer),
+      gaveUp: () => this.#abandon(),
+    });
+  }
+
+  /** Takes a request; one that finds no room is settled at once. */
+  add(request: Request): void {
+    if (this.#awaitedBytes > OUTBOX_BYTES_MAX || !this.#calls.add(request)) request.abandoned();
+  }
+
+  flush(): void {
+    this.#calls.flush();
+  }
+
+  /** The first record says what is awaited, if anything is: the requests' own follow it. */
+  #encode(requests: readonly Request[]): Uint8Array {
+    this.#writer.begin();
+    if (this.#awaited.size > 0) {
+      const asked = requests.some(({ record }) => record === ASK);
+      this.#writer.add({ kind: RECORD_AWAITED, life: this.#life, batches: asked ? [...this.#awaited.keys()] : [] });
+    }
+    for (const { record } of requests) if (record !== ASK) this.#writer.add(record);
+    return this.#writer.finish();
+  }
+
+  #answered(sent: readonly Request[], { life, codes, late }: ExchangeAnswer): void {
+    const requests = sent.filter(({ record }) => record !== ASK);
+    if (codes === undefined) {
+      this.#sendAgain(requests);
+      return;
+    }
+    const first = codes.length - requests.length;
+    const pending: (Request | undefined)[] = new Array(codes.length).fill(undefined);
+    let some = false;
+    for (const [index, request] of requests.entries()) {
+      const code = codes[first + index] ?? IMPLEMENTATION_SPECIFIC_ERROR;
+      if (code !== PENDING) {
+        request.settled(code);
+        continue;
+      }
+      some = true;
+      pending[first + index] = request;
+      this.#awaitedBytes += request.size;
+    }
+    if (some) {
+      this.#awaited.set(this.#writer.number, pending);
+      this.#life = life;
+    }
+    for (const outcomes of late) this.#came(outcomes.batch, outcomes.codes);
+    this.#askLater();
+    this.#settled();
+  }
+
+  #came(batch: number, codes: Uint8Array): void {
+    const requests = this.#awaited.get(batch);
+    if (requests === undefined) return;
+    for (const [index, request] of requests.entries()) {
+      const code = codes[index];
+      if (request === undefined || code === undefined || code === PENDING) continue;
+      requests[index] = undefined;
+      this.#awaitedBytes -= request.size;
+      request.settled(code);
+    }
+    if (requests.every((request) => request === undefined)) this.#awaited.delete(batch);
+  }
+
+  #askLater(): void {
+    if (this.#awaited.size === 0) return;
+    this.#asking ??= this.#runtime.after(AWAITED_MS, () => {
+      this.#asking = undefined;
+      if (this.#awaited.size === 0) return;
+      this.#calls.add(new Request(ASK, undefined));
+      this.flush();
+    });
+  }
+
+  #sendAgain(requests: readonly Request[]): void {
+    this.#calls.putBack([...this.#takeAwaited(), ...requests]);
+  }
+
+  #takeAwaited(): Request[] {
+    const requests = [...this.#awaited.values()].flat().filter((request) => request !== undefined);
+    this.#awaited.clear();
+    this.#awaitedBytes = 0;
+    return requests;
+  }
+
+  #abandon(): void {
+    for (const request of this.#takeAwaited()) request.abandoned();
+    this.#settled();
+  }
+}
+
+/** In the place of a record: asks for what is awaited. */
+const ASK: BatchRecord = { kind: RECORD_AWAITED, life: "", batches: [] };
