@@ -140,6 +140,12 @@ export const KEEP_ALIVE_FACTOR = 1.5;
  */
 export const DEADLINE_COARSE_MS = 15 * MINUTE;
 
+/**
+ * An object with wills of connections that have no Keep Alive wakes after this time, at most twice: should it have been reset without a word,
+ * it finds out then. At most a few alarms an hour.
+ */
+export const WILL_WATCH_MS = 15 * MINUTE;
+
 /** How often the edge passes liveness on to the object although it answers PINGREQ itself. */
 export const LIVENESS_MS = 10 * MINUTE;
 

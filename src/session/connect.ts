@@ -27,7 +27,7 @@ import { connectionLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
 import type { Identity, Refusal, Wire } from "./ports.ts";
 import { Session } from "./session.ts";
 import { announceShares } from "./share.ts";
-import { discardWill, setWill } from "./will.ts";
+import { discardWill, setWill, watchWills } from "./will.ts";
 
 const encoder = new TextEncoder();
 
@@ -137,6 +137,7 @@ export function handleConnect(
   announceShares(core, session);
   core.markRowChanged(session);
   core.markChanged(connection);
+  watchWills(core, [connection]);
   if (connection.keepAliveMs > 0) {
     core.deadlines.add({
       at: core.now + connection.keepAliveMs,

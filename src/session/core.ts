@@ -31,7 +31,7 @@ import type { Violation } from "../mqtt/violation.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { type ConnectOptions, handleConnect } from "./connect.ts";
 import type { Connection } from "./connection.ts";
-import { Deadlines, KEEP_ALIVE, LOG_TIDY, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
+import { Deadlines, KEEP_ALIVE, LOG_TIDY, SESSION_EXPIRY, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import { deliver, deliverRetained, deliverShared, handlePuback, handlePubcomp, handlePubrec, Matching, storeQueued } from "./deliver.ts";
 import type { Interest } from "./interest.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry } from "./lifecycle.ts";
@@ -44,7 +44,7 @@ import type { Session, Subscription } from "./session.ts";
 import type { LocalShare } from "./share.ts";
 import { encodeAttachment, encodeSessionState, subscriptionOptions } from "./state.ts";
 import { handleSubscribe, handleUnsubscribe } from "./subscribe.ts";
-import { handleWillDelay } from "./will.ts";
+import { handleWillDelay, handleWillWatch } from "./will.ts";
 
 export interface SessionCoreOptions {
   /** The object's name, with something after an `@` that no earlier incarnation of the object had. */
@@ -97,6 +97,8 @@ export class SessionCore {
   readonly moved = new Set<Session>();
   /** Sessions without rows for which messages wait. */
   readonly waitingInMemory = new Set<Session>();
+  /** An alarm is set for wills that nothing else would wake the object for. */
+  watchesWills = false;
   #tidyAt = 0;
 
   constructor(options: SessionCoreOptions) {
@@ -251,6 +253,7 @@ export class SessionCore {
       if (due.kind === KEEP_ALIVE) handleKeepAlive(this, due.subject as Connection);
       else if (due.kind === WILL_DELAY) handleWillDelay(this, due.subject as Session);
       else if (due.kind === SESSION_EXPIRY) handleSessionExpiry(this, due.subject as Session);
+      else if (due.kind === WILL_WATCH) handleWillWatch(this);
       else this.#tidy();
     }
   }

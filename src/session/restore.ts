@@ -24,7 +24,7 @@ import {
   type SessionState,
   storedRequest,
 } from "./state.ts";
-import { scheduleWill, willDelayMs } from "./will.ts";
+import { scheduleWill, watchWills, willDelayMs } from "./will.ts";
 
 /** A socket that is still open, with what was attached to it. */
 export interface AttachedWire {
@@ -57,6 +57,7 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   restoreLog(core, byNumber, states, problems);
   restoreWills(core, problems);
   for (const session of core.sessions.values()) settle(core, session, states.get(session));
+  watchWills(core, core.connections);
   for (const filter of core.subscriptions.filters()) {
     let qos = 0;
     for (const subscription of core.subscriptions.keysOf(filter)!.values()) qos = Math.max(qos, subscription.request.qos);
@@ -288,6 +289,7 @@ function settle(core: SessionCore, session: Session, state: SessionState | undef
   }
   // A will that is due at 0 was being published when memory was lost.
   if (session.will !== undefined) awaitWill(core, session, 1);
+  session.inGrace = session.will?.inGrace === true && session.will.dueAt > core.now;
 }
 
 /** A session that ended with its socket: nothing is left of it but its will, which has one grace, however often the object wakes in it. */

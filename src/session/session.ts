@@ -50,6 +50,8 @@ export interface PendingWill {
   readonly will: Will;
   /** Milliseconds since the epoch; 0 while the client is connected. */
   readonly dueAt: number;
+  /** It waits for a client that was lost with the object's memory, which may know nothing of it: back in time, it has its will discarded. */
+  readonly inGrace: boolean;
 }
 
 /** An incoming QoS 1 or 2 PUBLISH between its arrival and the end of its exchange. */

@@ -339,12 +339,16 @@ export function attachedTo(bytes: Uint8Array): string {
   }
 }
 
+const FLAG_WILL_RETAIN = 4;
+/** Older code neither wrote nor looked at it: to it the will only waits. */
+const FLAG_WILL_IN_GRACE = 8;
+
 /** The will of a WillRow. */
-export function encodeWill({ will, dueAt }: PendingWill): Uint8Array {
+export function encodeWill({ will, dueAt, inGrace }: PendingWill): Uint8Array {
   const writer = new RecordWriter(will.payload.length + 256);
   header(writer);
   writeTime(writer, dueAt);
-  writer.byte(will.qos | (will.retain ? 4 : 0));
+  writer.byte(will.qos | (will.retain ? FLAG_WILL_RETAIN : 0) | (inGrace ? FLAG_WILL_IN_GRACE : 0));
   writer.string(will.topic);
   writer.bytes(will.payload);
   writer.bytes(encodeProperties(will.properties, WILL));
@@ -363,5 +367,6 @@ export function decodeWill(bytes: Uint8Array): PendingWill {
   reader.end();
   checkRange(flags & 3, 0, 2, "a QoS");
   if ("type" in properties) throw new RecordError(`a will whose properties can't be read: ${properties.message}`);
-  return { dueAt, will: { qos: (flags & 3) as QoS, retain: (flags & 4) !== 0, topic, payload, properties } };
+  const will = { qos: (flags & 3) as QoS, retain: (flags & FLAG_WILL_RETAIN) !== 0, topic, payload, properties };
+  return { dueAt, inGrace: (flags & FLAG_WILL_IN_GRACE) !== 0, will };
 }

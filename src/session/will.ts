@@ -3,10 +3,12 @@
  * published when the connection ended without DISCONNECT 0x00 and the Will Delay or the session is over, whichever comes first.
  */
 
+import { WILL_WATCH_MS } from "../limits.ts";
 import { messageOfWill } from "../mqtt/message.ts";
 import type { Will } from "../mqtt/packet.ts";
+import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
-import { WILL_DELAY } from "./deadlines.ts";
+import { WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import { endSession } from "./lifecycle.ts";
 import type { Session } from "./session.ts";
 import { encodeWill } from "./state.ts";
@@ -17,7 +19,7 @@ export function setWill(core: SessionCore, session: Session, will: Will | undefi
     discardWill(core, session);
     return;
   }
-  session.will = { will, dueAt: 0 };
+  session.will = { will, dueAt: 0, inGrace: false };
   core.store.putWill({ clientId: session.clientId, will: encodeWill(session.will) });
 }
 
@@ -35,7 +37,7 @@ export function scheduleWill(core: SessionCore, session: Session, afterMs: numbe
     publishWill(core, session);
     return;
   }
-  session.will = { will: session.will.will, dueAt: core.now + afterMs };
+  session.will = { will: session.will.will, dueAt: core.now + afterMs, inGrace: session.inGrace };
   core.store.putWill({ clientId: session.clientId, will: encodeWill(session.will) });
   core.deadlines.add({ at: session.will.dueAt, kind: WILL_DELAY, subject: session, slackMs: 0 });
 }
@@ -69,4 +71,26 @@ export function handleWillDelay(core: SessionCore, session: Session): void {
   // Without a row only the will was left of the session.
   if (session.stored) publishWill(core, session);
   else endSession(core, session);
+}
+
+/** A will whose connection has no Keep Alive: should the object be reset without a word, nothing else would wake it to find out. */
+function isUnwatched({ session, keepAliveMs }: Connection): boolean {
+  return session.will !== undefined && keepAliveMs === 0;
+}
+
+/** Makes sure that the object wakes now and then while it keeps such wills. */
+export function watchWills(core: SessionCore, connections: Iterable<Connection>): void {
+  if (core.watchesWills) return;
+  for (const connection of connections) {
+    if (!isUnwatched(connection)) continue;
+    core.watchesWills = true;
+    core.deadlines.add({ at: core.now + WILL_WATCH_MS, kind: WILL_WATCH, subject: undefined, slackMs: WILL_WATCH_MS });
+    return;
+  }
+}
+
+/** The object is awake, which was the purpose. */
+export function handleWillWatch(core: SessionCore): void {
+  core.watchesWills = false;
+  watchWills(core, core.connections);
 }

@@ -124,6 +124,7 @@ describe("what is stored means what it meant", () => {
   test.each(["1", "2"])("a will of version %s", (version) => {
     expect(decodeWill(fixture(`will.${version}`))).toEqual({
       dueAt: 0,
+      inGrace: false,
       will: {
         qos: 1,
         retain: true,
@@ -185,7 +186,7 @@ test("whatever the code writes has a fixture of its version", async () => {
     session: encodeSessionState(session, 0)[0]!,
     attachment: encodeAttachment(session.connection!, false)[0]!,
     "attachment-brief": encodeAttachment(session.connection!, true)[0]!,
-    will: encodeWill({ will, dueAt: 0 })[0]!,
+    will: encodeWill({ will, dueAt: 0, inGrace: false })[0]!,
     chunk: chunk[0]!,
     retained: retained[0]!,
   };

@@ -150,7 +150,9 @@ test("a will comes back with its properties and the time it is due", () => {
       ] as const,
     },
   } as const;
-  for (const dueAt of [0, 1_800_000_000_000]) expect(decodeWill(encodeWill({ will, dueAt }))).toEqual({ will, dueAt });
+  for (const dueAt of [0, 1_800_000_000_000]) {
+    for (const inGrace of [false, true]) expect(decodeWill(encodeWill({ will, dueAt, inGrace }))).toEqual({ will, dueAt, inGrace });
+  }
 });
 
 test("all options of a subscription fit the byte of SUBSCRIBE", () => {

@@ -17,8 +17,8 @@ export function brokenBounds(core: SessionCore, limits: Limits): string[] {
   }
   expect(connected === core.connections.size, `${core.connections.size} connections, of which ${connected} have a session`);
   expect(core.connections.size <= limits.connectionsMax, `${core.connections.size} connections`);
-  // Keep Alive for each connection; expiry and will for each session; the log.
-  const deadlinesMax = core.connections.size + 2 * core.sessions.size + 2;
+  // Keep Alive for each connection; expiry and will for each session; the log; the watch over wills.
+  const deadlinesMax = core.connections.size + 2 * core.sessions.size + 3;
   expect(core.deadlines.size <= deadlinesMax, `${core.deadlines.size} deadlines, where ${deadlinesMax} may be`);
   const filters = new Set(core.subscriptions.filters());
   expect(filters.size === core.interests.size, `${core.interests.size} interests in ${filters.size} filters`);

@@ -86,6 +86,8 @@ export class SimulatedClient {
   /** It ends its session with its next connection. */
   #leaves = false;
   #line: Line | undefined;
+  /** Connections that it opened before and that the broker may not have taken over yet. */
+  readonly #older: Line[] = [];
   #stream = new PacketStream(1 << 20);
   #connected = false;
   #hasSession = false;
@@ -133,6 +135,7 @@ export class SimulatedClient {
   /** Opens a connection; an older one of the same client is taken over or dropped. */
   connect(): void {
     const generation = ++this.#generation;
+    if (this.#line !== undefined) this.#older.push(this.#line);
     this.#world.note(`${this.id} connects${this.durable ? "" : ", clean"}`);
     this.#ended("replaced");
     this.#subscribing.clear();
@@ -182,6 +185,7 @@ export class SimulatedClient {
   drop(): void {
     this.#world.note(`${this.id} drops its connection`);
     this.#generation += 1;
+    for (const older of this.#older.splice(0)) older.drop();
     this.#line?.drop();
     this.#line = undefined;
     this.#ended("drop");
