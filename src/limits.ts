@@ -128,6 +128,12 @@ export const AWAITED_MS = 500;
 /** How long a receiver remembers which messages it has already handled: longer than any sender repeats them. */
 export const REPEAT_WINDOW_MS = 5 * MINUTE;
 
+/**
+ * Incoming QoS 2 exchanges of one Session object from the oldest unsettled one on: receivers remember each of them, for its publisher may
+ * repeat it. As many as one client may have open by default; more are refused, or the oldest is given up where its publisher is away.
+ */
+export const OPEN_EXCHANGES_MAX = 4096;
+
 /** After a start that found sessions without their sockets: the time their clients have to come back before wills are published. */
 export const RESTART_GRACE_MS = 30 * SECOND;
 

@@ -33,6 +33,7 @@ import { type ConnectOptions, handleConnect } from "./connect.ts";
 import type { Connection } from "./connection.ts";
 import { Deadlines, KEEP_ALIVE, LOG_TIDY, SESSION_EXPIRY, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import { deliver, deliverRetained, deliverShared, handlePuback, handlePubcomp, handlePubrec, Matching, storeQueued } from "./deliver.ts";
+import { RecentExchanges } from "./exchanges.ts";
 import type { Interest } from "./interest.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry } from "./lifecycle.ts";
 import { MessageLog } from "./log.ts";
@@ -83,6 +84,7 @@ export class SessionCore {
   readonly repeats = new Repeats();
   /** Incoming QoS 2 exchanges of stored sessions that no row says are safe, by sequence, the oldest first. */
   readonly openExchanges = new Map<number, Session>();
+  readonly recentExchanges = new RecentExchanges();
   readonly log: MessageLog;
   readonly matching = new Matching();
   readonly counters: SessionCounters = { messagesReceived: 0, messagesDropped: 0 };

@@ -21,6 +21,7 @@ import {
 import { validateTopicName } from "../topic/name.ts";
 import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
+import { makeRoomForExchange } from "./exchanges.ts";
 import type { Incoming, Session } from "./session.ts";
 import type { ReceivedExchange } from "./state.ts";
 
@@ -133,6 +134,12 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     incoming.settled(refused ? refusal : SUCCESS);
     return;
   }
+  const begins = qos === 2 && session.stored && known === undefined;
+  if (begins && !makeRoomForExchange(core)) {
+    incoming.settled(IMPLEMENTATION_SPECIFIC_ERROR);
+    return;
+  }
+  if (begins) core.recentExchanges.add(sequence);
   incoming.handedOn = true;
   const repeated = known !== undefined;
   let settledBelow = 0;

@@ -6,7 +6,7 @@
  * until the origin says that they are settled. What is remembered is written with every chunk of the log.
  */
 
-import { REPEAT_WINDOW_MS } from "../limits.ts";
+import { OPEN_EXCHANGES_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
 import { type Message, objectOf } from "../mqtt/message.ts";
 import type { RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { checkNumber } from "../topic/stored-message.ts";
@@ -23,8 +23,8 @@ const ORIGINS_MAX = 4096;
 /** Pairs written with each chunk of the log. */
 const STORED_MAX = 256;
 
-/** QoS 2 messages remembered one by one for each origin. The oldest are forgotten first. */
-const EXCHANGES_MAX = 1024;
+/** QoS 2 messages remembered one by one for each origin: what it may have open, and once more what it had before it lost its memory. */
+const EXCHANGES_MAX = 2 * OPEN_EXCHANGES_MAX;
 
 /** QoS 2 messages of all origins that are written with each chunk of the log. */
 const EXCHANGES_STORED_MAX = 8 * 1024;

@@ -1,0 +1,49 @@
+/**
+ * Keeps the incoming QoS 2 exchanges of this object that are not settled within a bound that others know: who gets its messages has to
+ * remember each one from the oldest unsettled one on. What is under way is never forgotten for that, rather nothing more is begun; what an
+ * earlier life left unsettled, and whose publisher has not come back, is given up after many others.
+ */
+
+import { OPEN_EXCHANGES_MAX } from "../limits.ts";
+import type { SessionCore } from "./core.ts";
+import { Deque } from "./deque.ts";
+import type { Session } from "./session.ts";
+
+/** The latest exchanges that began in this life. */
+export class RecentExchanges {
+  readonly #sequences = new Deque<number>();
+
+  add(sequence: number): void {
+    this.#sequences.push(sequence);
+    if (this.#sequences.length > OPEN_EXCHANGES_MAX) this.#sequences.shift();
+  }
+
+  /** The oldest that may be unsettled when one more begins. */
+  get oldestAllowed(): number {
+    return this.#sequences.length < OPEN_EXCHANGES_MAX ? 0 : this.#sequences.peek()!;
+  }
+}
+
+/** @returns false when one more exchange can't begin: too many have since the oldest one that is under way */
+export function makeRoomForExchange(core: SessionCore): boolean {
+  const { oldestAllowed } = core.recentExchanges;
+  for (const [sequence, session] of core.openExchanges) {
+    if (sequence > oldestAllowed) return true;
+    if (isUnderWay(session, sequence)) return false;
+    giveUp(core, session, sequence);
+  }
+  return true;
+}
+
+function isUnderWay({ received }: Session, sequence: number): boolean {
+  for (const exchange of received.values()) if (exchange.sequence === sequence) return exchange.handedOn;
+  return false;
+}
+
+/** Should its publisher repeat the message after all, it is taken for a new one. */
+function giveUp(core: SessionCore, session: Session, sequence: number): void {
+  core.openExchanges.delete(sequence);
+  session.openExchanges.delete(sequence);
+  for (const [packetId, exchange] of session.received) if (exchange.sequence === sequence) session.received.delete(packetId);
+  core.markRowChanged(session);
+}
