@@ -3,7 +3,7 @@
  * within one tick, and answers a batch when all that it promised is done.
  */
 
-import { ANSWER_MS_MAX } from "../limits.ts";
+import { ANSWER_MS_MAX, RETRY_MS_MAX, RETRY_MS_TOTAL } from "../limits.ts";
 import {
   type Batch,
   type BatchRecord,
@@ -125,6 +125,7 @@ export class TopicHost implements DeliveryPort {
   /** Something of the record at hand goes to a Session object that is slow. */
   #slow = false;
   #tick: Timer | undefined;
+  #awake: Timer | undefined;
 
   constructor({ settings, name, store, sessions, topics, meter, runtime }: TopicHostOptions) {
     const shard = shardOf(name);
@@ -175,6 +176,7 @@ export class TopicHost implements DeliveryPort {
     const answer = this.#answer(exchange, number, pending, awaited?.batches ?? []);
     if (!this.#senders.has(sender) && this.#senders.size >= SENDERS_MAX) this.#senders.delete(this.#senders.keys().next().value!);
     this.#senders.set(sender, { epoch, number, answer, pending });
+    if (pending.size === 0) this.#mayRest();
     return answer;
   }
 
@@ -185,12 +187,30 @@ export class TopicHost implements DeliveryPort {
       await exchange.due;
       patience.cancel();
     }
-    if (exchange.pending) pending.set(number, exchange);
+    if (exchange.pending) {
+      pending.set(number, exchange);
+      this.#stayAwake();
+    }
     const late = asked.flatMap((batch) => {
       const codes = pending.get(batch)?.codes;
       return codes === undefined ? [] : [{ batch, codes }];
     });
     return encodeExchangeAnswer({ life: this.#life, codes: exchange.codes, late });
+  }
+
+  /** Outcomes that are still to be told are in memory alone: for as long as somebody may ask for them the object must not hibernate. */
+  #stayAwake(): void {
+    this.#awake?.cancel();
+    this.#awake = this.#runtime.after(RETRY_MS_TOTAL + RETRY_MS_MAX, () => {
+      this.#awake = undefined;
+    });
+  }
+
+  #mayRest(): void {
+    if (this.#awake === undefined) return;
+    for (const { pending } of this.#senders.values()) if (pending.size > 0) return;
+    this.#awake.cancel();
+    this.#awake = undefined;
   }
 
   #handle({ sender, records }: Batch): Exchange {

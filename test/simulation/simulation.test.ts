@@ -10,6 +10,7 @@ import { run } from "./run.ts";
 const KEPT: readonly (readonly [seed: number, what: string])[] = [
   [33, "what a full queue had dropped was there again after its object had slept"],
   [3781, "after two crashes a late call brought an older message at QoS 0"],
+  [1894, "outcomes that were left open were forgotten in hibernation"],
   [5419, "a Will Delay was longer than its session"],
 ];
 
