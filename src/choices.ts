@@ -5,7 +5,13 @@ export const SHARED_STRATEGIES = ["round_robin", "random", "sticky", "hash_clien
 
 export type SharedStrategy = (typeof SHARED_STRATEGIES)[number];
 
+/** What a full queue does: its oldest message goes, or a new one is not taken and its publisher is told. */
+export const QUEUE_POLICIES = ["drop_oldest", "reject_new"] as const;
+
+export type QueuePolicy = (typeof QUEUE_POLICIES)[number];
+
 export interface Choices {
+  readonly queuePolicy: QueuePolicy;
   readonly sharedStrategy: SharedStrategy;
   /** Response Information for clients that request it, with `%c` for the Client Identifier; empty = none [MQTT5-3.1.2-28]. */
   readonly responseInformation: string;
@@ -14,6 +20,7 @@ export interface Choices {
 }
 
 export const DEFAULT_CHOICES: Choices = {
+  queuePolicy: "drop_oldest",
   sharedStrategy: "round_robin",
   responseInformation: "",
   validatePayloadFormat: false,

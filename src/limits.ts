@@ -48,6 +48,12 @@ export interface Limits {
   readonly keepAliveSecondsMax: number;
   /** From the upgrade to a whole CONNECT, and from the first to the last byte of any packet, seconds. */
   readonly packetSecondsMax: number;
+  /**
+   * What is sent to a client since it was last heard, bytes; beyond it the client counts as one that never reads. 0 = not looked at. The
+   * platform tells nobody what waits in a socket (workerd issue 988), so this is all that can be known: a client that is fast and
+   * silent looks the same, which is why it is for operators to choose.
+   */
+  readonly unheardBytesMax: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -69,6 +75,7 @@ export const DEFAULT_LIMITS: Limits = {
   topicAliasMaximum: 32,
   keepAliveSecondsMax: 0,
   packetSecondsMax: 10,
+  unheardBytesMax: 0,
 };
 
 /**

@@ -6,7 +6,7 @@
  * broker refuses to serve. What a secret contains is never repeated in a sentence.
  */
 
-import { type Choices, DEFAULT_CHOICES, SHARED_STRATEGIES } from "./choices.ts";
+import { type Choices, DEFAULT_CHOICES, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
 import { CHUNK_OVERHEAD_BYTES_MAX, DEFAULT_LIMITS, type Limits, limitProblems, ROW_BYTES_MAX } from "./limits.ts";
 
 /** Settings as the broker uses them: parsed, whole and consistent. */
@@ -160,14 +160,14 @@ const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
     D.queueMessagesMax,
     1,
     65_533,
-    "messages that wait for one session; the oldest goes first",
+    "messages that wait for one session; what happens then is `QUEUE_POLICY`",
   ),
   queueBytesMax: integer(
     "QUEUE_BYTES_MAX",
     D.queueBytesMax,
     128,
     1 << 30,
-    "bytes that wait for one session; the oldest message goes first",
+    "bytes that wait for one session; what happens then is `QUEUE_POLICY`",
   ),
   inflightMax: integer("INFLIGHT_MAX", D.inflightMax, 1, 65_534, "QoS 1 and 2 messages sent to a client and not yet acknowledged"),
   receiveMaximum: integer(
@@ -232,8 +232,22 @@ const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
     3600,
     "time for a CONNECT, and for any packet once begun, seconds",
   ),
+  unheardBytesMax: integer(
+    "UNHEARD_BYTES_MAX",
+    D.unheardBytesMax,
+    0,
+    1 << 30,
+    "bytes sent to a client since it was last heard, pings included; beyond it the client is disconnected (0x97): it does not read; `0` = not looked at",
+  ),
 };
 
+const QUEUE_POLICY = setting(
+  "QUEUE_POLICY",
+  DEFAULT_CHOICES.queuePolicy,
+  QUEUE_POLICIES.join(" or "),
+  "what a full queue does: its oldest message goes; or a new one is not taken, and a 5.0 publisher hears 0x97",
+  (text) => QUEUE_POLICIES.find((policy) => policy === text),
+);
 const SHARED_SUBSCRIPTION_STRATEGY = setting(
   "SHARED_SUBSCRIPTION_STRATEGY",
   DEFAULT_CHOICES.sharedStrategy,
@@ -265,6 +279,7 @@ export const SETTINGS: readonly Setting[] = [
   NAMESPACES,
   ALLOW_ANONYMOUS,
   USERS,
+  QUEUE_POLICY,
   SHARED_SUBSCRIPTION_STRATEGY,
   RESPONSE_INFORMATION,
   VALIDATE_PAYLOAD_FORMAT,
@@ -293,6 +308,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     allowAnonymous: read(ALLOW_ANONYMOUS),
     users: read(USERS),
     choices: {
+      queuePolicy: read(QUEUE_POLICY),
       sharedStrategy: read(SHARED_SUBSCRIPTION_STRATEGY),
       responseInformation: read(RESPONSE_INFORMATION),
       validatePayloadFormat: read(VALIDATE_PAYLOAD_FORMAT),

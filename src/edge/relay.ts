@@ -11,7 +11,7 @@ import { concatenate } from "../mqtt/bytes.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import { KEEP_ALIVE_TIMEOUT, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
+import { KEEP_ALIVE_TIMEOUT, QUOTA_EXCEEDED, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { sessionObjectName } from "../objects/names.ts";
 import { PLATFORM, type Runtime, type Timer } from "../objects/runtime.ts";
@@ -23,9 +23,11 @@ import {
   CLOSE_TOO_BIG,
   CLOSE_UNSUPPORTED_DATA,
   type ConnectionFacts,
+  closeCodeOf,
   connectionFacts,
   effectiveKeepAliveSeconds,
   encodeFor,
+  UNHEARD,
 } from "../session/connection.ts";
 import type { Settings } from "../settings.ts";
 import { Authentication } from "./authentication.ts";
@@ -90,6 +92,8 @@ class Relay {
   #keepAliveMs = 0;
   #keepAlive: Timer | undefined;
   #lastSeenAt: number;
+  /** Bytes that the object has sent since the client was last heard. */
+  #unheardBytes = 0;
   #passedOnAt: number;
   #patience: Timer | undefined;
 
@@ -115,6 +119,7 @@ class Relay {
       return;
     }
     this.#lastSeenAt = this.#runtime.now();
+    this.#unheardBytes = 0;
     this.#stream.push(new Uint8Array(data));
     if (this.#state === "first") this.#readConnect();
     else if (this.#state === "open") this.#passOn();
@@ -175,6 +180,7 @@ class Relay {
     this.#object = object;
     object.addEventListener("message", ({ data }) => {
       this.#send(data);
+      this.#sent((data as ArrayBuffer).byteLength);
       if (this.#answered) return;
       this.#answered = true;
       if (!isAccepted(new Uint8Array(data as ArrayBuffer))) return;
@@ -230,6 +236,14 @@ class Relay {
     } catch {
       // The client's socket closed; its close event ends the relay.
     }
+  }
+
+  /** Ends the connection of a client that does not read, as far as that can be known. */
+  #sent(bytes: number): void {
+    const { unheardBytesMax } = this.#limits;
+    this.#unheardBytes += bytes;
+    if (unheardBytesMax > 0 && this.#unheardBytes > unheardBytesMax && this.#answered)
+      this.#farewell(QUOTA_EXCEEDED, UNHEARD, closeCodeOf(QUOTA_EXCEEDED));
   }
 
   /** Ends the connection when nothing came for one and a half times the Keep Alive [MQTT5-3.1.2-22] [MQTT311-3.1.2-24]. */

@@ -8,7 +8,8 @@
  * that now waits for a Session object has arrived there), AWAITED (the first record of a batch whose sender awaits outcomes of earlier
  * ones). Its answer is in `exchange-answer.ts`.
  * To a Session object: LIVE (a message), SHARED (a message for members of shared subscriptions, and perhaps for everyone), RETAINED (a
- * message for one subscription), BARRIER (nothing). Its answer: the version of its interests, and what nobody there wanted.
+ * message for one subscription), BARRIER (nothing). Its answer: the version of its interests, and what nobody there wanted or
+ * somebody could not take.
  */
 
 import { type Message, readMessage, writeMessage } from "./message.ts";
@@ -225,12 +226,14 @@ function decodeRecord(reader: RecordReader): BatchRecord {
   }
 }
 
-/** Something in a batch that nobody in the Session object wanted. */
+/** Something in a batch that the Session object did not take, or not for everyone. */
 export interface Unwanted {
   /** The number of the record in the batch, from 0. */
   readonly record: number;
-  /** The shared subscription that has no member there; undefined: no subscription there matches. */
+  /** The shared subscription that no member took it for; undefined: those with subscriptions of their own. */
   readonly share: string | undefined;
+  /** There is somebody who wants it, whose queue is full. */
+  readonly full: boolean;
 }
 
 /** What a Session object answers to a batch. */
@@ -244,9 +247,10 @@ export function encodeDeliveryAnswer({ version, unwanted }: DeliveryAnswer): Uin
   const writer = new RecordWriter(16 + unwanted.length * 4);
   writer.byte(BATCH_VERSION);
   writer.integer(version);
-  for (const { record, share } of unwanted) {
+  for (const { record, share, full } of unwanted) {
     writer.integer(record);
     writer.string(share ?? "");
+    writer.byte(full ? 1 : 0);
   }
   return writer.finish();
 }
@@ -258,6 +262,8 @@ export function decodeDeliveryAnswer(bytes: Uint8Array): DeliveryAnswer {
   if (answerVersion !== BATCH_VERSION) throw new RecordError(`an answer of version ${answerVersion}, where ${BATCH_VERSION} was expected`);
   const version = reader.integer();
   const unwanted: Unwanted[] = [];
-  while (reader.more) unwanted.push({ record: reader.integer(), share: reader.string() || undefined });
+  while (reader.more) {
+    unwanted.push({ record: reader.integer(), share: reader.string() || undefined, full: reader.byte() === 1 });
+  }
   return { version, unwanted };
 }

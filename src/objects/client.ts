@@ -11,8 +11,8 @@ import type { Limits } from "../limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import { CLIENT_IDENTIFIER_NOT_VALID, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
-import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, type Connection } from "../session/connection.ts";
+import { CLIENT_IDENTIFIER_NOT_VALID, QUOTA_EXCEEDED, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
+import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, type Connection, UNHEARD } from "../session/connection.ts";
 import type { SessionCore } from "../session/core.ts";
 import type { Arrivals } from "./arrivals.ts";
 import type { Runtime, Timer } from "./runtime.ts";
@@ -60,6 +60,7 @@ export class Client {
   /** A frame came. */
   receive(data: ArrayBuffer | string): void {
     if (this.#state === "ended") return;
+    this.wire.unheardBytes = 0;
     if (typeof data === "string") {
       // [MQTT5-6.0.0-1] [MQTT311-6.0.0-1]
       this.#end({ bytes: undefined, closeCode: CLOSE_UNSUPPORTED_DATA, closeReason: "MQTT needs binary frames" });
@@ -75,6 +76,14 @@ export class Client {
     this.#authentication?.cancel();
     this.#state = "ended";
     if (this.#connection !== undefined) this.#context.core.lost(this.#connection, this.#context.runtime.now());
+    this.#context.flushSoon();
+  }
+
+  /** Much was sent to it and nothing has come: it does not read. A relay looks at that itself, for it answers pings. */
+  unheard(): void {
+    const connection = this.#connection;
+    if (connection === undefined || !connection.open || this.#handover.relayed) return;
+    this.#context.core.violated(connection, QUOTA_EXCEEDED, UNHEARD);
     this.#context.flushSoon();
   }
 

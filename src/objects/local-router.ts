@@ -5,6 +5,7 @@
 
 import type { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
+import { QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
 import type { RetainedRow, RoutingStore } from "../routing/ports.ts";
 import type { SessionCore } from "../session/core.ts";
@@ -33,10 +34,10 @@ export class LocalRouter implements Router {
       delivery: {
         deliver: (_sessionObject, message, { live, shares, retained }, done) => {
           const now = runtime.now();
-          if (live) core().deliver(message, now);
-          for (const { filter, key } of shares) core().deliverShared(message, filter, key, now);
+          let isFull = live && core().deliver(message, now) === "full";
+          for (const { filter, key } of shares) isFull = core().deliverShared(message, filter, key, now) === "full" || isFull;
           if (retained !== undefined) core().deliverRetained(message, retained.clientId, retained.filter, now);
-          done?.(true);
+          done?.(isFull ? QUOTA_EXCEEDED : SUCCESS);
         },
       },
       owns: () => true,

@@ -6,7 +6,15 @@
 import { type Auth, createAuth } from "../auth/index.ts";
 import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../edge/handover.ts";
 import { AWAKE_MS_MAX, ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../limits.ts";
-import { decodeBatch, encodeDeliveryAnswer, RECORD_LIVE, RECORD_RETAINED, RECORD_SHARED, type Unwanted } from "../mqtt/batch.ts";
+import {
+  type Batch,
+  decodeBatch,
+  encodeDeliveryAnswer,
+  RECORD_LIVE,
+  RECORD_RETAINED,
+  RECORD_SHARED,
+  type Unwanted,
+} from "../mqtt/batch.ts";
 import { Fence } from "../routing/fence.ts";
 import { SessionCore } from "../session/core.ts";
 import type { RouterPort, SessionStore, Ticket } from "../session/ports.ts";
@@ -40,6 +48,12 @@ export interface HostState {
   /** Resets the object: its memory and what it wrote in this event are gone. */
   abort(reason: string): void;
   acceptWebSocket(socket: WebSocket): void;
+}
+
+interface Answered {
+  readonly epoch: number;
+  readonly number: number;
+  readonly answer: Promise<Uint8Array>;
 }
 
 export interface SessionHostOptions {
@@ -77,6 +91,8 @@ export class SessionHost {
   /** Who waits for the next flush. */
   #flushed: (() => void)[] = [];
   #awake: Timer | undefined;
+  /** The last batch of each Topic object and its answer: when it comes again, what was refused is refused again. */
+  readonly #answers = new Map<string, Answered>();
 
   constructor(options: SessionHostOptions) {
     const { state, settings, name, meter, runtime } = options;
@@ -179,10 +195,19 @@ export class SessionHost {
   /** A batch from a Topic object. Answered when all of it is in rows or on its way to its connections. */
   async deliver(bytes: Uint8Array): Promise<Uint8Array> {
     this.#meter.calls += 1;
-    const { sender, epoch, shape, records } = decodeBatch(bytes);
+    const batch = decodeBatch(bytes);
+    const { sender, epoch, shape, number } = batch;
     if (shape !== this.#shape) throw new Error(`${sender} knows another shape of the broker`);
+    if (!this.#fence.admits(sender, epoch, this.#runtime.now())) throw new Error("a call of its sender's earlier life");
+    const last = this.#answers.get(sender);
+    if (last?.epoch === epoch && last.number === number) return last.answer;
+    const answer = this.#take(batch);
+    this.#answers.set(sender, { epoch, number, answer });
+    return answer;
+  }
+
+  async #take({ sender, records }: Batch): Promise<Uint8Array> {
     const now = this.#runtime.now();
-    if (!this.#fence.admits(sender, epoch, now)) throw new Error("a call of its sender's earlier life");
     const unwanted: Unwanted[] = [];
     for (const [index, record] of records.entries()) {
       if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED && record.kind !== RECORD_SHARED) continue;
@@ -196,12 +221,14 @@ export class SessionHost {
         continue;
       }
       const live = record.kind === RECORD_LIVE || (record.live && !known);
-      if (live && !this.core.deliver(message, now)) unwanted.push({ record: index, share: undefined });
+      const outcome = live ? this.core.deliver(message, now) : "taken";
+      if (outcome !== "taken") unwanted.push({ record: index, share: undefined, full: outcome === "full" });
       if (record.kind === RECORD_LIVE) continue;
       for (const { filter, key } of record.shares) {
         if (known && repeats.wasShared(message, filter)) continue;
-        if (this.core.deliverShared(message, filter, key, now)) repeats.shared(message, filter);
-        else unwanted.push({ record: index, share: filter });
+        const given = this.core.deliverShared(message, filter, key, now);
+        if (given === "taken") repeats.shared(message, filter);
+        else unwanted.push({ record: index, share: filter, full: given === "full" });
       }
     }
     const answer = encodeDeliveryAnswer({ version: this.core.nextNumber(), unwanted });
@@ -254,6 +281,10 @@ export class SessionHost {
     const wires = this.#changedWires;
     this.#changedWires = [];
     for (const wire of wires) wire.flush();
+    const { unheardBytesMax } = this.#context.limits;
+    if (unheardBytesMax > 0) {
+      for (const { socket, unheardBytes } of wires) if (unheardBytes > unheardBytesMax) this.#clients.get(socket)?.unheard();
+    }
     const flushed = this.#flushed;
     this.#flushed = [];
     for (const resolve of flushed) resolve();

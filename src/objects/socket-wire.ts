@@ -12,6 +12,8 @@ export class SocketWire implements Wire {
   #packets: Uint8Array[] = [];
   #closing: { readonly code: number; readonly reason: string } | undefined;
   #gathered = false;
+  /** Bytes sent since its client was last heard. */
+  unheardBytes = 0;
 
   /** @param changed called when the wire has something to flush, once until it is flushed */
   constructor(socket: WebSocket, changed: (wire: SocketWire) => void) {
@@ -45,7 +47,11 @@ export class SocketWire implements Wire {
     const packets = this.#packets;
     this.#packets = [];
     try {
-      if (packets.length > 0) this.socket.send(concatenate(packets));
+      if (packets.length > 0) {
+        const frame = concatenate(packets);
+        this.unheardBytes += frame.length;
+        this.socket.send(frame);
+      }
       if (this.#closing !== undefined) {
         // Its connection has ended: an object that wakes before the client has answered must not take it for one that lives.
         this.socket.serializeAttachment(null);

@@ -24,11 +24,11 @@ import {
 } from "../mqtt/batch.ts";
 import { encodeExchangeAnswer } from "../mqtt/exchange-answer.ts";
 import type { Message } from "../mqtt/message.ts";
-import { IMPLEMENTATION_SPECIFIC_ERROR, SUCCESS } from "../mqtt/reason-code.ts";
-import { RoutingCore } from "../routing/core.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
+import { RoutingCore, worseOf } from "../routing/core.ts";
 import { Fence } from "../routing/fence.ts";
 import type { Outgoing } from "../routing/outbox.ts";
-import type { Addressed, DeliveryPort, RoutingStore } from "../routing/ports.ts";
+import type { Addressed, Delivered, DeliveryPort, RoutingStore } from "../routing/ports.ts";
 import type { Settings } from "../settings.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
 import { CallQueue } from "./call-queue.ts";
@@ -44,14 +44,9 @@ class Delivery implements Outgoing {
   readonly message: Message | undefined;
   readonly size: number;
   readonly tried: readonly string[];
-  readonly done: ((delivered: boolean) => void) | undefined;
+  readonly done: Delivered | undefined;
 
-  constructor(
-    record: BatchRecord,
-    message: Message | undefined,
-    tried: readonly string[],
-    done: ((delivered: boolean) => void) | undefined,
-  ) {
+  constructor(record: BatchRecord, message: Message | undefined, tried: readonly string[], done: Delivered | undefined) {
     this.tried = tried;
     this.record = record;
     this.message = message;
@@ -60,8 +55,15 @@ class Delivery implements Outgoing {
   }
 
   abandoned(): void {
-    this.done?.(false);
+    this.done?.(IMPLEMENTATION_SPECIFIC_ERROR);
   }
+}
+
+/** What a Session object did not take of a delivery. */
+interface Refused {
+  /** Of those with subscriptions of their own. */
+  outcome: number;
+  readonly shares: { readonly share: string; readonly full: boolean }[];
 }
 
 /** Session objects that are remembered: with an object for each client ID there may be many. The oldest are forgotten first. */
@@ -109,12 +111,12 @@ export type SessionObjects = (name: string) => { deliver(batch: Uint8Array): Pro
 export class TopicHost implements DeliveryPort {
   readonly adoption: Adoption;
   readonly #routing: RoutingCore;
-  readonly #name: string;
+  /** One for all queues, so that no two batches have the same number. */
+  readonly #writer: BatchWriter;
   readonly #shape: number;
   readonly #sessions: SessionObjects;
   readonly #meter: Meter;
   readonly #runtime: Runtime;
-  readonly #epoch: number;
   readonly #fence = new Fence();
   readonly #queues = new Map<string, CallQueue<Delivery, DeliveryAnswer>>();
   /** Queues that got something in this tick. */
@@ -131,8 +133,7 @@ export class TopicHost implements DeliveryPort {
     const shard = shardOf(name);
     this.#shape = shapeNumber(settings);
     this.#runtime = runtime;
-    this.#epoch = runtime.now();
-    this.#name = name;
+    this.#writer = new BatchWriter(name, runtime.now(), this.#shape);
     this.#sessions = sessions;
     this.#meter = meter;
     this.#life = runtime.incarnation();
@@ -233,9 +234,9 @@ export class TopicHost implements DeliveryPort {
         this.#routing.share({ ...record, sessionObject: sender });
       } else if (record.kind === RECORD_BARRIER) {
         exchange.expect(index);
-        this.#barrier(record.sessionObject, (passed) => settled(passed ? SUCCESS : IMPLEMENTATION_SPECIFIC_ERROR));
+        this.#barrier(record.sessionObject, settled);
       } else if (record.kind === RECORD_REDISTRIBUTE) {
-        this.#routing.redistribute(record.message, record.filter, [], undefined);
+        this.#routing.redistribute(record.message, record.filter, [], SUCCESS, undefined);
       }
       if (this.#slow) exchange.leave(index);
     }
@@ -243,14 +244,14 @@ export class TopicHost implements DeliveryPort {
     return exchange;
   }
 
-  deliver(sessionObject: string, message: Message, addressed: Addressed, done: ((delivered: boolean) => void) | undefined): void {
+  deliver(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
     this.#send(sessionObject, new Delivery(recordOf(message, addressed), message, addressed.tried, done));
   }
 
   /** Done once the Session object has all that is now on its way there. */
-  #barrier(sessionObject: string, done: (passed: boolean) => void): void {
+  #barrier(sessionObject: string, done: Delivered): void {
     const queue = this.#queues.get(sessionObject);
-    if (queue === undefined || queue.idle) done(true);
+    if (queue === undefined || queue.idle) done(SUCCESS);
     else this.#send(sessionObject, new Delivery({ kind: RECORD_BARRIER, sessionObject }, undefined, [], done));
   }
 
@@ -258,7 +259,7 @@ export class TopicHost implements DeliveryPort {
     const queue = this.#queue(sessionObject);
     this.#slow ||= queue.slow;
     if (!queue.add(delivery)) {
-      delivery.done?.(false);
+      delivery.done?.(IMPLEMENTATION_SPECIFIC_ERROR);
       return;
     }
     this.#filled.add(queue);
@@ -271,28 +272,29 @@ export class TopicHost implements DeliveryPort {
     this.#filled.clear();
   }
 
-  /** A delivery is done when each shared subscription that had no member where it was sent has given it to one elsewhere. */
-  #redistribute(message: Message, shares: readonly string[], tried: readonly string[], done: Delivery["done"]): void {
-    let waiting = shares.length;
-    let all = true;
-    for (const share of shares) {
-      this.#routing.redistribute(message, share, tried, (delivered) => {
-        waiting -= 1;
-        all &&= delivered;
-        if (waiting === 0) done?.(all);
-      });
+  /** A delivery is done when each shared subscription that nobody took it for where it was sent has given it to a member elsewhere. */
+  #redistribute({ message, tried, done }: Delivery, sessionObject: string, { outcome, shares }: Refused): void {
+    let waiting = shares.length + 1;
+    let worst = outcome;
+    const settled = (reasonCode: number): void => {
+      waiting -= 1;
+      worst = worseOf(worst, reasonCode);
+      if (waiting === 0) done?.(worst);
+    };
+    for (const { share, full } of shares) {
+      this.#routing.redistribute(message!, share, [...tried, sessionObject], full ? QUOTA_EXCEEDED : SUCCESS, settled);
     }
+    settled(SUCCESS);
   }
 
   #queue(sessionObject: string): CallQueue<Delivery, DeliveryAnswer> {
     let queue = this.#queues.get(sessionObject);
     if (queue === undefined) {
-      const writer = new BatchWriter(this.#name, this.#epoch, this.#shape);
       queue = new CallQueue<Delivery, DeliveryAnswer>(this.#runtime, {
         encode: (deliveries) => {
-          writer.begin();
-          for (const { record } of deliveries) writer.add(record);
-          return writer.finish();
+          this.#writer.begin();
+          for (const { record } of deliveries) this.#writer.add(record);
+          return this.#writer.finish();
         },
         call: async (batch) => decodeDeliveryAnswer(await this.#sessions(sessionObject).deliver(batch)),
         answered: (deliveries, answer) => this.#answered(sessionObject, deliveries, answer),
@@ -303,20 +305,24 @@ export class TopicHost implements DeliveryPort {
   }
 
   #answered(sessionObject: string, deliveries: readonly Delivery[], { version, unwanted }: DeliveryAnswer): void {
-    const again = new Map<Delivery, string[]>();
-    for (const { record, share } of unwanted) {
+    const refused = new Map<Delivery, Refused>();
+    for (const { record, share, full } of unwanted) {
       const delivery = deliveries[record];
       if (delivery?.message === undefined) continue;
-      if (share === undefined) this.#routing.nobodyWants(sessionObject, delivery.message.topic, version);
-      else {
-        this.#routing.noMember(sessionObject, share, version);
-        again.set(delivery, [...(again.get(delivery) ?? []), share]);
+      if (share === undefined && !full) {
+        this.#routing.nobodyWants(sessionObject, delivery.message.topic, version);
+        continue;
       }
+      if (share !== undefined && !full) this.#routing.noMember(sessionObject, share, version);
+      const of = refused.get(delivery) ?? { outcome: SUCCESS, shares: [] };
+      if (share === undefined) of.outcome = QUOTA_EXCEEDED;
+      else of.shares.push({ share, full });
+      refused.set(delivery, of);
     }
     for (const delivery of deliveries) {
-      const shares = again.get(delivery);
-      if (shares === undefined || delivery.message === undefined) delivery.done?.(true);
-      else this.#redistribute(delivery.message, shares, [...delivery.tried, sessionObject], delivery.done);
+      const of = refused.get(delivery);
+      if (of === undefined) delivery.done?.(SUCCESS);
+      else this.#redistribute(delivery, sessionObject, of);
     }
     const queue = this.#queues.get(sessionObject);
     if (queue?.idle) this.#queues.delete(sessionObject);

@@ -13,7 +13,7 @@ import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { scanTopics } from "../topic/retained-scan.ts";
 import { readStoredMessage } from "../topic/stored-message.ts";
-import type { Addressed, DeliveryPort, RetainedRow, RouteRow, RoutingStore } from "./ports.ts";
+import type { Addressed, Delivered, DeliveryPort, RetainedRow, RouteRow, RoutingStore } from "./ports.ts";
 import { type ShareChange, Shares } from "./shares.ts";
 
 /** The outcome of a publish: the 5.0 Reason Code for its publisher; 0x80 and above: it did not reach everyone and may be repeated. */
@@ -54,6 +54,12 @@ export interface InterestChange {
   readonly filter: string;
   readonly qos: QoS;
   readonly version: number;
+}
+
+/** Of two outcomes the one that the publisher has to know: first that it should try again, then that somebody did not take it. */
+export function worseOf(one: number, other: number): number {
+  if (one === IMPLEMENTATION_SPECIFIC_ERROR || other === SUCCESS) return one;
+  return other;
 }
 
 export class RoutingCore {
@@ -110,11 +116,11 @@ export class RoutingCore {
     }
     // One for this loop: a delivery may be done before the next one begins.
     let waiting = 1;
-    let reached = true;
-    const done = (delivered: boolean): void => {
+    let outcome = kept ? SUCCESS : QUOTA_EXCEEDED;
+    const done = (reasonCode: number): void => {
       waiting -= 1;
-      reached &&= delivered;
-      if (waiting === 0) published(reached ? (kept ? SUCCESS : QUOTA_EXCEEDED) : IMPLEMENTATION_SPECIFIC_ERROR);
+      outcome = worseOf(outcome, reasonCode);
+      if (waiting === 0) published(outcome);
     };
     for (const [sessionObject, { qos, addressed }] of [...targets]) {
       // Where everybody takes it at QoS 0, nothing is promised that the publisher would have to wait for.
@@ -122,7 +128,7 @@ export class RoutingCore {
       if (awaited) waiting += 1;
       this.#send(sessionObject, message, addressed, awaited ? done : undefined);
     }
-    done(true);
+    done(SUCCESS);
   }
 
   readonly #collect = (route: Route, sessionObject: string): void => {
@@ -139,14 +145,14 @@ export class RoutingCore {
     });
   }
 
-  #send(sessionObject: string, message: Message, addressed: Addressed, done: ((delivered: boolean) => void) | undefined): void {
+  #send(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
     if (addressed.shares.length === 0) {
       this.#delivery.deliver(sessionObject, message, addressed, done);
       return;
     }
-    this.#delivery.deliver(sessionObject, message, addressed, (delivered) => {
+    this.#delivery.deliver(sessionObject, message, addressed, (reasonCode) => {
       for (const { filter, key } of addressed.shares) this.#shares.arrived({ sessionObject, filter, key });
-      done?.(delivered);
+      done?.(reasonCode);
     });
   }
 
@@ -165,15 +171,16 @@ export class RoutingCore {
   }
 
   /**
-   * A Session object has no member for a message that was sent to it, or had one whose session ended: another one gets it, under a new
-   * name because its first one may have been there [5.0/4.8.2/qos1-handover].
+   * A Session object has no member that takes a message that was sent to it, or had one whose session ended: another one gets it, under
+   * a new name because its first one may have been there [5.0/4.8.2/qos1-handover].
    * @param tried Session objects that have none, whatever is known of them
+   * @param otherwise what is to be said when there is no other one: SUCCESS where there was no member, QUOTA_EXCEEDED where all were full
    * @param done called once, when a member has it or there is none any more
    */
-  redistribute(message: Message, filter: string, tried: readonly string[], done: ((delivered: boolean) => void) | undefined): void {
+  redistribute(message: Message, filter: string, tried: readonly string[], otherwise: number, done: Delivered | undefined): void {
     const pick = this.#shares.pickAgain(filter, message, tried);
     if (pick === undefined) {
-      done?.(true);
+      done?.(otherwise);
       return;
     }
     this.#send(pick.sessionObject, this.#renamed(message), { ...NOBODY, shares: [{ filter, key: pick.key }], tried }, done);

@@ -45,14 +45,19 @@ export interface RoutingStore extends TopicCursor {
   deleteExpiredRetained(now: number, max: number): number;
 }
 
+/**
+ * What became of a message that was sent to a Session object, as a 5.0 Reason Code: SUCCESS; QUOTA_EXCEEDED when somebody's queue was full
+ * and did not take it; IMPLEMENTATION_SPECIFIC_ERROR when the object could not be reached in time.
+ */
+export type Delivered = (reasonCode: number) => void;
+
 /** The way to the Session objects: first in, first out for each of them. */
 export interface DeliveryPort {
   /**
    * @param addressed to whom there
-   * @param done called once the Session object has stored it for its durable sessions and handed it to its connections;
-   *   `delivered` is false if it could not be reached in time
+   * @param done called once the Session object has stored it for its durable sessions and handed it to its connections
    */
-  deliver(sessionObject: string, message: Message, addressed: Addressed, done: ((delivered: boolean) => void) | undefined): void;
+  deliver(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void;
 }
 
 /** To whom in a Session object a message goes. */

@@ -35,6 +35,9 @@ export const CLOSE_TOO_BIG = 1009;
 export const CLOSE_INTERNAL_ERROR = 1011;
 export const CLOSE_TRY_AGAIN = 1013;
 
+/** Why a client is disconnected that much was sent to and nothing came from. */
+export const UNHEARD = "too much was sent since the client was last heard: it does not read";
+
 /** The close code that goes with a Reason Code, for clients that only see the WebSocket. */
 export function closeCodeOf(reasonCode: number): number {
   switch (reasonCode) {

@@ -32,7 +32,17 @@ import { FilterTree } from "../topic/filter-tree.ts";
 import { type ConnectOptions, handleConnect } from "./connect.ts";
 import type { Connection } from "./connection.ts";
 import { Deadlines, KEEP_ALIVE, LOG_TIDY, SESSION_EXPIRY, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
-import { deliver, deliverRetained, deliverShared, handlePuback, handlePubcomp, handlePubrec, Matching, storeQueued } from "./deliver.ts";
+import {
+  deliver,
+  deliverRetained,
+  deliverShared,
+  handlePuback,
+  handlePubcomp,
+  handlePubrec,
+  Matching,
+  type Outcome,
+  storeQueued,
+} from "./deliver.ts";
 import { RecentExchanges } from "./exchanges.ts";
 import type { Interest } from "./interest.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry } from "./lifecycle.ts";
@@ -220,8 +230,8 @@ export class SessionCore {
     connectionLost(this, connection);
   }
 
-  /** A live message from the routing side. @returns whether anybody here wants it */
-  deliver(message: Message, now: number): boolean {
+  /** A live message from the routing side. */
+  deliver(message: Message, now: number): Outcome {
     this.now = now;
     return deliver(this, message, false);
   }
@@ -235,9 +245,8 @@ export class SessionCore {
   /**
    * A message for one member of a shared subscription.
    * @param key which member, for strategies by which the Topic object chooses
-   * @returns whether there is a member here
    */
-  deliverShared(message: Message, filter: string, key: number, now: number): boolean {
+  deliverShared(message: Message, filter: string, key: number, now: number): Outcome {
     this.now = now;
     return deliverShared(this, message, filter, key);
   }

@@ -54,16 +54,19 @@ export class Matching {
   };
 }
 
+/** What became of a message: everybody here has it, nobody here wants it, or somebody's queue is full and it was not taken. */
+export type Outcome = "taken" | "unwanted" | "full";
+
 /**
  * Gives a live message to every session here that wants it.
  * @param repeated it was here before
- * @returns whether any subscription matched
  */
-export function deliver(core: SessionCore, message: Message, repeated: boolean): boolean {
+export function deliver(core: SessionCore, message: Message, repeated: boolean): Outcome {
   const { matching } = core;
   matching.begin(message);
   core.subscriptions.match(message.topic, matching.visit);
   let record: LogRecord | undefined;
+  let isFull = false;
   for (const session of matching.sessions) {
     if (core.moved.size > 0 && hadBefore(core, session, message, repeated)) continue;
     // [MQTT5-3.8.4-8] [MQTT311-3.8.4-6]
@@ -75,9 +78,11 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
       continue;
     }
     if (session.stored && (record === undefined || core.log.isFull(record))) record = core.log.append(message);
-    enqueue(core, session, message, { qos, retain, identifiers: session.matchIdentifiers, share: "" }, session.stored ? record : undefined);
+    const due = { qos, retain, identifiers: session.matchIdentifiers, share: "" };
+    isFull = !enqueue(core, session, message, due, session.stored ? record : undefined) || isFull;
   }
-  return matching.sessions.length > 0 || matching.heldBack;
+  if (isFull) return "full";
+  return matching.sessions.length > 0 || matching.heldBack ? "taken" : "unwanted";
 }
 
 /** Whether a session, which may have moved here, was offered a message before. */
@@ -114,21 +119,29 @@ export function deliverRetained(core: SessionCore, message: Message, clientId: s
     enqueue(core, session, message, { qos, retain: true, identifiers, share: "" }, session.stored ? core.log.append(message) : undefined);
 }
 
-/**
- * Gives a message to one member of a shared subscription.
- * @returns whether there is one here
- */
-export function deliverShared(core: SessionCore, message: Message, filter: string, key: number): boolean {
-  const session = core.shares.get(filter)?.choose(core.choices.sharedStrategy, key);
-  const subscription = session?.subscriptions.get(filter);
-  if (session === undefined || subscription === undefined) return false;
+/** Gives a message to one member of a shared subscription; where its queue is full, to another one. */
+export function deliverShared(core: SessionCore, message: Message, filter: string, key: number): Outcome {
+  const share = core.shares.get(filter);
+  const chosen = share?.choose(core.choices.sharedStrategy, key);
+  if (share === undefined || chosen === undefined) return "unwanted";
+  if (giveShared(core, chosen, message, filter)) return "taken";
+  for (const member of share.members) if (member !== chosen && giveShared(core, member, message, filter)) return "taken";
+  return "full";
+}
+
+/** @returns false when the member's queue is full */
+function giveShared(core: SessionCore, session: Session, message: Message, filter: string): boolean {
+  const subscription = session.subscriptions.get(filter)!;
   // [MQTT5-4.8.2-3]
   const qos = Math.min(message.qos, subscription.request.qos) as QoS;
   const retain = message.retain && subscription.request.retainAsPublished;
   // [5.0/3.3.4/shared-id]
   const identifiers = subscription.identifier === 0 ? undefined : [subscription.identifier];
-  if (qos === 0) sendQoS0(core, session, message, retain, identifiers);
-  else enqueue(core, session, message, { qos, retain, identifiers, share: filter }, session.stored ? core.log.append(message) : undefined);
+  if (qos !== 0) {
+    const due = { qos, retain, identifiers, share: filter };
+    return enqueue(core, session, message, due, session.stored ? core.log.append(message) : undefined);
+  }
+  sendQoS0(core, session, message, retain, identifiers);
   return true;
 }
 
@@ -185,28 +198,43 @@ function sendPublish(core: SessionCore, connection: Connection, message: Message
   return true;
 }
 
+/**
+ * Sends a message if it is its turn, or lets it wait.
+ * @returns false when the queue is full and takes nothing new
+ */
 export function enqueue(
   core: SessionCore,
   session: Session,
   message: Message,
   due: Pick<Delivery, "qos" | "retain" | "identifiers" | "share">,
   record: LogRecord | undefined,
-): void {
+): boolean {
+  const { connection } = session;
+  const isNext = session.queued.length === 0 && session.resending.length === 0;
+  const mayGo = isNext && session.inflightBytes < INFLIGHT_BYTES_MAX && session.inflight < (connection?.open ? connection.window : 0);
+  if (!mayGo && core.choices.queuePolicy === "reject_new" && isFull(core, session, message)) {
+    core.counters.messagesDropped += 1;
+    return false;
+  }
   const { qos, retain, identifiers, share } = due;
   const packetId = session.allocatePacketId();
   const delivery: Delivery = { packetId, qos, retain, identifiers, message, record, share, sent: false };
   if (record !== undefined) core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share });
   session.deliveries.set(packetId, delivery);
-  const { connection } = session;
-  const isNext = session.queued.length === 0 && session.resending.length === 0;
-  if (connection?.open && isNext && session.inflight - 1 < connection.window && session.inflightBytes < INFLIGHT_BYTES_MAX) {
-    send(core, connection, delivery, message);
-    return;
+  if (mayGo) {
+    send(core, connection!, delivery, message);
+    return true;
   }
   session.queued.push(delivery);
   session.queuedBytes += message.size;
   if (record === undefined) core.waitingInMemory.add(session);
   keepWithinBounds(core, session);
+  return true;
+}
+
+/** Whether one more message would not fit. */
+function isFull({ limits }: SessionCore, { queued, queuedBytes }: Session, message: Message): boolean {
+  return queued.length >= limits.queueMessagesMax || queuedBytes + message.size > limits.queueBytesMax;
 }
 
 /** Gives rows to messages that wait in memory alone, each one message for all sessions that it waits for. */
@@ -227,7 +255,7 @@ export function storeQueued(core: SessionCore, sessions: Iterable<Session>): voi
   }
 }
 
-/** A full queue drops its oldest message: what is new tells more. What was sent once is in flight and is not dropped. */
+/** A queue that is too long drops its oldest messages: what is new tells more. What was sent once is in flight and is not dropped. */
 export function keepWithinBounds(core: SessionCore, session: Session): void {
   const { queueMessagesMax, queueBytesMax } = core.limits;
   while (session.queued.length > queueMessagesMax || session.queuedBytes > queueBytesMax) {

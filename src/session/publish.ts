@@ -29,7 +29,7 @@ import type { ReceivedExchange } from "./state.ts";
 const REASONS: { readonly [reasonCode: number]: Properties } = {
   [NOT_AUTHORIZED]: { reasonString: "not authorized to publish to this topic" },
   [PAYLOAD_FORMAT_INVALID]: { reasonString: "the payload is not the UTF-8 that it says it is" },
-  [QUOTA_EXCEEDED]: { reasonString: "the message was delivered but there is no room for another retained one" },
+  [QUOTA_EXCEEDED]: { reasonString: "not everyone took the message: a queue, or the room for retained messages, is full" },
   [IMPLEMENTATION_SPECIFIC_ERROR]: { reasonString: "the message could not be delivered to everyone; send it again" },
 };
 
@@ -59,7 +59,7 @@ class IncomingMessage implements Incoming {
   }
 
   settled(outcome: number): void {
-    // Delivered but not kept as the retained message: 3.x has no word for it, and a repeat would not help.
+    // Delivered but not kept as the retained message, or not taken by a full queue: 3.x has no word for it, and a repeat would not help.
     const reasonCode = outcome === QUOTA_EXCEEDED && !this.#canRefuse ? SUCCESS : outcome;
     this.reasonCode = reasonCode;
     const session = this.#session;

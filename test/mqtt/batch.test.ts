@@ -111,11 +111,11 @@ describe("an answer", () => {
   test("tells the version of interests and what nobody wanted", () => {
     for (const unwanted of [
       [],
-      [{ record: 0, share: undefined }],
+      [{ record: 0, share: undefined, full: true }],
       [
-        { record: 300, share: "$share/g/ä" },
-        { record: 300, share: undefined },
-        { record: 70_000, share: "$share/h/#" },
+        { record: 300, share: "$share/g/ä", full: false },
+        { record: 300, share: undefined, full: false },
+        { record: 70_000, share: "$share/h/#", full: true },
       ],
     ]) {
       const answer = { version: 1_800_000_000_000_009, unwanted };
@@ -124,7 +124,7 @@ describe("an answer", () => {
   });
 
   test("of another version or cut short is a RecordError", () => {
-    const bytes = encodeDeliveryAnswer({ version: 300, unwanted: [{ record: 1, share: "$share/g/a" }] });
+    const bytes = encodeDeliveryAnswer({ version: 300, unwanted: [{ record: 1, share: "$share/g/a", full: false }] });
     expect(() => decodeDeliveryAnswer(new Uint8Array([9, ...bytes.slice(1)]))).toThrow(/version 9/);
     expect(() => decodeDeliveryAnswer(bytes.slice(0, -1))).toThrow(RecordError);
     expect(() => decodeDeliveryAnswer(bytes.slice(0, 2))).toThrow(RecordError);

@@ -14,7 +14,7 @@ interface Sent {
   readonly to: string;
   readonly message: Message;
   readonly addressed: Addressed;
-  readonly done: ((delivered: boolean) => void) | undefined;
+  readonly done: ((reasonCode: number) => void) | undefined;
 }
 
 function setup(limits: Partial<Limits> = {}) {
@@ -107,9 +107,9 @@ describe("fan-out", () => {
     interest("a", "t");
     interest("b", "t");
     const { codes } = publish("t");
-    sent[1]!.done!(true);
+    sent[1]!.done!(0);
     expect(codes).toEqual([]);
-    sent[0]!.done!(true);
+    sent[0]!.done!(0);
     expect(codes).toEqual([0]);
   });
 
@@ -118,9 +118,9 @@ describe("fan-out", () => {
     interest("a", "t");
     interest("b", "t");
     const { codes } = publish("t");
-    sent[0]!.done!(false);
+    sent[0]!.done!(0x83);
     expect(codes).toEqual([]);
-    sent[1]!.done!(true);
+    sent[1]!.done!(0);
     expect(codes).toEqual([0x83]);
   });
 
@@ -131,7 +131,7 @@ describe("fan-out", () => {
     interest("one", "t", 1);
     const { codes } = publish("t");
     expect(codes).toEqual([]);
-    sent.find(({ to, done }) => to === "one" && done !== undefined)!.done!(true);
+    sent.find(({ to, done }) => to === "one" && done !== undefined)!.done!(0);
     expect(codes).toEqual([0]);
   });
 
@@ -143,7 +143,7 @@ describe("fan-out", () => {
       limits: DEFAULT_LIMITS,
       sharedStrategy: "round_robin",
       store: new MemoryRoutingStore(meter),
-      delivery: { deliver: (_to, _message, _addressed, done) => done?.(true) },
+      delivery: { deliver: (_to, _message, _addressed, done) => done?.(0) },
       owns: () => true,
       now: 1000,
     });

@@ -53,7 +53,12 @@ describe("parseSettings", () => {
       users: '[{"user":"ada"}]',
     });
     expect(settings.namespaces).toEqual(["default", "acme", "a_B-9"]);
-    expect(settings.choices).toEqual({ sharedStrategy: "sticky", responseInformation: "responses/%c", validatePayloadFormat: true });
+    expect(settings.choices).toEqual({
+      queuePolicy: "drop_oldest",
+      sharedStrategy: "sticky",
+      responseInformation: "responses/%c",
+      validatePayloadFormat: true,
+    });
     expect(settings.limits).toEqual({ ...DEFAULT_LIMITS, packetSecondsMax: 3 });
     expect(parsed({ NAMESPACES: "*" }).namespaces).toBe("*");
   });

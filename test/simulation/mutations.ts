@@ -115,8 +115,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "send more than the client's window",
     file: "src/session/deliver.ts",
-    find: "session.inflight - 1 < connection.window",
-    replace: "session.inflight - 2 < connection.window",
+    find: "session.inflight < (connection?.open ? connection.window : 0)",
+    replace: "session.inflight - 1 < (connection?.open ? connection.window : 0)",
     seeds: 100,
   },
   {

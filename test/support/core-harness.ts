@@ -160,7 +160,7 @@ export class SessionNode {
         for (const topic of world.topicsOf(filter)) topic.core.share({ sessionObject: name, filter, members, online, version });
         ticket?.settled(0);
       },
-      redistribute: (message, filter) => world.topicOf(message.topic).core.redistribute(message, filter, [], undefined),
+      redistribute: (message, filter) => world.topicOf(message.topic).core.redistribute(message, filter, [], 0, undefined),
     };
   }
 
@@ -225,10 +225,10 @@ export class SessionNode {
         continue;
       }
       const live = record.kind === RECORD_LIVE || record.live;
-      if (live && !core.deliver(message, now)) unwanted.push({ record: index, share: undefined });
+      if (live && core.deliver(message, now) === "unwanted") unwanted.push({ record: index, share: undefined, full: false });
       if (record.kind === RECORD_LIVE) continue;
       for (const { filter, key } of record.shares) {
-        if (!core.deliverShared(message, filter, key, now)) unwanted.push({ record: index, share: filter });
+        if (core.deliverShared(message, filter, key, now) === "unwanted") unwanted.push({ record: index, share: filter, full: false });
       }
     }
     this.flush();
@@ -316,15 +316,15 @@ export class TopicNode implements DeliveryPort {
         if (retainedFor !== undefined) core.sendRetained(sender, retainedFor, filter, now);
       } else if (record.kind === RECORD_UNSUBSCRIBE) core.unsubscribe(sender, record.filter, record.version);
       else if (record.kind === RECORD_SHARE) core.share({ ...record, sessionObject: sender });
-      else if (record.kind === RECORD_REDISTRIBUTE) core.redistribute(record.message, record.filter, [], undefined);
+      else if (record.kind === RECORD_REDISTRIBUTE) core.redistribute(record.message, record.filter, [], 0, undefined);
     }
     settled(-1, 0);
   }
 
-  deliver(sessionObject: string, message: Message, addressed: Addressed, done: ((delivered: boolean) => void) | undefined): void {
+  deliver(sessionObject: string, message: Message, addressed: Addressed, done: ((reasonCode: number) => void) | undefined): void {
     const item = new DeliveryItem(recordOf(message, addressed), message, done);
     if (this.world.wiring === "direct") this.#deliverDirectly(sessionObject, item, addressed);
-    else if (!this.linkTo(sessionObject).outbox.add(item)) done?.(false);
+    else if (!this.linkTo(sessionObject).outbox.add(item)) done?.(0x83);
   }
 
   #deliverDirectly(sessionObject: string, item: DeliveryItem, { live, shares, retained }: Addressed): void {
@@ -333,9 +333,9 @@ export class TopicNode implements DeliveryPort {
     const { message } = item;
     const unwanted: Unwanted[] = [];
     if (retained !== undefined) core.deliverRetained(message, retained.clientId, retained.filter, now);
-    if (live && !core.deliver(message, now)) unwanted.push({ record: 0, share: undefined });
+    if (live && core.deliver(message, now) === "unwanted") unwanted.push({ record: 0, share: undefined, full: false });
     for (const { filter, key } of shares) {
-      if (!core.deliverShared(message, filter, key, now)) unwanted.push({ record: 0, share: filter });
+      if (core.deliverShared(message, filter, key, now) === "unwanted") unwanted.push({ record: 0, share: filter, full: false });
     }
     this.#answered(sessionObject, [item], encodeDeliveryAnswer({ version: core.nextNumber(), unwanted }));
   }
@@ -373,19 +373,19 @@ export class TopicNode implements DeliveryPort {
     }
     for (const item of items) {
       const shares = again.get(item);
-      if (shares === undefined) item.done?.(true);
+      if (shares === undefined) item.done?.(0);
       else this.#redistribute(item, shares);
     }
   }
 
   #redistribute({ message, done }: DeliveryItem, shares: readonly string[]): void {
     let waiting = shares.length;
-    let all = true;
+    let worst = 0;
     for (const share of shares) {
-      this.core.redistribute(message, share, [], (delivered) => {
+      this.core.redistribute(message, share, [], 0, (reasonCode) => {
         waiting -= 1;
-        all &&= delivered;
-        if (waiting === 0) done?.(all);
+        worst = Math.max(worst, reasonCode);
+        if (waiting === 0) done?.(worst);
       });
     }
   }

@@ -141,9 +141,9 @@ export class DeliveryItem implements Outgoing {
   readonly record: BatchRecord;
   readonly message: Message;
   readonly size: number;
-  readonly done: ((delivered: boolean) => void) | undefined;
+  readonly done: ((reasonCode: number) => void) | undefined;
 
-  constructor(record: BatchRecord, message: Message, done: ((delivered: boolean) => void) | undefined) {
+  constructor(record: BatchRecord, message: Message, done: ((reasonCode: number) => void) | undefined) {
     this.record = record;
     this.message = message;
     this.size = 64 + message.size;
@@ -151,7 +151,7 @@ export class DeliveryItem implements Outgoing {
   }
 
   abandoned(): void {
-    this.done?.(false);
+    this.done?.(0x83);
   }
 }
 
