@@ -41,6 +41,29 @@ describe.each(SHAPES)("%s, %i Session objects", (...shape) => {
     expect([logged(), reader.problems, writer.problems]).toEqual([[], [], []]);
   });
 
+  test("storage that refuses a write: nothing is acknowledged, one line says so, and the object starts again from what is stored", async () => {
+    const broker = new Broker(shape);
+    const reader = await broker.connect("reader");
+    const writer = await broker.connect("writer");
+    reader.subscribe("t", 1);
+    await broker.pass(4_000);
+    writer.publish("t", 1);
+    await broker.pass(4_000);
+    broker.world.faults = { ...broker.world.faults, writeRefused: 1 };
+    writer.publish("t", 1);
+    await broker.pass(1_000);
+    const [first, second] = broker.published;
+    expect([first!.acknowledgedAt === undefined, second!.acknowledgedAt === undefined]).toEqual([false, true]);
+    expect(logged().map(({ event }) => event)).toContain("rows could not be written; the object starts again");
+    broker.world.faults = { ...broker.world.faults, writeRefused: 0 };
+    await broker.pass(4_000);
+    for (const client of [reader, writer]) if (!client.connected) client.connect();
+    await broker.pass(90_000, reader, writer);
+    expect(second!.acknowledgedAt).toBeDefined();
+    expect(new Set(gotOf(broker, reader, "t"))).toEqual(new Set([0, 1]));
+    expect([reader.problems, writer.problems]).toEqual([[], []]);
+  });
+
   test.each([
     ["a newer version", Uint8Array.of(99, 1, 2, 3)],
     ["a truncated blob", Uint8Array.of(1, 0x80)],
