@@ -108,7 +108,7 @@ function machineText(results: Results): string {
   return [
     `- ${machine.processor}, ${machine.cores} cores, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, ${machine.system}`,
     `- ${versions.join(", ")}`,
-    `- from ${clock(times[0])} to ${clock(times.at(-1))} UTC; medians of ${rounds} rounds of ${seconds} s (${roundsOf(results, "MQTT 5.0, 64 bytes")} for 5.0)`,
+    `- from ${clock(times[0])} to ${clock(times.at(-1))} UTC; medians of ${rounds} rounds of ${seconds} s (${roundsOf(results, "MQTT 5.0, 64 bytes")} where nothing is aimed at, 1 of idle connections)`,
     `- the servers had ${machine.pinned ? "the first core and the load program the other one" : "no core of their own"}`,
     `- load average before each scenario: median ${median(loads).toFixed(1)}, highest ${Math.max(...loads).toFixed(1)} (servers and load program alone make about 2)`,
   ].join("\n");
