@@ -183,7 +183,7 @@ describe("rows", () => {
       for (let packetId = 10; packetId < 30; packetId += 1) await exchange(publisher, [subscriber], topic, 1, packetId);
       await subscriber.roundTrip();
     });
-    expect(rows(costs)).toBeLessThanOrEqual(20);
+    expect(rows(costs)).toBeLessThanOrEqual(1.2 * 20);
   });
 
   it("durable QoS 1 under load: messages of a tick share a row, and so do their acknowledgements", async () => {
