@@ -14,7 +14,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { Log, LogLevel, Miniflare } from "miniflare";
 import type { Usage } from "../src/objects/meter.ts";
-import { sessionObjectName, sessionShardName, topicObjectName } from "../src/objects/names.ts";
+import { objectsOf } from "../src/objects/names.ts";
 import { parseSettings, type Settings } from "../src/settings.ts";
 import { buildPage, bundleWorker, PAGE_FOLDER } from "./bundle.ts";
 import { startRuntime } from "./runtime-process.ts";
@@ -194,11 +194,9 @@ async function usageOf(miniflare: Miniflare, settings: Settings): Promise<Usage>
     const usage = await stub.usage();
     for (const [field, value] of Object.entries(usage)) total[field as keyof Usage] += value;
   };
-  if (settings.topology === "compact") await add("SESSIONS", sessionObjectName(settings, "default", ""));
-  else {
-    for (let shard = 0; shard < settings.sessionShards; shard += 1) await add("SESSIONS", sessionShardName("default", shard));
-    for (let shard = 0; shard < settings.topicShards; shard += 1) await add("TOPICS", topicObjectName("default", shard));
-  }
+  const { sessions, topics } = objectsOf(settings, "default");
+  for (const name of sessions) await add("SESSIONS", name);
+  for (const name of topics) await add("TOPICS", name);
   return total;
 }
 

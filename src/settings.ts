@@ -23,6 +23,8 @@ export interface Settings {
   readonly allowAnonymous: boolean;
   /** The secret USERS as given (JSON, may be empty); the authenticator validates it. */
   readonly users: string;
+  /** The secret METRICS_TOKEN: who shows it may read `/metrics`; empty = nobody. */
+  readonly metricsToken: string;
   readonly choices: Choices;
   readonly limits: Limits;
 }
@@ -142,6 +144,17 @@ const USERS: Setting<string> = {
     "a JSON array of users",
     'secret: who may connect, a JSON array of `{"user", "password", "publish": [filters], "subscribe": [filters]}`; `password` is a hash `pbkdf2-sha256$iterations$salt$hash` (salt and hash in Base64)',
     (text) => text,
+  ),
+  secret: true,
+};
+
+const METRICS_TOKEN: Setting<string> = {
+  ...setting(
+    "METRICS_TOKEN",
+    "",
+    "16 or more letters, digits and - . _ ~ + /, or nothing",
+    "secret: the bearer token with which `/metrics` is read; without it `/metrics` is closed",
+    (text) => (text === "" || /^[A-Za-z0-9._~+/-]{16,}=*$/.test(text) ? text : undefined),
   ),
   secret: true,
 };
@@ -279,6 +292,7 @@ export const SETTINGS: readonly Setting[] = [
   NAMESPACES,
   ALLOW_ANONYMOUS,
   USERS,
+  METRICS_TOKEN,
   QUEUE_POLICY,
   SHARED_SUBSCRIPTION_STRATEGY,
   RESPONSE_INFORMATION,
@@ -307,6 +321,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     namespaces: read(NAMESPACES),
     allowAnonymous: read(ALLOW_ANONYMOUS),
     users: read(USERS),
+    metricsToken: read(METRICS_TOKEN),
     choices: {
       queuePolicy: read(QUEUE_POLICY),
       sharedStrategy: read(SHARED_SUBSCRIPTION_STRATEGY),

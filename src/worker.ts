@@ -1,7 +1,8 @@
 /** The Worker: paths. MQTT connections go to `edge/`, the rest of HTTP to `api/`. */
 
 import { Hono } from "hono";
-import { DEFAULT_NAMESPACE, sentence, upgrade } from "./edge/upgrade.ts";
+import { namespacesOf, refusal, scrape } from "./api/scrape.ts";
+import { DEFAULT_NAMESPACE, exists, noNamespace, sentence, upgrade } from "./edge/upgrade.ts";
 import { type BrokerEnv, settingsOf } from "./objects/env.ts";
 import type { Settings } from "./settings.ts";
 
@@ -23,6 +24,15 @@ app.use(async (context, next) => {
 app.get("/mqtt", (context) => upgrade(context.req.raw, context.env, context.get("settings"), DEFAULT_NAMESPACE));
 app.get("/:namespace/mqtt", (context) => upgrade(context.req.raw, context.env, context.get("settings"), context.req.param("namespace")));
 app.get("/health", (context) => context.json({ status: "ok", topology: context.get("settings").topology }));
+app.get("/metrics", async (context) => {
+  const settings = context.get("settings");
+  const refused = await refusal(context.req.raw, settings);
+  if (refused?.status === 401) return sentence(401, refused.sentence, { "WWW-Authenticate": 'Bearer realm="metrics"' });
+  if (refused !== undefined) return sentence(refused.status, refused.sentence);
+  const asked = context.req.query("namespace");
+  if (asked !== undefined && !exists(settings, asked)) return noNamespace(asked);
+  return scrape(context.env, settings, namespacesOf(settings, asked));
+});
 app.notFound((context) => {
   const { pathname } = new URL(context.req.url);
   return sentence(404, `There is nothing at ${pathname}. MQTT clients connect to /mqtt or /{namespace}/mqtt.`);

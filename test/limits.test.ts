@@ -215,9 +215,9 @@ describe("crossed by one", () => {
     const publisher = world.connect("p");
     for (const text of ["1", "2", "3"]) publisher.publish("t", text, { qos: 1 });
     const { counters } = world.sessions[0]!.core;
-    expect(counters.messagesDropped).toBe(0);
+    expect(counters.messagesDropped.queue_full).toBe(0);
     publisher.publish("t", "4", { qos: 1 });
-    expect(counters.messagesDropped).toBe(1);
+    expect(counters.messagesDropped.queue_full).toBe(1);
     expect(world.connect("c", DURABLE).texts()).toEqual(["2", "3", "4"]);
   });
 
@@ -228,9 +228,9 @@ describe("crossed by one", () => {
     client.lose();
     const publisher = world.connect("p");
     for (const text of ["a", "b"]) publisher.publish("t", text.repeat(99), { qos: 1 });
-    expect(world.sessions[0]!.core.counters.messagesDropped).toBe(0);
+    expect(world.sessions[0]!.core.counters.messagesDropped.queue_full).toBe(0);
     publisher.publish("t", "", { qos: 1 });
-    expect(world.sessions[0]!.core.counters.messagesDropped).toBe(1);
+    expect(world.sessions[0]!.core.counters.messagesDropped.queue_full).toBe(1);
     expect(world.connect("c", DURABLE).texts()).toEqual(["b".repeat(99), ""]);
   });
 

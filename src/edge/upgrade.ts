@@ -17,9 +17,7 @@ export const DEFAULT_NAMESPACE = "default";
  * @returns 101 with the socket; 400, 404 or 426 with a sentence
  */
 export async function upgrade(request: Request, env: BrokerEnv, settings: Settings, namespace: string): Promise<Response> {
-  if (!exists(settings, namespace)) {
-    return sentence(404, `There is no namespace ${JSON.stringify(namespace)} here. Its operator can add it to NAMESPACES.`);
-  }
+  if (!exists(settings, namespace)) return noNamespace(namespace);
   if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") {
     return sentence(426, "This path speaks MQTT over WebSocket: connect an MQTT client to it.", { Upgrade: "websocket" });
   }
@@ -37,7 +35,12 @@ export async function upgrade(request: Request, env: BrokerEnv, settings: Settin
   return switchingProtocols(outer, request);
 }
 
-function exists(settings: Settings, namespace: string): boolean {
+export function noNamespace(namespace: string): Response {
+  return sentence(404, `There is no namespace ${JSON.stringify(namespace)} here. Its operator can add it to NAMESPACES.`);
+}
+
+/** Whether the broker serves a namespace. */
+export function exists(settings: Settings, namespace: string): boolean {
   return settings.namespaces === "*" ? NAMESPACE_PATTERN.test(namespace) : settings.namespaces.includes(namespace);
 }
 

@@ -4,6 +4,7 @@
 
 import { ANSWER_MS_MAX } from "../limits.ts";
 import { Outbox, type Outgoing } from "../routing/outbox.ts";
+import type { CallMeter } from "./meter.ts";
 import type { Runtime } from "./runtime.ts";
 
 export interface CallQueueOptions<Item, Answer> {
@@ -15,6 +16,8 @@ export interface CallQueueOptions<Item, Answer> {
   readonly answered: (items: readonly Item[], answer: Answer) => void;
   /** The receiver was out of reach for too long: all items have been abandoned. */
   readonly gaveUp?: () => void;
+  /** Counts calls that fail. */
+  readonly meter: CallMeter;
 }
 
 export class CallQueue<Item extends Outgoing, Answer> {
@@ -31,6 +34,11 @@ export class CallQueue<Item extends Outgoing, Answer> {
 
   get idle(): boolean {
     return this.#outbox.length === 0;
+  }
+
+  /** Bytes that wait for the call under way to end. */
+  get bytes(): number {
+    return this.#outbox.bytes;
   }
 
   /** Whether the call that is under way takes longer than somebody else should be held up. */
@@ -62,6 +70,7 @@ export class CallQueue<Item extends Outgoing, Answer> {
       answer = await this.#options.call(batch);
     } catch {
       const delayMs = this.#outbox.failed(this.#runtime.now());
+      this.#options.meter[delayMs === undefined ? "givenUp" : "repeated"] += 1;
       if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, batch));
       else this.#gaveUp();
       return;

@@ -80,6 +80,13 @@ export class LocalRouter implements Router {
   }
 
   flush(): void {}
+
+  /** It calls nobody. */
+  readonly outbox = undefined;
+
+  get retainedMessages(): number | undefined {
+    return this.#routing.retainedMessages;
+  }
 }
 
 /** A RoutingStore that keeps retained messages but no routes. */
@@ -102,6 +109,9 @@ class RetainedOnly implements RoutingStore {
   }
   retainedCount(): number {
     return this.#store.retainedCount();
+  }
+  knownRetainedCount(): number | undefined {
+    return this.#store.knownRetainedCount();
   }
   putRetained(row: RetainedRow): void {
     this.#store.putRetained(row);

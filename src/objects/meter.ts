@@ -1,17 +1,48 @@
-/** What an object did that is billed, since it woke. Each field is one line of the platform's price list (2026-11). */
+/** What an object counts since it woke: what is billed, and how its calls to other objects went. */
 
+import type { SessionFigures } from "../session/figures.ts";
 import type { RowMeter } from "../storage/row-meter.ts";
 
+/** What is billed: each field is one line of the platform's price list (2026-11). */
 export interface Usage {
   /** HTTP requests and upgrades. */
   readonly requests: number;
-  /** Calls from other objects. */
+  /** Calls from other objects, and questions for figures. */
   readonly calls: number;
   /** Incoming WebSocket messages: 20 are one request. */
   readonly socketMessages: number;
   readonly alarms: number;
   readonly rowsRead: number;
   readonly rowsWritten: number;
+}
+
+/** How calls to other objects went. */
+export interface CallMeter {
+  /** Calls that failed and were made again. */
+  repeated: number;
+  /** Calls that failed for so long that what they carried was given up. */
+  givenUp: number;
+}
+
+export function createCallMeter(): CallMeter {
+  return { repeated: 0, givenUp: 0 };
+}
+
+/** What an object tells of itself to `/metrics`. */
+export interface Figures {
+  readonly usage: Usage;
+  /** Of one that owns sessions. */
+  readonly session: SessionFigures | undefined;
+  /** Retained messages, of one that owns topics and has counted them in this life. */
+  readonly retainedMessages: number | undefined;
+  /** Of one that calls others. */
+  readonly outbox: OutboxFigures | undefined;
+}
+
+export interface OutboxFigures {
+  readonly calls: CallMeter;
+  /** What waits for the calls under way to end. */
+  readonly bytes: number;
 }
 
 export class Meter implements RowMeter {

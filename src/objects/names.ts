@@ -33,6 +33,15 @@ export function topicObjectName(namespace: string, shard: number): string {
   return `${namespace}/topic/${shard}`;
 }
 
+/** The objects of a namespace that can be named: all, but for Session objects where every client ID has one of its own. */
+export function objectsOf({ topology, sessionShards, topicShards }: Shape, namespace: string): { sessions: string[]; topics: string[] } {
+  if (topology === "compact") return { sessions: [`${namespace}/broker`], topics: [] };
+  return {
+    sessions: Array.from({ length: sessionShards }, (_, shard) => sessionShardName(namespace, shard)),
+    topics: Array.from({ length: topicShards }, (_, shard) => topicObjectName(namespace, shard)),
+  };
+}
+
 /**
  * The numbers of objects as one number, for batches: objects that know different ones would look for sessions and topics in different
  * places, so they do not talk until they know the same.

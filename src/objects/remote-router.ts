@@ -7,6 +7,7 @@ import { JointTicket } from "../session/joint-ticket.ts";
 import type { Ticket } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
+import { createCallMeter, type OutboxFigures } from "./meter.ts";
 import { namespaceOf, shapeNumber, topicObjectName, topicShard } from "./names.ts";
 import type { Runtime } from "./runtime.ts";
 import type { Router } from "./session-host.ts";
@@ -18,6 +19,7 @@ export type TopicObjects = (name: string) => { exchange(batch: Uint8Array): Prom
 export class RemoteRouter implements Router {
   readonly #settings: Settings;
   readonly #queues: TopicQueue[] = [];
+  readonly #calls = createCallMeter();
 
   /**
    * @param name of the Session object
@@ -30,7 +32,7 @@ export class RemoteRouter implements Router {
     for (let shard = 0; shard < settings.topicShards; shard += 1) {
       const topicObject = topicObjectName(namespace, shard);
       const exchange = (batch: Uint8Array): Promise<Uint8Array> => topics(topicObject).exchange(batch);
-      this.#queues.push(new TopicQueue({ name, shape, runtime, exchange, settled }));
+      this.#queues.push(new TopicQueue({ name, shape, runtime, exchange, settled, meter: this.#calls }));
     }
   }
 
@@ -66,6 +68,13 @@ export class RemoteRouter implements Router {
   flush(): void {
     for (const queue of this.#queues) queue.flush();
   }
+
+  get outbox(): OutboxFigures {
+    return { calls: this.#calls, bytes: this.#queues.reduce((sum, { bytes }) => sum + bytes, 0) };
+  }
+
+  /** Retained messages are with the Topic objects. */
+  readonly retainedMessages = undefined;
 
   /** A filter without wildcard lives with its topic; one with wildcards is registered everywhere. */
   #shardsOf(filter: string): number[] {

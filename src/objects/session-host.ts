@@ -17,6 +17,7 @@ import {
 } from "../mqtt/batch.ts";
 import { Fence } from "../routing/fence.ts";
 import { SessionCore } from "../session/core.ts";
+import { sessionFigures } from "../session/figures.ts";
 import type { RouterPort, SessionStore, Ticket } from "../session/ports.ts";
 import { lostAsleep, restore } from "../session/restore.ts";
 import type { Settings } from "../settings.ts";
@@ -24,7 +25,7 @@ import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
 import { Arrivals, type SessionPeer } from "./arrivals.ts";
 import { Client, type ClientContext } from "./client.ts";
 import { log } from "./log.ts";
-import type { Meter } from "./meter.ts";
+import type { Figures, Meter, OutboxFigures } from "./meter.ts";
 import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
 import { Reauthentications } from "./reauthentications.ts";
 import type { Runtime, Timer } from "./runtime.ts";
@@ -39,6 +40,10 @@ export interface Router extends RouterPort {
   flush(): void;
   /** Settled once a Session object has all that Topic objects have for it now. */
   barrier(sessionObject: string, ticket: Ticket): void;
+  /** Undefined when it calls nobody. */
+  readonly outbox: OutboxFigures | undefined;
+  /** Undefined when they are elsewhere, or not counted. */
+  readonly retainedMessages: number | undefined;
 }
 
 /** What a host uses of the object's state. */
@@ -234,6 +239,12 @@ export class SessionHost {
     const answer = encodeDeliveryAnswer({ version: this.core.nextNumber(), unwanted });
     await this.#written();
     return answer;
+  }
+
+  figures(): Figures {
+    this.#meter.calls += 1;
+    const { retainedMessages, outbox } = this.#router;
+    return { usage: this.#meter.usage(), session: sessionFigures(this.core), retainedMessages, outbox };
   }
 
   /** Resolves once everything so far is in rows, and sent. */

@@ -11,7 +11,7 @@ import type { SessionPeer } from "./arrivals.ts";
 import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
 import { LocalRouter } from "./local-router.ts";
 import { opened } from "./log.ts";
-import { Meter, type Usage } from "./meter.ts";
+import { type Figures, Meter, type Usage } from "./meter.ts";
 import { RemoteRouter, type TopicObjects } from "./remote-router.ts";
 import { PLATFORM } from "./runtime.ts";
 import { SessionHost } from "./session-host.ts";
@@ -96,6 +96,11 @@ export class SessionObject extends DurableObject<BrokerEnv> {
   letGo(asker: string, clientId: string): Promise<void> {
     this.#meter.calls += 1;
     return this.#host.arrivals.letGo(asker, clientId);
+  }
+
+  /** What `/metrics` tells of this object. */
+  figures(): Figures {
+    return this.#host.figures();
   }
 
   /** What this object did that is billed, since it woke. */

@@ -34,7 +34,7 @@ import { Adoption, type TopicPeer } from "./adoption.ts";
 import { CallQueue } from "./call-queue.ts";
 import { Exchange } from "./exchange.ts";
 import { log } from "./log.ts";
-import type { Meter } from "./meter.ts";
+import { createCallMeter, type Figures, type Meter } from "./meter.ts";
 import { shapeNumber, shardOf, topicShard } from "./names.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 
@@ -116,6 +116,7 @@ export class TopicHost implements DeliveryPort {
   readonly #shape: number;
   readonly #sessions: SessionObjects;
   readonly #meter: Meter;
+  readonly #calls = createCallMeter();
   readonly #runtime: Runtime;
   readonly #fence = new Fence();
   readonly #queues = new Map<string, CallQueue<Delivery, DeliveryAnswer>>();
@@ -244,6 +245,13 @@ export class TopicHost implements DeliveryPort {
     return exchange;
   }
 
+  figures(): Figures {
+    this.#meter.calls += 1;
+    const bytes = [...this.#queues.values()].reduce((sum, queue) => sum + queue.bytes, 0);
+    const { retainedMessages } = this.#routing;
+    return { usage: this.#meter.usage(), session: undefined, retainedMessages, outbox: { calls: this.#calls, bytes } };
+  }
+
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
     this.#send(sessionObject, new Delivery(recordOf(message, addressed), message, addressed.tried, done));
   }
@@ -298,6 +306,7 @@ export class TopicHost implements DeliveryPort {
         },
         call: async (batch) => decodeDeliveryAnswer(await this.#sessions(sessionObject).deliver(batch)),
         answered: (deliveries, answer) => this.#answered(sessionObject, deliveries, answer),
+        meter: this.#calls,
       });
       this.#queues.set(sessionObject, queue);
     }

@@ -9,7 +9,7 @@ import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import type { Adopter } from "./adoption.ts";
 import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
 import { opened } from "./log.ts";
-import { Meter, type Usage } from "./meter.ts";
+import { type Figures, Meter, type Usage } from "./meter.ts";
 import { PLATFORM } from "./runtime.ts";
 import { TopicHost } from "./topic-host.ts";
 
@@ -46,6 +46,11 @@ export class TopicObject extends DurableObject<BrokerEnv> {
   retainedFor(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[] {
     this.#meter.calls += 1;
     return this.#host.adoption.retainedFor(adopter, from, stored);
+  }
+
+  /** What `/metrics` tells of this object. */
+  figures(): Figures {
+    return this.#host.figures();
   }
 
   /** What this object did that is billed, since it woke. */

@@ -11,6 +11,7 @@ import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
 import type { Outgoing } from "../routing/outbox.ts";
 import type { Ticket } from "../session/ports.ts";
 import { CallQueue } from "./call-queue.ts";
+import type { CallMeter } from "./meter.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 
 function sizeOf(record: BatchRecord): number {
@@ -48,6 +49,7 @@ export interface TopicQueueOptions {
   readonly exchange: (batch: Uint8Array) => Promise<Uint8Array>;
   /** Called after outcomes: tickets may have left something to flush. */
   readonly settled: () => void;
+  readonly meter: CallMeter;
 }
 
 export class TopicQueue {
@@ -62,7 +64,7 @@ export class TopicQueue {
   #life = "";
   #asking: Timer | undefined;
 
-  constructor({ name, shape, runtime, exchange, settled }: TopicQueueOptions) {
+  constructor({ name, shape, runtime, exchange, settled, meter }: TopicQueueOptions) {
     this.#runtime = runtime;
     this.#settled = settled;
     this.#writer = new BatchWriter(name, runtime.now(), shape);
@@ -71,7 +73,12 @@ export class TopicQueue {
       call: async (batch) => decodeExchangeAnswer(await exchange(batch)),
       answered: (requests, answer) => this.#answered(requests, answer),
       gaveUp: () => this.#abandon(),
+      meter,
     });
+  }
+
+  get bytes(): number {
+    return this.#calls.bytes;
   }
 
   /** Takes a request; one that finds no room is settled at once. */

@@ -99,6 +99,11 @@ export class RoutingCore {
     return this.#routes.size;
   }
 
+  /** Undefined until this life has counted them. */
+  get retainedMessages(): number | undefined {
+    return this.#store.knownRetainedCount();
+  }
+
   /**
    * Keeps the message if it is to be retained, and hands it to every Session object that wants it.
    * @param published called once, when all of them have it

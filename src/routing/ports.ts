@@ -38,6 +38,8 @@ export interface RoutingStore extends TopicCursor {
   putLineage(lineage: string): void;
   retained(topic: string): RetainedRow | undefined;
   retainedCount(): number;
+  /** How many there are, if that needs no row to be read. */
+  knownRetainedCount(): number | undefined;
   putRetained(row: RetainedRow): void;
   /** @returns whether there was one */
   deleteRetained(topic: string): boolean;

@@ -31,6 +31,7 @@ import type { Violation } from "../mqtt/violation.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { type ConnectOptions, handleConnect } from "./connect.ts";
 import type { Connection } from "./connection.ts";
+import { createCounters } from "./counters.ts";
 import { Deadlines, KEEP_ALIVE, LOG_TIDY, SESSION_EXPIRY, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import {
   deliver,
@@ -70,12 +71,6 @@ export interface SessionCoreOptions {
   readonly now: number;
 }
 
-/** What the object counted since it woke. */
-export interface SessionCounters {
-  messagesReceived: number;
-  messagesDropped: number;
-}
-
 export class SessionCore {
   readonly limits: Limits;
   readonly store: SessionStore;
@@ -97,7 +92,7 @@ export class SessionCore {
   readonly recentExchanges = new RecentExchanges();
   readonly log: MessageLog;
   readonly matching = new Matching();
-  readonly counters: SessionCounters = { messagesReceived: 0, messagesDropped: 0 };
+  readonly counters = createCounters();
   /** Milliseconds since the epoch, of the event at hand. */
   now: number;
   readonly #origin: string;

@@ -153,17 +153,25 @@ function sendQoS0(
   identifiers: readonly number[] | undefined,
 ): void {
   const { connection } = session;
-  if (connection === undefined || !connection.open || expired(message, core.now)) return;
+  if (connection === undefined || !connection.open) return;
+  if (expired(message, core.now)) {
+    core.counters.messagesDropped.expired += 1;
+    return;
+  }
   const { version, packetBytesMax } = connection.facts;
   if (version === 5 && (identifiers !== undefined || connection.ownAliases.available)) {
     if (!sendPublish(core, connection, message, { qos: 0, retain, dup: false, packetId: 0, identifiers }))
-      core.counters.messagesDropped += 1;
+      core.counters.messagesDropped.too_large += 1;
     return;
   }
   const bytes = message.encodeQoS0(version, retain, core.now);
   // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
-  if (bytes.length <= packetBytesMax) connection.wire.send(bytes);
-  else core.counters.messagesDropped += 1;
+  if (bytes.length > packetBytesMax) {
+    core.counters.messagesDropped.too_large += 1;
+    return;
+  }
+  core.counters.messagesDelivered += 1;
+  connection.wire.send(bytes);
 }
 
 interface PublishShape {
@@ -194,6 +202,7 @@ function sendPublish(core: SessionCore, connection: Connection, message: Message
   // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
   if (bytes.length > connection.facts.packetBytesMax) return false;
   if (alias !== 0 && !known) connection.ownAliases.sent(message.topic, alias);
+  core.counters.messagesDelivered += 1;
   connection.wire.send(bytes);
   return true;
 }
@@ -213,7 +222,7 @@ export function enqueue(
   const isNext = session.queued.length === 0 && session.resending.length === 0;
   const mayGo = isNext && session.inflightBytes < INFLIGHT_BYTES_MAX && session.inflight < (connection?.open ? connection.window : 0);
   if (!mayGo && core.choices.queuePolicy === "reject_new" && isFull(core, session, message)) {
-    core.counters.messagesDropped += 1;
+    core.counters.messagesDropped.queue_full += 1;
     return false;
   }
   const { qos, retain, identifiers, share } = due;
@@ -261,7 +270,7 @@ export function keepWithinBounds(core: SessionCore, session: Session): void {
   while (session.queued.length > queueMessagesMax || session.queuedBytes > queueBytesMax) {
     const oldest = session.queued.shift()!;
     session.queuedBytes -= oldest.message?.size ?? 0;
-    core.counters.messagesDropped += 1;
+    core.counters.messagesDropped.queue_full += 1;
     finish(core, session, oldest);
   }
 }
@@ -275,12 +284,13 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
   const { session } = connection;
   // [MQTT5-3.3.2-5] [MQTT5-4.3.3-7]
   if (!delivery.sent && expired(message, core.now)) {
+    core.counters.messagesDropped.expired += 1;
     finish(core, session, delivery);
     return;
   }
   const { qos, retain, packetId, identifiers } = delivery;
   if (!sendPublish(core, connection, message, { qos, retain, dup: delivery.sent, packetId, identifiers })) {
-    core.counters.messagesDropped += 1;
+    core.counters.messagesDropped.too_large += 1;
     finish(core, session, delivery);
     return;
   }

@@ -63,6 +63,10 @@ export class MemoryRoutingStore implements RoutingStore {
     return this.retainedRows.size;
   }
 
+  knownRetainedCount(): number {
+    return this.retainedCount();
+  }
+
   putRetained(row: RetainedRow): void {
     checkRowBytes(row.message);
     this.retainedRows.set(row.topic, { ...row, message: row.message.slice() });

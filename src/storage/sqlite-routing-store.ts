@@ -73,6 +73,10 @@ export class SqliteRoutingStore implements RoutingStore {
     return this.count;
   }
 
+  knownRetainedCount(): number | undefined {
+    return this.count;
+  }
+
   putRetained(row: RetainedRow): void {
     checkRowBytes(row.message);
     // Not one upsert: that would not tell a new topic from a replaced message, and the count needs to know. Most puts replace.

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ROOT } from "../../scripts/bundle.ts";
+import { METRICS } from "../../src/api/metrics.ts";
 import * as limits from "../../src/limits.ts";
 import { SETTINGS } from "../../src/settings.ts";
 
@@ -88,6 +89,11 @@ describe("docs/operations.md", () => {
     const rows = rowsBetween(textOf("docs/operations.md"), "constants").map(([name, value]) => [name!.slice(1, -1), Number(value)]);
     expect(rows.length).toBeGreaterThan(0);
     expect(rows).toEqual(rows.map(([name]) => [name, constants.get(name as string)]));
+  });
+
+  it("has every metric as the broker explains it", () => {
+    const rows = rowsBetween(textOf("docs/operations.md"), "metrics");
+    expect(rows).toEqual(METRICS.map(({ name, type, help }) => [`\`${name}\``, type, help]));
   });
 
   it("says of every limit that may be set, but for those that only choose, what happens there", () => {

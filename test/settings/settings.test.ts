@@ -24,6 +24,7 @@ describe("parseSettings", () => {
       namespaces: ["default"],
       allowAnonymous: false,
       users: "",
+      metricsToken: "",
       choices: DEFAULT_CHOICES,
       limits: DEFAULT_LIMITS,
     };
@@ -91,6 +92,7 @@ describe("parseSettings", () => {
     ["RESPONSE_INFORMATION", "a/#", "RESPONSE_INFORMATION must be a Topic Name"],
     ["VALIDATE_PAYLOAD_FORMAT", "1", "VALIDATE_PAYLOAD_FORMAT must be true or false"],
     ["PACKET_BYTES_MAX", "1 MiB", "PACKET_BYTES_MAX must be a whole number"],
+    ["METRICS_TOKEN", "too short", "METRICS_TOKEN must be 16 or more letters"],
     ["CONNECTIONS_MAX", "40000", "CONNECTIONS_MAX must be a whole number from 1 to 32768"],
   ])("names the variable and the expected form: %s=%s", (name, value, beginning) => {
     const found = sentences({ [name]: value });
@@ -113,6 +115,7 @@ describe("parseSettings", () => {
   it("never repeats what a secret contains", () => {
     const [sentence] = sentences({ USERS: ["hunter2"] });
     expect(sentence).toBe("USERS must be a JSON array of users.");
+    expect(sentences({ METRICS_TOKEN: "hunter2" })[0]).not.toContain("hunter2");
   });
 });
 

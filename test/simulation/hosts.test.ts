@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { BatchWriter, RECORD_PUBLISH, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
-import { Meter } from "../../src/objects/meter.ts";
+import { createCallMeter, Meter } from "../../src/objects/meter.ts";
 import { shapeNumber } from "../../src/objects/names.ts";
 import type { Runtime } from "../../src/objects/runtime.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
@@ -63,10 +63,12 @@ test("an answer that can't be read counts as none: the call is made again, and i
   const answers = [Promise.reject(new Error("an answer of another version")), Promise.resolve("read")];
   const settled: string[] = [];
   const item = { size: 1, abandoned: () => void settled.push("abandoned") };
+  const meter = createCallMeter();
   const queue = new CallQueue<typeof item, string>(runtime, {
     encode: () => new Uint8Array(0),
     call: () => answers.shift()!,
     answered: (_items, answer) => void settled.push(answer),
+    meter,
   });
   queue.add(item);
   queue.flush();
@@ -76,4 +78,5 @@ test("an answer that can't be read counts as none: the call is made again, and i
   await new Promise((resolve) => setImmediate(resolve));
   expect(settled).toEqual(["read"]);
   expect(queue.idle).toBe(true);
+  expect(meter).toEqual({ repeated: 1, givenUp: 0 });
 });

@@ -98,6 +98,7 @@ export class World {
       namespaces: "*",
       allowAnonymous: true,
       users: "",
+      metricsToken: "",
       choices,
       limits,
     };

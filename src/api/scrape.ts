@@ -1,0 +1,68 @@
+/** `GET /metrics`: who may read it, which objects are asked, and how long they are waited for. */
+
+import type { BrokerEnv } from "../objects/env.ts";
+import type { Figures } from "../objects/meter.ts";
+import { objectsOf } from "../objects/names.ts";
+import type { Settings } from "../settings.ts";
+import { type Asked, exposition } from "./metrics.ts";
+
+/** How long an object is waited for, milliseconds: less than the 10 s after which Prometheus gives a scrape up. */
+const ASK_MS_MAX = 4000;
+
+const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/**
+ * What to answer to a request that may not read the metrics, in a sentence; undefined for one that may.
+ */
+export async function refusal(request: Request, settings: Settings): Promise<{ status: 401 | 404; sentence: string } | undefined> {
+  if (settings.metricsToken === "") {
+    return { status: 404, sentence: "Metrics are closed. The operator opens them with the secret METRICS_TOKEN." };
+  }
+  const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.get("Authorization") ?? "") ?? [];
+  if (token !== undefined && (await same(token, settings.metricsToken))) return undefined;
+  return { status: 401, sentence: "Metrics are read with the header Authorization: Bearer, and the token in METRICS_TOKEN." };
+}
+
+/** Compares digests, to the last byte: the time it takes tells nothing of either text. */
+async function same(one: string, other: string): Promise<boolean> {
+  const digest = async (text: string): Promise<Uint8Array> =>
+    new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  const [first, second] = await Promise.all([digest(one), digest(other)]);
+  return first.reduce((difference, byte, index) => difference | (byte ^ second[index]!), 0) === 0;
+}
+
+/** Which namespaces are told of: the one that is asked for, or all that are configured. */
+export function namespacesOf(settings: Settings, asked: string | undefined): readonly string[] {
+  if (asked !== undefined) return [asked];
+  return settings.namespaces === "*" ? ["default"] : settings.namespaces;
+}
+
+/** Asks every object that can be named, all at once. An object that fails or is late is reported as not up. */
+export async function scrape(
+  env: Pick<BrokerEnv, "SESSIONS" | "TOPICS">,
+  settings: Settings,
+  namespaces: readonly string[],
+): Promise<Response> {
+  const questions: Promise<Asked>[] = [];
+  for (const namespace of namespaces) {
+    const { sessions, topics } = objectsOf(settings, namespace);
+    for (const object of sessions) questions.push(ask(object, () => env.SESSIONS.get(env.SESSIONS.idFromName(object)).figures()));
+    for (const object of topics) questions.push(ask(object, () => env.TOPICS.get(env.TOPICS.idFromName(object)).figures()));
+  }
+  const text = exposition(await Promise.all(questions));
+  return new Response(text, { headers: { "Content-Type": CONTENT_TYPE, "Cache-Control": "no-store" } });
+}
+
+async function ask(object: string, figures: () => Promise<Figures>): Promise<Asked> {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ASK_MS_MAX);
+  });
+  try {
+    return { object, figures: await Promise.race([figures(), late]) };
+  } catch {
+    return { object, figures: undefined };
+  } finally {
+    if (timer !== null) clearTimeout(timer);
+  }
+}

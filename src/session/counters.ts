@@ -1,0 +1,19 @@
+/** What a Session object counts of messages since it woke. */
+
+/** Why a message did not reach a session that it was for. */
+export const DROP_REASONS = ["queue_full", "too_large", "expired"] as const;
+
+export type DropReason = (typeof DROP_REASONS)[number];
+
+export interface SessionCounters {
+  /** Messages that clients published here, and wills. */
+  messagesReceived: number;
+  /** PUBLISH packets that were sent to clients, repeats included. */
+  messagesDelivered: number;
+  readonly messagesDropped: Record<DropReason, number>;
+}
+
+export function createCounters(): SessionCounters {
+  const dropped = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<DropReason, number>;
+  return { messagesReceived: 0, messagesDelivered: 0, messagesDropped: dropped };
+}
