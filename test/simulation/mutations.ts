@@ -85,13 +85,6 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 100,
   },
   {
-    name: "ignore the fence",
-    file: "src/routing/fence.ts",
-    find: "if (known !== undefined && epoch < known.epoch && Math.abs(now - known.at) < FENCE_MS) return false;",
-    replace: "",
-    seeds: 1000,
-  },
-  {
     name: "go on with new messages where the Topic object has forgotten what was open",
     file: "src/objects/topic-host.ts",
     find: "if (awaited !== undefined && (from === undefined || awaited.life !== this.#life)) {",

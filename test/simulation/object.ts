@@ -449,6 +449,7 @@ export class SimulatedObject {
 
   /** @param code that the other ends of its sockets see */
   #reset(memory: Memory | undefined, code: number): void {
+    this.#world.resets.push({ name: this.name, at: this.#world.now });
     this.#before = memory && { memory, slept: false, sockets: [] };
     this.#forget();
     this.#aborted = false;

@@ -81,6 +81,8 @@ export class World {
   /** Clocks of objects are set forward and back in this run. */
   clocksJump = false;
   readonly trace: string[] = [];
+  /** Which objects lost memory and sockets, and when. */
+  readonly resets: { readonly name: string; readonly at: number }[] = [];
   /** What was wrong in the middle of the run. */
   readonly problems: string[] = [];
   readonly #events: Event[] = [];
