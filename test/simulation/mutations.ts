@@ -143,9 +143,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "let go of what a member of a shared subscription was given",
     file: "src/session/deliver.ts",
-    find: "  else enqueue(core, session, message, { qos, retain, identifiers, share: filter }, session.stored ? core.log.append(message) : undefined);",
-    replace:
-      "  else if (session.connection !== undefined) enqueue(core, session, message, { qos, retain, identifiers, share: filter }, session.stored ? core.log.append(message) : undefined);",
+    find: "    const due = { qos, retain, identifiers, share: filter };",
+    replace: "    const due = { qos, retain, identifiers, share: filter };\n    if (session.connection === undefined) return true;",
     seeds: 200,
   },
   {
