@@ -72,12 +72,13 @@ describeTopologies(
         autoAck: false,
         properties: { sessionExpiryInterval: 300, receiveMaximum: 2, maximumPacketSize: 100 },
       });
-      const writer = await broker.connect({ namespace });
+      const writer = await broker.connect({ namespace, version: 5 });
       await reader.subscribe(
         ["t/+", "u"].map((filter) => ({ filter, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 })),
       );
       for (const text of ["1", "2", "3", "4", "5"]) await writer.publish("t/a", text, { qos: 1 });
       await writer.publish("t/a", "x".repeat(200));
+      await writer.publish("t/a", "late", { properties: { messageExpiryInterval: 0 } });
       await writer.publish("u", "kept", { qos: 1, retain: true });
       await writer.publish("nobody", "", { qos: 1 });
       await reader.messages(2);
@@ -86,11 +87,11 @@ describeTopologies(
         connections: 2,
         sessions: 2,
         subscriptions: 2,
-        messages_received_total: 8,
+        messages_received_total: 9,
         messages_delivered_total: 2,
         "messages_dropped_total too_large": 1,
         "messages_dropped_total queue_full": 1,
-        "messages_dropped_total expired": 0,
+        "messages_dropped_total expired": 1,
         queued_messages: 3,
         inflight_messages: 2,
         retained_messages: 1,

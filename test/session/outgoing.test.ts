@@ -243,6 +243,7 @@ describe("Message Expiry", () => {
     client.puback(3);
     // [5.0/3.3.2.3.3/absent]
     expect(client.messages()[0]!.properties).toEqual({});
+    expect(world.sessions[0]!.core.counters.messagesDropped).toEqual({ queue_full: 0, too_large: 0, expired: 1 });
   });
 
   test("[MQTT5-3.3.2-6] only whole seconds count, and the last second is told as 1", () => {
@@ -264,8 +265,9 @@ describe("Message Expiry", () => {
   });
 
   test("[MQTT5-3.3.2-5] an interval of 0 and a QoS 0 message that is too late reach nobody", () => {
-    const { client, publisher } = pair();
+    const { world, client, publisher } = pair();
     for (const qos of [0, 1, 2] as const) publisher.publish("t", "x", { qos, properties: { messageExpiryInterval: 0 } });
+    expect(world.sessions[0]!.core.counters).toMatchObject({ messagesDelivered: 0, messagesDropped: { expired: 3 } });
     expect(client.messages()).toEqual([]);
     expect(client.connection.session.deliveries.size).toBe(0);
   });

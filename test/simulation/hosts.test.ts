@@ -1,6 +1,7 @@
 /** What the hosts do when the platform lets them down in ways that the simulation does not play. */
 
 import { expect, test } from "vitest";
+import { RETRY_MS_TOTAL } from "../../src/limits.ts";
 import { BatchWriter, RECORD_PUBLISH, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
@@ -79,4 +80,28 @@ test("an answer that can't be read counts as none: the call is made again, and i
   expect(settled).toEqual(["read"]);
   expect(queue.idle).toBe(true);
   expect(meter).toEqual({ repeated: 1, givenUp: 0 });
+});
+
+test("a call that fails for too long is counted as given up, once; before that as made again", async () => {
+  let now = 0;
+  const runtime = { ...stillRuntime(), now: () => now };
+  const meter = createCallMeter();
+  const abandoned: number[] = [];
+  const item = { size: 7, abandoned: () => void abandoned.push(now) };
+  const queue = new CallQueue<typeof item, string>(runtime, {
+    encode: () => new Uint8Array(0),
+    call: () => Promise.reject(new Error("out of reach")),
+    answered: () => {},
+    meter,
+  });
+  queue.add(item);
+  queue.flush();
+  queue.add(item);
+  expect(queue.bytes).toBe(7);
+  for (const time of [0, RETRY_MS_TOTAL / 2, RETRY_MS_TOTAL]) {
+    now = time;
+    runtime.run();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect([meter, abandoned.length, queue.bytes]).toEqual([{ repeated: 2, givenUp: 1 }, 2, 0]);
 });

@@ -212,12 +212,16 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
       }));
 
     test("a new store over the same rows finds all of them", () =>
-      withStore((open) => {
+      withStore((open, meter) => {
         const store = open();
         for (const topic of NASTY_TOPICS) put(store, topic);
         store.putRoute({ filter: "a", sessionObject: "s", qos: 1, version: 4, members: 0, online: 0 });
         const reopened = open();
+        const { rowsRead } = meter;
+        expect([undefined, NASTY_TOPICS.length]).toContain(reopened.knownRetainedCount());
+        expect(meter.rowsRead).toBe(rowsRead);
         expect(reopened.retainedCount()).toBe(NASTY_TOPICS.length);
+        expect(reopened.knownRetainedCount()).toBe(NASTY_TOPICS.length);
         expect(rangeOf(reopened, "")).toEqual(NASTY_TOPICS);
         expect(reopened.retained("a")).toEqual({ topic: "a", message: bytes(3), expiresAt: 0 });
         expect(reopened.routes()).toEqual([{ filter: "a", sessionObject: "s", qos: 1, version: 4, members: 0, online: 0 }]);
