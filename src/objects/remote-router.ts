@@ -47,8 +47,7 @@ export class RemoteRouter implements Router {
   }
 
   unsubscribe(filter: string, version: number): void {
-    for (const shard of this.#shardsOf(filter))
-      this.#queues[shard]!.addLater(new Request({ kind: RECORD_UNSUBSCRIBE, filter, version }, undefined));
+    for (const shard of this.#shardsOf(filter)) this.#add(shard, new Request({ kind: RECORD_UNSUBSCRIBE, filter, version }, undefined));
   }
 
   share(filter: string, members: number, online: number, version: number, ticket: Ticket | undefined): void {

@@ -4,7 +4,7 @@
  * been sent again, ahead of all that came after them, so that the order stays.
  */
 
-import { AWAITED_MS, LATER_MS, OUTBOX_BYTES_MAX } from "../limits.ts";
+import { AWAITED_MS, OUTBOX_BYTES_MAX } from "../limits.ts";
 import { type BatchRecord, BatchWriter, RECORD_AWAITED } from "../mqtt/batch.ts";
 import { decodeExchangeAnswer, type ExchangeAnswer, PENDING } from "../mqtt/exchange-answer.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
@@ -63,9 +63,6 @@ export class TopicQueue {
   /** The life of the Topic object that knows them. */
   #life = "";
   #asking: Timer | undefined;
-  /** Requests that nobody waits for: they ride with the next one. */
-  #later: Request[] = [];
-  #laterTimer: Timer | undefined;
 
   constructor({ name, shape, runtime, exchange, settled, meter }: TopicQueueOptions) {
     this.#runtime = runtime;
@@ -84,26 +81,8 @@ export class TopicQueue {
     return this.#calls.bytes;
   }
 
-  /** Takes a request that nobody waits for: it leaves with the next one that somebody does, and makes a call of its own only if none comes. */
-  addLater(request: Request): void {
-    this.#later.push(request);
-    this.#laterTimer ??= this.#runtime.after(LATER_MS, () => {
-      this.#addLate();
-      this.flush();
-    });
-  }
-
-  #addLate(): void {
-    this.#laterTimer?.cancel();
-    this.#laterTimer = undefined;
-    const requests = this.#later;
-    this.#later = [];
-    for (const request of requests) this.add(request);
-  }
-
   /** Takes a request; one that finds no room is settled at once. */
   add(request: Request): void {
-    if (this.#later.length > 0) this.#addLate();
     if (this.#awaitedBytes > OUTBOX_BYTES_MAX || !this.#calls.add(request)) request.abandoned();
   }
 
