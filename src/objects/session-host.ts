@@ -24,6 +24,7 @@ import type { Settings } from "../settings.ts";
 import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
 import { Arrivals, type SessionPeer } from "./arrivals.ts";
 import { Client, type ClientContext } from "./client.ts";
+import { startAgain } from "./guarded-store.ts";
 import { log } from "./log.ts";
 import type { Figures, Meter, OutboxFigures } from "./meter.ts";
 import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
@@ -313,9 +314,7 @@ export class SessionHost {
       this.core.flush();
       return true;
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
-      log("rows could not be written; the object starts again", { object: this.#name, problem });
-      this.#state.abort(`rows could not be written: ${problem}`);
+      startAgain(this.#name, this.#state, error);
       return false;
     }
   }

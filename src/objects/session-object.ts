@@ -9,6 +9,7 @@ import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
 import type { SessionPeer } from "./arrivals.ts";
 import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
+import { guardedStore } from "./guarded-store.ts";
 import { LocalRouter } from "./local-router.ts";
 import { opened } from "./log.ts";
 import { type Figures, Meter, type Usage } from "./meter.ts";
@@ -25,7 +26,11 @@ export class SessionObject extends DurableObject<BrokerEnv> {
     const settings = requireSettings(env);
     const name = ctx.id.name!;
     const meter = this.#meter;
-    const store = opened(name, () => new SqliteSessionStore(ctx.storage.sql, meter));
+    const store = guardedStore(
+      opened(name, () => new SqliteSessionStore(ctx.storage.sql, meter)),
+      name,
+      ctx,
+    );
     const peers = (sessionObject: string): SessionPeer => env.SESSIONS.get(env.SESSIONS.idFromName(sessionObject));
     if (settings.topology === "compact") {
       let local: LocalRouter | undefined;
@@ -38,7 +43,11 @@ export class SessionObject extends DurableObject<BrokerEnv> {
         runtime: PLATFORM,
         peers,
         router: (core) => {
-          const routing = opened(name, () => new SqliteRoutingStore(ctx.storage.sql, meter));
+          const routing = guardedStore(
+            opened(name, () => new SqliteRoutingStore(ctx.storage.sql, meter)),
+            name,
+            ctx,
+          );
           local = new LocalRouter(settings, name, routing, PLATFORM, core);
           return local;
         },

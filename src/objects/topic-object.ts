@@ -8,6 +8,7 @@ import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import type { Adopter } from "./adoption.ts";
 import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
+import { guardedStore } from "./guarded-store.ts";
 import { opened } from "./log.ts";
 import { type Figures, Meter, type Usage } from "./meter.ts";
 import { PLATFORM } from "./runtime.ts";
@@ -23,7 +24,11 @@ export class TopicObject extends DurableObject<BrokerEnv> {
     this.#host = new TopicHost({
       settings: requireSettings(env),
       name,
-      store: opened(name, () => new SqliteRoutingStore(ctx.storage.sql, this.#meter)),
+      store: guardedStore(
+        opened(name, () => new SqliteRoutingStore(ctx.storage.sql, this.#meter)),
+        name,
+        ctx,
+      ),
       topics: stubs(env.TOPICS),
       sessions: stubs(env.SESSIONS),
       meter: this.#meter,

@@ -1,0 +1,38 @@
+/**
+ * A store whose refusal ends this life of its object: memory must not go on as if the row had been written. The object starts again from
+ * what is stored; what was not stored was not acknowledged.
+ */
+
+import { log } from "./log.ts";
+
+/** Storage refused something; the object has been told to start again. */
+export class StoreRefused extends Error {}
+
+/** Logs why the object starts again, and makes it. */
+export function startAgain(object: string, state: { abort(reason: string): void }, error: unknown): void {
+  if (error instanceof StoreRefused) return;
+  const problem = error instanceof Error ? error.message : String(error);
+  log("rows could not be written; the object starts again", { object, problem });
+  state.abort(`rows could not be written: ${problem}`);
+}
+
+/**
+ * @param object its name
+ * @param state resets it
+ */
+export function guardedStore<Store extends object>(store: Store, object: string, state: { abort(reason: string): void }): Store {
+  return new Proxy(store, {
+    get(target, name) {
+      const value = Reflect.get(target, name) as unknown;
+      if (typeof value !== "function") return value;
+      return (...values: unknown[]): unknown => {
+        try {
+          return value.apply(target, values);
+        } catch (error) {
+          startAgain(object, state, error);
+          throw new StoreRefused("the storage refused a row");
+        }
+      };
+    },
+  });
+}
