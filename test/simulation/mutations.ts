@@ -185,8 +185,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "go on after storage refused a write",
     file: "src/objects/session-host.ts",
-    find: "this.#state.abort(",
-    replace: "String(",
+    find: "      startAgain(this.#name, this.#state, error);\n",
+    replace: "      void startAgain;\n      void error;\n",
     seeds: 400,
   },
   {
