@@ -29,27 +29,19 @@ import {
 import { PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
 import type { Violation } from "../mqtt/violation.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
+import { handlePuback, handlePubcomp, handlePubrec } from "./acknowledge.ts";
 import { type ConnectOptions, handleConnect } from "./connect.ts";
 import type { Connection } from "./connection.ts";
 import { createCounters } from "./counters.ts";
 import { Deadlines, KEEP_ALIVE, LOG_TIDY, SESSION_EXPIRY, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
-import {
-  deliver,
-  deliverRetained,
-  deliverShared,
-  handlePuback,
-  handlePubcomp,
-  handlePubrec,
-  Matching,
-  type Outcome,
-  storeQueued,
-} from "./deliver.ts";
+import { deliver, deliverRetained, deliverShared, Matching, type Outcome } from "./deliver.ts";
 import { RecentExchanges } from "./exchanges.ts";
 import type { Interest } from "./interest.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry } from "./lifecycle.ts";
 import { MessageLog } from "./log.ts";
 import type { Authorizer, Identity, ReauthenticationPort, RouterPort, SessionStore, Wire } from "./ports.ts";
 import { handlePublish, handlePubrel } from "./publish.ts";
+import { storeQueued } from "./queue.ts";
 import { handleAuth } from "./reauthenticate.ts";
 import { Repeats } from "./repeats.ts";
 import type { Session, Subscription } from "./session.ts";

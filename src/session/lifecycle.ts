@@ -9,8 +9,8 @@ import { KEEP_ALIVE_TIMEOUT, NORMAL_DISCONNECTION, PROTOCOL_ERROR } from "../mqt
 import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY } from "./deadlines.ts";
-import { forgetDeliveries } from "./deliver.ts";
 import { forgetSubscription } from "./interest.ts";
+import { forgetDeliveries } from "./queue.ts";
 import { NEVER_EXPIRES, type Session } from "./session.ts";
 import { announceShares } from "./share.ts";
 import { discardWill, publishWill, scheduleWill, willDelayMs } from "./will.ts";

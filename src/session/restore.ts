@@ -9,11 +9,11 @@ import { RecordError } from "../mqtt/record.ts";
 import { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
-import { finish, keepWithinBounds, requeue } from "./deliver.ts";
 import { addSubscription } from "./interest.ts";
 import { beginWaiting, clientLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
 import type { Wire } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
+import { finish, keepWithinBounds, requeue } from "./queue.ts";
 import { Session } from "./session.ts";
 import {
   type AttachedState,

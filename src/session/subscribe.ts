@@ -27,9 +27,9 @@ import { type ParsedFilter, parseFilter, SHARE_PREFIX } from "../topic/filter.ts
 import { isTopicProblem } from "../topic/name.ts";
 import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
-import { pump } from "./deliver.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import type { Ticket } from "./ports.ts";
+import { pump } from "./queue.ts";
 import type { Session, Subscription } from "./session.ts";
 import { announce } from "./share.ts";
 import { subscriptionOptions } from "./state.ts";

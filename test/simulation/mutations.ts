@@ -58,7 +58,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "send PUBREL before PUBREC is on record",
-    file: "src/session/deliver.ts",
+    file: "src/session/acknowledge.ts",
     find: "    finish(core, session, delivery);\n    core.markRowChanged(session);\n",
     replace: "    finish(core, session, delivery);\n",
     seeds: 100,
@@ -79,7 +79,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "lose what was sent before a resume",
-    file: "src/session/deliver.ts",
+    file: "src/session/queue.ts",
     find: "  requeue(session);\n  pump(core, session);",
     replace: "  pump(core, session);",
     seeds: 100,
@@ -107,7 +107,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "send more than the client's window",
-    file: "src/session/deliver.ts",
+    file: "src/session/queue.ts",
     find: "session.inflight < (connection?.open ? connection.window : 0)",
     replace: "session.inflight - 1 < (connection?.open ? connection.window : 0)",
     seeds: 100,
@@ -149,7 +149,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "send what has expired",
-    file: "src/session/deliver.ts",
+    file: "src/session/send.ts",
     find: "return message.expiresAt !== 0 && message.expiresAt <= now;",
     replace: "return message.expiresAt > now + 1e12;",
     seeds: 200,

@@ -1,0 +1,43 @@
+/** The client's half of the QoS 1 and QoS 2 handshakes for what it was sent. */
+
+import { type Acknowledgement, NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
+import { PACKET_IDENTIFIER_NOT_FOUND, SUCCESS } from "../mqtt/reason-code.ts";
+import type { Connection } from "./connection.ts";
+import type { SessionCore } from "./core.ts";
+import { finish, pump } from "./queue.ts";
+
+/** PUBACK [MQTT5-4.3.2-3]; one for an unknown Packet Identifier has no effect. */
+export function handlePuback(core: SessionCore, connection: Connection, packet: Acknowledgement): void {
+  const { session } = connection;
+  const delivery = session.deliveries.get(packet.packetId);
+  if (delivery === undefined || !delivery.sent || delivery.qos !== 1) return;
+  finish(core, session, delivery);
+  pump(core, session);
+}
+
+/** PUBREC: recorded before PUBREL leaves, so that no crash can make the message appear again [MQTT5-4.3.3-6]. */
+export function handlePubrec(core: SessionCore, connection: Connection, packet: Acknowledgement): void {
+  const { session } = connection;
+  const { packetId } = packet;
+  const delivery = session.deliveries.get(packetId);
+  const refused = packet.reasonCode >= 0x80;
+  if (delivery?.sent && delivery.qos === 2) {
+    finish(core, session, delivery);
+    core.markRowChanged(session);
+    if (refused) pump(core, session);
+    else session.released.add(packetId);
+  }
+  // [MQTT5-4.4.0-2]: a refusal ends the exchange, there is nothing to release.
+  if (refused) return;
+  // [MQTT5-4.3.3-4]; [5.0/3.6.2.1/unknown]
+  const reasonCode = connection.version !== 5 || session.released.has(packetId) ? SUCCESS : PACKET_IDENTIFIER_NOT_FOUND;
+  connection.send({ type: PUBREL, packetId, reasonCode, properties: NO_PROPERTIES });
+}
+
+/** PUBCOMP ends the exchange [MQTT5-4.3.3-5]; one for an unknown Packet Identifier has no effect. */
+export function handlePubcomp(core: SessionCore, connection: Connection, packet: Acknowledgement): void {
+  const { session } = connection;
+  if (!session.released.delete(packet.packetId)) return;
+  core.markChanged(connection);
+  pump(core, session);
+}

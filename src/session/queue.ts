@@ -1,0 +1,176 @@
+/**
+ * What waits for a session's client and what is in flight to it: messages of QoS 1 and 2 go out in their order, as far as the client's
+ * window allows, and again after it comes back.
+ */
+
+import { INFLIGHT_BYTES_MAX } from "../limits.ts";
+import type { Message } from "../mqtt/message.ts";
+import { NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
+import { SUCCESS } from "../mqtt/reason-code.ts";
+import type { Connection } from "./connection.ts";
+import type { SessionCore } from "./core.ts";
+import type { LogRecord } from "./log.ts";
+import { expired, sendPublish } from "./send.ts";
+import type { Delivery, Session } from "./session.ts";
+import { redistribute } from "./share.ts";
+
+/**
+ * Sends a message if it is its turn, or lets it wait.
+ * @returns false when the queue is full and takes nothing new
+ */
+export function enqueue(
+  core: SessionCore,
+  session: Session,
+  message: Message,
+  due: Pick<Delivery, "qos" | "retain" | "identifiers" | "share">,
+  record: LogRecord | undefined,
+): boolean {
+  const { connection } = session;
+  const isNext = session.queued.length === 0 && session.resending.length === 0;
+  const mayGo = isNext && session.inflightBytes < INFLIGHT_BYTES_MAX && session.inflight < (connection?.open ? connection.window : 0);
+  if (!mayGo && core.choices.queuePolicy === "reject_new" && isFull(core, session, message)) {
+    core.counters.messagesDropped.queue_full += 1;
+    return false;
+  }
+  const { qos, retain, identifiers, share } = due;
+  const packetId = session.allocatePacketId();
+  const delivery: Delivery = { packetId, qos, retain, identifiers, message, record, share, sent: false };
+  if (record !== undefined) core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share });
+  session.deliveries.set(packetId, delivery);
+  if (mayGo) {
+    send(core, connection!, delivery, message);
+    return true;
+  }
+  session.queued.push(delivery);
+  session.queuedBytes += message.size;
+  if (record === undefined) core.waitingInMemory.add(session);
+  keepWithinBounds(core, session);
+  return true;
+}
+
+/** Whether one more message would not fit. */
+function isFull({ limits }: SessionCore, { queued, queuedBytes }: Session, message: Message): boolean {
+  return queued.length >= limits.queueMessagesMax || queuedBytes + message.size > limits.queueBytesMax;
+}
+
+/** Gives rows to messages that wait in memory alone, each one message for all sessions that it waits for. */
+export function storeQueued(core: SessionCore, sessions: Iterable<Session>): void {
+  const records = new Map<Message, LogRecord>();
+  for (const session of sessions) {
+    for (const delivery of session.queued) {
+      const { message, packetId, qos, retain, identifiers, share } = delivery;
+      if (message === undefined || delivery.record !== undefined) continue;
+      let record = records.get(message);
+      if (record === undefined || core.log.isFull(record)) {
+        record = core.log.append(message);
+        records.set(message, record);
+      }
+      core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share });
+      delivery.record = record;
+    }
+  }
+}
+
+/** A queue that is too long drops its oldest messages: what is new tells more. What was sent once is in flight and is not dropped. */
+export function keepWithinBounds(core: SessionCore, session: Session): void {
+  const { queueMessagesMax, queueBytesMax } = core.limits;
+  while (session.queued.length > queueMessagesMax || session.queuedBytes > queueBytesMax) {
+    const oldest = session.queued.shift()!;
+    session.queuedBytes -= oldest.message?.size ?? 0;
+    core.counters.messagesDropped.queue_full += 1;
+    finish(core, session, oldest);
+  }
+}
+
+/** Sends one delivery, or drops it where it may not be sent any more. */
+function send(core: SessionCore, connection: Connection, delivery: Delivery, message: Message): void {
+  const { session } = connection;
+  // [MQTT5-3.3.2-5] [MQTT5-4.3.3-7]
+  if (!delivery.sent && expired(message, core.now)) {
+    core.counters.messagesDropped.expired += 1;
+    finish(core, session, delivery);
+    return;
+  }
+  const { qos, retain, packetId, identifiers } = delivery;
+  if (!sendPublish(core, connection, message, { qos, retain, dup: delivery.sent, packetId, identifiers })) {
+    core.counters.messagesDropped.too_large += 1;
+    finish(core, session, delivery);
+    return;
+  }
+  delivery.sent = true;
+  session.inflightBytes += message.size;
+  if (delivery.record !== undefined) session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
+  core.markChanged(connection);
+}
+
+/** Sends what waits as far as the client's window allows. */
+export function pump(core: SessionCore, session: Session): void {
+  const { connection, resending, queued } = session;
+  if (!connection?.open) return;
+  while (resending.length + queued.length > 0 && session.inflight < connection.window && session.inflightBytes < INFLIGHT_BYTES_MAX) {
+    const delivery = resending.shift() ?? queued.shift()!;
+    const { message } = delivery;
+    if (message === undefined) continue;
+    if (!delivery.sent) session.queuedBytes -= message.size;
+    send(core, connection, delivery, message);
+  }
+  if (queued.length === 0) core.waitingInMemory.delete(session);
+}
+
+/** After a resume: PUBREL and PUBLISH that were not acknowledged go out again, in order, under their identifiers [MQTT5-4.4.0-1]. */
+export function resend(core: SessionCore, session: Session): void {
+  const connection = session.connection!;
+  for (const packetId of session.released) {
+    connection.send({ type: PUBREL, packetId, reasonCode: SUCCESS, properties: NO_PROPERTIES });
+  }
+  requeue(session);
+  pump(core, session);
+}
+
+/** The deliveries that `waits` tells wait (again), in order. */
+export function requeue(session: Session, waits: (delivery: Delivery) => boolean = () => true): void {
+  clearQueues(session);
+  for (const delivery of session.deliveries.values()) {
+    if (delivery.message === undefined || !waits(delivery)) continue;
+    if (delivery.sent) {
+      session.resending.push(delivery);
+      continue;
+    }
+    session.queued.push(delivery);
+    session.queuedBytes += delivery.message.size;
+  }
+}
+
+function clearQueues(session: Session): void {
+  session.resending.clear();
+  session.queued.clear();
+  session.queuedBytes = 0;
+  session.inflightBytes = 0;
+}
+
+/** A delivery is over: acknowledged, expired or dropped. */
+export function finish(core: SessionCore, session: Session, delivery: Delivery): void {
+  session.deliveries.delete(delivery.packetId);
+  // One that was sent on an earlier connection only was not counted on this one.
+  if (delivery.sent) session.inflightBytes = Math.max(0, session.inflightBytes - (delivery.message?.size ?? 0));
+  if (delivery.record !== undefined) {
+    session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
+    core.log.release(delivery.record);
+  }
+  if (session.connection !== undefined) core.markChanged(session.connection);
+}
+
+/**
+ * All deliveries of a session are over here.
+ * @param over it has ended: what came through a shared subscription goes to another member
+ */
+export function forgetDeliveries(core: SessionCore, session: Session, over: boolean): void {
+  for (const { message, record, share, qos, sent } of session.deliveries.values()) {
+    // [MQTT5-4.8.2-5]: a QoS 2 message that was begun goes to nobody else.
+    if (over && share !== "" && message !== undefined && !(qos === 2 && sent)) redistribute(core, message, share);
+    if (record !== undefined) core.log.release(record);
+  }
+  session.deliveries.clear();
+  clearQueues(session);
+  core.waitingInMemory.delete(session);
+}

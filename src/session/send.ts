@@ -1,0 +1,74 @@
+/** A PUBLISH on its way to a client: within what the client accepts, not after its expiry, with a Topic Alias where there is one. */
+
+import { encodePublish, type Message } from "../mqtt/message.ts";
+import type { QoS } from "../mqtt/packet.ts";
+import type { Connection } from "./connection.ts";
+import type { SessionCore } from "./core.ts";
+import type { Session } from "./session.ts";
+
+/** Sends a message at QoS 0 to a session that is connected; a client that is away, or doesn't accept it, never gets it. */
+export function sendQoS0(
+  core: SessionCore,
+  session: Session,
+  message: Message,
+  retain: boolean,
+  identifiers: readonly number[] | undefined,
+): void {
+  const { connection } = session;
+  if (connection === undefined || !connection.open) return;
+  if (expired(message, core.now)) {
+    core.counters.messagesDropped.expired += 1;
+    return;
+  }
+  const { version, packetBytesMax } = connection.facts;
+  if (version === 5 && (identifiers !== undefined || connection.ownAliases.available)) {
+    if (!sendPublish(core, connection, message, { qos: 0, retain, dup: false, packetId: 0, identifiers }))
+      core.counters.messagesDropped.too_large += 1;
+    return;
+  }
+  const bytes = message.encodeQoS0(version, retain, core.now);
+  // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
+  if (bytes.length > packetBytesMax) {
+    core.counters.messagesDropped.too_large += 1;
+    return;
+  }
+  core.counters.messagesDelivered += 1;
+  connection.wire.send(bytes);
+}
+
+interface PublishShape {
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly dup: boolean;
+  readonly packetId: number;
+  readonly identifiers: readonly number[] | undefined;
+}
+
+/**
+ * Sends one PUBLISH of its own, with a Topic Alias where the client takes one.
+ * @returns false when it is larger than the client accepts: then nothing was sent
+ */
+export function sendPublish(core: SessionCore, connection: Connection, message: Message, shape: PublishShape): boolean {
+  const { alias, known } = connection.ownAliases.choose(message.topic);
+  const bytes = encodePublish(message, {
+    version: connection.version,
+    qos: shape.qos,
+    retain: shape.retain,
+    dup: shape.dup,
+    packetId: shape.packetId,
+    now: core.now,
+    subscriptionIdentifiers: shape.identifiers,
+    topicAlias: alias,
+    aliasKnown: known,
+  });
+  // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
+  if (bytes.length > connection.facts.packetBytesMax) return false;
+  if (alias !== 0 && !known) connection.ownAliases.sent(message.topic, alias);
+  core.counters.messagesDelivered += 1;
+  connection.wire.send(bytes);
+  return true;
+}
+
+export function expired(message: Message, now: number): boolean {
+  return message.expiresAt !== 0 && message.expiresAt <= now;
+}
