@@ -27,8 +27,7 @@ app.get("/health", (context) => context.json({ status: "ok", topology: context.g
 app.get("/metrics", async (context) => {
   const settings = context.get("settings");
   const refused = await refusal(context.req.raw, settings);
-  if (refused?.status === 401) return sentence(401, refused.sentence, { "WWW-Authenticate": 'Bearer realm="metrics"' });
-  if (refused !== undefined) return sentence(refused.status, refused.sentence);
+  if (refused !== undefined) return refused;
   const asked = context.req.query("namespace");
   if (asked !== undefined && !exists(settings, asked)) return noNamespace(asked);
   return scrape(context.env, settings, namespacesOf(settings, asked));

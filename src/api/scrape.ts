@@ -1,6 +1,7 @@
 /** `GET /metrics`: who may read it, which objects are asked, and how long they are waited for. */
 
-import type { BrokerEnv } from "../objects/env.ts";
+import { DEFAULT_NAMESPACE, sentence } from "../edge/upgrade.ts";
+import { type BrokerEnv, stubs } from "../objects/env.ts";
 import type { Figures } from "../objects/meter.ts";
 import { objectsOf } from "../objects/names.ts";
 import type { Settings } from "../settings.ts";
@@ -11,16 +12,14 @@ const ASK_MS_MAX = 4000;
 
 const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/**
- * What to answer to a request that may not read the metrics, in a sentence; undefined for one that may.
- */
-export async function refusal(request: Request, settings: Settings): Promise<{ status: 401 | 404; sentence: string } | undefined> {
-  if (settings.metricsToken === "") {
-    return { status: 404, sentence: "Metrics are closed. The operator opens them with the secret METRICS_TOKEN." };
-  }
+/** The answer to a request that may not read the metrics; undefined for one that may. */
+export async function refusal(request: Request, settings: Settings): Promise<Response | undefined> {
+  if (settings.metricsToken === "") return sentence(404, "Metrics are closed. The operator opens them with the secret METRICS_TOKEN.");
   const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.get("Authorization") ?? "") ?? [];
   if (token !== undefined && (await same(token, settings.metricsToken))) return undefined;
-  return { status: 401, sentence: "Metrics are read with the header Authorization: Bearer, and the token in METRICS_TOKEN." };
+  return sentence(401, "Metrics are read with the header Authorization: Bearer, and the token in METRICS_TOKEN.", {
+    "WWW-Authenticate": 'Bearer realm="metrics"',
+  });
 }
 
 /** Compares digests, to the last byte: the time it takes tells nothing of either text. */
@@ -34,7 +33,7 @@ async function same(one: string, other: string): Promise<boolean> {
 /** Which namespaces are told of: the one that is asked for, or all that are configured. */
 export function namespacesOf(settings: Settings, asked: string | undefined): readonly string[] {
   if (asked !== undefined) return [asked];
-  return settings.namespaces === "*" ? ["default"] : settings.namespaces;
+  return settings.namespaces === "*" ? [DEFAULT_NAMESPACE] : settings.namespaces;
 }
 
 /** Asks every object that can be named, all at once. An object that fails or is late is reported as not up. */
@@ -44,10 +43,12 @@ export async function scrape(
   namespaces: readonly string[],
 ): Promise<Response> {
   const questions: Promise<Asked>[] = [];
+  const session = stubs(env.SESSIONS);
+  const topic = stubs(env.TOPICS);
   for (const namespace of namespaces) {
     const { sessions, topics } = objectsOf(settings, namespace);
-    for (const object of sessions) questions.push(ask(object, () => env.SESSIONS.get(env.SESSIONS.idFromName(object)).figures()));
-    for (const object of topics) questions.push(ask(object, () => env.TOPICS.get(env.TOPICS.idFromName(object)).figures()));
+    for (const object of sessions) questions.push(ask(object, () => session(object).figures()));
+    for (const object of topics) questions.push(ask(object, () => topic(object).figures()));
   }
   const text = exposition(await Promise.all(questions));
   return new Response(text, { headers: { "Content-Type": CONTENT_TYPE, "Cache-Control": "no-store" } });

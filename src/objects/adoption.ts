@@ -9,7 +9,7 @@ import type { RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
 import type { Settings } from "../settings.ts";
 import { nextTopic } from "../topic/order.ts";
 import { log } from "./log.ts";
-import { lineage, previousTopicObjects, refuseEarlierShape, shardOf, topicShard } from "./names.ts";
+import { previousTopicObjects, refuseEarlierShape, shapeHistory, shardOf, topicShard } from "./names.ts";
 
 /** Who asks: Topic object `shard` of `topicShards`. */
 export interface Adopter {
@@ -17,7 +17,7 @@ export interface Adopter {
   readonly shard: number;
   /** As it will remember it. */
   readonly lineage: string;
-  /** Its `lineage` of whole shapes. */
+  /** Its `shapeHistory`. */
   readonly shapes: string;
 }
 
@@ -86,7 +86,7 @@ export class Adoption {
       topicShards,
       shard: shardOf(this.#name),
       lineage: lineageOf(topicShards, this.#previous),
-      shapes: lineage(this.#settings),
+      shapes: shapeHistory(this.#settings),
     };
     for (const name of previousTopicObjects(this.#settings, this.#name)) {
       const peer = this.#peers(name);

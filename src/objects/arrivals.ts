@@ -24,12 +24,12 @@ import {
 import type { Session } from "../session/session.ts";
 import type { Settings } from "../settings.ts";
 import { log } from "./log.ts";
-import { lineage, namespaceOf, previousSessionObjects, refuseEarlierShape } from "./names.ts";
+import { namespaceOf, previousSessionObjects, refuseEarlierShape, shapeHistory } from "./names.ts";
 import type { Router } from "./session-host.ts";
 
 /** Another Session object. */
 export interface SessionPeer {
-  /** @param asker the `lineage` of who asks */
+  /** @param asker the `shapeHistory` of who asks */
   offerSession(asker: string, clientId: string, reason: MoveReason): Promise<MovingSubscription[] | undefined>;
   /** @param last the session has arrived where it is asked for: only what came since is asked for */
   exportSession(asker: string, clientId: string, from: number, last: boolean): Promise<MovingPart | undefined>;
@@ -87,11 +87,11 @@ export class Arrivals {
 
   async #ask(owner: string, clientId: string, clean: boolean): Promise<void> {
     const { core, settings, name, peers } = this.#options;
-    const subscriptions = await peers(owner).offerSession(lineage(settings), clientId, clean ? "end" : "resume");
+    const subscriptions = await peers(owner).offerSession(shapeHistory(settings), clientId, clean ? "end" : "resume");
     const session = core.sessions.get(clientId);
     if (subscriptions === undefined || isHere(session)) return;
     // What is left here of a session that went there is older, but for what nobody else has.
-    const part = session && (await peers(owner).exportSession(lineage(settings), clientId, 0, false));
+    const part = session && (await peers(owner).exportSession(shapeHistory(settings), clientId, 0, false));
     const late = part === undefined ? [] : lateShared(core, clientId, takenThrough(part, name));
     letGo(core, clientId);
     await this.#bring(owner, clientId, subscriptions, late);
@@ -111,7 +111,7 @@ export class Arrivals {
       session.cameFrom = session.cameFrom.map((owner) => (owner.object === object ? { object, through: taken } : owner));
       core.markRowChanged(session);
       await written();
-      await peers(object).letGo(lineage(settings), clientId);
+      await peers(object).letGo(shapeHistory(settings), clientId);
     }
     session.cameFrom = [];
     core.markRowChanged(session);
@@ -151,7 +151,7 @@ export class Arrivals {
     const { peers, settings } = this.#options;
     const parts: MovingPart[] = [];
     for (let from: number | undefined = first; from !== undefined; from = parts.at(-1)!.next) {
-      const part = await peers(owner).exportSession(lineage(settings), clientId, from, last);
+      const part = await peers(owner).exportSession(shapeHistory(settings), clientId, from, last);
       if (part === undefined) return [];
       parts.push(part);
     }

@@ -34,15 +34,14 @@ export class Exchange {
     return this.codes.includes(PENDING);
   }
 
-  /** The outcome of this record comes later, by `settle`. */
-  expect(record: number): void {
+  /** The outcome of this record comes later. @returns what takes it, once, as a Reason Code */
+  expect(record: number): (reasonCode: number) => void {
     this.codes[record] = PENDING;
     this.#awaited += 1;
-  }
-
-  settle(record: number, reasonCode: number): void {
-    this.codes[record] = reasonCode;
-    if (!this.#left.delete(record)) this.#done();
+    return (reasonCode) => {
+      this.codes[record] = reasonCode;
+      if (!this.#left.delete(record)) this.#done();
+    };
   }
 
   /** The answer does not wait for this record. */

@@ -34,8 +34,9 @@ export function topicObjectName(namespace: string, shard: number): string {
 }
 
 /** The objects of a namespace that can be named: all, but for Session objects where every client ID has one of its own. */
-export function objectsOf({ topology, sessionShards, topicShards }: Shape, namespace: string): { sessions: string[]; topics: string[] } {
-  if (topology === "compact") return { sessions: [`${namespace}/broker`], topics: [] };
+export function objectsOf(shape: Shape, namespace: string): { sessions: string[]; topics: string[] } {
+  const { topology, sessionShards, topicShards } = shape;
+  if (topology === "compact") return { sessions: [sessionObjectName(shape, namespace, "")], topics: [] };
   return {
     sessions: Array.from({ length: sessionShards }, (_, shard) => sessionShardName(namespace, shard)),
     topics: Array.from({ length: topicShards }, (_, shard) => topicObjectName(namespace, shard)),
@@ -68,18 +69,18 @@ export function previousTopicObjects(settings: Settings, name: string): string[]
 }
 
 /** The shapes that the broker had, the present one first. */
-export function lineage({ sessionShards, topicShards, previousShapes }: Settings): string {
+export function shapeHistory({ sessionShards, topicShards, previousShapes }: Settings): string {
   return [{ sessionShards, topicShards }, ...previousShapes].map((shape) => `${shape.sessionShards}+${shape.topicShards}`).join("<");
 }
 
 /**
  * What one object asks of another because the shape has changed must not arrive after the next change: by then it takes away what has
  * come back.
- * @param asker the lineage of the object that asked
+ * @param asker the `shapeHistory` of the object that asked
  * @throws Error when this object's shape is a later one
  */
 export function refuseEarlierShape(settings: Settings, asker: string): void {
-  const own = lineage(settings);
+  const own = shapeHistory(settings);
   if (own.endsWith(`<${asker}`)) throw new Error(`asked in the shape ${asker}, which is over: now it is ${own}`);
 }
 

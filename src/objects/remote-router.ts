@@ -1,9 +1,9 @@
 /** The way from a Session object to the Topic objects of its namespace in the sharded topology: one outbox for each of them. */
 
 import { RECORD_BARRIER, RECORD_PUBLISH, RECORD_REDISTRIBUTE, RECORD_SHARE, RECORD_SUBSCRIBE, RECORD_UNSUBSCRIBE } from "../mqtt/batch.ts";
+import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
-import { JointTicket } from "../session/joint-ticket.ts";
 import type { Ticket } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
@@ -15,6 +15,11 @@ import { Request, TopicQueue } from "./topic-queue.ts";
 
 /** Gives a Topic object by its name, a new stub for every call: one whose object was reset stays broken. */
 export type TopicObjects = (name: string) => { exchange(batch: Uint8Array): Promise<Uint8Array> };
+
+/** A ticket for each of several, of which the worst settles the one. */
+function jointly(ticket: Ticket, count: number): Ticket {
+  return new JointOutcome((reasonCode) => ticket.settled(reasonCode), count);
+}
 
 export class RemoteRouter implements Router {
   readonly #settings: Settings;
@@ -42,7 +47,7 @@ export class RemoteRouter implements Router {
 
   subscribe(filter: string, qos: QoS, version: number, retainedFor: string | undefined, ticket: Ticket): void {
     const shards = this.#shardsOf(filter);
-    const joint = shards.length === 1 ? ticket : new JointTicket(ticket, shards.length);
+    const joint = shards.length === 1 ? ticket : jointly(ticket, shards.length);
     for (const shard of shards) this.#add(shard, new Request({ kind: RECORD_SUBSCRIBE, filter, qos, version, retainedFor }, joint));
   }
 
@@ -52,7 +57,7 @@ export class RemoteRouter implements Router {
 
   share(filter: string, members: number, online: number, version: number, ticket: Ticket | undefined): void {
     const shards = this.#shardsOf(topicFilterOf(filter));
-    const joint = ticket === undefined || shards.length === 1 ? ticket : new JointTicket(ticket, shards.length);
+    const joint = ticket === undefined || shards.length === 1 ? ticket : jointly(ticket, shards.length);
     for (const shard of shards) this.#add(shard, new Request({ kind: RECORD_SHARE, filter, members, online, version }, joint));
   }
 
@@ -61,7 +66,7 @@ export class RemoteRouter implements Router {
   }
 
   barrier(sessionObject: string, ticket: Ticket): void {
-    const joint = new JointTicket(ticket, this.#queues.length);
+    const joint = jointly(ticket, this.#queues.length);
     for (const shard of this.#queues.keys()) this.#add(shard, new Request({ kind: RECORD_BARRIER, sessionObject }, joint));
   }
 

@@ -97,7 +97,10 @@ export class SessionHost {
   /** Who waits for the next flush. */
   #flushed: (() => void)[] = [];
   #awake: Timer | undefined;
-  /** The last batch of each Topic object and its answer: when it comes again, what was refused is refused again. */
+  /**
+   * The last batch of each Topic object and its answer: when it comes again, what was refused is refused again. So is one that a fault of
+   * ours has interrupted: its messages count as seen, and handled anew they would be taken for repeats and acknowledged unsent.
+   */
   readonly #answers = new Map<string, Answered>();
 
   constructor(options: SessionHostOptions) {

@@ -7,7 +7,6 @@ import { DurableObject } from "cloudflare:workers";
 import type { MoveReason, MovingPart, MovingSubscription } from "../session/move.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
-import type { SessionPeer } from "./arrivals.ts";
 import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
 import { guardedStore } from "./guarded-store.ts";
 import { LocalRouter } from "./local-router.ts";
@@ -31,7 +30,7 @@ export class SessionObject extends DurableObject<BrokerEnv> {
       name,
       ctx,
     );
-    const peers = (sessionObject: string): SessionPeer => env.SESSIONS.get(env.SESSIONS.idFromName(sessionObject));
+    const peers = stubs(env.SESSIONS);
     if (settings.topology === "compact") {
       let local: LocalRouter | undefined;
       this.#host = new SessionHost({

@@ -23,9 +23,10 @@ import {
   RECORD_UNSUBSCRIBE,
 } from "../mqtt/batch.ts";
 import { encodeExchangeAnswer } from "../mqtt/exchange-answer.ts";
+import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
-import { RoutingCore, worseOf } from "../routing/core.ts";
+import { RoutingCore } from "../routing/core.ts";
 import { Fence } from "../routing/fence.ts";
 import type { Outgoing } from "../routing/outbox.ts";
 import type { Addressed, Delivered, DeliveryPort, RoutingStore } from "../routing/ports.ts";
@@ -219,12 +220,9 @@ export class TopicHost implements DeliveryPort {
     const now = this.#runtime.now();
     const exchange = new Exchange(records.length);
     for (const [index, record] of records.entries()) {
-      const settled = (reasonCode: number): void => exchange.settle(index, reasonCode);
       this.#slow = false;
       if (record.kind === RECORD_PUBLISH) {
-        const awaits = record.message.qos > 0;
-        if (awaits) exchange.expect(index);
-        this.#routing.publish(record.message, now, awaits ? settled : undefined);
+        this.#routing.publish(record.message, now, record.message.qos > 0 ? exchange.expect(index) : undefined);
       } else if (record.kind === RECORD_SUBSCRIBE) {
         const { filter, qos, version, retainedFor } = record;
         this.#routing.subscribe({ sessionObject: sender, filter, qos, version });
@@ -234,8 +232,7 @@ export class TopicHost implements DeliveryPort {
       } else if (record.kind === RECORD_SHARE) {
         this.#routing.share({ ...record, sessionObject: sender });
       } else if (record.kind === RECORD_BARRIER) {
-        exchange.expect(index);
-        this.#barrier(record.sessionObject, settled);
+        this.#barrier(record.sessionObject, exchange.expect(index));
       } else if (record.kind === RECORD_REDISTRIBUTE) {
         this.#routing.redistribute(record.message, record.filter, [], SUCCESS, undefined);
       }
@@ -282,17 +279,11 @@ export class TopicHost implements DeliveryPort {
 
   /** A delivery is done when each shared subscription that nobody took it for where it was sent has given it to a member elsewhere. */
   #redistribute({ message, tried, done }: Delivery, sessionObject: string, { outcome, shares }: Refused): void {
-    let waiting = shares.length + 1;
-    let worst = outcome;
-    const settled = (reasonCode: number): void => {
-      waiting -= 1;
-      worst = worseOf(worst, reasonCode);
-      if (waiting === 0) done?.(worst);
-    };
+    const joint = new JointOutcome((reasonCode) => done?.(reasonCode), shares.length + 1, outcome);
     for (const { share, full } of shares) {
-      this.#routing.redistribute(message!, share, [...tried, sessionObject], full ? QUOTA_EXCEEDED : SUCCESS, settled);
+      this.#routing.redistribute(message!, share, [...tried, sessionObject], full ? QUOTA_EXCEEDED : SUCCESS, joint.settled);
     }
-    settled(SUCCESS);
+    joint.settled(SUCCESS);
   }
 
   #queue(sessionObject: string): CallQueue<Delivery, DeliveryAnswer> {

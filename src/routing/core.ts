@@ -6,9 +6,10 @@
 
 import type { SharedStrategy } from "../choices.ts";
 import type { Limits } from "../limits.ts";
+import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import { Message, writeMessage } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
-import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
+import { NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { scanTopics } from "../topic/retained-scan.ts";
@@ -54,12 +55,6 @@ export interface InterestChange {
   readonly filter: string;
   readonly qos: QoS;
   readonly version: number;
-}
-
-/** Of two outcomes the one that the publisher has to know: first that it should try again, then that somebody did not take it. */
-export function worseOf(one: number, other: number): number {
-  if (one === IMPLEMENTATION_SPECIFIC_ERROR || other === SUCCESS) return one;
-  return other;
 }
 
 export class RoutingCore {
@@ -120,20 +115,14 @@ export class RoutingCore {
       return;
     }
     // One for this loop: a delivery may be done before the next one begins.
-    let waiting = 1;
-    let outcome = kept ? SUCCESS : QUOTA_EXCEEDED;
-    const done = (reasonCode: number): void => {
-      waiting -= 1;
-      outcome = worseOf(outcome, reasonCode);
-      if (waiting === 0) published(outcome);
-    };
+    const joint = new JointOutcome(published, 1, kept ? SUCCESS : QUOTA_EXCEEDED);
     for (const [sessionObject, { qos, addressed }] of [...targets]) {
       // Where everybody takes it at QoS 0, nothing is promised that the publisher would have to wait for.
       const awaited = Math.min(qos, message.qos) > 0;
-      if (awaited) waiting += 1;
-      this.#send(sessionObject, message, addressed, awaited ? done : undefined);
+      if (awaited) joint.expect();
+      this.#send(sessionObject, message, addressed, awaited ? joint.settled : undefined);
     }
-    done(SUCCESS);
+    joint.settled(SUCCESS);
   }
 
   readonly #collect = (route: Route, sessionObject: string): void => {

@@ -5,6 +5,7 @@
  */
 
 import { BATCH_BYTES_MAX, REPEAT_WINDOW_MS, RESTART_GRACE_MS } from "../limits.ts";
+import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import { type Message, objectOf, readMessage, writeMessage } from "../mqtt/message.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
 import { RecordReader, RecordWriter } from "../mqtt/record.ts";
@@ -12,7 +13,6 @@ import { SHARE_PREFIX } from "../topic/filter.ts";
 import { takeOver } from "./connect.ts";
 import type { SessionCore } from "./core.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
-import { JointTicket } from "./joint-ticket.ts";
 import { beginWaiting, endSession } from "./lifecycle.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 import type { Ticket } from "./ports.ts";
@@ -221,17 +221,22 @@ export function beginArrival(core: SessionCore, clientId: string, subscriptions:
   session.arriving = true;
   core.moved.add(session);
   core.sessions.set(clientId, session);
-  for (const { filter, options, identifier } of subscriptions) {
-    if (!filter.startsWith(SHARE_PREFIX))
-      addSubscription(core, session, { session, request: subscriptionRequest(filter, options), identifier });
-  }
+  subscribeAsBefore(core, session, subscriptions, false);
   confirmInterests(core, session, ticket);
   return session;
 }
 
+/** @param shared the shared subscriptions, or all others */
+function subscribeAsBefore(core: SessionCore, session: Session, subscriptions: readonly MovingSubscription[], shared: boolean): void {
+  for (const { filter, options, identifier } of subscriptions) {
+    if (filter.startsWith(SHARE_PREFIX) !== shared) continue;
+    addSubscription(core, session, { session, request: subscriptionRequest(filter, options), identifier });
+  }
+}
+
 /** The new owner: settled once every Topic object concerned knows what the session subscribes to. */
 export function confirmInterests(core: SessionCore, session: Session, ticket: Ticket): void {
-  const all = new JointTicket(ticket, session.subscriptions.size + 1);
+  const all = new JointOutcome((reasonCode) => ticket.settled(reasonCode), session.subscriptions.size + 1);
   for (const { request } of session.subscriptions.values()) {
     const share = core.shares.get(request.filter);
     if (share !== undefined) announce(core, share, all);
@@ -262,32 +267,31 @@ export interface Moving {
  * @throws RecordError when a part can't be read
  */
 export function completeArrival(core: SessionCore, session: Session, { from, subscriptions, parts }: Moving): void {
-  const first = parts[0]!;
-  const state = decodeSessionState(first.state);
-  const will = first.will && decodeWill(first.will);
+  // The last part knows what was offered there while the ones before it were fetched.
+  const last = parts.at(-1)!;
+  const state = decodeSessionState(last.state);
+  const will = last.will && decodeWill(last.will);
   const waiting = parts
     .flatMap(({ deliveries }) => deliveries)
     .map((each) => ({ ...each, message: readMessage(new RecordReader(each.message)) }));
   const came = [...session.deliveries.values()];
   forgetDeliveries(core, session, false);
   session.arriving = false;
-  session.cameFrom = [...state.cameFrom, { object: from, through: parts.at(-1)!.through }];
+  session.cameFrom = [...state.cameFrom, { object: from, through: last.through }];
   session.identity = { userName: state.userName };
   session.expirySeconds = state.expirySeconds;
   session.expiresAt = state.expiresAt;
   session.nextPacketId = state.nextPacketId;
   for (const packetId of state.released) session.released.add(packetId);
-  for (const { filter, options, identifier } of subscriptions) {
-    if (filter.startsWith(SHARE_PREFIX))
-      addSubscription(core, session, { session, request: subscriptionRequest(filter, options), identifier });
-  }
+  subscribeAsBefore(core, session, subscriptions, true);
   core.beginStoring(session);
   for (const exchange of state.received) restoreIncoming(core, session, { ...exchange, begunAt: exchange.begunAt ?? from });
-  session.had.add([...state.had, ...first.had]);
+  session.had.add([...state.had, ...last.had]);
   takeWaiting(core, session, waiting);
   requeue(session);
-  takeWhatCame(core, session, came, first.settled, new Set(waiting.map(({ message }) => nameOf(message))));
+  takeWhatCame(core, session, came, last.settled, new Set(waiting.map(({ message }) => nameOf(message))));
   session.lacks.add(lacking(core, session, state.lacks));
+  if (session.had.size + session.lacks.size === 0) core.moved.delete(session);
   if (will !== undefined) session.will = will;
   clientIsBack(core, session);
   core.markRowChanged(session);

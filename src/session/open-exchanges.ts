@@ -40,7 +40,9 @@ export class OpenExchangeSet {
   }
 
   delete(object: string, sequence: number): void {
-    this.#sequences.get(object)?.delete(sequence);
+    const known = this.#sequences.get(object);
+    known?.delete(sequence);
+    if (known?.size === 0) this.#sequences.delete(object);
   }
 
   toList(): OpenExchanges[] {

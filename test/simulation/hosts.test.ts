@@ -1,15 +1,17 @@
 /** What the hosts do when the platform lets them down in ways that the simulation does not play. */
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { RETRY_MS_TOTAL } from "../../src/limits.ts";
-import { BatchWriter, RECORD_PUBLISH, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
+import { BatchWriter, RECORD_LIVE, RECORD_PUBLISH, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
 import { shapeNumber } from "../../src/objects/names.ts";
 import type { Runtime } from "../../src/objects/runtime.ts";
+import { type Router, SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
+import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { messageTo } from "../session/support.ts";
 
 /** Time stands still; timers run when they are told. */
@@ -57,6 +59,37 @@ test("a batch that comes a second time is answered as the first, and nothing in 
   expect(await host.exchange(batch)).toEqual(first);
   expect(meter.rowsWritten).toBe(written + 1);
   expect(store.retained("a")?.message.at(-1)).toBe(2);
+});
+
+test("a batch that a fault has interrupted is not acknowledged when it comes again", async () => {
+  const meter = new Meter();
+  const settings = parseSettings({ TOPOLOGY: "sharded" }) as Settings;
+  const host = new SessionHost({
+    state: {
+      storage: { getAlarm: async () => null, setAlarm: async () => {} },
+      getWebSockets: () => [],
+      abort: () => {},
+      acceptWebSocket: () => {},
+    },
+    store: new MemorySessionStore(meter),
+    settings,
+    name: "n/session/0",
+    meter,
+    runtime: stillRuntime(),
+    router: () => ({ flush: () => {} }) as unknown as Router,
+    peers: () => {
+      throw new Error("there are no others");
+    },
+  });
+  vi.spyOn(host.core, "deliver").mockImplementationOnce(() => {
+    throw new Error("a fault");
+  });
+  const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings));
+  writer.begin();
+  writer.add({ kind: RECORD_LIVE, message: messageTo("a") });
+  const batch = writer.finish();
+  await expect(host.deliver(batch)).rejects.toThrow("a fault");
+  await expect(host.deliver(batch)).rejects.toThrow("a fault");
 });
 
 test("an answer that can't be read counts as none: the call is made again, and its items are settled once", async () => {

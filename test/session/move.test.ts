@@ -1,0 +1,53 @@
+/** A session on its way between Session objects; the whole way, with its calls, is simulated and killed elsewhere. */
+
+import { expect, test } from "vitest";
+import { BATCH_BYTES_MAX } from "../../src/limits.ts";
+import type { Message } from "../../src/mqtt/message.ts";
+import type { SessionCore } from "../../src/session/core.ts";
+import { beginArrival, completeArrival, exportSession, letGo, offerSession } from "../../src/session/move.ts";
+import { World } from "../support/core-harness.ts";
+import { messageTo } from "./support.ts";
+
+const VIA = "n/topic/0";
+
+/** As a host does with a message from a Topic object. */
+function arrive(core: SessionCore, message: Message, now: number): void {
+  if (core.repeats.isRepeat(message, VIA, now)) core.deliverRepeat(message, now);
+  else core.deliver(message, now);
+}
+
+/** A session in two parts moves from one object to another; a QoS 2 message comes to both between the parts. */
+function movedInParts(): { world: World; to: SessionCore; between: Message } {
+  const world = new World({ auto: false, sessionObjects: 2, limits: { queueBytesMax: 2 * BATCH_BYTES_MAX } });
+  const client = world.connect("s", { clean: false, properties: { sessionExpiryInterval: 1000 } });
+  client.subscribe("t", 2);
+  world.settle();
+  const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
+  const to = world.sessions.find((node) => node !== from)!;
+  const { now } = world;
+  for (const sequence of [1, 2, 3, 4, 5]) {
+    arrive(from.core, messageTo("t", { qos: 2, sequence, settledBelow: 1, payload: new Uint8Array(BATCH_BYTES_MAX / 4) }), now);
+    from.flush();
+  }
+  const subscriptions = offerSession(from.core, "s", "resume")!;
+  const session = beginArrival(to.core, "s", subscriptions, { settled: () => {} });
+  const first = exportSession(from.core, "s", 0)!;
+  const between = messageTo("t", { qos: 2, sequence: 6, settledBelow: 1 });
+  for (const { core } of [from, to]) arrive(core, between, now);
+  from.flush();
+  const last = exportSession(from.core, "s", first.next!)!;
+  completeArrival(to.core, session, { from: from.name, subscriptions, parts: [first, last] });
+  letGo(from.core, "s");
+  return { world, to: to.core, between };
+}
+
+test("a message that comes between two parts of a session is in the second one, once", () => {
+  const { to } = movedInParts();
+  expect([...to.sessions.get("s")!.deliveries.values()].map(({ message }) => message!.sequence)).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+test("and when its publisher repeats it, the session has had it", () => {
+  const { world, to, between } = movedInParts();
+  arrive(to, messageTo("t", { ...between, repeated: true }), world.now);
+  expect(to.sessions.get("s")!.deliveries.size).toBe(6);
+});
