@@ -222,7 +222,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget what a session that moved had before",
     file: "src/session/move.ts",
-    find: "session.had.add([...state.had, ...first.had]);",
+    find: "session.had.add([...state.had, ...last.had]);",
     replace: "",
     seeds: 600,
     reshaped: true,
