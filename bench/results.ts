@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ROOT } from "../scripts/bundle.ts";
+import type { Usage } from "../src/objects/meter.ts";
 import type { Sample } from "./run.ts";
 import type { Scenario } from "./scenarios.ts";
 
@@ -29,17 +30,11 @@ export interface ScenarioResult {
 }
 
 /** What a million messages of a scenario cost in one topology. */
-export interface BillRow {
+export interface BillRow extends Usage {
   readonly scenario: string;
   readonly contender: string;
   readonly messages: number;
   readonly deliveries: number;
-  readonly requests: number;
-  readonly calls: number;
-  readonly socketMessages: number;
-  readonly alarms: number;
-  readonly rowsRead: number;
-  readonly rowsWritten: number;
   /** Seconds for which objects were awake, all of them together. */
   readonly objectSeconds: number;
 }

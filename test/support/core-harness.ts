@@ -26,6 +26,7 @@ import {
   RECORD_UNSUBSCRIBE,
   type Unwanted,
 } from "../../src/mqtt/batch.ts";
+import { JointOutcome } from "../../src/mqtt/joint-outcome.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../../src/mqtt/reason-code.ts";
 import { RoutingCore } from "../../src/routing/core.ts";
@@ -379,15 +380,8 @@ export class TopicNode implements DeliveryPort {
   }
 
   #redistribute({ message, done }: DeliveryItem, shares: readonly string[]): void {
-    let waiting = shares.length;
-    let worst = 0;
-    for (const share of shares) {
-      this.core.redistribute(message, share, [], 0, (reasonCode) => {
-        waiting -= 1;
-        worst = Math.max(worst, reasonCode);
-        if (waiting === 0) done?.(worst);
-      });
-    }
+    const joint = new JointOutcome((reasonCode) => done?.(reasonCode), shares.length);
+    for (const share of shares) this.core.redistribute(message, share, [], 0, joint.settled);
   }
 }
 

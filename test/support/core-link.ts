@@ -4,6 +4,7 @@
  */
 
 import { type BatchRecord, RECORD_LIVE, RECORD_RETAINED, RECORD_SHARED } from "../../src/mqtt/batch.ts";
+import { JointOutcome } from "../../src/mqtt/joint-outcome.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../../src/mqtt/reason-code.ts";
 import { Outbox, type Outgoing } from "../../src/routing/outbox.ts";
@@ -163,13 +164,5 @@ export function recordOf(message: Message, { live, shares, retained }: Addressed
 
 /** Settles once all of several have; the worst outcome counts. */
 export function joined(ticket: Ticket, count: number): Ticket {
-  let waiting = count;
-  let worst = 0;
-  return {
-    settled(reasonCode) {
-      worst = Math.max(worst, reasonCode);
-      waiting -= 1;
-      if (waiting === 0) ticket.settled(worst);
-    },
-  };
+  return new JointOutcome((reasonCode) => ticket.settled(reasonCode), count);
 }
