@@ -306,6 +306,7 @@ export class SimulatedObject {
           return;
         }
         const answerLost = chance.happens("answer lost", way, faults.answerLost, () => `a call from ${way} runs and is not answered`);
+        if (answerLost) world.unanswered.push({ from: this.name, to: name, at: world.now });
         const runs = chance.happens("call twice", way, faults.callTwice, () => `a call from ${way} runs twice`) ? 2 : 1;
         for (let run = 0; run < runs; run += 1) {
           // A second run of a call that was answered long ago is nothing that any transport does.
@@ -433,7 +434,7 @@ export class SimulatedObject {
   hibernate(): void {
     const memory = this.#memory;
     this.#before = memory && { memory, slept: true, sockets: this.#sockets };
-    this.#forget();
+    this.#forget(false);
   }
 
   /** What a life that begins now has to know; undefined while something is under way. */
@@ -449,9 +450,8 @@ export class SimulatedObject {
 
   /** @param code that the other ends of its sockets see */
   #reset(memory: Memory | undefined, code: number): void {
-    this.#world.resets.push({ name: this.name, at: this.#world.now });
     this.#before = memory && { memory, slept: false, sockets: [] };
-    this.#forget();
+    this.#forget(true);
     this.#aborted = false;
     this.#refuses = false;
     const sockets = this.#sockets;
@@ -462,7 +462,8 @@ export class SimulatedObject {
     for (const failed of answering) failed();
   }
 
-  #forget(): void {
+  #forget(reset: boolean): void {
+    this.#world.forgotten.push({ name: this.name, at: this.#world.now, reset });
     this.#host = undefined;
     this.#life += 1;
     this.#timers = 0;

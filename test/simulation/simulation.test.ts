@@ -11,6 +11,8 @@ const KEPT: readonly (readonly [seed: number, what: string])[] = [
   [33, "what a full queue had dropped was there again after its object had slept"],
   [3781, "after two crashes a late call brought an older message at QoS 0"],
   [1894, "outcomes that were left open were forgotten in hibernation"],
+  [3865, "the same, and a member that had come back in between got a second copy of a message at QoS 2"],
+  [7664, "the same, and members that had come and gone in between both got a message at QoS 2"],
   [5419, "a Will Delay was longer than its session"],
 ];
 

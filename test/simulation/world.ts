@@ -81,8 +81,10 @@ export class World {
   /** Clocks of objects are set forward and back in this run. */
   clocksJump = false;
   readonly trace: string[] = [];
-  /** Which objects lost memory and sockets, and when. */
-  readonly resets: { readonly name: string; readonly at: number }[] = [];
+  /** Which objects lost their memory, and when; in a reset their sockets too. */
+  readonly forgotten: { readonly name: string; readonly at: number; readonly reset: boolean }[] = [];
+  /** Calls between objects that ran and whose answer was lost, and when they were made. */
+  readonly unanswered: { readonly from: string; readonly to: string; readonly at: number }[] = [];
   /** What was wrong in the middle of the run. */
   readonly problems: string[] = [];
   readonly #events: Event[] = [];
