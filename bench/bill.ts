@@ -3,6 +3,7 @@
  * first to the last acknowledgement; prices from prices.ts. Connections are made before and are not in it.
  */
 
+import { LATER_MS } from "../src/limits.ts";
 import type { Usage } from "../src/objects/meter.ts";
 import { OWN, type Running } from "./brokers.ts";
 import type { FlowLoad, Load, PingLoad } from "./load/options.ts";
@@ -97,6 +98,7 @@ async function count(
   let before: Usage | undefined;
   let after: Usage | undefined;
   const chosen = load(messages);
+  await settled(running.usage!);
   const sample = await measure(running, chosen, {
     warmUpSeconds: 0,
     seconds: 60,
@@ -126,6 +128,17 @@ async function count(
     rowsWritten: used("rowsWritten"),
     objectSeconds: awake,
   };
+}
+
+/** Waits until objects have told what they tell later about the clients of the case before. */
+async function settled(usage: () => Promise<Usage>): Promise<void> {
+  let last = await usage();
+  for (let since = Date.now(); Date.now() - since < 1.5 * LATER_MS; ) {
+    await new Promise((resolve) => setTimeout(resolve, LATER_MS / 4));
+    const now = await usage();
+    if (Object.entries(now).some(([field, count]) => count !== last[field as keyof Usage])) since = Date.now();
+    last = now;
+  }
 }
 
 /** What is billed for one message, in the platform's units. */

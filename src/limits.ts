@@ -129,6 +129,12 @@ export const RETRY_MS_TOTAL = 60 * SECOND;
  */
 export const ANSWER_MS_MAX = 250;
 
+/**
+ * What a Session object does not want any more a Topic object hears with the next call, or after this time: clients that come and go
+ * cost one call and one commit each instead of two, and one that comes back with its subscriptions none of its own.
+ */
+export const LATER_MS = 1 * SECOND;
+
 /** How often such outcomes are asked for. */
 export const AWAITED_MS = 500;
 

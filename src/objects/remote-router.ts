@@ -1,6 +1,6 @@
 /** The way from a Session object to the Topic objects of its namespace in the sharded topology: one outbox for each of them. */
 
-import { RECORD_BARRIER, RECORD_PUBLISH, RECORD_REDISTRIBUTE, RECORD_SHARE, RECORD_SUBSCRIBE, RECORD_UNSUBSCRIBE } from "../mqtt/batch.ts";
+import { RECORD_BARRIER, RECORD_PUBLISH, RECORD_REDISTRIBUTE, RECORD_SHARE, RECORD_SUBSCRIBE } from "../mqtt/batch.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
@@ -52,7 +52,7 @@ export class RemoteRouter implements Router {
   }
 
   unsubscribe(filter: string, version: number): void {
-    for (const shard of this.#shardsOf(filter)) this.#add(shard, new Request({ kind: RECORD_UNSUBSCRIBE, filter, version }, undefined));
+    for (const shard of this.#shardsOf(filter)) this.#queues[shard]!.unsubscribe(filter, version);
   }
 
   share(filter: string, members: number, online: number, version: number, ticket: Ticket | undefined): void {

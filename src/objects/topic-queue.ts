@@ -4,8 +4,8 @@
  * been sent again, ahead of all that came after them, so that the order stays.
  */
 
-import { AWAITED_MS, OUTBOX_BYTES_MAX } from "../limits.ts";
-import { type BatchRecord, BatchWriter, RECORD_AWAITED } from "../mqtt/batch.ts";
+import { AWAITED_MS, LATER_MS, OUTBOX_BYTES_MAX } from "../limits.ts";
+import { type BatchRecord, BatchWriter, RECORD_AWAITED, RECORD_SUBSCRIBE, RECORD_UNSUBSCRIBE } from "../mqtt/batch.ts";
 import { decodeExchangeAnswer, type ExchangeAnswer, PENDING } from "../mqtt/exchange-answer.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
 import type { Outgoing } from "../routing/outbox.ts";
@@ -63,6 +63,9 @@ export class TopicQueue {
   /** The life of the Topic object that knows them. */
   #life = "";
   #asking: Timer | undefined;
+  /** What is not wanted any more, by filter: it rides with the next request. */
+  readonly #later = new Map<string, Request>();
+  #laterTimer: Timer | undefined;
 
   constructor({ name, shape, runtime, exchange, settled, meter }: TopicQueueOptions) {
     this.#runtime = runtime;
@@ -81,8 +84,29 @@ export class TopicQueue {
     return this.#calls.bytes;
   }
 
+  /** A filter is wanted no more. Nobody waits for that: it leaves with the next request, and makes a call of its own only if none comes. */
+  unsubscribe(filter: string, version: number): void {
+    this.#later.set(filter, new Request({ kind: RECORD_UNSUBSCRIBE, filter, version }, undefined));
+    this.#laterTimer ??= this.#runtime.after(LATER_MS, () => {
+      this.#addLate();
+      this.flush();
+    });
+  }
+
+  #addLate(): void {
+    this.#laterTimer?.cancel();
+    this.#laterTimer = undefined;
+    const requests = [...this.#later.values()];
+    this.#later.clear();
+    for (const request of requests) this.add(request);
+  }
+
   /** Takes a request; one that finds no room is settled at once. */
   add(request: Request): void {
+    const { record } = request;
+    // Wanted again before it was told that it is not.
+    if (record.kind === RECORD_SUBSCRIBE) this.#later.delete(record.filter);
+    if (this.#later.size > 0) this.#addLate();
     if (this.#awaitedBytes > OUTBOX_BYTES_MAX || !this.#calls.add(request)) request.abandoned();
   }
 

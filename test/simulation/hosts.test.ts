@@ -1,14 +1,15 @@
 /** What the hosts do when the platform lets them down in ways that the simulation does not play. */
 
-import { expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { RETRY_MS_TOTAL } from "../../src/limits.ts";
-import { BatchWriter, RECORD_LIVE, RECORD_PUBLISH, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
+import { BatchWriter, decodeBatch, RECORD_LIVE, RECORD_PUBLISH, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
 import { shapeNumber } from "../../src/objects/names.ts";
 import type { Runtime } from "../../src/objects/runtime.ts";
 import { type Router, SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
+import { Request, TopicQueue } from "../../src/objects/topic-queue.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
@@ -113,6 +114,55 @@ test("an answer that can't be read counts as none: the call is made again, and i
   expect(settled).toEqual(["read"]);
   expect(queue.idle).toBe(true);
   expect(meter).toEqual({ repeated: 1, givenUp: 0 });
+});
+
+describe("what is not wanted any more", () => {
+  /** The filters of one call, those that are not wanted with a minus sign. */
+  const filtersOf = (batch: Uint8Array): string[] =>
+    decodeBatch(batch).records.map((record) =>
+      record.kind === RECORD_SUBSCRIBE ? record.filter : `-${(record as { filter: string }).filter}`,
+    );
+  const subscribe = (filter: string, version: number): Request =>
+    new Request({ kind: RECORD_SUBSCRIBE, filter, qos: 0, version, retainedFor: undefined }, undefined);
+
+  function topicQueue(): { queue: TopicQueue; runtime: ReturnType<typeof stillRuntime>; calls: string[][] } {
+    const runtime = stillRuntime();
+    const calls: string[][] = [];
+    const exchange = (batch: Uint8Array): Promise<Uint8Array> => {
+      calls.push(filtersOf(batch));
+      return new Promise(() => {});
+    };
+    const queue = new TopicQueue({ name: "n/session/0", shape: 1, runtime, exchange, settled: () => {}, meter: createCallMeter() });
+    return { queue, runtime, calls };
+  }
+
+  test("rides with the next call, ahead of it", () => {
+    const { queue, runtime, calls } = topicQueue();
+    queue.unsubscribe("a", 1);
+    queue.flush();
+    expect(calls).toEqual([]);
+    queue.add(subscribe("b", 2));
+    queue.flush();
+    runtime.run();
+    expect(calls).toEqual([["-a", "b"]]);
+  });
+
+  test("makes a call of its own when none comes", () => {
+    const { queue, runtime, calls } = topicQueue();
+    queue.unsubscribe("a", 1);
+    queue.unsubscribe("b", 2);
+    runtime.run();
+    expect(calls).toEqual([["-a", "-b"]]);
+  });
+
+  test("and is wanted again before it was told, is never told", () => {
+    const { queue, runtime, calls } = topicQueue();
+    queue.unsubscribe("a", 1);
+    queue.add(subscribe("a", 2));
+    queue.flush();
+    runtime.run();
+    expect(calls).toEqual([["a"]]);
+  });
 });
 
 test("a call that fails for too long is counted as given up, once; before that as made again", async () => {
