@@ -10,14 +10,15 @@ import {
   completeArrival,
   confirmInterests,
   exportSession,
-  lateShared,
   leaveShares,
   letGo,
   type MoveReason,
-  type MovingDelivery,
   type MovingPart,
   type MovingSubscription,
+  mergeAside,
   offerSession,
+  putBack,
+  setAside,
   takeLate,
   takenThrough,
 } from "../session/move.ts";
@@ -90,11 +91,9 @@ export class Arrivals {
     const subscriptions = await peers(owner).offerSession(shapeHistory(settings), clientId, clean ? "end" : "resume");
     const session = core.sessions.get(clientId);
     if (subscriptions === undefined || isHere(session)) return;
-    // What is left here of a session that went there is older, but for what nobody else has.
+    // What is left here of a session that went there is older, but for what came since.
     const part = session && (await peers(owner).exportSession(shapeHistory(settings), clientId, 0, false));
-    const late = part === undefined ? [] : lateShared(core, clientId, takenThrough(part, name));
-    letGo(core, clientId);
-    await this.#bring(owner, clientId, subscriptions, late);
+    await this.#bring(owner, clientId, subscriptions, part === undefined ? Number.POSITIVE_INFINITY : takenThrough(part, name));
   }
 
   /** Tells old owners that the session is here; not before Topic objects know that: what it subscribes to always has somebody. */
@@ -118,13 +117,10 @@ export class Arrivals {
     await written();
   }
 
-  async #bring(
-    owner: string,
-    clientId: string,
-    subscriptions: readonly MovingSubscription[],
-    late: readonly MovingDelivery[],
-  ): Promise<void> {
+  /** @param through what came to the copy that is left here was taken up to this number */
+  async #bring(owner: string, clientId: string, subscriptions: readonly MovingSubscription[], through: number): Promise<void> {
     const { core, name, router, written } = this.#options;
+    const aside = setAside(core, clientId);
     let arriving: Session | undefined;
     try {
       await this.#settled((ticket) => {
@@ -137,9 +133,10 @@ export class Arrivals {
       // What it told has come here too, as far as it was sent here.
       await this.#settled((ticket) => router.barrier(name, ticket));
       completeArrival(core, arriving!, { from: owner, subscriptions, parts });
-      takeLate(core, arriving!, late);
+      if (aside !== undefined) mergeAside(core, arriving!, aside, through);
     } catch (error) {
       if (arriving !== undefined) cancelArrival(core, arriving);
+      if (aside !== undefined) putBack(core, aside);
       throw error;
     } finally {
       await written();

@@ -18,7 +18,7 @@ import type { OpenExchanges } from "./open-exchanges.ts";
 import type { Ticket } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { enqueue, forgetDeliveries, requeue } from "./queue.ts";
-import { type Delivery, Session } from "./session.ts";
+import { type Delivery, Session, type Subscription } from "./session.ts";
 import { announce } from "./share.ts";
 import { decodeSessionState, decodeWill, encodeSessionState, encodeWill, subscriptionOptions, subscriptionRequest } from "./state.ts";
 import { discardWill, scheduleWill, willDelayMs } from "./will.ts";
@@ -162,14 +162,6 @@ export function leaveShares(core: SessionCore, clientId: string): void {
   }
 }
 
-/** What came for a session through shared subscriptions since it was exported: nobody else has that. */
-export function lateShared(core: SessionCore, clientId: string, through: number): MovingDelivery[] {
-  const deliveries = [...(core.sessions.get(clientId)?.deliveries.values() ?? [])];
-  return deliveries
-    .filter(({ share, message, record }) => share !== "" && message !== undefined && record !== undefined && record.sequence > through)
-    .map((delivery) => movingDelivery(delivery, delivery.message!));
-}
-
 /** The new owner: takes what came late. @throws RecordError when it can't be read */
 export function takeLate(core: SessionCore, session: Session, late: readonly MovingDelivery[]): void {
   for (const { qos, retain, identifiers, share, message: bytes } of late.filter((each) => each.share !== "")) {
@@ -180,14 +172,52 @@ export function takeLate(core: SessionCore, session: Session, late: readonly Mov
 
 /** The old owner: all of the session is elsewhere; nothing is published or said about it. */
 export function letGo(core: SessionCore, clientId: string): void {
+  const aside = setAside(core, clientId);
+  if (aside !== undefined) dropAside(core, aside);
+}
+
+/** What is left here of a session that went elsewhere, out of the way of the session itself, which is fetched back. */
+export interface Aside {
+  readonly session: Session;
+  readonly subscriptions: readonly Subscription[];
+}
+
+/** The new owner: what it has of the session is older, but for what only it was given. That stays in rows until the session is here. */
+export function setAside(core: SessionCore, clientId: string): Aside | undefined {
   const session = core.sessions.get(clientId);
-  if (session === undefined) return;
+  if (session === undefined) return undefined;
+  const subscriptions = [...session.subscriptions.values()];
   leaveRest(core, session);
   discardWill(core, session);
-  for (const filter of [...session.subscriptions.keys()]) forgetSubscription(core, session, filter);
-  forgetDeliveries(core, session, false);
-  core.sessions.delete(session.clientId);
+  for (const { request } of subscriptions) forgetSubscription(core, session, request.filter);
+  core.sessions.delete(clientId);
   core.deadlines.forget(session);
+  return { session, subscriptions };
+}
+
+/** The new owner: the session could not be fetched. */
+export function putBack(core: SessionCore, { session, subscriptions }: Aside): void {
+  if (!session.stored) return;
+  core.sessions.set(session.clientId, session);
+  for (const subscription of subscriptions) addSubscription(core, session, subscription);
+  confirmInterests(core, session, { settled: () => {} });
+  beginWaiting(core, session);
+}
+
+/**
+ * The new owner: the session is here. It takes what came for it through shared subscriptions since it went: nobody else has that.
+ * @param through the number of the last delivery that it took with it
+ */
+export function mergeAside(core: SessionCore, session: Session, aside: Aside, through: number): void {
+  for (const { share, message, record, qos, retain, identifiers } of aside.session.deliveries.values()) {
+    if (share === "" || message === undefined || record === undefined || record.sequence <= through) continue;
+    enqueue(core, session, message, { qos, retain, identifiers, share }, core.log.append(message));
+  }
+  dropAside(core, aside);
+}
+
+function dropAside(core: SessionCore, { session }: Aside): void {
+  forgetDeliveries(core, session, false);
   core.forgetRow(session);
 }
 

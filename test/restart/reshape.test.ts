@@ -171,3 +171,57 @@ test("an object that does not own a client refuses it: its Worker has not heard 
   expect(reader.connected).toBe(false);
   expect(broker.world.trace.some((line) => line.endsWith(`${ID} was refused: 136`))).toBe(true);
 });
+
+test.each([
+  ["fails", false],
+  ["ends in a reset", true],
+])(
+  "what a session was given through a shared subscription where it had been before is there when it is back, though the way back %s",
+  async (_, resets) => {
+    const broker = new Broker(["sharded", 2]);
+    const { world } = broker;
+    const reader = await broker.connect(ID);
+    const writer = await broker.connect("writer");
+    reader.subscribe("$share/g/t/0", 1);
+    await broker.pass(4_000);
+    const first = owner(broker, ID);
+    reader.drop();
+    world.reshape(FIVE);
+    // Its next owner has it, and can't say so: messages still come to both.
+    await first.wake();
+    const exported = first.sessionHost!.arrivals.export.bind(first.sessionHost!.arrivals);
+    vi.spyOn(first.sessionHost!.arrivals, "export").mockImplementation((asker, clientId, from, last) =>
+      last ? Promise.reject(new Error("out of reach")) : exported(asker, clientId, from, last),
+    );
+    await back(broker, reader, writer);
+    expect(reader.connected).toBe(false);
+    const second = owner(broker, ID);
+    for (let count = 0; count < 20; count += 1) writer.publish("t/0", 1);
+    await broker.pass(4_000);
+    const waiting = (object: SimulatedObject): number => object.sessionHost!.core.sessions.get(ID)!.deliveries.size;
+    expect(waiting(first)).toBeGreaterThan(0);
+    expect(waiting(first) + waiting(second)).toBe(20);
+    world.reshape(TWO);
+    // The first attempt gets no further than to the question what waits for it.
+    await second.wake();
+    const { arrivals } = second.sessionHost!;
+    const part = arrivals.export.bind(arrivals);
+    vi.spyOn(arrivals, "export")
+      .mockImplementationOnce(part)
+      .mockImplementationOnce(() => {
+        if (resets) first.reset();
+        return Promise.reject(new Error("out of reach"));
+      });
+    await back(broker, reader);
+    expect(reader.connected).toBe(false);
+    await back(broker, reader);
+    await broker.pass(8_000, reader);
+    expect(gotOf(broker, reader, "t/0").sort((a, b) => a - b)).toEqual(
+      broker.published.filter(({ topic }) => topic === "t/0").map(({ number }) => number),
+    );
+    expect([reader.problems, world.problems]).toEqual([[], []]);
+    expect([first, second].map(({ sessionStore }) => sessionStore.sessions().filter(({ clientId }) => clientId === ID).length)).toEqual([
+      1, 0,
+    ]);
+  },
+);
