@@ -152,13 +152,9 @@ function mirrorPath(load: Load): string {
   return "wants" in load && load.wants !== "pairs" ? "/all" : "/pairs";
 }
 
-/** A bare Durable Object in the same runtime, started in the same way. */
-const FLOOR: Contender = {
-  key: "floor",
-  name: "bare object",
-  mirror: true,
-  speaks5: true,
-  async start() {
+/** A bare Durable Object in the same runtime, started in the same way. @param way of its sockets, the beginning of the path */
+function bare(key: string, name: string, way: string): Contender {
+  const start = async (): Promise<Running> => {
     const { outputFiles } = await build({
       entryPoints: [join(import.meta.dirname, "servers", "mirror-object.ts")],
       bundle: true,
@@ -183,15 +179,16 @@ const FLOOR: Contender = {
     );
     const { port } = await miniflare.unsafeGetDirectURL();
     return {
-      target: (load) => ({ url: `ws://127.0.0.1:${port}${mirrorPath(load)}`, idInUrl: true }),
+      target: (load) => ({ url: `ws://127.0.0.1:${port}${way}${mirrorPath(load)}`, idInUrl: true }),
       processId: runtime.id,
       stop: async () => {
         await miniflare.dispose();
         runtime.forget();
       },
     };
-  },
-};
+  };
+  return { key, name, mirror: true, speaks5: true, start };
+}
 
 const CEILING: Contender = {
   key: "ceiling",
@@ -204,6 +201,9 @@ const CEILING: Contender = {
   },
 };
 
+const FLOOR = bare("floor", "bare object", "");
+const BARE_RELAY = bare("relay", "bare relay", "/relayed");
+
 export const COMPACT = own("compact", "compact", "compact", false);
 export const HANDED_OVER = own("handed", "sharded 4 + 4, handed over", "sharded", true);
 export const RELAYED = own("relayed", "sharded 4 + 4, relayed", "sharded", false);
@@ -211,7 +211,7 @@ export const OWN: readonly Contender[] = [COMPACT, HANDED_OVER, RELAYED];
 
 /** All of them, in the order of the report. */
 export function contenders(): Contender[] {
-  return [...OWN, AEDES, ...(mosquittoVersion() === undefined ? [] : [MOSQUITTO]), FLOOR, CEILING];
+  return [...OWN, AEDES, ...(mosquittoVersion() === undefined ? [] : [MOSQUITTO]), FLOOR, BARE_RELAY, CEILING];
 }
 
 export interface ProcessFigures {

@@ -16,7 +16,7 @@ import { runScenario } from "./suite.ts";
 const HELP = `npm run bench -- [options]
   --quick           one round of half a second each, and no report: does it all work?
   --only TEXT       scenarios whose key or title contains TEXT (several: separated by commas)
-  --contenders KEYS compact, handed, relayed, aedes, mosquitto, floor, ceiling (separated by commas)
+  --contenders KEYS compact, handed, relayed, aedes, mosquitto, floor, relay, ceiling (separated by commas)
   --rounds N        rounds of which the median counts (5)
   --seconds S       measured time of each (1)
   --bill            only what it costs

@@ -22,6 +22,7 @@ export const NAMES: Readonly<Record<string, string>> = {
   aedes: "aedes",
   mosquitto: "mosquitto",
   floor: "bare object",
+  relay: "bare relay",
   ceiling: "no broker",
 };
 
@@ -187,12 +188,12 @@ function latencyTable(results: Results): string {
 }
 
 function memoryTable(results: Results): string {
-  const keys = [...BROKERS, "floor"];
+  const keys = [...BROKERS, "floor", "relay"];
   const idle = find(results, "idle");
   const each = (key: string): number | undefined => medianOf(idle, key, (sample) => figureOf("KB", sample));
-  const floor = each("floor");
   const beyond = (key: string): string => {
     const value = each(key);
+    const floor = each(key === "relayed" ? "relay" : "floor");
     return value === undefined || floor === undefined || !OWN.includes(key) ? "-" : number(value - floor);
   };
   const whole = (key: string): string => {
@@ -203,7 +204,7 @@ function memoryTable(results: Results): string {
     ["10,000 idle connections", ...keys.map((key) => NAMES[key]!)],
     [
       ["KB each", ...keys.map((key) => number(each(key)))],
-      ["KB each beyond the runtime's own socket", ...keys.map(beyond)],
+      ["KB each beyond what bare sockets take in the same place", ...keys.map(beyond)],
       ["the whole process", ...keys.map(whole)],
     ],
   );

@@ -69,6 +69,8 @@ export async function start(contender: Contender, env?: Readonly<Record<string, 
 function takesPart(contender: Contender, { load, ceiling }: Scenario): boolean {
   if (load.version === 5 && !contender.speaks5) return false;
   if (contender.key === "ceiling") return ceiling === true;
+  // What a relay costs is in its connections.
+  if (contender.key === "relay") return load.kind === "storm" || load.kind === "idle";
   return !(contender.mirror && load.kind === "retained");
 }
 
