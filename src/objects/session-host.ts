@@ -234,7 +234,7 @@ export class SessionHost {
       if (outcome !== "taken") unwanted.push({ record: index, share: undefined, full: outcome === "full" });
       if (record.kind === RECORD_LIVE) continue;
       for (const { filter, key } of record.shares) {
-        if (known && repeats.wasShared(message, filter)) continue;
+        if (repeats.wasShared(message, filter, known)) continue;
         const given = this.core.deliverShared(message, filter, key, now);
         if (given === "taken") repeats.shared(message, filter);
         else unwanted.push({ record: index, share: filter, full: given === "full" });

@@ -165,8 +165,9 @@ export class RoutingCore {
   }
 
   /**
-   * A Session object has no member that takes a message that was sent to it, or had one whose session ended: another one gets it, under
-   * a new name because its first one may have been there [5.0/4.8.2/qos1-handover].
+   * A Session object has no member that takes a message that was sent to it, or had one whose session ended: another one gets it
+   * [5.0/4.8.2/qos1-handover]. One that its publisher may repeat keeps its name, by which it is recognised then; others get a new one,
+   * because their first one may have been where they go.
    * @param tried Session objects that have none, whatever is known of them
    * @param otherwise what is to be said when there is no other one: SUCCESS where there was no member, QUOTA_EXCEEDED where all were full
    * @param done called once, when a member has it or there is none any more
@@ -177,7 +178,8 @@ export class RoutingCore {
       done?.(otherwise);
       return;
     }
-    this.#send(pick.sessionObject, this.#renamed(message), { ...NOBODY, shares: [{ filter, key: pick.key }], tried }, done);
+    const passedOn = message.settledBelow > 0 ? message : this.#renamed(message);
+    this.#send(pick.sessionObject, passedOn, { ...NOBODY, shares: [{ filter, key: pick.key }], tried }, done);
   }
 
   /** A Session object said that it has no member of a shared subscription. */

@@ -3,7 +3,8 @@
  * where it entered the broker and its number there. What comes from one origin through one Topic object comes in the order of its
  * numbers, so one number per pair is enough. A QoS 2 message of a stored session may come again much later, out of order, when its
  * publisher repeats it because its origin lost its memory before it had written that it was safe: those are remembered one by one,
- * until the origin says that they are settled. What is remembered is written with every chunk of the log.
+ * until the origin says that they are settled, and with them the shared subscriptions here that were given them. What is remembered is
+ * written with every chunk of the log.
  */
 
 import { OPEN_EXCHANGES_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
@@ -29,7 +30,13 @@ const EXCHANGES_MAX = 2 * OPEN_EXCHANGES_MAX;
 /** QoS 2 messages of all origins that are written with each chunk of the log. */
 const EXCHANGES_STORED_MAX = 8 * 1024;
 
-/** Messages given to shared subscriptions that are remembered one by one. The oldest are forgotten first. */
+/** Filters of shared subscriptions that are written with each chunk of the log, characters. */
+const FILTERS_STORED_MAX = 8 * 1024;
+
+/** Between an object and a filter of a shared subscription where both are written as one name; neither can have it. */
+const GIVEN = "\0";
+
+/** Other messages given to shared subscriptions that are remembered one by one. The oldest are forgotten first. */
 const SHARED_MAX = 32 * 1024;
 
 /** What is known of one origin's QoS 2 messages. */
@@ -38,6 +45,15 @@ interface Exchanges {
   settledBelow: number;
   /** Those that were here, oldest first. */
   readonly sequences: Set<number>;
+  /** Of those: which were given to a member of a shared subscription, by its whole filter. */
+  readonly given: Map<string, Set<number>>;
+}
+
+function forgetGiven({ given }: Exchanges, isOver: (sequence: number) => boolean): void {
+  for (const [filter, sequences] of given) {
+    for (const sequence of sequences) if (isOver(sequence)) sequences.delete(sequence);
+    if (sequences.size === 0) given.delete(filter);
+  }
 }
 
 export class Repeats {
@@ -47,7 +63,7 @@ export class Repeats {
   #latest: { readonly origin: string; readonly via: string; readonly seen: Seen } | undefined;
   /** QoS 2 messages that may be repeated, by origin without its incarnation. */
   readonly #exchanges = new Map<string, Exchanges>();
-  /** Messages that were given to a member of a shared subscription in this life. */
+  /** Messages of other kinds that were given to a member of a shared subscription in this life. */
   readonly #shared = new Set<string>();
   /** The greatest number of each origin, without its incarnation, that an earlier life has seen. */
   readonly #before = new Map<string, number>();
@@ -83,10 +99,16 @@ export class Repeats {
   }
 
   /**
-   * Of a message that was here before: whether this shared subscription was given it. A Topic object that has lost its memory chooses
-   * members anew, and so may send a message here for a shared subscription that was here for another reason only.
+   * Whether this shared subscription was given a message. It may have been here without that, for others, and come again: passed on by
+   * an object without a member, or by a Topic object that has lost its memory and chooses anew.
+   * @param known it was here before
    */
-  wasShared(message: Message, filter: string): boolean {
+  wasShared(message: Message, filter: string, known: boolean): boolean {
+    if (message.settledBelow > 0) {
+      const { settledBelow, given } = this.#exchangesOf(objectOf(message.origin));
+      return message.sequence < settledBelow || given.get(filter)?.has(message.sequence) === true;
+    }
+    if (!known) return false;
     if (this.#shared.has(shareKey(message, filter))) return true;
     // What an earlier life gave to whom is not known: at QoS 1 it is better to give it twice, else not at all.
     return message.qos !== 1 && message.sequence <= (this.#before.get(objectOf(message.origin)) ?? 0);
@@ -94,6 +116,11 @@ export class Repeats {
 
   /** A member of the shared subscription has the message. */
   shared(message: Message, filter: string): void {
+    if (message.settledBelow > 0) {
+      const { given } = this.#exchangesOf(objectOf(message.origin));
+      given.set(filter, (given.get(filter) ?? new Set()).add(message.sequence));
+      return;
+    }
     if (this.#shared.size >= SHARED_MAX) this.#shared.delete(this.#shared.values().next().value!);
     this.#shared.add(shareKey(message, filter));
   }
@@ -104,9 +131,14 @@ export class Repeats {
     if (settledBelow > exchanges.settledBelow) {
       exchanges.settledBelow = settledBelow;
       for (const settled of sequences) if (settled < settledBelow) sequences.delete(settled);
+      forgetGiven(exchanges, (settled) => settled < settledBelow);
     }
     if (sequence < exchanges.settledBelow || sequences.has(sequence)) return true;
-    if (sequences.size >= EXCHANGES_MAX) sequences.delete(sequences.values().next().value!);
+    if (sequences.size >= EXCHANGES_MAX) {
+      const oldest = sequences.values().next().value!;
+      sequences.delete(oldest);
+      forgetGiven(exchanges, (other) => other === oldest);
+    }
     sequences.add(sequence);
     return false;
   }
@@ -115,7 +147,7 @@ export class Repeats {
     let exchanges = this.#exchanges.get(object);
     if (exchanges === undefined) {
       if (this.#exchanges.size >= ORIGINS_MAX) this.#exchanges.delete(this.#exchanges.keys().next().value!);
-      exchanges = { settledBelow: 0, sequences: new Set() };
+      exchanges = { settledBelow: 0, sequences: new Set(), given: new Map() };
       this.#exchanges.set(object, exchanges);
     }
     return exchanges;
@@ -153,17 +185,32 @@ export class Repeats {
       writer.integer(seen.through);
       writer.integer(seen.at);
     }
-    const exchanges = [...this.#exchanges].slice(-STORED_MAX);
+    const exchanges = this.#storedExchanges();
     writer.integer(exchanges.length);
     let room = EXCHANGES_STORED_MAX;
-    for (const [object, { settledBelow, sequences }] of exchanges) {
+    for (const { name, settledBelow, sequences } of exchanges) {
       const written = room === 0 ? [] : [...sequences].slice(-room);
       room -= written.length;
-      writer.string(object);
+      writer.string(name);
       writer.integer(settledBelow);
       writer.integer(written.length);
       for (const sequence of written) writer.integer(sequence);
     }
+  }
+
+  /** What was here, by object, and as far as there is room what of it was given to shared subscriptions, by object and filter. */
+  #storedExchanges(): { readonly name: string; readonly settledBelow: number; readonly sequences: ReadonlySet<number> }[] {
+    const objects = [...this.#exchanges].slice(-STORED_MAX);
+    const all = objects.map(([name, { settledBelow, sequences }]) => ({ name, settledBelow, sequences }));
+    let room = FILTERS_STORED_MAX;
+    for (const [object, { settledBelow, given }] of objects) {
+      for (const [filter, sequences] of given) {
+        if (all.length >= STORED_MAX || filter.length > room) continue;
+        room -= filter.length;
+        all.push({ name: `${object}${GIVEN}${filter}`, settledBelow, sequences });
+      }
+    }
+    return all;
   }
 
   /** Merges what a chunk remembers. */
@@ -178,16 +225,18 @@ export class Repeats {
       this.#wasBefore(objectOf(key), through);
     }
     for (let count = reader.integer(); count > 0; count -= 1) {
-      const object = reader.string();
+      const [object, filter] = reader.string().split(GIVEN) as [string, string?];
       const exchanges = this.#exchangesOf(object);
       const settledBelow = reader.integer();
       checkNumber(settledBelow);
       exchanges.settledBelow = Math.max(exchanges.settledBelow, settledBelow);
+      const sequences = filter === undefined ? exchanges.sequences : (exchanges.given.get(filter) ?? new Set());
       for (let more = reader.integer(); more > 0; more -= 1) {
         const sequence = reader.integer();
-        exchanges.sequences.add(sequence);
+        sequences.add(sequence);
         this.#wasBefore(object, sequence);
       }
+      if (filter !== undefined) exchanges.given.set(filter, sequences);
     }
   }
 

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { SimulatedClient } from "../simulation/client.ts";
+import type { SimulatedObject } from "../simulation/object.ts";
 import { Broker } from "./support.ts";
 
 const MEMBERS = 6;
@@ -52,4 +53,30 @@ test("QoS 1: each message comes", async () => {
   const { broker, members } = await publishOverResets(1);
   const count = copies(members);
   for (const { number } of broker.published) expect(count.get(number)).toBeGreaterThan(0);
+});
+
+test("[MQTT5-4.3.3-10] QoS 2: a message that was passed on comes once, although its publisher repeats it after a reset", async () => {
+  const broker = new Broker(["sharded", 0]);
+  const { world } = broker;
+  const objectOf = (id: string): SimulatedObject => world.object(`n/client/${id}`);
+  const stays = await broker.connect("stays");
+  const leaves = await broker.connect("leaves", { expirySeconds: 0 });
+  const publisher = await broker.connect("publisher");
+  stays.subscribe("$share/g/jobs", 2);
+  for (let count = 0; count < MESSAGES; count += 1) {
+    leaves.connect();
+    await broker.pass(4_000, stays, publisher);
+    leaves.subscribe("$share/g/jobs", 2);
+    await broker.pass(4_000, stays, publisher);
+    // The member is gone with its object's memory, and the Topic object does not know yet.
+    objectOf("leaves").reset();
+    publisher.publish("jobs", 2);
+    while (stays.got.length === count) await world.step(Number.POSITIVE_INFINITY);
+    objectOf("publisher").reset();
+    await broker.pass(4_000, stays);
+    publisher.connect();
+    await broker.pass(4_000, stays, publisher);
+  }
+  expect([publisher.quiet, world.problems, publisher.problems]).toEqual([true, [], []]);
+  expect(stays.got.map(({ number }) => number)).toEqual(broker.published.map(({ number }) => number));
 });

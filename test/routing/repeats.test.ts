@@ -52,6 +52,25 @@ describe("Repeats", () => {
     expect(exchange(again, 6, "a@1", false, 5)).toBe(true);
   });
 
+  test("tell which shared subscriptions were given such a message, also after a restart, until it is settled", () => {
+    const repeats = new Repeats();
+    const of = (sequence: number, settledBelow: number) => messageTo("t", { qos: 2, sequence, origin: "a@1", settledBelow });
+    const given = (from: Repeats): boolean[] =>
+      ["$share/g/t", "$share/h/t"].flatMap((filter) => [5, 6].map((sequence) => from.wasShared(of(sequence, 5), filter, true)));
+    for (const sequence of [5, 6]) repeats.isRepeat(of(sequence, 5), "t1", 0);
+    repeats.shared(of(5, 5), "$share/g/t");
+    repeats.shared(of(6, 5), "$share/h/t");
+    expect(given(repeats)).toEqual([true, false, false, true]);
+    const writer = new RecordWriter();
+    repeats.write(writer);
+    const again = new Repeats();
+    again.read(new RecordReader(writer.finish()));
+    expect(given(again)).toEqual([true, false, false, true]);
+    // What comes of a settled one is a late copy.
+    again.isRepeat(of(9, 9), "t1", 0);
+    expect(given(again)).toEqual([true, true, true, true]);
+  });
+
   test("are forgotten when no Topic object repeats any more", () => {
     const repeats = new Repeats();
     repeats.isRepeat(messageTo("t", { sequence: 5 }), "t1", 1000);
@@ -75,6 +94,13 @@ describe("Repeats", () => {
     for (let number = 0; number < 300; number += 1) {
       for (let sequence = 1; sequence <= 100; sequence += 1) {
         exchange(repeats, 1_800_000_000_000_000 + sequence, `${name(number)}@${"u".repeat(36)}`, false, 1);
+        const message = messageTo("t", {
+          qos: 2,
+          sequence: 1_800_000_000_000_000 + sequence,
+          origin: `${name(number)}@u`,
+          settledBelow: 1,
+        });
+        repeats.shared(message, `$share/${"s".repeat(sequence)}/t`);
       }
     }
     const writer = new RecordWriter();

@@ -76,7 +76,7 @@ function stood(held: readonly Held[], { sentAt, qos }: Published): number {
 }
 
 function checkDeliveries(scenario: Scenario, client: SimulatedClient, gone: readonly SimulatedClient[]): string[] {
-  const { published, members, crashes, short } = scenario;
+  const { published, members, crashes, short, reshaped } = scenario;
   const problems: string[] = [];
   const found = byNumber(client);
   for (const message of published) {
@@ -97,7 +97,9 @@ function checkDeliveries(scenario: Scenario, client: SimulatedClient, gone: read
     }
     // A crash repeats a will rather than loses it.
     if (crashes && message.kind === "will") continue;
-    if (members.includes(client) && mayBeTwo(scenario, message)) continue;
+    // To the same member it comes once: its object knows what it gave. But for what is passed on under another name.
+    const isNamed = !reshaped && isKept(scenario, message.publisher);
+    if (members.includes(client) && !isNamed && mayBeTwo(scenario, message)) continue;
     // A client whose session is not kept is promised nothing over a crash.
     if (message.inDoubt || (crashes && !client.durable)) continue;
     // The retained copy for a new subscription comes besides the live one.
@@ -140,6 +142,10 @@ function checkOrder(client: SimulatedClient, { world, published, short, crashes 
     else last.set(key, number);
   }
   return problems;
+}
+
+function isKept({ clients }: Scenario, publisher: string): boolean {
+  return clients.some(({ id, options }) => id === publisher && options.expirySeconds > 0);
 }
 
 /**

@@ -43,6 +43,13 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 200,
   },
   {
+    name: "forget which messages shared subscriptions were given",
+    file: "src/session/repeats.ts",
+    find: "return message.sequence < settledBelow || given.get(filter)?.has(message.sequence) === true;",
+    replace: "return message.sequence < settledBelow;",
+    seeds: 200,
+  },
+  {
     name: "reorder a batch",
     file: "src/objects/session-host.ts",
     find: "for (const [index, record] of records.entries()) {",

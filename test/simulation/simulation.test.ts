@@ -13,6 +13,8 @@ const KEPT: readonly (readonly [seed: number, what: string])[] = [
   [1894, "outcomes that were left open were forgotten in hibernation"],
   [3865, "the same, and a member that had come back in between got a second copy of a message at QoS 2"],
   [7664, "the same, and members that had come and gone in between both got a message at QoS 2"],
+  [1255, "a message that was passed on to another member came again under its first name when its publisher repeated it"],
+  [1426, "a message that was passed on and its repeat were passed on under two names"],
   [5419, "a Will Delay was longer than its session"],
 ];
 

@@ -220,16 +220,19 @@ export class SessionNode {
     for (const [index, record] of records.entries()) {
       if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED && record.kind !== RECORD_SHARED) continue;
       const { message } = record;
-      if (core.repeats.isRepeat(message, sender, now)) continue;
+      const known = core.repeats.isRepeat(message, sender, now);
+      if (known && record.kind !== RECORD_SHARED) continue;
       if (record.kind === RECORD_RETAINED) {
         core.deliverRetained(message, record.clientId, record.filter, now);
         continue;
       }
-      const live = record.kind === RECORD_LIVE || record.live;
+      const live = record.kind === RECORD_LIVE || (record.live && !known);
       if (live && core.deliver(message, now) === "unwanted") unwanted.push({ record: index, share: undefined, full: false });
       if (record.kind === RECORD_LIVE) continue;
       for (const { filter, key } of record.shares) {
-        if (core.deliverShared(message, filter, key, now) === "unwanted") unwanted.push({ record: index, share: filter, full: false });
+        if (core.repeats.wasShared(message, filter, known)) continue;
+        if (core.deliverShared(message, filter, key, now) === "taken") core.repeats.shared(message, filter);
+        else unwanted.push({ record: index, share: filter, full: false });
       }
     }
     this.flush();
