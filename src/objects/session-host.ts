@@ -223,14 +223,14 @@ export class SessionHost {
       const { message } = record;
       const { repeats } = this.core;
       const known = repeats.isRepeat(message, sender, now);
-      if (known && record.kind === RECORD_LIVE) this.core.deliverRepeat(message, now);
+      const live = record.kind === RECORD_LIVE || (record.kind === RECORD_SHARED && record.live);
+      if (known && live) this.core.deliverRepeat(message, now);
       if (known && record.kind !== RECORD_SHARED) continue;
       if (record.kind === RECORD_RETAINED) {
         this.core.deliverRetained(message, record.clientId, record.filter, now);
         continue;
       }
-      const live = record.kind === RECORD_LIVE || (record.live && !known);
-      const outcome = live ? this.core.deliver(message, now) : "taken";
+      const outcome = live && !known ? this.core.deliver(message, now) : "taken";
       if (outcome !== "taken") unwanted.push({ record: index, share: undefined, full: outcome === "full" });
       if (record.kind === RECORD_LIVE) continue;
       for (const { filter, key } of record.shares) {

@@ -2,7 +2,7 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { RETRY_MS_TOTAL } from "../../src/limits.ts";
-import { BatchWriter, decodeBatch, RECORD_LIVE, RECORD_PUBLISH, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
+import { BatchWriter, decodeBatch, RECORD_LIVE, RECORD_PUBLISH, RECORD_SHARED, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
 import { shapeNumber } from "../../src/objects/names.ts";
@@ -10,6 +10,8 @@ import type { Runtime } from "../../src/objects/runtime.ts";
 import { type Router, SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import { Request, TopicQueue } from "../../src/objects/topic-queue.ts";
+import { addSubscription } from "../../src/session/interest.ts";
+import { Session } from "../../src/session/session.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
@@ -62,10 +64,9 @@ test("a batch that comes a second time is answered as the first, and nothing in 
   expect(store.retained("a")?.message.at(-1)).toBe(2);
 });
 
-test("a batch that a fault has interrupted is not acknowledged when it comes again", async () => {
+function sessionHost(settings: Settings): SessionHost {
   const meter = new Meter();
-  const settings = parseSettings({ TOPOLOGY: "sharded" }) as Settings;
-  const host = new SessionHost({
+  return new SessionHost({
     state: {
       storage: { getAlarm: async () => null, setAlarm: async () => {} },
       getWebSockets: () => [],
@@ -82,6 +83,35 @@ test("a batch that a fault has interrupted is not acknowledged when it comes aga
       throw new Error("there are no others");
     },
   });
+}
+
+test.each([
+  ["as before", { kind: RECORD_LIVE } as const],
+  ["with one for a shared subscription", { kind: RECORD_SHARED, live: true, shares: [{ filter: "$share/g/a", key: 0 }] } as const],
+])("a message that comes again %s reaches a session that has moved here in between without it", async (_, record) => {
+  const settings = parseSettings({ TOPOLOGY: "sharded" }) as Settings;
+  const host = sessionHost(settings);
+  const { core } = host;
+  const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings));
+  const come = async (repeated: boolean): Promise<void> => {
+    writer.begin();
+    writer.add({ ...record, message: messageTo("a", { qos: 2, sequence: 5, settledBelow: 1, origin: "n/session/9@1", repeated }) });
+    await host.deliver(writer.finish());
+  };
+  await come(false);
+  const session = new Session("moved", core.nextNumber(), { userName: undefined });
+  const request = { filter: "a", qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+  addSubscription(core, session, { session, request, identifier: 0 });
+  session.lacks.add([{ object: "n/session/9", sequences: [5] }]);
+  core.sessions.set("moved", session);
+  core.moved.add(session);
+  for (const _copy of [1, 2]) await come(true);
+  expect(session.deliveries.size).toBe(1);
+});
+
+test("a batch that a fault has interrupted is not acknowledged when it comes again", async () => {
+  const settings = parseSettings({ TOPOLOGY: "sharded" }) as Settings;
+  const host = sessionHost(settings);
   vi.spyOn(host.core, "deliver").mockImplementationOnce(() => {
     throw new Error("a fault");
   });
