@@ -37,6 +37,9 @@ import { handOver } from "./upgrade.ts";
 
 const PINGRESP_BYTES = encodePacket({ type: PINGRESP }, 4);
 
+/** A frame that comes this soon after one has been passed on waits for the end of the tick. */
+const GATHER_MS = 1;
+
 /** A socket as a Worker has it. */
 export type RelayedSocket = Pick<WebSocket, "binaryType" | "accept" | "addEventListener" | "send" | "close">;
 
@@ -95,6 +98,9 @@ class Relay {
   /** Bytes that the object has sent since the client was last heard. */
   #unheardBytes = 0;
   #passedOnAt: number;
+  /** Packets that came soon after others had been passed on, until the end of the tick. */
+  #gathered: Uint8Array[] = [];
+  #gathering: Timer | undefined;
   #patience: Timer | undefined;
 
   constructor(socket: RelayedSocket, { settings, namespace, reach, runtime }: RelayOptions) {
@@ -196,7 +202,7 @@ class Relay {
     this.#await();
   }
 
-  /** Passes on every whole packet that is here, in one frame, but PINGREQ: that is answered here, behind CONNACK. */
+  /** Passes on every whole packet that is here but PINGREQ: that is answered here, behind CONNACK. */
   #passOn(): void {
     const packets: Uint8Array[] = [];
     for (let bytes = this.#stream.next(); bytes !== undefined; bytes = this.#stream.next()) {
@@ -220,11 +226,23 @@ class Relay {
     this.#forward(packets);
   }
 
+  /** In one frame: at once, or right after another frame with all that come in the same tick. Frames are what costs. */
   #forward(packets: readonly Uint8Array[]): void {
-    if (packets.length === 0 || this.#object === undefined) return;
+    if (packets.length === 0) return;
+    this.#gathered.push(...packets);
+    if (this.#lastSeenAt - this.#passedOnAt > GATHER_MS) this.#flush();
+    else this.#gathering ??= this.#runtime.after(0, () => this.#flush());
+  }
+
+  #flush(): void {
+    this.#gathering?.cancel();
+    this.#gathering = undefined;
+    if (this.#gathered.length === 0 || this.#object === undefined) return;
+    const frame = concatenate(this.#gathered);
+    this.#gathered = [];
     this.#passedOnAt = this.#lastSeenAt;
     try {
-      this.#object.send(concatenate(packets));
+      this.#object.send(frame);
     } catch {
       // The object's socket closed; its close event ends the relay.
     }
@@ -269,6 +287,7 @@ class Relay {
 
   #end({ bytes, closeCode, closeReason }: Farewell): void {
     if (bytes !== undefined) this.#send(bytes);
+    this.#flush();
     this.#finish();
     close(this.#socket, closeCode, closeReason);
     if (this.#object !== undefined) close(this.#object, CLOSE_GOING_AWAY, "");
@@ -277,6 +296,7 @@ class Relay {
   /** The client's socket closed. Its Close frame is answered at once; the object decides about the will. */
   clientGone(code: number): void {
     if (this.#state === "ended") return;
+    this.#flush();
     this.#finish();
     close(this.#socket, code === 1005 || code === 1006 ? 1000 : code, "");
     if (this.#object !== undefined) close(this.#object, CLOSE_GOING_AWAY, "");
@@ -293,6 +313,7 @@ class Relay {
     this.#state = "ended";
     this.#authentication?.cancel();
     this.#keepAlive?.cancel();
+    this.#gathering?.cancel();
     this.#patience?.cancel();
   }
 

@@ -1,0 +1,138 @@
+/** How a relay passes frames on: what it gathers, and that it keeps nothing back. */
+
+import { expect, test } from "vitest";
+import { type RelayedSocket, relaySocket } from "../../src/edge/relay.ts";
+import { encodePacket } from "../../src/mqtt/encode.ts";
+import { DISCONNECT, NO_PROPERTIES } from "../../src/mqtt/packet.ts";
+import { PacketStream } from "../../src/mqtt/packet-stream.ts";
+import type { Runtime } from "../../src/objects/runtime.ts";
+import { parseSettings, type Settings } from "../../src/settings.ts";
+import { connectPacket, publishPacket } from "../support/mqtt-client.ts";
+
+type Listener = (event: { data: ArrayBuffer; code: number; reason: string }) => void;
+
+/** A socket whose other end is the test. */
+class TestSocket {
+  binaryType = "arraybuffer";
+  readonly sent: Uint8Array[] = [];
+  closed = false;
+  readonly #listeners = new Map<string, Listener>();
+
+  accept(): void {}
+  addEventListener(type: string, listener: Listener): void {
+    this.#listeners.set(type, listener);
+  }
+  send(data: Uint8Array): void {
+    if (this.closed) throw new Error("the socket is closed");
+    this.sent.push(data);
+  }
+  close(): void {
+    this.closed = true;
+  }
+  tell(type: "message" | "close", bytes: Uint8Array = new Uint8Array(0)): void {
+    this.#listeners.get(type)!({ data: new Uint8Array(bytes).buffer, code: 1000, reason: "" });
+  }
+  get asRelayed(): RelayedSocket {
+    return this as unknown as RelayedSocket;
+  }
+}
+
+/** A client whose CONNECT has been passed on; time moves, and the tick ends, when told. */
+async function relayed(): Promise<{
+  client: TestSocket;
+  object: TestSocket;
+  publish(payload: string): void;
+  pass(ms: number): void;
+  endTick(): void;
+}> {
+  let now = 1_800_000_000_000;
+  const due: (() => void)[] = [];
+  const runtime: Runtime = {
+    now: () => now,
+    after: (ms, run) => {
+      if (ms > 0) return { cancel: () => {} };
+      due.push(run);
+      return { cancel: () => void due.splice(due.indexOf(run), 1) };
+    },
+    incarnation: () => "1",
+  };
+  const [client, object] = [new TestSocket(), new TestSocket()];
+  const settings = parseSettings({ TOPOLOGY: "sharded", ALLOW_ANONYMOUS: "true" }) as Settings;
+  const opened = new Promise<void>((resolve) => {
+    object.accept = resolve;
+  });
+  relaySocket(client.asRelayed, { settings, namespace: "default", reach: async () => object.asRelayed, runtime });
+  client.tell("message", encodePacket(connectPacket({ version: 4 }), 4));
+  await opened;
+  object.sent.length = 0;
+  const publish = (payload: string): void => {
+    client.tell("message", encodePacket(publishPacket("t", payload), 4));
+  };
+  const pass = (ms: number): void => {
+    now += ms;
+  };
+  const endTick = (): void => {
+    for (const run of due.splice(0)) run();
+  };
+  pass(1000);
+  return { client, object, publish, pass, endTick };
+}
+
+/** The last byte of each packet of each frame. */
+function payloads(frames: readonly Uint8Array[]): string[] {
+  return frames.map((frame) => {
+    const stream = new PacketStream(1000);
+    stream.push(frame);
+    let text = "";
+    for (let packet = stream.next(); packet instanceof Uint8Array; packet = stream.next()) text += String.fromCharCode(packet.at(-1)!);
+    return text;
+  });
+}
+
+test("a frame that comes alone is passed on at once", async () => {
+  const { object, publish, pass } = await relayed();
+  for (const payload of ["1", "2", "3"]) {
+    publish(payload);
+    pass(2);
+  }
+  expect(payloads(object.sent)).toEqual(["1", "2", "3"]);
+});
+
+test("frames that come right after another are passed on as one, in their order", async () => {
+  const { object, publish, endTick, pass } = await relayed();
+  for (const payload of ["1", "2", "3"]) publish(payload);
+  expect(payloads(object.sent)).toEqual(["1"]);
+  endTick();
+  expect(payloads(object.sent)).toEqual(["1", "23"]);
+  publish("4");
+  pass(2);
+  publish("5");
+  expect(payloads(object.sent)).toEqual(["1", "23", "45"]);
+  endTick();
+  expect(object.sent).toHaveLength(3);
+});
+
+test("what a client sent before it went is passed on", async () => {
+  const { client, object, publish } = await relayed();
+  publish("1");
+  publish("2");
+  client.tell("close");
+  expect([payloads(object.sent), object.closed]).toEqual([["1", "2"], true]);
+});
+
+test("what a client sent before it broke the protocol is passed on", async () => {
+  const { client, object, publish } = await relayed();
+  publish("1");
+  publish("2");
+  client.tell("message", Uint8Array.of(0x30, 0xff, 0xff, 0xff, 0xff));
+  expect([payloads(object.sent), object.closed, client.closed]).toEqual([["1", "2"], true, true]);
+});
+
+test("DISCONNECT is passed on behind what came before it", async () => {
+  const { client, object, publish, endTick } = await relayed();
+  publish("1");
+  publish("2");
+  client.tell("message", encodePacket({ type: DISCONNECT, reasonCode: 0, properties: NO_PROPERTIES }, 4));
+  endTick();
+  expect(payloads(object.sent)).toEqual(["1", "2\0"]);
+});
