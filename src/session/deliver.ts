@@ -3,6 +3,7 @@
  * QoS, with all Subscription Identifiers.
  */
 
+import { REPEAT_WINDOW_MS } from "../limits.ts";
 import { type Message, objectOf } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { SessionCore } from "./core.ts";
@@ -89,6 +90,9 @@ function hadBefore(core: SessionCore, session: Session, message: Message, repeat
   // What is in doubt while it arrives is told apart when it has.
   if (session.arriving) return false;
   const { had, lacks } = session;
+  const isRecent = core.now - session.movedAt < REPEAT_WINDOW_MS;
+  // Of what no name is kept for nobody knows whether it came where the session was: twice is better than not at all.
+  if (repeated && isRecent && message.settledBelow === 0 && message.qos > 0) return waitsFor(session, message);
   const object = objectOf(message.origin);
   const lacked = lacks.has(object, message.sequence);
   const offered = repeated ? !lacked : had.has(object, message.sequence);
@@ -97,8 +101,14 @@ function hadBefore(core: SessionCore, session: Session, message: Message, repeat
     core.markRowChanged(session);
   }
   for (const exchanges of [had, lacks]) exchanges.settle(message);
-  if (had.size + lacks.size === 0) core.moved.delete(session);
+  if (had.size + lacks.size === 0 && !isRecent) core.moved.delete(session);
   return offered;
+}
+
+/** Whether a message is among those that wait for a session's client. */
+function waitsFor(session: Session, { origin, sequence }: Message): boolean {
+  for (const { message } of session.deliveries.values()) if (message?.origin === origin && message.sequence === sequence) return true;
+  return false;
 }
 
 /** Gives a retained message to the one subscription that asked for it, if it still stands. */

@@ -231,8 +231,9 @@ const REST = "\0moved";
 function leaveRest(core: SessionCore, session: Session): void {
   const rest = core.sessions.get(REST) ?? new Session(REST, core.nextNumber(), { userName: undefined });
   core.sessions.set(REST, rest);
-  for (const { sequence, reasonCode, begunAt } of session.received.values()) {
+  for (const [packetId, { sequence, reasonCode, begunAt }] of session.received) {
     if (!session.openExchanges.has(sequence)) continue;
+    session.received.delete(packetId);
     restoreIncoming(core, rest, { packetId: rest.allocatePacketId(), sequence, settled: reasonCode !== undefined, begunAt });
     core.openExchanges.set(sequence, rest);
     session.openExchanges.delete(sequence);
@@ -321,7 +322,7 @@ export function completeArrival(core: SessionCore, session: Session, { from, sub
   requeue(session);
   takeWhatCame(core, session, came, last.settled, new Set(waiting.map(({ message }) => nameOf(message))));
   session.lacks.add(lacking(core, session, state.lacks));
-  if (session.had.size + session.lacks.size === 0) core.moved.delete(session);
+  session.movedAt = core.now;
   if (will !== undefined) session.will = will;
   clientIsBack(core, session);
   core.markRowChanged(session);

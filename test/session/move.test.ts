@@ -1,7 +1,7 @@
 /** A session on its way between Session objects; the whole way, with its calls, is simulated and killed elsewhere. */
 
 import { expect, test } from "vitest";
-import { BATCH_BYTES_MAX } from "../../src/limits.ts";
+import { BATCH_BYTES_MAX, REPEAT_WINDOW_MS } from "../../src/limits.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import type { SessionCore } from "../../src/session/core.ts";
 import { beginArrival, completeArrival, exportSession, letGo, offerSession } from "../../src/session/move.ts";
@@ -50,4 +50,25 @@ test("and when its publisher repeats it, the session has had it", () => {
   const { world, to, between } = movedInParts();
   arrive(to, messageTo("t", { ...between, repeated: true }), world.now);
   expect(to.sessions.get("s")!.deliveries.size).toBe(6);
+});
+
+test("a message that was lost on its way to the former owner reaches the session, once, although later ones were here", () => {
+  const world = new World({ auto: false, sessionObjects: 2 });
+  const client = world.connect("s", { clean: false, properties: { sessionExpiryInterval: 1000 } });
+  client.subscribe("t", 1);
+  world.settle();
+  const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
+  const { core } = world.sessions.find((node) => node !== from)!;
+  const subscriptions = offerSession(from.core, "s", "resume")!;
+  const session = beginArrival(core, "s", subscriptions, { settled: () => {} });
+  const come = (sequence: number, now: number): void => arrive(core, messageTo("t", { qos: 1, sequence }), now);
+  come(6, world.now);
+  completeArrival(core, session, { from: from.name, subscriptions, parts: [exportSession(from.core, "s", 0)!] });
+  // A Topic object that has lost its memory gets the fifth again, and now it knows this object.
+  for (const _copy of [1, 2]) come(5, world.now);
+  const waiting = (): number[] => [...session.deliveries.values()].map(({ message }) => message!.sequence);
+  expect(waiting()).toEqual([6, 5]);
+  come(4, world.now + REPEAT_WINDOW_MS);
+  expect(waiting()).toEqual([6, 5]);
+  expect(core.moved.size).toBe(0);
 });

@@ -98,8 +98,10 @@ function checkDeliveries(scenario: Scenario, client: SimulatedClient, gone: read
     // A crash repeats a will rather than loses it.
     if (crashes && message.kind === "will") continue;
     // To the same member it comes once: its object knows what it gave. But for what is passed on under another name.
-    const isNamed = !reshaped && isKept(scenario, message.publisher);
-    if (members.includes(client) && !isNamed && mayBeTwo(scenario, message)) continue;
+    const isNamed = isKept(scenario, message.publisher);
+    if (members.includes(client) && (reshaped || !isNamed) && mayBeTwo(scenario, message)) continue;
+    // Without such a name a session that has moved can't tell what it had where it was.
+    if (reshaped && !isNamed) continue;
     // A client whose session is not kept is promised nothing over a crash.
     if (message.inDoubt || (crashes && !client.durable)) continue;
     // The retained copy for a new subscription comes besides the live one.
@@ -227,8 +229,9 @@ function checkWills(scenario: Scenario, gone: readonly SimulatedClient[]): strin
       if (end !== "disconnect" && resumed && awayMs < dueMs - ON_ITS_WAY_MS) wrong("its client came back before the Will Delay was over");
     }
     const last = client.lives.at(-1);
-    // An object of one client that was reset may sleep on for longer than a run lasts, until its coarse alarm.
-    const mayOversleep = crashes && world.settings.sessionShards === 0 && client.options.keepAliveSeconds > 20;
+    // An object that was reset and whom no other client wakes may sleep on for longer than a run lasts, until its coarse alarm.
+    const isAlone = world.settings.sessionShards === 0 || (last !== undefined && last.since < world.reshapedAt);
+    const mayOversleep = crashes && isAlone && client.options.keepAliveSeconds > 20;
     const isDue = gone.includes(client) && last?.end === "drop" && last.endAt >= scenario.peaceAt && !last.contested && !mayOversleep;
     if (isDue && last.will !== undefined) last.will.acknowledgedAt = last.will.sentAt;
   }

@@ -83,6 +83,8 @@ export class World {
   readonly trace: string[] = [];
   /** Which objects lost their memory, and when; in a reset their sockets too. */
   readonly forgotten: { readonly name: string; readonly at: number; readonly reset: boolean }[] = [];
+  /** When the numbers of objects changed last. */
+  reshapedAt = 0;
   /** Calls between objects that ran and whose answer was lost, and when they were made. */
   readonly unanswered: { readonly from: string; readonly to: string; readonly at: number }[] = [];
   /** What was wrong in the middle of the run. */
@@ -111,6 +113,7 @@ export class World {
   /** The broker is deployed with other numbers of objects: all of them start anew. */
   reshape(shape: PreviousShape): void {
     const { sessionShards, topicShards, previousShapes } = this.settings;
+    this.reshapedAt = this.now;
     this.settings = { ...this.settings, ...shape, previousShapes: [{ sessionShards, topicShards }, ...previousShapes] };
     this.note(`the broker has ${shape.sessionShards} + ${shape.topicShards} objects from now on`);
     for (const object of this.objects) object.reset();
