@@ -98,11 +98,11 @@ async function count(
   let before: Usage | undefined;
   let after: Usage | undefined;
   const chosen = load(messages);
-  await settled(running.usage!);
   const sample = await measure(running, chosen, {
     warmUpSeconds: 0,
     seconds: 60,
     begun: async () => {
+      await settled(running.usage!);
       before = await running.usage!();
     },
     ended: async () => {
@@ -130,7 +130,7 @@ async function count(
   };
 }
 
-/** Waits until objects have told what they tell later about the clients of the case before. */
+/** Waits until objects have told what they tell later: about the clients of this case and of the one before. */
 async function settled(usage: () => Promise<Usage>): Promise<void> {
   let last = await usage();
   for (let since = Date.now(); Date.now() - since < 1.5 * LATER_MS; ) {

@@ -130,8 +130,9 @@ export const RETRY_MS_TOTAL = 60 * SECOND;
 export const ANSWER_MS_MAX = 250;
 
 /**
- * What a Session object does not want any more a Topic object hears with the next call, or after this time: clients that come and go
- * cost one call and one commit each instead of two, and one that comes back with its subscriptions none of its own.
+ * What a Session object does not want any more a Topic object hears with the next call, or after this time; and what only sessions that
+ * are not kept want gets a row if it is still wanted after this time: clients that come and go cost one call each instead of two, and no
+ * rows. Far below the ten seconds after which an idle object hibernates.
  */
 export const LATER_MS = 1 * SECOND;
 

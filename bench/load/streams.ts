@@ -76,7 +76,7 @@ export async function flow(options: LoadOptions, load: FlowLoad, measure: Measur
     };
   }
   const watch = setInterval(() => {
-    if (performance.now() - lastAt < LOST_AFTER_MS) return;
+    if (sent === 0 || performance.now() - lastAt < LOST_AFTER_MS) return;
     measure.lost += Math.max(0, sent * copies - measure.count - measure.lost);
     schedule();
   }, 250);
@@ -85,6 +85,7 @@ export async function flow(options: LoadOptions, load: FlowLoad, measure: Measur
     await measure.run();
   } else {
     await measure.beginWhenTold();
+    lastAt = performance.now();
     schedule();
     await finished.promise;
     measure.end();

@@ -39,6 +39,8 @@ export type BatchRecord =
       readonly qos: QoS;
       readonly version: number;
       readonly retainedFor: string | undefined;
+      /** It is to be in a row before it is answered; one that is not may be forgotten, and is told again. */
+      readonly lasting: boolean;
     }
   | {
       readonly kind: typeof RECORD_SHARE;
@@ -120,7 +122,7 @@ export class BatchWriter {
         return;
       case RECORD_SUBSCRIBE:
         writer.string(record.filter);
-        writer.byte(record.qos | (record.retainedFor === undefined ? 0 : 4));
+        writer.byte(record.qos | (record.retainedFor === undefined ? 0 : 4) | (record.lasting ? 0 : 8));
         writer.integer(record.version);
         if (record.retainedFor !== undefined) writer.string(record.retainedFor);
         return;
@@ -198,7 +200,8 @@ function decodeRecord(reader: RecordReader): BatchRecord {
       const filter = reader.string();
       const flags = reader.byte();
       const version = reader.integer();
-      return { kind, filter, qos: (flags & 3) as QoS, version, retainedFor: (flags & 4) === 0 ? undefined : reader.string() };
+      const retainedFor = (flags & 4) === 0 ? undefined : reader.string();
+      return { kind, filter, qos: (flags & 3) as QoS, version, retainedFor, lasting: (flags & 8) === 0 };
     }
     case RECORD_SHARE:
       return { kind, filter: reader.string(), members: reader.integer(), online: reader.integer(), version: reader.integer() };

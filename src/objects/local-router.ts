@@ -4,12 +4,11 @@
  */
 
 import type { Message } from "../mqtt/message.ts";
-import type { QoS } from "../mqtt/packet.ts";
 import { QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
 import type { RetainedRow, RoutingStore } from "../routing/ports.ts";
 import type { SessionCore } from "../session/core.ts";
-import type { Ticket } from "../session/ports.ts";
+import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { log } from "./log.ts";
 import type { Runtime } from "./runtime.ts";
@@ -48,7 +47,8 @@ export class LocalRouter implements Router {
 
   /** After a start: what the sessions that were restored want. */
   restore(core: SessionCore): void {
-    for (const [filter, { qos, version }] of core.interests) this.#routing.subscribe({ sessionObject: HERE, filter, qos, version });
+    for (const [filter, { qos, version }] of core.interests)
+      this.#routing.subscribe({ sessionObject: HERE, filter, qos, version, lasting: true });
     for (const { filter, members, online } of core.shares.values()) this.share(filter, members.size, online, core.nextNumber(), undefined);
   }
 
@@ -56,8 +56,8 @@ export class LocalRouter implements Router {
     this.#routing.publish(message, this.#runtime.now(), ticket && ((reasonCode) => ticket.settled(reasonCode)));
   }
 
-  subscribe(filter: string, qos: QoS, version: number, retainedFor: string | undefined, ticket: Ticket): void {
-    this.#routing.subscribe({ sessionObject: HERE, filter, qos, version });
+  subscribe({ filter, qos, version, retainedFor }: Wanted, ticket: Ticket): void {
+    this.#routing.subscribe({ sessionObject: HERE, filter, qos, version, lasting: true });
     ticket.settled(0);
     if (retainedFor !== undefined) this.#routing.sendRetained(HERE, retainedFor, filter, this.#runtime.now());
   }

@@ -1,10 +1,9 @@
 /** The way from a Session object to the Topic objects of its namespace in the sharded topology: one outbox for each of them. */
 
-import { RECORD_BARRIER, RECORD_PUBLISH, RECORD_REDISTRIBUTE, RECORD_SHARE, RECORD_SUBSCRIBE } from "../mqtt/batch.ts";
+import { RECORD_BARRIER, RECORD_PUBLISH, RECORD_REDISTRIBUTE, RECORD_SHARE } from "../mqtt/batch.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
-import type { QoS } from "../mqtt/packet.ts";
-import type { Ticket } from "../session/ports.ts";
+import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
 import { createCallMeter, type OutboxFigures } from "./meter.ts";
@@ -45,10 +44,10 @@ export class RemoteRouter implements Router {
     this.#add(topicShard(this.#settings, message.topic), new Request({ kind: RECORD_PUBLISH, message }, ticket));
   }
 
-  subscribe(filter: string, qos: QoS, version: number, retainedFor: string | undefined, ticket: Ticket): void {
-    const shards = this.#shardsOf(filter);
+  subscribe(wanted: Wanted, ticket: Ticket): void {
+    const shards = this.#shardsOf(wanted.filter);
     const joint = shards.length === 1 ? ticket : jointly(ticket, shards.length);
-    for (const shard of shards) this.#add(shard, new Request({ kind: RECORD_SUBSCRIBE, filter, qos, version, retainedFor }, joint));
+    for (const shard of shards) this.#queues[shard]!.subscribe(wanted, joint);
   }
 
   unsubscribe(filter: string, version: number): void {

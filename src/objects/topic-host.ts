@@ -224,8 +224,8 @@ export class TopicHost implements DeliveryPort {
       if (record.kind === RECORD_PUBLISH) {
         this.#routing.publish(record.message, now, record.message.qos > 0 ? exchange.expect(index) : undefined);
       } else if (record.kind === RECORD_SUBSCRIBE) {
-        const { filter, qos, version, retainedFor } = record;
-        this.#routing.subscribe({ sessionObject: sender, filter, qos, version });
+        const { filter, qos, version, retainedFor, lasting } = record;
+        this.#routing.subscribe({ sessionObject: sender, filter, qos, version, lasting });
         if (retainedFor !== undefined) this.#routing.sendRetained(sender, retainedFor, filter, now);
       } else if (record.kind === RECORD_UNSUBSCRIBE) {
         this.#routing.unsubscribe(sender, record.filter, record.version);

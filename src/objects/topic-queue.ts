@@ -9,7 +9,7 @@ import { type BatchRecord, BatchWriter, RECORD_AWAITED, RECORD_SUBSCRIBE, RECORD
 import { decodeExchangeAnswer, type ExchangeAnswer, PENDING } from "../mqtt/exchange-answer.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
 import type { Outgoing } from "../routing/outbox.ts";
-import type { Ticket } from "../session/ports.ts";
+import type { Ticket, Wanted } from "../session/ports.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { CallMeter } from "./meter.ts";
 import type { Runtime, Timer } from "./runtime.ts";
@@ -65,6 +65,8 @@ export class TopicQueue {
   #asking: Timer | undefined;
   /** What is not wanted any more, by filter: it rides with the next request. */
   readonly #later = new Map<string, Request>();
+  /** What only sessions that are not kept want and the Topic object has in no row yet, by filter. */
+  readonly #unwritten = new Map<string, Wanted>();
   #laterTimer: Timer | undefined;
 
   constructor({ name, shape, runtime, exchange, settled, meter }: TopicQueueOptions) {
@@ -84,28 +86,59 @@ export class TopicQueue {
     return this.#calls.bytes;
   }
 
+  /**
+   * A filter is wanted. Where only sessions that are not kept want it, it gets a row when it is still wanted some time later: those that
+   * come and go cost none. Should the Topic object have been reset meanwhile, it knows the filter again from then on.
+   */
+  subscribe(wanted: Wanted, ticket: Ticket): void {
+    const { filter, lasting } = wanted;
+    // Wanted again before it was told that it is not.
+    this.#later.delete(filter);
+    if (!lasting) {
+      this.#unwritten.set(filter, wanted);
+      this.#callLater();
+    }
+    this.add(new Request({ kind: RECORD_SUBSCRIBE, ...wanted }, ticket));
+  }
+
   /** A filter is wanted no more. Nobody waits for that: it leaves with the next request, and makes a call of its own only if none comes. */
   unsubscribe(filter: string, version: number): void {
+    this.#unwritten.delete(filter);
     this.#later.set(filter, new Request({ kind: RECORD_UNSUBSCRIBE, filter, version }, undefined));
+    this.#callLater();
+  }
+
+  #callLater(): void {
     this.#laterTimer ??= this.#runtime.after(LATER_MS, () => {
+      this.#laterTimer = undefined;
       this.#addLate();
+      const unwritten = [...this.#unwritten.values()];
+      this.#unwritten.clear();
+      for (const wanted of unwritten) this.#write(wanted);
       this.flush();
     });
   }
 
+  #write(wanted: Wanted): void {
+    const settled = (reasonCode: number): void => {
+      if (reasonCode < 0x80 || this.#later.has(wanted.filter)) return;
+      this.#unwritten.set(wanted.filter, wanted);
+      this.#callLater();
+    };
+    this.add(new Request({ kind: RECORD_SUBSCRIBE, ...wanted, retainedFor: undefined, lasting: true }, { settled }));
+  }
+
   #addLate(): void {
-    this.#laterTimer?.cancel();
-    this.#laterTimer = undefined;
     const requests = [...this.#later.values()];
     this.#later.clear();
     for (const request of requests) this.add(request);
+    if (this.#unwritten.size > 0) return;
+    this.#laterTimer?.cancel();
+    this.#laterTimer = undefined;
   }
 
   /** Takes a request; one that finds no room is settled at once. */
   add(request: Request): void {
-    const { record } = request;
-    // Wanted again before it was told that it is not.
-    if (record.kind === RECORD_SUBSCRIBE) this.#later.delete(record.filter);
     if (this.#later.size > 0) this.#addLate();
     if (this.#awaitedBytes > OUTBOX_BYTES_MAX || !this.#calls.add(request)) request.abandoned();
   }

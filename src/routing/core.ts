@@ -30,8 +30,10 @@ interface Target {
 }
 
 interface Route {
-  qos: QoS;
-  version: number;
+  readonly qos: QoS;
+  readonly version: number;
+  /** The QoS of its row; undefined when it has none. */
+  readonly row: QoS | undefined;
 }
 
 export interface RoutingCoreOptions {
@@ -55,6 +57,8 @@ export interface InterestChange {
   readonly filter: string;
   readonly qos: QoS;
   readonly version: number;
+  /** It is to have a row; one that is not is told again when it is to have one. */
+  readonly lasting: boolean;
 }
 
 export class RoutingCore {
@@ -86,7 +90,7 @@ export class RoutingCore {
       if (!isRoute(route))
         this.#damaged(`route of ${JSON.stringify(filter)} to ${JSON.stringify(sessionObject)}: numbers that no route has`);
       else if (members > 0) this.#shares.update({ sessionObject, filter, members, online, version });
-      else this.#routes.add(filter, sessionObject, { qos, version });
+      else this.#routes.add(filter, sessionObject, { qos, version, row: qos });
     }
   }
 
@@ -153,7 +157,7 @@ export class RoutingCore {
   /** A route that another Topic object had, because there was another number of them. */
   adoptRoute(row: RouteRow): void {
     if (row.members > 0) this.share(row);
-    else this.subscribe(row);
+    else this.subscribe({ ...row, lasting: true });
   }
 
   /** A Session object announces its members in a shared subscription. */
@@ -195,12 +199,14 @@ export class RoutingCore {
 
   /** A Session object wants a filter from now on. */
   subscribe(change: InterestChange): void {
-    const { filter, sessionObject, qos, version } = change;
+    const { filter, sessionObject, qos, version, lasting } = change;
     const known = this.#routes.get(filter, sessionObject);
-    if (known !== undefined && known.version >= version) return;
-    this.#routes.add(filter, sessionObject, { qos, version });
+    const isOld = known !== undefined && (known.version > version || (known.version === version && !lasting));
+    if (isOld) return;
     // A route is written when it is new or wider; its version alone is not worth a row: after a restart an older one only prunes later.
-    if (known === undefined || known.qos !== qos) this.#store.putRoute({ ...change, members: 0, online: 0 });
+    const isWritten = lasting && known?.row !== qos;
+    this.#routes.add(filter, sessionObject, { qos, version, row: isWritten ? qos : known?.row });
+    if (isWritten) this.#store.putRoute({ filter, sessionObject, qos, version, members: 0, online: 0 });
   }
 
   /** A Session object wants a filter no longer. */
@@ -208,7 +214,7 @@ export class RoutingCore {
     const known = this.#routes.get(filter, sessionObject);
     if (known === undefined || known.version > version) return;
     this.#routes.remove(filter, sessionObject);
-    this.#store.deleteRoute(filter, sessionObject);
+    if (known.row !== undefined) this.#store.deleteRoute(filter, sessionObject);
   }
 
   /** A Session object said of a message that nobody there wants it: the routes that led it there are stale. */

@@ -16,33 +16,41 @@ export interface Interest {
   qos: QoS;
   /** Every Topic object concerned has it. */
   confirmed: boolean;
+  /** They were told that a session which is kept wants it. */
+  lasting: boolean;
   version: number;
 }
 
 /**
- * Makes sure that the Topic objects send what the filter matches at least at this QoS.
- * @param retainedFor the client whose subscription wants the retained messages, or undefined when none does
+ * Makes sure that the Topic objects send what a subscription matches.
+ * @param wantsRetained whether the subscription wants the retained messages
  */
-export function interestIn(core: SessionCore, filter: string, qos: QoS, retainedFor: string | undefined, ticket: Ticket): void {
+export function interestIn(core: SessionCore, { session, request }: Subscription, wantsRetained: boolean, ticket: Ticket): void {
+  const { filter, qos } = request;
+  // One that arrives from another object is kept, though not stored here yet.
+  const lasting = session.stored || session.arriving;
   const known = core.interests.get(filter);
-  if (known?.confirmed && known.qos >= qos && retainedFor === undefined) {
+  if (known?.confirmed && known.qos >= qos && (known.lasting || !lasting) && !wantsRetained) {
     ticket.settled(0);
     return;
   }
   const version = core.nextNumber();
-  const interest: Interest = known ?? { qos, confirmed: false, version };
+  const interest: Interest = known ?? { qos, confirmed: false, lasting, version };
   interest.version = version;
-  if (qos > interest.qos) {
-    interest.qos = qos;
-    interest.confirmed = false;
-  }
+  if (qos > interest.qos || (lasting && !interest.lasting)) interest.confirmed = false;
+  if (qos > interest.qos) interest.qos = qos;
+  if (lasting) interest.lasting = true;
   core.interests.set(filter, interest);
-  core.router.subscribe(filter, interest.qos, version, retainedFor, {
-    settled(reasonCode) {
-      if (reasonCode < 0x80 && interest.version === version) interest.confirmed = true;
-      ticket.settled(reasonCode);
+  const retainedFor = wantsRetained ? session.clientId : undefined;
+  core.router.subscribe(
+    { filter, qos: interest.qos, version, retainedFor, lasting: interest.lasting },
+    {
+      settled(reasonCode) {
+        if (reasonCode < 0x80 && interest.version === version) interest.confirmed = true;
+        ticket.settled(reasonCode);
+      },
     },
-  });
+  );
 }
 
 export function addSubscription(core: SessionCore, session: Session, subscription: Subscription): void {

@@ -268,10 +268,10 @@ function subscribeAsBefore(core: SessionCore, session: Session, subscriptions: r
 /** The new owner: settled once every Topic object concerned knows what the session subscribes to. */
 export function confirmInterests(core: SessionCore, session: Session, ticket: Ticket): void {
   const all = new JointOutcome((reasonCode) => ticket.settled(reasonCode), session.subscriptions.size + 1);
-  for (const { request } of session.subscriptions.values()) {
-    const share = core.shares.get(request.filter);
+  for (const subscription of session.subscriptions.values()) {
+    const share = core.shares.get(subscription.request.filter);
     if (share !== undefined) announce(core, share, all);
-    else interestIn(core, request.filter, request.qos, undefined, all);
+    else interestIn(core, subscription, false, all);
   }
   all.settled(SUCCESS);
 }

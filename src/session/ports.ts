@@ -140,17 +140,28 @@ export interface Ticket {
   settled(reasonCode: number): void;
 }
 
+/** A filter that a Session object wants. */
+export interface Wanted {
+  readonly filter: string;
+  /** The highest QoS of its clients. */
+  readonly qos: QoS;
+  /** Of the interest; a Topic object forgets an interest only by the word of a version that is not older. */
+  readonly version: number;
+  /** The client whose new subscription wants the retained messages, or undefined when none does. */
+  readonly retainedFor: string | undefined;
+  /** A session that is kept wants it: it is to be in rows before the ticket is settled. */
+  readonly lasting: boolean;
+}
+
 /** The way to the objects that own topics. Calls of one core arrive there in the order in which they were made, per Topic object. */
 export interface RouterPort {
   /** @param ticket undefined when nobody waits for the outcome (QoS 0) */
   publish(message: Message, ticket: Ticket | undefined): void;
   /**
    * This Session object wants the filter from now on.
-   * @param version of the interest; a Topic object forgets an interest only by the word of a version that is not older
-   * @param retainedFor the client whose new subscription wants the retained messages, or undefined when none does
    * @param ticket settled once all Topic objects concerned have it
    */
-  subscribe(filter: string, qos: QoS, version: number, retainedFor: string | undefined, ticket: Ticket): void;
+  subscribe(wanted: Wanted, ticket: Ticket): void;
   /** Nobody here wants the filter any longer. */
   unsubscribe(filter: string, version: number): void;
   /**

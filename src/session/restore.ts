@@ -61,7 +61,7 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   for (const filter of core.subscriptions.filters()) {
     let qos = 0;
     for (const subscription of core.subscriptions.keysOf(filter)!.values()) qos = Math.max(qos, subscription.request.qos);
-    core.interests.set(filter, { qos: qos as 0 | 1 | 2, confirmed: true, version: core.nextNumber() });
+    core.interests.set(filter, { qos: qos as 0 | 1 | 2, confirmed: true, lasting: true, version: core.nextNumber() });
   }
   return { connections, problems };
 }

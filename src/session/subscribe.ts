@@ -135,7 +135,7 @@ function subscribe(
   }
   // [MQTT5-3.3.1-9] [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]
   const wantsRetained = request.retainHandling === 0 || (request.retainHandling === 1 && previous === undefined);
-  interestIn(core, filter, request.qos, wantsRetained ? session.clientId : undefined, ticket);
+  interestIn(core, subscription, wantsRetained, ticket);
 }
 
 function keepSubscription(core: SessionCore, session: Session, { request, identifier }: Subscription): void {

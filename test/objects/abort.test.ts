@@ -9,6 +9,7 @@ import { PUBCOMP, PUBLISH, PUBREC, PUBREL } from "../../src/mqtt/packet.ts";
 import { text, type WorkerdClient } from "../support/workerd-client.ts";
 import { Device, type DeviceOptions } from "../support/workerd-device.ts";
 import {
+  compact,
   connect,
   crash,
   dropClients,
@@ -18,6 +19,7 @@ import {
   type Place,
   passTime,
   places,
+  routesWritten,
   runAlarm,
   sessionObject,
   topicObject,
@@ -168,3 +170,17 @@ describe.each(["clean", "durable"] as const)("a repeat that comes late, to a %s 
     await take("after");
   });
 });
+
+it.skipIf(compact)(
+  "a Topic object that is reset as soon as somebody has subscribed whose session is not kept soon knows of the subscription again",
+  async () => {
+    const { publisherId, subscriberId, topic } = names(places[0]!);
+    const subscriber = await connect(subscriberId);
+    await subscriber.subscribe(topic, 1);
+    await crash(topicObject(topic));
+    await routesWritten(topic, 1);
+    const publisher = await connect(publisherId);
+    publisher.publish({ topic, payload: "heard", qos: 1, packetId: 1 });
+    expect(text(await subscriber.expect(PUBLISH))).toBe("heard");
+  },
+);

@@ -19,6 +19,7 @@ import {
   type Place,
   passTime,
   places,
+  routesWritten,
   runAlarm,
   sessionObject,
   sessionStub,
@@ -93,6 +94,7 @@ async function scene(place: Place) {
   const publisher = await connect(publisherId, { way });
   const subscribers = [await connect(subscriberId, { way }), await connect(siblingId, { way })];
   for (const subscriber of subscribers) await subscriber.subscribe(topic, 2);
+  await routesWritten(topic, new Set([home, sessionObject(siblingId)]).size);
   const objects = [...new Set([topicObject(topic), sessionObject(publisherId), home, sessionObject(siblingId)])];
   /** How many Session objects have a subscriber. */
   const interested = new Set([home, sessionObject(siblingId)]).size;

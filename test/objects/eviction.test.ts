@@ -24,6 +24,7 @@ import {
   names,
   type Place,
   places,
+  routesWritten,
   sessionObject,
   topicObject,
   type Victim,
@@ -121,7 +122,14 @@ describe.each(variants)("$session sessions, version $version, $place, $way", (va
       evictAfterEachStep(async () => {
         const { publisher, subscriber, topic, victims } = await pair(variant);
         const steps: Step[] = [
-          { name: "SUBSCRIBE", run: () => subscriber.subscribe(topic, 2) },
+          {
+            name: "SUBSCRIBE",
+            run: async () => {
+              await subscriber.subscribe(topic, 2);
+              // The platform lets no object sleep so soon.
+              await routesWritten(topic, 1);
+            },
+          },
           {
             name: "PUBLISH",
             run: async () => {

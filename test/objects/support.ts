@@ -8,6 +8,8 @@ import {
   runInDurableObject,
 } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
+import { expect, vi } from "vitest";
+import { LATER_MS } from "../../src/limits.ts";
 import type { ProtocolVersion } from "../../src/mqtt/packet.ts";
 import { requireSettings } from "../../src/objects/env.ts";
 import type { Usage } from "../../src/objects/meter.ts";
@@ -170,4 +172,15 @@ export class Timers {
     globalThis.setTimeout = this.#set;
     globalThis.clearTimeout = this.#clear;
   }
+}
+
+/** Resolves when routes to so many Session objects have their rows: those of sessions that are not kept get them later. */
+export async function routesWritten(topic: string, count: number): Promise<void> {
+  if (compact) return;
+  const rows = (): Promise<number> =>
+    runInDurableObject(
+      topicStub(topicObject(topic)),
+      (_object, { storage }) => storage.sql.exec("SELECT 1 FROM route WHERE filter = ?", topic).toArray().length,
+    );
+  await vi.waitFor(async () => expect(await rows()).toBe(count), { timeout: 10 * LATER_MS });
 }

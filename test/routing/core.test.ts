@@ -37,7 +37,7 @@ function setup(limits: Partial<Limits> = {}) {
   };
   const core = open();
   const interest = (sessionObject: string, filter: string, qos: 0 | 1 | 2 = 1, version = 1): void =>
-    core.subscribe({ sessionObject, filter, qos, version });
+    core.subscribe({ sessionObject, filter, qos, version, lasting: true });
   const publish = (topic: string, fields: Parameters<typeof messageTo>[1] = {}, now = 1000): { codes: number[] } => {
     const outcome = { codes: [] as number[] };
     core.publish(messageTo(topic, fields), now, (code) => void outcome.codes.push(code));
@@ -53,6 +53,23 @@ function setup(limits: Partial<Limits> = {}) {
 }
 
 describe("routes", () => {
+  test("one that need not last has no row until it has to; it is used all the same", () => {
+    const { core, store, meter, sent, interest, publish } = setup();
+    core.subscribe({ sessionObject: "a", filter: "t", qos: 1, version: 1, lasting: false });
+    publish("t");
+    expect(sent.map(({ to }) => to)).toEqual(["a"]);
+    core.unsubscribe("a", "t", 2);
+    expect(meter.rowsWritten).toBe(0);
+    core.subscribe({ sessionObject: "a", filter: "t", qos: 1, version: 3, lasting: false });
+    interest("a", "t", 1, 3);
+    expect(store.routes()).toEqual([{ sessionObject: "a", filter: "t", qos: 1, version: 3, members: 0, online: 0 }]);
+    expect(meter.rowsWritten).toBe(1);
+    core.subscribe({ sessionObject: "a", filter: "t", qos: 2, version: 4, lasting: false });
+    expect(store.routes()[0]!.qos).toBe(1);
+    core.unsubscribe("a", "t", 5);
+    expect(store.routes()).toEqual([]);
+  });
+
   test("only a word that is not older than what is known changes them", () => {
     const { core, store, interest } = setup();
     interest("a", "t", 1, 5);
@@ -147,7 +164,7 @@ describe("fan-out", () => {
       owns: () => true,
       now: 1000,
     });
-    for (const sessionObject of ["a", "b"]) core.subscribe({ sessionObject, filter: "t", qos: 1, version: 1 });
+    for (const sessionObject of ["a", "b"]) core.subscribe({ sessionObject, filter: "t", qos: 1, version: 1, lasting: true });
     const codes: number[] = [];
     core.publish(messageTo("t"), 1000, (code) => void codes.push(code));
     expect(codes).toEqual([0]);
@@ -189,7 +206,7 @@ describe("retained messages", () => {
   test("and live messages take one way: an older value never overtakes a newer one", () => {
     const { core, publish, sent } = setup();
     publish("t", { payload: utf8("old"), retain: true });
-    core.subscribe({ sessionObject: "s", filter: "t", qos: 1, version: 1 });
+    core.subscribe({ sessionObject: "s", filter: "t", qos: 1, version: 1, lasting: true });
     core.sendRetained("s", "client", "t", 1000);
     publish("t", { payload: utf8("new"), retain: true });
     expect(sent.map(({ message, addressed }) => [new TextDecoder().decode(message.payload), addressed.live])).toEqual([

@@ -4,6 +4,8 @@ import { describe, expect, test } from "vitest";
 import { decodeBatch, RECORD_LIVE, RECORD_SUBSCRIBE, RECORD_UNSUBSCRIBE } from "../../src/mqtt/batch.ts";
 import { World } from "../support/core-harness.ts";
 
+const DURABLE = { clean: false, properties: { sessionExpiryInterval: 3600 } };
+
 /** The records that reached a Topic object from Session object 0, by kind. */
 function records(world: World, kind: number) {
   return world.sessions[0]!.links.flatMap(({ arrived }) => arrived.flatMap((batch) => decodeBatch(batch).records)).filter(
@@ -35,6 +37,15 @@ describe("aggregation", () => {
     const link = world.topics[0]!.links.get("session-0")!;
     expect(link.arrived.flatMap((batch) => decodeBatch(batch).records).filter(({ kind }) => kind === RECORD_LIVE).length).toBe(1);
     for (const client of clients) expect(client.texts()).toEqual(["x"]);
+  });
+
+  test("of sessions that are not kept is told as such, and once more when one that is kept wants the same", () => {
+    const world = new World({ wiring: "batched" });
+    world.connect("clean").subscribe("t", 1, { retainHandling: 2 });
+    world.connect("kept", DURABLE).subscribe("t", 1, { retainHandling: 2 });
+    world.connect("other", DURABLE).subscribe("t", 1, { retainHandling: 2 });
+    world.connect("too").subscribe("t", 1, { retainHandling: 2 });
+    expect(records(world, RECORD_SUBSCRIBE).map((record) => record.kind === RECORD_SUBSCRIBE && record.lasting)).toEqual([false, true]);
   });
 
   test("the highest QoS counts: it is told when it rises, and the publisher waits for durable storage from then on", () => {

@@ -3,14 +3,17 @@
 import { describe, expect, test, vi } from "vitest";
 import { RETRY_MS_TOTAL } from "../../src/limits.ts";
 import { BatchWriter, decodeBatch, RECORD_LIVE, RECORD_PUBLISH, RECORD_SHARED, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
+import { encodeExchangeAnswer } from "../../src/mqtt/exchange-answer.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, SUCCESS } from "../../src/mqtt/reason-code.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
 import { shapeNumber } from "../../src/objects/names.ts";
 import type { Runtime } from "../../src/objects/runtime.ts";
 import { type Router, SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
-import { Request, TopicQueue } from "../../src/objects/topic-queue.ts";
+import { TopicQueue } from "../../src/objects/topic-queue.ts";
 import { addSubscription } from "../../src/session/interest.ts";
+import type { Ticket, Wanted } from "../../src/session/ports.ts";
 import { Session } from "../../src/session/session.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
@@ -51,7 +54,7 @@ test("a batch that comes a second time is answered as the first, and nothing in 
   });
   const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings));
   writer.begin();
-  writer.add({ kind: RECORD_SUBSCRIBE, filter: "a", qos: 0, version: 1, retainedFor: undefined });
+  writer.add({ kind: RECORD_SUBSCRIBE, filter: "a", qos: 0, version: 1, retainedFor: undefined, lasting: true });
   writer.add({ kind: RECORD_PUBLISH, message: messageTo("a", { retain: true, payload: new Uint8Array([1]) }) });
   const batch = writer.finish();
   const [first, written] = [await host.exchange(batch), meter.rowsWritten];
@@ -146,38 +149,42 @@ test("an answer that can't be read counts as none: the call is made again, and i
   expect(meter).toEqual({ repeated: 1, givenUp: 0 });
 });
 
-describe("what is not wanted any more", () => {
-  /** The filters of one call, those that are not wanted with a minus sign. */
+describe("on the way to a Topic object", () => {
+  /** The filters of one call: those that are not wanted with a minus sign, those that are to have a row with a plus sign. */
   const filtersOf = (batch: Uint8Array): string[] =>
     decodeBatch(batch).records.map((record) =>
-      record.kind === RECORD_SUBSCRIBE ? record.filter : `-${(record as { filter: string }).filter}`,
+      record.kind === RECORD_SUBSCRIBE ? `${record.lasting ? "+" : ""}${record.filter}` : `-${(record as { filter: string }).filter}`,
     );
-  const subscribe = (filter: string, version: number): Request =>
-    new Request({ kind: RECORD_SUBSCRIBE, filter, qos: 0, version, retainedFor: undefined }, undefined);
+  const wanted = (filter: string, version: number, lasting = true): Wanted => ({ filter, qos: 0, version, retainedFor: "c", lasting });
+  const nobody: Ticket = { settled: () => {} };
 
-  function topicQueue(): { queue: TopicQueue; runtime: ReturnType<typeof stillRuntime>; calls: string[][] } {
+  /** @param codes the answers to the first calls; there is none to the others */
+  function topicQueue(codes: readonly number[] = []): { queue: TopicQueue; runtime: ReturnType<typeof stillRuntime>; calls: string[][] } {
     const runtime = stillRuntime();
     const calls: string[][] = [];
     const exchange = (batch: Uint8Array): Promise<Uint8Array> => {
-      calls.push(filtersOf(batch));
-      return new Promise(() => {});
+      const code = codes[calls.length];
+      const filters = filtersOf(batch);
+      calls.push(filters);
+      if (code === undefined) return new Promise(() => {});
+      return Promise.resolve(encodeExchangeAnswer({ life: "first", codes: new Uint8Array(filters.length).fill(code), late: [] }));
     };
     const queue = new TopicQueue({ name: "n/session/0", shape: 1, runtime, exchange, settled: () => {}, meter: createCallMeter() });
     return { queue, runtime, calls };
   }
 
-  test("rides with the next call, ahead of it", () => {
+  test("what is not wanted any more rides with the next call, ahead of it", () => {
     const { queue, runtime, calls } = topicQueue();
     queue.unsubscribe("a", 1);
     queue.flush();
     expect(calls).toEqual([]);
-    queue.add(subscribe("b", 2));
+    queue.subscribe(wanted("b", 2), nobody);
     queue.flush();
     runtime.run();
-    expect(calls).toEqual([["-a", "b"]]);
+    expect(calls).toEqual([["-a", "+b"]]);
   });
 
-  test("makes a call of its own when none comes", () => {
+  test("what is not wanted any more makes a call of its own when none comes", () => {
     const { queue, runtime, calls } = topicQueue();
     queue.unsubscribe("a", 1);
     queue.unsubscribe("b", 2);
@@ -185,13 +192,39 @@ describe("what is not wanted any more", () => {
     expect(calls).toEqual([["-a", "-b"]]);
   });
 
-  test("and is wanted again before it was told, is never told", () => {
+  test("what is wanted again before it was told that it is not is never told so", () => {
     const { queue, runtime, calls } = topicQueue();
     queue.unsubscribe("a", 1);
-    queue.add(subscribe("a", 2));
+    queue.subscribe(wanted("a", 2), nobody);
     queue.flush();
     runtime.run();
-    expect(calls).toEqual([["a"]]);
+    expect(calls).toEqual([["+a"]]);
+  });
+
+  test("what only sessions that are not kept want is told at once, and once more if it is wanted later: then it gets a row", async () => {
+    const { queue, runtime, calls } = topicQueue([SUCCESS]);
+    queue.subscribe(wanted("a", 1, false), nobody);
+    queue.subscribe(wanted("b", 2, false), nobody);
+    queue.flush();
+    queue.unsubscribe("b", 3);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(calls).toEqual([["a", "b"]]);
+    runtime.run();
+    expect(calls).toEqual([
+      ["a", "b"],
+      ["-b", "+a"],
+    ]);
+  });
+
+  test("what could not be told once more is told later", async () => {
+    const { queue, runtime, calls } = topicQueue([SUCCESS, IMPLEMENTATION_SPECIFIC_ERROR]);
+    queue.subscribe(wanted("a", 1, false), nobody);
+    queue.flush();
+    for (let round = 0; round < 3; round += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      runtime.run();
+    }
+    expect(calls).toEqual([["a"], ["+a"], ["+a"]]);
   });
 });
 

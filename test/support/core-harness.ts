@@ -112,7 +112,7 @@ export class SessionNode {
     }
     if (world.wiring === "direct") {
       for (const [filter, { qos, version }] of this.core.interests) {
-        for (const topic of world.topicsOf(filter)) topic.core.subscribe({ sessionObject: this.name, filter, qos, version });
+        for (const topic of world.topicsOf(filter)) topic.core.subscribe({ sessionObject: this.name, filter, qos, version, lasting: true });
       }
       for (const { filter, members, online } of this.core.shares.values()) {
         this.core.router.share(filter, members.size, online, this.core.nextNumber(), undefined);
@@ -148,9 +148,9 @@ export class SessionNode {
       publish: (message, ticket) => {
         world.topicOf(message.topic).core.publish(message, world.now, ticket && ((reasonCode) => ticket.settled(reasonCode)));
       },
-      subscribe: (filter, qos, version, retainedFor, ticket) => {
+      subscribe: ({ filter, qos, version, retainedFor }, ticket) => {
         const topics = world.topicsOf(filter);
-        for (const topic of topics) topic.core.subscribe({ sessionObject: name, filter, qos, version });
+        for (const topic of topics) topic.core.subscribe({ sessionObject: name, filter, qos, version, lasting: true });
         ticket.settled(0);
         if (retainedFor !== undefined) for (const topic of topics) topic.core.sendRetained(name, retainedFor, filter, world.now);
       },
@@ -172,10 +172,10 @@ export class SessionNode {
     };
     return {
       publish: (message, ticket) => add(world.topicOf(message.topic), { kind: RECORD_PUBLISH, message }, ticket),
-      subscribe: (filter, qos, version, retainedFor, ticket) => {
-        const topics = world.topicsOf(filter);
+      subscribe: (wanted, ticket) => {
+        const topics = world.topicsOf(wanted.filter);
         const joint = joined(ticket, topics.length);
-        for (const topic of topics) add(topic, { kind: RECORD_SUBSCRIBE, filter, qos, version, retainedFor }, joint);
+        for (const topic of topics) add(topic, { kind: RECORD_SUBSCRIBE, ...wanted }, joint);
       },
       unsubscribe: (filter, version) => {
         for (const topic of world.topicsOf(filter)) add(topic, { kind: RECORD_UNSUBSCRIBE, filter, version }, undefined);
@@ -316,7 +316,8 @@ export class TopicNode implements DeliveryPort {
         core.publish(message, now, message.qos > 0 ? (reasonCode) => settled(index, reasonCode) : undefined);
       } else if (record.kind === RECORD_SUBSCRIBE) {
         const { filter, qos, version, retainedFor } = record;
-        core.subscribe({ sessionObject: sender, filter, qos, version });
+        // Its row is there at once; that some get theirs later is the hosts'.
+        core.subscribe({ sessionObject: sender, filter, qos, version, lasting: true });
         if (retainedFor !== undefined) core.sendRetained(sender, retainedFor, filter, now);
       } else if (record.kind === RECORD_UNSUBSCRIBE) core.unsubscribe(sender, record.filter, record.version);
       else if (record.kind === RECORD_SHARE) core.share({ ...record, sessionObject: sender });

@@ -35,7 +35,7 @@ it("[MQTT311-4.8.0-2] [3.1.1/4.8/isolation] (core) a message that can't be hande
     store: new MemorySessionStore(createRowMeter()),
     router: {
       publish: (_message, ticket) => void (ticket && tickets.push(ticket)),
-      subscribe: (_filter, _qos, _version, _retainedFor, ticket) => ticket.settled(0),
+      subscribe: (_wanted, ticket) => ticket.settled(0),
       unsubscribe: () => {},
       share: (_filter, _members, _online, _version, ticket) => ticket?.settled(0),
       redistribute: () => {},
