@@ -72,3 +72,21 @@ test("a message that was lost on its way to the former owner reaches the session
   expect(waiting()).toEqual([6, 5]);
   expect(core.moved.size).toBe(0);
 });
+
+test("[MQTT5-4.8.2-5] of a session that ends where it was when it may be elsewhere, messages at QoS 1 go to another member, those at QoS 2 to nobody", () => {
+  const world = new World();
+  const filter = "$share/g/t";
+  const client = world.connect("s", { clean: false, properties: { sessionExpiryInterval: 10 } });
+  client.subscribe(filter, 2);
+  client.lose();
+  const publisher = world.connect("p");
+  for (const qos of [1, 2] as const) publisher.publish("t", `at QoS ${qos}`, { qos });
+  const other = world.connect("other");
+  other.subscribe(filter, 2);
+  other.take();
+  const { core } = world.sessions[0]!;
+  exportSession(core, "s", 0);
+  world.advance(11_000);
+  expect(core.sessions.has("s")).toBe(false);
+  expect(other.texts()).toEqual(["at QoS 1"]);
+});
