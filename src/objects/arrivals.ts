@@ -15,9 +15,10 @@ import {
   type MoveReason,
   type MovingPart,
   type MovingSubscription,
-  mergeAside,
+  mergeCopy,
   offerSession,
   putBack,
+  retire,
   setAside,
   takeLate,
   takenThrough,
@@ -87,12 +88,17 @@ export class Arrivals {
   }
 
   async #ask(owner: string, clientId: string, clean: boolean): Promise<void> {
-    const { core, settings, name, peers } = this.#options;
+    const { core, settings, name, peers, written } = this.#options;
     const subscriptions = await peers(owner).offerSession(shapeHistory(settings), clientId, clean ? "end" : "resume");
     const session = core.sessions.get(clientId);
     if (subscriptions === undefined || isHere(session)) return;
     // What is left here of a session that went there is older, but for what came since.
     const part = session && (await peers(owner).exportSession(shapeHistory(settings), clientId, 0, false));
+    const copy = core.sessions.get(clientId);
+    if (copy !== undefined) {
+      retire(core, copy);
+      await written();
+    }
     await this.#bring(owner, clientId, subscriptions, part === undefined ? Number.POSITIVE_INFINITY : takenThrough(part, name));
   }
 
@@ -120,7 +126,7 @@ export class Arrivals {
   /** @param through what came to the copy that is left here was taken up to this number */
   async #bring(owner: string, clientId: string, subscriptions: readonly MovingSubscription[], through: number): Promise<void> {
     const { core, name, router, written } = this.#options;
-    const aside = setAside(core, clientId);
+    const copy = setAside(core, clientId);
     let arriving: Session | undefined;
     try {
       await this.#settled((ticket) => {
@@ -133,10 +139,10 @@ export class Arrivals {
       // What it told has come here too, as far as it was sent here.
       await this.#settled((ticket) => router.barrier(name, ticket));
       completeArrival(core, arriving!, { from: owner, subscriptions, parts });
-      if (aside !== undefined) mergeAside(core, arriving!, aside, through);
+      if (copy !== undefined) mergeCopy(core, arriving!, copy, through);
     } catch (error) {
       if (arriving !== undefined) cancelArrival(core, arriving);
-      if (aside !== undefined) putBack(core, aside);
+      if (copy !== undefined) putBack(core, copy);
       throw error;
     } finally {
       await written();

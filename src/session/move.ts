@@ -4,7 +4,7 @@
  * one that is in both is recognised by its name. Pure: `objects/moves.ts` makes the calls in between.
  */
 
-import { BATCH_BYTES_MAX, REPEAT_WINDOW_MS, RESTART_GRACE_MS } from "../limits.ts";
+import { BATCH_BYTES_MAX, DEADLINE_COARSE_MS, REPEAT_WINDOW_MS, RESTART_GRACE_MS } from "../limits.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import { type Message, objectOf, readMessage, writeMessage } from "../mqtt/message.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
@@ -12,13 +12,14 @@ import { RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { SHARE_PREFIX } from "../topic/filter.ts";
 import { takeOver } from "./connect.ts";
 import type { SessionCore } from "./core.ts";
+import { SESSION_EXPIRY } from "./deadlines.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import { beginWaiting, endSession } from "./lifecycle.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 import type { Ticket } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { enqueue, forgetDeliveries, requeue } from "./queue.ts";
-import { type Delivery, Session, type Subscription } from "./session.ts";
+import { type Delivery, Session } from "./session.ts";
 import { announce } from "./share.ts";
 import { decodeSessionState, decodeWill, encodeSessionState, encodeWill, subscriptionOptions, subscriptionRequest } from "./state.ts";
 import { discardWill, scheduleWill, willDelayMs } from "./will.ts";
@@ -172,53 +173,57 @@ export function takeLate(core: SessionCore, session: Session, late: readonly Mov
 
 /** The old owner: all of the session is elsewhere; nothing is published or said about it. */
 export function letGo(core: SessionCore, clientId: string): void {
-  const aside = setAside(core, clientId);
-  if (aside !== undefined) dropAside(core, aside);
-}
-
-/** What is left here of a session that went elsewhere, out of the way of the session itself, which is fetched back. */
-export interface Aside {
-  readonly session: Session;
-  readonly subscriptions: readonly Subscription[];
-}
-
-/** The new owner: what it has of the session is older, but for what only it was given. That stays in rows until the session is here. */
-export function setAside(core: SessionCore, clientId: string): Aside | undefined {
   const session = core.sessions.get(clientId);
-  if (session === undefined) return undefined;
-  const subscriptions = [...session.subscriptions.values()];
-  leaveRest(core, session);
-  discardWill(core, session);
-  for (const { request } of subscriptions) forgetSubscription(core, session, request.filter);
+  if (session === undefined) return;
+  retire(core, session);
   core.sessions.delete(clientId);
   core.deadlines.forget(session);
-  return { session, subscriptions };
+  dropCopy(core, session);
+}
+
+/** The session is elsewhere: what is left of it here is a copy, which gets nothing any more. */
+export function retire(core: SessionCore, session: Session): void {
+  leaveRest(core, session);
+  discardWill(core, session);
+  for (const filter of [...session.subscriptions.keys()]) {
+    if (session.stored) core.store.deleteSubscription(session.number, filter);
+    forgetSubscription(core, session, filter);
+  }
+  core.markRowChanged(session);
+}
+
+/** The new owner: the retired copy makes room for the session, which is fetched back. Its rows stay until that is here. */
+export function setAside(core: SessionCore, clientId: string): Session | undefined {
+  const copy = core.sessions.get(clientId);
+  if (copy === undefined) return undefined;
+  core.sessions.delete(clientId);
+  core.deadlines.forget(copy);
+  return copy;
 }
 
 /** The new owner: the session could not be fetched. */
-export function putBack(core: SessionCore, { session, subscriptions }: Aside): void {
-  if (!session.stored) return;
-  core.sessions.set(session.clientId, session);
-  for (const subscription of subscriptions) addSubscription(core, session, subscription);
-  confirmInterests(core, session, { settled: () => {} });
-  beginWaiting(core, session);
+export function putBack(core: SessionCore, copy: Session): void {
+  if (!copy.stored) return;
+  core.sessions.set(copy.clientId, copy);
+  if (copy.expiresAt !== Number.POSITIVE_INFINITY)
+    core.deadlines.add({ at: copy.expiresAt, kind: SESSION_EXPIRY, subject: copy, slackMs: DEADLINE_COARSE_MS });
 }
 
 /**
  * The new owner: the session is here. It takes what came for it through shared subscriptions since it went: nobody else has that.
  * @param through the number of the last delivery that it took with it
  */
-export function mergeAside(core: SessionCore, session: Session, aside: Aside, through: number): void {
-  for (const { share, message, record, qos, retain, identifiers } of aside.session.deliveries.values()) {
+export function mergeCopy(core: SessionCore, session: Session, copy: Session, through: number): void {
+  for (const { share, message, record, qos, retain, identifiers } of copy.deliveries.values()) {
     if (share === "" || message === undefined || record === undefined || record.sequence <= through) continue;
     enqueue(core, session, message, { qos, retain, identifiers, share }, core.log.append(message));
   }
-  dropAside(core, aside);
+  dropCopy(core, copy);
 }
 
-function dropAside(core: SessionCore, { session }: Aside): void {
-  forgetDeliveries(core, session, false);
-  core.forgetRow(session);
+function dropCopy(core: SessionCore, copy: Session): void {
+  forgetDeliveries(core, copy, false);
+  core.forgetRow(copy);
 }
 
 /** What is left of sessions that moved away, as a session that no client can ask for: no Client Identifier has U+0000. */
