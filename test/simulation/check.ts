@@ -380,7 +380,10 @@ function checkRoutes({ world, published }: Scenario): string[] {
   const wanted = new Map<string, Set<string>>();
   for (const object of world.objects) {
     const core = object.sessionHost?.core;
-    if (core !== undefined) wanted.set(object.name, new Set([...core.subscriptions.filters(), ...core.shares.keys()]));
+    if (core === undefined) continue;
+    // While its former owner has not heard that a session is here, that one is the member that Topic objects must know.
+    const shares = [...core.shares.values()].filter(({ members }) => [...members].some(({ cameFrom }) => cameFrom.length === 0));
+    wanted.set(object.name, new Set([...core.subscriptions.filters(), ...shares.map(({ filter }) => filter)]));
   }
   for (const object of world.objects) {
     if (!object.isTopic) continue;

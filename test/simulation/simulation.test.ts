@@ -26,6 +26,7 @@ const KEPT_RESHAPED: typeof KEPT = [
   [2157, "a message was lost that a Topic object had lost on its way to the former owner of a session"],
   [2716, "exchanges of a copy of a session that could not be fetched came up again after its object had slept"],
   [3006, "a copy of a session that had been taken elsewhere expired, and gave its messages at QoS 2 to another member"],
+  [6586, "a member was looked for where its session had not been confirmed yet"],
   [6665, "the same as 2716, where the object was reset while the session was fetched"],
 ];
 
