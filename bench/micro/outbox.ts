@@ -37,7 +37,7 @@ function pass(items: readonly Item[], batchSize: number): number {
   const start = process.hrtime.bigint();
   for (let from = 0; from < items.length; from += batchSize) {
     for (let index = from; index < from + batchSize; index += 1) outbox.add(items[index]!);
-    const taken = outbox.take()!;
+    const taken = outbox.take(0)!;
     writer.begin();
     for (const { message } of taken) writer.add({ kind: RECORD_PUBLISH, message });
     read += decodeBatch(writer.finish()).records.length;

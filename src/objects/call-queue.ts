@@ -5,7 +5,7 @@
 import { ANSWER_MS_MAX } from "../limits.ts";
 import { Outbox, type Outgoing } from "../routing/outbox.ts";
 import type { CallMeter } from "./meter.ts";
-import type { Runtime } from "./runtime.ts";
+import type { Runtime, Timer } from "./runtime.ts";
 
 export interface CallQueueOptions<Item, Answer> {
   /** Makes one batch of what waits. */
@@ -26,6 +26,8 @@ export class CallQueue<Item extends Outgoing, Answer> {
   readonly #outbox = new Outbox<Item>();
   /** When the call that is under way was made first, milliseconds since the epoch; undefined when none is. */
   #flyingSince: number | undefined;
+  /** Runs while what waits gathers others. */
+  #gathering: Timer | undefined;
 
   constructor(runtime: Runtime, options: CallQueueOptions<Item, Answer>) {
     this.#runtime = runtime;
@@ -51,11 +53,23 @@ export class CallQueue<Item extends Outgoing, Answer> {
     return this.#outbox.add(item);
   }
 
-  /** Sends what waits unless a call is under way: then it goes when that one has been answered. */
+  /**
+   * Sends what waits; where calls follow each other closely, some milliseconds later, with what comes meanwhile. While a call is under
+   * way it goes when that one has been answered.
+   */
   flush(): void {
-    const items = this.#outbox.take();
+    const now = this.#runtime.now();
+    const gatherMs = this.#outbox.gatherMs(now);
+    if (gatherMs > 0) {
+      this.#gathering ??= this.#runtime.after(gatherMs, () => {
+        this.#gathering = undefined;
+        this.flush();
+      });
+      return;
+    }
+    const items = this.#outbox.take(now);
     if (items === undefined) return;
-    this.#flyingSince = this.#runtime.now();
+    this.#flyingSince = now;
     void this.#send(items, this.#options.encode(items));
   }
 

@@ -4,7 +4,15 @@
  * host makes the call and says how it went. Ordering, batching and backpressure live here and nowhere else.
  */
 
-import { BATCH_BYTES_MAX, OUTBOX_BYTES_MAX, RETRY_MS_FIRST, RETRY_MS_MAX, RETRY_MS_TOTAL } from "../limits.ts";
+import {
+  BATCH_BYTES_MAX,
+  CALL_GATHER_BYTES,
+  CALL_GATHER_MS,
+  OUTBOX_BYTES_MAX,
+  RETRY_MS_FIRST,
+  RETRY_MS_MAX,
+  RETRY_MS_TOTAL,
+} from "../limits.ts";
 
 /** Something to send; the one who put it in hears how it went. */
 export interface Outgoing {
@@ -20,6 +28,10 @@ export class Outbox<Item extends Outgoing> {
   #flying: readonly Item[] | undefined;
   #attempts = 0;
   #failingSince = 0;
+  /** The last batch had several items: there is more to come. */
+  #dense = false;
+  /** When it was taken, milliseconds since the epoch. */
+  #takenAt = 0;
 
   /** Items that wait or fly. */
   get length(): number {
@@ -38,9 +50,19 @@ export class Outbox<Item extends Outgoing> {
     return true;
   }
 
+  /** For how many milliseconds what waits should gather more before it is taken. One message after the other waits for nobody. */
+  gatherMs(now: number): number {
+    if (this.#flying !== undefined || this.#waiting.length === 0) return 0;
+    if (!this.#dense || this.#waitingBytes >= CALL_GATHER_BYTES) return 0;
+    const ageMs = now - this.#takenAt;
+    // A clock that was set back must not hold anything up.
+    return ageMs < 0 ? 0 : Math.max(0, CALL_GATHER_MS - ageMs);
+  }
+
   /** The next batch to send, or undefined while one is in flight or nothing waits. */
-  take(): readonly Item[] | undefined {
+  take(now: number): readonly Item[] | undefined {
     if (this.#flying !== undefined || this.#waiting.length === 0) return undefined;
+    this.#takenAt = now;
     let bytes = 0;
     let count = 0;
     for (const { size } of this.#waiting) {
@@ -51,6 +73,7 @@ export class Outbox<Item extends Outgoing> {
     this.#flying = count === this.#waiting.length ? this.#waiting : this.#waiting.slice(0, count);
     this.#waiting = count === this.#waiting.length ? [] : this.#waiting.slice(count);
     this.#waitingBytes -= bytes;
+    this.#dense = count > 1;
     return this.#flying;
   }
 

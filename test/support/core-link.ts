@@ -71,7 +71,7 @@ export class Link<Item extends Outgoing = Outgoing> {
 
   step(step: LinkStep | undefined = this.steps()[0]): void {
     if (step === "send") {
-      const items = this.outbox.take();
+      const items = this.outbox.take(this.#clock.now);
       if (items !== undefined) this.#call = { items, batch: this.#encode(items), state: "sent", answer: undefined, repeatAt: 0 };
     } else if (step === "repeat") this.#call!.state = "sent";
     else if (step === "arrive") this.#arrive(this.#call!);
