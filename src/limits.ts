@@ -119,11 +119,11 @@ export const OUTBOX_BYTES_MAX = 32 * MIB;
 export const BATCH_BYTES_MAX = 4 * MIB;
 
 /**
- * After a call with several items the next one to the same object is not made before that one is this old, unless so many bytes wait:
+ * After a call with several items the next one to the same object is not made before that one is this old, unless so many items wait:
  * then what comes closely together shares one. Longer costs latency under load; shorter makes more calls, which are billed.
  */
 export const CALL_GATHER_MS = 2;
-export const CALL_GATHER_BYTES = 64 * KIB;
+export const CALL_GATHER_ITEMS = 16;
 
 /** A failed call between objects is tried again after this time, doubling up to the maximum, for no longer than the last. */
 export const RETRY_MS_FIRST = 50;

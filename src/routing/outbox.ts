@@ -6,7 +6,7 @@
 
 import {
   BATCH_BYTES_MAX,
-  CALL_GATHER_BYTES,
+  CALL_GATHER_ITEMS,
   CALL_GATHER_MS,
   OUTBOX_BYTES_MAX,
   RETRY_MS_FIRST,
@@ -53,7 +53,7 @@ export class Outbox<Item extends Outgoing> {
   /** For how many milliseconds what waits should gather more before it is taken. One message after the other waits for nobody. */
   gatherMs(now: number): number {
     if (this.#flying !== undefined || this.#waiting.length === 0) return 0;
-    if (!this.#dense || this.#waitingBytes >= CALL_GATHER_BYTES) return 0;
+    if (!this.#dense || this.#waiting.length >= CALL_GATHER_ITEMS) return 0;
     const ageMs = now - this.#takenAt;
     // A clock that was set back must not hold anything up.
     return ageMs < 0 ? 0 : Math.max(0, CALL_GATHER_MS - ageMs);

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import {
   BATCH_BYTES_MAX,
-  CALL_GATHER_BYTES,
+  CALL_GATHER_ITEMS,
   CALL_GATHER_MS,
   OUTBOX_BYTES_MAX,
   REPEAT_WINDOW_MS,
@@ -98,7 +98,7 @@ describe("dense traffic", () => {
     outbox.succeeded();
     outbox.add(new Item(2));
     expect(outbox.gatherMs(999)).toBe(0);
-    outbox.add(new Item(3, CALL_GATHER_BYTES));
+    for (let number = 3; number < 2 + CALL_GATHER_ITEMS; number += 1) outbox.add(new Item(number));
     expect(outbox.gatherMs(1000)).toBe(0);
   });
 });

@@ -20,18 +20,27 @@ import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { messageTo } from "../session/support.ts";
 
-/** Time stands still; timers run when they are told. */
+/** Time stands still until timers are told to run: then it is as late as they are due. */
 function stillRuntime(): Runtime & { run(): void } {
-  const waiting: (() => void)[] = [];
+  let now = 1_800_000_000_000;
+  let waiting: { readonly at: number; readonly run: () => void }[] = [];
   return {
-    now: () => 1_800_000_000_000,
-    after: (_ms, run) => {
-      waiting.push(run);
-      return { cancel: () => void waiting.splice(waiting.indexOf(run), 1) };
+    now: () => now,
+    after: (ms, run) => {
+      const timer = { at: now + ms, run };
+      waiting.push(timer);
+      return {
+        cancel: () => {
+          waiting = waiting.filter((other) => other !== timer);
+        },
+      };
     },
     incarnation: () => "1",
     run: () => {
-      for (const run of waiting.splice(0)) run();
+      for (const { at, run } of waiting.splice(0)) {
+        now = Math.max(now, at);
+        run();
+      }
     },
   };
 }
@@ -214,6 +223,23 @@ describe("on the way to a Topic object", () => {
       ["a", "b"],
       ["-b", "+a"],
     ]);
+  });
+
+  test("after a call with several requests the next one waits for more, after a single one it does not", async () => {
+    const { queue, runtime, calls } = topicQueue([SUCCESS, SUCCESS]);
+    const ask = (...filters: string[]): void => {
+      for (const filter of filters) queue.subscribe(wanted(filter, 1), nobody);
+      queue.flush();
+    };
+    ask("a");
+    ask("b", "c");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(calls).toEqual([["+a"], ["+b", "+c"]]);
+    ask("d");
+    ask("e");
+    expect(calls).toHaveLength(2);
+    runtime.run();
+    expect(calls).toEqual([["+a"], ["+b", "+c"], ["+d", "+e"]]);
   });
 
   test("what could not be told once more is told later", async () => {
