@@ -62,8 +62,6 @@ async function runScenarios(results: Results, rounds: number, seconds: number): 
   const taking = contenders().filter(({ key }) => keys === undefined || keys.includes(key));
   if (mosquittoVersion() === undefined) console.log("mosquitto is not installed here, so it is not measured.\n");
   results.machine = describeMachine();
-  results.rounds = rounds;
-  results.seconds = seconds;
   for (const scenario of SCENARIOS.filter(({ key, title }) => words.some((word) => key.includes(word) || title.includes(word)))) {
     const result = await runScenario(scenario, {
       rounds,

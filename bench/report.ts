@@ -11,7 +11,7 @@ import { longTable } from "./long-table.ts";
 import { microTable } from "./micro/index.ts";
 import { plots } from "./plots.ts";
 import { cpuOfMillion, cpuRatio, figureOf, median, medianOf, type Results, ratio, type ScenarioResult } from "./results.ts";
-import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import { ROUNDS_WITHOUT_TARGET, SCENARIOS, type Scenario } from "./scenarios.ts";
 import { number, table, times } from "./tables.ts";
 
 /** In the order of the columns. */
@@ -101,7 +101,7 @@ function measured(results: Results, groups: readonly string[]): { scenario: Scen
 }
 
 function machineText(results: Results): string {
-  const { machine, rounds, seconds } = results;
+  const { machine } = results;
   if (machine === undefined) return "Nothing was measured yet.";
   const times = results.scenarios.map(({ at }) => at).sort();
   const loads = results.scenarios.map(({ loadAverage }) => loadAverage);
@@ -109,18 +109,28 @@ function machineText(results: Results): string {
   return [
     `- ${machine.processor}, ${machine.cores} cores, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, ${machine.system}`,
     `- ${versions.join(", ")}`,
-    `- from ${clock(times[0])} to ${clock(times.at(-1))} UTC; medians of ${rounds} rounds of ${seconds} s (${roundsOf(results, "MQTT 5.0, 64 bytes")} where nothing is aimed at, 1 of idle connections)`,
+    `- from ${clock(times[0])} to ${clock(times.at(-1))} UTC; ${timing(results)}`,
     `- the servers had ${machine.pinned ? "the first core and the load program the other one" : "no core of their own"}`,
     `- load average before each scenario: median ${median(loads).toFixed(1)}, highest ${Math.max(...loads).toFixed(1)} (servers and load program alone make about 2)`,
   ].join("\n");
 }
 
-function clock(time: string | undefined): string {
-  return time === undefined ? "-" : time.slice(0, 16).replace("T", " ");
+/** Of most scenarios, and of those that were measured anew in another way. */
+function timing({ scenarios }: Results): string {
+  const usual = roundsOf(scenarios[0]);
+  const others = SCENARIOS.filter(({ targets }) => targets !== undefined).flatMap(({ key, title }) => {
+    const found = roundsOf(scenarios.find((result) => result.key === key));
+    return found === undefined || found === usual ? [] : [`; ${title}: ${found}`];
+  });
+  return `medians of ${usual} (${ROUNDS_WITHOUT_TARGET} where nothing is aimed at, 1 of idle connections)${others.join("")}`;
 }
 
-function roundsOf(results: Results, group: string): number {
-  return Math.max(0, ...measured(results, [group]).map(({ result }) => result.samples.compact?.length ?? 0));
+function roundsOf(result: ScenarioResult | undefined): string | undefined {
+  return result && `${result.rounds} rounds of ${result.seconds} s`;
+}
+
+function clock(time: string | undefined): string {
+  return time === undefined ? "-" : time.slice(0, 16).replace("T", " ");
 }
 
 function targetTable(results: Results): string {

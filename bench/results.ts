@@ -23,6 +23,10 @@ export interface ScenarioResult {
   readonly at: string;
   /** The machine's load average over a minute, before it began: what else was going on. */
   readonly loadAverage: number;
+  /** As asked for; a scenario may have fewer. */
+  readonly rounds: number;
+  /** Measured time of each. */
+  readonly seconds: number;
   /** By contender; empty when it failed. */
   readonly samples: Record<string, Sample[]>;
   /** Why a contender failed, in a sentence. */
@@ -59,8 +63,6 @@ export interface LongRow {
 
 export interface Results {
   machine?: Machine;
-  rounds?: number;
-  seconds?: number;
   scenarios: ScenarioResult[];
   bill: BillRow[];
   micro: MicroRow[];

@@ -34,7 +34,7 @@ export interface Scenario {
 const QOS: readonly QoS[] = [0, 1, 2];
 
 /** So that a whole run stays within half an hour. */
-const ROUNDS_WITHOUT_TARGET = 3;
+export const ROUNDS_WITHOUT_TARGET = 3;
 
 interface Shape {
   readonly key: string;

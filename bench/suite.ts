@@ -28,6 +28,8 @@ export async function runScenario(scenario: Scenario, options: SuiteOptions): Pr
     key: scenario.key,
     at: new Date().toISOString(),
     loadAverage: loadavg()[0]!,
+    rounds: options.rounds,
+    seconds: options.seconds,
     samples: Object.fromEntries(taking.map(({ key }) => [key, []])),
     failures: {},
   };
