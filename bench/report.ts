@@ -122,7 +122,8 @@ function timing({ scenarios }: Results): string {
     const found = roundsOf(scenarios.find((result) => result.key === key));
     return found === undefined || found === usual ? [] : [`; ${title}: ${found}`];
   });
-  return `medians of ${usual} (${ROUNDS_WITHOUT_TARGET} where nothing is aimed at, 1 of idle connections)${others.join("")}`;
+  const fewer = Math.min(scenarios[0]?.rounds ?? 0, ROUNDS_WITHOUT_TARGET);
+  return `medians of ${usual} (${fewer} where nothing is aimed at, 1 of idle connections)${others.join("")}`;
 }
 
 function roundsOf(result: ScenarioResult | undefined): string | undefined {

@@ -50,10 +50,13 @@ export class Outbox<Item extends Outgoing> {
     return true;
   }
 
+  get #ready(): boolean {
+    return this.#flying === undefined && this.#waiting.length > 0;
+  }
+
   /** For how many milliseconds what waits should gather more before it is taken. One message after the other waits for nobody. */
   gatherMs(now: number): number {
-    if (this.#flying !== undefined || this.#waiting.length === 0) return 0;
-    if (!this.#dense || this.#waiting.length >= CALL_GATHER_ITEMS) return 0;
+    if (!this.#ready || !this.#dense || this.#waiting.length >= CALL_GATHER_ITEMS) return 0;
     const ageMs = now - this.#takenAt;
     // A clock that was set back must not hold anything up.
     return ageMs < 0 ? 0 : Math.max(0, CALL_GATHER_MS - ageMs);
@@ -61,7 +64,7 @@ export class Outbox<Item extends Outgoing> {
 
   /** The next batch to send, or undefined while one is in flight or nothing waits. */
   take(now: number): readonly Item[] | undefined {
-    if (this.#flying !== undefined || this.#waiting.length === 0) return undefined;
+    if (!this.#ready) return undefined;
     this.#takenAt = now;
     let bytes = 0;
     let count = 0;

@@ -1,7 +1,7 @@
 /**
  * How a session moves to another Session object because their number has changed. The old owner keeps it until the new one has stored
  * it; the new one subscribes to what it subscribes to before it asks for what waits. So each message is at least in one of them, and
- * one that is in both is recognised by its name. Pure: `objects/moves.ts` makes the calls in between.
+ * one that is in both is recognised by its name. Pure: `objects/arrivals.ts` makes the calls in between.
  */
 
 import { BATCH_BYTES_MAX, DEADLINE_COARSE_MS, REPEAT_WINDOW_MS, RESTART_GRACE_MS } from "../limits.ts";
@@ -176,8 +176,7 @@ export function letGo(core: SessionCore, clientId: string): void {
   const session = core.sessions.get(clientId);
   if (session === undefined) return;
   retire(core, session);
-  core.sessions.delete(clientId);
-  core.deadlines.forget(session);
+  setAside(core, clientId);
   dropCopy(core, session);
 }
 
