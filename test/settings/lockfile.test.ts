@@ -5,6 +5,7 @@ import { ROOT } from "../../scripts/bundle.ts";
 
 interface LockedPackage {
   version: string;
+  integrity?: string;
   dependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
 }
@@ -30,4 +31,9 @@ it("the lock file lists every platform's packages in the wanted version, or npm 
     }
   }
   expect(missing).toEqual([]);
+});
+
+it("the lock file says of every package what its contents must be: without that npm ci takes whatever it is given", () => {
+  const unchecked = Object.entries(locked).filter(([path, { integrity }]) => path !== "" && !/^sha512-/.test(integrity ?? ""));
+  expect(unchecked.map(([path]) => path)).toEqual([]);
 });
