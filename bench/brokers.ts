@@ -13,8 +13,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { Log, LogLevel, Miniflare } from "miniflare";
-import { COMPATIBILITY_DATE, startBroker } from "../scripts/local-broker.ts";
-import { startRuntime } from "../scripts/runtime-process.ts";
+import { COMPATIBILITY_DATE, startBroker } from "../scripts/local/local-broker.ts";
+import { startRuntime } from "../scripts/local/runtime-process.ts";
 import type { Usage } from "../src/objects/meter.ts";
 import type { Load, Target } from "./load/options.ts";
 

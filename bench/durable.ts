@@ -24,7 +24,7 @@ import { Aedes } from "aedes";
 import aedesPersistenceLevel from "aedes-persistence-level";
 import { ClassicLevel } from "classic-level";
 import { createWebSocketStream, WebSocketServer } from "ws";
-import { startBroker } from "../scripts/local-broker.ts";
+import { startBroker } from "../scripts/local/local-broker.ts";
 import { DurableClient } from "./durable-client.ts";
 
 const MOSQUITTO = "/usr/sbin/mosquitto";

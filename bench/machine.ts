@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { cpus, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
-import { ROOT } from "../scripts/bundle.ts";
+import { ROOT } from "../scripts/build/bundle.ts";
 import { mosquittoVersion } from "./brokers.ts";
 import { CAN_PIN } from "./cores.ts";
 import type { Machine } from "./results.ts";

@@ -5,7 +5,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ROOT } from "../scripts/bundle.ts";
+import { ROOT } from "../scripts/build/bundle.ts";
 import { billPrices, billUnits } from "./bill-tables.ts";
 import { longTable } from "./long-table.ts";
 import { microTable } from "./micro/index.ts";

@@ -2,7 +2,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ROOT } from "../scripts/bundle.ts";
+import { ROOT } from "../scripts/build/bundle.ts";
 import type { Usage } from "../src/objects/meter.ts";
 import type { Sample } from "./run.ts";
 import type { Scenario } from "./scenarios.ts";

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { build } from "esbuild";
 import { Log, LogLevel, Miniflare } from "miniflare";
-import { COMPATIBILITY_DATE } from "../../scripts/local-broker.ts";
+import { COMPATIBILITY_DATE } from "../../scripts/local/local-broker.ts";
 import { type MicroRow, median } from "../results.ts";
 
 const ROUNDS = 100;

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { type Broker, startBroker } from "../../scripts/local-broker.ts";
+import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import { type Exposition, readExposition } from "../support/exposition.ts";
 import { MqttTestClient } from "../support/mqtt-client.ts";
 

@@ -5,10 +5,10 @@ import { parseUsers } from "../../src/auth/users.ts";
 import { utf8 } from "./support.ts";
 
 function run(input: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, ["scripts/hash-password.ts", ...args], { input, encoding: "utf8" });
+  return spawnSync(process.execPath, ["scripts/local/hash-password.ts", ...args], { input, encoding: "utf8" });
 }
 
-describe("scripts/hash-password.ts", () => {
+describe("scripts/local/hash-password.ts", () => {
   test.each([
     ["from the standard input, without its newline", "pass wörd\n", []],
     ["from the command line", "", ["pass wörd"]],

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Broker, startBroker } from "../../scripts/local-broker.ts";
+import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import { hashPassword } from "../../src/auth/password.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import { launchBrowser } from "../support/browser.ts";

@@ -5,7 +5,7 @@
  */
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { listenTcp, type TcpListener } from "../../scripts/tcp-listener.ts";
+import { listenTcp, type TcpListener } from "../../scripts/local/tcp-listener.ts";
 import { hashPassword } from "../../src/auth/password.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import { describeTopologies } from "../support/brokers.ts";

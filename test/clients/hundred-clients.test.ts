@@ -4,7 +4,7 @@
  */
 
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { type Broker, startBroker } from "../../scripts/local-broker.ts";
+import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import type { ProtocolVersion, QoS } from "../../src/mqtt/packet.ts";
 import { mqttJs, type RealClient } from "../support/real-clients.ts";
 

@@ -1,7 +1,7 @@
 /** MQTT.js over plain TCP, through the listener of `npm start -- --tcp`, which also has to outlive the runtime behind it. */
 
 import { describe, expect, it } from "vitest";
-import { startBroker } from "../../scripts/local-broker.ts";
+import { startBroker } from "../../scripts/local/local-broker.ts";
 import { mqttJs, within } from "../support/real-clients.ts";
 import { describeClient } from "./client-contract.ts";
 

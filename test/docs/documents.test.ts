@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { ROOT } from "../../scripts/bundle.ts";
+import { ROOT } from "../../scripts/build/bundle.ts";
 import { METRICS } from "../../src/api/metrics.ts";
 import * as limits from "../../src/limits.ts";
 import { SETTINGS } from "../../src/settings.ts";

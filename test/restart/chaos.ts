@@ -8,7 +8,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import mqtt, { type MqttClient } from "mqtt";
-import { type Broker, startBroker } from "../../scripts/local-broker.ts";
+import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import type { ProtocolVersion } from "../../src/mqtt/packet.ts";
 import { PACKET_IDENTIFIER_NOT_FOUND } from "../../src/mqtt/reason-code.ts";
 import { mqttJsOptions, within } from "../support/real-clients.ts";

@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
-import { ROOT } from "../../scripts/bundle.ts";
+import { ROOT } from "../../scripts/build/bundle.ts";
 import {
   decodeAttachment,
   decodeSessionState,

@@ -1,9 +1,9 @@
 import { relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
-import { PAGE_FOLDER, ROOT } from "../../scripts/bundle.ts";
-import { COMPATIBILITY_DATE, WORKER_FIRST_PATHS } from "../../scripts/local-broker.ts";
-import { settingsTable, tableInReadme } from "../../scripts/settings-table.ts";
+import { PAGE_FOLDER, ROOT } from "../../scripts/build/bundle.ts";
+import { settingsTable, tableInReadme } from "../../scripts/docs/settings-table.ts";
+import { COMPATIBILITY_DATE, WORKER_FIRST_PATHS } from "../../scripts/local/local-broker.ts";
 import { SETTINGS } from "../../src/settings.ts";
 
 const config = readConfig({ config: `${ROOT}/wrangler.toml` });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { ROOT } from "../../scripts/bundle.ts";
+import { ROOT } from "../../scripts/build/bundle.ts";
 
 interface LockedPackage {
   version: string;

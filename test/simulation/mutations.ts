@@ -7,7 +7,7 @@ import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ROOT } from "../../scripts/bundle.ts";
+import { ROOT } from "../../scripts/build/bundle.ts";
 
 export interface Mutation {
   readonly name: string;
@@ -260,7 +260,7 @@ export interface Found {
 }
 
 /** What a simulation needs of the repository. */
-const PARTS = ["src", "test/simulation", "scripts/simulate.ts", "package.json"];
+const PARTS = ["src", "test/simulation", "scripts/test/simulate.ts", "package.json"];
 
 /** A copy of the source that can be changed. */
 export class Workbench {
@@ -272,7 +272,7 @@ export class Workbench {
 
   static async open(): Promise<Workbench> {
     const folder = await mkdtemp(join(tmpdir(), "durable-mqtt-mutation-"));
-    await mkdir(join(folder, "scripts"));
+    await mkdir(join(folder, "scripts/test"), { recursive: true });
     for (const part of PARTS) await cp(join(ROOT, part), join(folder, part), { recursive: true });
     await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
     return new Workbench(folder);
@@ -317,7 +317,7 @@ function simulate(folder: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      ["scripts/simulate.ts", "--stop", ...args],
+      ["scripts/test/simulate.ts", "--stop", ...args],
       { cwd: folder, timeout: 60_000, maxBuffer: 1 << 26 },
       (_error, stdout, stderr) => resolve(`${stdout}${stderr}`),
     );

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { startBroker } from "../../scripts/local-broker.ts";
+import { startBroker } from "../../scripts/local/local-broker.ts";
 import { connectMqtt, nextMessage } from "./command.ts";
 
 it("after a crash of the runtime the broker is back at the same address with what it had acknowledged", async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
-import { ROOT } from "../../scripts/bundle.ts";
+import { ROOT } from "../../scripts/build/bundle.ts";
 
 it("wrangler deploy --dry-run accepts the configuration and bundles the Worker, without a network", async () => {
   const folder = mkdtempSync(join(tmpdir(), "durable-mqtt-deploy-"));

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import mqtt from "mqtt";
 import { describe, expect, it } from "vitest";
-import { ROOT } from "../../scripts/bundle.ts";
+import { ROOT } from "../../scripts/build/bundle.ts";
 import { connectMqtt, newFolder, nextMessage, running, start } from "./command.ts";
 
 describe("npm start", () => {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { listenTcp, type TcpListener } from "../../scripts/tcp-listener.ts";
+import { listenTcp, type TcpListener } from "../../scripts/local/tcp-listener.ts";
 
 /** The broker's side of a bridge is a WebSocket server that the test plays. */
 let server: WebSocketServer;

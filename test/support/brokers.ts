@@ -4,7 +4,7 @@
  */
 
 import { afterAll, afterEach, beforeAll, describe } from "vitest";
-import { type Broker, startBroker } from "../../scripts/local-broker.ts";
+import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import { type ConnectOptions, MqttTestClient, type OpenOptions, unique } from "./mqtt-client.ts";
 
 /** `compact`: one object. `sharded`: through the relay at the edge. `handed over`: sharded, the socket given to its object by `?clientId=`. */

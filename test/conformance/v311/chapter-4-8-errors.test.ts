@@ -1,7 +1,7 @@
 /** Chapter 4.8 of MQTT 3.1.1, handling errors, and what a broker that ends itself must not forget (4.1). */
 
 import { expect, it } from "vitest";
-import { startBroker } from "../../../scripts/local-broker.ts";
+import { startBroker } from "../../../scripts/local/local-broker.ts";
 import { PUBACK, PUBREC } from "../../../src/mqtt/packet.ts";
 import { describeTopologies } from "../../support/brokers.ts";
 import { MqttTestClient, publishPacket, textOf, unique } from "../../support/mqtt-client.ts";

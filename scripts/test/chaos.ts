@@ -4,7 +4,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { runChaos } from "../test/restart/chaos.ts";
+import { runChaos } from "../../test/restart/chaos.ts";
 
 const USAGE = `Usage: npm run chaos -- [--topology compact|sharded] [--kills N] [--seconds N] [--shapes LIST]
   --topology T   only this one (compact, then sharded)

@@ -10,7 +10,7 @@
 
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
-import { hashPassword } from "../src/auth/password.ts";
+import { hashPassword } from "../../src/auth/password.ts";
 
 const ENTER = new Set(["\r", "\n", "\u0004"]);
 const INTERRUPT = "\u0003";

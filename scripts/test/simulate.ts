@@ -4,8 +4,8 @@
  */
 
 import { parseArgs } from "node:util";
-import { run } from "../test/simulation/run.ts";
-import { listOf, shorten } from "../test/simulation/shorten.ts";
+import { run } from "../../test/simulation/run.ts";
+import { listOf, shorten } from "../../test/simulation/shorten.ts";
 
 const USAGE = `Usage: npm run simulate -- [--seed N] [--count N] [--steps N] [--reshaped] [--stop] [--trace] [--whole]
   --seed N    the first seed (1)

@@ -1,8 +1,8 @@
 /** `npm run docs:settings`: writes the table of settings into README.md, between its markers. A test compares the two. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SETTINGS } from "../src/settings.ts";
-import { ROOT } from "./bundle.ts";
+import { SETTINGS } from "../../src/settings.ts";
+import { ROOT } from "../build/bundle.ts";
 
 const README = join(ROOT, "README.md");
 const MARKED = /(?<=<!-- settings -->\n)[\s\S]*?(?=<!-- \/settings -->)/;

@@ -13,10 +13,10 @@ import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { Log, LogLevel, Miniflare } from "miniflare";
-import type { Usage } from "../src/objects/meter.ts";
-import { objectsOf } from "../src/objects/names.ts";
-import { parseSettings, type Settings } from "../src/settings.ts";
-import { buildPage, bundleWorker, PAGE_FOLDER } from "./bundle.ts";
+import type { Usage } from "../../src/objects/meter.ts";
+import { objectsOf } from "../../src/objects/names.ts";
+import { parseSettings, type Settings } from "../../src/settings.ts";
+import { buildPage, bundleWorker, PAGE_FOLDER } from "../build/bundle.ts";
 import { startRuntime } from "./runtime-process.ts";
 import { listenTcp, type TcpListener } from "./tcp-listener.ts";
 

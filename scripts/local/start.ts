@@ -1,7 +1,7 @@
 /** `npm start`: options and environment in, a running broker and what to do with it out. The broker itself is in local-broker.ts. */
 import { networkInterfaces } from "node:os";
 import { parseArgs } from "node:util";
-import { SETTINGS } from "../src/settings.ts";
+import { SETTINGS } from "../../src/settings.ts";
 import { type Broker, StartProblem, startBroker } from "./local-broker.ts";
 
 const HELP = `Runs durable-mqtt on this machine.
