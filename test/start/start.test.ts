@@ -121,7 +121,7 @@ describe("who may connect", () => {
 
   it("on loopback too nobody but the users, when there are some", async () => {
     const hash = await new Promise<string>((resolve, reject) => {
-      const child = execFile(process.execPath, [join(ROOT, "scripts", "hash-password.ts")], (error, stdout) =>
+      const child = execFile(process.execPath, [join(ROOT, "scripts", "local", "hash-password.ts")], (error, stdout) =>
         error === null ? resolve(stdout.split("\n")[0]!) : reject(error),
       );
       child.stdin!.end("lovelace\n");
