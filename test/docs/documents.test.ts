@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { ROOT } from "../../scripts/build/bundle.ts";
+import { partsOfPage } from "../../scripts/docs/floors.ts";
 import { METRICS } from "../../src/api/metrics.ts";
 import * as limits from "../../src/limits.ts";
 import { SETTINGS } from "../../src/settings.ts";
@@ -81,6 +82,12 @@ describe.each(DOCUMENTS)("%s", (path) => {
     for (const [, name, value, unit] of text.matchAll(/`([A-Z0-9_]+)`, (\d+) (s|min)\b/g)) {
       expect([name, Number(value) * UNITS[unit!]!]).toEqual([name, constants.get(name!)]);
     }
+  });
+});
+
+describe("docs/architecture.md", () => {
+  it.each(Object.entries(partsOfPage()))("has the %s as `npm run docs:floors` writes them", (_name, { found, wanted }) => {
+    expect(found).toBe(wanted);
   });
 });
 

@@ -1,11 +1,10 @@
 /** The house stays tidy: floors import only downwards, the lower two are pure, files are small and say what they are. */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
+import { ROOT } from "../../scripts/build/bundle.ts";
+import { FLOORS, floorOf, foldersOfSrc, importsOf, importsOfFolders, PAGE } from "../../scripts/docs/house.ts";
 
 interface Source {
   /** From the root, with slashes. */
@@ -22,8 +21,7 @@ function sources(folder: string, extensions: readonly string[]): Source[] {
     .map((entry) => {
       const file = join(entry.parentPath, entry.name);
       const text = readFileSync(file, "utf8");
-      const imports = [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, name]) => name!);
-      return { path: relative(ROOT, file).replaceAll("\\", "/"), text, code: codeOf(text), imports };
+      return { path: relative(ROOT, file).replaceAll("\\", "/"), text, code: codeOf(text), imports: importsOf(text) };
     });
 }
 
@@ -35,23 +33,7 @@ function codeOf(text: string): string {
 const SRC = sources("src", [".ts"]);
 const TESTS = sources("test", [".ts"]);
 
-/** The floors of `src`, lowest first: what stands on one may import from it and from those below. */
-const FLOORS: readonly (readonly string[])[] = [
-  ["src/limits.ts", "src/choices.ts"],
-  ["src/mqtt/", "src/topic/"],
-  ["src/session/", "src/routing/"],
-  ["src/storage/", "src/auth/"],
-  ["src/settings.ts", "src/objects/", "src/edge/", "src/api/", "src/worker.ts"],
-];
-
-/** Runs in browsers, apart from the broker. */
-const PAGE = "src/page/";
-
-function floorOf(path: string): number {
-  return FLOORS.findIndex((floor) => floor.some((place) => path === place || (place.endsWith("/") && path.startsWith(place))));
-}
-
-const BROKER = SRC.filter(({ path }) => !path.startsWith(PAGE));
+const BROKER = SRC.filter(({ path }) => !path.startsWith(PAGE.path));
 const PURE = BROKER.filter(({ path }) => floorOf(path) <= 2);
 
 function target({ path }: Source, name: string): string {
@@ -73,24 +55,34 @@ describe("floors", () => {
     expect(upward).toEqual([]);
   });
 
+  test("on its own floor a folder imports only from those that its place in the plan names", () => {
+    const places = new Map(FLOORS.flatMap(({ places }, floor) => places.map((place) => [place.path, { ...place, floor }])));
+    const crossing = [...importsOfFolders()].flatMap(([folder, others]) =>
+      [...others]
+        .filter((other) => places.get(other)?.floor === places.get(folder)?.floor && !places.get(folder)?.beside?.includes(other))
+        .map((other) => `${folder} imports ${other}`),
+    );
+    expect(crossing).toEqual([]);
+  });
+
+  test("every folder of src has its place, and every place is there", () => {
+    const places = [...FLOORS.flatMap(({ places }) => places), PAGE];
+    expect(foldersOfSrc().filter((folder) => !places.some(({ path }) => path === folder))).toEqual([]);
+    expect(places.filter(({ path, start = "" }) => !existsSync(join(ROOT, path, start)))).toEqual([]);
+    expect(places.filter(({ path, start }) => path.endsWith("/") !== (start !== undefined))).toEqual([]);
+  });
+
   test("every relative import names a file of src", () => {
     const known = new Set(SRC.map(({ path }) => path));
     const lost = SRC.flatMap((source) => source.imports.filter((name) => name.startsWith(".") && !known.has(target(source, name))));
     expect(lost.filter((name) => name.endsWith(".ts"))).toEqual([]);
   });
 
-  test("`mqtt/` and `topic/` know neither sessions nor each other's business: bytes do not know topics", () => {
-    const crossing = SRC.filter(({ path }) => path.startsWith("src/mqtt/")).flatMap((source) =>
-      source.imports.filter((name) => target(source, name).startsWith("src/topic/")).map((name) => `${source.path}: ${name}`),
-    );
-    expect(crossing).toEqual([]);
-  });
-
   test("the page and the broker do not import each other, bar what both are told", () => {
-    const fromPage = SRC.filter(({ path }) => path.startsWith(PAGE)).flatMap((source) =>
-      source.imports.filter((name) => name.startsWith(".") && !target(source, name).startsWith(PAGE)),
+    const fromPage = SRC.filter(({ path }) => path.startsWith(PAGE.path)).flatMap((source) =>
+      source.imports.filter((name) => name.startsWith(".") && !target(source, name).startsWith(PAGE.path)),
     );
-    const toPage = BROKER.flatMap((source) => source.imports.filter((name) => target(source, name).startsWith(PAGE)));
+    const toPage = BROKER.flatMap((source) => source.imports.filter((name) => target(source, name).startsWith(PAGE.path)));
     expect([fromPage, toPage]).toEqual([[], []]);
   });
 });
@@ -168,6 +160,18 @@ describe("files", () => {
       [...text.matchAll(/biome-ignore [\w/]+:?\s*(.*)/g)].filter(([, reason]) => reason!.length < 10).map(() => path),
     );
     expect(mute).toEqual([]);
+  });
+});
+
+describe("scripts/local, which is to be shipped", () => {
+  test("imports from src, from the build and from itself only", () => {
+    const homes = ["src/", "scripts/build/", "scripts/local/"];
+    const outside = sources("scripts/local", [".ts"]).flatMap((source) =>
+      source.imports
+        .filter((name) => name.startsWith(".") && !homes.some((home) => target(source, name).startsWith(home)))
+        .map((name) => `${source.path}: ${name}`),
+    );
+    expect(outside).toEqual([]);
   });
 });
 

@@ -1,0 +1,137 @@
+/**
+ * The plan of `src`: which folder stands on which floor, and what it is. Tests hold the code to it, and docs/architecture.md shows it
+ * beside what the code really imports.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join, normalize, relative } from "node:path";
+import { ROOT } from "../build/bundle.ts";
+
+/** A folder of `src` (its path ends in a slash) or a file that lies in `src` itself. */
+export interface Place {
+  readonly path: string;
+  /** What it is, in a line. */
+  readonly is: string;
+  /** Of a folder: the file where a newcomer starts reading. */
+  readonly start?: string;
+  /** Of a folder: those of its own floor that it may import from. */
+  readonly beside?: readonly string[];
+}
+
+export interface Floor {
+  readonly name: string;
+  readonly places: readonly Place[];
+}
+
+/** Lowest first: what stands on a floor may import from those below, and a folder from those beside it that it names. */
+export const FLOORS: readonly Floor[] = [
+  {
+    name: "numbers and choices",
+    places: [
+      { path: "src/limits.ts", is: "every number, with its unit and reason" },
+      { path: "src/choices.ts", is: "what an operator may choose that is no number" },
+    ],
+  },
+  {
+    name: "bytes and topics",
+    places: [
+      {
+        path: "src/mqtt/",
+        is: "packets, properties, Reason Codes, and what objects send each other, as values and as bytes",
+        start: "packet.ts",
+      },
+      {
+        path: "src/topic/",
+        is: "Topic Names and Topic Filters, the tree that finds filters by topic, stored messages",
+        start: "filter.ts",
+        beside: ["src/mqtt/"],
+      },
+    ],
+  },
+  {
+    name: "decisions",
+    places: [
+      { path: "src/session/", is: "what a Session object decides: sessions, QoS handshakes, queues, wills, deadlines", start: "core.ts" },
+      {
+        path: "src/routing/",
+        is: "what a Topic object decides: who wants what, retained messages, shares; and the outbox",
+        start: "core.ts",
+      },
+    ],
+  },
+  {
+    name: "stores and rights",
+    places: [
+      { path: "src/storage/", is: "rows, in SQLite and in memory", start: "sqlite-session-store.ts" },
+      { path: "src/auth/", is: "who may connect, and who may publish and subscribe to what", start: "index.ts" },
+    ],
+  },
+  {
+    name: "hosts",
+    places: [
+      { path: "src/settings.ts", is: "what an operator may set, and its parser" },
+      {
+        path: "src/objects/",
+        is: "the Durable Objects: they wake, call a core, run its effects and set the alarm",
+        start: "session-object.ts",
+        beside: ["src/edge/"],
+      },
+      {
+        path: "src/edge/",
+        is: "the Worker's part of a connection: upgrade, CONNECT, authentication, relay",
+        start: "upgrade.ts",
+        beside: ["src/objects/"],
+      },
+      {
+        path: "src/api/",
+        is: "what the Worker answers over plain HTTP",
+        start: "metrics.ts",
+        beside: ["src/edge/", "src/objects/"],
+      },
+      { path: "src/worker.ts", is: "the Worker: paths" },
+    ],
+  },
+];
+
+/** Runs in browsers: it and the broker import nothing from each other. */
+export const PAGE: Place = { path: "src/page/", is: "the page under `/`: a client in the browser", start: "main.ts" };
+
+export function isIn(path: string, place: string): boolean {
+  return path === place || (place.endsWith("/") && path.startsWith(place));
+}
+
+/** @returns the number of the floor on which a file of `src` stands, counted from 0; -1 for none */
+export function floorOf(path: string): number {
+  return FLOORS.findIndex(({ places }) => places.some((place) => isIn(path, place.path)));
+}
+
+/** @returns what a file's code imports, types included, as it is written there */
+export function importsOf(code: string): string[] {
+  return [...code.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, name]) => name!);
+}
+
+/** @returns the folders of `src`, by name, each path with a slash at its end */
+export function foldersOfSrc(): string[] {
+  const entries = readdirSync(join(ROOT, "src"), { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => `src/${name}/`)
+    .sort();
+}
+
+/** @returns for each folder of `src` the other folders of `src` that its files import from */
+export function importsOfFolders(): Map<string, Set<string>> {
+  const folders = foldersOfSrc();
+  const imports = new Map(folders.map((folder) => [folder, new Set<string>()]));
+  for (const folder of folders) {
+    for (const entry of readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !entry.name.endsWith(".ts")) continue;
+      for (const name of importsOf(readFileSync(join(entry.parentPath, entry.name), "utf8"))) {
+        if (!name.startsWith(".")) continue;
+        const target = relative(ROOT, normalize(join(entry.parentPath, name))).replaceAll("\\", "/");
+        const home = folders.find((other) => isIn(target, other));
+        if (home !== undefined && home !== folder) imports.get(folder)!.add(home);
+      }
+    }
+  }
+  return imports;
+}
