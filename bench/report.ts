@@ -1,6 +1,6 @@
 /**
- * What was measured as tables: on the terminal while it runs, and in docs/performance.md and README.md between markers. The words around
- * them are written by hand.
+ * What was measured as tables: on the terminal while it runs, and in docs/performance.md between markers. The words around them are
+ * written by hand.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -52,13 +52,12 @@ export function printBill(results: Results): void {
   console.log(`\n${billUnits(results)}\n\n${billPrices(results)}`);
 }
 
-/** Replaces what stands between the markers of both documents, and draws the plots. */
+/** Replaces what stands between the markers, and draws the plots. */
 export function writeReport(results: Results): void {
   const sections: Record<string, () => string> = {
     machine: () => machineText(results),
     targets: () => targetTable(results),
     work: () => workTable(results),
-    summary: () => targetTable(results),
     throughput: () => ratioTable(results, ["MQTT 3.1.1, 64 bytes"]),
     throughput5: () => ratioTable(results, ["MQTT 5.0, 64 bytes"]),
     frames: () => ratioTable(results, ["Frames and payloads"]),
@@ -72,12 +71,10 @@ export function writeReport(results: Results): void {
     micro: () => microTable(results.micro),
     long: () => longTable(results),
   };
-  for (const file of ["docs/performance.md", "README.md"]) {
-    const path = join(ROOT, file);
-    let text = readFileSync(path, "utf8");
-    for (const [name, make] of Object.entries(sections)) text = between(text, name, make);
-    writeFileSync(path, text);
-  }
+  const path = join(ROOT, "docs/performance.md");
+  let text = readFileSync(path, "utf8");
+  for (const [name, make] of Object.entries(sections)) text = between(text, name, make);
+  writeFileSync(path, text);
   mkdirSync(join(ROOT, "docs", "performance"), { recursive: true });
   for (const [name, svg] of Object.entries(plots(results))) writeFileSync(join(ROOT, "docs", "performance", `${name}.svg`), svg);
   console.log("\ndocs/performance.md and its plots are written.");

@@ -1,6 +1,6 @@
 /**
  * What an operator may set: the one list of variables with default, form and meaning, and its parser. The Worker, `npm start`,
- * wrangler.toml and the README's table all follow this list; tests compare them.
+ * wrangler.toml and the table of docs/settings.md all follow this list; tests compare them.
  *
  * A wrong value is never replaced by a default: it is reported in a sentence that names the variable and the expected form, and the
  * broker refuses to serve. What a secret contains is never repeated in a sentence.

@@ -1,10 +1,10 @@
-/** `npm run docs:settings`: writes the table of settings into README.md, between its markers. A test compares the two. */
+/** `npm run docs:settings`: writes the table of settings into docs/settings.md, between its markers. A test compares the two. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SETTINGS } from "../../src/settings.ts";
 import { ROOT } from "../build/bundle.ts";
 
-const README = join(ROOT, "README.md");
+const PAGE = join(ROOT, "docs/settings.md");
 const MARKED = /(?<=<!-- settings -->\n)[\s\S]*?(?=<!-- \/settings -->)/;
 
 /** @returns the table of all settings in Markdown, framed by blank lines */
@@ -17,11 +17,11 @@ export function settingsTable(): string {
   return `\n| Variable | Default | Values | Meaning |\n|---|---|---|---|\n${rows.join("")}\n`;
 }
 
-/** @returns what README.md has between its markers; undefined without markers */
-export function tableInReadme(): string | undefined {
-  return MARKED.exec(readFileSync(README, "utf8"))?.[0];
+/** @returns what docs/settings.md has between its markers; undefined without markers */
+export function tableInPage(): string | undefined {
+  return MARKED.exec(readFileSync(PAGE, "utf8"))?.[0];
 }
 
 if (process.argv[1] === import.meta.filename) {
-  writeFileSync(README, readFileSync(README, "utf8").replace(MARKED, settingsTable));
+  writeFileSync(PAGE, readFileSync(PAGE, "utf8").replace(MARKED, settingsTable));
 }

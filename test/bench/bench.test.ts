@@ -63,7 +63,7 @@ describe("those to compare with", () => {
 });
 
 describe("the bill", () => {
-  test("counts what the README says: packets, calls and rows of single messages", async () => {
+  test("counts what docs/costs.md says: packets, calls and rows of single messages", async () => {
     const keys = ["single-1", "fan-out-single"];
     const rows = await runBill(2000, keys);
     const per = (contender: string, key: string): number[] => {

@@ -91,41 +91,45 @@ describe("docs/architecture.md", () => {
   });
 });
 
-describe("docs/operations.md", () => {
+describe("docs/settings.md", () => {
   it("has constants with their values", () => {
-    const rows = rowsBetween(textOf("docs/operations.md"), "constants").map(([name, value]) => [name!.slice(1, -1), Number(value)]);
+    const rows = rowsBetween(textOf("docs/settings.md"), "constants").map(([name, value]) => [name!.slice(1, -1), Number(value)]);
     expect(rows.length).toBeGreaterThan(0);
     expect(rows).toEqual(rows.map(([name]) => [name, constants.get(name as string)]));
   });
 
-  it("has every metric as the broker explains it", () => {
-    const rows = rowsBetween(textOf("docs/operations.md"), "metrics");
-    expect(rows).toEqual(METRICS.map(({ name, type, help }) => [`\`${name}\``, type, help]));
-  });
-
   it("says of every limit that may be set, but for those that only choose, what happens there", () => {
     const choosing = ["SESSION_EXPIRY_SECONDS_V3", "KEEP_ALIVE_SECONDS_MAX"];
-    const table = textOf("docs/operations.md").split("\n## Limits\n")[1]!.split("<!-- constants -->")[0]!;
+    const table = textOf("docs/settings.md").split("\n## Limits\n")[1]!.split("<!-- constants -->")[0]!;
     const settable = SETTINGS.filter(({ name }) => /_(MAX|MAXIMUM|MAX_V31)$/.test(name) && !choosing.includes(name));
     expect(settable.map(({ name }) => name).filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
   });
 });
 
-describe("README.md", () => {
+describe("docs/operations.md", () => {
+  it("has every metric as the broker explains it", () => {
+    const rows = rowsBetween(textOf("docs/operations.md"), "metrics");
+    expect(rows).toEqual(METRICS.map(({ name, type, help }) => [`\`${name}\``, type, help]));
+  });
+});
+
+describe("docs/costs.md", () => {
   it("computes prices from packets, calls and rows", () => {
-    const rows = rowsBetween(textOf("README.md"), "costs");
+    const rows = rowsBetween(textOf("docs/costs.md"), "costs");
     expect(rows.length).toBeGreaterThan(0);
     for (const [path, packets, calls, rowCount, dollars] of rows) {
       const price = (Number(packets) / 20 + Number(calls)) * 0.15 + Number(rowCount);
       expect([path, Number(dollars)]).toEqual([path, Number(price.toFixed(4))]);
     }
   });
+});
 
+describe("docs/protocol.md", () => {
   it("shows every test file of the conformance chapters", () => {
     const files = readdirSync(join(ROOT, "test/conformance"), { recursive: true }).map((file) => `test/conformance/${file}`);
     const chapters = files.filter((file) => /\/chapter-[^/]+\.test\.ts$/.test(file));
-    const readme = textOf("README.md");
-    expect(chapters.filter((file) => !readme.includes(`](${file})`))).toEqual([]);
+    const page = textOf("docs/protocol.md");
+    expect(chapters.filter((file) => !page.includes(`](../${file})`))).toEqual([]);
   });
 });
 

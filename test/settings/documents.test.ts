@@ -2,7 +2,7 @@ import { relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
 import { PAGE_FOLDER, ROOT } from "../../scripts/build/bundle.ts";
-import { settingsTable, tableInReadme } from "../../scripts/docs/settings-table.ts";
+import { settingsTable, tableInPage } from "../../scripts/docs/settings-table.ts";
 import { COMPATIBILITY_DATE, WORKER_FIRST_PATHS } from "../../scripts/local/local-broker.ts";
 import { SETTINGS } from "../../src/settings.ts";
 
@@ -30,8 +30,8 @@ describe("wrangler.toml", () => {
   });
 });
 
-describe("README.md", () => {
+describe("docs/settings.md", () => {
   it("has the table of settings as `npm run docs:settings` writes it", () => {
-    expect(tableInReadme()).toBe(settingsTable());
+    expect(tableInPage()).toBe(settingsTable());
   });
 });
