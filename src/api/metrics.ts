@@ -83,6 +83,11 @@ export const METRICS: readonly Metric[] = [
       return dropped === undefined ? [] : DROP_REASONS.map((reason) => ({ labels: { reason }, value: dropped[reason] }));
     },
   },
+  counter(
+    "rows_swept",
+    "Rows that belonged to no session and were deleted at the start; since the object woke",
+    ({ session }) => session?.counters.rowsSwept,
+  ),
   held("connections", "connections", "MQTT connections"),
   held("sessions", "sessions", "Sessions, with and without connection"),
   held("subscriptions", "subscriptions", "Subscriptions of all sessions"),

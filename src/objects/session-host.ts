@@ -145,7 +145,7 @@ export class SessionHost {
       const attachment = wire.socket.deserializeAttachment();
       return attachment instanceof Uint8Array ? [{ wire, attachment }] : [];
     });
-    const { connections, problems } = restore(this.core, attached, now);
+    const { connections, problems, swept } = restore(this.core, attached, now);
     const known = new Set<SocketWire>();
     for (const [index, { wire }] of attached.entries()) {
       const connection = connections[index];
@@ -156,6 +156,7 @@ export class SessionHost {
     // A socket whose CONNECT was not handled, or whose attachment can't be read, has nothing to come back to.
     for (const wire of wires) if (!known.has(wire)) wire.close(1012, "the broker restarted; connect again");
     for (const problem of problems) log("stored data skipped", { object: this.#name, problem });
+    if (swept > 0) log("rows that belonged to no session were deleted", { object: this.#name, rows: swept });
     this.#flushSoon();
   }
 

@@ -44,9 +44,10 @@ import { handlePublish, handlePubrel } from "./publish.ts";
 import { storeQueued } from "./queue.ts";
 import { handleAuth } from "./reauthenticate.ts";
 import { Repeats } from "./repeats.ts";
+import { RowChanges } from "./row-changes.ts";
 import type { Session, Subscription } from "./session.ts";
 import type { LocalShare } from "./share.ts";
-import { encodeAttachment, encodeSessionState, subscriptionOptions } from "./state.ts";
+import { encodeAttachment, encodeSessionState } from "./state.ts";
 import { handleSubscribe, handleUnsubscribe } from "./subscribe.ts";
 import { handleWillDelay, handleWillWatch } from "./will.ts";
 
@@ -83,6 +84,8 @@ export class SessionCore {
   readonly openExchanges = new Map<number, Session>();
   readonly recentExchanges = new RecentExchanges();
   readonly log: MessageLog;
+  /** Of subscriptions and wills. */
+  readonly rowChanges: RowChanges;
   readonly matching = new Matching();
   readonly counters = createCounters();
   /** Milliseconds since the epoch, of the event at hand. */
@@ -111,6 +114,7 @@ export class SessionCore {
     this.#origin = options.origin;
     this.#number = options.now * 1000;
     this.log = new MessageLog(options.store, this.repeats, this.#number);
+    this.rowChanges = new RowChanges(options.store);
   }
 
   /** A number that this object never gave before: for messages, versions of interest, sessions. */
@@ -282,6 +286,7 @@ export class SessionCore {
   forgetRow(session: Session): void {
     for (const sequence of session.openExchanges) this.openExchanges.delete(sequence);
     this.moved.delete(session);
+    this.rowChanges.forget(session);
     if (session.stored) this.store.deleteSession(session.number);
   }
 
@@ -322,6 +327,8 @@ export class SessionCore {
       connection.changed = false;
       if (connection.open) this.#attach(connection);
     }
+    // Behind the rows of their sessions, which an attachment that grew too large may have needed as well.
+    this.rowChanges.write();
     if (this.log.untidy && this.#tidyAt === 0) {
       this.#tidyAt = this.now + REPEAT_WINDOW_MS;
       this.deadlines.add({ at: this.#tidyAt, kind: LOG_TIDY, subject: undefined, slackMs: REPEAT_WINDOW_MS * 12 });
@@ -363,13 +370,6 @@ export class SessionCore {
    */
   beginStoring(session: Session): void {
     session.number = this.nextNumber();
-    for (const { request, identifier } of session.subscriptions.values()) {
-      this.store.putSubscription({
-        sessionNumber: session.number,
-        filter: request.filter,
-        options: subscriptionOptions(request),
-        subscriptionIdentifier: identifier,
-      });
-    }
+    for (const subscription of session.subscriptions.values()) this.rowChanges.putSubscription(session, subscription);
   }
 }

@@ -1,4 +1,4 @@
-/** What a Session object counts of messages since it woke. */
+/** What a Session object counts since it woke. */
 
 /** Why a message did not reach a session that it was for. */
 export const DROP_REASONS = ["queue_full", "too_large", "expired"] as const;
@@ -11,9 +11,11 @@ export interface SessionCounters {
   /** PUBLISH packets that were sent to clients, repeats included. */
   messagesDelivered: number;
   readonly messagesDropped: Record<DropReason, number>;
+  /** Rows that belonged to no session any more and were deleted at the start. */
+  rowsSwept: number;
 }
 
 export function createCounters(): SessionCounters {
   const dropped = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<DropReason, number>;
-  return { messagesReceived: 0, messagesDelivered: 0, messagesDropped: dropped };
+  return { messagesReceived: 0, messagesDelivered: 0, messagesDropped: dropped, rowsSwept: 0 };
 }

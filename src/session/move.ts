@@ -158,7 +158,7 @@ export function leaveShares(core: SessionCore, clientId: string): void {
   const session = core.sessions.get(clientId);
   if (session === undefined) return;
   for (const filter of [...session.subscriptions.keys()].filter((each) => each.startsWith(SHARE_PREFIX))) {
-    core.store.deleteSubscription(session.number, filter);
+    core.rowChanges.deleteSubscription(session, filter);
     forgetSubscription(core, session, filter);
   }
 }
@@ -185,7 +185,7 @@ export function retire(core: SessionCore, session: Session): void {
   leaveRest(core, session);
   discardWill(core, session);
   for (const filter of [...session.subscriptions.keys()]) {
-    if (session.stored) core.store.deleteSubscription(session.number, filter);
+    if (session.stored) core.rowChanges.deleteSubscription(session, filter);
     forgetSubscription(core, session, filter);
   }
   core.markRowChanged(session);

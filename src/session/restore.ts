@@ -37,13 +37,16 @@ export interface Restored {
   readonly connections: (Connection | undefined)[];
   /** A sentence for each thing that could not be read, for the log. */
   readonly problems: string[];
+  /** How many rows belonged to nobody and were deleted. */
+  readonly swept: number;
 }
 
 /** Fills a new core. */
 export function restore(core: SessionCore, wires: readonly AttachedWire[], now: number): Restored {
   core.now = now;
   const problems: string[] = [];
-  const byNumber = restoreSessions(core, problems);
+  const unread = new Set<number>();
+  const byNumber = restoreSessions(core, unread, problems);
   const states = new Map<Session, SessionState>();
   for (const [session, state] of byNumber.values()) states.set(session, state);
   const connections = wires.map(({ wire, attachment }) => restoreConnection(core, wire, attachment, byNumber, states, problems));
@@ -53,7 +56,7 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   }
   const open = [...core.sessions.values()].flatMap((session) => [...session.openExchanges].map((sequence) => [sequence, session] as const));
   for (const [sequence, session] of open.sort(([a], [b]) => a - b)) core.openExchanges.set(sequence, session);
-  restoreSubscriptions(core, byNumber, problems);
+  const swept = restoreSubscriptions(core, byNumber, unread, problems);
   restoreLog(core, byNumber, states, problems);
   restoreWills(core, problems);
   for (const session of core.sessions.values()) settle(core, session, states.get(session));
@@ -63,7 +66,8 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
     for (const subscription of core.subscriptions.keysOf(filter)!.values()) qos = Math.max(qos, subscription.request.qos);
     core.interests.set(filter, { qos: qos as 0 | 1 | 2, confirmed: true, lasting: true, version: core.nextNumber() });
   }
-  return { connections, problems };
+  core.counters.rowsSwept += swept;
+  return { connections, problems, swept };
 }
 
 /**
@@ -119,11 +123,15 @@ function attempt<Result>(what: string, problems: string[], read: () => Result): 
   }
 }
 
-function restoreSessions(core: SessionCore, problems: string[]): Numbered {
+/** @param unread takes the numbers of sessions whose rows can't be read */
+function restoreSessions(core: SessionCore, unread: Set<number>, problems: string[]): Numbered {
   const byNumber: Numbered = new Map();
   for (const row of core.store.sessions()) {
     const state = attempt(`session row ${row.number}`, problems, () => decodeSessionState(row.state));
-    if (state === undefined) continue;
+    if (state === undefined) {
+      unread.add(row.number);
+      continue;
+    }
     core.raiseNumbers(state.lastNumber);
     const older = core.sessions.get(row.clientId);
     if (older !== undefined) {
@@ -215,14 +223,22 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
   }
 }
 
-function restoreSubscriptions(core: SessionCore, byNumber: Numbered, problems: string[]): void {
+/** @returns how many rows were deleted because there is no session that they belong to, not even one that can't be read */
+function restoreSubscriptions(core: SessionCore, byNumber: Numbered, unread: ReadonlySet<number>, problems: string[]): number {
+  let swept = 0;
   for (const { sessionNumber, filter, options, subscriptionIdentifier } of core.store.subscriptions()) {
     const session = byNumber.get(sessionNumber)?.[0];
-    if (session === undefined) continue;
+    if (session === undefined) {
+      if (unread.has(sessionNumber)) continue;
+      core.store.deleteSubscription(sessionNumber, filter);
+      swept += 1;
+      continue;
+    }
     const what = `subscription of session ${sessionNumber} to ${JSON.stringify(filter)}`;
     const request = attempt(what, problems, () => storedRequest(filter, options));
     if (request !== undefined) addSubscription(core, session, { session, request, identifier: subscriptionIdentifier });
   }
+  return swept;
 }
 
 function restoreLog(core: SessionCore, byNumber: Numbered, states: Map<Session, SessionState>, problems: string[]): void {

@@ -32,7 +32,6 @@ import type { Ticket } from "./ports.ts";
 import { pump } from "./queue.ts";
 import type { Session, Subscription } from "./session.ts";
 import { announce } from "./share.ts";
-import { subscriptionOptions } from "./state.ts";
 
 /** One SUBSCRIBE until all its filters are settled; then its one SUBACK leaves [MQTT5-3.8.4-5] [MQTT311-3.8.4-4]. */
 class PendingSubscribe {
@@ -138,15 +137,8 @@ function subscribe(
   interestIn(core, subscription, wantsRetained, ticket);
 }
 
-function keepSubscription(core: SessionCore, session: Session, { request, identifier }: Subscription): void {
-  if (session.stored) {
-    core.store.putSubscription({
-      sessionNumber: session.number,
-      filter: request.filter,
-      options: subscriptionOptions(request),
-      subscriptionIdentifier: identifier,
-    });
-  }
+function keepSubscription(core: SessionCore, session: Session, subscription: Subscription): void {
+  if (session.stored) core.rowChanges.putSubscription(session, subscription);
   if (session.connection !== undefined) core.markChanged(session.connection);
 }
 
@@ -156,7 +148,7 @@ export function handleUnsubscribe(core: SessionCore, connection: Connection, pac
   const reasonCodes = packet.filters.map((filter) => {
     if (connection.version === 5 && isTopicProblem(parseFilter(filter, core.limits))) return TOPIC_FILTER_INVALID;
     if (!session.subscriptions.has(filter)) return NO_SUBSCRIPTION_EXISTED;
-    if (session.stored) core.store.deleteSubscription(session.number, filter);
+    if (session.stored) core.rowChanges.deleteSubscription(session, filter);
     forgetSubscription(core, session, filter);
     return SUCCESS;
   });

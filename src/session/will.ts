@@ -11,7 +11,6 @@ import type { SessionCore } from "./core.ts";
 import { WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import { endSession } from "./lifecycle.ts";
 import type { Session } from "./session.ts";
-import { encodeWill } from "./state.ts";
 
 /** [MQTT5-3.1.2-7]: kept with the session. A CONNECT without a will forgets an older one. */
 export function setWill(core: SessionCore, session: Session, will: Will | undefined): void {
@@ -20,14 +19,14 @@ export function setWill(core: SessionCore, session: Session, will: Will | undefi
     return;
   }
   session.will = { will, dueAt: 0, inGrace: false };
-  core.store.putWill({ clientId: session.clientId, will: encodeWill(session.will) });
+  core.rowChanges.putWill(session.clientId, session.will);
 }
 
 /** [MQTT5-3.1.2-10] [MQTT5-3.14.4-3] [MQTT311-3.1.2-10] [MQTT311-3.14.4-3] */
 export function discardWill(core: SessionCore, session: Session): void {
   if (session.will === undefined) return;
   session.will = undefined;
-  core.store.deleteWill(session.clientId);
+  core.rowChanges.deleteWill(session.clientId);
 }
 
 /** The connection ended without DISCONNECT 0x00: the will waits for its delay, or goes at once [MQTT5-3.1.2-8] [MQTT311-3.1.2-8]. */
@@ -38,7 +37,7 @@ export function scheduleWill(core: SessionCore, session: Session, afterMs: numbe
     return;
   }
   session.will = { will: session.will.will, dueAt: core.now + afterMs, inGrace: session.inGrace };
-  core.store.putWill({ clientId: session.clientId, will: encodeWill(session.will) });
+  core.rowChanges.putWill(session.clientId, session.will);
   core.deadlines.add({ at: session.will.dueAt, kind: WILL_DELAY, subject: session, slackMs: 0 });
 }
 
@@ -58,7 +57,7 @@ export function publishWill(core: SessionCore, session: Session): void {
   core.router.publish(message, {
     settled(reasonCode) {
       const successor = core.sessions.get(clientId)?.will;
-      if (reasonCode < 0x80 && successor === undefined) core.store.deleteWill(clientId);
+      if (reasonCode < 0x80 && successor === undefined) core.rowChanges.endWill(clientId);
     },
   });
 }

@@ -146,3 +146,41 @@ describe("grace", () => {
     expect(world.sessions[0]!.core.sessions.size).toBe(0);
   });
 });
+
+describe("what belongs together is written together", () => {
+  test("CONNECT and SUBSCRIBE in one go: no row of the subscription or the will is there before that of the session", () => {
+    const world = new World({ auto: false });
+    const node = world.sessions[0]!;
+    const client = world.connect("s", {
+      ...DURABLE,
+      will: { topic: "w", payload: new Uint8Array(1), qos: 1, retain: false, properties: {} },
+    });
+    client.subscribe("t", 1);
+    const { store } = node;
+    expect([store.sessions(), store.subscriptions(), store.wills()].map(({ length }) => length)).toEqual([0, 0, 0]);
+    node.flushRows();
+    expect([store.sessions(), store.subscriptions(), store.wills()].map(({ length }) => length)).toEqual([1, 1, 1]);
+  });
+
+  test("subscriptions without a session are deleted at the start and counted; those of a session that can't be read stay", () => {
+    const world = new World();
+    const node = world.sessions[0]!;
+    world.connect("s", DURABLE).subscribe("t", 1);
+    const { store } = node;
+    const { number } = store.sessions()[0]!;
+    store.putSession({ number: number + 1, clientId: "newer", state: Uint8Array.of(99) });
+    const row = { options: 1, subscriptionIdentifier: 0 };
+    store.putSubscription({ ...row, sessionNumber: number + 1, filter: "of a newer version" });
+    for (const filter of ["a", "b"]) store.putSubscription({ ...row, sessionNumber: number + 2, filter });
+    node.crash();
+    expect(
+      store
+        .subscriptions()
+        .map(({ filter }) => filter)
+        .sort(),
+    ).toEqual(["of a newer version", "t"]);
+    expect(node.core.counters.rowsSwept).toBe(2);
+    node.crash();
+    expect(node.core.counters.rowsSwept).toBe(0);
+  });
+});

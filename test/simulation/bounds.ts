@@ -75,6 +75,11 @@ export function brokenRows(core: SessionCore, { sessions: store }: Rows): string
   const rows = new Map([...numbers.keys()].map((number) => [number, new Set<string>()]));
   for (const { sessionNumber, filter } of store.subscriptions()) rows.get(sessionNumber)?.add(filter);
   const stored = new Set(store.sessions().map(({ number }) => number));
+  const wills = new Set(store.wills().map(({ clientId }) => clientId));
+  for (const clientId of wills)
+    if (core.sessions.get(clientId)?.will === undefined) problems.push(`a row of the will of ${clientId}, which is no more`);
+  for (const { clientId, will } of core.sessions.values())
+    if (will !== undefined && !wills.has(clientId)) problems.push(`no row for the will of ${clientId}`);
   for (const [number, { clientId, subscriptions }] of numbers) {
     if (!stored.has(number)) problems.push(`no row for the session ${number} of ${clientId}`);
     for (const filter of subscriptions.keys()) if (!rows.get(number)!.has(filter)) problems.push(`no row for ${filter} of ${clientId}`);

@@ -1,0 +1,75 @@
+/**
+ * What the next flush writes of subscriptions and wills. Their rows are written behind the row of their session and in the same flush,
+ * so that a crash never leaves one of them without it: what belongs together is written together.
+ */
+
+import type { SessionStore } from "./ports.ts";
+import type { PendingWill, Session, Subscription } from "./session.ts";
+import { encodeWill, subscriptionOptions } from "./state.ts";
+
+export class RowChanges {
+  readonly #store: SessionStore;
+  /** By session and filter; undefined: its row goes. */
+  readonly #subscriptions = new Map<Session, Map<string, Subscription | undefined>>();
+  /** By Client Identifier; undefined: its row goes. */
+  readonly #wills = new Map<string, PendingWill | undefined>();
+
+  constructor(store: SessionStore) {
+    this.#store = store;
+  }
+
+  putSubscription(session: Session, subscription: Subscription): void {
+    this.#changeSubscription(session, subscription.request.filter, subscription);
+  }
+
+  deleteSubscription(session: Session, filter: string): void {
+    this.#changeSubscription(session, filter, undefined);
+  }
+
+  #changeSubscription(session: Session, filter: string, subscription: Subscription | undefined): void {
+    const changes = this.#subscriptions.get(session) ?? new Map<string, Subscription | undefined>();
+    changes.set(filter, subscription);
+    this.#subscriptions.set(session, changes);
+  }
+
+  /** The rows of the session are gone, those of its subscriptions with it. */
+  forget(session: Session): void {
+    this.#subscriptions.delete(session);
+  }
+
+  putWill(clientId: string, will: PendingWill): void {
+    this.#wills.set(clientId, will);
+  }
+
+  deleteWill(clientId: string): void {
+    this.#wills.set(clientId, undefined);
+  }
+
+  /** The will is safe elsewhere: its row goes at once, for nothing may be flushed for a while. */
+  endWill(clientId: string): void {
+    this.#wills.delete(clientId);
+    this.#store.deleteWill(clientId);
+  }
+
+  /** Writes it all. Rows of the sessions are there by now. */
+  write(): void {
+    for (const [session, changes] of this.#subscriptions) {
+      for (const [filter, subscription] of changes) this.#writeSubscription(session.number, filter, subscription);
+    }
+    this.#subscriptions.clear();
+    for (const [clientId, will] of this.#wills) {
+      if (will === undefined) this.#store.deleteWill(clientId);
+      else this.#store.putWill({ clientId, will: encodeWill(will) });
+    }
+    this.#wills.clear();
+  }
+
+  #writeSubscription(sessionNumber: number, filter: string, subscription: Subscription | undefined): void {
+    if (subscription === undefined) {
+      this.#store.deleteSubscription(sessionNumber, filter);
+      return;
+    }
+    const { request, identifier } = subscription;
+    this.#store.putSubscription({ sessionNumber, filter, options: subscriptionOptions(request), subscriptionIdentifier: identifier });
+  }
+}
