@@ -179,6 +179,12 @@ export const LIVENESS_MS = 10 * MINUTE;
 /** An object that holds messages only in memory stays awake for them at most this long. */
 export const AWAKE_MS_MAX = 30 * SECOND;
 
+/** What one SUBACK says of why filters were refused, characters: about ten of them are told; a packet may have thousands. */
+export const REASONS_CHARACTERS_MAX = 1024;
+
+/** One fact of a line of the log, characters: names and filters that clients choose may have 65,535 bytes. */
+export const LOG_FACT_CHARACTERS_MAX = 500;
+
 /** The close reason of a WebSocket: the platform throws above 123 bytes (compatibility date 2026-03-03). */
 export const CLOSE_REASON_BYTES_MAX = 123;
 

@@ -95,6 +95,21 @@ export function utf8Length(text: string): number {
   return length;
 }
 
+/** The longest beginning of a string that has at most so many bytes of UTF-8 and ends with a whole character. */
+export function cutUtf8(text: string, bytesMax: number): string {
+  // No unit has more than three bytes.
+  if (text.length * 3 <= bytesMax) return text;
+  let length = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    const paired = unit >= 0xd800 && unit < 0xdc00 && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00;
+    length += paired ? 4 : unit < 0x80 ? 1 : unit < 0x800 ? 2 : 3;
+    if (length > bytesMax) return text.slice(0, i);
+    if (paired) i += 1;
+  }
+  return text;
+}
+
 /**
  * Writes the UTF-8 form of a string.
  * @param target must have room for utf8Length(text) bytes from offset

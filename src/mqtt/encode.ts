@@ -1,9 +1,11 @@
 /**
  * Encodes one Control Packet of MQTT 3.1, 3.1.1 or 5.0 in its shortest form. Counts first, allocates once. What a version does not
- * have (properties, Reason Codes, Session Present in 3.1) is left out; everything else is the caller's to get right.
+ * have (properties, Reason Codes, Session Present in 3.1) is left out, explanations that are too long are cut (fitting.ts); everything
+ * else is the caller's to get right.
  */
 
 import { encodeConnect } from "./encode-connect.ts";
+import { fitting } from "./fitting.ts";
 import { reservedFlags } from "./fixed-header.ts";
 import {
   type Acknowledgement,
@@ -43,8 +45,8 @@ import { sectionLength, stringFieldLength, Writer } from "./writer.ts";
  * @param version that of the Network Connection; ignored for CONNECT, which carries its own
  * @returns bytes that are never written again; they may lie in a buffer shared with other packets, so what serializes whole buffers
  *   (structured clone, RPC) must be given a copy
- * @throws RangeError for what cannot be encoded: a field above 65,535 bytes, a Packet Identifier out of range, a property that the
- *   packet doesn't have or whose value doesn't fit, AUTH in 3.x; each is a programming error
+ * @throws RangeError for what cannot be encoded: a field above 65,535 bytes that is no explanation, a Packet Identifier out of range, a
+ *   property that the packet doesn't have or whose value doesn't fit, AUTH in 3.x; each is a programming error
  */
 export function encodePacket(packet: Packet, version: ProtocolVersion): Uint8Array {
   switch (packet.type) {
@@ -103,7 +105,8 @@ function encodePublish(packet: Publish, version: ProtocolVersion): Uint8Array {
 function encodeAcknowledgement(packet: Acknowledgement, version: ProtocolVersion): Uint8Array {
   const { type, packetId, reasonCode } = packet;
   checkPacketId(packetId);
-  const properties = version === 5 ? propertiesLength(packet.properties, type) : 0;
+  const said = fitting(packet.properties);
+  const properties = version === 5 ? propertiesLength(said, type) : 0;
   // [5.0/3.4.2.1/short] [MQTT5-2.2.2-1]
   const hasCode = version === 5 && (reasonCode !== SUCCESS || properties !== 0);
   const remainingLength = 2 + (hasCode ? 1 : 0) + (properties === 0 ? 0 : sectionLength(properties));
@@ -111,17 +114,18 @@ function encodeAcknowledgement(packet: Acknowledgement, version: ProtocolVersion
   // [MQTT5-2.2.1-5] [MQTT311-2.3.1-6]
   writer.uint16(packetId);
   if (hasCode) writer.byte(reasonCode);
-  if (properties !== 0) writer.properties(packet.properties, properties);
+  if (properties !== 0) writer.properties(said, properties);
   return writer.bytes;
 }
 
 function encodeConnack(packet: Connack, version: ProtocolVersion): Uint8Array {
-  const properties = version === 5 ? propertiesLength(packet.properties, CONNACK) : 0;
+  const said = fitting(packet.properties);
+  const properties = version === 5 ? propertiesLength(said, CONNACK) : 0;
   const writer = new Writer(CONNACK << 4, version === 5 ? 2 + sectionLength(properties) : 2);
   // [3.1/connack/flags]; never with a refusal [MQTT5-3.2.2-6] [MQTT311-3.2.2-4].
   writer.byte(packet.sessionPresent && packet.reasonCode === SUCCESS && version !== 3 ? 1 : 0);
   writer.byte(packet.reasonCode);
-  if (version === 5) writer.properties(packet.properties, properties);
+  if (version === 5) writer.properties(said, properties);
   return writer.bytes;
 }
 
@@ -161,10 +165,11 @@ function encodeCodes(packet: Suback | Unsuback, version: ProtocolVersion): Uint8
   checkPacketId(packet.packetId);
   // UNSUBACK has no payload in 3.x.
   const codes = version !== 5 && packet.type === UNSUBACK ? [] : packet.reasonCodes;
-  const properties = version === 5 ? propertiesLength(packet.properties, packet.type) : 0;
+  const said = fitting(packet.properties);
+  const properties = version === 5 ? propertiesLength(said, packet.type) : 0;
   const writer = new Writer(packet.type << 4, 2 + (version === 5 ? sectionLength(properties) : 0) + codes.length);
   writer.uint16(packet.packetId);
-  if (version === 5) writer.properties(packet.properties, properties);
+  if (version === 5) writer.properties(said, properties);
   // [MQTT311-3.9.3-2]: 3.1.1 knows one failure code.
   for (const code of codes) writer.byte(version !== 5 && code > SUBACK_FAILURE ? SUBACK_FAILURE : code);
   return writer.bytes;
@@ -173,11 +178,12 @@ function encodeCodes(packet: Suback | Unsuback, version: ProtocolVersion): Uint8
 function encodeEnd(packet: Disconnect | Auth, version: ProtocolVersion): Uint8Array {
   const { type, reasonCode } = packet;
   if (type === AUTH && version !== 5) throw new RangeError("AUTH: expected version 5");
-  const properties = version === 5 ? propertiesLength(packet.properties, type) : 0;
+  const said = fitting(packet.properties);
+  const properties = version === 5 ? propertiesLength(said, type) : 0;
   // [5.0/3.14.2.1/short] [MQTT5-2.2.2-1]
   const hasCode = version === 5 && (reasonCode !== SUCCESS || properties !== 0);
   const writer = new Writer(type << 4, (hasCode ? 1 : 0) + (properties === 0 ? 0 : sectionLength(properties)));
   if (hasCode) writer.byte(reasonCode);
-  if (properties !== 0) writer.properties(packet.properties, properties);
+  if (properties !== 0) writer.properties(said, properties);
   return writer.bytes;
 }

@@ -1,6 +1,17 @@
-/** One line of JSON for people who run the broker. Facts only: no payloads, no passwords, no stack traces. */
-export function log(event: string, facts: Readonly<Record<string, string | number | boolean>>): void {
-  console.log(JSON.stringify({ event, ...facts }));
+/** One line of JSON for people who run the broker. Facts only: no payloads, no passwords, no stack traces; long ones are cut. */
+
+import { LOG_FACT_CHARACTERS_MAX } from "../limits.ts";
+
+type Facts = Readonly<Record<string, string | number | boolean>>;
+
+export function log(event: string, facts: Facts): void {
+  console.log(JSON.stringify({ event, ...facts }, cut));
+}
+
+/** What clients name may be long, and a line of the log must not be. */
+function cut(_fact: string, value: unknown): unknown {
+  if (typeof value !== "string" || value.length <= LOG_FACT_CHARACTERS_MAX) return value;
+  return `${value.slice(0, LOG_FACT_CHARACTERS_MAX)}...`;
 }
 
 /** Opens a store; one that refuses what it finds is told of before its object fails. */

@@ -5,6 +5,7 @@
 
 import type { Limits } from "../limits.ts";
 import { CLOSE_REASON_BYTES_MAX, KEEP_ALIVE_FACTOR, LIVENESS_MS } from "../limits.ts";
+import { cutUtf8 } from "../mqtt/bytes.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, NO_PROPERTIES, type Packet, type Properties, type ProtocolVersion } from "../mqtt/packet.ts";
 import {
@@ -192,12 +193,7 @@ export function encodeFor(packet: Packet, facts: Pick<ConnectionFacts, "version"
   return encodePacket({ ...packet, properties: rest } as Packet, facts.version);
 }
 
-const encoder = new TextEncoder();
-
 /** Cuts a sentence to what a WebSocket close frame can carry. */
 export function closeReason(message: string): string {
-  if (encoder.encode(message).length <= CLOSE_REASON_BYTES_MAX) return message;
-  let cut = message.slice(0, CLOSE_REASON_BYTES_MAX);
-  while (encoder.encode(cut).length > CLOSE_REASON_BYTES_MAX) cut = cut.slice(0, -1);
-  return cut;
+  return cutUtf8(message, CLOSE_REASON_BYTES_MAX);
 }

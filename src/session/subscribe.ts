@@ -4,6 +4,7 @@
  * objects hear of the first subscription to a filter here and of the end of the last.
  */
 
+import { REASONS_CHARACTERS_MAX } from "../limits.ts";
 import {
   NO_PROPERTIES,
   type Properties,
@@ -24,7 +25,7 @@ import {
   TOPIC_FILTER_INVALID,
 } from "../mqtt/reason-code.ts";
 import { type ParsedFilter, parseFilter, SHARE_PREFIX } from "../topic/filter.ts";
-import { isTopicProblem } from "../topic/name.ts";
+import { isTopicProblem, quote } from "../topic/name.ts";
 import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
@@ -33,12 +34,34 @@ import { pump } from "./queue.ts";
 import type { Session, Subscription } from "./session.ts";
 import { announce } from "./share.ts";
 
+/** Why filters were refused, for people: each reason once, and no more of them than somebody reads. */
+class Reasons {
+  readonly #said = new Set<string>();
+  #characters = 0;
+  #unsaid = 0;
+
+  add(reason: string): void {
+    if (this.#said.has(reason)) return;
+    if (this.#characters + reason.length > REASONS_CHARACTERS_MAX) {
+      this.#unsaid += 1;
+      return;
+    }
+    this.#characters += reason.length;
+    this.#said.add(reason);
+  }
+
+  get text(): string {
+    const all = [...this.#said].join("; ");
+    return this.#unsaid === 0 ? all : `${all}; and ${this.#unsaid} more`;
+  }
+}
+
 /** One SUBSCRIBE until all its filters are settled; then its one SUBACK leaves [MQTT5-3.8.4-5] [MQTT311-3.8.4-4]. */
 class PendingSubscribe {
   readonly codes: number[] = [];
   readonly #connection: Connection;
   readonly #packetId: number;
-  readonly #reasons: string[] = [];
+  readonly #reasons = new Reasons();
   /** One for the loop over the filters itself. */
   #waiting = 1;
 
@@ -51,7 +74,7 @@ class PendingSubscribe {
   refuse(index: number, requested: QoS, reasonCode: number, reason: string): void {
     const { version } = this.#connection;
     this.codes[index] = version === 5 ? reasonCode : version === 4 ? SUBACK_FAILURE : requested;
-    this.#reasons.push(reason);
+    this.#reasons.add(reason);
   }
 
   await(): void {
@@ -61,7 +84,8 @@ class PendingSubscribe {
   done(): void {
     this.#waiting -= 1;
     if (this.#waiting > 0 || !this.#connection.open) return;
-    const properties: Properties = this.#reasons.length === 0 ? NO_PROPERTIES : { reasonString: this.#reasons.join("; ") };
+    const reasonString = this.#reasons.text;
+    const properties: Properties = reasonString === "" ? NO_PROPERTIES : { reasonString };
     this.#connection.send({ type: SUBACK, packetId: this.#packetId, reasonCodes: this.codes, properties });
   }
 }
@@ -102,7 +126,7 @@ function subscribe(
   const { session } = connection;
   const { filter } = request;
   if (!core.authorizer.maySubscribe(session.identity, session.clientId, topicFilter)) {
-    pending.refuse(index, request.qos, NOT_AUTHORIZED, `not authorized to subscribe to ${JSON.stringify(filter)}`);
+    pending.refuse(index, request.qos, NOT_AUTHORIZED, `not authorized to subscribe to ${quote(filter)}`);
     return;
   }
   const previous = session.subscriptions.get(filter);
