@@ -2,7 +2,8 @@
 
 import { Hono } from "hono";
 import { namespacesOf, refusal, scrape } from "./api/scrape.ts";
-import { DEFAULT_NAMESPACE, exists, noNamespace, sentence, upgrade } from "./edge/upgrade.ts";
+import { DEFAULT_NAMESPACE, exists, noNamespace, sentence } from "./edge/answers.ts";
+import { upgrade } from "./edge/upgrade.ts";
 import { type BrokerEnv, settingsOf } from "./objects/env.ts";
 import type { Settings } from "./settings.ts";
 

@@ -17,6 +17,7 @@ import {
   ROW_BYTES_MAX,
 } from "../src/limits.ts";
 import { PacketStream } from "../src/mqtt/packet-stream.ts";
+import { violated } from "../src/session/lifecycle.ts";
 import { decodeAttachment } from "../src/session/state.ts";
 import { plain } from "./session/support.ts";
 import { World } from "./support/core-harness.ts";
@@ -106,7 +107,7 @@ describe("crossed by one", () => {
     const world = new World();
     const client = world.connect("c");
     client.take();
-    world.sessions[0]!.core.violated(client.connection, 0x95, "too large");
+    violated(world.sessions[0]!.core, client.connection, 0x95, "too large");
     world.settle();
     expect([plain(client.take()).map(({ reasonCode }) => reasonCode), client.closed?.code]).toEqual([[0x95], 1009]);
   });

@@ -50,7 +50,11 @@ export const FLOORS: readonly Floor[] = [
   {
     name: "decisions",
     places: [
-      { path: "src/session/", is: "what a Session object decides: sessions, QoS handshakes, queues, wills, deadlines", start: "core.ts" },
+      {
+        path: "src/session/",
+        is: "what a Session object decides: sessions, QoS handshakes, queues, wills, deadlines",
+        start: "machine.ts",
+      },
       {
         path: "src/routing/",
         is: "what a Topic object decides: who wants what, retained messages, shares; and the outbox",
@@ -62,22 +66,26 @@ export const FLOORS: readonly Floor[] = [
     name: "stores and rights",
     places: [
       { path: "src/storage/", is: "rows, in SQLite and in memory", start: "sqlite-session-store.ts" },
-      { path: "src/auth/", is: "who may connect, and who may publish and subscribe to what", start: "index.ts" },
+      { path: "src/auth/", is: "who may connect, and who may publish and subscribe to what", start: "compose.ts" },
+      { path: "src/settings.ts", is: "what an operator may set, and its parser" },
+      {
+        path: "src/handshake/",
+        is: "a connection before it is one: the upgrade handed over, the first packet, authentication; for edge and objects alike",
+        start: "first-packet.ts",
+      },
     ],
   },
   {
     name: "hosts",
     places: [
-      { path: "src/settings.ts", is: "what an operator may set, and its parser" },
       {
         path: "src/objects/",
         is: "the Durable Objects: they wake, call a core, run its effects and set the alarm",
         start: "session-object.ts",
-        beside: ["src/edge/"],
       },
       {
         path: "src/edge/",
-        is: "the Worker's part of a connection: upgrade, CONNECT, authentication, relay",
+        is: "the Worker's part of a connection: upgrade, hand-over, relay",
         start: "upgrade.ts",
         beside: ["src/objects/"],
       },

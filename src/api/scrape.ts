@@ -1,6 +1,6 @@
 /** `GET /metrics`: who may read it, which objects are asked, and how long they are waited for. */
 
-import { DEFAULT_NAMESPACE, sentence } from "../edge/upgrade.ts";
+import { DEFAULT_NAMESPACE, sentence } from "../edge/answers.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";
 import type { Figures } from "../objects/meter.ts";
 import { objectsOf } from "../objects/names.ts";

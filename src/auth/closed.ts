@@ -3,16 +3,16 @@
 import type { Authenticator, Authorizer, Refusal } from "../session/ports.ts";
 
 export class ClosedAuthenticator implements Authenticator {
-  private readonly refusal: Refusal;
+  readonly #refusal: Refusal;
 
   /** @param message why, in a sentence that is safe to show to clients */
   constructor(message: string) {
     // Not authorized; a 3.x connection gets return code 5.
-    this.refusal = { reasonCode: 0x87, message };
+    this.#refusal = { reasonCode: 0x87, message };
   }
 
   async authenticate(): Promise<Refusal> {
-    return this.refusal;
+    return this.#refusal;
   }
 }
 

@@ -30,15 +30,15 @@ const encoder = new TextEncoder();
 /** Lets in the configured users by SCRAM-SHA-256. */
 export class ScramAuthenticator implements EnhancedAuthenticator {
   readonly methods = [SCRAM_SHA_256];
-  private readonly credentials: Credentials;
+  readonly #credentials: Credentials;
 
   constructor(users: readonly User[]) {
-    this.credentials = new Credentials(users);
+    this.#credentials = new Credentials(users);
   }
 
   begin(method: string): AuthenticationExchange | undefined {
     if (method !== SCRAM_SHA_256) return undefined;
-    return new ScramExchange(this.credentials, toBase64(crypto.getRandomValues(new Uint8Array(NONCE_BYTES))));
+    return new ScramExchange(this.#credentials, toBase64(crypto.getRandomValues(new Uint8Array(NONCE_BYTES))));
   }
 }
 
@@ -50,41 +50,41 @@ interface Credential {
 
 /** The server's side of one exchange. */
 export class ScramExchange implements AuthenticationExchange {
-  private readonly credentials: Credentials;
-  private readonly serverNonce: string;
-  private asked = false;
-  private first: { readonly message: ClientFirst; readonly answer: string; readonly credential: Credential } | undefined;
+  readonly #credentials: Credentials;
+  readonly #serverNonce: string;
+  #asked = false;
+  #first: { readonly message: ClientFirst; readonly answer: string; readonly credential: Credential } | undefined;
 
   /** @param serverNonce printable ASCII without comma, never used before */
   constructor(credentials: Credentials, serverNonce: string) {
-    this.credentials = credentials;
-    this.serverNonce = serverNonce;
+    this.#credentials = credentials;
+    this.#serverNonce = serverNonce;
   }
 
   async step(data: Uint8Array): Promise<AuthenticationStep> {
-    if (this.first !== undefined) return this.finish(data);
-    if (data.length > 0 || this.asked) return this.start(data);
+    if (this.#first !== undefined) return this.#finish(data);
+    if (data.length > 0 || this.#asked) return this.#start(data);
     // RFC 4422, 5: a client that has to speak first and said nothing is asked by an empty challenge.
-    this.asked = true;
+    this.#asked = true;
     return { kind: "continue", data: NOTHING };
   }
 
-  private async start(data: Uint8Array): Promise<AuthenticationStep> {
+  async #start(data: Uint8Array): Promise<AuthenticationStep> {
     const message = parseClientFirst(data);
     if (message instanceof ScramProblem) return refusal(message.message);
-    const credential = await this.credentials.of(message.userName);
+    const credential = await this.#credentials.of(message.userName);
     const { salt, iterations } = credential.passwordHash;
-    const answer = `r=${message.nonce}${this.serverNonce},s=${toBase64(salt)},i=${iterations}`;
-    this.first = { message, answer, credential };
+    const answer = `r=${message.nonce}${this.#serverNonce},s=${toBase64(salt)},i=${iterations}`;
+    this.#first = { message, answer, credential };
     return { kind: "continue", data: encoder.encode(answer) };
   }
 
-  private async finish(data: Uint8Array): Promise<AuthenticationStep> {
-    const { message, answer, credential } = this.first!;
+  async #finish(data: Uint8Array): Promise<AuthenticationStep> {
+    const { message, answer, credential } = this.#first!;
     const final = parseClientFinal(data);
     if (final instanceof ScramProblem) return refusal(final.message);
     if (final.channelBinding !== btoaUtf8(message.gs2Header)) return refusal("The channel binding is not that of the first SCRAM message.");
-    if (final.nonce !== message.nonce + this.serverNonce) return refusal("The nonce is not that of this SCRAM exchange.");
+    if (final.nonce !== message.nonce + this.#serverNonce) return refusal("The nonce is not that of this SCRAM exchange.");
     const signed = encoder.encode(`${message.bare},${answer},${final.withoutProof}`);
     const saltedPassword = credential.passwordHash.hash;
     const storedKey = await sha256(await hmac(saltedPassword, "Client Key"));
@@ -102,30 +102,30 @@ export class ScramExchange implements AuthenticationExchange {
  * and after every restart, so that asking tells nothing about who exists. (A change of USERS changes all semblances.)
  */
 export class Credentials {
-  private readonly users: ReadonlyMap<string, PasswordHash>;
-  private readonly hashes: readonly PasswordHash[];
-  private readonly secret: Uint8Array;
+  readonly #users: ReadonlyMap<string, PasswordHash>;
+  readonly #hashes: readonly PasswordHash[];
+  readonly #secret: Uint8Array;
 
   constructor(users: readonly User[]) {
-    this.users = new Map(users.map(({ user, password }) => [user, parsePasswordHash(password)!]));
-    this.hashes = [...this.users.values()];
-    this.secret = encoder.encode(`unknown users\n${users.map(({ password }) => password).join("\n")}`);
+    this.#users = new Map(users.map(({ user, password }) => [user, parsePasswordHash(password)!]));
+    this.#hashes = [...this.#users.values()];
+    this.#secret = encoder.encode(`unknown users\n${users.map(({ password }) => password).join("\n")}`);
   }
 
   async of(userName: string): Promise<Credential> {
     // Made for known users too: the time must not tell either.
-    const semblance = await this.semblance(userName);
-    const passwordHash = this.users.get(userName);
+    const semblance = await this.#semblance(userName);
+    const passwordHash = this.#users.get(userName);
     return { known: passwordHash !== undefined, passwordHash: passwordHash ?? semblance };
   }
 
   /** Iterations and length of the salt are those of one of the users: where they differ among users, they differ among strangers. */
-  private async semblance(userName: string): Promise<PasswordHash> {
-    const key = await crypto.subtle.importKey("raw", this.secret, "HKDF", false, ["deriveBits"]);
+  async #semblance(userName: string): Promise<PasswordHash> {
+    const key = await crypto.subtle.importKey("raw", this.#secret, "HKDF", false, ["deriveBits"]);
     const algorithm = { name: "HKDF", hash: "SHA-256", salt: encoder.encode(userName), info: NOTHING };
     const bytes = new Uint8Array(await crypto.subtle.deriveBits(algorithm, key, (SALT_BYTES_MAX + HASH_BYTES + 4) * 8));
     const choice = new DataView(bytes.buffer).getUint32(SALT_BYTES_MAX + HASH_BYTES);
-    const model = this.hashes[choice % this.hashes.length];
+    const model = this.#hashes[choice % this.#hashes.length];
     return {
       iterations: model?.iterations ?? ITERATIONS_MAX,
       salt: bytes.subarray(0, model?.salt.length ?? 16),

@@ -12,25 +12,25 @@ import type { User } from "./users.ts";
 const REFUSAL: Refusal = { reasonCode: 0x86, message: "The user name or the password is not right." };
 
 export class UsersAuthenticator implements Authenticator {
-  private readonly users: ReadonlyMap<string, User>;
-  private readonly dummy: string;
-  private readonly verified = new VerifiedPasswords();
+  readonly #users: ReadonlyMap<string, User>;
+  readonly #dummy: string;
+  readonly #verified = new VerifiedPasswords();
 
   constructor(users: readonly User[]) {
-    this.users = new Map(users.map((user) => [user.user, user]));
-    this.dummy = dummyHash(users[0]?.password);
+    this.#users = new Map(users.map((user) => [user.user, user]));
+    this.#dummy = dummyHash(users[0]?.password);
   }
 
   /** Refuses with 0x86 whoever does not give the password of a configured user. */
   async authenticate(connect: Connect): Promise<Identity | Refusal> {
     const { userName, password } = connect;
     if (userName === undefined || password === undefined) return REFUSAL;
-    const user = this.users.get(userName);
-    if (user !== undefined && (await this.verified.has(userName, password))) return { userName };
+    const user = this.#users.get(userName);
+    if (user !== undefined && (await this.#verified.has(userName, password))) return { userName };
     // An unknown user costs the same work as a wrong password.
-    const isRight = await verifyPassword(password, user?.password ?? this.dummy);
+    const isRight = await verifyPassword(password, user?.password ?? this.#dummy);
     if (user === undefined || !isRight) return REFUSAL;
-    await this.verified.add(userName, password);
+    await this.#verified.add(userName, password);
     return { userName };
   }
 }
@@ -40,21 +40,21 @@ export class UsersAuthenticator implements Authenticator {
  * back at once, often under one user name: only the first of them then costs a slow hash. A wrong password always does.
  */
 class VerifiedPasswords {
-  private readonly digests = new Map<string, Uint8Array>();
+  readonly #digests = new Map<string, Uint8Array>();
   /** Made when first needed: a Worker has no randomness before its first request. */
-  private key: CryptoKey | undefined;
+  #key: CryptoKey | undefined;
 
   async has(userName: string, password: Uint8Array): Promise<boolean> {
-    const known = this.digests.get(userName);
-    return known !== undefined && equalConstantTime(known, await this.digest(password));
+    const known = this.#digests.get(userName);
+    return known !== undefined && equalConstantTime(known, await this.#digest(password));
   }
 
   async add(userName: string, password: Uint8Array): Promise<void> {
-    this.digests.set(userName, await this.digest(password));
+    this.#digests.set(userName, await this.#digest(password));
   }
 
-  private async digest(password: Uint8Array): Promise<Uint8Array> {
-    this.key ??= (await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"])) as CryptoKey;
-    return new Uint8Array(await crypto.subtle.sign("HMAC", this.key, password));
+  async #digest(password: Uint8Array): Promise<Uint8Array> {
+    this.#key ??= (await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"])) as CryptoKey;
+    return new Uint8Array(await crypto.subtle.sign("HMAC", this.#key, password));
   }
 }

@@ -11,25 +11,25 @@ import { covers } from "./covers.ts";
 import { substitute, type User } from "./users.ts";
 
 export class UsersAuthorizer implements Authorizer {
-  private readonly users: ReadonlyMap<string, User>;
+  readonly #users: ReadonlyMap<string, User>;
 
   constructor(users: readonly User[]) {
-    this.users = new Map(users.map((user) => [user.user, user]));
+    this.#users = new Map(users.map((user) => [user.user, user]));
   }
 
   /** [5.0/4.7.2/publish] No wildcard matches a first level with `$`, so only a rule that begins with that very level allows it. */
   mayPublish(identity: Identity, clientId: string, topic: string): boolean {
-    const user = this.find(identity);
+    const user = this.#find(identity);
     return user?.publish.some((rule) => allows(rule, user, clientId, topic, matches)) ?? false;
   }
 
   maySubscribe(identity: Identity, clientId: string, topicFilter: string): boolean {
-    const user = this.find(identity);
+    const user = this.#find(identity);
     return user?.subscribe.some((rule) => allows(rule, user, clientId, topicFilter, covers)) ?? false;
   }
 
-  private find({ userName }: Identity): User | undefined {
-    return userName === undefined ? undefined : this.users.get(userName);
+  #find({ userName }: Identity): User | undefined {
+    return userName === undefined ? undefined : this.#users.get(userName);
   }
 }
 

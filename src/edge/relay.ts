@@ -5,6 +5,9 @@
  */
 
 import { toBase64 } from "../auth/base64.ts";
+import { Authentication } from "../handshake/authentication.ts";
+import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
+import { assignClientId, type Handover } from "../handshake/handover.ts";
 import type { Limits } from "../limits.ts";
 import { KEEP_ALIVE_FACTOR, LIVENESS_MS } from "../limits.ts";
 import { concatenate } from "../mqtt/bytes.ts";
@@ -12,28 +15,22 @@ import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import { KEEP_ALIVE_TIMEOUT, QUOTA_EXCEEDED, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
+import { authOf } from "../objects/auth-of.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { sessionObjectName } from "../objects/names.ts";
 import { PLATFORM, type Runtime, type Timer } from "../objects/runtime.ts";
-import { authOf } from "../objects/session-host.ts";
 import {
   CLOSE_GOING_AWAY,
   CLOSE_POLICY,
   CLOSE_PROTOCOL_ERROR,
   CLOSE_TOO_BIG,
   CLOSE_UNSUPPORTED_DATA,
-  type ConnectionFacts,
   closeCodeOf,
-  connectionFacts,
-  effectiveKeepAliveSeconds,
-  encodeFor,
   UNHEARD,
-} from "../session/connection.ts";
+} from "../session/close-code.ts";
+import { type ConnectionFacts, connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "../session/connection-facts.ts";
 import type { Settings } from "../settings.ts";
-import { Authentication } from "./authentication.ts";
-import { assignClientId, type Handover } from "./handover.ts";
-import { type Farewell, isFarewell, readConnect, refused } from "./handshake.ts";
-import { handOver } from "./upgrade.ts";
+import { handOver } from "./hand-over.ts";
 
 const PINGRESP_BYTES = encodePacket({ type: PINGRESP }, 4);
 

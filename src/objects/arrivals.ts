@@ -27,7 +27,7 @@ import type { Session } from "../session/session.ts";
 import type { Settings } from "../settings.ts";
 import { log } from "./log.ts";
 import { namespaceOf, previousSessionObjects, refuseEarlierShape, shapeHistory } from "./names.ts";
-import type { Router } from "./session-host.ts";
+import type { Router } from "./router.ts";
 
 /** Another Session object. */
 export interface SessionPeer {
@@ -114,12 +114,12 @@ export class Arrivals {
       for (const { deliveries } of parts) takeLate(core, session, deliveries);
       const taken = parts.at(-1)?.through ?? through;
       session.cameFrom = session.cameFrom.map((owner) => (owner.object === object ? { object, through: taken } : owner));
-      core.markRowChanged(session);
+      core.changes.markRow(session);
       await written();
       await peers(object).letGo(shapeHistory(settings), clientId);
     }
     session.cameFrom = [];
-    core.markRowChanged(session);
+    core.changes.markRow(session);
     await written();
   }
 

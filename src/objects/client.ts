@@ -4,22 +4,26 @@
  */
 
 import { fromBase64 } from "../auth/base64.ts";
-import { type Accepted, Authentication, type Authenticators } from "../edge/authentication.ts";
-import { assignClientId, type Handover } from "../edge/handover.ts";
-import { type Farewell, isFarewell, readConnect, refused } from "../edge/handshake.ts";
+import { type Accepted, Authentication, type Authenticators } from "../handshake/authentication.ts";
+import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
+import { assignClientId, type Handover } from "../handshake/handover.ts";
 import type { Limits } from "../limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import { CLIENT_IDENTIFIER_NOT_VALID, QUOTA_EXCEEDED, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
-import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, type Connection, UNHEARD } from "../session/connection.ts";
+import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, UNHEARD } from "../session/close-code.ts";
 import type { SessionCore } from "../session/core.ts";
+import { violated } from "../session/lifecycle.ts";
+import type { SessionMachine } from "../session/machine.ts";
+import type { Connection } from "../session/session.ts";
 import type { Arrivals } from "./arrivals.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 import type { SocketWire } from "./socket-wire.ts";
 
 export interface ClientContext {
   readonly core: SessionCore;
+  readonly machine: SessionMachine;
   readonly limits: Limits;
   readonly authenticators: Authenticators;
   readonly runtime: Runtime;
@@ -75,7 +79,7 @@ export class Client {
     this.#patience?.cancel();
     this.#authentication?.cancel();
     this.#state = "ended";
-    if (this.#connection !== undefined) this.#context.core.lost(this.#connection, this.#context.runtime.now());
+    if (this.#connection !== undefined) this.#context.machine.lost(this.#connection, this.#context.runtime.now());
     this.#context.flushSoon();
   }
 
@@ -83,7 +87,7 @@ export class Client {
   unheard(): void {
     const connection = this.#connection;
     if (connection === undefined || !connection.open || this.#handover.relayed) return;
-    this.#context.core.violated(connection, QUOTA_EXCEEDED, UNHEARD);
+    violated(this.#context.core, connection, QUOTA_EXCEEDED, UNHEARD);
     this.#context.flushSoon();
   }
 
@@ -97,13 +101,13 @@ export class Client {
     else if (this.#state === "authenticating") this.#authentication?.wake();
     const connection = this.#connection;
     if (this.#state === "connected" && connection !== undefined) {
-      const { core, runtime } = this.#context;
+      const { machine, runtime } = this.#context;
       const now = runtime.now();
       for (let bytes = this.#stream.next(); bytes !== undefined && connection.open; bytes = this.#stream.next()) {
         // The next packet has its own time.
         this.#patience?.cancel();
         this.#patience = undefined;
-        core.handle(connection, bytes instanceof Uint8Array ? decodePacket(bytes, connection.version) : bytes, now);
+        machine.handle(connection, bytes instanceof Uint8Array ? decodePacket(bytes, connection.version) : bytes, now);
       }
       if (!connection.open) this.#state = "ended";
     }
@@ -188,7 +192,7 @@ export class Client {
   #connect(connect: Connect, { identity, authenticationData }: Accepted, assigned: boolean): void {
     const options = { assigned, relayed: this.#handover.relayed, authenticationData };
     this.#stream.version = connect.version;
-    this.#connection = this.#context.core.connect(this.wire, connect, identity, options, this.#context.runtime.now());
+    this.#connection = this.#context.machine.connect(this.wire, connect, identity, options, this.#context.runtime.now());
     this.#state = this.#connection === undefined ? "ended" : "connected";
   }
 
@@ -201,7 +205,7 @@ export class Client {
     const connection = this.#connection;
     if (connection !== undefined) {
       connection.open = false;
-      this.#context.core.lost(connection, this.#context.runtime.now());
+      this.#context.machine.lost(connection, this.#context.runtime.now());
     }
     this.#context.flushSoon();
   }

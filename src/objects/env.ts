@@ -1,12 +1,11 @@
 /** The bindings of wrangler.toml, and the settings in them. */
 
 import { parseSettings, type Settings } from "../settings.ts";
-import type { SessionObject } from "./session-object.ts";
-import type { TopicObject } from "./topic-object.ts";
+import type { SessionCalls, TopicCalls } from "./calls.ts";
 
 export interface BrokerEnv {
-  readonly SESSIONS: DurableObjectNamespace<SessionObject>;
-  readonly TOPICS: DurableObjectNamespace<TopicObject>;
+  readonly SESSIONS: DurableObjectNamespace<SessionCalls>;
+  readonly TOPICS: DurableObjectNamespace<TopicCalls>;
   readonly ASSETS?: Fetcher;
   readonly [variable: string]: unknown;
 }

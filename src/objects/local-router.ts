@@ -8,11 +8,12 @@ import { QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
 import type { RetainedRow, RoutingStore } from "../routing/ports.ts";
 import type { SessionCore } from "../session/core.ts";
+import type { SessionMachine } from "../session/machine.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { log } from "./log.ts";
+import type { Router } from "./router.ts";
 import type { Runtime } from "./runtime.ts";
-import type { Router } from "./session-host.ts";
 
 const HERE = "";
 
@@ -22,7 +23,7 @@ export class LocalRouter implements Router {
   readonly #store: RoutingStore;
 
   /** @param store of the routing role, of which only the retained messages are used */
-  constructor(settings: Settings, name: string, store: RoutingStore, runtime: Runtime, core: () => SessionCore) {
+  constructor(settings: Settings, name: string, store: RoutingStore, runtime: Runtime, machine: () => SessionMachine) {
     this.#runtime = runtime;
     this.#store = new RetainedOnly(store);
     this.#routing = new RoutingCore({
@@ -33,9 +34,9 @@ export class LocalRouter implements Router {
       delivery: {
         deliver: (_sessionObject, message, { live, shares, retained }, done) => {
           const now = runtime.now();
-          let isFull = live && core().deliver(message, now) === "full";
-          for (const { filter, key } of shares) isFull = core().deliverShared(message, filter, key, now) === "full" || isFull;
-          if (retained !== undefined) core().deliverRetained(message, retained.clientId, retained.filter, now);
+          let isFull = live && machine().deliver(message, now) === "full";
+          for (const { filter, key } of shares) isFull = machine().deliverShared(message, filter, key, now) === "full" || isFull;
+          if (retained !== undefined) machine().deliverRetained(message, retained.clientId, retained.filter, now);
           done?.(isFull ? QUOTA_EXCEEDED : SUCCESS);
         },
       },
@@ -49,7 +50,8 @@ export class LocalRouter implements Router {
   restore(core: SessionCore): void {
     for (const [filter, { qos, version }] of core.interests)
       this.#routing.subscribe({ sessionObject: HERE, filter, qos, version, lasting: true });
-    for (const { filter, members, online } of core.shares.values()) this.share(filter, members.size, online, core.nextNumber(), undefined);
+    for (const { filter, members, online } of core.shares.values())
+      this.share(filter, members.size, online, core.numbers.next(), undefined);
   }
 
   publish(message: Message, ticket: Ticket | undefined): void {

@@ -8,8 +8,8 @@ import type { Settings } from "../settings.ts";
 import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
 import { createCallMeter, type OutboxFigures } from "./meter.ts";
 import { namespaceOf, shapeNumber, topicObjectName, topicShard } from "./names.ts";
+import type { Router } from "./router.ts";
 import type { Runtime } from "./runtime.ts";
-import type { Router } from "./session-host.ts";
 import { Request, TopicQueue } from "./topic-queue.ts";
 
 /** Gives a Topic object by its name, a new stub for every call: one whose object was reset stays broken. */

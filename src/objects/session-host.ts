@@ -3,8 +3,7 @@
  * the alarm. The one place where the order "rows, then bytes" is kept.
  */
 
-import { type Auth, createAuth } from "../auth/index.ts";
-import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../edge/handover.ts";
+import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../handshake/handover.ts";
 import { AWAKE_MS_MAX, ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../limits.ts";
 import {
   type Batch,
@@ -18,34 +17,26 @@ import {
 import { Fence } from "../routing/fence.ts";
 import { SessionCore } from "../session/core.ts";
 import { sessionFigures } from "../session/figures.ts";
-import type { RouterPort, SessionStore, Ticket } from "../session/ports.ts";
+import { SessionMachine } from "../session/machine.ts";
+import type { SessionStore } from "../session/ports.ts";
 import { lostAsleep, restore } from "../session/restore.ts";
+import { flush, storeWaiting, unwritten } from "../session/rows.ts";
 import type { Settings } from "../settings.ts";
 import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
 import { Arrivals, type SessionPeer } from "./arrivals.ts";
+import { authOf } from "./auth-of.ts";
 import { Client, type ClientContext } from "./client.ts";
 import { startAgain } from "./guarded-store.ts";
 import { log } from "./log.ts";
-import type { Figures, Meter, OutboxFigures } from "./meter.ts";
+import type { Figures, Meter } from "./meter.ts";
 import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
 import { Reauthentications } from "./reauthentications.ts";
+import type { Router } from "./router.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 import { SocketWire } from "./socket-wire.ts";
 
 /** WebSocket.OPEN. */
 const SOCKET_OPEN = 1;
-
-/** The way to the Topic objects, with what the host has to do for it. */
-export interface Router extends RouterPort {
-  /** Sends what was gathered. */
-  flush(): void;
-  /** Settled once a Session object has all that Topic objects have for it now. */
-  barrier(sessionObject: string, ticket: Ticket): void;
-  /** Undefined when it calls nobody. */
-  readonly outbox: OutboxFigures | undefined;
-  /** Undefined when they are elsewhere, or not counted. */
-  readonly retainedMessages: number | undefined;
-}
 
 /** What a host uses of the object's state. */
 export interface HostState {
@@ -70,13 +61,14 @@ export interface SessionHostOptions {
   readonly meter: Meter;
   readonly runtime: Runtime;
   /** Makes the way to the Topic objects; it may call back into the core from the first publish on. */
-  readonly router: (core: () => SessionCore) => Router;
+  readonly router: (machine: () => SessionMachine) => Router;
   /** The other Session objects. */
   readonly peers: (name: string) => SessionPeer;
 }
 
 export class SessionHost {
   readonly core: SessionCore;
+  readonly machine: SessionMachine;
   readonly arrivals: Arrivals;
   readonly #state: HostState;
   readonly #runtime: Runtime;
@@ -112,7 +104,7 @@ export class SessionHost {
     this.#meter = meter;
     this.#alarm = new AlarmClock(state.storage, runtime);
     const auth = authOf(settings);
-    this.#router = options.router(() => this.core);
+    this.#router = options.router(() => this.machine);
     const now = runtime.now();
     const flushSoon = (): void => this.#flushSoon();
     this.core = new SessionCore({
@@ -125,6 +117,7 @@ export class SessionHost {
       reauthentication: new Reauthentications(auth.enhanced, settings.limits.packetSecondsMax, runtime, flushSoon),
       now,
     });
+    this.machine = new SessionMachine(this.core);
     this.arrivals = new Arrivals({
       core: this.core,
       settings,
@@ -134,7 +127,16 @@ export class SessionHost {
       written: () => this.#written(),
     });
     const owns = (clientId: string): boolean => sessionObjectName(settings, namespaceOf(name), clientId) === name;
-    this.#context = { core: this.core, limits: settings.limits, authenticators: auth, runtime, flushSoon, arrivals: this.arrivals, owns };
+    this.#context = {
+      core: this.core,
+      machine: this.machine,
+      limits: settings.limits,
+      authenticators: auth,
+      runtime,
+      flushSoon,
+      arrivals: this.arrivals,
+      owns,
+    };
     this.#restore(now);
   }
 
@@ -225,23 +227,23 @@ export class SessionHost {
       const { repeats } = this.core;
       const known = repeats.isRepeat(message, sender, now);
       const live = record.kind === RECORD_LIVE || (record.kind === RECORD_SHARED && record.live);
-      if (known && live) this.core.deliverRepeat(message, now);
+      if (known && live) this.machine.deliverRepeat(message, now);
       if (known && record.kind !== RECORD_SHARED) continue;
       if (record.kind === RECORD_RETAINED) {
-        this.core.deliverRetained(message, record.clientId, record.filter, now);
+        this.machine.deliverRetained(message, record.clientId, record.filter, now);
         continue;
       }
-      const outcome = live && !known ? this.core.deliver(message, now) : "taken";
+      const outcome = live && !known ? this.machine.deliver(message, now) : "taken";
       if (outcome !== "taken") unwanted.push({ record: index, share: undefined, full: outcome === "full" });
       if (record.kind === RECORD_LIVE) continue;
       for (const { filter, key } of record.shares) {
         if (repeats.wasShared(message, filter, known)) continue;
-        const given = this.core.deliverShared(message, filter, key, now);
+        const given = this.machine.deliverShared(message, filter, key, now);
         if (given === "taken") repeats.shared(message, filter);
         else unwanted.push({ record: index, share: filter, full: given === "full" });
       }
     }
-    const answer = encodeDeliveryAnswer({ version: this.core.nextNumber(), unwanted });
+    const answer = encodeDeliveryAnswer({ version: this.core.numbers.next(), unwanted });
     await this.#written();
     return answer;
   }
@@ -278,10 +280,10 @@ export class SessionHost {
   flush(): void {
     this.#tick?.cancel();
     this.#tick = undefined;
-    const { unwritten } = this.core;
+    const waiting = unwritten(this.core);
     const waitMs = this.#rowsWrittenAt + ROW_GATHER_MS - this.#runtime.now();
     // A clock that was set back must not hold anything up.
-    if (unwritten === 0 || unwritten >= ROW_GATHER_CHANGES || waitMs <= 0 || waitMs > ROW_GATHER_MS) this.#flushNow();
+    if (waiting === 0 || waiting >= ROW_GATHER_CHANGES || waitMs <= 0 || waitMs > ROW_GATHER_MS) this.#flushNow();
     else this.#gathering ??= this.#runtime.after(waitMs, () => this.#flushNow());
   }
 
@@ -291,7 +293,7 @@ export class SessionHost {
     this.#tick = undefined;
     this.#gathering?.cancel();
     this.#gathering = undefined;
-    this.core.runDeadlines(this.#runtime.now());
+    this.machine.runDeadlines(this.#runtime.now());
     if (!this.#writeRows()) return;
     this.#router.flush();
     const wires = this.#changedWires;
@@ -313,9 +315,9 @@ export class SessionHost {
    * @returns false then: nothing that was gathered may leave
    */
   #writeRows(): boolean {
-    if (this.core.unwritten > 0) this.#rowsWrittenAt = this.#runtime.now();
+    if (unwritten(this.core) > 0) this.#rowsWrittenAt = this.#runtime.now();
     try {
-      this.core.flush();
+      flush(this.core);
       return true;
     } catch (error) {
       startAgain(this.#name, this.#state, error);
@@ -328,7 +330,7 @@ export class SessionHost {
     if (!this.core.holdsMessagesInMemory) return;
     this.#awake?.cancel();
     this.#awake = this.#runtime.after(AWAKE_MS_MAX, () => {
-      this.core.storeWaiting();
+      storeWaiting(this.core);
       this.#flushNow();
     });
   }
@@ -336,18 +338,4 @@ export class SessionHost {
   async #arm(): Promise<void> {
     if (await this.#alarm.wakeAt(this.core.deadlines.wakeAt())) this.#meter.rowsWritten += 1;
   }
-}
-
-/** One for each isolate and setting: it keeps what is costly to make. */
-const auths = new Map<string, Auth>();
-
-export function authOf(settings: Settings): Auth {
-  const key = `${settings.allowAnonymous} ${settings.users}`;
-  let auth = auths.get(key);
-  if (auth === undefined) {
-    auth = createAuth(settings);
-    auths.set(key, auth);
-    for (const problem of auth.problems) log("setting USERS is wrong", { problem });
-  }
-  return auth;
 }

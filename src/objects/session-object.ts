@@ -7,6 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { MoveReason, MovingPart, MovingSubscription } from "../session/move.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
+import type { SessionCalls } from "./calls.ts";
 import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
 import { guardedStore } from "./guarded-store.ts";
 import { LocalRouter } from "./local-router.ts";
@@ -16,7 +17,7 @@ import { RemoteRouter, type TopicObjects } from "./remote-router.ts";
 import { PLATFORM } from "./runtime.ts";
 import { SessionHost } from "./session-host.ts";
 
-export class SessionObject extends DurableObject<BrokerEnv> {
+export class SessionObject extends DurableObject<BrokerEnv> implements SessionCalls {
   readonly #host: SessionHost;
   readonly #meter = new Meter();
 
@@ -41,13 +42,13 @@ export class SessionObject extends DurableObject<BrokerEnv> {
         meter,
         runtime: PLATFORM,
         peers,
-        router: (core) => {
+        router: (machine) => {
           const routing = guardedStore(
             opened(name, () => new SqliteRoutingStore(ctx.storage.sql, meter)),
             name,
             ctx,
           );
-          local = new LocalRouter(settings, name, routing, PLATFORM, core);
+          local = new LocalRouter(settings, name, routing, PLATFORM, machine);
           return local;
         },
       });

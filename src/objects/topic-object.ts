@@ -7,6 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import type { Adopter } from "./adoption.ts";
+import type { TopicCalls } from "./calls.ts";
 import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
 import { guardedStore } from "./guarded-store.ts";
 import { opened } from "./log.ts";
@@ -14,7 +15,7 @@ import { type Figures, Meter, type Usage } from "./meter.ts";
 import { PLATFORM } from "./runtime.ts";
 import { TopicHost } from "./topic-host.ts";
 
-export class TopicObject extends DurableObject<BrokerEnv> {
+export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls {
   readonly #host: TopicHost;
   readonly #meter = new Meter();
 

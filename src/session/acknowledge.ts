@@ -2,9 +2,9 @@
 
 import { type Acknowledgement, NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
 import { PACKET_IDENTIFIER_NOT_FOUND, SUCCESS } from "../mqtt/reason-code.ts";
-import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import { finish, pump } from "./queue.ts";
+import type { Connection } from "./session.ts";
 
 /** PUBACK [MQTT5-4.3.2-3]; one for an unknown Packet Identifier has no effect. */
 export function handlePuback(core: SessionCore, connection: Connection, packet: Acknowledgement): void {
@@ -23,7 +23,7 @@ export function handlePubrec(core: SessionCore, connection: Connection, packet: 
   const refused = packet.reasonCode >= 0x80;
   if (delivery?.sent && delivery.qos === 2) {
     finish(core, session, delivery);
-    core.markRowChanged(session);
+    core.changes.markRow(session);
     if (refused) pump(core, session);
     else session.released.add(packetId);
   }
@@ -38,6 +38,6 @@ export function handlePubrec(core: SessionCore, connection: Connection, packet: 
 export function handlePubcomp(core: SessionCore, connection: Connection, packet: Acknowledgement): void {
   const { session } = connection;
   if (!session.released.delete(packet.packetId)) return;
-  core.markChanged(connection);
+  core.changes.mark(connection);
   pump(core, session);
 }

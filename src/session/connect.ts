@@ -19,13 +19,14 @@ import {
   TOPIC_NAME_INVALID,
 } from "../mqtt/reason-code.ts";
 import { validateTopicName } from "../topic/name.ts";
-import { Connection, closeCodeOf, closeReason, connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "./connection.ts";
+import { closeCodeOf, closeReason } from "./close-code.ts";
+import { connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE } from "./deadlines.ts";
 import { connectionLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
 import type { Identity, Refusal, Wire } from "./ports.ts";
 import { resend } from "./queue.ts";
-import { Session } from "./session.ts";
+import { Connection, Session } from "./session.ts";
 import { announceShares } from "./share.ts";
 import { discardWill, setWill, watchWills } from "./will.ts";
 
@@ -135,8 +136,8 @@ export function handleConnect(
   session.connection = connection;
   core.connections.add(connection);
   announceShares(core, session);
-  core.markRowChanged(session);
-  core.markChanged(connection);
+  core.changes.markRow(session);
+  core.changes.mark(connection);
   watchWills(core, [connection]);
   if (connection.keepAliveMs > 0) {
     core.deadlines.add({
@@ -179,7 +180,7 @@ function sessionToResume(core: SessionCore, clientId: string, identity: Identity
 }
 
 function beginSession(core: SessionCore, clientId: string, identity: Identity, expirySeconds: number): Session {
-  const session = new Session(clientId, expirySeconds > 0 ? core.nextNumber() : 0, identity);
+  const session = new Session(clientId, expirySeconds > 0 ? core.numbers.next() : 0, identity);
   core.sessions.set(clientId, session);
   return session;
 }

@@ -10,48 +10,7 @@ import type { SessionCore } from "./core.ts";
 import type { LogRecord } from "./log.ts";
 import { enqueue } from "./queue.ts";
 import { sendQoS0 } from "./send.ts";
-import type { Session, Subscription } from "./session.ts";
-
-/** Finds the sessions whose subscriptions match one message, and what they are due together. */
-export class Matching {
-  #serial = 0;
-  #message!: Message;
-  readonly sessions: Session[] = [];
-  /** A subscription matched but its owner is the publisher and wants none of its own: the interest is there all the same. */
-  heldBack = false;
-
-  begin(message: Message): void {
-    this.#serial += 1;
-    this.#message = message;
-    this.sessions.length = 0;
-    this.heldBack = false;
-  }
-
-  readonly visit = (subscription: Subscription): void => {
-    const { session, request, identifier } = subscription;
-    // [MQTT5-3.8.3-3]
-    if (request.noLocal && session.clientId === this.#message.publisher) {
-      this.heldBack = true;
-      return;
-    }
-    if (session.matchSerial !== this.#serial) {
-      session.matchSerial = this.#serial;
-      session.matchQoS = request.qos;
-      session.matchRetain = request.retainAsPublished;
-      session.matchIdentifiers = identifier === 0 ? undefined : [identifier];
-      this.sessions.push(session);
-      return;
-    }
-    // [MQTT5-3.3.4-2] [MQTT311-3.3.5-1]
-    if (request.qos > session.matchQoS) session.matchQoS = request.qos;
-    if (request.retainAsPublished) session.matchRetain = true;
-    // [MQTT5-3.3.4-4] [5.0/3.3.4/same-id]
-    if (identifier !== 0) {
-      if (session.matchIdentifiers === undefined) session.matchIdentifiers = [identifier];
-      else session.matchIdentifiers.push(identifier);
-    }
-  };
-}
+import type { Session } from "./session.ts";
 
 /** What became of a message: everybody here has it, nobody here wants it, or somebody's queue is full and it was not taken. */
 export type Outcome = "taken" | "unwanted" | "full";
@@ -98,7 +57,7 @@ function hadBefore(core: SessionCore, session: Session, message: Message, repeat
   const offered = repeated ? !lacked : had.has(object, message.sequence);
   if (lacked) {
     lacks.delete(object, message.sequence);
-    core.markRowChanged(session);
+    core.changes.markRow(session);
   }
   for (const exchanges of [had, lacks]) exchanges.settle(message);
   if (had.size + lacks.size === 0 && !isRecent) core.moved.delete(session);

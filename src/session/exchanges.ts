@@ -4,25 +4,8 @@
  * earlier life left unsettled, and whose publisher has not come back, is given up after many others.
  */
 
-import { OPEN_EXCHANGES_MAX } from "../limits.ts";
 import type { SessionCore } from "./core.ts";
-import { Deque } from "./deque.ts";
 import type { Session } from "./session.ts";
-
-/** The latest exchanges that began in this life. */
-export class RecentExchanges {
-  readonly #sequences = new Deque<number>();
-
-  add(sequence: number): void {
-    this.#sequences.push(sequence);
-    if (this.#sequences.length > OPEN_EXCHANGES_MAX) this.#sequences.shift();
-  }
-
-  /** The oldest that may be unsettled when one more begins. */
-  get oldestAllowed(): number {
-    return this.#sequences.length < OPEN_EXCHANGES_MAX ? 0 : this.#sequences.peek()!;
-  }
-}
 
 /** @returns false when one more exchange can't begin: too many have since the oldest one that is under way */
 export function makeRoomForExchange(core: SessionCore): boolean {
@@ -45,5 +28,5 @@ function giveUp(core: SessionCore, session: Session, sequence: number): void {
   core.openExchanges.delete(sequence);
   session.openExchanges.delete(sequence);
   for (const [packetId, exchange] of session.received) if (exchange.sequence === sequence) session.received.delete(packetId);
-  core.markRowChanged(session);
+  core.changes.markRow(session);
 }

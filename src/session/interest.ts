@@ -4,22 +4,11 @@
  * it knows, so that a late "nobody here wants it" can't undo a new subscription.
  */
 
-import type { QoS } from "../mqtt/packet.ts";
 import { SHARE_PREFIX } from "../topic/filter.ts";
-import type { SessionCore } from "./core.ts";
+import type { Interest, SessionCore } from "./core.ts";
 import type { Ticket } from "./ports.ts";
 import type { Session, Subscription } from "./session.ts";
 import { joinShare, leaveShare } from "./share.ts";
-
-export interface Interest {
-  /** The highest QoS the Topic objects were told. */
-  qos: QoS;
-  /** Every Topic object concerned has it. */
-  confirmed: boolean;
-  /** They were told that a session which is kept wants it. */
-  lasting: boolean;
-  version: number;
-}
 
 /**
  * Makes sure that the Topic objects send what a subscription matches.
@@ -34,7 +23,7 @@ export function interestIn(core: SessionCore, { session, request }: Subscription
     ticket.settled(0);
     return;
   }
-  const version = core.nextNumber();
+  const version = core.numbers.next();
   const interest: Interest = known ?? { qos, confirmed: false, lasting, version };
   interest.version = version;
   if (qos > interest.qos || (lasting && !interest.lasting)) interest.confirmed = false;
@@ -69,5 +58,5 @@ export function forgetSubscription(core: SessionCore, session: Session, filter: 
   }
   core.subscriptions.remove(filter, session.clientId);
   if (core.subscriptions.hasFilter(filter)) return;
-  if (core.interests.delete(filter)) core.router.unsubscribe(filter, core.nextNumber());
+  if (core.interests.delete(filter)) core.router.unsubscribe(filter, core.numbers.next());
 }

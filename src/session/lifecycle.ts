@@ -6,12 +6,12 @@
 import { DEADLINE_COARSE_MS } from "../limits.ts";
 import type { Disconnect } from "../mqtt/packet.ts";
 import { KEEP_ALIVE_TIMEOUT, NORMAL_DISCONNECTION, PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
-import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY } from "./deadlines.ts";
 import { forgetSubscription } from "./interest.ts";
-import { forgetDeliveries } from "./queue.ts";
-import { NEVER_EXPIRES, type Session } from "./session.ts";
+import { forgetDeliveries } from "./redistribute.ts";
+import { forgetRow } from "./rows.ts";
+import { type Connection, NEVER_EXPIRES, type Session } from "./session.ts";
 import { announceShares } from "./share.ts";
 import { discardWill, publishWill, scheduleWill, willDelayMs } from "./will.ts";
 
@@ -22,7 +22,7 @@ export function handleDisconnect(core: SessionCore, connection: Connection, pack
   if (expiry !== undefined) {
     // [5.0/3.14.2.2.2/zero-to-nonzero]: the packet is in error, so the will stays.
     if (session.expirySeconds === 0 && expiry !== 0) {
-      core.violated(connection, PROTOCOL_ERROR, "a Session Expiry Interval of 0 can't become another one in DISCONNECT");
+      violated(core, connection, PROTOCOL_ERROR, "a Session Expiry Interval of 0 can't become another one in DISCONNECT");
       return;
     }
     session.expirySeconds = Math.min(expiry, core.limits.sessionExpirySecondsMax);
@@ -45,6 +45,12 @@ export function connectionLost(core: SessionCore, connection: Connection): void 
   clientLost(core, session);
 }
 
+/** [MQTT5-4.13.1-1] [MQTT311-4.8.0-1]: the connection ends, and nothing but the connection; its will is published. */
+export function violated(core: SessionCore, connection: Connection, reasonCode: number, message: string): void {
+  connection.disconnect(reasonCode, message);
+  connectionLost(core, connection);
+}
+
 /** What follows for a session when its client is gone. */
 export function clientLost(core: SessionCore, session: Session): void {
   announceShares(core, session);
@@ -60,7 +66,7 @@ export function clientLost(core: SessionCore, session: Session): void {
 export function beginWaiting(core: SessionCore, session: Session): void {
   const { expirySeconds } = session;
   session.expiresAt = expirySeconds === NEVER_EXPIRES ? Number.POSITIVE_INFINITY : core.now + expirySeconds * 1000;
-  core.markRowChanged(session);
+  core.changes.markRow(session);
   if (session.expiresAt !== Number.POSITIVE_INFINITY) {
     core.deadlines.add({ at: session.expiresAt, kind: SESSION_EXPIRY, subject: session, slackMs: DEADLINE_COARSE_MS });
   }
@@ -76,7 +82,7 @@ export function endSession(core: SessionCore, session: Session): void {
   session.received.clear();
   core.sessions.delete(session.clientId);
   core.deadlines.forget(session);
-  core.forgetRow(session);
+  forgetRow(core, session);
 }
 
 /** Keep Alive is exact while anything wakes the object; for an object that sleeps, a short one keeps its alarm and a long one may be late. */
@@ -95,10 +101,20 @@ export function handleKeepAlive(core: SessionCore, connection: Connection): void
     core.deadlines.add({ at, kind: KEEP_ALIVE, subject: connection, slackMs: keepAliveSlackMs(connection) });
     return;
   }
-  core.violated(connection, KEEP_ALIVE_TIMEOUT, "no packet within one and a half times the Keep Alive");
+  violated(core, connection, KEEP_ALIVE_TIMEOUT, "no packet within one and a half times the Keep Alive");
 }
 
 /** A session may have expired. */
 export function handleSessionExpiry(core: SessionCore, session: Session): void {
   if (session.connection === undefined && session.expiresAt <= core.now) endSession(core, session);
+}
+
+/** A Will Delay may have run out. */
+export function handleWillDelay(core: SessionCore, session: Session): void {
+  const { will } = session;
+  if (will === undefined || will.dueAt === 0 || session.connection !== undefined) return;
+  if (will.dueAt > core.now) return;
+  // Without a row only the will was left of the session.
+  if (session.stored) publishWill(core, session);
+  else endSession(core, session);
 }

@@ -13,13 +13,16 @@ import { SHARE_PREFIX } from "../topic/filter.ts";
 import { takeOver } from "./connect.ts";
 import type { SessionCore } from "./core.ts";
 import { SESSION_EXPIRY } from "./deadlines.ts";
+import type { Delivery } from "./delivery.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import { beginWaiting, endSession } from "./lifecycle.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 import type { Ticket } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
-import { enqueue, forgetDeliveries, requeue } from "./queue.ts";
-import { type Delivery, Session } from "./session.ts";
+import { enqueue, requeue } from "./queue.ts";
+import { forgetDeliveries } from "./redistribute.ts";
+import { beginStoring, forgetRow } from "./rows.ts";
+import { Session } from "./session.ts";
 import { announce } from "./share.ts";
 import { decodeSessionState, decodeWill, encodeSessionState, encodeWill, subscriptionOptions, subscriptionRequest } from "./state.ts";
 import { discardWill, scheduleWill, willDelayMs } from "./will.ts";
@@ -104,7 +107,7 @@ export function exportSession(core: SessionCore, clientId: string, from: number)
   const session = core.sessions.get(clientId);
   if (session === undefined) return undefined;
   session.offered = true;
-  core.markRowChanged(session);
+  core.changes.markRow(session);
   const deliveries: MovingDelivery[] = [];
   let bytes = 0;
   let through = Math.max(0, from - 1);
@@ -121,7 +124,7 @@ export function exportSession(core: SessionCore, clientId: string, from: number)
     deliveries.push(movingDelivery(delivery, message));
   }
   return {
-    state: encodeSessionState(session, core.nextNumber()),
+    state: encodeSessionState(session, core.numbers.next()),
     will: session.will && encodeWill(session.will),
     had: exchangesHad(core, session),
     settled: core.repeats.settledBelow(),
@@ -188,7 +191,7 @@ export function retire(core: SessionCore, session: Session): void {
     if (session.stored) core.rowChanges.deleteSubscription(session, filter);
     forgetSubscription(core, session, filter);
   }
-  core.markRowChanged(session);
+  core.changes.markRow(session);
 }
 
 /** The new owner: the retired copy makes room for the session, which is fetched back. Its rows stay until that is here. */
@@ -222,7 +225,7 @@ export function mergeCopy(core: SessionCore, session: Session, copy: Session, th
 
 function dropCopy(core: SessionCore, copy: Session): void {
   forgetDeliveries(core, copy, false);
-  core.forgetRow(copy);
+  forgetRow(core, copy);
 }
 
 /** What is left of sessions that moved away, as a session that no client can ask for: no Client Identifier has U+0000. */
@@ -233,7 +236,7 @@ const REST = "\0moved";
  * whose publishers repeat them at their new owners under the names they have from here, are not called settled.
  */
 function leaveRest(core: SessionCore, session: Session): void {
-  const rest = core.sessions.get(REST) ?? new Session(REST, core.nextNumber(), { userName: undefined });
+  const rest = core.sessions.get(REST) ?? new Session(REST, core.numbers.next(), { userName: undefined });
   core.sessions.set(REST, rest);
   for (const [packetId, { sequence, reasonCode, begunAt }] of session.received) {
     if (!session.openExchanges.has(sequence)) continue;
@@ -319,7 +322,7 @@ export function completeArrival(core: SessionCore, session: Session, { from, sub
   session.nextPacketId = state.nextPacketId;
   for (const packetId of state.released) session.released.add(packetId);
   subscribeAsBefore(core, session, subscriptions, true);
-  core.beginStoring(session);
+  beginStoring(core, session);
   for (const exchange of state.received) restoreIncoming(core, session, { ...exchange, begunAt: exchange.begunAt ?? from });
   session.had.add([...state.had, ...last.had]);
   takeWaiting(core, session, waiting);
@@ -329,7 +332,7 @@ export function completeArrival(core: SessionCore, session: Session, { from, sub
   session.movedAt = core.now;
   if (will !== undefined) session.will = will;
   clientIsBack(core, session);
-  core.markRowChanged(session);
+  core.changes.markRow(session);
 }
 
 /** What came here while the session did, unless it was offered that where it was. */

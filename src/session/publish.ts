@@ -19,10 +19,11 @@ import {
   TOPIC_NAME_INVALID,
 } from "../mqtt/reason-code.ts";
 import { validateTopicName } from "../topic/name.ts";
-import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
+import type { Incoming } from "./delivery.ts";
 import { makeRoomForExchange } from "./exchanges.ts";
-import type { Incoming, Session } from "./session.ts";
+import { violated } from "./lifecycle.ts";
+import type { Connection, Session } from "./session.ts";
 import type { ReceivedExchange } from "./state.ts";
 
 /** What helps the publisher of a refused message to mend it. */
@@ -66,7 +67,7 @@ class IncomingMessage implements Incoming {
     // A message that nobody took is not received: the client may repeat it.
     if (reasonCode >= 0x80 && session.received.get(this.packetId) === this) session.received.delete(this.packetId);
     // A publisher whose PUBREC is lost in a crash repeats PUBLISH at any time later: longer than the others remember the message.
-    if (this.qos === 2) this.#core.markRowChanged(session);
+    if (this.qos === 2) this.#core.changes.markRow(session);
     if (session.connection !== undefined) answer(this.#core, session.connection);
   }
 }
@@ -84,26 +85,26 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   const { session } = connection;
   // [MQTT5-3.3.4-6]
   if (publish.properties.subscriptionIdentifiers !== undefined) {
-    core.violated(connection, PROTOCOL_ERROR, "PUBLISH from a client must not have a Subscription Identifier");
+    violated(core, connection, PROTOCOL_ERROR, "PUBLISH from a client must not have a Subscription Identifier");
     return;
   }
   const topic = topicOf(core, connection, publish);
   if (topic === undefined) return;
   const problem = validateTopicName(topic, core.limits);
   if (problem !== undefined) {
-    core.violated(connection, TOPIC_NAME_INVALID, problem.message);
+    violated(core, connection, TOPIC_NAME_INVALID, problem.message);
     return;
   }
   // [MQTT5-3.2.2-14]; 3.x was not told that nothing is retained here: its message is delivered and not kept.
   if (publish.retain && core.limits.retainedMessagesMax === 0 && connection.version === 5) {
-    core.violated(connection, RETAIN_NOT_SUPPORTED, "RETAIN is not available here");
+    violated(core, connection, RETAIN_NOT_SUPPORTED, "RETAIN is not available here");
     return;
   }
   const refusal = refusalOf(core, session, publish, topic);
   if (publish.qos === 0) {
     if (refusal === SUCCESS) core.router.publish(messageOfPublish(publish, topic, core.nextOrigin(session.clientId), core.now), undefined);
     // A message without an answer can't be refused but with its connection; one that is not allowed is dropped in silence.
-    else if (refusal === PAYLOAD_FORMAT_INVALID) core.violated(connection, refusal, "the payload is not the UTF-8 that it says it is");
+    else if (refusal === PAYLOAD_FORMAT_INVALID) violated(core, connection, refusal, "the payload is not the UTF-8 that it says it is");
     return;
   }
   const { packetId, qos } = publish;
@@ -116,7 +117,7 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   }
   // [MQTT5-3.3.4-7] [5.0/3.3.4/recvmax]; 3.x clients know of no such limit: their Packet Identifiers are the bound.
   if (connection.version === 5 && known === undefined && connection.unansweredQoS1 + session.received.size >= core.limits.receiveMaximum) {
-    core.violated(connection, RECEIVE_MAXIMUM_EXCEEDED, `more than ${core.limits.receiveMaximum} unacknowledged messages`);
+    violated(core, connection, RECEIVE_MAXIMUM_EXCEEDED, `more than ${core.limits.receiveMaximum} unacknowledged messages`);
     return;
   }
   const origin = core.nextOrigin(session.clientId);
@@ -128,7 +129,7 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   const refused = refusal !== SUCCESS && connection.version === 5;
   if (qos === 2 && !refused) {
     session.received.set(packetId, incoming);
-    core.markRowChanged(session);
+    core.changes.markRow(session);
   }
   if (refusal !== SUCCESS) {
     incoming.settled(refused ? refusal : SUCCESS);
@@ -172,17 +173,17 @@ function topicOf(core: SessionCore, connection: Connection, publish: Publish): s
   const max = core.limits.topicAliasMaximum;
   // [MQTT5-3.2.2-17] [MQTT5-3.2.2-18] [MQTT5-3.3.2-9]
   if (alias > max) {
-    core.violated(connection, TOPIC_ALIAS_INVALID, `Topic Alias ${alias} is above the announced Topic Alias Maximum of ${max}`);
+    violated(core, connection, TOPIC_ALIAS_INVALID, `Topic Alias ${alias} is above the announced Topic Alias Maximum of ${max}`);
     return undefined;
   }
   if (publish.topic !== "") {
     connection.aliases.set(alias, publish.topic);
-    core.markChanged(connection);
+    core.changes.mark(connection);
     return publish.topic;
   }
   const topic = connection.aliases.get(alias);
   // [5.0/3.3.4/alias-unknown]
-  if (topic === undefined) core.violated(connection, PROTOCOL_ERROR, `Topic Alias ${alias} stands for no topic on this connection`);
+  if (topic === undefined) violated(core, connection, PROTOCOL_ERROR, `Topic Alias ${alias} stands for no topic on this connection`);
   return topic;
 }
 
@@ -195,10 +196,10 @@ function answer(core: SessionCore, connection: Connection): void {
     const { packetId, qos, reasonCode } = head;
     if (reasonCode >= 0x80 && connection.version !== 5) {
       // 3.x has no way to refuse a message: without an answer and with a new connection the client sends it again.
-      core.violated(connection, reasonCode, "the message could not be delivered; send it again");
+      violated(core, connection, reasonCode, "the message could not be delivered; send it again");
       return;
     }
-    core.markChanged(connection);
+    core.changes.mark(connection);
     const properties = REASONS[reasonCode] ?? NO_PROPERTIES;
     connection.send({ type: qos === 1 ? PUBACK : PUBREC, packetId, reasonCode, properties });
   }
@@ -208,7 +209,7 @@ function answer(core: SessionCore, connection: Connection): void {
 export function handlePubrel(core: SessionCore, connection: Connection, packet: Acknowledgement): void {
   const { session } = connection;
   const known = session.received.delete(packet.packetId);
-  if (known) core.markRowChanged(session);
+  if (known) core.changes.markRow(session);
   // [5.0/3.6.2.1/unknown]
   const reasonCode = known || connection.version !== 5 ? SUCCESS : PACKET_IDENTIFIER_NOT_FOUND;
   connection.send({ type: PUBCOMP, packetId: packet.packetId, reasonCode, properties: NO_PROPERTIES });

@@ -7,12 +7,11 @@ import { INFLIGHT_BYTES_MAX } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import { NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
-import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
+import type { Delivery } from "./delivery.ts";
 import type { LogRecord } from "./log.ts";
 import { expired, sendPublish } from "./send.ts";
-import type { Delivery, Session } from "./session.ts";
-import { redistribute } from "./share.ts";
+import type { Connection, Session } from "./session.ts";
 
 /**
  * Sends a message if it is its turn, or lets it wait.
@@ -100,7 +99,7 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
   delivery.sent = true;
   session.inflightBytes += message.size;
   if (delivery.record !== undefined) session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
-  core.markChanged(connection);
+  core.changes.mark(connection);
 }
 
 /** Sends what waits as far as the client's window allows. */
@@ -141,7 +140,8 @@ export function requeue(session: Session, waits: (delivery: Delivery) => boolean
   }
 }
 
-function clearQueues(session: Session): void {
+/** Nothing waits and nothing is in flight any more. */
+export function clearQueues(session: Session): void {
   session.resending.clear();
   session.queued.clear();
   session.queuedBytes = 0;
@@ -157,20 +157,5 @@ export function finish(core: SessionCore, session: Session, delivery: Delivery):
     session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
     core.log.release(delivery.record);
   }
-  if (session.connection !== undefined) core.markChanged(session.connection);
-}
-
-/**
- * All deliveries of a session are over here.
- * @param over it has ended: what came through a shared subscription goes to another member
- */
-export function forgetDeliveries(core: SessionCore, session: Session, over: boolean): void {
-  for (const { message, record, share, qos, sent } of session.deliveries.values()) {
-    // [MQTT5-4.8.2-5]: a QoS 2 message that was begun, here or perhaps in another object that has the session, goes to nobody else.
-    if (over && share !== "" && message !== undefined && !(qos === 2 && (sent || session.offered))) redistribute(core, message, share);
-    if (record !== undefined) core.log.release(record);
-  }
-  session.deliveries.clear();
-  clearQueues(session);
-  core.waitingInMemory.delete(session);
+  if (session.connection !== undefined) core.changes.mark(session.connection);
 }

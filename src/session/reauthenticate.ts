@@ -6,16 +6,11 @@
 import { EMPTY_BYTES } from "../mqtt/bytes.ts";
 import { AUTH, type Auth, DISCONNECT } from "../mqtt/packet.ts";
 import { CONTINUE_AUTHENTICATION, NOT_AUTHORIZED, PROTOCOL_ERROR, REASON_CODES, REAUTHENTICATE, SUCCESS } from "../mqtt/reason-code.ts";
-import { type Connection, type ConnectionFacts, encodeFor } from "./connection.ts";
+import { type ConnectionFacts, encodeFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
-import type { AuthenticationStep, Reauthentication, Refusal } from "./ports.ts";
-
-/** The exchange of a connection that is under way. */
-export interface OpenReauthentication {
-  readonly exchange: Reauthentication;
-  /** The broker has spoken last. */
-  clientsTurn: boolean;
-}
+import { violated } from "./lifecycle.ts";
+import type { AuthenticationStep, Refusal } from "./ports.ts";
+import type { Connection, OpenReauthentication } from "./session.ts";
 
 /**
  * The AUTH with which the broker goes on or, on a live connection, ends.
@@ -43,13 +38,13 @@ export const NO_ROOM_TO_AUTHENTICATE: Refusal = {
 export function handleAuth(core: SessionCore, connection: Connection, packet: Auth): void {
   const problem = problemOf(connection, packet);
   if (problem !== undefined) {
-    core.violated(connection, PROTOCOL_ERROR, problem);
+    violated(core, connection, PROTOCOL_ERROR, problem);
     return;
   }
   const open = connection.reauthentication ?? begin(core, connection, packet.properties.authenticationMethod!);
   if (open === undefined) {
     // [MQTT5-4.12.1-2]: the settings have changed since CONNECT.
-    core.violated(connection, NOT_AUTHORIZED, "the Authentication Method is no longer supported");
+    violated(core, connection, NOT_AUTHORIZED, "the Authentication Method is no longer supported");
     return;
   }
   open.clientsTurn = false;
@@ -89,7 +84,7 @@ function handleAnswer(core: SessionCore, connection: Connection, method: string,
   if (!(answer instanceof Uint8Array)) {
     // [MQTT5-4.12.1-2]; DISCONNECT does not have all the codes of CONNACK.
     const reasonCode = REASON_CODES[DISCONNECT]!.has(answer.reasonCode) ? answer.reasonCode : NOT_AUTHORIZED;
-    core.violated(connection, reasonCode, answer.message);
+    violated(core, connection, reasonCode, answer.message);
     return;
   }
   open.clientsTurn = true;

@@ -6,7 +6,6 @@
 
 import { PACKET_ID_MAX, RESTART_GRACE_MS } from "../limits.ts";
 import { RecordError } from "../mqtt/record.ts";
-import { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
 import { addSubscription } from "./interest.ts";
@@ -14,7 +13,7 @@ import { beginWaiting, clientLost, endSession, keepAliveSlackMs } from "./lifecy
 import type { Wire } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { finish, keepWithinBounds, requeue } from "./queue.ts";
-import { Session } from "./session.ts";
+import { Connection, Session } from "./session.ts";
 import {
   type AttachedState,
   attachedTo,
@@ -64,7 +63,7 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   for (const filter of core.subscriptions.filters()) {
     let qos = 0;
     for (const subscription of core.subscriptions.keysOf(filter)!.values()) qos = Math.max(qos, subscription.request.qos);
-    core.interests.set(filter, { qos: qos as 0 | 1 | 2, confirmed: true, lasting: true, version: core.nextNumber() });
+    core.interests.set(filter, { qos: qos as 0 | 1 | 2, confirmed: true, lasting: true, version: core.numbers.next() });
   }
   core.counters.rowsSwept += swept;
   return { connections, problems, swept };

@@ -2,9 +2,8 @@
 
 import { encodePublish, type Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
-import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
-import type { Session } from "./session.ts";
+import type { Connection, Session } from "./session.ts";
 
 /** Sends a message at QoS 0 to a session that is connected; a client that is away, or doesn't accept it, never gets it. */
 export function sendQoS0(

@@ -1,16 +1,26 @@
 /**
- * A Session: the state that belongs to a Client Identifier, with or without a Network Connection. Data and its bookkeeping; what is
- * decided with it stands in the files of the packets.
+ * A Session, the state that belongs to a Client Identifier, and the Network Connection that it has or has not: they name each other, so
+ * they stand together. Data and its bookkeeping; a connection knows how to say something to its client in its client's version, not
+ * what to say. What is decided with them stands in the files of the packets.
  */
 
-import { PACKET_ID_MAX } from "../limits.ts";
-import type { Message } from "../mqtt/message.ts";
-import type { QoS, SubscriptionRequest, Will } from "../mqtt/packet.ts";
-import type { Connection } from "./connection.ts";
+import { KEEP_ALIVE_FACTOR, LIVENESS_MS, type Limits, PACKET_ID_MAX } from "../limits.ts";
+import {
+  DISCONNECT,
+  NO_PROPERTIES,
+  type Packet,
+  type ProtocolVersion,
+  type QoS,
+  type SubscriptionRequest,
+  type Will,
+} from "../mqtt/packet.ts";
+import { CLOSE_NORMAL, closeCodeOf, closeReason } from "./close-code.ts";
+import { type ConnectionFacts, encodeFor } from "./connection-facts.ts";
+import type { Delivery, Incoming } from "./delivery.ts";
 import { Deque } from "./deque.ts";
-import type { LogRecord } from "./log.ts";
 import { OpenExchangeSet } from "./open-exchanges.ts";
-import type { Identity, Ticket } from "./ports.ts";
+import { OutgoingAliases } from "./outgoing-aliases.ts";
+import type { Identity, Reauthentication, Wire } from "./ports.ts";
 
 /** Session Expiry Interval 0xFFFFFFFF: never [5.0/3.1.2.11.2/default]. */
 export const NEVER_EXPIRES = 0xffff_ffff;
@@ -20,22 +30,6 @@ export interface Subscription {
   readonly request: SubscriptionRequest;
   /** 0 when it has none. */
   readonly identifier: number;
-}
-
-/** One Application Message on its way to one Session at QoS 1 or 2. Exists until it is acknowledged, expired or dropped. */
-export interface Delivery {
-  readonly packetId: number;
-  readonly qos: 1 | 2;
-  readonly retain: boolean;
-  readonly identifiers: readonly number[] | undefined;
-  /** Undefined after hibernation when only its acknowledgement is still awaited. */
-  readonly message: Message | undefined;
-  /** Where the message is stored; undefined for sessions that are not, or were not when it came. */
-  record: LogRecord | undefined;
-  /** The shared subscription that it came through, `$share/` included; empty for none. */
-  readonly share: string;
-  /** PUBLISH went out at least once: the next one carries DUP [MQTT5-3.3.1-1], and expiry no longer applies [MQTT5-4.3.3-7]. */
-  sent: boolean;
 }
 
 /** A Session object that a session came from. */
@@ -52,19 +46,6 @@ export interface PendingWill {
   readonly dueAt: number;
   /** It waits for a client that was lost with the object's memory, which may know nothing of it: back in time, it has its will discarded. */
   readonly inGrace: boolean;
-}
-
-/** An incoming QoS 1 or 2 PUBLISH between its arrival and the end of its exchange. */
-export interface Incoming extends Ticket {
-  readonly packetId: number;
-  readonly qos: 1 | 2;
-  readonly sequence: number;
-  /** The Session object that gave it its sequence, for an exchange that moved here with its session; undefined: this one. */
-  readonly begunAt: string | undefined;
-  /** The routing side has it; false for one that a restart found and whose publisher has not repeated it yet. */
-  handedOn: boolean;
-  /** Undefined until every Session object concerned has the message. */
-  reasonCode: number | undefined;
 }
 
 export class Session {
@@ -145,5 +126,83 @@ export class Session {
       this.nextPacketId = packetId === PACKET_ID_MAX ? 1 : packetId + 1;
       if (!this.deliveries.has(packetId) && !this.released.has(packetId)) return packetId;
     }
+  }
+}
+
+/** A re-authentication that is under way. */
+export interface OpenReauthentication {
+  readonly exchange: Reauthentication;
+  /** The broker has spoken last. */
+  clientsTurn: boolean;
+}
+
+/** One Network Connection whose CONNECT was accepted. */
+export class Connection {
+  readonly wire: Wire;
+  readonly session: Session;
+  readonly facts: ConnectionFacts;
+  /** How many deliveries may be unacknowledged at this client: its Receive Maximum and our own limit. */
+  readonly window: number;
+  /** QoS 1 and 2 messages from this client in the order of their arrival, until they are answered [MQTT311-4.6.0-2] [MQTT311-4.6.0-3]. */
+  readonly incoming = new Deque<Incoming>();
+  /** The client's Topic Aliases: gone with the connection [MQTT5-3.3.2-7]. */
+  readonly aliases = new Map<number, string>();
+  /** Our Topic Aliases towards the client. Not kept through hibernation: an alias may be given to a topic anew at any time. */
+  readonly ownAliases: OutgoingAliases;
+  /** A re-authentication that is under way. */
+  reauthentication: OpenReauthentication | undefined;
+  /** How many of `incoming` are QoS 1: with the open QoS 2 exchanges of the session they count against our Receive Maximum. */
+  unansweredQoS1 = 0;
+  /** Milliseconds since the epoch. */
+  lastSeenAt: number;
+  /** `lastSeenAt` as the attachment has it. */
+  attachedSeenAt = 0;
+  /** The attachment no longer says what memory says. */
+  changed = false;
+  open = true;
+
+  constructor(wire: Wire, session: Session, facts: ConnectionFacts, limits: Limits, now: number) {
+    this.wire = wire;
+    this.session = session;
+    this.facts = facts;
+    this.window = Math.min(facts.receiveMaximum, limits.inflightMax);
+    this.ownAliases = new OutgoingAliases(facts.topicAliasMaximum);
+    this.lastSeenAt = now;
+  }
+
+  get version(): ProtocolVersion {
+    return this.facts.version;
+  }
+
+  /** Milliseconds without any packet after which the client is gone [MQTT5-3.1.2-22] [MQTT311-3.1.2-24]; 0 = never. */
+  get keepAliveMs(): number {
+    const { keepAliveSeconds, relayed } = this.facts;
+    const ms = keepAliveSeconds * 1000 * KEEP_ALIVE_FACTOR;
+    // A relay watches the Keep Alive itself and keeps back PINGREQ: here only a relay that is gone can be noticed.
+    return relayed && ms > 0 ? 2 * ms + LIVENESS_MS : ms;
+  }
+
+  /** Sends a packet that is no PUBLISH, without its explanations where the client wants none or has no room for them. */
+  send(packet: Packet): void {
+    const bytes = encodeFor(packet, this.facts);
+    // [MQTT5-3.1.2-24]: a client that leaves no room even for a bare answer gets none.
+    if (bytes.length <= this.facts.packetBytesMax) this.wire.send(bytes);
+  }
+
+  /** Tells a 5.0 client why [MQTT5-4.13.1-1]; a 3.x client is just closed [3.1.1/3.14/server]. */
+  disconnect(reasonCode: number, message: string): void {
+    if (!this.open) return;
+    this.open = false;
+    if (this.version === 5) {
+      this.send({ type: DISCONNECT, reasonCode, properties: message === "" ? NO_PROPERTIES : { reasonString: message } });
+    }
+    this.wire.close(closeCodeOf(reasonCode), closeReason(message));
+  }
+
+  /** Closes without a word: the client said DISCONNECT. */
+  close(): void {
+    if (!this.open) return;
+    this.open = false;
+    this.wire.close(CLOSE_NORMAL, "");
   }
 }

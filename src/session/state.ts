@@ -8,9 +8,10 @@ import type { ProtocolVersion, QoS, SubscriptionRequest } from "../mqtt/packet.t
 import { decodeProperties, encodeProperties, WILL } from "../mqtt/property.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { checkNumber } from "../topic/stored-message.ts";
-import type { Connection, ConnectionFacts } from "./connection.ts";
+import type { ConnectionFacts } from "./connection-facts.ts";
+import type { Delivery } from "./delivery.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
-import type { Delivery, FormerOwner, PendingWill, Session } from "./session.ts";
+import type { Connection, FormerOwner, PendingWill, Session } from "./session.ts";
 
 /** Version 2 says of incoming exchanges where they began, and what a session that moved had before: a session of version 1 never moved. */
 const STATE_VERSION = 2;

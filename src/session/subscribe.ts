@@ -26,12 +26,12 @@ import {
 } from "../mqtt/reason-code.ts";
 import { type ParsedFilter, parseFilter, SHARE_PREFIX } from "../topic/filter.ts";
 import { isTopicProblem, quote } from "../topic/name.ts";
-import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
+import { violated } from "./lifecycle.ts";
 import type { Ticket } from "./ports.ts";
 import { pump } from "./queue.ts";
-import type { Session, Subscription } from "./session.ts";
+import type { Connection, Session, Subscription } from "./session.ts";
 import { announce } from "./share.ts";
 
 /** Why filters were refused, for people: each reason once, and no more of them than somebody reads. */
@@ -94,7 +94,7 @@ export function handleSubscribe(core: SessionCore, connection: Connection, packe
   const identifier = packet.properties.subscriptionIdentifiers?.[0] ?? 0;
   // [MQTT5-3.8.3-4]
   if (packet.subscriptions.some(({ filter, noLocal }) => noLocal && filter.startsWith(SHARE_PREFIX))) {
-    core.violated(connection, PROTOCOL_ERROR, "No Local is not allowed on a Shared Subscription");
+    violated(core, connection, PROTOCOL_ERROR, "No Local is not allowed on a Shared Subscription");
     return;
   }
   const pending = new PendingSubscribe(connection, packet.packetId);
@@ -103,7 +103,7 @@ export function handleSubscribe(core: SessionCore, connection: Connection, packe
     if (isTopicProblem(parsed)) {
       if (connection.version !== 5) {
         // [MQTT311-4.7.1-2] [MQTT311-4.7.1-3] [MQTT311-4.7.3-1]
-        core.violated(connection, PROTOCOL_ERROR, parsed.message);
+        violated(core, connection, PROTOCOL_ERROR, parsed.message);
         return;
       }
       pending.refuse(index, request.qos, TOPIC_FILTER_INVALID, parsed.message);
@@ -163,7 +163,7 @@ function subscribe(
 
 function keepSubscription(core: SessionCore, session: Session, subscription: Subscription): void {
   if (session.stored) core.rowChanges.putSubscription(session, subscription);
-  if (session.connection !== undefined) core.markChanged(session.connection);
+  if (session.connection !== undefined) core.changes.mark(session.connection);
 }
 
 /** [MQTT5-3.10.4-4] [MQTT311-3.10.4-5]: always answered, whatever was removed. */
@@ -176,6 +176,6 @@ export function handleUnsubscribe(core: SessionCore, connection: Connection, pac
     forgetSubscription(core, session, filter);
     return SUCCESS;
   });
-  core.markChanged(connection);
+  core.changes.mark(connection);
   connection.send({ type: UNSUBACK, packetId: packet.packetId, reasonCodes, properties: NO_PROPERTIES });
 }

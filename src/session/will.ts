@@ -6,11 +6,9 @@
 import { WILL_WATCH_MS } from "../limits.ts";
 import { messageOfWill } from "../mqtt/message.ts";
 import type { Will } from "../mqtt/packet.ts";
-import type { Connection } from "./connection.ts";
 import type { SessionCore } from "./core.ts";
 import { WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
-import { endSession } from "./lifecycle.ts";
-import type { Session } from "./session.ts";
+import type { Connection, Session } from "./session.ts";
 
 /** [MQTT5-3.1.2-7]: kept with the session. A CONNECT without a will forgets an older one. */
 export function setWill(core: SessionCore, session: Session, will: Will | undefined): void {
@@ -60,16 +58,6 @@ export function publishWill(core: SessionCore, session: Session): void {
       if (reasonCode < 0x80 && successor === undefined) core.rowChanges.endWill(clientId);
     },
   });
-}
-
-/** A Will Delay may have run out. */
-export function handleWillDelay(core: SessionCore, session: Session): void {
-  const { will } = session;
-  if (will === undefined || will.dueAt === 0 || session.connection !== undefined) return;
-  if (will.dueAt > core.now) return;
-  // Without a row only the will was left of the session.
-  if (session.stored) publishWill(core, session);
-  else endSession(core, session);
 }
 
 /** A will whose connection has no Keep Alive: should the object be reset without a word, nothing else would wake it to find out. */

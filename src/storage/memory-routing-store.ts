@@ -10,57 +10,57 @@ import { checkRowBytes } from "./row-limit.ts";
 import type { RowMeter } from "./row-meter.ts";
 
 export class MemoryRoutingStore implements RoutingStore {
-  private readonly meter: RowMeter;
-  private readonly routeRows = new Map<string, Map<string, RouteRow>>();
-  private readonly retainedRows = new Map<string, RetainedRow>();
-  private readonly topics = new SortedTopics();
-  private lineageRow: string | undefined;
+  readonly #meter: RowMeter;
+  readonly #routeRows = new Map<string, Map<string, RouteRow>>();
+  readonly #retainedRows = new Map<string, RetainedRow>();
+  readonly #topics = new SortedTopics();
+  #lineageRow: string | undefined;
 
   constructor(meter: RowMeter) {
-    this.meter = meter;
+    this.#meter = meter;
   }
 
   routes(): RouteRow[] {
-    const rows = [...this.routeRows.values()].flatMap((objects) => [...objects.values()]);
-    this.meter.rowsRead += rows.length;
+    const rows = [...this.#routeRows.values()].flatMap((objects) => [...objects.values()]);
+    this.#meter.rowsRead += rows.length;
     return rows.sort((a, b) => compareTopics(a.filter, b.filter) || compareTopics(a.sessionObject, b.sessionObject));
   }
 
   putRoute(row: RouteRow): void {
-    let objects = this.routeRows.get(row.filter);
+    let objects = this.#routeRows.get(row.filter);
     if (objects === undefined) {
       objects = new Map();
-      this.routeRows.set(row.filter, objects);
+      this.#routeRows.set(row.filter, objects);
     }
     objects.set(row.sessionObject, { ...row });
-    this.meter.rowsWritten++;
+    this.#meter.rowsWritten++;
   }
 
   deleteRoute(filter: string, sessionObject: string): void {
-    const objects = this.routeRows.get(filter);
+    const objects = this.#routeRows.get(filter);
     if (objects?.delete(sessionObject) !== true) return;
-    if (objects.size === 0) this.routeRows.delete(filter);
-    this.meter.rowsWritten++;
+    if (objects.size === 0) this.#routeRows.delete(filter);
+    this.#meter.rowsWritten++;
   }
 
   lineage(): string | undefined {
-    return this.lineageRow;
+    return this.#lineageRow;
   }
 
   putLineage(lineage: string): void {
-    this.lineageRow = lineage;
-    this.meter.rowsWritten++;
+    this.#lineageRow = lineage;
+    this.#meter.rowsWritten++;
   }
 
   retained(topic: string): RetainedRow | undefined {
-    const row = this.retainedRows.get(topic);
+    const row = this.#retainedRows.get(topic);
     if (row === undefined) return undefined;
-    this.meter.rowsRead++;
+    this.#meter.rowsRead++;
     return { ...row, message: row.message.slice() };
   }
 
   retainedCount(): number {
-    return this.retainedRows.size;
+    return this.#retainedRows.size;
   }
 
   knownRetainedCount(): number {
@@ -69,28 +69,28 @@ export class MemoryRoutingStore implements RoutingStore {
 
   putRetained(row: RetainedRow): void {
     checkRowBytes(row.message);
-    this.retainedRows.set(row.topic, { ...row, message: row.message.slice() });
-    this.topics.add(row.topic);
-    this.meter.rowsWritten++;
+    this.#retainedRows.set(row.topic, { ...row, message: row.message.slice() });
+    this.#topics.add(row.topic);
+    this.#meter.rowsWritten++;
   }
 
   deleteRetained(topic: string): boolean {
-    if (!this.retainedRows.delete(topic)) return false;
-    this.topics.remove(topic);
-    this.meter.rowsWritten++;
+    if (!this.#retainedRows.delete(topic)) return false;
+    this.#topics.remove(topic);
+    this.#meter.rowsWritten++;
     return true;
   }
 
   deleteExpiredRetained(now: number, max: number): number {
     const isExpired = ({ expiresAt }: RetainedRow): boolean => expiresAt > 0 && expiresAt <= now;
-    const expired = [...this.topics].filter((topic) => isExpired(this.retainedRows.get(topic)!)).slice(0, max);
+    const expired = [...this.#topics].filter((topic) => isExpired(this.#retainedRows.get(topic)!)).slice(0, max);
     for (const topic of expired) this.deleteRetained(topic);
     return expired.length;
   }
 
   seek(from: string): string | undefined {
-    const topic = this.topics.seek(from);
-    if (topic !== undefined) this.meter.rowsRead++;
+    const topic = this.#topics.seek(from);
+    if (topic !== undefined) this.#meter.rowsRead++;
     return topic;
   }
 

@@ -9,88 +9,88 @@ import { checkRowBytes } from "./row-limit.ts";
 import type { RowMeter } from "./row-meter.ts";
 
 export class MemorySessionStore implements SessionStore {
-  private readonly meter: RowMeter;
-  private readonly sessionRows = new Map<number, SessionRow>();
-  private readonly subscriptionRows = new Map<number, Map<string, SubscriptionRow>>();
-  private readonly willRows = new Map<string, WillRow>();
-  private readonly chunkRows = new Map<number, ChunkRow>();
+  readonly #meter: RowMeter;
+  readonly #sessionRows = new Map<number, SessionRow>();
+  readonly #subscriptionRows = new Map<number, Map<string, SubscriptionRow>>();
+  readonly #willRows = new Map<string, WillRow>();
+  readonly #chunkRows = new Map<number, ChunkRow>();
 
   constructor(meter: RowMeter) {
-    this.meter = meter;
+    this.#meter = meter;
   }
 
   sessions(): SessionRow[] {
-    const rows = [...this.sessionRows.values()].sort((a, b) => a.number - b.number);
-    return this.read(rows.map((row) => ({ ...row, state: row.state.slice() })));
+    const rows = [...this.#sessionRows.values()].sort((a, b) => a.number - b.number);
+    return this.#read(rows.map((row) => ({ ...row, state: row.state.slice() })));
   }
 
   subscriptions(): SubscriptionRow[] {
-    const rows = [...this.subscriptionRows.values()].flatMap((filters) => [...filters.values()]);
-    return this.read(rows.sort((a, b) => a.sessionNumber - b.sessionNumber || compareTopics(a.filter, b.filter)));
+    const rows = [...this.#subscriptionRows.values()].flatMap((filters) => [...filters.values()]);
+    return this.#read(rows.sort((a, b) => a.sessionNumber - b.sessionNumber || compareTopics(a.filter, b.filter)));
   }
 
   wills(): WillRow[] {
-    const rows = [...this.willRows.values()].sort((a, b) => compareTopics(a.clientId, b.clientId));
-    return this.read(rows.map((row) => ({ ...row, will: row.will.slice() })));
+    const rows = [...this.#willRows.values()].sort((a, b) => compareTopics(a.clientId, b.clientId));
+    return this.#read(rows.map((row) => ({ ...row, will: row.will.slice() })));
   }
 
   chunks(): ChunkRow[] {
-    const rows = [...this.chunkRows.values()].sort((a, b) => a.number - b.number);
-    return this.read(rows.map((row) => ({ ...row, records: row.records.slice() })));
+    const rows = [...this.#chunkRows.values()].sort((a, b) => a.number - b.number);
+    return this.#read(rows.map((row) => ({ ...row, records: row.records.slice() })));
   }
 
   putSession(row: SessionRow): void {
     checkRowBytes(row.state);
-    this.sessionRows.set(row.number, { ...row, state: row.state.slice() });
-    this.meter.rowsWritten++;
+    this.#sessionRows.set(row.number, { ...row, state: row.state.slice() });
+    this.#meter.rowsWritten++;
   }
 
   deleteSession(number: number): void {
-    this.meter.rowsWritten += this.subscriptionRows.get(number)?.size ?? 0;
-    this.subscriptionRows.delete(number);
-    this.deleted(this.sessionRows.delete(number));
+    this.#meter.rowsWritten += this.#subscriptionRows.get(number)?.size ?? 0;
+    this.#subscriptionRows.delete(number);
+    this.#deleted(this.#sessionRows.delete(number));
   }
 
   putSubscription(row: SubscriptionRow): void {
-    let filters = this.subscriptionRows.get(row.sessionNumber);
+    let filters = this.#subscriptionRows.get(row.sessionNumber);
     if (filters === undefined) {
       filters = new Map();
-      this.subscriptionRows.set(row.sessionNumber, filters);
+      this.#subscriptionRows.set(row.sessionNumber, filters);
     }
     filters.set(row.filter, { ...row });
-    this.meter.rowsWritten++;
+    this.#meter.rowsWritten++;
   }
 
   deleteSubscription(sessionNumber: number, filter: string): void {
-    this.deleted(this.subscriptionRows.get(sessionNumber)?.delete(filter) ?? false);
+    this.#deleted(this.#subscriptionRows.get(sessionNumber)?.delete(filter) ?? false);
   }
 
   putWill(row: WillRow): void {
     checkRowBytes(row.will);
-    this.willRows.set(row.clientId, { ...row, will: row.will.slice() });
-    this.meter.rowsWritten++;
+    this.#willRows.set(row.clientId, { ...row, will: row.will.slice() });
+    this.#meter.rowsWritten++;
   }
 
   deleteWill(clientId: string): void {
-    this.deleted(this.willRows.delete(clientId));
+    this.#deleted(this.#willRows.delete(clientId));
   }
 
   putChunk(row: ChunkRow): void {
     checkRowBytes(row.records);
-    this.chunkRows.set(row.number, { ...row, records: row.records.slice() });
-    this.meter.rowsWritten++;
+    this.#chunkRows.set(row.number, { ...row, records: row.records.slice() });
+    this.#meter.rowsWritten++;
   }
 
   deleteChunk(number: number): void {
-    this.deleted(this.chunkRows.delete(number));
+    this.#deleted(this.#chunkRows.delete(number));
   }
 
-  private read<Row>(rows: Row[]): Row[] {
-    this.meter.rowsRead += rows.length;
+  #read<Row>(rows: Row[]): Row[] {
+    this.#meter.rowsRead += rows.length;
     return rows;
   }
 
-  private deleted(existed: boolean): void {
-    if (existed) this.meter.rowsWritten++;
+  #deleted(existed: boolean): void {
+    if (existed) this.#meter.rowsWritten++;
   }
 }

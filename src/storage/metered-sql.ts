@@ -9,32 +9,32 @@ export type SqlBinding = string | number | Uint8Array;
 export type SqlRow = Record<string, SqlStorageValue>;
 
 export class MeteredSql {
-  private readonly sql: SqlStorage;
-  private readonly meter: RowMeter;
+  readonly #sql: SqlStorage;
+  readonly #meter: RowMeter;
 
   constructor(sql: SqlStorage, meter: RowMeter) {
-    this.sql = sql;
-    this.meter = meter;
+    this.#sql = sql;
+    this.#meter = meter;
   }
 
   /** @param query one statement: of several, the platform's counters tell only the last (seen 2026-11) */
   select<Row extends SqlRow>(query: string, ...bindings: SqlBinding[]): Row[] {
-    const cursor = this.sql.exec<Row>(query, ...bindings);
+    const cursor = this.#sql.exec<Row>(query, ...bindings);
     const rows = cursor.toArray();
-    this.count(cursor);
+    this.#count(cursor);
     return rows;
   }
 
   /** @param query one statement @returns the rows that it wrote or deleted */
   run(query: string, ...bindings: SqlBinding[]): number {
-    const cursor = this.sql.exec(query, ...bindings);
+    const cursor = this.#sql.exec(query, ...bindings);
     cursor.toArray();
-    return this.count(cursor);
+    return this.#count(cursor);
   }
 
-  private count(cursor: Pick<SqlStorageCursor<SqlRow>, "rowsRead" | "rowsWritten">): number {
-    this.meter.rowsRead += cursor.rowsRead;
-    this.meter.rowsWritten += cursor.rowsWritten;
+  #count(cursor: Pick<SqlStorageCursor<SqlRow>, "rowsRead" | "rowsWritten">): number {
+    this.#meter.rowsRead += cursor.rowsRead;
+    this.#meter.rowsWritten += cursor.rowsWritten;
     return cursor.rowsWritten;
   }
 }

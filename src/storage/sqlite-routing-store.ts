@@ -16,17 +16,17 @@ const PAGE_TOPICS_FIRST = 100;
 const PAGE_TOPICS_MAX = 1000;
 
 export class SqliteRoutingStore implements RoutingStore {
-  private readonly tables: Tables;
+  readonly #tables: Tables;
   /** Counted when first asked for: it reads every row, and most starts never ask. */
-  private count: number | undefined;
+  #count: number | undefined;
 
   /** @throws Error when the database was written by newer code or under an edited history of migrations */
   constructor(sql: SqlStorage, meter: RowMeter) {
-    this.tables = new Tables(sql, meter, ROUTING_TABLES);
+    this.#tables = new Tables(sql, meter, ROUTING_TABLES);
   }
 
   routes(): RouteRow[] {
-    return this.tables
+    return this.#tables
       .select<{ filter: string; session_object: string; qos: number; version: number; members: number; online: number }>(
         "SELECT filter, session_object, qos, version, members, online FROM route ORDER BY filter, session_object",
       )
@@ -34,7 +34,7 @@ export class SqliteRoutingStore implements RoutingStore {
   }
 
   putRoute(row: RouteRow): void {
-    this.tables.put(
+    this.#tables.put(
       `INSERT INTO route (filter, session_object, qos, version, members, online) VALUES (?, ?, ?, ?, ?, ?)
         ON CONFLICT (filter, session_object) DO UPDATE SET
           qos = excluded.qos, version = excluded.version, members = excluded.members, online = excluded.online`,
@@ -48,19 +48,19 @@ export class SqliteRoutingStore implements RoutingStore {
   }
 
   deleteRoute(filter: string, sessionObject: string): void {
-    this.tables.delete("DELETE FROM route WHERE filter = ? AND session_object = ?", filter, sessionObject);
+    this.#tables.delete("DELETE FROM route WHERE filter = ? AND session_object = ?", filter, sessionObject);
   }
 
   lineage(): string | undefined {
-    return this.tables.select<{ numbers: string }>("SELECT numbers FROM lineage")[0]?.numbers;
+    return this.#tables.select<{ numbers: string }>("SELECT numbers FROM lineage")[0]?.numbers;
   }
 
   putLineage(lineage: string): void {
-    this.tables.put("INSERT INTO lineage (id, numbers) VALUES (0, ?) ON CONFLICT (id) DO UPDATE SET numbers = excluded.numbers", lineage);
+    this.#tables.put("INSERT INTO lineage (id, numbers) VALUES (0, ?) ON CONFLICT (id) DO UPDATE SET numbers = excluded.numbers", lineage);
   }
 
   retained(topic: string): RetainedRow | undefined {
-    const [row] = this.tables.select<{ message: ArrayBuffer; expires_at: number }>(
+    const [row] = this.#tables.select<{ message: ArrayBuffer; expires_at: number }>(
       "SELECT message, expires_at FROM retained WHERE topic = ?",
       topic,
     );
@@ -69,36 +69,36 @@ export class SqliteRoutingStore implements RoutingStore {
 
   /** The first call reads every row; later ones none. */
   retainedCount(): number {
-    this.count ??= this.tables.select<{ count: number }>("SELECT COUNT(*) AS count FROM retained")[0]?.count ?? 0;
-    return this.count;
+    this.#count ??= this.#tables.select<{ count: number }>("SELECT COUNT(*) AS count FROM retained")[0]?.count ?? 0;
+    return this.#count;
   }
 
   knownRetainedCount(): number | undefined {
-    return this.count;
+    return this.#count;
   }
 
   putRetained(row: RetainedRow): void {
     checkRowBytes(row.message);
     // Not one upsert: that would not tell a new topic from a replaced message, and the count needs to know. Most puts replace.
-    const replaced = this.tables.put(
+    const replaced = this.#tables.put(
       "UPDATE retained SET message = ?, expires_at = ? WHERE topic = ?",
       row.message,
       row.expiresAt,
       row.topic,
     );
     if (replaced > 0) return;
-    this.tables.put("INSERT INTO retained (topic, message, expires_at) VALUES (?, ?, ?)", row.topic, row.message, row.expiresAt);
-    if (this.count !== undefined) this.count++;
+    this.#tables.put("INSERT INTO retained (topic, message, expires_at) VALUES (?, ?, ?)", row.topic, row.message, row.expiresAt);
+    if (this.#count !== undefined) this.#count++;
   }
 
   deleteRetained(topic: string): boolean {
-    return this.forget(this.tables.delete("DELETE FROM retained WHERE topic = ?", topic)) > 0;
+    return this.#forget(this.#tables.delete("DELETE FROM retained WHERE topic = ?", topic)) > 0;
   }
 
   /** Reads every row up to the last that it deletes: there is no index over the times, as each put would pay a row for it. */
   deleteExpiredRetained(now: number, max: number): number {
-    return this.forget(
-      this.tables.delete(
+    return this.#forget(
+      this.#tables.delete(
         "DELETE FROM retained WHERE topic IN (SELECT topic FROM retained WHERE expires_at > 0 AND expires_at <= ? LIMIT ?)",
         now,
         max,
@@ -107,7 +107,7 @@ export class SqliteRoutingStore implements RoutingStore {
   }
 
   seek(from: string): string | undefined {
-    return this.tables.select<{ topic: string }>("SELECT topic FROM retained WHERE topic >= ? ORDER BY topic LIMIT 1", from)[0]?.topic;
+    return this.#tables.select<{ topic: string }>("SELECT topic FROM retained WHERE topic >= ? ORDER BY topic LIMIT 1", from)[0]?.topic;
   }
 
   /**
@@ -117,21 +117,21 @@ export class SqliteRoutingStore implements RoutingStore {
   *range(from: string, to?: string): Generator<string> {
     let lower = from;
     for (let pageTopics = PAGE_TOPICS_FIRST; ; pageTopics = Math.min(2 * pageTopics, PAGE_TOPICS_MAX)) {
-      const page = this.page(lower, to, pageTopics);
+      const page = this.#page(lower, to, pageTopics);
       for (const { topic } of page) yield topic;
       if (page.length < pageTopics) return;
       lower = nextTopic(page[page.length - 1].topic);
     }
   }
 
-  private page(from: string, to: string | undefined, topicsMax: number): { topic: string }[] {
+  #page(from: string, to: string | undefined, topicsMax: number): { topic: string }[] {
     return to === undefined
-      ? this.tables.select("SELECT topic FROM retained WHERE topic >= ? ORDER BY topic LIMIT ?", from, topicsMax)
-      : this.tables.select("SELECT topic FROM retained WHERE topic >= ? AND topic < ? ORDER BY topic LIMIT ?", from, to, topicsMax);
+      ? this.#tables.select("SELECT topic FROM retained WHERE topic >= ? ORDER BY topic LIMIT ?", from, topicsMax)
+      : this.#tables.select("SELECT topic FROM retained WHERE topic >= ? AND topic < ? ORDER BY topic LIMIT ?", from, to, topicsMax);
   }
 
-  private forget(deleted: number): number {
-    if (this.count !== undefined) this.count -= deleted;
+  #forget(deleted: number): number {
+    if (this.#count !== undefined) this.#count -= deleted;
     return deleted;
   }
 }

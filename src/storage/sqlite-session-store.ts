@@ -10,21 +10,21 @@ import { SESSION_TABLES } from "./session-tables.ts";
 import { Tables } from "./tables.ts";
 
 export class SqliteSessionStore implements SessionStore {
-  private readonly tables: Tables;
+  readonly #tables: Tables;
 
   /** @throws Error when the database was written by newer code or under an edited history of migrations */
   constructor(sql: SqlStorage, meter: RowMeter) {
-    this.tables = new Tables(sql, meter, SESSION_TABLES);
+    this.#tables = new Tables(sql, meter, SESSION_TABLES);
   }
 
   sessions(): SessionRow[] {
-    return this.tables
+    return this.#tables
       .select<{ number: number; client_id: string; state: ArrayBuffer }>("SELECT number, client_id, state FROM session ORDER BY number")
       .map((row) => ({ number: row.number, clientId: row.client_id, state: new Uint8Array(row.state) }));
   }
 
   subscriptions(): SubscriptionRow[] {
-    return this.tables
+    return this.#tables
       .select<{ session_number: number; filter: string; options: number; identifier: number }>(
         "SELECT session_number, filter, options, identifier FROM subscription ORDER BY session_number, filter",
       )
@@ -37,20 +37,20 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   wills(): WillRow[] {
-    return this.tables
+    return this.#tables
       .select<{ client_id: string; will: ArrayBuffer }>("SELECT client_id, will FROM will ORDER BY client_id")
       .map((row) => ({ clientId: row.client_id, will: new Uint8Array(row.will) }));
   }
 
   chunks(): ChunkRow[] {
-    return this.tables
+    return this.#tables
       .select<{ number: number; records: ArrayBuffer }>("SELECT number, records FROM chunk ORDER BY number")
       .map((row) => ({ number: row.number, records: new Uint8Array(row.records) }));
   }
 
   putSession(row: SessionRow): void {
     checkRowBytes(row.state);
-    this.tables.put(
+    this.#tables.put(
       `INSERT INTO session (number, client_id, state) VALUES (?, ?, ?)
         ON CONFLICT (number) DO UPDATE SET client_id = excluded.client_id, state = excluded.state`,
       row.number,
@@ -60,12 +60,12 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   deleteSession(number: number): void {
-    this.tables.delete("DELETE FROM subscription WHERE session_number = ?", number);
-    this.tables.delete("DELETE FROM session WHERE number = ?", number);
+    this.#tables.delete("DELETE FROM subscription WHERE session_number = ?", number);
+    this.#tables.delete("DELETE FROM session WHERE number = ?", number);
   }
 
   putSubscription(row: SubscriptionRow): void {
-    this.tables.put(
+    this.#tables.put(
       `INSERT INTO subscription (session_number, filter, options, identifier) VALUES (?, ?, ?, ?)
         ON CONFLICT (session_number, filter) DO UPDATE SET options = excluded.options, identifier = excluded.identifier`,
       row.sessionNumber,
@@ -76,12 +76,12 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   deleteSubscription(sessionNumber: number, filter: string): void {
-    this.tables.delete("DELETE FROM subscription WHERE session_number = ? AND filter = ?", sessionNumber, filter);
+    this.#tables.delete("DELETE FROM subscription WHERE session_number = ? AND filter = ?", sessionNumber, filter);
   }
 
   putWill(row: WillRow): void {
     checkRowBytes(row.will);
-    this.tables.put(
+    this.#tables.put(
       "INSERT INTO will (client_id, will) VALUES (?, ?) ON CONFLICT (client_id) DO UPDATE SET will = excluded.will",
       row.clientId,
       row.will,
@@ -89,12 +89,12 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   deleteWill(clientId: string): void {
-    this.tables.delete("DELETE FROM will WHERE client_id = ?", clientId);
+    this.#tables.delete("DELETE FROM will WHERE client_id = ?", clientId);
   }
 
   putChunk(row: ChunkRow): void {
     checkRowBytes(row.records);
-    this.tables.put(
+    this.#tables.put(
       "INSERT INTO chunk (number, records) VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET records = excluded.records",
       row.number,
       row.records,
@@ -102,6 +102,6 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   deleteChunk(number: number): void {
-    this.tables.delete("DELETE FROM chunk WHERE number = ?", number);
+    this.#tables.delete("DELETE FROM chunk WHERE number = ?", number);
   }
 }

@@ -11,34 +11,34 @@ import { appliedMigrations, migrate, type Role } from "./migrations.ts";
 import type { RowMeter } from "./row-meter.ts";
 
 export class Tables {
-  private readonly sql: MeteredSql;
-  private readonly role: Role;
-  private exist: boolean;
+  readonly #sql: MeteredSql;
+  readonly #role: Role;
+  #exist: boolean;
 
   /** Reads the record of migrations and applies new ones to tables that are there. @throws Error when the record does not fit the code */
   constructor(sql: SqlStorage, meter: RowMeter, role: Role) {
-    this.sql = new MeteredSql(sql, meter);
-    this.role = role;
-    const applied = appliedMigrations(this.sql, role);
-    this.exist = applied > 0;
-    if (this.exist && applied < role.migrations.length) migrate(this.sql, role);
+    this.#sql = new MeteredSql(sql, meter);
+    this.#role = role;
+    const applied = appliedMigrations(this.#sql, role);
+    this.#exist = applied > 0;
+    if (this.#exist && applied < role.migrations.length) migrate(this.#sql, role);
   }
 
   select<Row extends SqlRow>(query: string, ...bindings: SqlBinding[]): Row[] {
-    return this.exist ? this.sql.select<Row>(query, ...bindings) : [];
+    return this.#exist ? this.#sql.select<Row>(query, ...bindings) : [];
   }
 
   /** Inserts or updates: the statement that may need the tables made. @returns rows written by the statement */
   put(query: string, ...bindings: SqlBinding[]): number {
-    if (!this.exist) {
-      migrate(this.sql, this.role);
-      this.exist = true;
+    if (!this.#exist) {
+      migrate(this.#sql, this.#role);
+      this.#exist = true;
     }
-    return this.sql.run(query, ...bindings);
+    return this.#sql.run(query, ...bindings);
   }
 
   /** @returns how many rows were deleted */
   delete(query: string, ...bindings: SqlBinding[]): number {
-    return this.exist ? this.sql.run(query, ...bindings) : 0;
+    return this.#exist ? this.#sql.run(query, ...bindings) : 0;
   }
 }

@@ -27,68 +27,68 @@ interface Node<Value> {
 export type MatchVisitor<Value> = (value: Value, key: string, filter: string) => void;
 
 export class FilterTree<Value> {
-  private readonly entries = new Map<string, Entry<Value>>();
-  private readonly root: Node<Value> = createNode();
-  private pairCount = 0;
+  readonly #entries = new Map<string, Entry<Value>>();
+  readonly #root: Node<Value> = createNode();
+  #pairCount = 0;
 
   /** The number of pairs of a filter and a key. */
   get size(): number {
-    return this.pairCount;
+    return this.#pairCount;
   }
 
   /** The number of different filters. */
   get filterCount(): number {
-    return this.entries.size;
+    return this.#entries.size;
   }
 
   /** Sets the value of a pair. @returns the value that it replaces, or undefined */
   add(filter: string, key: string, value: Value): Value | undefined {
-    let entry = this.entries.get(filter);
+    let entry = this.#entries.get(filter);
     if (entry === undefined) {
       entry = { filter, values: new Map() };
-      this.entries.set(filter, entry);
-      if (hasWildcard(filter)) plant(this.root, entry);
+      this.#entries.set(filter, entry);
+      if (hasWildcard(filter)) plant(this.#root, entry);
     }
     const previous = entry.values.get(key);
-    this.pairCount -= entry.values.size;
+    this.#pairCount -= entry.values.size;
     entry.values.set(key, value);
-    this.pairCount += entry.values.size;
+    this.#pairCount += entry.values.size;
     return previous;
   }
 
   get(filter: string, key: string): Value | undefined {
-    return this.entries.get(filter)?.values.get(key);
+    return this.#entries.get(filter)?.values.get(key);
   }
 
   /** @returns whether the pair was there */
   remove(filter: string, key: string): boolean {
-    const entry = this.entries.get(filter);
+    const entry = this.#entries.get(filter);
     if (entry === undefined || !entry.values.delete(key)) return false;
-    this.pairCount--;
+    this.#pairCount--;
     if (entry.values.size === 0) {
-      this.entries.delete(filter);
-      if (hasWildcard(filter)) prune(this.root, filter, 0);
+      this.#entries.delete(filter);
+      if (hasWildcard(filter)) prune(this.#root, filter, 0);
     }
     return true;
   }
 
   hasFilter(filter: string): boolean {
-    return this.entries.has(filter);
+    return this.#entries.has(filter);
   }
 
   /** The keys and values of one filter, as they are now and will be: not a copy. */
   keysOf(filter: string): ReadonlyMap<string, Value> | undefined {
-    return this.entries.get(filter)?.values;
+    return this.#entries.get(filter)?.values;
   }
 
   /** All different filters, in no promised order. */
   filters(): MapIterator<string> {
-    return this.entries.keys();
+    return this.#entries.keys();
   }
 
   /** All pairs as filter, key, value; those of one filter follow each other. */
   *[Symbol.iterator](): Generator<[filter: string, key: string, value: Value]> {
-    for (const entry of this.entries.values()) {
+    for (const entry of this.#entries.values()) {
       for (const [key, value] of entry.values) yield [entry.filter, key, value];
     }
   }
@@ -98,15 +98,15 @@ export class FilterTree<Value> {
    * @param topic a valid Topic Name
    */
   match(topic: string, visit: MatchVisitor<Value>): void {
-    const exact = this.entries.get(topic);
+    const exact = this.#entries.get(topic);
     if (exact !== undefined) visitEntry(exact, visit);
     if (!isSystemTopic(topic)) {
-      walk(this.root, topic, 0, visit);
+      walk(this.#root, topic, 0, visit);
       return;
     }
     // [MQTT5-4.7.2-1] [MQTT311-4.7.2-1] A wildcard in the first level does not match `$`: only the child by name is followed.
     const end = levelEnd(topic, 0);
-    const child = this.root.children?.get(topic.slice(0, end));
+    const child = this.#root.children?.get(topic.slice(0, end));
     if (child !== undefined) walk(child, topic, end + 1, visit);
   }
 }

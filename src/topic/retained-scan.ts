@@ -32,81 +32,81 @@ export function* scanTopics(topicFilter: string, cursor: TopicCursor): Generator
 }
 
 class Scan {
-  private readonly levels: readonly string[];
-  private readonly cursor: TopicCursor;
+  readonly #levels: readonly string[];
+  readonly #cursor: TopicCursor;
   /** The last answer of the store: as a scan only ascends, it answers each question up to itself. */
-  private found: string | undefined;
-  private ended = false;
+  #found: string | undefined;
+  #ended = false;
 
   constructor(levels: readonly string[], cursor: TopicCursor) {
-    this.levels = levels;
-    this.cursor = cursor;
+    this.#levels = levels;
+    this.#cursor = cursor;
   }
 
   /** Yields the topics that begin with `prefix`, which is empty or ends with `/`, and go on as the levels from `index` say. */
   *below(prefix: string, index: number): Generator<string> {
-    const wildcard = this.wildcardFrom(index);
-    const name = prefix + this.levels.slice(index, wildcard).join("/");
-    if (wildcard === this.levels.length) {
-      if (this.seek(name) === name) yield name;
-    } else if (this.levels[wildcard] === "+") {
-      yield* this.eachValue(wildcard === index ? prefix : `${name}/`, wildcard);
+    const wildcard = this.#wildcardFrom(index);
+    const name = prefix + this.#levels.slice(index, wildcard).join("/");
+    if (wildcard === this.#levels.length) {
+      if (this.#seek(name) === name) yield name;
+    } else if (this.#levels[wildcard] === "+") {
+      yield* this.#eachValue(wildcard === index ? prefix : `${name}/`, wildcard);
     } else if (wildcard > index) {
       // [5.0/4.7.1/parent] `a/#` matches `a` itself.
-      if (this.seek(name) === name) yield name;
-      yield* this.range(`${name}/`, name + AFTER_SLASH);
+      if (this.#seek(name) === name) yield name;
+      yield* this.#range(`${name}/`, name + AFTER_SLASH);
     } else if (prefix !== "") {
-      yield* this.range(prefix, prefix.slice(0, -1) + AFTER_SLASH);
+      yield* this.#range(prefix, prefix.slice(0, -1) + AFTER_SLASH);
     } else {
       // [MQTT5-4.7.2-1] [MQTT311-4.7.2-1] [5.0/4.7.2/retained]
-      yield* this.range("", "$");
-      yield* this.range(AFTER_SYSTEM, undefined);
+      yield* this.#range("", "$");
+      yield* this.#range(AFTER_SYSTEM, undefined);
     }
   }
 
   /** Level `index` is `+`: goes through all values that it has after `prefix`. */
-  private *eachValue(prefix: string, index: number): Generator<string> {
-    const isLast = index === this.levels.length - 1;
-    const endsHere = isLast || this.levels[index + 1] === "#";
-    let topic = this.seek(prefix);
+  *#eachValue(prefix: string, index: number): Generator<string> {
+    const isLast = index === this.#levels.length - 1;
+    const endsHere = isLast || this.#levels[index + 1] === "#";
+    let topic = this.#seek(prefix);
     while (topic?.startsWith(prefix)) {
       const slash = topic.indexOf("/", prefix.length);
       if (prefix === "" && isSystemTopic(topic)) {
         // [MQTT5-4.7.2-1] [MQTT311-4.7.2-1] [5.0/4.7.2/retained]
-        topic = this.seek(AFTER_SYSTEM);
+        topic = this.#seek(AFTER_SYSTEM);
       } else if (slash === -1) {
         if (endsHere) yield topic;
-        topic = this.seek(nextTopic(topic));
+        topic = this.#seek(nextTopic(topic));
       } else {
         if (!isLast) yield* this.below(topic.slice(0, slash + 1), index + 1);
-        topic = this.seek(topic.slice(0, slash) + AFTER_SLASH);
+        topic = this.#seek(topic.slice(0, slash) + AFTER_SLASH);
       }
     }
   }
 
-  private *range(from: string, to: string | undefined): Generator<string> {
-    if (this.ended || (this.found !== undefined && to !== undefined && compareTopics(this.found, to) >= 0)) return;
-    if (this.cursor.range !== undefined) {
-      yield* this.cursor.range(from, to);
+  *#range(from: string, to: string | undefined): Generator<string> {
+    if (this.#ended || (this.#found !== undefined && to !== undefined && compareTopics(this.#found, to) >= 0)) return;
+    if (this.#cursor.range !== undefined) {
+      yield* this.#cursor.range(from, to);
       return;
     }
-    let topic = this.seek(from);
+    let topic = this.#seek(from);
     while (topic !== undefined && (to === undefined || compareTopics(topic, to) < 0)) {
       yield topic;
-      topic = this.seek(nextTopic(topic));
+      topic = this.#seek(nextTopic(topic));
     }
   }
 
-  private seek(from: string): string | undefined {
-    if (this.ended || (this.found !== undefined && compareTopics(from, this.found) <= 0)) return this.found;
-    this.found = this.cursor.seek(from);
-    this.ended = this.found === undefined;
-    return this.found;
+  #seek(from: string): string | undefined {
+    if (this.#ended || (this.#found !== undefined && compareTopics(from, this.#found) <= 0)) return this.#found;
+    this.#found = this.#cursor.seek(from);
+    this.#ended = this.#found === undefined;
+    return this.#found;
   }
 
-  private wildcardFrom(index: number): number {
+  #wildcardFrom(index: number): number {
     let at = index;
-    while (at < this.levels.length && this.levels[at] !== "+" && this.levels[at] !== "#") at++;
+    while (at < this.#levels.length && this.#levels[at] !== "+" && this.#levels[at] !== "#") at++;
     return at;
   }
 }

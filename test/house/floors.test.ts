@@ -40,6 +40,20 @@ function target({ path }: Source, name: string): string {
   return normalize(join(dirname(path), name)).replaceAll("\\", "/");
 }
 
+/** The circles of imports that are met first, each as the way round it. */
+function circles(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) found.push([...way.slice(way.indexOf(path)), path].join(" -> "));
+    if (way.includes(path) || done.has(path)) return;
+    for (const next of imports.get(path) ?? []) visit(next, [...way, path]);
+    done.add(path);
+  };
+  for (const path of imports.keys()) visit(path, []);
+  return found;
+}
+
 describe("floors", () => {
   test("every file of the broker stands on one", () => {
     expect(BROKER.filter(({ path }) => floorOf(path) < 0).map(({ path }) => path)).toEqual([]);
@@ -70,6 +84,20 @@ describe("floors", () => {
     expect(foldersOfSrc().filter((folder) => !places.some(({ path }) => path === folder))).toEqual([]);
     expect(places.filter(({ path, start = "" }) => !existsSync(join(ROOT, path, start)))).toEqual([]);
     expect(places.filter(({ path, start }) => path.endsWith("/") !== (start !== undefined))).toEqual([]);
+  });
+
+  test("no file imports itself on any way, types included", () => {
+    expect(circles(new Map(SRC.map((source) => [source.path, source.imports.map((name) => target(source, name))])))).toEqual([]);
+  });
+
+  test("and a circle would be found", () => {
+    const imports = [
+      ["a", ["b"]],
+      ["b", ["c"]],
+      ["c", ["b", "d"]],
+      ["d", []],
+    ] satisfies [string, string[]][];
+    expect(circles(new Map<string, string[]>(imports))).toEqual(["b -> c -> b"]);
   });
 
   test("every relative import names a file of src", () => {

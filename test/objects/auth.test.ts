@@ -3,7 +3,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { encodeHandover, HANDOVER_HEADER, type Handover } from "../../src/edge/handover.ts";
+import { encodeHandover, HANDOVER_HEADER, type Handover } from "../../src/handshake/handover.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { AUTH, CONNACK, CONNECT, type Connect, DISCONNECT, NO_PROPERTIES, type Packet } from "../../src/mqtt/packet.ts";

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { REASONS_CHARACTERS_MAX } from "../../src/limits.ts";
 import { NO_PROPERTIES, type ProtocolVersion, SUBACK, type Suback, type SubscriptionRequest } from "../../src/mqtt/packet.ts";
-import { closeReason } from "../../src/session/connection.ts";
+import { closeReason } from "../../src/session/close-code.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
 
 /** The longest string there can be, of characters that JSON writes as six. */

@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { BATCH_BYTES_MAX, REPEAT_WINDOW_MS } from "../../src/limits.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import type { SessionCore } from "../../src/session/core.ts";
+import { SessionMachine } from "../../src/session/machine.ts";
 import { beginArrival, completeArrival, exportSession, letGo, offerSession } from "../../src/session/move.ts";
 import { World } from "../support/core-harness.ts";
 import { messageTo } from "./support.ts";
@@ -12,8 +13,9 @@ const VIA = "n/topic/0";
 
 /** As a host does with a message from a Topic object. */
 function arrive(core: SessionCore, message: Message, now: number): void {
-  if (core.repeats.isRepeat(message, VIA, now)) core.deliverRepeat(message, now);
-  else core.deliver(message, now);
+  const machine = new SessionMachine(core);
+  if (core.repeats.isRepeat(message, VIA, now)) machine.deliverRepeat(message, now);
+  else machine.deliver(message, now);
 }
 
 /** A session in two parts moves from one object to another; a QoS 2 message comes to both between the parts. */

@@ -6,6 +6,7 @@ import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { AUTH, DISCONNECT, type Packet } from "../../src/mqtt/packet.ts";
 import { SessionCore } from "../../src/session/core.ts";
+import { SessionMachine } from "../../src/session/machine.ts";
 import type { AuthenticationStep, ReauthenticationListener, RouterPort, Wire } from "../../src/session/ports.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { createRowMeter } from "../../src/storage/row-meter.ts";
@@ -41,6 +42,7 @@ function begin({ knowsMethod = true } = {}) {
     },
     now: 1000,
   });
+  const machine = new SessionMachine(core);
   const wire: Wire = {
     send: (bytes) => void sent.push(decodePacket(bytes, 5) as Packet),
     close: () => {},
@@ -48,11 +50,11 @@ function begin({ knowsMethod = true } = {}) {
   };
   const packet = { ...connect(), properties: { authenticationMethod: SCRAM_SHA_256 } };
   const options = { assigned: false, relayed: false, authenticationData: undefined };
-  const connection = core.connect(wire, packet, { userName: "ada" }, options, 1000)!;
+  const connection = machine.connect(wire, packet, { userName: "ada" }, options, 1000)!;
   sent.length = 0;
-  core.handle(connection, auth(REAUTHENTICATE, utf8("again")), 2000);
+  machine.handle(connection, auth(REAUTHENTICATE, utf8("again")), 2000);
   const answer = (step: AuthenticationStep): void => listener?.answered(step, 3000);
-  return { core, connection, sent, said, answer, cancelled: () => cancelled };
+  return { core, machine, connection, sent, said, answer, cancelled: () => cancelled };
 }
 
 const ADA = { kind: "success", identity: { userName: "ada" }, data: undefined } as const;
@@ -85,8 +87,8 @@ test("[MQTT5-4.12.1-2] a refusal's code is kept where DISCONNECT has it, else it
 });
 
 test("when the connection ends, so does its exchange, and an answer that comes too late has no effect", () => {
-  const { core, connection, sent, answer, cancelled } = begin();
-  core.lost(connection, 2500);
+  const { machine, connection, sent, answer, cancelled } = begin();
+  machine.lost(connection, 2500);
   expect(cancelled()).toBe(1);
   answer(ADA);
   expect(sent).toEqual([]);

@@ -4,8 +4,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SHARED_STRATEGIES, type SharedStrategy } from "../../src/choices.ts";
 import { Shares } from "../../src/routing/shares.ts";
+import { LocalShare } from "../../src/session/local-share.ts";
 import { Session } from "../../src/session/session.ts";
-import { LocalShare } from "../../src/session/share.ts";
 import { messageTo } from "./support.ts";
 
 /** The members of one object, looked at one by one for each message. */

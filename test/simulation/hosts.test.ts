@@ -8,8 +8,9 @@ import { IMPLEMENTATION_SPECIFIC_ERROR, SUCCESS } from "../../src/mqtt/reason-co
 import { CallQueue } from "../../src/objects/call-queue.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
 import { shapeNumber } from "../../src/objects/names.ts";
+import type { Router } from "../../src/objects/router.ts";
 import type { Runtime } from "../../src/objects/runtime.ts";
-import { type Router, SessionHost } from "../../src/objects/session-host.ts";
+import { SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import { TopicQueue } from "../../src/objects/topic-queue.ts";
 import { addSubscription } from "../../src/session/interest.ts";
@@ -111,7 +112,7 @@ test.each([
     await host.deliver(writer.finish());
   };
   await come(false);
-  const session = new Session("moved", core.nextNumber(), { userName: undefined });
+  const session = new Session("moved", core.numbers.next(), { userName: undefined });
   const request = { filter: "a", qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
   addSubscription(core, session, { session, request, identifier: 0 });
   session.lacks.add([{ object: "n/session/9", sequences: [5] }]);
@@ -124,7 +125,7 @@ test.each([
 test("a batch that a fault has interrupted is not acknowledged when it comes again", async () => {
   const settings = parseSettings({ TOPOLOGY: "sharded" }) as Settings;
   const host = sessionHost(settings);
-  vi.spyOn(host.core, "deliver").mockImplementationOnce(() => {
+  vi.spyOn(host.machine, "deliver").mockImplementationOnce(() => {
     throw new Error("a fault");
   });
   const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings));

@@ -4,7 +4,8 @@
  */
 
 import type { SessionCore } from "../../src/session/core.ts";
-import type { Delivery, Session } from "../../src/session/session.ts";
+import type { Delivery } from "../../src/session/delivery.ts";
+import type { Session } from "../../src/session/session.ts";
 
 interface RememberedDelivery {
   readonly packetId: number;

@@ -66,7 +66,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "send PUBREL before PUBREC is on record",
     file: "src/session/acknowledge.ts",
-    find: "    finish(core, session, delivery);\n    core.markRowChanged(session);\n",
+    find: "    finish(core, session, delivery);\n    core.changes.markRow(session);\n",
     replace: "    finish(core, session, delivery);\n",
     seeds: 100,
   },
@@ -185,8 +185,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "take an exchange for settled that is not",
     file: "src/session/core.ts",
-    find: "return this.openExchanges.keys().next().value ?? this.#number + 1;",
-    replace: "return this.#number + 1;",
+    find: "return this.openExchanges.keys().next().value ?? this.numbers.last + 1;",
+    replace: "return this.numbers.last + 1;",
     seeds: 200,
   },
   {

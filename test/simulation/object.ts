@@ -4,7 +4,7 @@
  * memory after ten seconds, and any object may lose it at any time.
  */
 
-import type { Handover } from "../../src/edge/handover.ts";
+import type { Handover } from "../../src/handshake/handover.ts";
 import { RETRY_MS_TOTAL } from "../../src/limits.ts";
 import type { TopicPeer } from "../../src/objects/adoption.ts";
 import type { SessionPeer } from "../../src/objects/arrivals.ts";

@@ -1,6 +1,6 @@
 /** What a host thinks is a WebSocket, and the way from it to whoever is at the other end. */
 
-import type { Handover } from "../../src/edge/handover.ts";
+import type { Handover } from "../../src/handshake/handover.ts";
 import type { SimulatedObject } from "./object.ts";
 import type { World } from "./world.ts";
 

@@ -28,8 +28,8 @@ import {
 } from "../../src/mqtt/packet.ts";
 import { encodeProperties } from "../../src/mqtt/property.ts";
 import { encodeRefusal, validateConnect } from "../../src/session/connect.ts";
-import type { Connection } from "../../src/session/connection.ts";
 import type { Wire } from "../../src/session/ports.ts";
+import type { Connection } from "../../src/session/session.ts";
 import type { SessionNode, World } from "./core-harness.ts";
 
 /** The platform's limits of a socket, as it enforces them. */
@@ -147,7 +147,7 @@ export class TestClient {
   }
 
   #connect(sent: Connect, { userName, relayed = false }: ConnectOptions): void {
-    const { core } = this.node;
+    const { machine } = this.node;
     const connect = decodePacket(encodePacket(sent, this.version), this.version);
     if (connect.type !== CONNECT) throw new Error(`CONNECT does not decode: ${JSON.stringify(connect)}`);
     const refusal = validateConnect(connect, this.#world.limits);
@@ -156,7 +156,7 @@ export class TestClient {
       this.wire.close(1008, "");
       return;
     }
-    const connection = core.connect(
+    const connection = machine.connect(
       this.wire,
       connect,
       { userName },
@@ -205,7 +205,7 @@ export class TestClient {
   sendBytes(...packets: Uint8Array[]): void {
     for (const bytes of packets) {
       const connection = this.node.connections.get(this.wire);
-      if (connection !== undefined) this.node.core.handle(connection, decodePacket(bytes, this.version), this.#world.now);
+      if (connection !== undefined) this.node.machine.handle(connection, decodePacket(bytes, this.version), this.#world.now);
     }
     this.#moved();
   }
@@ -275,7 +275,7 @@ export class TestClient {
     this.wire.crash();
     this.node.wires.delete(this.wire);
     const connection = this.node.connections.get(this.wire);
-    if (connection !== undefined) this.node.core.lost(connection, this.#world.now);
+    if (connection !== undefined) this.node.machine.lost(connection, this.#world.now);
     this.#moved();
   }
 }

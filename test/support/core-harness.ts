@@ -32,10 +32,12 @@ import { IMPLEMENTATION_SPECIFIC_ERROR } from "../../src/mqtt/reason-code.ts";
 import { RoutingCore } from "../../src/routing/core.ts";
 import { Fence } from "../../src/routing/fence.ts";
 import type { Addressed, DeliveryPort } from "../../src/routing/ports.ts";
-import type { Connection } from "../../src/session/connection.ts";
 import { SessionCore } from "../../src/session/core.ts";
+import { SessionMachine } from "../../src/session/machine.ts";
 import type { Authorizer, RouterPort, Ticket } from "../../src/session/ports.ts";
 import { restore } from "../../src/session/restore.ts";
+import { flush } from "../../src/session/rows.ts";
+import type { Connection } from "../../src/session/session.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { createRowMeter, type RowMeter } from "../../src/storage/row-meter.ts";
@@ -64,6 +66,7 @@ export class SessionNode {
   readonly wires = new Set<FakeWire>();
   readonly world: World;
   core!: SessionCore;
+  machine!: SessionMachine;
   links: Link<RouterItem>[] = [];
   /** The connection of each wire, as far as CONNECT was accepted. */
   readonly connections = new Map<FakeWire, Connection>();
@@ -97,6 +100,7 @@ export class SessionNode {
       authorizer: world.authorizer,
       now: world.now,
     });
+    this.machine = new SessionMachine(this.core);
     const attached = wires.filter(({ attachment, closed }) => attachment !== undefined && closed === undefined);
     const { connections, problems } = restore(
       this.core,
@@ -115,7 +119,7 @@ export class SessionNode {
         for (const topic of world.topicsOf(filter)) topic.core.subscribe({ sessionObject: this.name, filter, qos, version, lasting: true });
       }
       for (const { filter, members, online } of this.core.shares.values()) {
-        this.core.router.share(filter, members.size, online, this.core.nextNumber(), undefined);
+        this.core.router.share(filter, members.size, online, this.core.numbers.next(), undefined);
       }
     }
   }
@@ -212,7 +216,7 @@ export class SessionNode {
 
   /** A batch from a Topic object; answered when all of it is in rows or on its way to its connections. */
   deliver(batch: Uint8Array): Uint8Array {
-    const { core } = this;
+    const { core, machine } = this;
     const { now } = this.world;
     const { sender, epoch, records } = decodeBatch(batch);
     if (!this.#fence.admits(sender, epoch, now)) throw new Error("a call of its sender's earlier life");
@@ -223,20 +227,20 @@ export class SessionNode {
       const known = core.repeats.isRepeat(message, sender, now);
       if (known && record.kind !== RECORD_SHARED) continue;
       if (record.kind === RECORD_RETAINED) {
-        core.deliverRetained(message, record.clientId, record.filter, now);
+        machine.deliverRetained(message, record.clientId, record.filter, now);
         continue;
       }
       const live = record.kind === RECORD_LIVE || (record.live && !known);
-      if (live && core.deliver(message, now) === "unwanted") unwanted.push({ record: index, share: undefined, full: false });
+      if (live && machine.deliver(message, now) === "unwanted") unwanted.push({ record: index, share: undefined, full: false });
       if (record.kind === RECORD_LIVE) continue;
       for (const { filter, key } of record.shares) {
         if (core.repeats.wasShared(message, filter, known)) continue;
-        if (core.deliverShared(message, filter, key, now) === "taken") core.repeats.shared(message, filter);
+        if (machine.deliverShared(message, filter, key, now) === "taken") core.repeats.shared(message, filter);
         else unwanted.push({ record: index, share: filter, full: false });
       }
     }
     this.flush();
-    return encodeDeliveryAnswer({ version: core.nextNumber(), unwanted });
+    return encodeDeliveryAnswer({ version: core.numbers.next(), unwanted });
   }
 
   /** Rows, then bytes. */
@@ -249,8 +253,8 @@ export class SessionNode {
   }
 
   flushRows(): void {
-    this.core.runDeadlines(this.world.now);
-    this.core.flush();
+    this.machine.runDeadlines(this.world.now);
+    flush(this.core);
   }
 }
 
@@ -333,16 +337,16 @@ export class TopicNode implements DeliveryPort {
   }
 
   #deliverDirectly(sessionObject: string, item: DeliveryItem, { live, shares, retained }: Addressed): void {
-    const { core } = this.world.sessionNamed(sessionObject);
+    const { core, machine } = this.world.sessionNamed(sessionObject);
     const { now } = this.world;
     const { message } = item;
     const unwanted: Unwanted[] = [];
-    if (retained !== undefined) core.deliverRetained(message, retained.clientId, retained.filter, now);
-    if (live && core.deliver(message, now) === "unwanted") unwanted.push({ record: 0, share: undefined, full: false });
+    if (retained !== undefined) machine.deliverRetained(message, retained.clientId, retained.filter, now);
+    if (live && machine.deliver(message, now) === "unwanted") unwanted.push({ record: 0, share: undefined, full: false });
     for (const { filter, key } of shares) {
-      if (core.deliverShared(message, filter, key, now) === "unwanted") unwanted.push({ record: 0, share: filter, full: false });
+      if (machine.deliverShared(message, filter, key, now) === "unwanted") unwanted.push({ record: 0, share: filter, full: false });
     }
-    this.#answered(sessionObject, [item], encodeDeliveryAnswer({ version: core.nextNumber(), unwanted }));
+    this.#answered(sessionObject, [item], encodeDeliveryAnswer({ version: core.numbers.next(), unwanted }));
   }
 
   linkTo(sessionObject: string): Link<DeliveryItem> {

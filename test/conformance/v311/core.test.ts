@@ -6,9 +6,10 @@ import { DEFAULT_LIMITS } from "../../../src/limits.ts";
 import { decodePacket } from "../../../src/mqtt/decode.ts";
 import { type Packet, PUBACK } from "../../../src/mqtt/packet.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../../../src/mqtt/reason-code.ts";
-import type { Connection } from "../../../src/session/connection.ts";
 import { SessionCore } from "../../../src/session/core.ts";
+import { SessionMachine } from "../../../src/session/machine.ts";
 import type { Ticket, Wire } from "../../../src/session/ports.ts";
+import type { Connection } from "../../../src/session/session.ts";
 import { MemorySessionStore } from "../../../src/storage/memory-session-store.ts";
 import { createRowMeter } from "../../../src/storage/row-meter.ts";
 import { connectPacket, publishPacket } from "../../support/mqtt-client.ts";
@@ -44,15 +45,16 @@ it("[MQTT311-4.8.0-2] [3.1.1/4.8/isolation] (core) a message that can't be hande
     reauthentication: { begin: () => undefined },
     now: 1,
   });
+  const machine = new SessionMachine(core);
   const connect = (clientId: string): { wire: TestWire; connection: Connection } => {
     const wire = new TestWire();
     const options = { assigned: false, relayed: false, authenticationData: undefined };
-    return { wire, connection: core.connect(wire, connectPacket({ clientId }), { userName: undefined }, options, 1)! };
+    return { wire, connection: machine.connect(wire, connectPacket({ clientId }), { userName: undefined }, options, 1)! };
   };
   const unlucky = connect("unlucky");
   const other = connect("other");
   for (const [packetId, { connection }] of [unlucky, other].entries()) {
-    core.handle(connection, publishPacket("t", "", { qos: 1, packetId: packetId + 1 }), 2);
+    machine.handle(connection, publishPacket("t", "", { qos: 1, packetId: packetId + 1 }), 2);
   }
   tickets[0]!.settled(IMPLEMENTATION_SPECIFIC_ERROR);
   tickets[1]!.settled(0);

@@ -2,7 +2,8 @@
 
 import { expect, it } from "vitest";
 import { NO_PROPERTIES, PUBACK, PUBCOMP, PUBREC, PUBREL, SUBACK, SUBSCRIBE, UNSUBACK, UNSUBSCRIBE } from "../../../src/mqtt/packet.ts";
-import { type Delivery, Session } from "../../../src/session/session.ts";
+import type { Delivery } from "../../../src/session/delivery.ts";
+import { Session } from "../../../src/session/session.ts";
 import { acknowledgement, publishPacket, request, textOf, unique } from "../../support/mqtt-client.ts";
 import { type Bytes, describe5, field, hex, raw, rawConnect, reaction, refusal, section, text } from "./support.ts";
 

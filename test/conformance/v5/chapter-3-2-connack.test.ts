@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 import { encodePacket } from "../../../src/mqtt/encode.ts";
 import { CONNACK, type Connack, DISCONNECT } from "../../../src/mqtt/packet.ts";
-import { connectionFacts, encodeFor } from "../../../src/session/connection.ts";
+import { connectionFacts, encodeFor } from "../../../src/session/connection-facts.ts";
 import { type ConnectOptions, connectPacket, publishPacket, textOf, unique } from "../../support/mqtt-client.ts";
 import { describe5, ended, field, hex, raw, rawConnect, reaction, refusal, USERS } from "./support.ts";
 

@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 import { encodePacket } from "../../../src/mqtt/encode.ts";
 import { AUTH, CONNACK, DISCONNECT, type Packet, PUBACK, PUBCOMP, PUBREC, PUBREL, SUBACK, UNSUBACK } from "../../../src/mqtt/packet.ts";
-import { encodeFor } from "../../../src/session/connection.ts";
+import { encodeFor } from "../../../src/session/connection-facts.ts";
 import { acknowledgement, type MqttTestClient, publishPacket, unique } from "../../support/mqtt-client.ts";
 import { type Broker5, type Bytes, describe5, raw, reaction, section, text } from "./support.ts";
 

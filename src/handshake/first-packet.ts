@@ -10,8 +10,8 @@ import { encodePacket } from "../mqtt/encode.ts";
 import { CONNECT, type Connect } from "../mqtt/packet.ts";
 import { PACKET_TOO_LARGE, TOPIC_NAME_INVALID, UNSUPPORTED_PROTOCOL_VERSION } from "../mqtt/reason-code.ts";
 import { VIOLATION, type Violation } from "../mqtt/violation.ts";
+import { CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, closeReason } from "../session/close-code.ts";
 import { encodeRefusal, refusalPacket, validateConnect } from "../session/connect.ts";
-import { CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, closeReason } from "../session/connection.ts";
 import type { Refusal } from "../session/ports.ts";
 
 /** What to send, if anything, before the socket is closed. */

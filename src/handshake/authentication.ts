@@ -12,10 +12,11 @@ import { AUTH, type Connect, DISCONNECT } from "../mqtt/packet.ts";
 import type { PacketStream } from "../mqtt/packet-stream.ts";
 import { BAD_AUTHENTICATION_METHOD, CONTINUE_AUTHENTICATION, NOT_AUTHORIZED, PROTOCOL_ERROR, SERVER_BUSY } from "../mqtt/reason-code.ts";
 import { VIOLATION, type Violation } from "../mqtt/violation.ts";
-import { CLOSE_NORMAL, connectionFacts } from "../session/connection.ts";
+import { CLOSE_NORMAL } from "../session/close-code.ts";
+import { connectionFacts } from "../session/connection-facts.ts";
 import type { AuthenticationStep, Authenticator, EnhancedAuthenticator, Identity, Refusal } from "../session/ports.ts";
 import { encodeAuth, NO_ROOM_TO_AUTHENTICATE, OTHER_METHOD } from "../session/reauthenticate.ts";
-import { type Farewell, refused } from "./handshake.ts";
+import { type Farewell, refused } from "./first-packet.ts";
 
 export interface Authenticators {
   readonly authenticator: Authenticator;

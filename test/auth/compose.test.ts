@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { createAuth } from "../../src/auth/index.ts";
+import { createAuth } from "../../src/auth/compose.ts";
 import { connect, quickHash } from "./support.ts";
 
 let users: string;

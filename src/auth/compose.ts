@@ -3,10 +3,10 @@
  * ALLOW_ANONYMOUS says: a mistake must not open the broker.
  */
 
-import type { Connect } from "../mqtt/packet.ts";
-import type { AuthenticationExchange, Authenticator, Authorizer, EnhancedAuthenticator, Identity, Refusal } from "../session/ports.ts";
+import type { AuthenticationExchange, Authenticator, Authorizer, EnhancedAuthenticator } from "../session/ports.ts";
 import { AnonymousAuthenticator, AnonymousAuthorizer } from "./anonymous.ts";
 import { ClosedAuthenticator, ClosedAuthorizer } from "./closed.ts";
+import { MixedAuthenticator, MixedAuthorizer } from "./mixed.ts";
 import { ScramAuthenticator } from "./scram.ts";
 import { parseUsers } from "./users.ts";
 import { UsersAuthenticator } from "./users-authenticator.ts";
@@ -55,41 +55,4 @@ function closed(message: string, problems: readonly string[]): Auth {
   const exchange: AuthenticationExchange = { step: () => authenticator.authenticate() };
   const enhanced: EnhancedAuthenticator = { methods: [], begin: () => exchange };
   return { authenticator, enhanced, authorizer: new ClosedAuthorizer(), problems };
-}
-
-/** Who gives a user name is checked; who gives none is anonymous. */
-class MixedAuthenticator implements Authenticator {
-  private readonly named: Authenticator;
-  private readonly anonymous: Authenticator;
-
-  constructor(named: Authenticator, anonymous: Authenticator) {
-    this.named = named;
-    this.anonymous = anonymous;
-  }
-
-  authenticate(connect: Connect): Promise<Identity | Refusal> {
-    return (connect.userName === undefined ? this.anonymous : this.named).authenticate(connect);
-  }
-}
-
-class MixedAuthorizer implements Authorizer {
-  private readonly named: Authorizer;
-  private readonly anonymous: Authorizer;
-
-  constructor(named: Authorizer, anonymous: Authorizer) {
-    this.named = named;
-    this.anonymous = anonymous;
-  }
-
-  mayPublish(identity: Identity, clientId: string, topic: string): boolean {
-    return this.of(identity).mayPublish(identity, clientId, topic);
-  }
-
-  maySubscribe(identity: Identity, clientId: string, topicFilter: string): boolean {
-    return this.of(identity).maySubscribe(identity, clientId, topicFilter);
-  }
-
-  private of(identity: Identity): Authorizer {
-    return identity.userName === undefined ? this.anonymous : this.named;
-  }
 }

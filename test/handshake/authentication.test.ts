@@ -1,8 +1,8 @@
 /** The driver of a CONNECT's authentication with methods of its own: failures and delays that SCRAM does not have. */
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type Accepted, Authentication } from "../../src/edge/authentication.ts";
-import { type Farewell, isFarewell } from "../../src/edge/handshake.ts";
+import { type Accepted, Authentication } from "../../src/handshake/authentication.ts";
+import { type Farewell, isFarewell } from "../../src/handshake/first-packet.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";

@@ -1,0 +1,16 @@
+/** The way from a Session object to the Topic objects of its namespace, wherever those are. */
+
+import type { RouterPort, Ticket } from "../session/ports.ts";
+import type { OutboxFigures } from "./meter.ts";
+
+/** The way to the Topic objects, with what the host has to do for it. */
+export interface Router extends RouterPort {
+  /** Sends what was gathered. */
+  flush(): void;
+  /** Settled once a Session object has all that Topic objects have for it now. */
+  barrier(sessionObject: string, ticket: Ticket): void;
+  /** Undefined when it calls nobody. */
+  readonly outbox: OutboxFigures | undefined;
+  /** Undefined when they are elsewhere, or not counted. */
+  readonly retainedMessages: number | undefined;
+}

@@ -1,0 +1,44 @@
+/** What has changed and is not written yet: attachments of connections, rows of sessions. `rows.ts` writes it. */
+
+import type { Connection, Session } from "./session.ts";
+
+export class Changes {
+  #connections: Connection[] = [];
+  #sessions: Session[] = [];
+
+  /** How many sessions' rows have to be written. */
+  get rows(): number {
+    return this.#sessions.length;
+  }
+
+  /** What its attachment says of a connection has changed. */
+  mark(connection: Connection): void {
+    if (connection.changed) return;
+    connection.changed = true;
+    this.#connections.push(connection);
+  }
+
+  /** The session's row, if it has one, must be written before anything leaves. */
+  markRow(session: Session): void {
+    if (session.connection !== undefined) this.mark(session.connection);
+    if (session.rowChanged || !session.stored) return;
+    session.rowChanged = true;
+    this.#sessions.push(session);
+  }
+
+  /** Takes out the sessions whose rows are to be written. */
+  takeSessions(): readonly Session[] {
+    const sessions = this.#sessions;
+    this.#sessions = [];
+    for (const session of sessions) session.rowChanged = false;
+    return sessions;
+  }
+
+  /** Takes out the connections whose attachments are to be written. */
+  takeConnections(): readonly Connection[] {
+    const connections = this.#connections;
+    this.#connections = [];
+    for (const connection of connections) connection.changed = false;
+    return connections;
+  }
+}

@@ -1,0 +1,56 @@
+/** Why a WebSocket is closed, for clients that see no more than that: the code that goes with a Reason Code, and a sentence that fits. */
+
+import { CLOSE_REASON_BYTES_MAX } from "../limits.ts";
+import { cutUtf8 } from "../mqtt/bytes.ts";
+import {
+  IMPLEMENTATION_SPECIFIC_ERROR,
+  MALFORMED_PACKET,
+  PACKET_TOO_LARGE,
+  PROTOCOL_ERROR,
+  QUOTA_EXCEEDED,
+  RECEIVE_MAXIMUM_EXCEEDED,
+  SERVER_BUSY,
+  SERVER_UNAVAILABLE,
+  SESSION_TAKEN_OVER,
+  TOPIC_ALIAS_INVALID,
+} from "../mqtt/reason-code.ts";
+
+/** WebSocket close codes (RFC 6455 7.4.1, and its registry). */
+export const CLOSE_NORMAL = 1000;
+export const CLOSE_GOING_AWAY = 1001;
+export const CLOSE_PROTOCOL_ERROR = 1002;
+export const CLOSE_UNSUPPORTED_DATA = 1003;
+export const CLOSE_POLICY = 1008;
+export const CLOSE_TOO_BIG = 1009;
+export const CLOSE_INTERNAL_ERROR = 1011;
+export const CLOSE_TRY_AGAIN = 1013;
+
+/** Why a client is disconnected that much was sent to and nothing came from. */
+export const UNHEARD = "too much was sent since the client was last heard: it does not read";
+
+/** The close code that goes with a Reason Code, for clients that only see the WebSocket. */
+export function closeCodeOf(reasonCode: number): number {
+  switch (reasonCode) {
+    case SESSION_TAKEN_OVER:
+      return CLOSE_NORMAL;
+    case PACKET_TOO_LARGE:
+      return CLOSE_TOO_BIG;
+    case MALFORMED_PACKET:
+    case PROTOCOL_ERROR:
+    case TOPIC_ALIAS_INVALID:
+    case RECEIVE_MAXIMUM_EXCEEDED:
+      return CLOSE_PROTOCOL_ERROR;
+    case SERVER_UNAVAILABLE:
+    case SERVER_BUSY:
+    case QUOTA_EXCEEDED:
+    case IMPLEMENTATION_SPECIFIC_ERROR:
+      return CLOSE_TRY_AGAIN;
+    default:
+      return CLOSE_POLICY;
+  }
+}
+
+/** Cuts a sentence to what a WebSocket close frame can carry. */
+export function closeReason(message: string): string {
+  return cutUtf8(message, CLOSE_REASON_BYTES_MAX);
+}

@@ -1,0 +1,148 @@
+/**
+ * The session machine: the events that come to one Session object, each with its time, and who handles them. Nothing is awaited; what
+ * is to happen leaves through the ports of the core. It decides nothing itself.
+ */
+
+import type { Message } from "../mqtt/message.ts";
+import type { Connect, Packet } from "../mqtt/packet.ts";
+import * as Packets from "../mqtt/packet.ts";
+import { PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
+import type { Violation } from "../mqtt/violation.ts";
+import { handlePuback, handlePubcomp, handlePubrec } from "./acknowledge.ts";
+import { type ConnectOptions, handleConnect } from "./connect.ts";
+import type { SessionCore } from "./core.ts";
+import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
+import { deliver, deliverRetained, deliverShared, type Outcome } from "./deliver.ts";
+import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry, handleWillDelay, violated } from "./lifecycle.ts";
+import type { Identity, Wire } from "./ports.ts";
+import { handlePublish, handlePubrel } from "./publish.ts";
+import { handleAuth } from "./reauthenticate.ts";
+import { tidy } from "./rows.ts";
+import type { Connection, Session } from "./session.ts";
+import { handleSubscribe, handleUnsubscribe } from "./subscribe.ts";
+import { handleWillWatch } from "./will.ts";
+
+export class SessionMachine {
+  readonly #core: SessionCore;
+
+  constructor(core: SessionCore) {
+    this.#core = core;
+  }
+
+  /**
+   * A CONNECT that passed `validateConnect` and whose identity is known.
+   * @returns the connection; undefined when it was refused: CONNACK and close are on the wire then
+   */
+  connect(wire: Wire, connect: Connect, identity: Identity, options: ConnectOptions, now: number): Connection | undefined {
+    this.#core.now = now;
+    return handleConnect(this.#core, wire, connect, identity, options);
+  }
+
+  /** A packet of a connection; ignored once the connection has ended. */
+  handle(connection: Connection, packet: Packet | Violation, now: number): void {
+    const core = this.#core;
+    core.now = now;
+    if (!connection.open) return;
+    this.#seen(connection);
+    switch (packet.type) {
+      case Packets.PUBLISH:
+        handlePublish(core, connection, packet);
+        return;
+      case Packets.PUBACK:
+        handlePuback(core, connection, packet);
+        return;
+      case Packets.PUBREC:
+        handlePubrec(core, connection, packet);
+        return;
+      case Packets.PUBREL:
+        handlePubrel(core, connection, packet);
+        return;
+      case Packets.PUBCOMP:
+        handlePubcomp(core, connection, packet);
+        return;
+      case Packets.SUBSCRIBE:
+        handleSubscribe(core, connection, packet);
+        return;
+      case Packets.UNSUBSCRIBE:
+        handleUnsubscribe(core, connection, packet);
+        return;
+      case Packets.PINGREQ:
+        // [MQTT5-3.12.4-1] [MQTT311-3.12.4-1]; a relay has answered already and only shows that its client lives.
+        if (!connection.facts.relayed) connection.send({ type: Packets.PINGRESP });
+        return;
+      case Packets.DISCONNECT:
+        handleDisconnect(core, connection, packet);
+        return;
+      case Packets.CONNECT:
+        // [MQTT5-3.1.0-2] [MQTT311-3.1.0-2]
+        violated(core, connection, PROTOCOL_ERROR, "a second CONNECT on one connection");
+        return;
+      case Packets.AUTH:
+        handleAuth(core, connection, packet);
+        return;
+      case Packets.CONNACK:
+      case Packets.SUBACK:
+      case Packets.UNSUBACK:
+      case Packets.PINGRESP:
+        // [5.0/2.1.2/type0] [3.1.1/2.2.1/types]
+        violated(core, connection, PROTOCOL_ERROR, "a packet that only a Server may send");
+        return;
+      default:
+        violated(core, connection, packet.reasonCode, packet.message);
+    }
+  }
+
+  /** Any packet shows that the client lives [5.0/3.1.2.10/zero]. The attachment may lag by a third of the Keep Alive. */
+  #seen(connection: Connection): void {
+    const { now, changes } = this.#core;
+    connection.lastSeenAt = now;
+    const { keepAliveMs } = connection;
+    if (keepAliveMs > 0 && now - connection.attachedSeenAt > keepAliveMs / 3) changes.mark(connection);
+  }
+
+  /** The socket closed or failed. */
+  lost(connection: Connection, now: number): void {
+    this.#core.now = now;
+    connectionLost(this.#core, connection);
+  }
+
+  /** A live message from the routing side. */
+  deliver(message: Message, now: number): Outcome {
+    this.#core.now = now;
+    return deliver(this.#core, message, false);
+  }
+
+  /** A message that was here before. Only a session that was not may still be due it. */
+  deliverRepeat(message: Message, now: number): void {
+    this.#core.now = now;
+    if (this.#core.moved.size > 0) deliver(this.#core, message, true);
+  }
+
+  /**
+   * A message for one member of a shared subscription.
+   * @param key which member, for strategies by which the Topic object chooses
+   */
+  deliverShared(message: Message, filter: string, key: number, now: number): Outcome {
+    this.#core.now = now;
+    return deliverShared(this.#core, message, filter, key);
+  }
+
+  /** A retained message for one new subscription. */
+  deliverRetained(message: Message, clientId: string, filter: string, now: number): void {
+    this.#core.now = now;
+    deliverRetained(this.#core, message, clientId, filter);
+  }
+
+  /** Handles every deadline that is due; harmless when called too often. */
+  runDeadlines(now: number): void {
+    const core = this.#core;
+    core.now = now;
+    for (let due = core.deadlines.takeDue(now); due !== undefined; due = core.deadlines.takeDue(now)) {
+      if (due.kind === KEEP_ALIVE) handleKeepAlive(core, due.subject as Connection);
+      else if (due.kind === WILL_DELAY) handleWillDelay(core, due.subject as Session);
+      else if (due.kind === SESSION_EXPIRY) handleSessionExpiry(core, due.subject as Session);
+      else if (due.kind === WILL_WATCH) handleWillWatch(core);
+      else tidy(core);
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/** Numbers that an object never gives twice, over restarts too: they begin with the clock, a thousand for every millisecond of life. */
+
+export class Numbers {
+  #last: number;
+
+  /** @param now milliseconds since the epoch */
+  constructor(now: number) {
+    this.#last = now * 1000;
+  }
+
+  /** The last number given. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** A number that was never given before: for messages, versions of interest, sessions. */
+  next(): number {
+    this.#last += 1;
+    return this.#last;
+  }
+
+  /** Numbers from now on are above this one, which was given before a restart: the clock may have been set back since. */
+  raise(above: number): void {
+    this.#last = Math.max(this.#last, above);
+  }
+}

@@ -1,0 +1,32 @@
+/** What becomes of messages that wait for a session when it is over: those of shared subscriptions go to other members. */
+
+import { Message } from "../mqtt/message.ts";
+import type { SessionCore } from "./core.ts";
+import { deliverShared } from "./deliver.ts";
+import { clearQueues } from "./queue.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * All deliveries of a session are over here.
+ * @param over it has ended: what came through a shared subscription goes to another member
+ */
+export function forgetDeliveries(core: SessionCore, session: Session, over: boolean): void {
+  for (const { message, record, share, qos, sent } of session.deliveries.values()) {
+    // [MQTT5-4.8.2-5]: a QoS 2 message that was begun, here or perhaps in another object that has the session, goes to nobody else.
+    if (over && share !== "" && message !== undefined && !(qos === 2 && (sent || session.offered))) redistribute(core, message, share);
+    if (record !== undefined) core.log.release(record);
+  }
+  session.deliveries.clear();
+  clearQueues(session);
+  core.waitingInMemory.delete(session);
+}
+
+/** A message of a member whose session ended without having acknowledged it goes to another one [5.0/4.8.2/qos1-handover]. */
+function redistribute(core: SessionCore, message: Message, filter: string): void {
+  const share = core.shares.get(filter);
+  if (share !== undefined) {
+    deliverShared(core, message, filter, message.sequence);
+    return;
+  }
+  core.router.redistribute(new Message({ ...message, ...core.nextOrigin(message.publisher) }), filter);
+}

@@ -1,0 +1,94 @@
+/**
+ * What of the sessions is written, and in which order: messages first, then the sessions that count on them, then what sockets carry.
+ * The host calls `flush` before it sends what the wires gathered: so nothing leaves that is not safe, and a tick costs few rows.
+ */
+
+import { ATTACHMENT_BYTES_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
+import type { SessionCore } from "./core.ts";
+import { LOG_TIDY } from "./deadlines.ts";
+import { storeQueued } from "./queue.ts";
+import type { Connection, Session } from "./session.ts";
+import { encodeAttachment, encodeSessionState } from "./state.ts";
+
+/** How many messages and sessions the next flush has to write. */
+export function unwritten({ log, changes }: SessionCore): number {
+  return log.unwritten + changes.rows;
+}
+
+/** Writes everything that must be safe before what the wires gathered is sent. */
+export function flush(core: SessionCore): void {
+  core.log.flush();
+  for (const session of core.changes.takeSessions()) if (core.sessions.get(session.clientId) === session) putRow(core, session);
+  for (const connection of core.changes.takeConnections()) if (connection.open) attach(core, connection);
+  // Behind the rows of their sessions, which an attachment that grew too large may have needed as well.
+  core.rowChanges.write();
+  if (core.log.untidy && core.tidyAt === 0) {
+    core.tidyAt = core.now + REPEAT_WINDOW_MS;
+    core.deadlines.add({ at: core.tidyAt, kind: LOG_TIDY, subject: undefined, slackMs: REPEAT_WINDOW_MS * 12 });
+  }
+}
+
+function putRow(core: SessionCore, session: Session): void {
+  core.store.putSession({ number: session.number, clientId: session.clientId, state: encodeSessionState(session, core.numbers.last) });
+  if (session.openExchanges.size > 0) closeExchanges(core, session);
+}
+
+/** The row says of these exchanges that they are over or safe. */
+function closeExchanges(core: SessionCore, session: Session): void {
+  const unsettled = new Set<number>();
+  for (const { sequence, reasonCode } of session.received.values()) if (reasonCode === undefined) unsettled.add(sequence);
+  for (const sequence of session.openExchanges) {
+    if (unsettled.has(sequence)) continue;
+    session.openExchanges.delete(sequence);
+    core.openExchanges.delete(sequence);
+  }
+}
+
+function attach(core: SessionCore, connection: Connection): void {
+  const { session } = connection;
+  let bytes = encodeAttachment(connection, session.oversized);
+  if (bytes.length > ATTACHMENT_BYTES_MAX) {
+    session.oversized = true;
+    if (!session.stored) beginStoring(core, session);
+    bytes = encodeAttachment(connection, true);
+  }
+  if (session.oversized) putRow(core, session);
+  connection.attachedSeenAt = connection.lastSeenAt;
+  connection.wire.attach(bytes);
+}
+
+/**
+ * The session has rows from now on. One that ends with its connection gets them when it is too large for an attachment, or when its
+ * client lets messages wait; then for as long as it lasts.
+ */
+export function beginStoring({ numbers, rowChanges }: SessionCore, session: Session): void {
+  session.number = numbers.next();
+  for (const subscription of session.subscriptions.values()) rowChanges.putSubscription(session, subscription);
+}
+
+/** Messages that wait in memory alone, and the sessions they wait for, have rows from the next flush on: the object may hibernate. */
+export function storeWaiting(core: SessionCore): void {
+  // One that is arriving is safe where it comes from.
+  const waiting = [...core.waitingInMemory].filter(({ arriving }) => !arriving);
+  for (const session of waiting) {
+    if (!session.stored) beginStoring(core, session);
+    core.changes.markRow(session);
+  }
+  storeQueued(core, waiting);
+  core.waitingInMemory.clear();
+}
+
+/** The session has ended. */
+export function forgetRow(core: SessionCore, session: Session): void {
+  for (const sequence of session.openExchanges) core.openExchanges.delete(sequence);
+  core.moved.delete(session);
+  core.rowChanges.forget(session);
+  if (session.stored) core.store.deleteSession(session.number);
+}
+
+/** Long after the last message: nothing of the log remains if nobody needs it, and nobody repeats anything any more. */
+export function tidy(core: SessionCore): void {
+  core.tidyAt = 0;
+  core.repeats.forget(core.now);
+  if (!core.repeats.remembersExchanges) core.log.tidy();
+}
