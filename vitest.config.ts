@@ -1,8 +1,12 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
+import { SETTINGS } from "./src/settings.ts";
 
 /** Tests of what depends on how the broker is spread over objects: they run once for each of its shapes. */
 const SHAPED = ["test/objects/{eviction,hibernation,abort,budgets,v5-state}.test.ts"];
+
+/** All settings as they are by default: otherwise the plugin takes those of a `.dev.vars` on this machine. */
+const DEFAULTS = Object.fromEntries(SETTINGS.map(({ name, default: value }) => [name, value]));
 
 /** A project inside the Workers runtime itself, with some settings of wrangler.toml replaced. */
 function workerd(name: string, include: string[], settings: Record<string, string>): TestProjectInlineConfiguration {
@@ -11,7 +15,7 @@ function workerd(name: string, include: string[], settings: Record<string, strin
       cloudflareTest({
         wrangler: { configPath: "./wrangler.toml" },
         miniflare: {
-          bindings: { ALLOW_ANONYMOUS: "true", ...settings },
+          bindings: { ...DEFAULTS, ALLOW_ANONYMOUS: "true", ...settings },
           // vitest itself asks for this module; without it each file begins with a warning. The broker has no flags.
           compatibilityFlags: ["enable_nodejs_inspector_module"],
         },

@@ -3,6 +3,7 @@ import { networkInterfaces } from "node:os";
 import { parseArgs } from "node:util";
 import { SETTINGS } from "../../src/settings.ts";
 import { type Broker, StartProblem, startBroker } from "./local-broker.ts";
+import { isLoopback } from "./loopback.ts";
 
 const HELP = `Runs durable-mqtt on this machine.
 
@@ -48,10 +49,6 @@ function withDefaultTcp(args: string[]): string[] {
 function portOf(name: string, text: string): number {
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN;
   return port <= 65_535 ? port : fail(`${name} must be a port from 0 to 65535 (0 = any free one), not ${JSON.stringify(text)}.`, 2);
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.[0-9]{1,3}){3}$/.test(host);
 }
 
 /** The settings in the environment; on loopback without users everybody may connect, unless the environment says otherwise. */

@@ -1,0 +1,31 @@
+/**
+ * Who may connect to `npm run dev`: as with `npm start`, everybody where only programs on this machine can reach it and no users are
+ * named. `wrangler dev` by itself has the settings of a deploy, which lets nobody in.
+ */
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { unstable_getVarsForDev as getVarsForDev } from "wrangler";
+import { isLoopback } from "./loopback.ts";
+
+/** What decides who may connect; where one of them is given, nothing is added. */
+const ACCESS = ["USERS", "ALLOW_ANONYMOUS"];
+
+/** What opens `wrangler dev` to others, beside another `--ip`. */
+const REACHABLE = ["--remote", "-r", "--tunnel", "--tunnel-name", "--tunnelName"];
+
+/**
+ * @param args what `wrangler dev` is given
+ * @param folder where wrangler.toml and `.dev.vars` are
+ * @returns what it is to be given beside that: what lets everybody on this machine in and nobody else; or nothing
+ */
+export function openingArguments(args: readonly string[], folder: string): readonly string[] {
+  const text = { type: "string" } as const;
+  const options = { ip: text, env: { ...text, short: "e" }, "env-file": { ...text, multiple: true } } as const;
+  const { ip, env, "env-file": files } = parseArgs({ args: [...args], strict: false, options }).values;
+  if ((ip !== undefined && !isLoopback(String(ip))) || args.some((argument) => REACHABLE.includes(argument.split("=")[0]!))) return [];
+  const given = getVarsForDev(join(folder, "wrangler.toml"), files?.map(String), {}, env?.toString(), true);
+  if (ACCESS.some((name) => name in given || args.some((argument) => argument.replace("--var=", "").startsWith(`${name}:`)))) return [];
+  // Among the keys that wrangler listens to is one that opens a tunnel from everywhere to here.
+  const opening = ["--var", "ALLOW_ANONYMOUS:true", "--show-interactive-dev-session=false"];
+  return ip === undefined ? [...opening, "--ip", "127.0.0.1"] : opening;
+}
