@@ -37,6 +37,8 @@ export function readProperties(reader: Reader, place: number): Properties {
   reader.end = outerEnd;
   if (reader.violation !== undefined) reader.offset = outerEnd;
   else checkTogether(reader, gathered);
+  // [MQTT5-4.7.3-1] Here only: rows may hold one from before this was looked at.
+  if (gathered.responseTopic === "") reader.protocolError("MQTT5-4.7.3-1", "", "Response Topic: expected at least one character");
   return gathered as Properties;
 }
 

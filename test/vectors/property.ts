@@ -19,6 +19,16 @@ const connect = (remainingLength: string, propertyLength: string, properties: st
    ${properties}
    0001 "c"            ; Client Identifier`;
 
+const connectWithWill = (remainingLength: string, propertyLength: string, properties: string): string =>
+  `10                  ; CONNECT
+   ${remainingLength}  ; Remaining Length
+   0004 "MQTT" 05      ; Protocol Name and Level
+   06 003c 00          ; flags, Keep Alive, Property Length
+   0001 "c"            ; Client Identifier
+   ${propertyLength}   ; Property Length of the Will Properties
+   ${properties}
+   0001 "w" 0000       ; Will Topic and Payload`;
+
 const connack = (remainingLength: string, propertyLength: string, properties: string): string =>
   `20                  ; CONNACK
    ${remainingLength}  ; Remaining Length
@@ -40,18 +50,7 @@ export const PROPERTY_VECTORS: readonly Vector[] = [
   ...invalid("Will Delay Interval in PUBLISH", 0x81, INVALID, publish("09", "05", "18 00000000")),
   ...invalid("Topic Alias in CONNECT", 0x81, INVALID, connect("11", "03", "23 0001")),
   ...invalid("Will Delay Interval in the properties of CONNECT itself", 0x81, INVALID, connect("13", "05", "18 00000001")),
-  ...invalid(
-    "Topic Alias in Will Properties",
-    0x81,
-    INVALID,
-    `10                  ; CONNECT
-     17                  ; Remaining Length
-     0004 "MQTT" 05      ; Protocol Name and Level
-     06 003c 00          ; flags, Keep Alive, Property Length
-     0001 "c"            ; Client Identifier
-     03 23 0001          ; Will Properties
-     0001 "w" 0000       ; Will Topic and Payload`,
-  ),
+  ...invalid("Topic Alias in Will Properties", 0x81, INVALID, connectWithWill("17", "03", "23 0001")),
   ...invalid("Reason String in SUBSCRIBE", 0x81, INVALID, '82 0b 000a 04 1f 0001 "r" 0001 "a" 00'),
   ...invalid("Subscription Identifier in UNSUBSCRIBE", 0x81, INVALID, 'a2 08 000a 02 0b 01 0001 "a"'),
   ...invalid("Session Expiry Interval in PUBACK", 0x81, INVALID, "40 09 1234 00 05 11 00000000"),
@@ -83,6 +82,10 @@ export const PROPERTY_VECTORS: readonly Vector[] = [
   ...invalid("a Content Type that is no UTF-8 [MQTT5-3.3.2-19]", 0x81, { 5: "[MQTT5-1.5.4-1]" }, publish("08", "04", "03 0001 ff")),
   ...invalid("# in the Response Topic", 0x82, { 5: "[MQTT5-3.3.2-14]" }, publish("08", "04", '08 0001 "#"')),
   ...invalid("+ in the Response Topic", 0x82, { 5: "[MQTT5-3.3.2-14]" }, publish("0a", "06", '08 0003 "a/+"')),
+
+  ...invalid("an empty Response Topic", 0x82, { 5: "[MQTT5-4.7.3-1]" }, publish("07", "03", "08 0000")),
+  ...invalid("an empty Response Topic in Will Properties", 0x82, { 5: "[MQTT5-4.7.3-1]" }, connectWithWill("17", "03", "08 0000")),
+  ...invalid("+ in the Response Topic of Will Properties", 0x82, { 5: "[MQTT5-3.3.2-14]" }, connectWithWill("18", "04", '08 0001 "+"')),
 
   ...invalid("two Payload Format Indicators", 0x82, DUPLICATE, publish("08", "04", "01 01 01 01")),
   ...invalid("two Message Expiry Intervals", 0x82, DUPLICATE, publish("0e", "0a", "02 00000001 02 00000001")),

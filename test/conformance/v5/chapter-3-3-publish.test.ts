@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 import { type Properties, PUBACK, PUBCOMP, PUBREC } from "../../../src/mqtt/packet.ts";
 import { acknowledgement, publishPacket, request, textOf, unique } from "../../support/mqtt-client.ts";
-import { describe5, ended, field, hex, raw, reaction, section, text } from "./support.ts";
+import { describe5, ended, field, hex, raw, reaction, refusal, section, text } from "./support.ts";
 
 const DURABLE = { sessionExpiryInterval: 300 };
 
@@ -245,6 +245,12 @@ describe5((broker) => {
     for (const topic of ["a/+", "#", "a/#"]) {
       expect(await reaction(broker, raw(0x30, field("t"), section(text(0x08, topic))))).toBe(0x82);
     }
+  });
+
+  it("[MQTT5-4.7.3-1] refuses an empty Response Topic with 0x82, in PUBLISH and in a will", async () => {
+    expect(await reaction(broker, raw(0x30, field("t"), section(text(0x08, ""))))).toBe(0x82);
+    const will = { topic: "t", payload: "", properties: { responseTopic: "" } };
+    expect(await refusal(broker, { clientId: unique("c"), will })).toBe(0x82);
   });
 
   it("[5.0/compat/props] gives 3.1.1 subscribers the message without properties, and their messages to 5.0 subscribers", async () => {
