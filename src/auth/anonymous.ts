@@ -2,6 +2,7 @@
 
 import type { Authenticator, Authorizer, Identity } from "../session/ports.ts";
 import { isSystemTopic } from "../topic/name.ts";
+import { asksInVain, isBridgeState } from "./bridge-state.ts";
 
 export class AnonymousAuthenticator implements Authenticator {
   /** User names and passwords are not looked at. */
@@ -14,10 +15,11 @@ export class AnonymousAuthenticator implements Authenticator {
 export class AnonymousAuthorizer implements Authorizer {
   /** [5.0/4.7.2/publish] Clients do not exchange messages on topics that begin with `$`. */
   mayPublish(identity: Identity, _clientId: string, topic: string): boolean {
-    return identity.userName === undefined && !isSystemTopic(topic);
+    return identity.userName === undefined && (!isSystemTopic(topic) || isBridgeState(topic));
   }
 
-  maySubscribe(identity: Identity): boolean {
-    return identity.userName === undefined;
+  /** What is granted comes: a client that asks for `$SYS/#` is told that there is nothing. */
+  maySubscribe(identity: Identity, _clientId: string, topicFilter: string): boolean {
+    return identity.userName === undefined && !asksInVain(topicFilter);
   }
 }

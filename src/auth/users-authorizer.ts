@@ -7,8 +7,12 @@
 
 import type { Authorizer, Identity } from "../session/ports.ts";
 import { matches } from "../topic/filter.ts";
+import { isBridgeState } from "./bridge-state.ts";
 import { covers } from "./covers.ts";
 import { substitute, type User } from "./users.ts";
+
+/** The rule of a user who may do everything. */
+const EVERYTHING = "#";
 
 export class UsersAuthorizer implements Authorizer {
   readonly #users: ReadonlyMap<string, User>;
@@ -17,10 +21,15 @@ export class UsersAuthorizer implements Authorizer {
     this.#users = new Map(users.map((user) => [user.user, user]));
   }
 
-  /** [5.0/4.7.2/publish] No wildcard matches a first level with `$`, so only a rule that begins with that very level allows it. */
+  /**
+   * [5.0/4.7.2/publish] No wildcard matches a first level with `$`, so only a rule that begins with that very level allows it, but for what
+   * a bridge tells of itself: who may publish everything may be one.
+   */
   mayPublish(identity: Identity, clientId: string, topic: string): boolean {
     const user = this.#find(identity);
-    return user?.publish.some((rule) => allows(rule, user, clientId, topic, matches)) ?? false;
+    if (user === undefined) return false;
+    if (user.publish.includes(EVERYTHING) && isBridgeState(topic)) return true;
+    return user.publish.some((rule) => allows(rule, user, clientId, topic, matches));
   }
 
   maySubscribe(identity: Identity, clientId: string, topicFilter: string): boolean {

@@ -18,6 +18,9 @@ const WILL_RETAIN = 0x20;
 const PASSWORD_FLAG = 0x40;
 const USER_NAME_FLAG = 0x80;
 
+/** Set in the Protocol Level of 3.x by the bridges of other brokers; 5.0 has Subscription Options for what it asks for. */
+const BRIDGE = 0x80;
+
 /** Where the Protocol Name's length stands: behind the first byte and the Remaining Length. */
 function nameOffset(bytes: Uint8Array): number {
   let offset = 1;
@@ -34,10 +37,11 @@ function isName(bytes: Uint8Array, offset: number, name: readonly number[]): boo
 function versionAt(bytes: Uint8Array, offset: number): ProtocolVersion | undefined {
   if (isName(bytes, offset, NAME)) {
     const level = bytes[offset + 2 + NAME.length];
+    if (level === (4 | BRIDGE)) return 4;
     return level === 4 || level === 5 ? level : undefined;
   }
   // [3.1/connect/name]
-  return isName(bytes, offset, NAME_V3) && bytes[offset + 2 + NAME_V3.length] === 3 ? 3 : undefined;
+  return isName(bytes, offset, NAME_V3) && (bytes[offset + 2 + NAME_V3.length] & ~BRIDGE) === 3 ? 3 : undefined;
 }
 
 const isConnect = (bytes: Uint8Array): boolean => bytes.length > 0 && bytes[0] >> 4 === CONNECT;
@@ -53,15 +57,20 @@ export function connectVersion(bytes: Uint8Array): ProtocolVersion | undefined {
 
 /**
  * The byte behind the Protocol Name of a CONNECT, supported or not: from 5 upwards a client understands a 5.0 CONNACK, below only one
- * of 3.x. Bridges of some brokers set bit 7: those are not supported and count by the rest.
+ * of 3.x. Bit 7, which bridges set, is left out.
  * @returns undefined when the bytes are no CONNECT or end before it
  */
 export function connectLevel(bytes: Uint8Array): number | undefined {
+  const level = levelByte(bytes);
+  return level === undefined ? undefined : level & ~BRIDGE;
+}
+
+function levelByte(bytes: Uint8Array): number | undefined {
   if (!isConnect(bytes)) return undefined;
   const offset = nameOffset(bytes);
   if (offset + 2 > bytes.length) return undefined;
   const levelOffset = offset + 2 + ((bytes[offset] << 8) | bytes[offset + 1]);
-  return levelOffset < bytes.length ? bytes[levelOffset] & 0x7f : undefined;
+  return levelOffset < bytes.length ? bytes[levelOffset] : undefined;
 }
 
 /**
@@ -98,7 +107,8 @@ export function decodeConnect(bytes: Uint8Array, offset: number): Connect | Viol
   checkEnd(reader, flags);
   if (reader.violation !== undefined) return reader.violation;
   const clean = (flags & CLEAN) !== 0;
-  return { type: CONNECT, version, clean, keepAliveSeconds, clientId, will, userName, password, properties };
+  const connect: Connect = { type: CONNECT, version, clean, keepAliveSeconds, clientId, will, userName, password, properties };
+  return (levelByte(bytes)! & BRIDGE) !== 0 ? { ...connect, bridge: true } : connect;
 }
 
 /** Neither a name and level that is served nor bytes that end before them: [MQTT5-3.1.2-1] [MQTT5-3.1.2-2] [MQTT311-3.1.2-2]. */

@@ -22,7 +22,7 @@ export function encodeConnect(packet: Connect): Uint8Array {
 
   const writer = new Writer(CONNECT << 4, remainingLength);
   writer.string(name);
-  writer.byte(version);
+  writer.byte(packet.bridge ? version | 0x80 : version);
   writer.byte(connectFlags(packet));
   writer.uint16(packet.keepAliveSeconds);
   if (version === 5) writer.properties(packet.properties, properties);

@@ -70,6 +70,8 @@ export interface Will {
 export interface Connect {
   readonly type: typeof CONNECT;
   readonly version: ProtocolVersion;
+  /** Bit 7 of the Protocol Level, with which other brokers say in 3.x that they are a bridge; absent for none. */
+  readonly bridge?: boolean;
   /** Clean Start in 5.0, Clean Session in 3.x. */
   readonly clean: boolean;
   readonly keepAliveSeconds: number;

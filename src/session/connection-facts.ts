@@ -17,6 +17,8 @@ export interface ConnectionFacts {
   readonly problemInformation: boolean;
   /** A relay stands before the socket: it answers PINGREQ and enforces Keep Alive. */
   readonly relayed: boolean;
+  /** A 3.x client that says it is a bridge of another broker. */
+  readonly bridge: boolean;
   /** The Authentication Method by which the client came in, and by which alone it may authenticate anew; undefined without one. */
   readonly authenticationMethod: string | undefined;
 }
@@ -43,6 +45,7 @@ export function connectionFacts(connect: Connect, relayed: boolean): ConnectionF
     topicAliasMaximum: properties.topicAliasMaximum ?? 0,
     problemInformation: properties.requestProblemInformation !== 0,
     relayed,
+    bridge: connect.bridge === true,
     authenticationMethod: properties.authenticationMethod,
   };
 }

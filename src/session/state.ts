@@ -266,6 +266,8 @@ export interface AttachedState {
 const FLAG_PROBLEM_INFORMATION = 1;
 const FLAG_RELAYED = 2;
 const FLAG_BRIEF = 4;
+/** Older code does not look at it: to it a bridge is any client. */
+const FLAG_BRIDGE = 8;
 
 /** @param brief leaves out what the session's row holds as well */
 export function encodeAttachment(connection: Connection, brief: boolean): Uint8Array {
@@ -279,7 +281,8 @@ export function encodeAttachment(connection: Connection, brief: boolean): Uint8A
   writer.integer(facts.receiveMaximum);
   writer.integer(facts.packetBytesMax === Number.POSITIVE_INFINITY ? 0 : facts.packetBytesMax);
   writer.integer(facts.topicAliasMaximum);
-  writer.byte((facts.problemInformation ? FLAG_PROBLEM_INFORMATION : 0) | (facts.relayed ? FLAG_RELAYED : 0) | (brief ? FLAG_BRIEF : 0));
+  const told = (facts.problemInformation ? FLAG_PROBLEM_INFORMATION : 0) | (facts.relayed ? FLAG_RELAYED : 0);
+  writer.byte(told | (brief ? FLAG_BRIEF : 0) | (facts.bridge ? FLAG_BRIDGE : 0));
   writeOptionalString(writer, facts.authenticationMethod);
   writer.integer(connection.lastSeenAt);
   if (brief) return writer.finish();
@@ -314,6 +317,7 @@ export function decodeAttachment(bytes: Uint8Array): AttachedState {
     topicAliasMaximum,
     problemInformation: (flags & FLAG_PROBLEM_INFORMATION) !== 0,
     relayed: (flags & FLAG_RELAYED) !== 0,
+    bridge: (flags & FLAG_BRIDGE) !== 0,
     authenticationMethod: readOptionalString(reader),
   };
   checkRange(version, 3, 5, "a protocol version");

@@ -109,9 +109,14 @@ export function handleSubscribe(core: SessionCore, connection: Connection, packe
       pending.refuse(index, request.qos, TOPIC_FILTER_INVALID, parsed.message);
       continue;
     }
-    subscribe(core, connection, request, parsed, identifier, index, pending);
+    subscribe(core, connection, connection.facts.bridge ? asOfBridge(request, parsed) : request, parsed, identifier, index, pending);
   }
   pending.done();
+}
+
+/** What bridges of 5.0 ask for and those of 3.x only mean: nothing that it brought comes back to it, and RETAIN says what is retained. */
+function asOfBridge(request: SubscriptionRequest, { shareName }: ParsedFilter): SubscriptionRequest {
+  return { ...request, noLocal: shareName === undefined, retainAsPublished: true };
 }
 
 function subscribe(

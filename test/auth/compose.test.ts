@@ -34,7 +34,26 @@ describe("createAuth", () => {
     }
     expect(authorizer.mayPublish(ANONYMOUS, "c", "a/b")).toBe(true);
     expect(authorizer.maySubscribe(ANONYMOUS, "c", "#")).toBe(true);
-    expect(authorizer.maySubscribe(ANONYMOUS, "c", "$SYS/#")).toBe(true);
+  });
+
+  test("anonymous clients are not granted what never comes: of $SYS there is only what bridges tell of themselves", () => {
+    const { authorizer } = createAuth({ users: "", allowAnonymous: true });
+    for (const filter of ["$SYS", "$SYS/#", "$SYS/+", "$SYS/broker/#", "$SYS/broker/+/+/state", "$SYS/broker/uptime"])
+      expect(authorizer.maySubscribe(ANONYMOUS, "c", filter), filter).toBe(false);
+    for (const filter of ["$SYSTEM/#", "$dev/#", "a/$SYS", "$SYS/broker/connection/#", "$SYS/broker/connection/+/state"])
+      expect(authorizer.maySubscribe(ANONYMOUS, "c", filter), filter).toBe(true);
+  });
+
+  test("bridges tell of themselves: anonymous ones, and users who may publish everything or have a rule for it", async () => {
+    const password = await quickHash("x");
+    const user = (name: string, publish: string[]): object => ({ user: name, password, publish, subscribe: [] });
+    const some = [user("all", ["a", "#"]), user("rule", ["$SYS/broker/connection/+/state"]), user("few", ["+/#", "a/#"])];
+    const { authorizer } = createAuth({ users: JSON.stringify(some), allowAnonymous: true });
+    const mayTell = (userName: string | undefined, topic: string): boolean => authorizer.mayPublish({ userName }, "c", topic);
+    const state = "$SYS/broker/connection/host.bridge/state";
+    expect([undefined, "all", "rule", "few", "none"].map((name) => mayTell(name, state))).toEqual([true, true, true, false, false]);
+    for (const topic of ["$SYS/broker/connection/state", "$SYS/broker/connection/a/b/state", "$SYS/broker/connection/a", "$SYS/a"])
+      for (const name of [undefined, "all"]) expect(mayTell(name, topic), topic).toBe(false);
   });
 
   test("[5.0/4.7.2/publish] anonymous clients do not publish to topics that begin with $", () => {

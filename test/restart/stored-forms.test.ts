@@ -103,7 +103,7 @@ describe("what is stored means what it meant", () => {
     const brief = {
       clientId: "käpt",
       sessionNumber: KEPT,
-      facts: { ...facts, problemInformation: false, authenticationMethod: undefined },
+      facts: { ...facts, problemInformation: false, bridge: false, authenticationMethod: undefined },
       lastSeenAt: BEGINNING,
       subscriptions: [],
     };

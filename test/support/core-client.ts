@@ -101,6 +101,7 @@ export class FakeWire implements Wire {
 
 export interface ConnectOptions {
   readonly version?: ProtocolVersion;
+  readonly bridge?: boolean;
   /** Which Session object; default 0. */
   readonly at?: number;
   readonly clean?: boolean;
@@ -134,6 +135,7 @@ export class TestClient {
     const sent: Connect = {
       type: CONNECT,
       version: this.version,
+      ...(options.bridge ? { bridge: true } : {}),
       clean: options.clean ?? true,
       keepAliveSeconds: options.keepAliveSeconds ?? 0,
       clientId,

@@ -65,6 +65,8 @@ export interface OpenOptions {
 export interface ConnectOptions {
   /** 4 (MQTT 3.1.1) by default. */
   readonly version?: ProtocolVersion;
+  /** Sets bit 7 of the Protocol Level. */
+  readonly bridge?: boolean;
   /** A unique one by default. */
   readonly clientId?: string;
   /** true by default. */
@@ -133,6 +135,7 @@ export function connectPacket(options: ConnectOptions = {}): Connect {
   return {
     type: CONNECT,
     version: options.version ?? 4,
+    ...(options.bridge ? { bridge: true } : {}),
     clean: options.clean ?? true,
     keepAliveSeconds: options.keepAliveSeconds ?? 0,
     clientId: options.clientId ?? unique("c"),

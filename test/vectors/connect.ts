@@ -49,6 +49,18 @@ export const CONNECT_VECTORS: readonly Vector[] = [
   ...valid("CONNECT of 3.1.1 with a Client Identifier alone", [4], connect4("0d", "02"), connect(4)),
   ...valid("[3.1/connect/name] CONNECT of 3.1", [3], connect3("0f", "02"), connect(3)),
   ...valid("[MQTT5-2.2.2-1] CONNECT of 5.0 without properties", [5], connect5("0e", "02"), connect(5)),
+  ...valid(
+    "CONNECT of a bridge of 3.1.1, level 84",
+    [4],
+    connect4("0d", "02").replace('"MQTT" 04', '"MQTT" 84'),
+    connect(4, { bridge: true }),
+  ),
+  ...valid(
+    "CONNECT of a bridge of 3.1, level 83",
+    [3],
+    connect3("0f", "02").replace('"MQIsdp" 03', '"MQIsdp" 83'),
+    connect(3, { bridge: true }),
+  ),
   ...valid("CONNECT is read by its own version, not by that of the connection", [5], connect4("0d", "00"), connect(4, { clean: false })),
   ...valid(
     "CONNECT with an empty Client Identifier",
@@ -185,7 +197,9 @@ export const CONNECT_VECTORS: readonly Vector[] = [
   ),
   ...invalid("MQTT level 3", 0x84, { 4: "[MQTT311-3.1.2-2]" }, connect4("0d", "02").replace('"MQTT" 04', '"MQTT" 03')),
   ...invalid("MQIsdp level 4", 0x84, { 3: "[MQTT311-3.1.2-2]" }, connect3("0f", "02").replace('"MQIsdp" 03', '"MQIsdp" 04')),
-  ...invalid("level 84, a bridge", 0x84, { 4: "[MQTT311-3.1.2-2]" }, connect4("0d", "02").replace('"MQTT" 04', '"MQTT" 84')),
+  ...invalid("MQTT level 85, a bridge", 0x84, { 5: "[MQTT5-3.1.2-2]" }, connect5("0e", "02").replace('"MQTT" 05', '"MQTT" 85')),
+  ...invalid("MQTT level 83", 0x84, { 4: "[MQTT311-3.1.2-2]" }, connect4("0d", "02").replace('"MQTT" 04', '"MQTT" 83')),
+  ...invalid("MQIsdp level 84", 0x84, { 4: "[MQTT311-3.1.2-2]" }, connect3("0f", "02").replace('"MQIsdp" 03', '"MQIsdp" 84')),
   ...invalid("MQTT level 6", 0x84, { 5: "[MQTT5-3.1.2-2]" }, connect5("0e", "02").replace('"MQTT" 05', '"MQTT" 06')),
   ...invalid(
     "CONNECT that ends within the Protocol Name",
