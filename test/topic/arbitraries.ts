@@ -23,3 +23,20 @@ export const filters = fc
   .tuple(levelsOf(filterLevel), fc.boolean())
   .map(([levels, rest]) => (rest ? [...levels.slice(1), "#"] : levels).join("/"))
   .filter((filter) => filter !== "");
+
+/** Runs of one level, so that filters have long parts in common and differ somewhere in them. */
+const run = fc
+  .tuple(fc.constantFrom("a", "b", "", "+", "a!"), fc.integer({ min: 1, max: 40 }))
+  .map(([one, count]) => Array.from({ length: count }, () => one));
+const deepLevels = fc.array(run, { minLength: 1, maxLength: 4 }).map((runs) => runs.flat().slice(0, 128));
+
+/** Filters of up to 128 levels. */
+export const deepFilters = fc
+  .tuple(deepLevels, fc.boolean())
+  .map(([levels, rest]) => (rest ? [...levels.slice(1), "#"] : levels).join("/"))
+  .filter((filter) => filter !== "");
+
+/** Topics of up to 128 levels. */
+export const deepTopics = deepLevels
+  .map((levels) => levels.map((one) => (one === "+" ? "b" : one)).join("/"))
+  .filter((topic) => topic !== "");
