@@ -5,12 +5,15 @@
  *   npm run hash-password -- 'the password'   takes it from the command line, where the shell's history keeps it
  *   echo 'the password' | npm run hash-password
  *
- * Options: --user NAME for the entry; --iterations N (1000 to 100000), fewer where CPU is scarce: see src/auth/password.ts.
+ * Options: --user NAME for the entry; --iterations N (1000 to 100000), fewer where CPU is scarce: see src/auth/password.ts;
+ * --secrets-file FILE puts the user into a file for `wrangler deploy --secrets-file FILE`, beside those that are there, and prints no hash.
  */
 
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
 import { hashPassword } from "../../src/auth/password.ts";
+import { parseUsers, type User } from "../../src/auth/users.ts";
 
 const ENTER = new Set(["\r", "\n", "\u0004"]);
 const INTERRUPT = "\u0003";
@@ -49,19 +52,41 @@ function fail(sentence: string): never {
   process.exit(1);
 }
 
+/** Adds a user to the secret USERS in a file of secrets as wrangler reads it, or gives it a new password. JSON: wrangler would replace `$` in others. */
+function addToSecrets(file: string, added: User): void {
+  const secrets = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Record<string, string>) : {};
+  const { users, problems } = parseUsers(secrets.USERS ?? "[]");
+  if (problems.length > 0) fail(`${file} was left as it is: ${problems[0]}`);
+  const former = users.find(({ user }) => user === added.user);
+  const entry = former === undefined ? added : { ...former, password: added.password };
+  const others = users.filter((user) => user !== former);
+  writeFileSync(file, `${JSON.stringify({ ...secrets, USERS: JSON.stringify([...others, entry]) })}\n`, { mode: 0o600 });
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { user: { type: "string", default: "ada" }, iterations: { type: "string", default: "100000" } },
+    options: {
+      user: { type: "string", default: "ada" },
+      iterations: { type: "string", default: "100000" },
+      "secrets-file": { type: "string" },
+    },
   });
   if (positionals.length > 1) fail("One password was expected: put it in quotes if it has spaces.");
   const password = await readPassword(positionals[0]);
   if (password === "") fail("The password must not be empty.");
   const hash = await hashPassword(new TextEncoder().encode(password), Number(values.iterations));
 
+  const entry: User = { user: values.user, password: hash, publish: ["home/#"], subscribe: ["home/#"] };
+  const file = values["secrets-file"];
+  if (file !== undefined) {
+    addToSecrets(file, entry);
+    console.log(`${file} has the user ${values.user} now. To deploy it: npm run deploy -- --secrets-file ${file}`);
+    return;
+  }
   console.log(hash);
   console.log("\nAn entry of USERS, which is a JSON array of such entries (npx wrangler secret put USERS):\n");
-  console.log(JSON.stringify([{ user: values.user, password: hash, publish: ["home/#"], subscribe: ["home/#"] }]));
+  console.log(JSON.stringify([entry]));
 }
 
 try {

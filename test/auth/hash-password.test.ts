@@ -1,4 +1,7 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { verifyPassword } from "../../src/auth/password.ts";
 import { parseUsers } from "../../src/auth/users.ts";
@@ -21,6 +24,36 @@ describe("scripts/local/hash-password.ts", () => {
     expect(problems).toEqual([]);
     expect(users).toEqual([{ user: "bob", password: lines[0], publish: ["home/#"], subscribe: ["home/#"] }]);
     expect(stdout).not.toContain("pass wörd");
+  });
+
+  test("puts users into a file of secrets, beside what is there", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "durable-mqtt-secrets-"));
+    const file = join(folder, "secrets.json");
+    const add = (user: string, password: string) => run("", "--iterations", "1000", "--user", user, "--secrets-file", file, password);
+    const secrets = () => JSON.parse(readFileSync(file, "utf8")) as Record<string, string>;
+    try {
+      expect(add("ada", "one")).toMatchObject({ status: 0, stdout: expect.stringContaining(`npm run deploy -- --secrets-file ${file}`) });
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      const [ada] = parseUsers(secrets().USERS!).users;
+      const rights = { publish: ["a/#"], subscribe: ["b/#"] };
+      writeFileSync(file, JSON.stringify({ METRICS_TOKEN: "a-token-of-your-own", USERS: JSON.stringify([{ ...ada, ...rights }]) }));
+      add("bob", "two");
+      add("ada", "three");
+      const { users, problems } = parseUsers(secrets().USERS!);
+      expect([problems, users.map(({ user }) => user), secrets().METRICS_TOKEN]).toEqual([[], ["bob", "ada"], "a-token-of-your-own"]);
+      expect(users[1]).toMatchObject(rights);
+      expect(await verifyPassword(utf8("three"), users[1]!.password)).toBe(true);
+
+      writeFileSync(file, '{"USERS":"[{}]"}');
+      expect(add("ada", "four")).toMatchObject({
+        status: 1,
+        stdout: "",
+        stderr: expect.stringMatching(/^[^\n]*was left as it is[^\n]*\n$/),
+      });
+      expect(readFileSync(file, "utf8")).toBe('{"USERS":"[{}]"}');
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test.each([
