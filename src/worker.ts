@@ -3,14 +3,15 @@
 import { Hono } from "hono";
 import { namespacesOf, refusal, scrape } from "./api/scrape.ts";
 import { DEFAULT_NAMESPACE, exists, noNamespace, sentence } from "./edge/answers.ts";
-import { upgrade } from "./edge/upgrade.ts";
+import { asksForWebSocket, upgrade } from "./edge/upgrade.ts";
 import { type BrokerEnv, settingsOf } from "./objects/env.ts";
 import type { Settings } from "./settings.ts";
 
 export { SessionObject } from "./objects/session-object.ts";
 export { TopicObject } from "./objects/topic-object.ts";
 
-const app = new Hono<{ Bindings: BrokerEnv; Variables: { settings: Settings } }>();
+/** A path means the same with a slash behind it. */
+const app = new Hono<{ Bindings: BrokerEnv; Variables: { settings: Settings } }>({ strict: false });
 
 app.use(async (context, next) => {
   const settings = settingsOf(context.env);
@@ -22,8 +23,15 @@ app.use(async (context, next) => {
   return next();
 });
 
-app.get("/mqtt", (context) => upgrade(context.req.raw, context.env, context.get("settings"), DEFAULT_NAMESPACE));
-app.get("/:namespace/mqtt", (context) => upgrade(context.req.raw, context.env, context.get("settings"), context.req.param("namespace")));
+app.all("/mqtt", (context) => upgrade(context.req.raw, context.env, context.get("settings"), DEFAULT_NAMESPACE));
+// Where clients look that were told no path. The page is also at /, so that it is asked for through here; the files it needs are not.
+app.all("/ws", (context) => upgrade(context.req.raw, context.env, context.get("settings"), DEFAULT_NAMESPACE));
+app.all("/", (context) => {
+  const { raw } = context.req;
+  if (asksForWebSocket(raw)) return upgrade(raw, context.env, context.get("settings"), DEFAULT_NAMESPACE);
+  return context.env.ASSETS?.fetch(raw) ?? context.notFound();
+});
+app.all("/:namespace/mqtt", (context) => upgrade(context.req.raw, context.env, context.get("settings"), context.req.param("namespace")));
 app.get("/health", (context) => context.json({ status: "ok", topology: context.get("settings").topology }));
 app.get("/metrics", async (context) => {
   const settings = context.get("settings");

@@ -22,7 +22,7 @@ import { listenTcp, type TcpListener } from "./tcp-listener.ts";
 
 /** As in wrangler.toml; a test compares them. */
 export const COMPATIBILITY_DATE = "2026-07-15";
-export const WORKER_FIRST_PATHS = ["/mqtt", "/*/mqtt", "/health", "/metrics", "/api/*"];
+export const WORKER_FIRST_PATHS = ["/", "/mqtt", "/*/mqtt", "/health", "/metrics", "/api/*"];
 
 /**
  * Stands before the Worker and looks for files as the platform does. Miniflare's own router would stay in the way of every connection
@@ -31,9 +31,24 @@ export const WORKER_FIRST_PATHS = ["/mqtt", "/*/mqtt", "/health", "/metrics", "/
 const ENTRY = `
 import worker from "./worker.js";
 export * from "./worker.js";
+// workerd passes on what stands in the request line and in Host (\`proxy\`): left to itself it answers 500 to what makes no URL.
+function whole(request) {
+  const host = request.headers.get("Host") ?? "";
+  if (!/^[^\\s,/\\\\?#@]+$/.test(host)) return undefined;
+  try {
+    const { protocol, hostname, href } = new URL(request.url.startsWith("/") ? "http://" + host + request.url : request.url);
+    // workerd takes fewer names than URL does.
+    const isName = /^(\\[[0-9a-f:.]+\\]|[\\w.-]+)$/.test(hostname);
+    return isName && (protocol === "http:" || protocol === "https:") ? new Request(href, request) : undefined;
+  } catch {
+    return undefined;
+  }
+}
 const workerFirst = ${JSON.stringify(WORKER_FIRST_PATHS)}.map((path) => new RegExp("^" + path.replaceAll("*", ".*") + "$"));
 export default {
-  async fetch(request, env, context) {
+  async fetch(raw, env, context) {
+    const request = whole(raw);
+    if (request === undefined) return new Response("Bad Request\\n", { status: 400 });
     const { pathname } = new URL(request.url);
     if (!workerFirst.some((path) => path.test(pathname))) {
       const file = await env.ASSETS.fetch(request.clone());
@@ -131,7 +146,7 @@ async function serve(
               TOPICS: { className: "TopicObject", useSQLite: true },
             },
             serviceBindings: { ASSETS: "page" },
-            unsafeDirectSockets: [{ host, port: options.port ?? 0 }],
+            unsafeDirectSockets: [{ host, port: options.port ?? 0, proxy: true }],
           },
           {
             name: "page",

@@ -4,6 +4,7 @@
  */
 
 import { chooseSubprotocol, switchingProtocols } from "../handshake/handover.ts";
+import { utf8Length } from "../mqtt/bytes.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { onlySessionObject, sessionObjectName } from "../objects/names.ts";
 import type { Settings } from "../settings.ts";
@@ -11,20 +12,29 @@ import { exists, noNamespace, sentence } from "./answers.ts";
 import { handOver } from "./hand-over.ts";
 import { relay } from "./relay.ts";
 
+/** A HEAD with the headers of an upgrade asks for none (RFC 6455, 4.1). */
+export function asksForWebSocket(request: Request): boolean {
+  return request.method === "GET" && request.headers.get("Upgrade")?.toLowerCase() === "websocket";
+}
+
 /**
- * Answers a request to `/mqtt` or `/{namespace}/mqtt`.
+ * Answers a request to a path at which MQTT is served.
  * @returns 101 with the socket; 400, 404 or 426 with a sentence
  */
 export async function upgrade(request: Request, env: BrokerEnv, settings: Settings, namespace: string): Promise<Response> {
   if (!exists(settings, namespace)) return noNamespace(namespace);
-  if (request.headers.get("Upgrade")?.toLowerCase() !== "websocket") {
+  if (!asksForWebSocket(request)) {
     return sentence(426, "This path speaks MQTT over WebSocket: connect an MQTT client to it.", { Upgrade: "websocket" });
   }
   if (!chooseSubprotocol(request).accepted) {
-    return sentence(400, "None of the WebSocket subprotocols offered is spoken here. Offer mqtt or mqttv3.1, or none.");
+    return sentence(400, "None of the WebSocket subprotocols offered is spoken here. Offer mqtt or none.");
   }
   const clientId = new URL(request.url).searchParams.get("clientId") ?? "";
   if (clientId !== "") {
+    // An object is chosen by it: one that no CONNECT can have wakes none.
+    if (!mayBeClientId(clientId, settings)) {
+      return sentence(400, `The clientId of the URL must have at most ${settings.limits.clientIdBytesMax} bytes, and no U+0000.`);
+    }
     return handOver(request, env, sessionObjectName(settings, namespace, clientId), { relayed: false, expectedClientId: clientId });
   }
   const only = onlySessionObject(settings, namespace);
@@ -32,4 +42,8 @@ export async function upgrade(request: Request, env: BrokerEnv, settings: Settin
   const { 0: outer, 1: inner } = new WebSocketPair();
   relay(inner, request, env, settings, namespace);
   return switchingProtocols(outer, request);
+}
+
+function mayBeClientId(clientId: string, { limits }: Settings): boolean {
+  return utf8Length(clientId) <= limits.clientIdBytesMax && !clientId.includes("\0");
 }

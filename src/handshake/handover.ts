@@ -26,19 +26,21 @@ export function decodeHandover(header: string): Handover {
   return JSON.parse(decodeURIComponent(header)) as Handover;
 }
 
-/** The WebSocket subprotocols that are spoken here; MQTT 3.1 clients ask for the second. */
-const SUBPROTOCOLS = ["mqtt", "mqttv3.1"];
+/** The WebSocket subprotocols that are spoken here: that of the specification, and names that clients have made for one version. */
+const SUBPROTOCOLS = ["mqtt", "mqttv3.1", "mqttv3.1.1", "mqttv5", "mqttv5.0"];
 
 export type Subprotocol = { readonly accepted: true; readonly name: string | undefined } | { readonly accepted: false };
 
-/** Chooses among the subprotocols that the client offers; offering none is accepted [MQTT5-6.0.0-4] [MQTT311-6.0.0-4]. */
+/**
+ * Chooses among the subprotocols that the client offers, `mqtt` if it can [MQTT5-6.0.0-4] [MQTT311-6.0.0-4]; offering none is accepted.
+ * @returns the name as the client wrote it: some compare it letter by letter
+ */
 export function chooseSubprotocol(request: Request): Subprotocol {
   const header = request.headers.get("Sec-WebSocket-Protocol");
   if (header === null) return { accepted: true, name: undefined };
-  const name = header
-    .split(",")
-    .map((each) => each.trim())
-    .find((each) => SUBPROTOCOLS.includes(each));
+  const offered = header.split(",").map((each) => each.trim());
+  const spoken = offered.filter((each) => SUBPROTOCOLS.includes(each.toLowerCase()));
+  const name = spoken.find((each) => each.toLowerCase() === "mqtt") ?? spoken[0];
   return name === undefined ? { accepted: false } : { accepted: true, name };
 }
 

@@ -66,7 +66,7 @@ describeTopologies(
       const client = await broker.open({ subprotocols: [] });
       expect(client.subprotocol).toBe("");
       expect(await client.connect()).toMatchObject({ reasonCode: 0 });
-      await expect(broker.open({ subprotocols: ["MQTT"] })).rejects.toThrow("400");
+      await expect(broker.open({ subprotocols: ["mqttv4"] })).rejects.toThrow("400");
       await expect(broker.open({ subprotocols: ["wamp", "stomp"] })).rejects.toThrow("400");
     });
 

@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 import { encodePacket } from "../../../src/mqtt/encode.ts";
 import { CONNACK, PUBACK, SUBACK } from "../../../src/mqtt/packet.ts";
-import { connectPacket, publishPacket, request, unique } from "../../support/mqtt-client.ts";
+import { connectPacket, MqttTestClient, publishPacket, request, unique } from "../../support/mqtt-client.ts";
 import { describe5 } from "./support.ts";
 
 describe5(
@@ -78,6 +78,39 @@ describe5(
         expect((await client.connect({ version: 5, clientId })).reasonCode).toBe(0);
       }
       await expect(broker.open({ subprotocols: ["other"] })).rejects.toThrow("400");
+    });
+
+    it("takes the names that clients have made for one version, and gives them back as they were written", async () => {
+      for (const [offered, chosen] of [
+        [["mqttv5"], "mqttv5"],
+        [["mqttv5.0"], "mqttv5.0"],
+        [["MQTT"], "MQTT"],
+        [["mqttv3.1.1", "MQTTv5"], "mqttv3.1.1"],
+        [["mqttv3.1", "Mqtt"], "Mqtt"],
+      ] as const) {
+        const clientId = unique();
+        const client = await broker.open({ subprotocols: [...offered], clientId });
+        expect(client.subprotocol).toBe(chosen);
+        expect((await client.connect({ version: 5, clientId })).reasonCode).toBe(0);
+      }
+      for (const name of ["mqttv4", "mqtt5", "mqtt ", "xmqtt"]) {
+        await expect(broker.open({ subprotocols: [name] }), name).rejects.toThrow();
+      }
+    });
+
+    it("serves the paths that clients try first, as the namespace default", async () => {
+      const topic = unique();
+      const watcher = await broker.connect();
+      await watcher.subscribe(topic, { qos: 1 });
+      for (const path of ["/", "/ws", "/ws/", "/mqtt/", "/default/mqtt", "/default/mqtt/"]) {
+        const clientId = unique();
+        const query = broker.shape === "handed over" ? `?clientId=${clientId}` : "";
+        const client = await MqttTestClient.open(broker.mqttUrl.replace("/mqtt", path) + query);
+        expect((await client.connect({ version: 5, clientId })).reasonCode, path).toBe(0);
+        await client.publish(topic, path, { qos: 1 });
+        expect(await watcher.texts(1)).toEqual([path]);
+        client.terminate();
+      }
     });
 
     it("[MQTT5-6.0.0-2] takes a message of the largest size in small frames", async () => {
