@@ -277,9 +277,7 @@ class Relay {
     // [MQTT5-3.14.0-1]
     const told = this.#answered && this.#facts?.version === 5 ? this.#facts : undefined;
     const bytes = told && encodeFor({ type: DISCONNECT, reasonCode, properties: { reasonString: message } }, told);
-    // [MQTT5-3.1.2-24]
-    const fits = bytes !== undefined && bytes.length <= told!.packetBytesMax;
-    this.#end({ bytes: fits ? bytes : undefined, closeCode, closeReason: message });
+    this.#end({ bytes, closeCode, closeReason: message });
   }
 
   #end({ bytes, closeCode, closeReason }: Farewell): void {

@@ -5,13 +5,14 @@
 
 import type { Limits } from "../limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
-import { connectLevel, connectVersion } from "../mqtt/decode-connect.ts";
+import { connectLevel, connectPacketBytesMax, connectVersion } from "../mqtt/decode-connect.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { CONNECT, type Connect } from "../mqtt/packet.ts";
 import { PACKET_TOO_LARGE, TOPIC_NAME_INVALID, UNSUPPORTED_PROTOCOL_VERSION } from "../mqtt/reason-code.ts";
 import { VIOLATION, type Violation } from "../mqtt/violation.ts";
 import { CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, closeReason } from "../session/close-code.ts";
 import { encodeRefusal, refusalPacket, validateConnect } from "../session/connect.ts";
+import { encodeFor } from "../session/connection-facts.ts";
 import type { Refusal } from "../session/ports.ts";
 
 /** What to send, if anything, before the socket is closed. */
@@ -60,6 +61,7 @@ function violated(violation: Violation, bytes: Uint8Array | undefined): Farewell
 function violationReply({ reasonCode, message }: Violation, bytes: Uint8Array): Uint8Array | undefined {
   const unsupported = reasonCode === UNSUPPORTED_PROTOCOL_VERSION;
   const version = unsupported && (connectLevel(bytes) ?? 0) >= 5 ? 5 : connectVersion(bytes);
-  if (version === 5) return encodePacket(refusalPacket({ reasonCode, message }, 5), 5);
+  const packetBytesMax = connectPacketBytesMax(bytes);
+  if (version === 5) return encodeFor(refusalPacket({ reasonCode, message }, 5), { version, packetBytesMax, problemInformation: true });
   return unsupported ? encodePacket(refusalPacket({ reasonCode, message }, 4), 4) : undefined;
 }

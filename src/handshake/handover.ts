@@ -6,7 +6,7 @@
 export interface Handover {
   /** A relay stands before the socket: it has read and checked CONNECT, answers PINGREQ and enforces Keep Alive. */
   readonly relayed: boolean;
-  /** The Client Identifier that CONNECT must have: the URL's, by which the object was chosen. */
+  /** The Client Identifier that CONNECT must have, or gets where it has none: the URL's, by which the object was chosen. */
   readonly expectedClientId?: string;
   /** The Client Identifier that the relay assigned because CONNECT had none. */
   readonly assignedClientId?: string;

@@ -56,6 +56,18 @@ export function connectVersion(bytes: Uint8Array): ProtocolVersion | undefined {
 }
 
 /**
+ * The Maximum Packet Size of a CONNECT of 5.0 that may be malformed behind it: what refuses it must keep to it as well.
+ * @returns Infinity where there is none, or none that can be read
+ */
+export function connectPacketBytesMax(bytes: Uint8Array): number {
+  if (connectVersion(bytes) !== 5) return Number.POSITIVE_INFINITY;
+  // Behind the name and its length: the level, Connect Flags and Keep Alive.
+  const reader = new Reader(bytes, nameOffset(bytes) + 2 + NAME.length + 4, bytes.length, 5);
+  const { maximumPacketSize } = readProperties(reader, CONNECT);
+  return maximumPacketSize || Number.POSITIVE_INFINITY;
+}
+
+/**
  * The byte behind the Protocol Name of a CONNECT, supported or not: from 5 upwards a client understands a 5.0 CONNACK, below only one
  * of 3.x. Bit 7, which bridges set, is left out.
  * @returns undefined when the bytes are no CONNECT or end before it

@@ -39,7 +39,7 @@ import { Reader } from "./reader.ts";
 import { REASON_CODES, RETURN_NOT_AUTHORIZED, SUCCESS, TOPIC_NAME_INVALID } from "./reason-code.ts";
 import type { Violation } from "./violation.ts";
 
-export { connectLevel, connectVersion } from "./decode-connect.ts";
+export { connectLevel, connectPacketBytesMax, connectVersion } from "./decode-connect.ts";
 
 const PINGREQ_PACKET = { type: PINGREQ } as const;
 const PINGRESP_PACKET = { type: PINGRESP } as const;

@@ -124,12 +124,12 @@ export class Client {
       return;
     }
     const { expectedClientId, assignedClientId, relayed, userName, authenticationData } = this.#handover;
-    if (expectedClientId !== undefined && connect.clientId !== expectedClientId) {
+    if (expectedClientId !== undefined && connect.clientId !== "" && connect.clientId !== expectedClientId) {
       const message = "the Client Identifier of CONNECT must be the clientId of the URL";
       this.#end(refused({ reasonCode: CLIENT_IDENTIFIER_NOT_VALID, message }, connect));
       return;
     }
-    const clientId = connect.clientId === "" ? (assignedClientId ?? assignClientId()) : connect.clientId;
+    const clientId = connect.clientId === "" ? (expectedClientId ?? assignedClientId ?? assignClientId()) : connect.clientId;
     const named: Connect = clientId === connect.clientId ? connect : { ...connect, clientId };
     const assigned = named !== connect;
     if (relayed) {

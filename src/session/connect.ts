@@ -59,8 +59,11 @@ export function validateConnect(connect: Connect, limits: Limits): Refusal | und
   return undefined;
 }
 
-/** The CONNACK of a refusal, in the client's version. [MQTT311-3.2.2-4] [MQTT5-3.2.2-6]: Session Present is 0. */
-export function encodeRefusal(refusal: Refusal, connect: Connect): Uint8Array {
+/**
+ * The CONNACK of a refusal, in the client's version. [MQTT311-3.2.2-4] [MQTT5-3.2.2-6]: Session Present is 0.
+ * @returns undefined when the client has no room for it [MQTT5-3.1.2-24]
+ */
+export function encodeRefusal(refusal: Refusal, connect: Connect): Uint8Array | undefined {
   return encodeFor(refusalPacket(refusal, connect.version), connectionFacts(connect, false));
 }
 
@@ -91,7 +94,8 @@ export function handleConnect(
 ): Connection | undefined {
   const { clientId, will, version } = connect;
   const refuse = (reasonCode: number, message: string): undefined => {
-    wire.send(encodeRefusal({ reasonCode, message }, connect));
+    const bytes = encodeRefusal({ reasonCode, message }, connect);
+    if (bytes !== undefined) wire.send(bytes);
     wire.close(closeCodeOf(reasonCode), closeReason(message));
     return undefined;
   };
@@ -120,7 +124,7 @@ export function handleConnect(
   const properties = version === 5 ? capabilities(core, connect, granted, options) : NO_PROPERTIES;
   const connack: Connack = { type: CONNACK, sessionPresent: false, reasonCode: SUCCESS, properties };
   // [MQTT5-3.1.2-24]: a client that can't be told what it must know can't be served.
-  if (encodeFor(connack, facts).length > facts.packetBytesMax) {
+  if (encodeFor(connack, facts) === undefined) {
     return refuse(PACKET_TOO_LARGE, "the Maximum Packet Size leaves no room for CONNACK");
   }
   takeOver(core, previous);

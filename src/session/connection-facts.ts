@@ -56,15 +56,20 @@ const EXPLAINED_ALWAYS = new Set([2, DISCONNECT]);
 /**
  * Encodes a packet for a client: explanations (Reason String, User Properties) are left out where it asked for none, and where
  * with them the packet would be larger than it accepts [MQTT5-3.2.2-19] [MQTT5-3.4.2-2] [MQTT5-3.9.2-1] [MQTT5-3.14.2-3].
+ * @returns undefined when it is larger without them too: it must not be sent [MQTT5-3.1.2-24]
  */
-export function encodeFor(packet: Packet, facts: Pick<ConnectionFacts, "version" | "packetBytesMax" | "problemInformation">): Uint8Array {
+export function encodeFor(
+  packet: Packet,
+  facts: Pick<ConnectionFacts, "version" | "packetBytesMax" | "problemInformation">,
+): Uint8Array | undefined {
+  const within = (bytes: Uint8Array): Uint8Array | undefined => (bytes.length <= facts.packetBytesMax ? bytes : undefined);
   const explained =
     "properties" in packet && (packet.properties.reasonString !== undefined || packet.properties.userProperties !== undefined);
-  if (!explained) return encodePacket(packet, facts.version);
+  if (!explained) return within(encodePacket(packet, facts.version));
   if (facts.problemInformation || EXPLAINED_ALWAYS.has(packet.type)) {
-    const bytes = encodePacket(packet, facts.version);
-    if (bytes.length <= facts.packetBytesMax) return bytes;
+    const bytes = within(encodePacket(packet, facts.version));
+    if (bytes !== undefined) return bytes;
   }
   const { reasonString, userProperties, ...rest } = packet.properties as Properties;
-  return encodePacket({ ...packet, properties: rest } as Packet, facts.version);
+  return within(encodePacket({ ...packet, properties: rest } as Packet, facts.version));
 }

@@ -24,8 +24,7 @@ export function encodeAuth(
 ): Uint8Array | undefined {
   // [MQTT5-4.12.0-5]; it has no Reason String and no User Property that could be too much [MQTT5-3.15.2-2] [MQTT5-3.15.2-3].
   const properties = { authenticationMethod: method, ...(data === undefined ? {} : { authenticationData: data }) };
-  const bytes = encodeFor({ type: AUTH, reasonCode, properties }, facts);
-  return bytes.length <= facts.packetBytesMax ? bytes : undefined;
+  return encodeFor({ type: AUTH, reasonCode, properties }, facts);
 }
 
 /** What a client is told for whom `encodeAuth` has nothing. */

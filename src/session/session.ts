@@ -185,8 +185,8 @@ export class Connection {
   /** Sends a packet that is no PUBLISH, without its explanations where the client wants none or has no room for them. */
   send(packet: Packet): void {
     const bytes = encodeFor(packet, this.facts);
-    // [MQTT5-3.1.2-24]: a client that leaves no room even for a bare answer gets none.
-    if (bytes.length <= this.facts.packetBytesMax) this.wire.send(bytes);
+    // Who had room for CONNACK has it for every bare answer but a long list of codes, which is looked at before (`subscribe.ts`).
+    if (bytes !== undefined) this.wire.send(bytes);
   }
 
   /** Tells a 5.0 client why [MQTT5-4.13.1-1]; a 3.x client is just closed [3.1.1/3.14/server]. */

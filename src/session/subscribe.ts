@@ -18,6 +18,7 @@ import {
 import {
   NO_SUBSCRIPTION_EXISTED,
   NOT_AUTHORIZED,
+  PACKET_TOO_LARGE,
   PROTOCOL_ERROR,
   QUOTA_EXCEEDED,
   SUBACK_FAILURE,
@@ -25,7 +26,8 @@ import {
   TOPIC_FILTER_INVALID,
 } from "../mqtt/reason-code.ts";
 import { type ParsedFilter, parseFilter, SHARE_PREFIX } from "../topic/filter.ts";
-import { isTopicProblem, quote } from "../topic/name.ts";
+import { isTopicProblem, quote, type TopicProblem } from "../topic/name.ts";
+import { encodeFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import { violated } from "./lifecycle.ts";
@@ -97,21 +99,36 @@ export function handleSubscribe(core: SessionCore, connection: Connection, packe
     violated(core, connection, PROTOCOL_ERROR, "No Local is not allowed on a Shared Subscription");
     return;
   }
+  const filters = packet.subscriptions.map(({ filter }) => parseFilter(filter, core.limits));
+  if (refusesWhole(core, connection, SUBACK, filters)) return;
   const pending = new PendingSubscribe(connection, packet.packetId);
-  for (const [index, request] of packet.subscriptions.entries()) {
-    const parsed = parseFilter(request.filter, core.limits);
-    if (isTopicProblem(parsed)) {
-      if (connection.version !== 5) {
-        // [MQTT311-4.7.1-2] [MQTT311-4.7.1-3] [MQTT311-4.7.3-1]
-        violated(core, connection, PROTOCOL_ERROR, parsed.message);
-        return;
-      }
-      pending.refuse(index, request.qos, TOPIC_FILTER_INVALID, parsed.message);
-      continue;
-    }
-    subscribe(core, connection, connection.facts.bridge ? asOfBridge(request, parsed) : request, parsed, identifier, index, pending);
+  for (const [index, parsed] of filters.entries()) {
+    const request = packet.subscriptions[index]!;
+    if (isTopicProblem(parsed)) pending.refuse(index, request.qos, TOPIC_FILTER_INVALID, parsed.message);
+    else subscribe(core, connection, connection.facts.bridge ? asOfBridge(request, parsed) : request, parsed, identifier, index, pending);
   }
   pending.done();
+}
+
+/**
+ * Ends the connection, before anything is done, for filters of 3.x that are none, which no answer of 3.x can say, and where the client has
+ * no room for as many codes: they can't be left out.
+ */
+function refusesWhole(
+  core: SessionCore,
+  connection: Connection,
+  type: typeof SUBACK | typeof UNSUBACK,
+  filters: readonly (ParsedFilter | TopicProblem | undefined)[],
+): boolean {
+  // [MQTT311-4.7.1-2] [MQTT311-4.7.1-3] [MQTT311-4.7.3-1]
+  const problem = connection.version === 5 ? undefined : filters.find(isTopicProblem);
+  const answer = { type, packetId: 1, reasonCodes: filters.map(() => SUCCESS), properties: NO_PROPERTIES };
+  if (problem !== undefined) violated(core, connection, PROTOCOL_ERROR, problem.message);
+  // [MQTT5-3.1.2-24]
+  else if (encodeFor(answer, connection.facts) === undefined) {
+    violated(core, connection, PACKET_TOO_LARGE, `the client's Maximum Packet Size leaves no room for ${filters.length} Reason Codes`);
+  }
+  return !connection.open;
 }
 
 /** What bridges of 5.0 ask for and those of 3.x only mean: nothing that it brought comes back to it, and RETAIN says what is retained. */
@@ -174,8 +191,13 @@ function keepSubscription(core: SessionCore, session: Session, subscription: Sub
 /** [MQTT5-3.10.4-4] [MQTT311-3.10.4-5]: always answered, whatever was removed. */
 export function handleUnsubscribe(core: SessionCore, connection: Connection, packet: Unsubscribe): void {
   const { session } = connection;
-  const reasonCodes = packet.filters.map((filter) => {
-    if (connection.version === 5 && isTopicProblem(parseFilter(filter, core.limits))) return TOPIC_FILTER_INVALID;
+  const filters = packet.filters.map((filter) => {
+    // One that is subscribed was valid, though the limits may be others by now.
+    return session.subscriptions.has(filter) ? undefined : parseFilter(filter, core.limits);
+  });
+  if (refusesWhole(core, connection, UNSUBACK, filters)) return;
+  const reasonCodes = packet.filters.map((filter, index) => {
+    if (isTopicProblem(filters[index])) return TOPIC_FILTER_INVALID;
     if (!session.subscriptions.has(filter)) return NO_SUBSCRIPTION_EXISTED;
     if (session.stored) core.rowChanges.deleteSubscription(session, filter);
     forgetSubscription(core, session, filter);

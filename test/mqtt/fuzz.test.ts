@@ -5,7 +5,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { connectLevel, connectVersion, decodePacket } from "../../src/mqtt/decode.ts";
+import { connectLevel, connectPacketBytesMax, connectVersion, decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import type { Packet, ProtocolVersion } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
@@ -149,6 +149,7 @@ test(`${RUNS} random and mutated packets never throw and are never read outside 
         decodePacket(bytes, sample.version);
         connectVersion(bytes);
         connectLevel(bytes);
+        connectPacketBytesMax(bytes);
       }
     } catch (error) {
       const hex = Buffer.from(sample.bytes).toString("hex");

@@ -289,3 +289,55 @@ test("SUBACK waits until every Topic object concerned knows the filter; until th
   expect(client.take().map(({ type }) => type)).toEqual([SUBACK]);
   expect(node.store.subscriptions().map(({ filter }) => filter)).toEqual(["a/+"]);
 });
+
+describe("an answer that the client has no room for, though nothing can be left out of it", () => {
+  /** CONNACK has 16 bytes; SUBACK and UNSUBACK have 5 and one for each filter. */
+  const properties = { sessionExpiryInterval: 3600, maximumPacketSize: 30 };
+  const filters = (count: number): string[] => Array.from({ length: count }, (_, index) => `t/${index}`);
+
+  test.each([SUBACK, UNSUBACK] as const)("[MQTT5-3.1.2-24] packet %s: 0x95 instead, and nothing is done", (type) => {
+    const world = new World();
+    for (const count of [25, 26]) {
+      const client = world.connect(`c${count}`, { properties });
+      if (type === UNSUBACK) client.subscribe("t/0");
+      client.take();
+      if (type === SUBACK) subscribeAll(client, 7, ...filters(count).map((filter) => request(filter)));
+      else client.send({ type: 10, packetId: 7, filters: filters(count), properties: NO_PROPERTIES });
+      const [answer, ...more] = plain(client.take());
+      expect(more).toEqual([]);
+      if (count === 25) expect(answer).toMatchObject({ type, packetId: 7 });
+      else expect(answer).toMatchObject({ type: 14, reasonCode: 0x95 });
+      const { subscriptions } = client.node.core.sessions.get(client.clientId)!;
+      expect(subscriptions.size).toBe((type === SUBACK) === (count === 25) ? (type === SUBACK ? 25 : 1) : 0);
+    }
+  });
+});
+
+describe.each([3, 4] as const)("filters that are none in version %s", (version) => {
+  test.each(["", "a/#/b", "a+", "$share//t"])(
+    "[MQTT311-4.7.1-2] [MQTT311-4.7.1-3] [MQTT311-4.7.3-1] %j in SUBSCRIBE and UNSUBSCRIBE closes, and nothing is done",
+    (filter) => {
+      const world = new World();
+      for (const isSubscribe of [true, false]) {
+        const client = world.connect(`c${isSubscribe}`, { version, clean: false });
+        client.subscribe("kept", 1);
+        client.take();
+        if (isSubscribe) subscribeAll(client, 1, request("before"), request(filter));
+        else client.send({ type: 10, packetId: 1, filters: ["kept", filter], properties: NO_PROPERTIES });
+        expect(client.take()).toEqual([]);
+        expect(client.wire.closed).toMatchObject({ code: 1002 });
+        expect([...client.node.core.sessions.get(client.clientId)!.subscriptions.keys()]).toEqual(["kept"]);
+      }
+    },
+  );
+
+  test("what is subscribed can be given up, though limits that came later would not take it", () => {
+    const world = new World();
+    const client = world.connect("c", { version, clean: false });
+    client.subscribe("a/b/c", 1);
+    client.take();
+    Object.assign(client.node.core.limits, { topicLevelsMax: 2 });
+    client.send({ type: 10, packetId: 1, filters: ["a/b/c"], properties: NO_PROPERTIES });
+    expect(plain(client.take())).toMatchObject([{ type: UNSUBACK, packetId: 1 }]);
+  });
+});

@@ -154,7 +154,8 @@ export class TestClient {
     if (connect.type !== CONNECT) throw new Error(`CONNECT does not decode: ${JSON.stringify(connect)}`);
     const refusal = validateConnect(connect, this.#world.limits);
     if (refusal !== undefined) {
-      this.wire.send(encodeRefusal(refusal, connect));
+      const bytes = encodeRefusal(refusal, connect);
+      if (bytes !== undefined) this.wire.send(bytes);
       this.wire.close(1008, "");
       return;
     }

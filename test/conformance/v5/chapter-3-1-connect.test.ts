@@ -6,7 +6,7 @@ import { CONNACK, DISCONNECT, PINGREQ, PUBACK, PUBLISH, PUBREC, PUBREL, SUBACK, 
 import {
   acknowledgement,
   connectPacket,
-  type MqttTestClient,
+  MqttTestClient,
   publishPacket,
   request,
   textOf,
@@ -251,6 +251,18 @@ describe5((broker) => {
     const resumed = await broker.connect({ clientId: name!, clean: false });
     expect(resumed.connack?.sessionPresent).toBe(true);
     expect(resumed.connack?.properties.assignedClientIdentifier).toBeUndefined();
+  });
+
+  it("[MQTT5-3.1.3-7] [MQTT5-3.2.2-16] a client whose URL names it and whose CONNECT does not gets that name, and is told it", async () => {
+    const clientId = unique();
+    for (const sessionPresent of [false, true]) {
+      const client = await MqttTestClient.open(`${broker.mqttUrl}?clientId=${clientId}`);
+      const connack = await client.connect({ version: 5, clientId: "", clean: false, properties: DURABLE });
+      expect(connack).toMatchObject({ reasonCode: 0, sessionPresent, properties: { assignedClientIdentifier: clientId } });
+      client.terminate();
+    }
+    const other = await MqttTestClient.open(`${broker.mqttUrl}?clientId=${clientId}`);
+    expect(await other.connect({ version: 5, clientId: "another" })).toMatchObject({ reasonCode: 0x85 });
   });
 
   it("[MQTT5-3.1.3-8] refuses a Client Identifier that is too long with 0x85", async () => {

@@ -5,7 +5,7 @@ import { encodePacket } from "../../../src/mqtt/encode.ts";
 import { CONNACK, type Connack, DISCONNECT } from "../../../src/mqtt/packet.ts";
 import { connectionFacts, encodeFor } from "../../../src/session/connection-facts.ts";
 import { type ConnectOptions, connectPacket, publishPacket, textOf, unique } from "../../support/mqtt-client.ts";
-import { describe5, ended, field, hex, raw, rawConnect, reaction, refusal, USERS } from "./support.ts";
+import { describe5, ended, field, hex, raw, rawConnect, reaction, refusal, text, USERS } from "./support.ts";
 
 const DURABLE = { sessionExpiryInterval: 300 };
 
@@ -96,6 +96,31 @@ describe5(
         await client.closed;
       }
       expect(sizes.slice(1)).toEqual([5, 5]);
+    });
+
+    it("[MQTT5-3.1.2-24] closes without a word where even the barest refusal is larger than the client takes", async () => {
+      const refusals: Record<string, (maximumPacketSize: string) => Uint8Array> = {
+        "no room for the CONNACK of success": (size) => rawConnect({ properties: [`27 ${size}`] }),
+        "a wrong password": (size) =>
+          rawConnect({ flags: 0xc2, properties: [`27 ${size}`], payload: [field(""), field("ann"), field("no")] }),
+        "a Client Identifier that is too long": (size) => rawConnect({ properties: [`27 ${size}`], payload: [field("x".repeat(257))] }),
+        "an unknown Authentication Method": (size) => rawConnect({ properties: [`27 ${size}`, text(0x15, "none")] }),
+        "malformed behind its properties": (size) => rawConnect({ properties: [`27 ${size}`], payload: [] }),
+        "an invalid Will Topic": (size) =>
+          rawConnect({ flags: 0x06, properties: [`27 ${size}`], payload: [field(""), "00", field("#"), field("")] }),
+      };
+      for (const [what, connect] of Object.entries(refusals)) {
+        const enough = await broker.open();
+        enough.sendBytes(connect("00000005"));
+        const { packetsBefore } = await enough.closed;
+        expect(
+          packetsBefore.map((packet) => [packet.type, enough.rawOf(packet).length]),
+          what,
+        ).toEqual([[CONNACK, 5]]);
+        const little = await broker.open();
+        little.sendBytes(connect("00000004"));
+        expect((await little.closed).packetsBefore, what).toEqual([]);
+      }
     });
 
     it("[MQTT5-3.1.2-24] [MQTT5-3.2.2-16] sends no CONNACK that is larger than the client takes", async () => {
@@ -217,7 +242,7 @@ it("[MQTT5-3.2.2-19] [MQTT5-3.2.2-20] CONNACK drops Reason String and User Prope
   };
   const whole = encodePacket(connack, 5);
   const facts = connectionFacts(connectPacket({ version: 5 }), false);
-  expect(hex(encodeFor(connack, { ...facts, packetBytesMax: whole.length }))).toBe(hex(whole));
+  expect(hex(encodeFor(connack, { ...facts, packetBytesMax: whole.length })!)).toBe(hex(whole));
   const cut = encodeFor(connack, { ...facts, packetBytesMax: whole.length - 1 });
-  expect(hex(cut)).toBe("2006000003210005");
+  expect(hex(cut!)).toBe("2006000003210005");
 });
