@@ -12,7 +12,11 @@ const MIB = 1024 * KIB;
 
 /** What an operator may change; the defaults are those of other brokers where they agree. */
 export interface Limits {
-  /** A whole Control Packet with its fixed header, bytes. Announced as Maximum Packet Size; more is answered 0x95. */
+  /**
+   * A whole Control Packet with its fixed header, bytes. Announced as Maximum Packet Size; more is answered 0x95. 1 MiB, where mosquitto 2.1
+   * has 2,000,000: a message is one row with its recipients, which bounds it at 1.3 MB, and what waits for a client that does not read
+   * is counted in messages of this size.
+   */
   readonly packetBytesMax: number;
   /** Messages that wait for one session beyond those in flight. When full, the oldest one that is not in flight is dropped. */
   readonly queueMessagesMax: number;

@@ -14,9 +14,10 @@ import { concatenate } from "../mqtt/bytes.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import { KEEP_ALIVE_TIMEOUT, QUOTA_EXCEEDED, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
+import { KEEP_ALIVE_TIMEOUT, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
 import { authOf } from "../objects/auth-of.ts";
 import type { BrokerEnv } from "../objects/env.ts";
+import { log } from "../objects/log.ts";
 import { sessionObjectName } from "../objects/names.ts";
 import { PLATFORM, type Runtime, type Timer } from "../objects/runtime.ts";
 import {
@@ -83,6 +84,8 @@ class Relay {
   #authentication: Authentication | undefined;
   #state: "first" | "connecting" | "open" | "ended" = "first";
   #facts: ConnectionFacts | undefined;
+  /** For the log. */
+  #clientId = "";
   /** The object has spoken: before its CONNACK nothing may be sent to the client [MQTT5-3.2.0-1] [MQTT311-3.2.0-1]. */
   #answered = false;
   /** Pings that came before: they are answered behind CONNACK. */
@@ -91,6 +94,7 @@ class Relay {
   #left = false;
   #keepAliveMs = 0;
   #keepAlive: Timer | undefined;
+  /** When its last whole packet came: a part of one is no sign of life [MQTT5-3.1.2-22]. */
   #lastSeenAt: number;
   /** Bytes that the object has sent since the client was last heard. */
   #unheardBytes = 0;
@@ -121,7 +125,6 @@ class Relay {
       this.#end({ bytes: undefined, closeCode: CLOSE_UNSUPPORTED_DATA, closeReason: "MQTT needs binary frames" });
       return;
     }
-    this.#lastSeenAt = this.#runtime.now();
     this.#unheardBytes = 0;
     this.#stream.push(new Uint8Array(data));
     if (this.#state === "first") this.#readConnect();
@@ -158,7 +161,8 @@ class Relay {
         return;
       }
       const assignedClientId = connect.clientId === "" ? assignClientId() : undefined;
-      const objectName = sessionObjectName(this.#settings, this.#namespace, assignedClientId ?? connect.clientId);
+      this.#clientId = assignedClientId ?? connect.clientId;
+      const objectName = sessionObjectName(this.#settings, this.#namespace, this.#clientId);
       const { identity, authenticationData } = answer;
       const handover: Handover = {
         relayed: true,
@@ -193,6 +197,7 @@ class Relay {
     object.addEventListener("error", () => this.#objectGone(CLOSE_GOING_AWAY, ""));
     object.send(bytes);
     this.#state = "open";
+    this.#lastSeenAt = this.#runtime.now();
     this.#keepAliveMs = effectiveKeepAliveSeconds(connect, this.#limits) * 1000 * KEEP_ALIVE_FACTOR;
     this.#watch();
     this.#passOn();
@@ -208,9 +213,11 @@ class Relay {
       this.#patience = undefined;
       if (!(bytes instanceof Uint8Array)) {
         this.#forward(packets);
-        this.#farewell(bytes.reasonCode, bytes.message, bytes.reasonCode === 0x95 ? CLOSE_TOO_BIG : CLOSE_PROTOCOL_ERROR);
+        if (bytes.reasonCode === PACKET_TOO_LARGE) log("packet too large", { client: this.#clientId, problem: bytes.message });
+        this.#farewell(bytes.reasonCode, bytes.message, bytes.reasonCode === PACKET_TOO_LARGE ? CLOSE_TOO_BIG : CLOSE_PROTOCOL_ERROR);
         return;
       }
+      this.#lastSeenAt = this.#runtime.now();
       const isPing = bytes[0] === PINGREQ << 4 && bytes.length === 2;
       if (isPing && this.#answered) this.#send(PINGRESP_BYTES);
       else if (isPing) this.#earlyPings += 1;

@@ -11,13 +11,15 @@ import type { Limits } from "../limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import { CLIENT_IDENTIFIER_NOT_VALID, QUOTA_EXCEEDED, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
+import { CLIENT_IDENTIFIER_NOT_VALID, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
+import { VIOLATION } from "../mqtt/violation.ts";
 import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, UNHEARD } from "../session/close-code.ts";
 import type { SessionCore } from "../session/core.ts";
 import { violated } from "../session/lifecycle.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import type { Connection } from "../session/session.ts";
 import type { Arrivals } from "./arrivals.ts";
+import { log } from "./log.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 import type { SocketWire } from "./socket-wire.ts";
 
@@ -107,7 +109,12 @@ export class Client {
         // The next packet has its own time.
         this.#patience?.cancel();
         this.#patience = undefined;
-        machine.handle(connection, bytes instanceof Uint8Array ? decodePacket(bytes, connection.version) : bytes, now);
+        const packet = bytes instanceof Uint8Array ? decodePacket(bytes, connection.version) : bytes;
+        // A 3.x client is not told why it is closed: who runs it finds out here.
+        if (packet.type === VIOLATION && packet.reasonCode === PACKET_TOO_LARGE) {
+          log("packet too large", { client: connection.session.clientId, problem: packet.message });
+        }
+        machine.handle(connection, packet, now);
       }
       if (!connection.open) this.#state = "ended";
     }

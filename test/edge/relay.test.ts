@@ -3,11 +3,11 @@
 import { expect, test } from "vitest";
 import { type RelayedSocket, relaySocket } from "../../src/edge/relay.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
-import { DISCONNECT, NO_PROPERTIES } from "../../src/mqtt/packet.ts";
+import { DISCONNECT, NO_PROPERTIES, PINGREQ } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import type { Runtime } from "../../src/objects/runtime.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
-import { connectPacket, publishPacket } from "../support/mqtt-client.ts";
+import { type ConnectOptions, connectPacket, publishPacket } from "../support/mqtt-client.ts";
 
 type Listener = (event: { data: ArrayBuffer; code: number; reason: string }) => void;
 
@@ -38,7 +38,7 @@ class TestSocket {
 }
 
 /** A client whose CONNECT has been passed on; time moves, and the tick ends, when told. */
-async function relayed(): Promise<{
+async function relayed(connect: ConnectOptions = {}): Promise<{
   client: TestSocket;
   object: TestSocket;
   publish(payload: string): void;
@@ -47,10 +47,15 @@ async function relayed(): Promise<{
 }> {
   let now = 1_800_000_000_000;
   const due: (() => void)[] = [];
+  const timers = new Set<{ readonly at: number; readonly run: () => void }>();
   const runtime: Runtime = {
     now: () => now,
     after: (ms, run) => {
-      if (ms > 0) return { cancel: () => {} };
+      if (ms > 0) {
+        const timer = { at: now + ms, run };
+        timers.add(timer);
+        return { cancel: () => void timers.delete(timer) };
+      }
       due.push(run);
       return { cancel: () => void due.splice(due.indexOf(run), 1) };
     },
@@ -62,7 +67,7 @@ async function relayed(): Promise<{
     object.accept = resolve;
   });
   relaySocket(client.asRelayed, { settings, namespace: "default", reach: async () => object.asRelayed, runtime });
-  client.tell("message", encodePacket(connectPacket({ version: 4 }), 4));
+  client.tell("message", encodePacket(connectPacket({ version: 4, ...connect }), 4));
   await opened;
   object.sent.length = 0;
   const publish = (payload: string): void => {
@@ -70,6 +75,11 @@ async function relayed(): Promise<{
   };
   const pass = (ms: number): void => {
     now += ms;
+    for (const timer of timers) {
+      if (timer.at > now) continue;
+      timers.delete(timer);
+      timer.run();
+    }
   };
   const endTick = (): void => {
     for (const run of due.splice(0)) run();
@@ -136,3 +146,21 @@ test("DISCONNECT is passed on behind what came before it", async () => {
   endTick();
   expect(payloads(object.sent)).toEqual(["1", "2\0"]);
 });
+
+test.each([3, 4, 5] as const)(
+  "[MQTT5-3.1.2-22] [MQTT311-3.1.2-24] parts of a packet that is never whole keep no Keep Alive of version %s alive, and whole ones do",
+  async (version) => {
+    const { client, pass } = await relayed({ version, keepAliveSeconds: 2 });
+    for (let seconds = 0; seconds < 6; seconds += 1) {
+      client.tell("message", encodePacket({ type: PINGREQ }, version));
+      pass(1000);
+    }
+    expect(client.closed).toBe(false);
+    client.tell("message", Uint8Array.of(0x30, 0xc8, 0x01));
+    for (const passed of [1000, 1000, 999]) {
+      client.tell("message", Uint8Array.of(0));
+      pass(passed);
+    }
+    expect(client.closed).toBe(true);
+  },
+);

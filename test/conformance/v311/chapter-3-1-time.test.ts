@@ -23,6 +23,8 @@ describeTopologies(
       const subscribing = await broker.connect({ keepAliveSeconds: 1, will });
       const startedAt = performance.now();
       const silent = await broker.connect({ keepAliveSeconds: 1, will: { ...will, payload: "silent" } });
+      const trickling = await broker.connect({ keepAliveSeconds: 1 });
+      trickling.sendBytes("30c801");
       let ended = false;
       const closing = silent.closed.then((how) => {
         ended = true;
@@ -32,6 +34,7 @@ describeTopologies(
       while (!ended || rounds < 5) {
         rounds += 1;
         await elapsed(450);
+        if (trickling.isOpen) trickling.sendBytes("00");
         pinging.sendBytes(rawPacket(0xc0));
         publishing.send(publishPacket(`${topic}/x`));
         await subscribing.subscribe(`${topic}/y`);
@@ -39,6 +42,9 @@ describeTopologies(
       const { code, packetsBefore, after } = await closing;
       expect({ code, packetsBefore }).toEqual({ code: CLOSE_POLICY, packetsBefore: [] });
       expect(after).toBeGreaterThanOrEqual(1450);
+      // A part of a packet is none.
+      expect((await trickling.closed).code).toBe(CLOSE_POLICY);
+      expect(performance.now() - startedAt).toBeLessThan(8000);
       expect(await watcher.texts(1)).toEqual(["silent"]);
       for (const client of [publishing, subscribing, slow]) await client.silence();
       await pinging.unsubscribe("x");
