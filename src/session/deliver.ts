@@ -8,7 +8,9 @@ import { type Message, objectOf } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { SessionCore } from "./core.ts";
 import type { LogRecord } from "./log.ts";
+import { isHeldBack } from "./matching.ts";
 import { enqueue } from "./queue.ts";
+import { AS_PUBLISHED } from "./retain.ts";
 import { sendQoS0 } from "./send.ts";
 import type { Session } from "./session.ts";
 
@@ -30,7 +32,7 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
     // [MQTT5-3.8.4-8] [MQTT311-3.8.4-6]
     const qos = Math.min(message.qos, session.matchQoS) as QoS;
     // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13] [MQTT311-3.3.1-9]
-    const retain = message.retain && session.matchRetain;
+    const retain = message.retain && session.matchRetain && AS_PUBLISHED;
     if (qos === 0) {
       sendQoS0(core, session, message, retain, session.matchIdentifiers);
       continue;
@@ -75,8 +77,7 @@ export function deliverRetained(core: SessionCore, message: Message, clientId: s
   const session = core.sessions.get(clientId);
   const subscription = session?.subscriptions.get(filter);
   if (session === undefined || subscription === undefined) return;
-  // [MQTT5-3.8.3-3]
-  if (subscription.request.noLocal && message.publisher === clientId) return;
+  if (isHeldBack(subscription, message)) return;
   const qos = Math.min(message.qos, subscription.request.qos) as QoS;
   // [5.0/3.3.4/retained-id]
   const identifiers = subscription.identifier === 0 ? undefined : [subscription.identifier];
@@ -101,7 +102,7 @@ function giveShared(core: SessionCore, session: Session, message: Message, filte
   const subscription = session.subscriptions.get(filter)!;
   // [MQTT5-4.8.2-3]
   const qos = Math.min(message.qos, subscription.request.qos) as QoS;
-  const retain = message.retain && subscription.request.retainAsPublished;
+  const retain = message.retain && subscription.request.retainAsPublished && AS_PUBLISHED;
   // [5.0/3.3.4/shared-id]
   const identifiers = subscription.identifier === 0 ? undefined : [subscription.identifier];
   if (qos !== 0) {

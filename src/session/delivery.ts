@@ -3,12 +3,13 @@
 import type { Message } from "../mqtt/message.ts";
 import type { LogRecord } from "./log.ts";
 import type { Ticket } from "./ports.ts";
+import type { Retain } from "./retain.ts";
 
 /** One Application Message on its way to one Session at QoS 1 or 2. Exists until it is acknowledged, expired or dropped. */
 export interface Delivery {
   readonly packetId: number;
   readonly qos: 1 | 2;
-  readonly retain: boolean;
+  readonly retain: Retain;
   readonly identifiers: readonly number[] | undefined;
   /** Undefined after hibernation when only its acknowledgement is still awaited. */
   readonly message: Message | undefined;

@@ -11,16 +11,21 @@ import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { checkNumber, readStoredMessage } from "../topic/stored-message.ts";
 import type { SessionStore } from "./ports.ts";
 import type { Repeats } from "./repeats.ts";
+import { AS_PUBLISHED, type Retain } from "./retain.ts";
 
 /** Version 1 did not say how many records there are. */
 const CHUNK_VERSION = 2;
+
+const FLAG_RETAIN = 4;
+/** Older code does not look at it. */
+const FLAG_AS_PUBLISHED = 8;
 
 /** Who gets a record: what is needed to send it, and to send it again under the same Packet Identifier. */
 export interface Recipient {
   readonly sessionNumber: number;
   readonly packetId: number;
   readonly qos: 1 | 2;
-  readonly retain: boolean;
+  readonly retain: Retain;
   readonly identifiers: readonly number[] | undefined;
   /** The shared subscription that it came through; empty for none. */
   readonly share: string;
@@ -240,7 +245,7 @@ function encodeRecord(record: LogRecord): Uint8Array {
   for (const recipient of record.recipients) {
     writer.integer(recipient.sessionNumber);
     writer.integer(recipient.packetId);
-    writer.byte(recipient.qos | (recipient.retain ? 4 : 0));
+    writer.byte(recipient.qos | (recipient.retain ? FLAG_RETAIN : 0) | (recipient.retain === AS_PUBLISHED ? FLAG_AS_PUBLISHED : 0));
     const identifiers = recipient.identifiers ?? [];
     writer.integer(identifiers.length);
     for (const identifier of identifiers) writer.integer(identifier);
@@ -275,7 +280,7 @@ function* decodeChunk(bytes: Uint8Array, repeats: Repeats): Generator<{ record: 
         sessionNumber,
         packetId,
         qos: (flags & 3) as 1 | 2,
-        retain: (flags & 4) !== 0,
+        retain: (flags & FLAG_RETAIN) !== 0 && ((flags & FLAG_AS_PUBLISHED) === 0 || AS_PUBLISHED),
         identifiers: identifiers.length > 0 ? identifiers : undefined,
         share: part.string(),
       });

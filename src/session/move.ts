@@ -21,6 +21,7 @@ import type { Ticket } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { enqueue, requeue } from "./queue.ts";
 import { forgetDeliveries } from "./redistribute.ts";
+import type { Retain } from "./retain.ts";
 import { beginStoring, forgetRow } from "./rows.ts";
 import { Session } from "./session.ts";
 import { announce } from "./share.ts";
@@ -44,7 +45,7 @@ export interface MovingSubscription {
 export interface MovingDelivery {
   readonly packetId: number;
   readonly qos: 1 | 2;
-  readonly retain: boolean;
+  readonly retain: Retain;
   readonly identifiers: readonly number[] | undefined;
   readonly share: string;
   readonly sent: boolean;

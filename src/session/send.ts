@@ -3,6 +3,7 @@
 import { encodePublish, type Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { SessionCore } from "./core.ts";
+import { AS_PUBLISHED, type Retain } from "./retain.ts";
 import type { Connection, Session } from "./session.ts";
 
 /** Sends a message at QoS 0 to a session that is connected; a client that is away, or doesn't accept it, never gets it. */
@@ -10,7 +11,7 @@ export function sendQoS0(
   core: SessionCore,
   session: Session,
   message: Message,
-  retain: boolean,
+  retain: Retain,
   identifiers: readonly number[] | undefined,
 ): void {
   const { connection } = session;
@@ -25,7 +26,7 @@ export function sendQoS0(
       core.counters.messagesDropped.too_large += 1;
     return;
   }
-  const bytes = message.encodeQoS0(version, retain, core.now);
+  const bytes = message.encodeQoS0(version, retainFor(connection, retain), core.now);
   // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
   if (bytes.length > packetBytesMax) {
     core.counters.messagesDropped.too_large += 1;
@@ -37,7 +38,7 @@ export function sendQoS0(
 
 interface PublishShape {
   readonly qos: QoS;
-  readonly retain: boolean;
+  readonly retain: Retain;
   readonly dup: boolean;
   readonly packetId: number;
   readonly identifiers: readonly number[] | undefined;
@@ -52,7 +53,7 @@ export function sendPublish(core: SessionCore, connection: Connection, message: 
   const bytes = encodePublish(message, {
     version: connection.version,
     qos: shape.qos,
-    retain: shape.retain,
+    retain: retainFor(connection, shape.retain),
     dup: shape.dup,
     packetId: shape.packetId,
     now: core.now,
@@ -66,6 +67,11 @@ export function sendPublish(core: SessionCore, connection: Connection, message: 
   core.counters.messagesDelivered += 1;
   connection.wire.send(bytes);
   return true;
+}
+
+/** [MQTT311-3.3.1-9] [MQTT5-3.3.1-13] */
+function retainFor(connection: Connection, retain: Retain): boolean {
+  return retain === AS_PUBLISHED ? connection.seesOptions : retain;
 }
 
 export function expired(message: Message, now: number): boolean {

@@ -174,6 +174,14 @@ export class Connection {
     return this.facts.version;
   }
 
+  /**
+   * Subscription Options mean something to its client. In a session that another version began, a 3.x client finds subscriptions as it
+   * knows them; the options are there again for the next client that knows them too.
+   */
+  get seesOptions(): boolean {
+    return this.facts.version === 5 || this.facts.bridge;
+  }
+
   /** Milliseconds without any packet after which the client is gone [MQTT5-3.1.2-22] [MQTT311-3.1.2-24]; 0 = never. */
   get keepAliveMs(): number {
     const { keepAliveSeconds, relayed } = this.facts;

@@ -324,37 +324,4 @@ describe("Maximum Packet Size of the client", () => {
       { type: 14, reasonCode: 0x82 },
     ]);
   });
-
-  test("[MQTT5-3.1.2-24] a packet that can't be made small enough is not sent", () => {
-    const world = new World();
-    const client = world.connect("c", { properties: { maximumPacketSize: 20 } });
-    client.take();
-    client.send({
-      type: 8,
-      packetId: 1,
-      subscriptions: [...Array(20).keys()].map((n) => ({
-        filter: String(n),
-        qos: 0 as const,
-        noLocal: false,
-        retainAsPublished: false,
-        retainHandling: 0 as const,
-      })),
-      properties: {},
-    });
-    expect(client.take()).toEqual([]);
-  });
-});
-
-test("[MQTT5-3.1.2-29] with Request Problem Information 0 only CONNACK and DISCONNECT explain", () => {
-  const world = new World({ authorizer: { mayPublish: () => true, maySubscribe: () => false } });
-  const client = world.connect("c", { properties: { requestProblemInformation: 0 } });
-  const curious = world.connect("d");
-  client.take();
-  curious.take();
-  client.subscribe("t");
-  curious.subscribe("t");
-  expect(plain(client.take())).toEqual([{ type: 9, packetId: 1, reasonCodes: [0x87] }]);
-  expect(plain(curious.take())[0]).toHaveProperty("properties.reasonString");
-  client.send({ type: 13 });
-  expect(plain(client.take())[0]).toHaveProperty("properties.reasonString");
 });
