@@ -26,6 +26,7 @@ import { KEEP_ALIVE } from "./deadlines.ts";
 import { connectionLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
 import type { Identity, Refusal, Wire } from "./ports.ts";
 import { resend } from "./queue.ts";
+import { responseInformation } from "./response-information.ts";
 import { Connection, Session } from "./session.ts";
 import { announceShares } from "./share.ts";
 import { discardWill, setWill, watchWills } from "./will.ts";
@@ -202,6 +203,7 @@ function capabilities(core: SessionCore, connect: Connect, granted: number, opti
   const keepAliveSeconds = effectiveKeepAliveSeconds(connect, limits);
   // [MQTT5-3.1.2-28]
   const wantsResponse = requestResponseInformation === 1 && choices.responseInformation !== "";
+  const topic = wantsResponse ? responseInformation(choices.responseInformation, connect.clientId) : undefined;
   const { authenticationData } = options;
   return {
     // [MQTT5-4.12.0-5] [MQTT5-4.12.0-6]
@@ -213,7 +215,7 @@ function capabilities(core: SessionCore, connect: Connect, granted: number, opti
     maximumPacketSize: limits.packetBytesMax,
     ...(limits.retainedMessagesMax === 0 ? { retainAvailable: 0 } : {}),
     ...(keepAliveSeconds !== connect.keepAliveSeconds ? { serverKeepAlive: keepAliveSeconds } : {}),
-    ...(wantsResponse ? { responseInformation: choices.responseInformation.replaceAll("%c", connect.clientId) } : {}),
+    ...(topic === undefined ? {} : { responseInformation: topic }),
     // [MQTT5-3.2.2-16]
     ...(options.assigned ? { assignedClientIdentifier: connect.clientId } : {}),
     ...(limits.topicAliasMaximum > 0 ? { topicAliasMaximum: limits.topicAliasMaximum } : {}),

@@ -210,3 +210,10 @@ function existing(folder: string, extensions: readonly string[]): Source[] {
     return [];
   }
 }
+
+test("no text that is put in by replace comes from elsewhere: `$&` in what a client sent would mean something", () => {
+  const call = /\.replace(?:All)?\((?:"(?:[^"\\]|\\.)*"|\/(?:[^/\\]|\\.)+\/\w*|[\w.]+),(?! *(?:["'(]|\w+ =>))[^)]*\)/g;
+  expect('a.replaceAll("x", y) a.replace(/x/g, y.z) a.replace(X, `y`)'.match(call)).toHaveLength(3);
+  expect('a.replaceAll("x", "y") a.replace(/x/g, (x) => y) a.replace(X, x => y)'.match(call)).toBeNull();
+  expect(SRC.flatMap(({ path, text }) => (text.match(call) ?? []).map((found) => `${path}: ${found}`))).toEqual([]);
+});
