@@ -84,6 +84,11 @@ export const METRICS: readonly Metric[] = [
     },
   },
   counter(
+    "faults",
+    "Faults of the broker that cost one client its connection; since the object woke",
+    ({ session }) => session?.counters.faults,
+  ),
+  counter(
     "rows_swept",
     "Rows that belonged to no session and were deleted at the start; since the object woke",
     ({ session }) => session?.counters.rowsSwept,

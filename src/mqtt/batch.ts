@@ -67,6 +67,13 @@ export type BatchRecord =
   | { readonly kind: typeof RECORD_UNSUBSCRIBE; readonly filter: string; readonly version: number }
   | { readonly kind: typeof RECORD_RETAINED; readonly message: Message; readonly clientId: string; readonly filter: string };
 
+/** The client that a record is for or from, as far as it says so. */
+export function clientOf(record: BatchRecord): string | undefined {
+  if (record.kind === RECORD_RETAINED) return record.clientId;
+  if (record.kind === RECORD_SUBSCRIBE) return record.retainedFor;
+  return "message" in record ? record.message.publisher : undefined;
+}
+
 /** Gathers records into a batch. */
 export class BatchWriter {
   readonly #writer = new RecordWriter(1024);

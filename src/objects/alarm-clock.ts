@@ -37,7 +37,13 @@ export class AlarmClock {
     }
     if (at >= this.#setFor) return false;
     this.#setFor = at;
-    await this.#storage.setAlarm(Math.max(at, this.#runtime.now() + 1));
+    try {
+      await this.#storage.setAlarm(Math.max(at, this.#runtime.now() + 1));
+    } catch (error) {
+      // What is set is not known any more.
+      this.#setFor = undefined;
+      throw error;
+    }
     return true;
   }
 }

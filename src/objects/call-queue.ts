@@ -1,7 +1,9 @@
 /**
  * Drives an Outbox: makes its calls one after the other and repeats those that fail. A call whose answer can't be read has failed too.
+ * Whatever happens to one item or one answer, the next batch goes.
  */
 
+import { type FaultPort, guarded } from "../fault.ts";
 import { ANSWER_MS_MAX } from "../limits.ts";
 import { Outbox, type Outgoing } from "../routing/outbox.ts";
 import type { CallMeter } from "./meter.ts";
@@ -18,6 +20,7 @@ export interface CallQueueOptions<Item, Answer> {
   readonly gaveUp?: () => void;
   /** Counts calls that fail. */
   readonly meter: CallMeter;
+  readonly faults: FaultPort;
 }
 
 export class CallQueue<Item extends Outgoing, Answer> {
@@ -69,9 +72,23 @@ export class CallQueue<Item extends Outgoing, Answer> {
     }
     const items = this.#outbox.take(now);
     if (items === undefined) return;
+    let batch: Uint8Array;
+    try {
+      batch = this.#options.encode(items);
+    } catch (error) {
+      this.#options.faults.caught(error, "encoding a batch", undefined);
+      this.#outbox.succeeded();
+      for (const item of items) this.#abandon(item);
+      this.flush();
+      return;
+    }
     this.#flyingSince = now;
-    void this.#send(items, this.#options.encode(items));
+    void this.#send(items, batch);
   }
+
+  readonly #abandon = (item: Item): void => {
+    guarded(this.#options.faults, "giving up a request", undefined, () => item.abandoned());
+  };
 
   /** Items that were answered and must be sent again all the same, ahead of all that wait. To be called by `answered`. */
   putBack(items: readonly Item[]): void {
@@ -83,7 +100,7 @@ export class CallQueue<Item extends Outgoing, Answer> {
     try {
       answer = await this.#options.call(batch);
     } catch {
-      const delayMs = this.#outbox.failed(this.#runtime.now());
+      const delayMs = this.#outbox.failed(this.#runtime.now(), this.#abandon);
       this.#options.meter[delayMs === undefined ? "givenUp" : "repeated"] += 1;
       if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, batch));
       else this.#gaveUp();
@@ -91,7 +108,7 @@ export class CallQueue<Item extends Outgoing, Answer> {
     }
     this.#flyingSince = undefined;
     this.#outbox.succeeded();
-    this.#options.answered(items, answer);
+    guarded(this.#options.faults, "taking an answer", undefined, () => this.#options.answered(items, answer));
     this.flush();
   }
 

@@ -13,7 +13,7 @@ import type { Connect } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import { CLIENT_IDENTIFIER_NOT_VALID, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
 import { VIOLATION } from "../mqtt/violation.ts";
-import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, UNHEARD } from "../session/close-code.ts";
+import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, FAILED, UNHEARD } from "../session/close-code.ts";
 import type { SessionCore } from "../session/core.ts";
 import { violated } from "../session/lifecycle.ts";
 import type { SessionMachine } from "../session/machine.ts";
@@ -93,9 +93,17 @@ export class Client {
     this.#context.flushSoon();
   }
 
-  /** Something went wrong on our side. */
-  fail(): void {
-    this.#end({ bytes: undefined, closeCode: CLOSE_INTERNAL_ERROR, closeReason: "the broker failed; connect again" });
+  /** Something went wrong on our side: it costs this client its connection and nobody else anything. */
+  failed(error: unknown, doing: string): void {
+    const { core, flushSoon } = this.#context;
+    this.#state = "ended";
+    this.#patience?.cancel();
+    this.#authentication?.cancel();
+    const session = this.#connection?.session;
+    const isConnected = session !== undefined && session.connection === this.#connection;
+    core.failures.caught(error, doing, isConnected ? session : undefined);
+    if (!isConnected) this.wire.close(CLOSE_INTERNAL_ERROR, FAILED);
+    flushSoon();
   }
 
   #drain(): void {
@@ -145,7 +153,7 @@ export class Client {
       return;
     }
     this.#state = "authenticating";
-    void this.#authenticate(named, assigned);
+    this.#authenticate(named, assigned).catch((error) => this.failed(error, "authenticating"));
   }
 
   async #authenticate(connect: Connect, assigned: boolean): Promise<void> {
@@ -179,7 +187,7 @@ export class Client {
     else {
       this.#state = "fetching";
       this.#stream.version = connect.version;
-      void this.#connectOnce(fetched, connect, accepted, assigned);
+      this.#connectOnce(fetched, connect, accepted, assigned).catch((error) => this.failed(error, "connecting"));
     }
   }
 

@@ -38,10 +38,19 @@ export class Exchange {
   expect(record: number): (reasonCode: number) => void {
     this.codes[record] = PENDING;
     this.#awaited += 1;
-    return (reasonCode) => {
-      this.codes[record] = reasonCode;
-      if (!this.#left.delete(record)) this.#done();
-    };
+    return (reasonCode) => this.#settle(record, reasonCode);
+  }
+
+  /** The record could not be handled: what comes of it later is not heard. */
+  fail(record: number, reasonCode: number): void {
+    if (this.codes[record] === PENDING) this.#settle(record, reasonCode);
+    else this.codes[record] = reasonCode;
+  }
+
+  #settle(record: number, reasonCode: number): void {
+    if (this.codes[record] !== PENDING) return;
+    this.codes[record] = reasonCode;
+    if (!this.#left.delete(record)) this.#done();
   }
 
   /** The answer does not wait for this record. */

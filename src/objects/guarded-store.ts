@@ -1,8 +1,9 @@
 /**
  * A store whose refusal ends this life of its object: memory must not go on as if the row had been written. The object starts again from
- * what is stored; what was not stored was not acknowledged.
+ * what is stored; what was not stored was not acknowledged. A row that is too large is not storage's refusal but one client's fault.
  */
 
+import { RowTooLarge } from "../storage/row-limit.ts";
 import { log } from "./log.ts";
 
 /** Storage refused something; the object has been told to start again. */
@@ -29,6 +30,7 @@ export function guardedStore<Store extends object>(store: Store, object: string,
         try {
           return value.apply(target, values);
         } catch (error) {
+          if (error instanceof RowTooLarge) throw error;
           startAgain(object, state, error);
           throw new StoreRefused("the storage refused a row");
         }

@@ -11,6 +11,7 @@ import type { SessionCore } from "../session/core.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
+import { faultsOf } from "./faults.ts";
 import { log } from "./log.ts";
 import type { Router } from "./router.ts";
 import type { Runtime } from "./runtime.ts";
@@ -26,6 +27,7 @@ export class LocalRouter implements Router {
   constructor(settings: Settings, name: string, store: RoutingStore, runtime: Runtime, machine: () => SessionMachine) {
     this.#runtime = runtime;
     this.#store = new RetainedOnly(store);
+    const faults = faultsOf(name);
     this.#routing = new RoutingCore({
       origin: `${name}@${runtime.incarnation()}`,
       limits: settings.limits,
@@ -34,9 +36,16 @@ export class LocalRouter implements Router {
       delivery: {
         deliver: (_sessionObject, message, { live, shares, retained }, done) => {
           const now = runtime.now();
-          let isFull = live && machine().deliver(message, now) === "full";
-          for (const { filter, key } of shares) isFull = machine().deliverShared(message, filter, key, now) === "full" || isFull;
-          if (retained !== undefined) machine().deliverRetained(message, retained.clientId, retained.filter, now);
+          let isFull = false;
+          try {
+            isFull = live && machine().deliver(message, now) === "full";
+            for (const { filter, key } of shares) isFull = machine().deliverShared(message, filter, key, now) === "full" || isFull;
+            if (retained !== undefined) machine().deliverRetained(message, retained.clientId, retained.filter, now);
+          } catch (error) {
+            // Of a fault that is not his the publisher hears that not everyone has the message, and nothing else.
+            faults.caught(error, "delivering a message", retained?.clientId ?? message.publisher);
+            isFull = true;
+          }
           done?.(isFull ? QUOTA_EXCEEDED : SUCCESS);
         },
       },

@@ -6,6 +6,7 @@ import type { Message } from "../mqtt/message.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
+import { faultsOf } from "./faults.ts";
 import { createCallMeter, type OutboxFigures } from "./meter.ts";
 import { namespaceOf, shapeNumber, topicObjectName, topicShard } from "./names.ts";
 import type { Router } from "./router.ts";
@@ -33,10 +34,11 @@ export class RemoteRouter implements Router {
     this.#settings = settings;
     const namespace = namespaceOf(name);
     const shape = shapeNumber(settings);
+    const faults = faultsOf(name);
     for (let shard = 0; shard < settings.topicShards; shard += 1) {
       const topicObject = topicObjectName(namespace, shard);
       const exchange = (batch: Uint8Array): Promise<Uint8Array> => topics(topicObject).exchange(batch);
-      this.#queues.push(new TopicQueue({ name, shape, runtime, exchange, settled, meter: this.#calls }));
+      this.#queues.push(new TopicQueue({ name, shape, runtime, exchange, settled, meter: this.#calls, faults }));
     }
   }
 

@@ -3,10 +3,13 @@
  * the alarm. The one place where the order "rows, then bytes" is kept.
  */
 
+import { type FaultPort, guarded } from "../fault.ts";
 import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../handshake/handover.ts";
 import { AWAKE_MS_MAX, ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../limits.ts";
 import {
   type Batch,
+  type BatchRecord,
+  clientOf,
   decodeBatch,
   encodeDeliveryAnswer,
   RECORD_LIVE,
@@ -17,15 +20,17 @@ import {
 import { Fence } from "../routing/fence.ts";
 import { SessionCore } from "../session/core.ts";
 import { sessionFigures } from "../session/figures.ts";
+import { flush } from "../session/flush.ts";
 import { SessionMachine } from "../session/machine.ts";
 import type { SessionStore } from "../session/ports.ts";
 import { lostAsleep, restore } from "../session/restore.ts";
-import { flush, storeWaiting, unwritten } from "../session/rows.ts";
+import { storeWaiting, unwritten } from "../session/rows.ts";
 import type { Settings } from "../settings.ts";
 import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
 import { Arrivals, type SessionPeer } from "./arrivals.ts";
 import { authOf } from "./auth-of.ts";
 import { Client, type ClientContext } from "./client.ts";
+import { faultsOf } from "./faults.ts";
 import { startAgain } from "./guarded-store.ts";
 import { log } from "./log.ts";
 import type { Figures, Meter } from "./meter.ts";
@@ -33,10 +38,7 @@ import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
 import { Reauthentications } from "./reauthentications.ts";
 import type { Router } from "./router.ts";
 import type { Runtime, Timer } from "./runtime.ts";
-import { SocketWire } from "./socket-wire.ts";
-
-/** WebSocket.OPEN. */
-const SOCKET_OPEN = 1;
+import { SOCKET_OPEN, SocketWire } from "./socket-wire.ts";
 
 /** What a host uses of the object's state. */
 export interface HostState {
@@ -72,6 +74,7 @@ export class SessionHost {
   readonly arrivals: Arrivals;
   readonly #state: HostState;
   readonly #runtime: Runtime;
+  readonly #faults: FaultPort;
   readonly #fence = new Fence();
   readonly #name: string;
   readonly #shape: number;
@@ -90,8 +93,8 @@ export class SessionHost {
   #flushed: (() => void)[] = [];
   #awake: Timer | undefined;
   /**
-   * The last batch of each Topic object and its answer: when it comes again, what was refused is refused again. So is one that a fault of
-   * ours has interrupted: its messages count as seen, and handled anew they would be taken for repeats and acknowledged unsent.
+   * The last batch of each Topic object and its answer: when it comes again, what was refused is refused again. So is what a fault of ours
+   * has interrupted: such a message counts as seen, and handled anew it would be taken for a repeat and acknowledged unsent.
    */
   readonly #answers = new Map<string, Answered>();
 
@@ -100,6 +103,7 @@ export class SessionHost {
     this.#state = state;
     this.#runtime = runtime;
     this.#name = name;
+    this.#faults = faultsOf(name);
     this.#shape = shapeNumber(settings);
     this.#meter = meter;
     this.#alarm = new AlarmClock(state.storage, runtime);
@@ -115,6 +119,13 @@ export class SessionHost {
       router: this.#router,
       authorizer: auth.authorizer,
       reauthentication: new Reauthentications(auth.enhanced, settings.limits.packetSecondsMax, runtime, flushSoon),
+      faults: {
+        caught: (error, doing, client) => {
+          this.#faults.caught(error, doing, client);
+          // Whoever it happened to is disconnected then.
+          flushSoon();
+        },
+      },
       now,
     });
     this.machine = new SessionMachine(this.core);
@@ -186,9 +197,7 @@ export class SessionHost {
     try {
       client?.receive(data);
     } catch (error) {
-      // A fault of ours while one client's packet was handled: it costs that client its connection and nobody else anything.
-      log("a packet could not be handled", { object: this.#name, problem: error instanceof Error ? error.message : String(error) });
-      client?.fail();
+      client?.failed(error, "handling a packet");
     }
   }
 
@@ -196,11 +205,13 @@ export class SessionHost {
     const client = this.#clients.get(socket);
     if (client !== undefined) {
       this.#clients.delete(socket);
-      client.lost();
+      guarded(this.#faults, "ending a connection", undefined, () => client.lost());
       return;
     }
     const attachment = socket.deserializeAttachment();
-    if (attachment instanceof Uint8Array) lostAsleep(this.core, attachment, this.#runtime.now());
+    if (attachment instanceof Uint8Array) {
+      guarded(this.#faults, "ending a connection", undefined, () => lostAsleep(this.core, attachment, this.#runtime.now()));
+    }
     this.#flushSoon();
   }
 
@@ -222,30 +233,40 @@ export class SessionHost {
     const now = this.#runtime.now();
     const unwanted: Unwanted[] = [];
     for (const [index, record] of records.entries()) {
-      if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED && record.kind !== RECORD_SHARED) continue;
-      const { message } = record;
-      const { repeats } = this.core;
-      const known = repeats.isRepeat(message, sender, now);
-      const live = record.kind === RECORD_LIVE || (record.kind === RECORD_SHARED && record.live);
-      if (known && live) this.machine.deliverRepeat(message, now);
-      if (known && record.kind !== RECORD_SHARED) continue;
-      if (record.kind === RECORD_RETAINED) {
-        this.machine.deliverRetained(message, record.clientId, record.filter, now);
-        continue;
-      }
-      const outcome = live && !known ? this.machine.deliver(message, now) : "taken";
-      if (outcome !== "taken") unwanted.push({ record: index, share: undefined, full: outcome === "full" });
-      if (record.kind === RECORD_LIVE) continue;
-      for (const { filter, key } of record.shares) {
-        if (repeats.wasShared(message, filter, known)) continue;
-        const given = this.machine.deliverShared(message, filter, key, now);
-        if (given === "taken") repeats.shared(message, filter);
-        else unwanted.push({ record: index, share: filter, full: given === "full" });
+      try {
+        this.#takeRecord(sender, record, index, now, unwanted);
+      } catch (error) {
+        // The others are taken all the same. Of this one its publisher hears that not everyone has it.
+        this.#faults.caught(error, `taking a record of ${sender}`, clientOf(record));
+        unwanted.push({ record: index, share: undefined, full: true });
       }
     }
     const answer = encodeDeliveryAnswer({ version: this.core.numbers.next(), unwanted });
     await this.#written();
     return answer;
+  }
+
+  #takeRecord(sender: string, record: BatchRecord, index: number, now: number, unwanted: Unwanted[]): void {
+    if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED && record.kind !== RECORD_SHARED) return;
+    const { message } = record;
+    const { repeats } = this.core;
+    const known = repeats.isRepeat(message, sender, now);
+    const live = record.kind === RECORD_LIVE || (record.kind === RECORD_SHARED && record.live);
+    if (known && live) this.machine.deliverRepeat(message, now);
+    if (known && record.kind !== RECORD_SHARED) return;
+    if (record.kind === RECORD_RETAINED) {
+      this.machine.deliverRetained(message, record.clientId, record.filter, now);
+      return;
+    }
+    const outcome = live && !known ? this.machine.deliver(message, now) : "taken";
+    if (outcome !== "taken") unwanted.push({ record: index, share: undefined, full: outcome === "full" });
+    if (record.kind === RECORD_LIVE) return;
+    for (const { filter, key } of record.shares) {
+      if (repeats.wasShared(message, filter, known)) continue;
+      const given = this.machine.deliverShared(message, filter, key, now);
+      if (given === "taken") repeats.shared(message, filter);
+      else unwanted.push({ record: index, share: filter, full: given === "full" });
+    }
   }
 
   figures(): Figures {
@@ -298,16 +319,24 @@ export class SessionHost {
     this.#router.flush();
     const wires = this.#changedWires;
     this.#changedWires = [];
-    for (const wire of wires) wire.flush();
-    const { unheardBytesMax } = this.#context.limits;
-    if (unheardBytesMax > 0) {
-      for (const { socket, unheardBytes } of wires) if (unheardBytes > unheardBytesMax) this.#clients.get(socket)?.unheard();
-    }
+    for (const wire of wires) this.#send(wire);
     const flushed = this.#flushed;
     this.#flushed = [];
     for (const resolve of flushed) resolve();
     this.#stayAwake();
-    void this.#arm();
+    this.#arm().catch((error) => this.#faults.caught(error, "setting the alarm", undefined));
+  }
+
+  /** What happens to one socket is nothing to the others. */
+  #send(wire: SocketWire): void {
+    const client = this.#clients.get(wire.socket);
+    try {
+      wire.flush();
+      const { unheardBytesMax } = this.#context.limits;
+      if (unheardBytesMax > 0 && wire.unheardBytes > unheardBytesMax) client?.unheard();
+    } catch (error) {
+      client?.failed(error, "sending to it");
+    }
   }
 
   /**

@@ -6,6 +6,9 @@
 import { concatenate } from "../mqtt/bytes.ts";
 import type { Wire } from "../session/ports.ts";
 
+/** WebSocket.OPEN. */
+export const SOCKET_OPEN = 1;
+
 export class SocketWire implements Wire {
   readonly socket: WebSocket;
   readonly #changed: (wire: SocketWire) => void;
@@ -41,24 +44,35 @@ export class SocketWire implements Wire {
     this.#changed(this);
   }
 
-  /** Sends what was gathered as one frame, then closes if that was asked for. A socket that is gone swallows both. */
+  /**
+   * Sends what was gathered as one frame, then closes if that was asked for. A socket that is gone swallows both.
+   * @throws what an open socket throws that does not take the frame: what was gathered is lost
+   */
   flush(): void {
     this.#gathered = false;
     const packets = this.#packets;
     this.#packets = [];
     try {
-      if (packets.length > 0) {
-        const frame = concatenate(packets);
-        this.unheardBytes += frame.length;
-        this.socket.send(frame);
-      }
-      if (this.#closing !== undefined) {
-        // Its connection has ended: an object that wakes before the client has answered must not take it for one that lives.
-        this.socket.serializeAttachment(null);
-        this.socket.close(this.#closing.code, this.#closing.reason);
-      }
+      if (packets.length > 0) this.#send(concatenate(packets));
+    } catch (error) {
+      // Else it closed meanwhile, and its close event ends the connection; or it is closed now.
+      if (this.socket.readyState === SOCKET_OPEN && this.#closing === undefined) throw error;
+    }
+    if (this.#closing !== undefined) this.#close(this.#closing);
+  }
+
+  #send(frame: Uint8Array): void {
+    this.unheardBytes += frame.length;
+    this.socket.send(frame);
+  }
+
+  #close({ code, reason }: { readonly code: number; readonly reason: string }): void {
+    try {
+      // Its connection has ended: an object that wakes before the client has answered must not take it for one that lives.
+      this.socket.serializeAttachment(null);
+      this.socket.close(code, reason);
     } catch {
-      // The socket closed meanwhile; its close event ends the connection.
+      // It closed meanwhile.
     }
   }
 }

@@ -3,11 +3,13 @@
  * within one tick, and answers a batch when all that it promised is done.
  */
 
+import type { FaultPort } from "../fault.ts";
 import { ANSWER_MS_MAX, RETRY_MS_MAX, RETRY_MS_TOTAL } from "../limits.ts";
 import {
   type Batch,
   type BatchRecord,
   BatchWriter,
+  clientOf,
   type DeliveryAnswer,
   decodeBatch,
   decodeDeliveryAnswer,
@@ -21,6 +23,7 @@ import {
   RECORD_SHARED,
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
+  type Unwanted,
 } from "../mqtt/batch.ts";
 import { encodeExchangeAnswer } from "../mqtt/exchange-answer.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
@@ -34,6 +37,7 @@ import type { Settings } from "../settings.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
 import { CallQueue } from "./call-queue.ts";
 import { Exchange } from "./exchange.ts";
+import { faultsOf } from "./faults.ts";
 import { log } from "./log.ts";
 import { createCallMeter, type Figures, type Meter } from "./meter.ts";
 import { shapeNumber, shardOf, topicShard } from "./names.ts";
@@ -118,6 +122,7 @@ export class TopicHost implements DeliveryPort {
   readonly #sessions: SessionObjects;
   readonly #meter: Meter;
   readonly #calls = createCallMeter();
+  readonly #faults: FaultPort;
   readonly #runtime: Runtime;
   readonly #fence = new Fence();
   readonly #queues = new Map<string, CallQueue<Delivery, DeliveryAnswer>>();
@@ -138,6 +143,7 @@ export class TopicHost implements DeliveryPort {
     this.#writer = new BatchWriter(name, runtime.now(), this.#shape);
     this.#sessions = sessions;
     this.#meter = meter;
+    this.#faults = faultsOf(name);
     this.#life = runtime.incarnation();
     this.#routing = new RoutingCore({
       origin: `${name}@${this.#life}`,
@@ -221,25 +227,34 @@ export class TopicHost implements DeliveryPort {
     const exchange = new Exchange(records.length);
     for (const [index, record] of records.entries()) {
       this.#slow = false;
-      if (record.kind === RECORD_PUBLISH) {
-        this.#routing.publish(record.message, now, record.message.qos > 0 ? exchange.expect(index) : undefined);
-      } else if (record.kind === RECORD_SUBSCRIBE) {
-        const { filter, qos, version, retainedFor, lasting } = record;
-        this.#routing.subscribe({ sessionObject: sender, filter, qos, version, lasting });
-        if (retainedFor !== undefined) this.#routing.sendRetained(sender, retainedFor, filter, now);
-      } else if (record.kind === RECORD_UNSUBSCRIBE) {
-        this.#routing.unsubscribe(sender, record.filter, record.version);
-      } else if (record.kind === RECORD_SHARE) {
-        this.#routing.share({ ...record, sessionObject: sender });
-      } else if (record.kind === RECORD_BARRIER) {
-        this.#barrier(record.sessionObject, exchange.expect(index));
-      } else if (record.kind === RECORD_REDISTRIBUTE) {
-        this.#routing.redistribute(record.message, record.filter, [], SUCCESS, undefined);
+      try {
+        this.#handleRecord(sender, record, index, exchange, now);
+      } catch (error) {
+        this.#faults.caught(error, `handling a record of ${sender}`, clientOf(record));
+        exchange.fail(index, IMPLEMENTATION_SPECIFIC_ERROR);
       }
       if (this.#slow) exchange.leave(index);
     }
     exchange.begun();
     return exchange;
+  }
+
+  #handleRecord(sender: string, record: BatchRecord, index: number, exchange: Exchange, now: number): void {
+    if (record.kind === RECORD_PUBLISH) {
+      this.#routing.publish(record.message, now, record.message.qos > 0 ? exchange.expect(index) : undefined);
+    } else if (record.kind === RECORD_SUBSCRIBE) {
+      const { filter, qos, version, retainedFor, lasting } = record;
+      this.#routing.subscribe({ sessionObject: sender, filter, qos, version, lasting });
+      if (retainedFor !== undefined) this.#routing.sendRetained(sender, retainedFor, filter, now);
+    } else if (record.kind === RECORD_UNSUBSCRIBE) {
+      this.#routing.unsubscribe(sender, record.filter, record.version);
+    } else if (record.kind === RECORD_SHARE) {
+      this.#routing.share({ ...record, sessionObject: sender });
+    } else if (record.kind === RECORD_BARRIER) {
+      this.#barrier(record.sessionObject, exchange.expect(index));
+    } else if (record.kind === RECORD_REDISTRIBUTE) {
+      this.#routing.redistribute(record.message, record.filter, [], SUCCESS, undefined);
+    }
   }
 
   figures(): Figures {
@@ -250,7 +265,13 @@ export class TopicHost implements DeliveryPort {
   }
 
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
-    this.#send(sessionObject, new Delivery(recordOf(message, addressed), message, addressed.tried, done));
+    try {
+      this.#send(sessionObject, new Delivery(recordOf(message, addressed), message, addressed.tried, done));
+    } catch (error) {
+      // The other Session objects still get it.
+      this.#faults.caught(error, `sending to ${sessionObject}`, message.publisher);
+      done?.(IMPLEMENTATION_SPECIFIC_ERROR);
+    }
   }
 
   /** Done once the Session object has all that is now on its way there. */
@@ -281,7 +302,12 @@ export class TopicHost implements DeliveryPort {
   #redistribute({ message, tried, done }: Delivery, sessionObject: string, { outcome, shares }: Refused): void {
     const joint = new JointOutcome((reasonCode) => done?.(reasonCode), shares.length + 1, outcome);
     for (const { share, full } of shares) {
-      this.#routing.redistribute(message!, share, [...tried, sessionObject], full ? QUOTA_EXCEEDED : SUCCESS, joint.settled);
+      try {
+        this.#routing.redistribute(message!, share, [...tried, sessionObject], full ? QUOTA_EXCEEDED : SUCCESS, joint.settled);
+      } catch (error) {
+        this.#faults.caught(error, "finding another member", message?.publisher);
+        joint.settled(IMPLEMENTATION_SPECIFIC_ERROR);
+      }
     }
     joint.settled(SUCCESS);
   }
@@ -298,6 +324,7 @@ export class TopicHost implements DeliveryPort {
         call: async (batch) => decodeDeliveryAnswer(await this.#sessions(sessionObject).deliver(batch)),
         answered: (deliveries, answer) => this.#answered(sessionObject, deliveries, answer),
         meter: this.#calls,
+        faults: this.#faults,
       });
       this.#queues.set(sessionObject, queue);
     }
@@ -306,25 +333,43 @@ export class TopicHost implements DeliveryPort {
 
   #answered(sessionObject: string, deliveries: readonly Delivery[], { version, unwanted }: DeliveryAnswer): void {
     const refused = new Map<Delivery, Refused>();
-    for (const { record, share, full } of unwanted) {
-      const delivery = deliveries[record];
+    for (const each of unwanted) {
+      const delivery = deliveries[each.record];
       if (delivery?.message === undefined) continue;
-      if (share === undefined && !full) {
-        this.#routing.nobodyWants(sessionObject, delivery.message.topic, version);
-        continue;
+      try {
+        this.#unwanted(sessionObject, delivery, delivery.message, each, version, refused);
+      } catch (error) {
+        this.#faults.caught(error, `taking what ${sessionObject} did not want`, delivery.message.publisher);
       }
-      if (share !== undefined && !full) this.#routing.noMember(sessionObject, share, version);
-      const of = refused.get(delivery) ?? { outcome: SUCCESS, shares: [] };
-      if (share === undefined) of.outcome = QUOTA_EXCEEDED;
-      else of.shares.push({ share, full });
-      refused.set(delivery, of);
     }
     for (const delivery of deliveries) {
-      const of = refused.get(delivery);
-      if (of === undefined) delivery.done?.(SUCCESS);
-      else this.#redistribute(delivery, sessionObject, of);
+      try {
+        const of = refused.get(delivery);
+        if (of === undefined) delivery.done?.(SUCCESS);
+        else this.#redistribute(delivery, sessionObject, of);
+      } catch (error) {
+        this.#faults.caught(error, `taking what ${sessionObject} answered`, delivery.message?.publisher);
+      }
     }
     const queue = this.#queues.get(sessionObject);
     if (queue?.idle) this.#queues.delete(sessionObject);
+  }
+
+  /** Something of a delivery was not taken: the route that led it there is stale, or somebody's queue is full. */
+  #unwanted(
+    sessionObject: string,
+    delivery: Delivery,
+    { topic }: Message,
+    { share, full }: Unwanted,
+    version: number,
+    refused: Map<Delivery, Refused>,
+  ): void {
+    const of = refused.get(delivery) ?? { outcome: SUCCESS, shares: [] };
+    if (share === undefined && full) of.outcome = QUOTA_EXCEEDED;
+    else if (share !== undefined) of.shares.push({ share, full });
+    if (share !== undefined || full) refused.set(delivery, of);
+    if (full) return;
+    if (share === undefined) this.#routing.nobodyWants(sessionObject, topic, version);
+    else this.#routing.noMember(sessionObject, share, version);
   }
 }

@@ -4,8 +4,9 @@
  * been sent again, ahead of all that came after them, so that the order stays.
  */
 
+import type { FaultPort } from "../fault.ts";
 import { AWAITED_MS, LATER_MS, OUTBOX_BYTES_MAX } from "../limits.ts";
-import { type BatchRecord, BatchWriter, RECORD_AWAITED, RECORD_SUBSCRIBE, RECORD_UNSUBSCRIBE } from "../mqtt/batch.ts";
+import { type BatchRecord, BatchWriter, clientOf, RECORD_AWAITED, RECORD_SUBSCRIBE, RECORD_UNSUBSCRIBE } from "../mqtt/batch.ts";
 import { decodeExchangeAnswer, type ExchangeAnswer, PENDING } from "../mqtt/exchange-answer.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
 import type { Outgoing } from "../routing/outbox.ts";
@@ -31,6 +32,11 @@ export class Request implements Outgoing {
     this.#ticket = ticket;
   }
 
+  /** For whom it is, as far as the record says so. */
+  get client(): string | undefined {
+    return clientOf(this.record);
+  }
+
   settled(reasonCode: number): void {
     this.#ticket?.settled(reasonCode);
   }
@@ -50,11 +56,13 @@ export interface TopicQueueOptions {
   /** Called after outcomes: tickets may have left something to flush. */
   readonly settled: () => void;
   readonly meter: CallMeter;
+  readonly faults: FaultPort;
 }
 
 export class TopicQueue {
   readonly #runtime: Runtime;
   readonly #settled: () => void;
+  readonly #faults: FaultPort;
   readonly #writer: BatchWriter;
   readonly #calls: CallQueue<Request, ExchangeAnswer>;
   /** Requests whose outcome is pending, by the number of their batch, each in the place of its record there. */
@@ -69,9 +77,10 @@ export class TopicQueue {
   readonly #unwritten = new Map<string, Wanted>();
   #laterTimer: Timer | undefined;
 
-  constructor({ name, shape, runtime, exchange, settled, meter }: TopicQueueOptions) {
+  constructor({ name, shape, runtime, exchange, settled, meter, faults }: TopicQueueOptions) {
     this.#runtime = runtime;
     this.#settled = settled;
+    this.#faults = faults;
     this.#writer = new BatchWriter(name, runtime.now(), shape);
     this.#calls = new CallQueue<Request, ExchangeAnswer>(runtime, {
       encode: (requests) => this.#encode(requests),
@@ -79,6 +88,7 @@ export class TopicQueue {
       answered: (requests, answer) => this.#answered(requests, answer),
       gaveUp: () => this.#abandon(),
       meter,
+      faults,
     });
   }
 
@@ -170,7 +180,7 @@ export class TopicQueue {
     for (const [index, request] of requests.entries()) {
       const code = codes[first + index] ?? IMPLEMENTATION_SPECIFIC_ERROR;
       if (code !== PENDING) {
-        request.settled(code);
+        this.#settle(request, code);
         continue;
       }
       some = true;
@@ -186,6 +196,15 @@ export class TopicQueue {
     this.#settled();
   }
 
+  /** Each of its own: what comes of one outcome is nothing to the others. */
+  #settle(request: Request, reasonCode: number): void {
+    try {
+      request.settled(reasonCode);
+    } catch (error) {
+      this.#faults.caught(error, "taking an outcome", request.client);
+    }
+  }
+
   #came(batch: number, codes: Uint8Array): void {
     const requests = this.#awaited.get(batch);
     if (requests === undefined) return;
@@ -194,7 +213,7 @@ export class TopicQueue {
       if (request === undefined || code === undefined || code === PENDING) continue;
       requests[index] = undefined;
       this.#awaitedBytes -= request.size;
-      request.settled(code);
+      this.#settle(request, code);
     }
     if (requests.every((request) => request === undefined)) this.#awaited.delete(batch);
   }
@@ -221,7 +240,7 @@ export class TopicQueue {
   }
 
   #abandon(): void {
-    for (const request of this.#takeAwaited()) request.abandoned();
+    for (const request of this.#takeAwaited()) this.#settle(request, IMPLEMENTATION_SPECIFIC_ERROR);
     this.#settled();
   }
 }

@@ -96,8 +96,9 @@ export class Outbox<Item extends Outgoing> {
    * The call failed; whether it ran is not known.
    * @returns after how many milliseconds the same batch is to be sent again; undefined when the receiver was out of reach for too
    *   long: then the batch and all that waits behind it are abandoned
+   * @param abandon tells each of them
    */
-  failed(now: number): number | undefined {
+  failed(now: number, abandon: (item: Item) => void = (item) => item.abandoned()): number | undefined {
     if (this.#attempts === 0) this.#failingSince = now;
     this.#attempts += 1;
     if (now - this.#failingSince < RETRY_MS_TOTAL) return Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** (this.#attempts - 1));
@@ -106,7 +107,7 @@ export class Outbox<Item extends Outgoing> {
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#attempts = 0;
-    for (const item of given) item.abandoned();
+    for (const item of given) abandon(item);
     return undefined;
   }
 }

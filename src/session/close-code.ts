@@ -13,6 +13,7 @@ import {
   SERVER_UNAVAILABLE,
   SESSION_TAKEN_OVER,
   TOPIC_ALIAS_INVALID,
+  UNSPECIFIED_ERROR,
 } from "../mqtt/reason-code.ts";
 
 /** WebSocket close codes (RFC 6455 7.4.1, and its registry). */
@@ -27,6 +28,9 @@ export const CLOSE_TRY_AGAIN = 1013;
 
 /** Why a client is disconnected that much was sent to and nothing came from. */
 export const UNHEARD = "too much was sent since the client was last heard: it does not read";
+
+/** What a client is told that a fault of ours happened to. */
+export const FAILED = "the broker failed; connect again";
 
 /** The close code that goes with a Reason Code, for clients that only see the WebSocket. */
 export function closeCodeOf(reasonCode: number): number {
@@ -45,6 +49,8 @@ export function closeCodeOf(reasonCode: number): number {
     case QUOTA_EXCEEDED:
     case IMPLEMENTATION_SPECIFIC_ERROR:
       return CLOSE_TRY_AGAIN;
+    case UNSPECIFIED_ERROR:
+      return CLOSE_INTERNAL_ERROR;
     default:
       return CLOSE_POLICY;
   }

@@ -5,6 +5,7 @@
  */
 
 import type { Choices } from "../choices.ts";
+import type { FaultPort } from "../fault.ts";
 import type { Limits } from "../limits.ts";
 import type { Origin } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
@@ -12,6 +13,7 @@ import { FilterTree } from "../topic/filter-tree.ts";
 import { Changes } from "./changes.ts";
 import { createCounters } from "./counters.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Failures } from "./failures.ts";
 import type { LocalShare } from "./local-share.ts";
 import { MessageLog } from "./log.ts";
 import { Matching } from "./matching.ts";
@@ -42,6 +44,7 @@ export interface SessionCoreOptions {
   readonly authorizer: Authorizer;
   readonly reauthentication: ReauthenticationPort;
   readonly choices: Choices;
+  readonly faults: FaultPort;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -72,6 +75,7 @@ export class SessionCore {
   readonly counters = createCounters();
   readonly numbers: Numbers;
   readonly changes = new Changes();
+  readonly failures: Failures;
   /** Sessions that came from another object and differ in what they had from the others here. */
   readonly moved = new Set<Session>();
   /** Sessions without rows for which messages wait. */
@@ -96,6 +100,7 @@ export class SessionCore {
     this.numbers = new Numbers(options.now);
     this.log = new MessageLog(options.store, this.repeats, this.numbers.last);
     this.rowChanges = new RowChanges(options.store);
+    this.failures = new Failures(options.faults, this.counters);
   }
 
   /** Numbers and sequences from now on are above this one, which was given before a restart. */

@@ -13,9 +13,11 @@ export interface SessionCounters {
   readonly messagesDropped: Record<DropReason, number>;
   /** Rows that belonged to no session any more and were deleted at the start. */
   rowsSwept: number;
+  /** Faults of the broker's own that happened to one client. */
+  faults: number;
 }
 
 export function createCounters(): SessionCounters {
   const dropped = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<DropReason, number>;
-  return { messagesReceived: 0, messagesDelivered: 0, messagesDropped: dropped, rowsSwept: 0 };
+  return { messagesReceived: 0, messagesDelivered: 0, messagesDropped: dropped, rowsSwept: 0, faults: 0 };
 }

@@ -28,21 +28,32 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
   let record: LogRecord | undefined;
   let isFull = false;
   for (const session of matching.sessions) {
-    if (core.moved.size > 0 && hadBefore(core, session, message, repeated)) continue;
-    // [MQTT5-3.8.4-8] [MQTT311-3.8.4-6]
-    const qos = Math.min(message.qos, session.matchQoS) as QoS;
-    // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13] [MQTT311-3.3.1-9]
-    const retain = message.retain && session.matchRetain && AS_PUBLISHED;
-    if (qos === 0) {
-      sendQoS0(core, session, message, retain, session.matchIdentifiers);
-      continue;
+    try {
+      if (core.moved.size > 0 && hadBefore(core, session, message, repeated)) continue;
+      // [MQTT5-3.8.4-8] [MQTT311-3.8.4-6]
+      const qos = Math.min(message.qos, session.matchQoS) as QoS;
+      // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13] [MQTT311-3.3.1-9]
+      const retain = message.retain && session.matchRetain && AS_PUBLISHED;
+      if (qos === 0) {
+        sendQoS0(core, session, message, retain, session.matchIdentifiers);
+        continue;
+      }
+      if (session.stored && (record === undefined || core.log.isFull(record))) record = core.log.append(message);
+      const due = { qos, retain, identifiers: session.matchIdentifiers, share: "" };
+      isFull = !enqueue(core, session, message, due, session.stored ? record : undefined) || isFull;
+    } catch (error) {
+      // The others get it all the same. What was taken for this one waits for it; of the rest the publisher hears that not everyone has it.
+      core.failures.caught(error, "giving it a message", session);
+      isFull = isFull || (Math.min(message.qos, session.matchQoS) > 0 && !isTaken(session, message));
     }
-    if (session.stored && (record === undefined || core.log.isFull(record))) record = core.log.append(message);
-    const due = { qos, retain, identifiers: session.matchIdentifiers, share: "" };
-    isFull = !enqueue(core, session, message, due, session.stored ? record : undefined) || isFull;
   }
   if (isFull) return "full";
   return matching.sessions.length > 0 || matching.heldBack ? "taken" : "unwanted";
+}
+
+/** Whether a message that failed on its way to a client waits for it all the same. */
+function isTaken(session: Session, message: Message): boolean {
+  return session.deliveries.get(session.lastPacketId)?.message === message;
 }
 
 /** Whether a session, which may have moved here, was offered a message before. */
@@ -81,10 +92,12 @@ export function deliverRetained(core: SessionCore, message: Message, clientId: s
   const qos = Math.min(message.qos, subscription.request.qos) as QoS;
   // [5.0/3.3.4/retained-id]
   const identifiers = subscription.identifier === 0 ? undefined : [subscription.identifier];
-  // [MQTT311-3.3.1-8] [5.0/3.3.1.3/subscribe-flag]
-  if (qos === 0) sendQoS0(core, session, message, true, identifiers);
-  else
-    enqueue(core, session, message, { qos, retain: true, identifiers, share: "" }, session.stored ? core.log.append(message) : undefined);
+  core.failures.guard("giving it a retained message", session, () => {
+    // [MQTT311-3.3.1-8] [5.0/3.3.1.3/subscribe-flag]
+    if (qos === 0) sendQoS0(core, session, message, true, identifiers);
+    else
+      enqueue(core, session, message, { qos, retain: true, identifiers, share: "" }, session.stored ? core.log.append(message) : undefined);
+  });
 }
 
 /** Gives a message to one member of a shared subscription; where its queue is full, to another one. */
@@ -97,8 +110,17 @@ export function deliverShared(core: SessionCore, message: Message, filter: strin
   return "full";
 }
 
-/** @returns false when the member's queue is full */
+/** @returns false when the member's queue is full, or it can't be given anything */
 function giveShared(core: SessionCore, session: Session, message: Message, filter: string): boolean {
+  try {
+    return giveTo(core, session, message, filter);
+  } catch (error) {
+    core.failures.caught(error, "giving it a message", session);
+    return isTaken(session, message);
+  }
+}
+
+function giveTo(core: SessionCore, session: Session, message: Message, filter: string): boolean {
   const subscription = session.subscriptions.get(filter)!;
   // [MQTT5-4.8.2-3]
   const qos = Math.min(message.qos, subscription.request.qos) as QoS;

@@ -53,8 +53,9 @@ export function violated(core: SessionCore, connection: Connection, reasonCode: 
 
 /** What follows for a session when its client is gone. */
 export function clientLost(core: SessionCore, session: Session): void {
-  announceShares(core, session);
-  scheduleWill(core, session, willDelayMs(session));
+  // Whatever fails in it, it comes to its end.
+  core.failures.guard("leaving its shares", session, () => announceShares(core, session));
+  core.failures.guard("scheduling its will", session, () => scheduleWill(core, session, willDelayMs(session)));
   if (session.expirySeconds === 0) {
     endSession(core, session);
     return;
@@ -75,8 +76,12 @@ export function beginWaiting(core: SessionCore, session: Session): void {
 /** [MQTT5-3.1.2-4] [MQTT5-4.1.0-2] [MQTT311-3.1.2-6]: nothing of the session remains; a will that waited is published now. */
 export function endSession(core: SessionCore, session: Session): void {
   if (core.sessions.get(session.clientId) !== session) return;
-  publishWill(core, session);
-  for (const filter of [...session.subscriptions.keys()]) forgetSubscription(core, session, filter);
+  // Whatever fails in it, it comes to its end.
+  const { failures } = core;
+  failures.guard("publishing its will", session, () => publishWill(core, session));
+  for (const filter of [...session.subscriptions.keys()]) {
+    failures.guard("ending a subscription", session, () => forgetSubscription(core, session, filter));
+  }
   forgetDeliveries(core, session, true);
   session.released.clear();
   session.received.clear();

@@ -190,8 +190,7 @@ export class MessageLog {
           restored.push({ record, recipients: open });
         }
       } catch (error) {
-        if (!(error instanceof RecordError)) throw error;
-        damaged(row.number, error.message);
+        damaged(row.number, error instanceof Error ? error.message : String(error));
         this.#tail = undefined;
       }
     }

@@ -9,9 +9,10 @@ import * as Packets from "../mqtt/packet.ts";
 import { PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
 import type { Violation } from "../mqtt/violation.ts";
 import { handlePuback, handlePubcomp, handlePubrec } from "./acknowledge.ts";
+import { CLOSE_INTERNAL_ERROR, FAILED } from "./close-code.ts";
 import { type ConnectOptions, handleConnect } from "./connect.ts";
 import type { SessionCore } from "./core.ts";
-import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
+import { type Deadline, KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import { deliver, deliverRetained, deliverShared, type Outcome } from "./deliver.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry, handleWillDelay, violated } from "./lifecycle.ts";
 import type { Identity, Wire } from "./ports.ts";
@@ -34,8 +35,19 @@ export class SessionMachine {
    * @returns the connection; undefined when it was refused: CONNACK and close are on the wire then
    */
   connect(wire: Wire, connect: Connect, identity: Identity, options: ConnectOptions, now: number): Connection | undefined {
-    this.#core.now = now;
-    return handleConnect(this.#core, wire, connect, identity, options);
+    const core = this.#core;
+    core.now = now;
+    try {
+      return handleConnect(core, wire, connect, identity, options);
+    } catch (error) {
+      const session = core.sessions.get(connect.clientId);
+      // Another connection of this client has no part in it.
+      const isOther = session?.connection !== undefined && session.connection.wire !== wire;
+      core.failures.caught(error, "handling CONNECT", isOther ? undefined : session);
+      if (session?.connection?.wire !== wire)
+        core.failures.guard("closing its connection", undefined, () => wire.close(CLOSE_INTERNAL_ERROR, FAILED));
+      return undefined;
+    }
   }
 
   /** A packet of a connection; ignored once the connection has ended. */
@@ -44,6 +56,16 @@ export class SessionMachine {
     core.now = now;
     if (!connection.open) return;
     this.#seen(connection);
+    try {
+      this.#dispatch(connection, packet);
+    } catch (error) {
+      // Of one whose connection is over already nothing is left to end.
+      core.failures.caught(error, "handling a packet", connection.session.connection === connection ? connection.session : undefined);
+    }
+  }
+
+  #dispatch(connection: Connection, packet: Packet | Violation): void {
+    const core = this.#core;
     switch (packet.type) {
       case Packets.PUBLISH:
         handlePublish(core, connection, packet);
@@ -138,11 +160,27 @@ export class SessionMachine {
     const core = this.#core;
     core.now = now;
     for (let due = core.deadlines.takeDue(now); due !== undefined; due = core.deadlines.takeDue(now)) {
-      if (due.kind === KEEP_ALIVE) handleKeepAlive(core, due.subject as Connection);
-      else if (due.kind === WILL_DELAY) handleWillDelay(core, due.subject as Session);
-      else if (due.kind === SESSION_EXPIRY) handleSessionExpiry(core, due.subject as Session);
-      else if (due.kind === WILL_WATCH) handleWillWatch(core);
-      else tidy(core);
+      try {
+        this.#handleDue(due);
+      } catch (error) {
+        // The others fall due all the same.
+        core.failures.caught(error, "handling a deadline", sessionOf(due));
+      }
     }
   }
+
+  #handleDue({ kind, subject }: Deadline): void {
+    const core = this.#core;
+    if (kind === KEEP_ALIVE) handleKeepAlive(core, subject as Connection);
+    else if (kind === WILL_DELAY) handleWillDelay(core, subject as Session);
+    else if (kind === SESSION_EXPIRY) handleSessionExpiry(core, subject as Session);
+    else if (kind === WILL_WATCH) handleWillWatch(core);
+    else tidy(core);
+  }
+}
+
+/** Whose deadline it is; undefined for the object's own. */
+function sessionOf({ kind, subject }: Deadline): Session | undefined {
+  if (subject === undefined) return undefined;
+  return kind === KEEP_ALIVE ? (subject as Connection).session : (subject as Session);
 }

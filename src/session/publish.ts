@@ -60,6 +60,16 @@ class IncomingMessage implements Incoming {
   }
 
   settled(outcome: number): void {
+    if (this.reasonCode !== undefined) return;
+    try {
+      this.#settle(outcome);
+    } catch (error) {
+      // Others are told of their outcomes in the same step.
+      this.#core.failures.caught(error, "answering its message", this.#session);
+    }
+  }
+
+  #settle(outcome: number): void {
     // Delivered but not kept as the retained message, or not taken by a full queue: 3.x has no word for it, and a repeat would not help.
     const reasonCode = outcome === QUOTA_EXCEEDED && !this.#canRefuse ? SUCCESS : outcome;
     this.reasonCode = reasonCode;
@@ -153,7 +163,13 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     settledBelow = core.settledBelow;
   }
   const from = { ...origin, origin: begunAt ?? origin.origin, sequence, repeated, settledBelow };
-  core.router.publish(messageOfPublish(publish, topic, from, core.now), incoming);
+  try {
+    core.router.publish(messageOfPublish(publish, topic, from, core.now), incoming);
+  } catch (error) {
+    core.failures.caught(error, "publishing its message", session);
+    // An exchange that was begun always ends: what nobody has may be sent again.
+    incoming.settled(IMPLEMENTATION_SPECIFIC_ERROR);
+  }
 }
 
 /** Why a message may not be published; SUCCESS when it may. */

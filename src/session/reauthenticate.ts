@@ -68,7 +68,7 @@ function begin(core: SessionCore, connection: Connection, method: string): OpenR
   const exchange = core.reauthentication.begin(method, {
     answered(step, now) {
       core.now = now;
-      handleAnswer(core, connection, method, step);
+      core.failures.guard("answering its AUTH", connection.session, () => handleAnswer(core, connection, method, step));
     },
   });
   if (exchange !== undefined) connection.reauthentication = { exchange, clientsTurn: true };

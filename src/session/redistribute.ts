@@ -13,7 +13,9 @@ import type { Session } from "./session.ts";
 export function forgetDeliveries(core: SessionCore, session: Session, over: boolean): void {
   for (const { message, record, share, qos, sent } of session.deliveries.values()) {
     // [MQTT5-4.8.2-5]: a QoS 2 message that was begun, here or perhaps in another object that has the session, goes to nobody else.
-    if (over && share !== "" && message !== undefined && !(qos === 2 && (sent || session.offered))) redistribute(core, message, share);
+    if (over && share !== "" && message !== undefined && !(qos === 2 && (sent || session.offered))) {
+      core.failures.guard("handing its messages on", session, () => redistribute(core, message, share));
+    }
     if (record !== undefined) core.log.release(record);
   }
   session.deliveries.clear();

@@ -48,17 +48,21 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   const byNumber = restoreSessions(core, unread, problems);
   const states = new Map<Session, SessionState>();
   for (const [session, state] of byNumber.values()) states.set(session, state);
-  const connections = wires.map(({ wire, attachment }) => restoreConnection(core, wire, attachment, byNumber, states, problems));
+  const connections = wires.map(({ wire, attachment }) =>
+    attempt(core, "a connection", problems, () => restoreConnection(core, wire, attachment, byNumber, states, problems)),
+  );
   for (const [session, state] of states) {
     core.raiseNumbers(Math.max(session.number, state.handledThrough));
-    applyState(core, session, state);
+    core.failures.guard("restoring its state", session, () => applyState(core, session, state));
   }
   const open = [...core.sessions.values()].flatMap((session) => [...session.openExchanges].map((sequence) => [sequence, session] as const));
   for (const [sequence, session] of open.sort(([a], [b]) => a - b)) core.openExchanges.set(sequence, session);
   const swept = restoreSubscriptions(core, byNumber, unread, problems);
   restoreLog(core, byNumber, states, problems);
   restoreWills(core, problems);
-  for (const session of core.sessions.values()) settle(core, session, states.get(session));
+  for (const session of core.sessions.values()) {
+    core.failures.guard("restoring its session", session, () => settle(core, session, states.get(session)));
+  }
   watchWills(core, core.connections);
   for (const filter of core.subscriptions.filters()) {
     let qos = 0;
@@ -76,12 +80,13 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
  */
 export function lostAsleep(core: SessionCore, attachment: Uint8Array, now: number): void {
   core.now = now;
-  const attached = attempt("attachment", [], () => decodeAttachment(attachment));
+  const attached = attempt(core, "attachment", [], () => decodeAttachment(attachment));
   if (attached === undefined) return;
   const session = core.sessions.get(attached.clientId);
   // Its client has come back, or it is another session by now.
   if (session === undefined || !session.inGrace || session.number !== attached.sessionNumber) return;
-  if (attached.session !== undefined) catchUp(core, session, attached.session);
+  const { session: state } = attached;
+  if (state !== undefined) core.failures.guard("catching up with its attachment", session, () => catchUp(core, session, state));
   session.inGrace = false;
   clientLost(core, session);
 }
@@ -111,13 +116,13 @@ function advancePacketId(session: Session, packetId: number): void {
 
 type Numbered = Map<number, [Session, SessionState]>;
 
-/** Runs `read`; a RecordError becomes a problem and undefined. */
-function attempt<Result>(what: string, problems: string[], read: () => Result): Result | undefined {
+/** Runs `read`; a RecordError becomes a problem, any other error a fault, and either undefined. */
+function attempt<Result>(core: SessionCore, what: string, problems: string[], read: () => Result): Result | undefined {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof RecordError)) throw error;
-    problems.push(`${what}: ${error.message}`);
+    if (error instanceof RecordError) problems.push(`${what}: ${error.message}`);
+    else core.failures.caught(error, `reading ${what}`, undefined);
     return undefined;
   }
 }
@@ -126,7 +131,7 @@ function attempt<Result>(what: string, problems: string[], read: () => Result): 
 function restoreSessions(core: SessionCore, unread: Set<number>, problems: string[]): Numbered {
   const byNumber: Numbered = new Map();
   for (const row of core.store.sessions()) {
-    const state = attempt(`session row ${row.number}`, problems, () => decodeSessionState(row.state));
+    const state = attempt(core, `session row ${row.number}`, problems, () => decodeSessionState(row.state));
     if (state === undefined) {
       unread.add(row.number);
       continue;
@@ -154,7 +159,7 @@ function restoreConnection(
   states: Map<Session, SessionState>,
   problems: string[],
 ): Connection | undefined {
-  const attached = attempt(`attachment of ${attachedTo(attachment)}`, problems, () => decodeAttachment(attachment));
+  const attached = attempt(core, `attachment of ${attachedTo(attachment)}`, problems, () => decodeAttachment(attachment));
   if (attached === undefined) return undefined;
   const session = sessionOf(core, attached, byNumber);
   if (session === undefined) {
@@ -234,7 +239,7 @@ function restoreSubscriptions(core: SessionCore, byNumber: Numbered, unread: Rea
       continue;
     }
     const what = `subscription of session ${sessionNumber} to ${JSON.stringify(filter)}`;
-    const request = attempt(what, problems, () => storedRequest(filter, options));
+    const request = attempt(core, what, problems, () => storedRequest(filter, options));
     if (request !== undefined) addSubscription(core, session, { session, request, identifier: subscriptionIdentifier });
   }
   return swept;
@@ -266,7 +271,7 @@ function restoreLog(core: SessionCore, byNumber: Numbered, states: Map<Session, 
 /** A will without a session belongs to a connection that was lost with the object's memory: it waits for the grace alone. */
 function restoreWills(core: SessionCore, problems: string[]): void {
   for (const row of core.store.wills()) {
-    const will = attempt(`will of ${JSON.stringify(row.clientId)}`, problems, () => decodeWill(row.will));
+    const will = attempt(core, `will of ${JSON.stringify(row.clientId)}`, problems, () => decodeWill(row.will));
     if (will === undefined) continue;
     let session = core.sessions.get(row.clientId);
     if (session === undefined) {

@@ -11,8 +11,8 @@ export class RowChanges {
   readonly #store: SessionStore;
   /** By session and filter; undefined: its row goes. */
   readonly #subscriptions = new Map<Session, Map<string, Subscription | undefined>>();
-  /** By Client Identifier; undefined: its row goes. */
-  readonly #wills = new Map<string, PendingWill | undefined>();
+  /** By Client Identifier; without a session its row goes. */
+  readonly #wills = new Map<string, { readonly session: Session; readonly will: PendingWill } | undefined>();
 
   constructor(store: SessionStore) {
     this.#store = store;
@@ -37,8 +37,8 @@ export class RowChanges {
     this.#subscriptions.delete(session);
   }
 
-  putWill(clientId: string, will: PendingWill): void {
-    this.#wills.set(clientId, will);
+  putWill(session: Session, will: PendingWill): void {
+    this.#wills.set(session.clientId, { session, will });
   }
 
   deleteWill(clientId: string): void {
@@ -51,15 +51,26 @@ export class RowChanges {
     this.#store.deleteWill(clientId);
   }
 
-  /** Writes it all. Rows of the sessions are there by now. */
-  write(): void {
+  /**
+   * Writes it all. Rows of the sessions are there by now.
+   * @param failed is told whose rows could not be written; the others are
+   */
+  write(failed: (error: unknown, session: Session | undefined) => void): void {
     for (const [session, changes] of this.#subscriptions) {
-      for (const [filter, subscription] of changes) this.#writeSubscription(session.number, filter, subscription);
+      try {
+        for (const [filter, subscription] of changes) this.#writeSubscription(session.number, filter, subscription);
+      } catch (error) {
+        failed(error, session);
+      }
     }
     this.#subscriptions.clear();
-    for (const [clientId, will] of this.#wills) {
-      if (will === undefined) this.#store.deleteWill(clientId);
-      else this.#store.putWill({ clientId, will: encodeWill(will) });
+    for (const [clientId, put] of this.#wills) {
+      try {
+        if (put === undefined) this.#store.deleteWill(clientId);
+        else this.#store.putWill({ clientId, will: encodeWill(put.will) });
+      } catch (error) {
+        failed(error, put?.session);
+      }
     }
     this.#wills.clear();
   }

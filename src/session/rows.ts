@@ -1,6 +1,6 @@
 /**
  * What of the sessions is written, and in which order: messages first, then the sessions that count on them, then what sockets carry.
- * The host calls `flush` before it sends what the wires gathered: so nothing leaves that is not safe, and a tick costs few rows.
+ * `flush.ts` has it written before what the wires gathered is sent: so nothing leaves that is not safe, and a tick costs few rows.
  */
 
 import { ATTACHMENT_BYTES_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
@@ -15,16 +15,28 @@ export function unwritten({ log, changes }: SessionCore): number {
   return log.unwritten + changes.rows;
 }
 
-/** Writes everything that must be safe before what the wires gathered is sent. */
-export function flush(core: SessionCore): void {
+/** Writes what has changed. What can't be written of one session costs that session alone. */
+export function writeRows(core: SessionCore): void {
   core.log.flush();
-  for (const session of core.changes.takeSessions()) if (core.sessions.get(session.clientId) === session) putRow(core, session);
-  for (const connection of core.changes.takeConnections()) if (connection.open) attach(core, connection);
+  for (const session of core.changes.takeSessions()) {
+    if (core.sessions.get(session.clientId) === session) writeOne(core, session, () => putRow(core, session));
+  }
+  for (const connection of core.changes.takeConnections()) {
+    if (connection.open) writeOne(core, connection.session, () => attach(core, connection));
+  }
   // Behind the rows of their sessions, which an attachment that grew too large may have needed as well.
-  core.rowChanges.write();
+  core.rowChanges.write((error, session) => core.failures.caught(error, "writing its rows", session, true));
   if (core.log.untidy && core.tidyAt === 0) {
     core.tidyAt = core.now + REPEAT_WINDOW_MS;
     core.deadlines.add({ at: core.tidyAt, kind: LOG_TIDY, subject: undefined, slackMs: REPEAT_WINDOW_MS * 12 });
+  }
+}
+
+function writeOne(core: SessionCore, session: Session, write: () => void): void {
+  try {
+    write();
+  } catch (error) {
+    core.failures.caught(error, "writing its state", session, true);
   }
 }
 

@@ -14,7 +14,8 @@ import {
   type SubscriptionRequest,
   type Will,
 } from "../mqtt/packet.ts";
-import { CLOSE_NORMAL, closeCodeOf, closeReason } from "./close-code.ts";
+import { UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
+import { CLOSE_NORMAL, closeCodeOf, closeReason, FAILED } from "./close-code.ts";
 import { type ConnectionFacts, encodeFor } from "./connection-facts.ts";
 import type { Delivery, Incoming } from "./delivery.ts";
 import { Deque } from "./deque.ts";
@@ -119,6 +120,11 @@ export class Session {
     return this.deliveries.size - this.resending.length - this.queued.length + this.released.size;
   }
 
+  /** The Packet Identifier that was allocated last. */
+  get lastPacketId(): number {
+    return this.nextPacketId === 1 ? PACKET_ID_MAX : this.nextPacketId - 1;
+  }
+
   /** The next Packet Identifier that is not in use [MQTT5-2.2.1-4]: 1, 2, 3 ... and round again. */
   allocatePacketId(): number {
     for (;;) {
@@ -201,10 +207,23 @@ export class Connection {
   disconnect(reasonCode: number, message: string): void {
     if (!this.open) return;
     this.open = false;
-    if (this.version === 5) {
-      this.send({ type: DISCONNECT, reasonCode, properties: message === "" ? NO_PROPERTIES : { reasonString: message } });
+    this.#end(reasonCode, message);
+  }
+
+  /** The same for one that a fault of ours happened to: nothing has been said to it since. */
+  fail(): void {
+    this.open = false;
+    this.#end(UNSPECIFIED_ERROR, FAILED);
+  }
+
+  #end(reasonCode: number, message: string): void {
+    try {
+      if (this.version === 5) {
+        this.send({ type: DISCONNECT, reasonCode, properties: message === "" ? NO_PROPERTIES : { reasonString: message } });
+      }
+    } finally {
+      this.wire.close(closeCodeOf(reasonCode), closeReason(message));
     }
-    this.wire.close(closeCodeOf(reasonCode), closeReason(message));
   }
 
   /** Closes without a word: the client said DISCONNECT. */

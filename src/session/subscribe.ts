@@ -163,14 +163,17 @@ function subscribe(
   pending.await();
   const ticket: Ticket = {
     settled(reasonCode) {
-      if (session.subscriptions.get(filter) === subscription) {
-        if (reasonCode < 0x80) keepSubscription(core, session, subscription);
-        else if (previous === undefined) forgetSubscription(core, session, filter);
-        else addSubscription(core, session, previous);
-      }
-      if (reasonCode >= 0x80) pending.refuse(index, request.qos, reasonCode, "the filter could not be registered; try again");
-      pending.done();
-      pump(core, session);
+      // Others are told of their outcomes in the same step.
+      core.failures.guard("answering its SUBSCRIBE", session, () => {
+        if (session.subscriptions.get(filter) === subscription) {
+          if (reasonCode < 0x80) keepSubscription(core, session, subscription);
+          else if (previous === undefined) forgetSubscription(core, session, filter);
+          else addSubscription(core, session, previous);
+        }
+        if (reasonCode >= 0x80) pending.refuse(index, request.qos, reasonCode, "the filter could not be registered; try again");
+        pending.done();
+        pump(core, session);
+      });
     },
   };
   if (shareName !== undefined) {

@@ -17,7 +17,7 @@ export function setWill(core: SessionCore, session: Session, will: Will | undefi
     return;
   }
   session.will = { will, dueAt: 0, inGrace: false };
-  core.rowChanges.putWill(session.clientId, session.will);
+  core.rowChanges.putWill(session, session.will);
 }
 
 /** [MQTT5-3.1.2-10] [MQTT5-3.14.4-3] [MQTT311-3.1.2-10] [MQTT311-3.14.4-3] */
@@ -35,7 +35,7 @@ export function scheduleWill(core: SessionCore, session: Session, afterMs: numbe
     return;
   }
   session.will = { will: session.will.will, dueAt: core.now + afterMs, inGrace: session.inGrace };
-  core.rowChanges.putWill(session.clientId, session.will);
+  core.rowChanges.putWill(session, session.will);
   core.deadlines.add({ at: session.will.dueAt, kind: WILL_DELAY, subject: session, slackMs: 0 });
 }
 
@@ -54,8 +54,10 @@ export function publishWill(core: SessionCore, session: Session): void {
   const message = messageOfWill(pending.will, core.nextOrigin(clientId), core.now);
   core.router.publish(message, {
     settled(reasonCode) {
-      const successor = core.sessions.get(clientId)?.will;
-      if (reasonCode < 0x80 && successor === undefined) core.rowChanges.endWill(clientId);
+      core.failures.guard("ending its will", core.sessions.get(clientId), () => {
+        const successor = core.sessions.get(clientId)?.will;
+        if (reasonCode < 0x80 && successor === undefined) core.rowChanges.endWill(clientId);
+      });
     },
   });
 }

@@ -5,8 +5,11 @@
 
 import { ROW_BYTES_MAX } from "../limits.ts";
 
-/** @throws RangeError when the blob has more than ROW_BYTES_MAX bytes; nothing was written then */
+/** Nothing was written, and storage is well: it is this row's owner who has too much. */
+export class RowTooLarge extends RangeError {}
+
+/** @throws RowTooLarge when the blob has more than ROW_BYTES_MAX bytes */
 export function checkRowBytes(blob: Uint8Array): void {
   if (blob.length <= ROW_BYTES_MAX) return;
-  throw new RangeError(`A blob of ${blob.length} bytes does not fit into a row: at most ${ROW_BYTES_MAX} bytes are stored.`);
+  throw new RowTooLarge(`A blob of ${blob.length} bytes does not fit into a row: at most ${ROW_BYTES_MAX} bytes are stored.`);
 }

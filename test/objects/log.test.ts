@@ -11,5 +11,5 @@ test("a long fact is cut, a short one stays", () => {
   said.mockRestore();
   const facts = JSON.parse(line) as Record<string, unknown>;
   expect(facts).toMatchObject({ event: "something", object: "o", count: 3 });
-  expect(facts["client"]).toHaveLength(LOG_FACT_CHARACTERS_MAX + "...".length);
+  expect(facts.client).toHaveLength(LOG_FACT_CHARACTERS_MAX + "...".length);
 });

@@ -12,6 +12,7 @@ import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { createRowMeter } from "../../src/storage/row-meter.ts";
 import { connect, utf8 } from "../auth/support.ts";
 import { auth, REAUTHENTICATE } from "../support/auth-packets.ts";
+import { NO_FAULTS } from "../support/faults.ts";
 import { SCRAM_SHA_256 } from "../support/scram-client.ts";
 
 /** A core with one connection of ada, who came in by a method. */
@@ -21,6 +22,7 @@ function begin({ knowsMethod = true } = {}) {
   let listener: ReauthenticationListener | undefined;
   let cancelled = 0;
   const core = new SessionCore({
+    faults: NO_FAULTS,
     origin: "test",
     limits: DEFAULT_LIMITS,
     choices: DEFAULT_CHOICES,

@@ -11,8 +11,8 @@ import { sessionObjectName, topicObjectName, topicShard } from "../../src/object
 import { matches } from "../../src/topic/filter.ts";
 import { LONG_SECONDS, SimulatedClient } from "./client.ts";
 import type { Got, Held, Published } from "./records.ts";
-import { calm, type Scenario, SHARED_FILTER } from "./run.ts";
-import { BEGINNING, type World } from "./world.ts";
+import { type Scenario, SHARED_FILTER } from "./run.ts";
+import { BEGINNING, calm, type World } from "./world.ts";
 
 /** What is on its way between a client and its object may take so long. */
 const ON_ITS_WAY_MS = 5_000;

@@ -2,9 +2,17 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { RETRY_MS_TOTAL } from "../../src/limits.ts";
-import { BatchWriter, decodeBatch, RECORD_LIVE, RECORD_PUBLISH, RECORD_SHARED, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
-import { encodeExchangeAnswer } from "../../src/mqtt/exchange-answer.ts";
-import { IMPLEMENTATION_SPECIFIC_ERROR, SUCCESS } from "../../src/mqtt/reason-code.ts";
+import {
+  BatchWriter,
+  decodeBatch,
+  decodeDeliveryAnswer,
+  RECORD_LIVE,
+  RECORD_PUBLISH,
+  RECORD_SHARED,
+  RECORD_SUBSCRIBE,
+} from "../../src/mqtt/batch.ts";
+import { decodeExchangeAnswer, encodeExchangeAnswer } from "../../src/mqtt/exchange-answer.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, SUCCESS } from "../../src/mqtt/reason-code.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
 import { shapeNumber } from "../../src/objects/names.ts";
@@ -19,7 +27,9 @@ import { Session } from "../../src/session/session.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
+import { RowTooLarge } from "../../src/storage/row-limit.ts";
 import { messageTo } from "../session/support.ts";
+import { NO_FAULTS } from "../support/faults.ts";
 
 /** Time stands still until timers are told to run: then it is as late as they are due. */
 function stillRuntime(): Runtime & { run(): void } {
@@ -122,18 +132,90 @@ test.each([
   expect(session.deliveries.size).toBe(1);
 });
 
-test("a batch that a fault has interrupted is not acknowledged when it comes again", async () => {
+test("a fault at one message of a batch is told of that message, and the others are taken", async () => {
   const settings = parseSettings({ TOPOLOGY: "sharded" }) as Settings;
   const host = sessionHost(settings);
-  vi.spyOn(host.machine, "deliver").mockImplementationOnce(() => {
-    throw new Error("a fault");
+  const log = vi.spyOn(console, "log").mockImplementation(() => {});
+  const deliver = vi.spyOn(host.machine, "deliver").mockImplementation(({ topic }) => {
+    if (topic === "b") throw new Error("a fault");
+    return "taken";
   });
   const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings));
   writer.begin();
-  writer.add({ kind: RECORD_LIVE, message: messageTo("a") });
+  for (const [index, topic] of ["a", "b", "c"].entries())
+    writer.add({ kind: RECORD_LIVE, message: messageTo(topic, { sequence: index + 1, publisher: "p" }) });
   const batch = writer.finish();
-  await expect(host.deliver(batch)).rejects.toThrow("a fault");
-  await expect(host.deliver(batch)).rejects.toThrow("a fault");
+  // When it comes again, too: what was not taken is not acknowledged then.
+  for (const _time of [1, 2]) {
+    expect(decodeDeliveryAnswer(await host.deliver(batch)).unwanted).toEqual([{ record: 1, share: undefined, full: true }]);
+  }
+  expect(deliver.mock.calls.map(([{ topic }]) => topic)).toEqual(["a", "b", "c"]);
+  const lines = log.mock.calls.map(([line]) => JSON.parse(line as string));
+  log.mockRestore();
+  expect(lines).toMatchObject([{ object: "n/session/0", doing: "taking a record of n/topic/0", client: "p", problem: "a fault" }]);
+});
+
+test("a fault at one record of a batch is told of that record, and the others are handled", async () => {
+  const settings = parseSettings({ TOPOLOGY: "sharded" }) as Settings;
+  const meter = new Meter();
+  const store = new MemoryRoutingStore(meter);
+  const put = vi.spyOn(store, "putRetained").mockImplementationOnce(() => {
+    throw new RowTooLarge("too large");
+  });
+  const log = vi.spyOn(console, "log").mockImplementation(() => {});
+  const alone = (): never => {
+    throw new Error("there are no others");
+  };
+  const sessions = () => ({ deliver: () => new Promise<never>(() => {}) });
+  const host = new TopicHost({ settings, name: "n/topic/0", store, topics: alone, sessions, meter, runtime: stillRuntime() });
+  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings));
+  writer.begin();
+  for (const topic of ["a", "b", "c"])
+    writer.add({ kind: RECORD_PUBLISH, message: messageTo(topic, { retain: true, payload: new Uint8Array([1]), publisher: "p" }) });
+  const batch = writer.finish();
+  for (const _time of [1, 2]) {
+    const { codes } = decodeExchangeAnswer(await host.exchange(batch));
+    expect([...codes!]).toEqual([IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, NO_MATCHING_SUBSCRIBERS]);
+  }
+  expect(put).toHaveBeenCalledTimes(3);
+  expect(log.mock.calls.map(([line]) => JSON.parse(line as string))).toMatchObject([
+    { object: "n/topic/0", client: "p", problem: "too large" },
+  ]);
+  log.mockRestore();
+});
+
+test("a call queue goes on whatever its items, its answers and its batches throw", async () => {
+  const told: string[] = [];
+  const abandoned: string[] = [];
+  const answers: string[] = [];
+  const item = (name: string) => ({
+    name,
+    size: 1,
+    abandoned: () => {
+      abandoned.push(name);
+      throw new Error(`${name} does not take it`);
+    },
+  });
+  const queue = new CallQueue<ReturnType<typeof item>, string>(stillRuntime(), {
+    encode: (items) => {
+      if (items.some(({ name }) => name === "odd")) throw new Error("it can't be encoded");
+      return new Uint8Array(0);
+    },
+    call: () => Promise.resolve("answer"),
+    answered: (items) => {
+      answers.push(...items.map(({ name }) => name));
+      throw new Error("nobody takes the answer");
+    },
+    meter: createCallMeter(),
+    faults: { caught: (error) => void told.push((error as Error).message) },
+  });
+  for (const name of ["first", "odd", "last"]) {
+    queue.add(item(name));
+    queue.flush();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect([answers, abandoned, queue.idle]).toEqual([["first", "last"], ["odd"], true]);
+  expect(told).toEqual(["nobody takes the answer", "it can't be encoded", "odd does not take it", "nobody takes the answer"]);
 });
 
 test("an answer that can't be read counts as none: the call is made again, and its items are settled once", async () => {
@@ -147,6 +229,7 @@ test("an answer that can't be read counts as none: the call is made again, and i
     call: () => answers.shift()!,
     answered: (_items, answer) => void settled.push(answer),
     meter,
+    faults: NO_FAULTS,
   });
   queue.add(item);
   queue.flush();
@@ -179,7 +262,15 @@ describe("on the way to a Topic object", () => {
       if (code === undefined) return new Promise(() => {});
       return Promise.resolve(encodeExchangeAnswer({ life: "first", codes: new Uint8Array(filters.length).fill(code), late: [] }));
     };
-    const queue = new TopicQueue({ name: "n/session/0", shape: 1, runtime, exchange, settled: () => {}, meter: createCallMeter() });
+    const queue = new TopicQueue({
+      name: "n/session/0",
+      shape: 1,
+      runtime,
+      exchange,
+      settled: () => {},
+      meter: createCallMeter(),
+      faults: NO_FAULTS,
+    });
     return { queue, runtime, calls };
   }
 
@@ -266,6 +357,7 @@ test("a call that fails for too long is counted as given up, once; before that a
     call: () => Promise.reject(new Error("out of reach")),
     answered: () => {},
     meter,
+    faults: NO_FAULTS,
   });
   queue.add(item);
   queue.flush();

@@ -8,11 +8,12 @@ import type { Handover } from "../../src/handshake/handover.ts";
 import { RETRY_MS_TOTAL } from "../../src/limits.ts";
 import type { TopicPeer } from "../../src/objects/adoption.ts";
 import type { SessionPeer } from "../../src/objects/arrivals.ts";
+import { guardedStore } from "../../src/objects/guarded-store.ts";
 import { LocalRouter } from "../../src/objects/local-router.ts";
 import { Meter } from "../../src/objects/meter.ts";
 import { RemoteRouter } from "../../src/objects/remote-router.ts";
 import type { Runtime, Timer } from "../../src/objects/runtime.ts";
-import { SessionHost } from "../../src/objects/session-host.ts";
+import { type HostState, SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import type { RoutingStore } from "../../src/routing/ports.ts";
 import type { SessionStore } from "../../src/session/ports.ts";
@@ -20,6 +21,7 @@ import { brokenBounds, brokenRows } from "./bounds.ts";
 import { differences, losses, type Memory, remember } from "./memory.ts";
 import { MemoryRows, type Rows, refusing, SqliteRows } from "./rows.ts";
 import type { SimulatedSocket } from "./socket.ts";
+import { UNLUCKY, unluckyRouter, unluckyStore } from "./unlucky.ts";
 import { settled, type World } from "./world.ts";
 
 /** The platform takes the memory of an object that was idle for so long. */
@@ -145,7 +147,9 @@ export class SimulatedObject {
     const isSame = before.sockets.length === this.#sockets.length && before.sockets.every((socket) => this.#sockets.includes(socket));
     if (before.slept && !isSame) return host;
     const problems = before.slept ? differences(before.memory, after) : losses(before.memory, after, this.#now);
-    for (const problem of problems) this.#world.problem(`${this.name} ${before.slept ? "slept" : "was reset"}: ${problem}`);
+    // A will that a fault kept from being published is tried again in the next life.
+    for (const problem of problems.filter((each) => !each.startsWith(UNLUCKY)))
+      this.#world.problem(`${this.name} ${before.slept ? "slept" : "was reset"}: ${problem}`);
     return host;
   }
 
@@ -185,7 +189,7 @@ export class SimulatedObject {
     return new TopicHost({
       settings,
       name: this.name,
-      store: this.#rows.routing,
+      store: unluckyStore(this.#world, this.#rows.routing),
       sessions: (to) => this.#sessionObject(to, alive),
       topics: (to) => this.#topicObject(to, alive),
       meter: this.meter,
@@ -197,19 +201,27 @@ export class SimulatedObject {
     const world = this.#world;
     const { settings } = world;
     let local: LocalRouter | undefined;
-    const host: SessionHost = new SessionHost({
-      state: {
-        storage: {
-          getAlarm: async () => this.#alarmAt ?? null,
-          setAlarm: async (at) => (alive() ? this.#setAlarm(at) : undefined),
-        },
-        getWebSockets: () => this.#sockets as unknown as WebSocket[],
-        abort: () => {
-          this.#aborted = alive();
-        },
-        acceptWebSocket: (socket) => void this.#sockets.push(socket as unknown as SimulatedSocket),
+    const state: HostState = {
+      storage: {
+        getAlarm: async () => this.#alarmAt ?? null,
+        setAlarm: async (at) => (alive() ? this.#setAlarm(at) : undefined),
       },
-      store: refusing(this.#rows.sessions, () => this.#refuses),
+      getWebSockets: () => this.#sockets as unknown as WebSocket[],
+      abort: () => {
+        this.#aborted = alive();
+      },
+      acceptWebSocket: (socket) => void this.#sockets.push(socket as unknown as SimulatedSocket),
+    };
+    const host: SessionHost = new SessionHost({
+      state,
+      store: guardedStore(
+        unluckyStore(
+          world,
+          refusing(this.#rows.sessions, () => this.#refuses),
+        ),
+        this.name,
+        state,
+      ),
       settings,
       name: this.name,
       meter: this.meter,
@@ -217,16 +229,19 @@ export class SimulatedObject {
       peers: (to) => this.#sessionObject(to, alive),
       router: (core) => {
         if (settings.topology === "sharded") {
-          return new RemoteRouter(
-            settings,
-            this.name,
-            (to) => this.#topicObject(to, alive),
-            runtime,
-            () => host.flush(),
+          return unluckyRouter(
+            world,
+            new RemoteRouter(
+              settings,
+              this.name,
+              (to) => this.#topicObject(to, alive),
+              runtime,
+              () => host.flush(),
+            ),
           );
         }
-        local = new LocalRouter(settings, this.name, this.#rows.routing, runtime, core);
-        return local;
+        local = new LocalRouter(settings, this.name, unluckyStore(world, this.#rows.routing), runtime, core);
+        return unluckyRouter(world, local);
       },
     });
     local?.restore(host.core);

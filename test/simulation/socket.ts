@@ -2,6 +2,7 @@
 
 import type { Handover } from "../../src/handshake/handover.ts";
 import type { SimulatedObject } from "./object.ts";
+import { mayFail } from "./unlucky.ts";
 import type { World } from "./world.ts";
 
 /** Whoever is at the other end of a socket. */
@@ -69,6 +70,7 @@ export class SimulatedSocket {
 
   // What the object does.
   serializeAttachment(value: Uint8Array | null): void {
+    if (value !== null) mayFail(this.#world, "attaching", this.name);
     this.#attachment = value?.slice() ?? null;
   }
 
@@ -76,8 +78,14 @@ export class SimulatedSocket {
     return this.#attachment;
   }
 
+  /** A frame is being gathered for it. */
+  gathering(): void {
+    mayFail(this.#world, "gathering", this.name);
+  }
+
   send(bytes: Uint8Array): void {
     if (this.readyState !== 1) throw new Error("the socket is closed");
+    mayFail(this.#world, "sending", this.name);
     const copy = bytes.slice();
     this.object.output(() => this.#toPeer.send(() => this.#peer.receive(copy)));
   }

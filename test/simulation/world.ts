@@ -34,6 +34,8 @@ export interface Faults {
   readonly slow: number;
   /** Between two events an object loses its memory, or more. */
   readonly disturbed: number;
+  /** A port throws where it serves one client. */
+  readonly unlucky: number;
 }
 
 export const NO_FAULTS: Faults = {
@@ -47,6 +49,7 @@ export const NO_FAULTS: Faults = {
   alarmTwice: 0,
   slow: 0,
   disturbed: 0,
+  unlucky: 0,
 };
 
 export interface WorldOptions {
@@ -195,4 +198,11 @@ export class World {
 /** Waits until every promise that can settle without the world has. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Lets virtual time pass. */
+export async function calm(world: World, ms: number): Promise<void> {
+  const until = world.now + ms;
+  while (await world.step(until));
+  world.now = Math.max(world.now, until);
 }

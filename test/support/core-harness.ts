@@ -9,6 +9,7 @@
  */
 
 import { type Choices, DEFAULT_CHOICES } from "../../src/choices.ts";
+import type { FaultPort } from "../../src/fault.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
 import {
   type BatchRecord,
@@ -33,10 +34,10 @@ import { RoutingCore } from "../../src/routing/core.ts";
 import { Fence } from "../../src/routing/fence.ts";
 import type { Addressed, DeliveryPort } from "../../src/routing/ports.ts";
 import { SessionCore } from "../../src/session/core.ts";
+import { flush } from "../../src/session/flush.ts";
 import { SessionMachine } from "../../src/session/machine.ts";
 import type { Authorizer, RouterPort, Ticket } from "../../src/session/ports.ts";
 import { restore } from "../../src/session/restore.ts";
-import { flush } from "../../src/session/rows.ts";
 import type { Connection } from "../../src/session/session.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
@@ -44,6 +45,7 @@ import { createRowMeter, type RowMeter } from "../../src/storage/row-meter.ts";
 import { hasWildcard, topicFilterOf } from "../../src/topic/filter.ts";
 import { type ConnectOptions, type FakeWire, TestClient } from "./core-client.ts";
 import { DeliveryItem, joined, Link, type LinkStep, RouterItem, recordOf } from "./core-link.ts";
+import { NO_FAULTS } from "./faults.ts";
 
 export { FakeWire, TestClient, utf8 } from "./core-client.ts";
 
@@ -91,6 +93,7 @@ export class SessionNode {
     this.#fence = new Fence();
     this.links = world.topics.map((topic) => this.#link(topic));
     this.core = new SessionCore({
+      faults: world.faults,
       origin: `${this.name}@${this.#incarnation}`,
       limits: world.limits,
       choices: world.choices,
@@ -401,6 +404,8 @@ export interface WorldOptions {
   readonly limits?: Partial<Limits>;
   readonly choices?: Partial<Choices>;
   readonly authorizer?: Authorizer;
+  /** Is told of faults; without it they break the test. */
+  readonly faults?: FaultPort;
   /** Whether whatever a client does runs until nothing moves; default true. */
   readonly auto?: boolean;
 }
@@ -414,6 +419,7 @@ export class World {
   readonly limits: Limits;
   readonly choices: Choices;
   readonly authorizer: Authorizer;
+  readonly faults: FaultPort;
   readonly auto: boolean;
   readonly topics: readonly TopicNode[];
   readonly sessions: readonly SessionNode[];
@@ -423,6 +429,7 @@ export class World {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.choices = { ...DEFAULT_CHOICES, ...options.choices };
     this.authorizer = options.authorizer ?? EVERYTHING_ALLOWED;
+    this.faults = options.faults ?? NO_FAULTS;
     this.auto = options.auto ?? true;
     const numbers = (count: number): number[] => [...Array(count).keys()];
     this.topics = numbers(options.topicObjects ?? 1).map((number) => new TopicNode(this, `topic-${number}`));

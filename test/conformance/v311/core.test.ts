@@ -12,6 +12,7 @@ import type { Ticket, Wire } from "../../../src/session/ports.ts";
 import type { Connection } from "../../../src/session/session.ts";
 import { MemorySessionStore } from "../../../src/storage/memory-session-store.ts";
 import { createRowMeter } from "../../../src/storage/row-meter.ts";
+import { NO_FAULTS } from "../../support/faults.ts";
 import { connectPacket, publishPacket } from "../../support/mqtt-client.ts";
 
 class TestWire implements Wire {
@@ -30,6 +31,7 @@ class TestWire implements Wire {
 it("[MQTT311-4.8.0-2] [3.1.1/4.8/isolation] (core) a message that can't be handed on, for the outbox is full, closes the connection it came on and no other", () => {
   const tickets: Ticket[] = [];
   const core = new SessionCore({
+    faults: NO_FAULTS,
     origin: "test@1",
     limits: DEFAULT_LIMITS,
     choices: DEFAULT_CHOICES,
