@@ -7,18 +7,22 @@
  */
 
 import { lookup } from "node:dns/promises";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { dirname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { Log, LogLevel, Miniflare } from "miniflare";
+import { DEFAULT_NAMESPACE } from "../../src/edge/answers.ts";
 import type { Usage } from "../../src/objects/meter.ts";
 import { objectsOf } from "../../src/objects/names.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { buildPage, bundleWorker, PAGE_FOLDER } from "../build/bundle.ts";
+import { DataFolder } from "./data-folder.ts";
+import { WORKER_NAME } from "./object-names.ts";
 import { startRuntime } from "./runtime-process.ts";
+import { StartProblem } from "./start-problem.ts";
 import { listenTcp, type TcpListener } from "./tcp-listener.ts";
+import { topologyNote } from "./topology-note.ts";
 
 /** As in wrangler.toml; a test compares them. */
 export const COMPATIBILITY_DATE = "2026-07-15";
@@ -59,7 +63,9 @@ export default {
       const file = await env.ASSETS.fetch(request.clone());
       if (file.status !== 404) return file;
     }
-    return worker.fetch(request, env, context);
+    const response = await worker.fetch(request, env, context);
+    if (pathname !== "/health" || !response.ok) return response;
+    return Response.json({ ...(await response.json()), notes: await (await env.NOTES.fetch("http://notes/")).json() });
   },
 };
 `;
@@ -71,6 +77,8 @@ export interface BrokerOptions {
   readonly host?: string;
   /** The folder where sessions and retained messages are kept; without it they are gone after `dispose`. */
   readonly data?: string | undefined;
+  /** Starts although databases in the data folder are damaged or gone: they are set aside, and what was in them is lost. */
+  readonly acceptLoss?: boolean | undefined;
   /** The port for MQTT over TCP, 0 for any free one; without it there is no such listener. */
   readonly tcpPort?: number | undefined;
   /** Settings by variable name; what is missing has its default of a deploy, except TOPOLOGY=compact and NAMESPACES=*. */
@@ -88,6 +96,12 @@ export interface Broker {
   readonly mqttUrl: string;
   readonly port: number;
   readonly tcpPort: number | undefined;
+  /** The data folder was not there before, or empty. */
+  readonly isNew: boolean;
+  /** What its operator should know, in sentences; `/health` has them as well. */
+  readonly notes: readonly string[];
+  /** Resolves, with the reason in a sentence, when the broker had to end by itself; never after `dispose`. */
+  readonly ended: Promise<string>;
   /** The process of the runtime, in which all of the broker's work is done. */
   readonly processId: number | undefined;
   /** Ends every connection and the runtime; what was acknowledged is in the data folder. */
@@ -103,8 +117,7 @@ export interface Broker {
   usage(): Promise<Usage>;
 }
 
-/** Why a broker cannot start, as a sentence for its operator. */
-export class StartProblem extends Error {}
+export { StartProblem };
 
 /**
  * Starts a broker.
@@ -117,14 +130,21 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const host = await addressOf(options.host ?? "127.0.0.1");
   await expectFreePort(host, options.port ?? 0, "--port");
   if (options.tcpPort !== undefined) await expectFreePort(host, options.tcpPort, "--tcp");
-  const data = options.data === undefined ? undefined : lockFolder(resolve(options.data));
+  const log = options.log ?? ((line) => console.error(line));
+  const data = openData(options, settings as Settings, log);
   try {
     const [script] = await Promise.all([bundleWorker(), buildPage()]);
-    return await serve(script, env, host, data, settings, options);
+    return await serve(script, env, host, data, settings as Settings, { ...options, log });
   } catch (error) {
-    data?.unlock();
+    data?.close();
     throw error;
   }
+}
+
+function openData({ data, acceptLoss = false }: BrokerOptions, settings: Settings, log: (line: string) => void): DataFolder | undefined {
+  if (data === undefined) return undefined;
+  const namespaces = settings.namespaces === "*" ? [DEFAULT_NAMESPACE] : settings.namespaces;
+  return DataFolder.open({ path: resolve(data), acceptLoss, namespaces, log });
 }
 
 async function serve(
@@ -133,17 +153,19 @@ async function serve(
   host: string,
   data: DataFolder | undefined,
   settings: Settings,
-  options: BrokerOptions,
+  options: BrokerOptions & { readonly log: (line: string) => void },
 ): Promise<Broker> {
   let restarted: (() => void) | undefined;
   let tcp: TcpListener | undefined;
-  const log = options.log ?? ((line) => console.error(line));
+  const { log } = options;
+  const note = data === undefined ? undefined : topologyNote(data, settings.topology);
+  const notes = note === undefined ? [] : [note];
   const { miniflare, runtime } = await startRuntime(
     () =>
       new Miniflare({
         workers: [
           {
-            name: "durable-mqtt",
+            name: WORKER_NAME,
             modules: [
               { type: "ESModule", path: "entry.js", contents: entryOf(options.collectsGarbage === true) },
               { type: "ESModule", path: "worker.js", contents: script },
@@ -154,7 +176,7 @@ async function serve(
               SESSIONS: { className: "SessionObject", useSQLite: true },
               TOPICS: { className: "TopicObject", useSQLite: true },
             },
-            serviceBindings: { ASSETS: "page" },
+            serviceBindings: { ASSETS: "page", NOTES: () => Response.json(notes) },
             unsafeDirectSockets: [{ host, port: options.port ?? 0, proxy: true }],
           },
           {
@@ -164,7 +186,7 @@ async function serve(
             assets: { workerName: "page", directory: PAGE_FOLDER, routerConfig: { has_user_worker: false } },
           },
         ],
-        durableObjectsPersist: data === undefined ? false : join(data.path, "objects"),
+        durableObjectsPersist: data === undefined ? false : data.objects,
         host: "127.0.0.1",
         port: 0,
         cf: false,
@@ -176,11 +198,20 @@ async function serve(
       }),
   );
   const dispose = async (): Promise<void> => {
+    data?.unwatch();
     await tcp?.close();
     await miniflare.dispose();
     runtime.forget();
-    data?.unlock();
+    data?.settle();
+    data?.close();
   };
+  const ended = new Promise<string>((resolve) => {
+    data?.watch((sentence) => {
+      // At once: what is acknowledged from here on would be lost.
+      runtime.kill();
+      void dispose().then(() => resolve(`${sentence} The broker has ended, because nothing that it acknowledges would be kept.`));
+    });
+  });
   try {
     const { port: portText } = await miniflare.unsafeGetDirectURL();
     const port = Number(portText);
@@ -193,6 +224,9 @@ async function serve(
       mqttUrl,
       port,
       tcpPort: tcp?.port,
+      isNew: data?.isNew ?? true,
+      notes,
+      ended,
       get processId() {
         return runtime.id;
       },
@@ -249,53 +283,4 @@ async function expectFreePort(host: string, port: number, option: string): Promi
   if (code === "EACCES") throw new StartProblem(`Port ${port} needs more rights than you have; choose one above 1023 with ${option}.`);
   if (code === "EADDRNOTAVAIL") throw new StartProblem(`--host ${host} is not an address of this machine.`);
   throw new StartProblem(`Port ${port} on ${host} cannot be used (${code}); choose another one with ${option}.`);
-}
-
-interface DataFolder {
-  readonly path: string;
-  unlock(): void;
-}
-
-/**
- * Creates the data folder if need be and takes it for this process: two runtimes on the same SQLite files would destroy them.
- * A lock whose process is gone (a crash, a restarted container with the same process id) counts for nothing.
- */
-function lockFolder(path: string): DataFolder {
-  const file = join(path, "lock");
-  const isAlive = (id: number): boolean => {
-    try {
-      return process.kill(id, 0);
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code === "EPERM";
-    }
-  };
-  for (;;) {
-    try {
-      // In two steps, because Node 24's recursive mkdir never returns where a folder refuses new ones with ENOENT (/proc).
-      mkdirSync(dirname(path), { recursive: true });
-      if (!existsSync(path)) mkdirSync(path);
-      writeFileSync(file, String(process.pid), { flag: "wx" });
-      return { path, unlock: () => rmSync(file, { force: true }) };
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      const owner = code === "EEXIST" ? lockOwner(file) : undefined;
-      if (owner === undefined)
-        throw new StartProblem(`The data folder ${path} cannot be written (${code}); choose another one with --data.`);
-      if (owner !== process.pid && isAlive(owner)) {
-        throw new StartProblem(
-          `The data folder ${path} is in use by another broker (process ${owner}); stop it, or choose another folder with --data.`,
-        );
-      }
-      rmSync(file, { force: true });
-    }
-  }
-}
-
-/** @returns the process id in a lock file, 0 if it holds none; undefined if there is no such file */
-function lockOwner(file: string): number | undefined {
-  try {
-    return Number.parseInt(readFileSync(file, "utf8"), 10) || 0;
-  } catch {
-    return undefined;
-  }
 }

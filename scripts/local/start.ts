@@ -1,7 +1,9 @@
 /** `npm start`: options and environment in, a running broker and what to do with it out. The broker itself is in local-broker.ts. */
 import { networkInterfaces } from "node:os";
 import { parseArgs } from "node:util";
+import { parseUsers } from "../../src/auth/users.ts";
 import { SETTINGS } from "../../src/settings.ts";
+import { buildPage } from "../build/bundle.ts";
 import { type Broker, StartProblem, startBroker } from "./local-broker.ts";
 import { isLoopback } from "./loopback.ts";
 
@@ -12,6 +14,7 @@ const HELP = `Runs durable-mqtt on this machine.
   --port 8083        port for the page and for MQTT over WebSocket
   --host 127.0.0.1   address to listen on; 0.0.0.0 lets other machines in
   --data .data       folder where sessions and retained messages are kept
+  --accept-loss      starts although something in that folder is damaged; it is set aside, and what was in it is lost
   --tcp 1883         also takes MQTT over TCP on this port
   --topology compact the shape of the broker: compact, or sharded as it is deployed by default
   --help             shows this
@@ -22,6 +25,7 @@ const OPTIONS = {
   port: { type: "string", default: "8083" },
   host: { type: "string", default: "127.0.0.1" },
   data: { type: "string", default: ".data" },
+  "accept-loss": { type: "boolean", default: false },
   tcp: { type: "string" },
   topology: { type: "string" },
   help: { type: "boolean", default: false },
@@ -82,13 +86,13 @@ function announce(broker: Broker, host: string, data: string, env: Record<string
       : env.USERS !== undefined
         ? "The users of USERS may connect."
         : "Nobody may connect yet: set USERS, or ALLOW_ANONYMOUS=true to let everybody in who can reach this machine.";
-  return `durable-mqtt is running (${env.TOPOLOGY ?? "compact"} topology, storage in ${data}). Ctrl-C stops it.
+  return `durable-mqtt is running (${env.TOPOLOGY ?? "compact"} topology, storage in ${data}${broker.isNew ? ", new" : ""}). Ctrl-C stops it.
 
   MQTT over WebSocket  ${ws}
   MQTT over TCP        ${broker.tcpPort === undefined ? "not open; start with: npm start -- --tcp 1883" : `mqtt://${address}:${broker.tcpPort}`}
   Page                 http://${address}:${broker.port}/
 
-${access}
+${[access, ...broker.notes].join("\n")}
 
 Try it from a second terminal, in this folder:
 
@@ -119,10 +123,18 @@ if (options.help) {
 const port = portOf("--port", options.port);
 const tcpPort = options.tcp === undefined ? undefined : portOf("--tcp", options.tcp);
 const env = readSettings(options.topology, options.host);
+const { problems } = parseUsers(env.USERS ?? "[]");
+if (problems.length > 0) fail(problems.join("\n"), 1);
+
+// What the broker writes from here on is for its user alone; the page, which is built, is not.
+await buildPage();
+if (process.platform !== "win32") process.umask(0o077);
 
 try {
-  const broker = await startBroker({ port, tcpPort, host: options.host, data: options.data, env });
+  const broker = await startBroker({ port, tcpPort, host: options.host, data: options.data, acceptLoss: options["accept-loss"], env });
   stopOnSignals(broker);
+  for (const note of broker.notes) console.error(note);
+  void broker.ended.then((sentence) => fail(sentence, 1));
   console.log(announce(broker, options.host, options.data, env));
 } catch (error) {
   if (error instanceof StartProblem) fail(error.message, 1);

@@ -202,6 +202,15 @@ describe("what stops it from starting", () => {
   });
 
   it.each([
+    ["no JSON", /^durable-mqtt: USERS is not valid JSON: .*\n$/],
+    ['[{"user": "ada", "password": "lovelace"}]', /^durable-mqtt: USERS\[0\]\.password must be a hash made by .*\n$/],
+  ])("users that are none, without repeating any of it: %s", async (users, said) => {
+    const failed = await failure(["--port", "0", "--data", newFolder()], { USERS: users });
+    expect(failed).toEqual({ code: 1, said: expect.stringMatching(said) });
+    expect(failed.said).not.toContain("lovelace");
+  });
+
+  it.each([
     [["--prot", "1"], "Unknown option '--prot'"],
     [["8083"], "Unexpected argument '8083'"],
     [["--port"], "Option '--port <value>' argument missing"],
@@ -217,7 +226,8 @@ describe("what stops it from starting", () => {
   it("--help explains every option and ends with 0", async () => {
     const { code, stdout } = await start(["--help"]).exit;
     expect(code).toBe(0);
-    for (const option of ["--port", "--host", "--data", "--tcp", "--topology", "--help"]) expect(stdout).toContain(`  ${option}`);
+    for (const option of ["--port", "--host", "--data", "--tcp", "--topology", "--accept-loss", "--help"])
+      expect(stdout).toContain(`  ${option}`);
   });
 });
 

@@ -1,0 +1,2 @@
+/** Why a broker cannot start, as a sentence for its operator. */
+export class StartProblem extends Error {}
