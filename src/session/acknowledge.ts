@@ -1,16 +1,30 @@
-/** The client's half of the QoS 1 and QoS 2 handshakes for what it was sent. */
+/**
+ * The client's half of the QoS 1 and QoS 2 handshakes for what it was sent. An acknowledgement of the wrong kind ends the connection: were it
+ * only overlooked, its message would hold its place in the window for as long as the client believes it is done.
+ */
 
 import { type Acknowledgement, NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
-import { PACKET_IDENTIFIER_NOT_FOUND, SUCCESS } from "../mqtt/reason-code.ts";
+import { PACKET_IDENTIFIER_NOT_FOUND, PROTOCOL_ERROR, SUCCESS } from "../mqtt/reason-code.ts";
 import type { SessionCore } from "./core.ts";
+import { violated } from "./lifecycle.ts";
 import { finish, pump } from "./queue.ts";
 import type { Connection } from "./session.ts";
+
+/** [MQTT5-4.13.1-1] [MQTT311-4.8.0-1]: what was sent under this Packet Identifier is not acknowledged like that, or not yet. */
+function wrongKind(core: SessionCore, connection: Connection, what: string, packetId: number): void {
+  violated(core, connection, PROTOCOL_ERROR, `${what} is not what the message with Packet Identifier ${packetId} waits for`);
+}
 
 /** PUBACK [MQTT5-4.3.2-3]; one for an unknown Packet Identifier has no effect. */
 export function handlePuback(core: SessionCore, connection: Connection, packet: Acknowledgement): void {
   const { session } = connection;
-  const delivery = session.deliveries.get(packet.packetId);
-  if (delivery === undefined || !delivery.sent || delivery.qos !== 1) return;
+  const { packetId } = packet;
+  const delivery = session.deliveries.get(packetId);
+  if (session.released.has(packetId) || (delivery?.sent && delivery.qos === 2)) {
+    wrongKind(core, connection, "PUBACK", packetId);
+    return;
+  }
+  if (!delivery?.sent) return;
   finish(core, session, delivery);
   pump(core, session);
 }
@@ -21,7 +35,11 @@ export function handlePubrec(core: SessionCore, connection: Connection, packet: 
   const { packetId } = packet;
   const delivery = session.deliveries.get(packetId);
   const refused = packet.reasonCode >= 0x80;
-  if (delivery?.sent && delivery.qos === 2) {
+  if (delivery?.sent && delivery.qos === 1) {
+    wrongKind(core, connection, "PUBREC", packetId);
+    return;
+  }
+  if (delivery?.sent) {
     finish(core, session, delivery);
     core.changes.markRow(session);
     if (refused) pump(core, session);
@@ -37,7 +55,11 @@ export function handlePubrec(core: SessionCore, connection: Connection, packet: 
 /** PUBCOMP ends the exchange [MQTT5-4.3.3-5]; one for an unknown Packet Identifier has no effect. */
 export function handlePubcomp(core: SessionCore, connection: Connection, packet: Acknowledgement): void {
   const { session } = connection;
-  if (!session.released.delete(packet.packetId)) return;
+  const { packetId } = packet;
+  if (!session.released.delete(packetId)) {
+    if (session.deliveries.get(packetId)?.sent) wrongKind(core, connection, "PUBCOMP", packetId);
+    return;
+  }
   core.changes.mark(connection);
   pump(core, session);
 }

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { PUBLISH, PUBREL } from "../../src/mqtt/packet.ts";
-import { World } from "../support/core-harness.ts";
+import { type TestClient, World } from "../support/core-harness.ts";
 import { plain } from "./support.ts";
 
 /** A subscriber of `t` at QoS 2 and a publisher. */
@@ -64,14 +64,16 @@ describe("QoS 1", () => {
     expect(client.take()).toEqual([]);
   });
 
-  test("a PUBACK for what is unknown, for QoS 2 or for what was not yet sent has no effect", () => {
+  test("acknowledgements of what is unknown or was not yet sent have no effect", () => {
     const { client, publisher } = pair({ limits: { inflightMax: 1 } });
-    publisher.publish("t", "x", { qos: 2 });
-    publisher.publish("t", "y", { qos: 1 });
-    client.puback(1);
-    client.puback(2);
-    client.puback(99);
-    expect(client.connection.session.deliveries.size).toBe(2);
+    for (const qos of [1, 1, 2] as const) publisher.publish("t", "x", { qos });
+    for (const packetId of [2, 3, 99]) {
+      client.puback(packetId);
+      client.pubrec(packetId);
+      client.pubcomp(packetId);
+    }
+    expect(client.connection.session.deliveries.size).toBe(3);
+    expect(client.connection.session.inflight).toBe(1);
     expect(client.closed).toBeUndefined();
   });
 
@@ -272,6 +274,17 @@ describe("Message Expiry", () => {
     expect(client.connection.session.deliveries.size).toBe(0);
   });
 
+  test("[MQTT5-3.3.2-5] a retained message with an interval of 0 takes the place of the one before and is given to nobody", () => {
+    const world = new World();
+    const publisher = world.connect("p");
+    publisher.publish("t", "before", { qos: 1, retain: true });
+    publisher.publish("t", "x", { qos: 1, retain: true, packetId: 2, properties: { messageExpiryInterval: 0 } });
+    expect(plain(publisher.take()).slice(-1)).toMatchObject([{ type: 4, packetId: 2 }]);
+    const client = world.connect("c");
+    client.subscribe("t", 1);
+    expect(client.messages()).toEqual([]);
+  });
+
   test("[MQTT5-4.3.3-7] [MQTT5-4.3.3-13] an exchange that has begun is finished although the message expired", () => {
     const world = new World();
     const persistent = { clean: false, properties: { sessionExpiryInterval: 1000 } };
@@ -324,4 +337,34 @@ describe("Maximum Packet Size of the client", () => {
       { type: 14, reasonCode: 0x82 },
     ]);
   });
+});
+
+describe.each([3, 4, 5] as const)("an acknowledgement of the wrong kind, version %s", (version) => {
+  /** What the client has done with the message before it errs, and how it errs. */
+  const errors: readonly [string, 1 | 2, (client: TestClient) => void, (client: TestClient) => void][] = [
+    ["PUBREC for QoS 1", 1, () => {}, (client) => client.pubrec(1)],
+    ["PUBCOMP for QoS 1", 1, () => {}, (client) => client.pubcomp(1)],
+    ["PUBACK for QoS 2", 2, () => {}, (client) => client.puback(1)],
+    ["PUBACK for QoS 2 after PUBREC", 2, (client) => client.pubrec(1), (client) => client.puback(1)],
+    ["PUBCOMP for QoS 2 without PUBREC", 2, () => {}, (client) => client.pubcomp(1)],
+  ];
+
+  test.each(errors)(
+    "[MQTT5-4.13.1-1] [MQTT311-4.8.0-1] %s ends the connection; the message is sent again to the next one",
+    (_what, qos, before, err) => {
+      const world = new World();
+      const options = { version, clean: false, properties: version === 5 ? { sessionExpiryInterval: 3600 } : {} };
+      const client = world.connect("c", options);
+      client.subscribe("t", 2);
+      world.connect("p").publish("t", "x", { qos });
+      before(client);
+      client.take();
+      err(client);
+      expect(plain(client.take())).toMatchObject(version === 5 ? [{ type: 14, reasonCode: 0x82 }] : []);
+      expect(client.closed).toMatchObject({ code: 1002 });
+      const [packet, ...more] = plain(world.connect("c", options).take().slice(1));
+      expect(more).toEqual([]);
+      expect(packet).toMatchObject(before === errors[3]![2] ? { type: PUBREL, packetId: 1 } : { type: PUBLISH, packetId: 1, dup: true });
+    },
+  );
 });

@@ -55,7 +55,7 @@ describe.each(ways)("after %s", (_name, interrupt) => {
     // After a crash an acknowledgement that only memory knew may count as missing; with QoS 1 that costs a repeat.
     const got = resent(again).filter((line) => line !== "1 DUP m1");
     expect(got.slice(0, 2)).toEqual(["2 DUP m2", "3 DUP m3"]);
-    for (const packetId of [1, 2, 3]) again.puback(packetId);
+    for (const packetId of [1, 3]) again.puback(packetId);
     again.pubrec(2);
     again.pubcomp(2);
     const rest = resent(again).filter((line) => line !== "PUBREL 2");

@@ -6,7 +6,7 @@ import { PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK, UNSUBACK } from "../.
 import { describeTopologies } from "../../support/brokers.ts";
 import { acknowledgement, publishPacket, request, textOf, unique } from "../../support/mqtt-client.ts";
 import { field, rawConnect, rawPacket } from "../../support/raw-packet.ts";
-import { CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, expectClosed, expectEachCloses, usersOf } from "../v311/support.ts";
+import { CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, expectClosed, expectEachCloses, expectEachRefused, usersOf } from "../v311/support.ts";
 
 const V31 = { version: 3 } as const;
 const MQISDP = { name: "MQIsdp", level: 3 } as const;
@@ -93,6 +93,12 @@ describeTopologies((broker) => {
       CLOSE_PROTOCOL_ERROR,
       V31,
     ));
+
+  it("bits that 3.1 calls unused must be 0, as in 3.1.1, where they are reserved", async () => {
+    await expectEachRefused(broker, { "bit 0 of Connect Flags": rawConnect({ ...MQISDP, flags: 0x03 }, field(unique("c"))) });
+    const unused = { "above the requested QoS": rawPacket(0x82, [0, 1], field("a"), [0x04]), "beside a PUBACK": rawPacket(0x41, [0, 1]) };
+    await expectEachCloses(broker, unused, CLOSE_PROTOCOL_ERROR, V31);
+  });
 
   it("[3.1/retry] duplicates that a client sends by timer, without reconnecting, are coped with", async () => {
     const topic = unique();
