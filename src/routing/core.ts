@@ -277,11 +277,11 @@ export class RoutingCore {
   /** [MQTT5-3.3.1-5..8] [MQTT311-3.3.1-5] [MQTT311-3.3.1-10..12]. @returns false when there is no room for one more */
   #retain(message: Message, now: number): boolean {
     const { topic } = message;
-    if (message.payload.length === 0) {
+    // One that has expired takes the place of the one before as well, and is gone at once.
+    if (message.payload.length === 0 || (message.expiresAt !== 0 && message.expiresAt <= now)) {
       this.#store.deleteRetained(topic);
       return true;
     }
-    if (message.expiresAt !== 0 && message.expiresAt <= now) return true;
     if (this.#store.retained(topic) === undefined && !this.#hasRoom(now)) return false;
     const writer = new RecordWriter(message.size + 128);
     writer.byte(RETAINED_VERSION);
