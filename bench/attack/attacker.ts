@@ -14,14 +14,13 @@ import type { AttackerEvent, AttackerOptions, AttackerOrder } from "./options.ts
 /** An attack that does not end by itself when it is over, because the broker owes it an answer, is left as it is. */
 const END_MS_MAX = 2000;
 
-const ORDINARY_ROUNDS = 10;
 const ORDINARY_CLIENTS = 100;
 const ORDINARY_MESSAGES = 200;
 
 /** A short life as brokers have it: clients come and go, messages of different sizes; nothing stays. */
-async function ordinaryLoad(field: Field): Promise<void> {
+async function ordinaryLoad(field: Field, rounds: number): Promise<void> {
   const payload = new Uint8Array(10_000);
-  for (let round = 0; round < ORDINARY_ROUNDS; round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     const clientIds = Array.from({ length: ORDINARY_CLIENTS }, (_, index) => `ordinary-${round}-${index}`);
     const clients = await Promise.all(clientIds.map((clientId) => field.need({ clientId })));
     for (const [index, client] of clients.entries()) client.send(subscribeBytes([`ordinary/${index % 10}/+`]));
@@ -38,7 +37,7 @@ function tell(event: AttackerEvent): void {
   console.log(JSON.stringify(event));
 }
 
-const { attack: key, target } = JSON.parse(process.argv[2]!) as AttackerOptions;
+const { attack: key, target, ordinaryRounds } = JSON.parse(process.argv[2]!) as AttackerOptions;
 const attack = ATTACKS.find((each) => each.key === key)!;
 const over = new AbortController();
 const field = new Field(target, over.signal);
@@ -48,7 +47,7 @@ const next = async (wanted: AttackerOrder): Promise<void> => {
   if (value !== wanted) process.exit(0);
 };
 
-await ordinaryLoad(field);
+await ordinaryLoad(field, ordinaryRounds);
 await attack.prepare?.(field);
 tell({ event: "prepared" });
 await next("begin");

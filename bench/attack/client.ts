@@ -24,6 +24,7 @@ import type { Target } from "./options.ts";
 /** Bytes that wait in this process for a broker that does not take them; what comes beyond them is not sent. */
 const WAITING_BYTES_MAX = 4 * 2 ** 20;
 
+/** The upgrade, and the answer to CONNECT, each: later the connection is given up, as clients do. */
 const OPEN_MS_MAX = 10_000;
 
 export const VERSION = 5;
@@ -91,7 +92,9 @@ export class Client {
     const client = await Client.open(target, options.clientId);
     if (client === undefined) return undefined;
     client.send(connectBytes(options));
+    const late = setTimeout(() => client.terminate(), OPEN_MS_MAX);
     const connack = await client.next(CONNACK);
+    clearTimeout(late);
     if (connack?.type === CONNACK && connack.reasonCode === 0) return client;
     client.terminate();
     return undefined;

@@ -58,6 +58,8 @@ export interface PairReport {
 export interface AttackerOptions {
   readonly attack: string;
   readonly target: Target;
+  /** How long ordinary load goes on before anything is measured: the runtime's memory grows under any. */
+  readonly ordinaryRounds: number;
 }
 
 /** A line of the attacker's input: begin, stop and take away what was left, in this order. */

@@ -9,7 +9,8 @@ import { number, table } from "../tables.ts";
 import type { Attack } from "./attack.ts";
 import { ATTACKS } from "./attacks/index.ts";
 import { SHAPES, type Shape } from "./options.ts";
-import { type AttackResult, missesOf } from "./run.ts";
+import type { AttackResult } from "./result.ts";
+import { missesOf } from "./verdict.ts";
 
 const FILE = join(ROOT, "dist", "attack.json");
 

@@ -4,26 +4,16 @@
  * during and after.
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
 import { loadavg } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import { hashPassword } from "../../src/auth/password.ts";
 import { processFigures } from "../brokers.ts";
 import { sleep } from "../load/measure.ts";
 import type { Attack } from "./attack.ts";
-import {
-  type AttackerEvent,
-  type AttackerOrder,
-  type AttackerReport,
-  INTRUDER,
-  type PairFigures,
-  type PairOrder,
-  type PairReport,
-  type Shape,
-  type Target,
-} from "./options.ts";
+import { type AttackerEvent, type AttackerOrder, INTRUDER, type PairOrder, type PairReport, type Shape, type Target } from "./options.ts";
+import { Program } from "./program.ts";
+import type { AttackResult } from "./result.ts";
+import { MEMORY_FACTOR } from "./verdict.ts";
 
 /** Of the shape that is deployed. */
 const SHARDS = 4;
@@ -32,9 +22,6 @@ const SHARDS = 4;
 const GRACE_MS = 90_000;
 
 const MEMORY_TICK_MS = 50;
-
-/** After the attack memory may take so long to be back, besides what the broker's own rules give. */
-const MEMORY_REST_SECONDS = 10;
 
 /** So often, as what one collection frees another one gives back to the system. */
 const COLLECTIONS = 3;
@@ -51,31 +38,10 @@ export interface AttackTiming {
   /** Measured before and after the attack, each. */
   readonly quietSeconds: number;
   readonly seconds: number;
-}
-
-export interface Memory {
-  /** Resident bytes of the runtime's process; undefined where there is no /proc. */
-  readonly before: number | undefined;
-  readonly highest: number | undefined;
-  readonly after: number | undefined;
-}
-
-export interface AttackResult extends AttackerReport {
-  readonly key: string;
-  readonly shape: Shape;
-  /** When it began, ISO 8601. */
-  readonly at: string;
-  /** The machine's load average over a minute, before it began. */
-  readonly loadAverage: number;
-  readonly seconds: number;
-  readonly before: PairReport;
-  readonly during: PairReport;
-  readonly after: PairReport;
-  readonly memory: Memory;
-  /** Processor seconds of the runtime during the attack, for each second of it. */
-  readonly load: number | undefined;
-  /** Lines that the broker logged during the attack, and after it. */
-  readonly logged: number;
+  /** Rounds of ordinary load before; 0 where memory is not looked at. */
+  readonly ordinaryRounds: number;
+  /** After the attack memory may take so long to be back, besides what the broker's own rules give; 0 where it is not looked at. */
+  readonly restSeconds: number;
 }
 
 let users: Promise<string> | undefined;
@@ -99,47 +65,6 @@ export async function startOf(shape: Shape, log: () => void = () => {}): Promise
 function targetOf(broker: Broker, shape: Shape): Target {
   const topology = shape === "compact" ? "compact" : "sharded";
   return { url: broker.mqttUrl, idInUrl: shape === "handed over", objects: { topology, sessionShards: SHARDS, topicShards: SHARDS } };
-}
-
-/** A program beside this one, which takes a line and answers by a line. It ends with this process. */
-class Program {
-  readonly #name: string;
-  readonly #child: ChildProcess;
-  readonly #lines: AsyncIterator<string>;
-  #complaint = "";
-
-  constructor(file: string, options: unknown) {
-    this.#name = file;
-    this.#child = spawn(process.execPath, [join(import.meta.dirname, file), JSON.stringify(options)], { stdio: ["pipe", "pipe", "pipe"] });
-    this.#child.stdin!.on("error", () => {});
-    this.#child.stderr!.on("data", (data: Buffer) => {
-      this.#complaint += data.toString();
-    });
-    this.#lines = createInterface(this.#child.stdout!)[Symbol.asyncIterator]();
-  }
-
-  tell(line: string): void {
-    this.#child.stdin!.write(`${line}\n`);
-  }
-
-  /** @throws when it ended, or says nothing for too long */
-  async answer<T>(limitMs: number): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`${this.#name} said nothing for ${limitMs / 1000} s`)), limitMs);
-    });
-    try {
-      const { value, done } = await Promise.race([this.#lines.next(), late]);
-      if (done) throw new Error(`${this.#name} ended: ${this.#complaint.trim()}`);
-      return JSON.parse(value) as T;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  end(): void {
-    this.#child.kill("SIGKILL");
-  }
 }
 
 /** Reads the memory of the runtime all the time. */
@@ -181,8 +106,6 @@ class MemoryWatch {
   }
 }
 
-export const MEMORY_FACTOR = 1.1;
-
 /** @param calm a broker of the same shape, which is left alone */
 export async function runAttack(attack: Attack, shape: Shape, calm: Broker, timing: AttackTiming): Promise<AttackResult> {
   const at = new Date().toISOString();
@@ -194,7 +117,7 @@ export async function runAttack(attack: Attack, shape: Shape, calm: Broker, timi
   const target = targetOf(broker, shape);
   const watch = new MemoryWatch(broker);
   const pair = new Program("pair.ts", { attacked: target, calm: targetOf(calm, shape) });
-  const attacker = new Program("attacker.ts", { attack: attack.key, target });
+  const attacker = new Program("attacker.ts", { attack: attack.key, target, ordinaryRounds: timing.ordinaryRounds });
   const measure = (seconds: number): Promise<PairReport> => {
     pair.tell(JSON.stringify({ seconds } satisfies PairOrder));
     return pair.answer(seconds * 1000 + GRACE_MS);
@@ -219,7 +142,8 @@ export async function runAttack(attack: Attack, shape: Shape, calm: Broker, timi
 
     const after = await measure(timing.quietSeconds);
     const bound = memoryBefore && memoryBefore * MEMORY_FACTOR;
-    const memoryAfter = await watch.rest(bound, MEMORY_REST_SECONDS + (attack.restSeconds ?? 0));
+    const { restSeconds } = timing;
+    const memoryAfter = await watch.rest(bound, restSeconds && restSeconds + (attack.restSeconds ?? 0));
     const load = cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) / timing.seconds;
     const memory = { before: memoryBefore, highest: watch.highest, after: memoryAfter };
     const figures = { before, during, after, memory, load, logged };
@@ -230,37 +154,4 @@ export async function runAttack(attack: Attack, shape: Shape, calm: Broker, timi
     watch.stop();
     await broker.dispose();
   }
-}
-
-/** What a pair is allowed during an attack: so many times what it takes in quiet. */
-export const LATENCY_FACTOR = 3;
-
-/** In quiet, or at the same time on the broker that was left alone, whichever is more: p99, milliseconds. */
-export function quietOf({ before }: AttackResult, { calm }: PairReport): number {
-  return Math.max(before.attacked.p99, calm.p99);
-}
-
-function harm({ lost, unacknowledged, ended }: PairFigures): string[] {
-  return [
-    ...(lost > 0 ? [`${lost} messages of the pair did not arrive`] : []),
-    ...(unacknowledged > 0 ? [`${unacknowledged} messages of the pair were not acknowledged`] : []),
-    ...(ended > 0 ? ["connections of the pair were ended"] : []),
-  ];
-}
-
-/** The bars that were missed, each in a few words. */
-export function missesOf(result: AttackResult): string[] {
-  const { during, after, memory } = result;
-  const late = (name: string, report: PairReport): string[] => {
-    const factor = report.attacked.p99 / quietOf(result, report);
-    return factor > LATENCY_FACTOR ? [`p99 ${name} ${factor.toFixed(1)} times that in quiet`] : [];
-  };
-  const grown = memory.before !== undefined && memory.after !== undefined ? memory.after / memory.before : 1;
-  return [
-    ...late("during", during),
-    ...late("after", after),
-    ...new Set([...harm(during.attacked), ...harm(after.attacked)]),
-    ...(grown > MEMORY_FACTOR ? [`memory ${Math.round((grown - 1) * 100)} % above before`] : []),
-    ...(result.count === 0 ? ["the attack did not take place"] : []),
-  ];
 }

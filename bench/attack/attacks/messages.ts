@@ -71,14 +71,14 @@ const TINY_BURSTS = tinyFlood(
 
 const UNREAD_LIVE: Attack = {
   key: "live-unread",
-  title: "a client that pings but reads nothing, under 5 MB a second at QoS 0",
+  title: "a client that pings but reads nothing, under 10 MB a second at QoS 0",
   run: async (field) => {
     const reader = field.stand({ clientId: field.near("reader"), keepAliveSeconds: 5 }, (client) => {
       client.stopReading();
       client.send(subscribeBytes(["live"]));
     });
     const publisher = field.stand({ clientId: field.near("publisher") });
-    const bytes = publishBytes("live", new Uint8Array(100_000));
+    const bytes = publishBytes("live", new Uint8Array(200_000));
     await field.rate(50, (index) => {
       if (index % 50 === 0) reader.client?.send(Uint8Array.of(0xc0, 0));
       if (publisher.client?.send(bytes)) field.count += 1;
