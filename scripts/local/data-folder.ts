@@ -19,7 +19,8 @@ import {
 import { ObjectNames } from "./object-names.ts";
 import { StartProblem } from "./start-problem.ts";
 
-const OBJECTS = "objects";
+/** The folder of databases in it. */
+export const OBJECTS = "objects";
 const DAMAGED = "damaged";
 
 /** The lock of earlier versions. */
@@ -68,6 +69,15 @@ export class DataFolder {
     }
   }
 
+  /** Takes a folder that exists without looking at what is in it. @throws StartProblem when that can't be, or another broker uses it */
+  static take(path: string): DataRecord {
+    try {
+      return new DataRecord(path);
+    } catch (error) {
+      throw cannotBeUsed(path, error);
+    }
+  }
+
   private constructor({ path, namespaces, log }: DataFolderOptions) {
     this.path = path;
     this.objects = join(path, OBJECTS);
@@ -76,14 +86,12 @@ export class DataFolder {
     try {
       makeFolder(dirname(path));
       makeFolder(path);
-      this.#record = new DataRecord(path);
+      this.#record = DataFolder.take(path);
       rmSync(join(path, FORMER_LOCK), { force: true });
       makeFolder(this.objects);
       makePrivate(path);
     } catch (error) {
-      if (error instanceof FolderTaken) throw inUse(path, error.processId);
-      const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-      throw new StartProblem(`The data folder ${path} cannot be written (${reason}); choose another one with --data.`);
+      throw cannotBeUsed(path, error);
     }
     this.isNew = this.#record.isNew && databasesIn(this.objects).size === 0;
   }
@@ -214,6 +222,13 @@ const WHAT_TO_DO =
 
 function sameAs(now: Omit<KnownFile, "name">, before: KnownFile | undefined): boolean {
   return before?.bytes === now.bytes && before.logBytes === now.logBytes && before.writtenAt === now.writtenAt;
+}
+
+function cannotBeUsed(path: string, error: unknown): Error {
+  if (error instanceof StartProblem) return error;
+  if (error instanceof FolderTaken) return inUse(path, error.processId);
+  const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+  return new StartProblem(`The data folder ${path} cannot be written (${reason}); choose another one with --data.`);
 }
 
 function inUse(path: string, processId: number | undefined): StartProblem {
