@@ -1,7 +1,9 @@
 /** The page: its fields and buttons, wired to one connection and the list of messages. */
 import type { MqttClient } from "mqtt";
-import { connect } from "./connection.ts";
+import { problemOfFilter, problemOfTopic } from "./check.ts";
+import { type ConnectChoice, connect } from "./connection.ts";
 import { MessageList } from "./message-list.ts";
+import { recall, remember } from "./remembered.ts";
 
 type Qos = 0 | 1 | 2;
 
@@ -16,6 +18,8 @@ const messages = new MessageList(get("messages"), (received) => {
 const subscriptions = get<HTMLUListElement>("subscriptions");
 
 let client: MqttClient | undefined;
+/** How `client` is connected. */
+let choice: ConnectChoice | undefined;
 
 function show(id: "error" | "subscribe-result" | "publish-result", problem: string | undefined): void {
   get(id).textContent = problem ?? "";
@@ -38,32 +42,33 @@ get("connect-form").addEventListener("submit", (event) => {
   event.preventDefault();
   show("error", undefined);
   setState("opening", "Connecting …");
-  client = connect(
-    {
-      namespace: get("namespace").value.trim(),
-      version: get<HTMLSelectElement>("version").value === "4" ? 4 : 5,
-      clientId: get("client-id").value.trim(),
-      username: get("username").value,
-      password: get("password").value,
-      clean: get("clean").checked,
+  const chosen: ConnectChoice = {
+    namespace: get("namespace").value.trim(),
+    version: get<HTMLSelectElement>("version").value === "4" ? 4 : 5,
+    clientId: get("client-id").value.trim(),
+    username: get("username").value,
+    password: get("password").value,
+    clean: get("clean").checked,
+  };
+  choice = chosen;
+  client = connect(chosen, {
+    opened(sessionPresent) {
+      subscriptions.replaceChildren();
+      if (sessionPresent) for (const { filter, qos } of recall(chosen.namespace, chosen.clientId)) listSubscription(filter, qos);
+      rememberSubscriptions();
+      setState("open", sessionPresent ? "Connected, session resumed" : "Connected");
+      get("filter").focus();
     },
-    {
-      opened(sessionPresent) {
-        if (!sessionPresent) subscriptions.replaceChildren();
-        setState("open", sessionPresent ? "Connected, session resumed" : "Connected");
-        get("filter").focus();
-      },
-      closed(problem) {
-        client = undefined;
-        show("error", problem);
-        setState("closed", problem === undefined ? "Disconnected" : "Not connected");
-        get("connect").focus();
-      },
-      message(topic, payload, qos, retained) {
-        messages.add({ time: new Date(), topic, payload, qos, retained });
-      },
+    closed(problem) {
+      client = undefined;
+      show("error", problem);
+      setState("closed", problem === undefined ? "Disconnected" : "Not connected");
+      get("connect").focus();
     },
-  );
+    message(topic, payload, qos, retained) {
+      messages.add({ time: new Date(), topic, payload, qos, retained });
+    },
+  });
 });
 
 get("disconnect").addEventListener("click", () => client?.end());
@@ -71,9 +76,15 @@ get("disconnect").addEventListener("click", () => client?.end());
 get("subscribe-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const filter = get("filter").value;
+  const problem = problemOfFilter(filter);
+  if (problem !== undefined) {
+    show("subscribe-result", `${filter} was not subscribed: ${problem}.`);
+    return;
+  }
   try {
     const [granted] = await client!.subscribeAsync(filter, { qos: qosOf("subscribe-qos") });
     listSubscription(filter, granted?.qos ?? 0);
+    rememberSubscriptions();
     show("subscribe-result", undefined);
   } catch (error) {
     show("subscribe-result", `${filter} was not subscribed: ${(error as Error).message}.`);
@@ -83,12 +94,18 @@ get("subscribe-form").addEventListener("submit", async (event) => {
 get("publish-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const topic = get("topic").value;
+  const qos = qosOf("publish-qos");
+  get("published").textContent = "";
+  const problem = problemOfTopic(topic);
+  if (problem !== undefined) {
+    show("publish-result", `${topic} was not published: ${problem}.`);
+    return;
+  }
   try {
-    await client!.publishAsync(topic, get<HTMLTextAreaElement>("payload").value, {
-      qos: qosOf("publish-qos"),
-      retain: get("retain").checked,
-    });
+    await client!.publishAsync(topic, get<HTMLTextAreaElement>("payload").value, { qos, retain: get("retain").checked });
     show("publish-result", undefined);
+    const time = new Date().toLocaleTimeString(undefined, { hour12: false });
+    get("published").textContent = `${time} ${topic} ${qos === 0 ? "was sent" : "was published"}.`;
   } catch (error) {
     show("publish-result", `${topic} was not published: ${(error as Error).message}.`);
   }
@@ -100,11 +117,20 @@ function qosOf(id: string): Qos {
   return Number(get<HTMLSelectElement>(id).value) as Qos;
 }
 
+/** A session that ends with its connection has nothing to be remembered of. */
+function rememberSubscriptions(): void {
+  if (choice === undefined) return;
+  const rows = choice.clean ? [] : [...subscriptions.children];
+  const listed = rows.map((row) => ({ filter: (row as HTMLElement).dataset.filter!, qos: Number((row as HTMLElement).dataset.qos) }));
+  remember(choice.namespace, choice.clientId, listed);
+}
+
 /** Shows a subscription with a button to end it; the same filter again replaces it, as it does in the broker. */
 function listSubscription(filter: string, qos: number): void {
   const row = document.createElement("li");
   row.dataset.testid = "subscription";
   row.dataset.filter = filter;
+  row.dataset.qos = String(qos);
   const name = document.createElement("code");
   name.textContent = filter;
   const badge = document.createElement("span");
@@ -119,6 +145,7 @@ function listSubscription(filter: string, qos: number): void {
     try {
       await client!.unsubscribeAsync(filter);
       row.remove();
+      rememberSubscriptions();
     } catch (error) {
       show("subscribe-result", `${filter} was not unsubscribed: ${(error as Error).message}.`);
     }

@@ -96,6 +96,12 @@ class Visitor {
     await this.page.locator(`[data-testid=subscription][data-filter="${filter}"]`, { hasText: `QoS ${qos}` }).waitFor();
   }
 
+  /** @returns what is listed, with its QoS */
+  async subscriptions(): Promise<string[]> {
+    const rows = this.page.getByTestId("subscription");
+    return rows.evaluateAll((all) => all.map((row) => `${row.getAttribute("data-filter")} ${row.querySelector(".badge")?.textContent}`));
+  }
+
   async publish(topic: string, payload: string, qos: QoS = 1, retain = false): Promise<void> {
     await this.page.getByTestId("publish-topic").fill(topic);
     await this.page.getByTestId("publish-payload").fill(payload);
@@ -270,6 +276,56 @@ describe.each([
     expect(await after.connect({ version, clientId, clean: false })).toBe("Connected, session resumed");
     await other.publish(topic, "end", 2);
     expect((await after.messages(QUEUED + 1)).map(({ payload }) => payload)).toEqual([...texts, "end"]);
+  });
+
+  it("lists the subscriptions of a session that it resumes after a reload, until they are ended", async () => {
+    const topic = unique();
+    const clientId = unique("page");
+    const visitor = await visit();
+    await visitor.connect({ version, clientId, clean: false });
+    await visitor.subscribe(`${topic}/a`, 2);
+    await visitor.subscribe(`${topic}/b`, 0);
+    await visitor.page.reload();
+    expect(await visitor.subscriptions()).toEqual([]);
+    expect(await visitor.connect({ version, clientId, clean: false })).toBe("Connected, session resumed");
+    expect(await visitor.subscriptions()).toEqual([`${topic}/a QoS 2`, `${topic}/b QoS 0`]);
+    await visitor.page.getByLabel(`Unsubscribe ${topic}/a`).click();
+    await visitor.page.locator(`[data-filter="${topic}/a"]`).waitFor({ state: "detached" });
+    await visitor.page.reload();
+    await visitor.connect({ version, clientId, clean: false });
+    expect(await visitor.subscriptions()).toEqual([`${topic}/b QoS 0`]);
+    await visitor.disconnect();
+    await visitor.connect({ version, clientId, clean: true });
+    expect(await visitor.subscriptions()).toEqual([]);
+  });
+
+  it("says of each publish what became of it, and sends none that would end the connection", async () => {
+    const topic = unique();
+    const visitor = await visit();
+    await visitor.connect({ version });
+    for (const [qos, became] of [
+      [0, "was sent"],
+      [1, "was published"],
+      [2, "was published"],
+    ] as const) {
+      await visitor.publish(`${topic}/${qos}`, "x", qos);
+      await visitor.page
+        .getByTestId("published")
+        .filter({ hasText: `${topic}/${qos} ${became}.` })
+        .waitFor();
+    }
+    for (const wrong of ["a/#", "a/+/b", "a#"]) {
+      await visitor.publish(wrong, "x");
+      expect(await visitor.error("publish-error")).toContain(`${wrong} was not published: `);
+    }
+    await visitor.page.getByTestId("subscribe-filter").fill("$share//a");
+    await visitor.page.getByTestId("subscribe").click();
+    expect(await visitor.error("subscribe-error")).toContain("$share//a was not subscribed: ");
+    await visitor.publish(topic, "still there");
+    await visitor.page
+      .getByTestId("published")
+      .filter({ hasText: `${topic} was published.` })
+      .waitFor();
   });
 
   it("is told when another page takes over its client ID", async () => {
