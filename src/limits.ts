@@ -52,6 +52,8 @@ export interface Limits {
   readonly keepAliveSecondsMax: number;
   /** From the upgrade to a whole CONNECT, and from the first to the last byte of any packet, seconds. */
   readonly packetSecondsMax: number;
+  /** What one object may hold in memory, bytes, by its ledger; how much of it is left decides which load is refused (`REFUSED_ABOVE`). */
+  readonly objectBytesMax: number;
   /**
    * What is sent to a client since it was last heard, bytes; beyond it the client counts as one that never reads. 0 = not looked at. The
    * platform tells nobody what waits in a socket (workerd issue 988), so this is all that can be known: a client that is fast and
@@ -79,8 +81,63 @@ export const DEFAULT_LIMITS: Limits = {
   topicAliasMaximum: 32,
   keepAliveSecondsMax: 0,
   packetSecondsMax: 10,
+  // The platform takes an object's memory at 128 MB for an isolate: the code, garbage and what a tick needs come on top of this.
+  objectBytesMax: 64 * MIB,
   unheardBytesMax: 0,
 };
+
+/**
+ * What things cost in memory beside their own bytes: Maps, objects and the sockets' own, in bytes. Measured with Node 24 (2026-11), where a
+ * pointer has eight bytes; a test compares the sum with the heap.
+ */
+export const MEMORY = {
+  connectionBytes: 4096,
+  sessionBytes: 2560,
+  subscriptionBytes: 768,
+  deliveryBytes: 320,
+  messageBytes: 1152,
+  incomingBytes: 256,
+  numberBytes: 64,
+  aliasBytes: 128,
+  willBytes: 512,
+  userPropertyBytes: 128,
+  routeBytes: 512,
+  /** A character of a text: two where one of them is beyond Latin 1. */
+  characterBytes: 2,
+} as const;
+
+/**
+ * What is kept for longer may be a view of so much more than itself, and of so many bytes beside: beyond that it is copied. Less copies more
+ * often, more lets a message of ten bytes keep a frame in memory.
+ */
+export const KEPT_FACTOR_MAX = 2;
+export const KEPT_BYTES_BESIDE_MAX = 1 * KIB;
+
+/**
+ * How much of an object's budget may be in use for each sort of load to be taken; what is refused first stands first. What makes little
+ * difference to those who are served already goes first, messages for them last.
+ */
+export const REFUSED_ABOVE = {
+  /** New subscriptions, and routes of new filters. */
+  subscriptions: 0.7,
+  /** CONNECT that begins a session. */
+  sessions: 0.8,
+  /** Messages for sessions with long queues: there the bound of the queue is QUEUE_MESSAGES_SHORT and QUEUE_BYTES_SHORT. */
+  queues: 0.85,
+  /** New Topic Aliases of clients. */
+  aliases: 0.9,
+  /** Every CONNECT. */
+  connections: 0.95,
+  /** QoS 1 and 2 messages from clients, and whatever would have to wait. Nothing that was acknowledged is touched. */
+  messages: 1,
+} as const;
+
+/** What a session's queue may hold while memory is short: who holds less is not touched. */
+export const QUEUE_MESSAGES_SHORT = 100;
+export const QUEUE_BYTES_SHORT = 64 * KIB;
+
+/** What a client may send before it has been let in, as a multiple of PACKET_BYTES_MAX: a CONNECT, and what it sends without waiting. */
+export const EARLY_PACKETS_MAX = 4;
 
 /**
  * Bytes of topic, properties and payload on their way to one client: with so many unacknowledged no further message is sent, however

@@ -245,6 +245,13 @@ const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
     3600,
     "time for a CONNECT, and for any packet once begun, seconds",
   ),
+  objectBytesMax: integer(
+    "OBJECT_BYTES_MAX",
+    D.objectBytesMax,
+    1 << 20,
+    1 << 30,
+    "what one object may hold in memory, bytes; as it fills, new load is refused, sort by sort (docs/guarantees.md)",
+  ),
   unheardBytesMax: integer(
     "UNHEARD_BYTES_MAX",
     D.unheardBytesMax,

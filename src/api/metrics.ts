@@ -3,6 +3,7 @@
  * fetched. docs/operations.md has the same table; a test compares them.
  */
 
+import { LOADS, MEMORY_KINDS } from "../ledger.ts";
 import type { Figures, Usage } from "../objects/meter.ts";
 import { namespaceOf } from "../objects/names.ts";
 import { DROP_REASONS } from "../session/counters.ts";
@@ -93,6 +94,19 @@ export const METRICS: readonly Metric[] = [
     "Rows that belonged to no session and were deleted at the start; since the object woke",
     ({ session }) => session?.counters.rowsSwept,
   ),
+  {
+    name: `${PREFIX}memory_bytes`,
+    type: "gauge",
+    help: `Memory by the object's own count, by kind (${MEMORY_KINDS.join(", ")})`,
+    read: (figures) => (figures === undefined ? [] : MEMORY_KINDS.map((kind) => ({ labels: { kind }, value: figures.memory.bytes[kind] }))),
+  },
+  gauge("memory_budget_bytes", "What the object may hold in memory: OBJECT_BYTES_MAX", ({ memory }) => memory.budget),
+  {
+    name: `${PREFIX}load_refused_total`,
+    type: "counter",
+    help: `Load that was refused because memory was short, by sort (${LOADS.join(", ")}); since the object woke`,
+    read: (figures) => (figures === undefined ? [] : LOADS.map((load) => ({ labels: { load }, value: figures.memory.refused[load] }))),
+  },
   held("connections", "connections", "MQTT connections"),
   held("sessions", "sessions", "Sessions, with and without connection"),
   held("subscriptions", "subscriptions", "Subscriptions of all sessions"),

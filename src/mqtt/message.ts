@@ -4,6 +4,7 @@
  * for each packet that leaves. Messages never change.
  */
 
+import { KEPT_BYTES_BESIDE_MAX, KEPT_FACTOR_MAX } from "../limits.ts";
 import { variableByteIntegerLength, writeVariableByteInteger } from "./bytes.ts";
 import { type Properties, type ProtocolVersion, PUBLISH, type Publish, type QoS, type Will } from "./packet.ts";
 import { encodeProperties } from "./property.ts";
@@ -19,6 +20,8 @@ export class Message {
   readonly payload: Uint8Array;
   /** The properties that are forwarded unaltered, as bytes [MQTT5-3.3.2-4] [MQTT5-3.3.2-15..18] [MQTT5-3.3.2-20]. */
   readonly propertyBytes: Uint8Array;
+  /** How many keep it in memory for later: what is kept is counted once. */
+  holders = 0;
   /** Milliseconds since the epoch after which nobody gets it any more; 0 = never. */
   readonly expiresAt: number;
   /** The Client Identifier of the publisher, for No Local. */
@@ -35,7 +38,7 @@ export class Message {
   readonly settledBelow: number;
   #topicBytes: Uint8Array | undefined;
   /** The record that it was read from, which it is written as again. */
-  readonly #record: Uint8Array | undefined;
+  #record: Uint8Array | undefined;
   /** PUBLISH at QoS 0 is the same for all subscribers of one version and RETAIN flag: version 5 and retain choose one of four. */
   #qos0: (Uint8Array | undefined)[] | undefined;
 
@@ -69,6 +72,28 @@ export class Message {
   /** What the message holds in memory and in a queue, bytes. */
   get size(): number {
     return this.topicBytes.length + this.propertyBytes.length + this.payload.length;
+  }
+
+  /**
+   * The message is kept for longer: where it is a view of something far larger (a frame or batch with many others, a buffer that packets
+   * are cut from), it gets bytes of its own, so that what stays in memory is what is counted.
+   */
+  keep(): void {
+    const { payload, propertyBytes } = this;
+    const most = KEPT_FACTOR_MAX * this.size + KEPT_BYTES_BESIDE_MAX;
+    if (payload.buffer.byteLength <= most && propertyBytes.buffer.byteLength <= most) return;
+    // What it was read from holds all of it; it is written as that again.
+    const record = this.#record?.slice();
+    const from = this.#record?.byteOffset ?? 0;
+    const copyOf = (bytes: Uint8Array): Uint8Array => {
+      // A view of nothing keeps what it is a view of as well.
+      if (bytes.length === 0) return NO_BYTES;
+      const at = bytes.byteOffset - from;
+      return record === undefined ? bytes.slice() : record.subarray(at, at + bytes.length);
+    };
+    Object.assign(this, { payload: copyOf(payload), propertyBytes: copyOf(propertyBytes) });
+    if (record !== undefined) this.#topicBytes = copyOf(this.topicBytes);
+    this.#record = record;
   }
 
   /** A PUBLISH at QoS 0 without anything of the subscription in it; the same bytes for every subscriber. */

@@ -4,6 +4,7 @@
  */
 
 import { type FaultPort, guarded } from "../fault.ts";
+import type { Ledger } from "../ledger.ts";
 import { ANSWER_MS_MAX } from "../limits.ts";
 import { Outbox, type Outgoing } from "../routing/outbox.ts";
 import type { CallMeter } from "./meter.ts";
@@ -21,12 +22,13 @@ export interface CallQueueOptions<Item, Answer> {
   /** Counts calls that fail. */
   readonly meter: CallMeter;
   readonly faults: FaultPort;
+  readonly ledger: Ledger;
 }
 
 export class CallQueue<Item extends Outgoing, Answer> {
   readonly #runtime: Runtime;
   readonly #options: CallQueueOptions<Item, Answer>;
-  readonly #outbox = new Outbox<Item>();
+  readonly #outbox: Outbox<Item>;
   /** When the call that is under way was made first, milliseconds since the epoch; undefined when none is. */
   #flyingSince: number | undefined;
   /** Runs while what waits gathers others. */
@@ -35,6 +37,7 @@ export class CallQueue<Item extends Outgoing, Answer> {
   constructor(runtime: Runtime, options: CallQueueOptions<Item, Answer>) {
     this.#runtime = runtime;
     this.#options = options;
+    this.#outbox = new Outbox(options.ledger);
   }
 
   get idle(): boolean {
@@ -44,6 +47,11 @@ export class CallQueue<Item extends Outgoing, Answer> {
   /** Bytes that wait for the call under way to end. */
   get bytes(): number {
     return this.#outbox.bytes;
+  }
+
+  /** What is in memory of what waits or is under way. */
+  get heldBytes(): number {
+    return this.#outbox.heldBytes;
   }
 
   /** Whether the call that is under way takes longer than somebody else should be held up. */

@@ -7,7 +7,7 @@ import { fromBase64 } from "../auth/base64.ts";
 import { type Accepted, Authentication, type Authenticators } from "../handshake/authentication.ts";
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
 import { assignClientId, type Handover } from "../handshake/handover.ts";
-import type { Limits } from "../limits.ts";
+import { EARLY_PACKETS_MAX, type Limits } from "../limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
@@ -48,6 +48,7 @@ export class Client {
    */
   #state: "first" | "authenticating" | "fetching" | "connected" | "ended";
   #authentication: Authentication | undefined;
+  #unfinishedBytes = 0;
   /** Runs while a packet is incomplete: such a packet is only in memory, so the pending timer also keeps the object awake. */
   #patience: Timer | undefined;
 
@@ -66,14 +67,33 @@ export class Client {
   /** A frame came. */
   receive(data: ArrayBuffer | string): void {
     if (this.#state === "ended") return;
-    this.wire.unheardBytes = 0;
+    this.wire.heard();
     if (typeof data === "string") {
       // [MQTT5-6.0.0-1] [MQTT311-6.0.0-1]
       this.#end({ bytes: undefined, closeCode: CLOSE_UNSUPPORTED_DATA, closeReason: "MQTT needs binary frames" });
       return;
     }
     this.#stream.push(new Uint8Array(data));
-    this.#drain();
+    if (this.#state !== "connected" && this.#stream.pendingBytes > EARLY_PACKETS_MAX * this.#context.limits.packetBytesMax) {
+      this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason: "too much came before the answer to CONNECT" });
+      return;
+    }
+    try {
+      this.#drain();
+    } finally {
+      this.#countUnfinished();
+    }
+  }
+
+  /** Bytes that came and are no whole packet yet, or wait for its turn. */
+  get unfinishedBytes(): number {
+    return this.#unfinishedBytes;
+  }
+
+  #countUnfinished(): void {
+    const bytes = this.#state === "ended" ? 0 : this.#stream.pendingBytes;
+    this.#context.core.ledger.add("unfinished", bytes - this.#unfinishedBytes);
+    this.#unfinishedBytes = bytes;
   }
 
   /** The socket closed or failed. */
@@ -81,6 +101,8 @@ export class Client {
     this.#patience?.cancel();
     this.#authentication?.cancel();
     this.#state = "ended";
+    this.#countUnfinished();
+    this.wire.gone();
     if (this.#connection !== undefined) this.#context.machine.lost(this.#connection, this.#context.runtime.now());
     this.#context.flushSoon();
   }

@@ -3,6 +3,7 @@
  * in, so its routes need no rows: they are that object's own interests, told again after a start.
  */
 
+import type { Ledger } from "../ledger.ts";
 import type { Message } from "../mqtt/message.ts";
 import { QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
@@ -23,8 +24,11 @@ export class LocalRouter implements Router {
   readonly #routing: RoutingCore;
   readonly #store: RoutingStore;
 
-  /** @param store of the routing role, of which only the retained messages are used */
-  constructor(settings: Settings, name: string, store: RoutingStore, runtime: Runtime, machine: () => SessionMachine) {
+  /**
+   * @param store of the routing role, of which only the retained messages are used
+   * @param ledger of the object
+   */
+  constructor(settings: Settings, name: string, store: RoutingStore, runtime: Runtime, ledger: Ledger, machine: () => SessionMachine) {
     this.#runtime = runtime;
     this.#store = new RetainedOnly(store);
     const faults = faultsOf(name);
@@ -33,6 +37,7 @@ export class LocalRouter implements Router {
       limits: settings.limits,
       sharedStrategy: settings.choices.sharedStrategy,
       store: this.#store,
+      ledger,
       delivery: {
         deliver: (_sessionObject, message, { live, shares, retained }, done) => {
           const now = runtime.now();
@@ -91,6 +96,12 @@ export class LocalRouter implements Router {
   }
 
   flush(): void {}
+
+  readonly heldBytes = 0;
+
+  countRoutes(): number {
+    return this.#routing.countRoutes();
+  }
 
   /** It calls nobody. */
   readonly outbox = undefined;

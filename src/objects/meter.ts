@@ -1,5 +1,6 @@
 /** What an object counts since it woke: what is billed, and how its calls to other objects went. */
 
+import type { MemoryFigures } from "../ledger.ts";
 import type { SessionFigures } from "../session/figures.ts";
 import type { RowMeter } from "../storage/row-meter.ts";
 
@@ -31,6 +32,7 @@ export function createCallMeter(): CallMeter {
 /** What an object tells of itself to `/metrics`. */
 export interface Figures {
   readonly usage: Usage;
+  readonly memory: MemoryFigures;
   /** Of one that owns sessions. */
   readonly session: SessionFigures | undefined;
   /** Retained messages, of one that owns topics and has counted them in this life. */

@@ -1,5 +1,6 @@
 /** The way from a Session object to the Topic objects of its namespace in the sharded topology: one outbox for each of them. */
 
+import type { Ledger } from "../ledger.ts";
 import { RECORD_BARRIER, RECORD_PUBLISH, RECORD_REDISTRIBUTE, RECORD_SHARE } from "../mqtt/batch.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
@@ -28,9 +29,10 @@ export class RemoteRouter implements Router {
 
   /**
    * @param name of the Session object
+   * @param ledger of the object
    * @param settled called after answers: tickets may have left something to flush
    */
-  constructor(settings: Settings, name: string, topics: TopicObjects, runtime: Runtime, settled: () => void) {
+  constructor(settings: Settings, name: string, topics: TopicObjects, runtime: Runtime, ledger: Ledger, settled: () => void) {
     this.#settings = settings;
     const namespace = namespaceOf(name);
     const shape = shapeNumber(settings);
@@ -38,7 +40,7 @@ export class RemoteRouter implements Router {
     for (let shard = 0; shard < settings.topicShards; shard += 1) {
       const topicObject = topicObjectName(namespace, shard);
       const exchange = (batch: Uint8Array): Promise<Uint8Array> => topics(topicObject).exchange(batch);
-      this.#queues.push(new TopicQueue({ name, shape, runtime, exchange, settled, meter: this.#calls, faults }));
+      this.#queues.push(new TopicQueue({ name, shape, runtime, exchange, settled, meter: this.#calls, faults, ledger }));
     }
   }
 
@@ -69,6 +71,16 @@ export class RemoteRouter implements Router {
   barrier(sessionObject: string, ticket: Ticket): void {
     const joint = jointly(ticket, this.#queues.length);
     for (const shard of this.#queues.keys()) this.#add(shard, new Request({ kind: RECORD_BARRIER, sessionObject }, joint));
+  }
+
+  /** What is in memory of what is on its way. */
+  get heldBytes(): number {
+    return this.#queues.reduce((sum, { heldBytes }) => sum + heldBytes, 0);
+  }
+
+  /** They are kept by the Topic objects. */
+  countRoutes(): number {
+    return 0;
   }
 
   flush(): void {

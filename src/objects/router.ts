@@ -11,6 +11,10 @@ export interface Router extends RouterPort {
   barrier(sessionObject: string, ticket: Ticket): void;
   /** Undefined when it calls nobody. */
   readonly outbox: OutboxFigures | undefined;
+  /** What is in memory of what is on its way, bytes. */
+  readonly heldBytes: number;
+  /** What the routes cost that it keeps itself, by a count of them all, bytes. */
+  countRoutes(): number;
   /** Undefined when they are elsewhere, or not counted. */
   readonly retainedMessages: number | undefined;
 }

@@ -5,6 +5,7 @@
 
 import { type FaultPort, guarded } from "../fault.ts";
 import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../handshake/handover.ts";
+import { Ledger } from "../ledger.ts";
 import { AWAKE_MS_MAX, ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../limits.ts";
 import {
   type Batch,
@@ -63,7 +64,7 @@ export interface SessionHostOptions {
   readonly meter: Meter;
   readonly runtime: Runtime;
   /** Makes the way to the Topic objects; it may call back into the core from the first publish on. */
-  readonly router: (machine: () => SessionMachine) => Router;
+  readonly router: (machine: () => SessionMachine, ledger: Ledger) => Router;
   /** The other Session objects. */
   readonly peers: (name: string) => SessionPeer;
 }
@@ -72,6 +73,7 @@ export class SessionHost {
   readonly core: SessionCore;
   readonly machine: SessionMachine;
   readonly arrivals: Arrivals;
+  readonly ledger: Ledger;
   readonly #state: HostState;
   readonly #runtime: Runtime;
   readonly #faults: FaultPort;
@@ -108,12 +110,14 @@ export class SessionHost {
     this.#meter = meter;
     this.#alarm = new AlarmClock(state.storage, runtime);
     const auth = authOf(settings);
-    this.#router = options.router(() => this.machine);
+    this.ledger = new Ledger(settings.limits.objectBytesMax);
+    this.#router = options.router(() => this.machine, this.ledger);
     const now = runtime.now();
     const flushSoon = (): void => this.#flushSoon();
     this.core = new SessionCore({
       origin: `${name}@${runtime.incarnation()}`,
       limits: settings.limits,
+      ledger: this.ledger,
       choices: settings.choices,
       store: options.store,
       router: this.#router,
@@ -174,7 +178,7 @@ export class SessionHost {
   }
 
   #wire(socket: WebSocket): SocketWire {
-    return new SocketWire(socket, (wire) => this.#changedWires.push(wire));
+    return new SocketWire(socket, this.ledger, (wire) => this.#changedWires.push(wire));
   }
 
   /** Takes a socket from the Worker. */
@@ -272,7 +276,18 @@ export class SessionHost {
   figures(): Figures {
     this.#meter.calls += 1;
     const { retainedMessages, outbox } = this.#router;
-    return { usage: this.#meter.usage(), session: sessionFigures(this.core), retainedMessages, outbox };
+    const memory = this.ledger.figures();
+    return { usage: this.#meter.usage(), memory, session: sessionFigures(this.core), retainedMessages, outbox };
+  }
+
+  /** What memory holds beside the sessions, by a count of it all, bytes: what the ledger says. */
+  count(): Readonly<Record<"routes" | "outboxes" | "unfinished" | "unsent", number>> {
+    const counts = { routes: this.#router.countRoutes(), outboxes: this.#router.heldBytes, unfinished: 0, unsent: 0 };
+    for (const { unfinishedBytes, wire } of this.#clients.values()) {
+      counts.unfinished += unfinishedBytes;
+      counts.unsent += wire.unheardBytes;
+    }
+    return counts;
   }
 
   /** Resolves once everything so far is in rows, and sent. */

@@ -4,6 +4,7 @@
  */
 
 import { DurableObject } from "cloudflare:workers";
+import type { Ledger } from "../ledger.ts";
 import type { MoveReason, MovingPart, MovingSubscription } from "../session/move.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
@@ -42,20 +43,21 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
         meter,
         runtime: PLATFORM,
         peers,
-        router: (machine) => {
+        router: (machine, ledger) => {
           const routing = guardedStore(
             opened(name, () => new SqliteRoutingStore(ctx.storage.sql, meter)),
             name,
             ctx,
           );
-          local = new LocalRouter(settings, name, routing, PLATFORM, machine);
+          local = new LocalRouter(settings, name, routing, PLATFORM, ledger, machine);
           return local;
         },
       });
       local!.restore(this.#host.core);
     } else {
       const topics: TopicObjects = stubs(env.TOPICS);
-      const router = (): RemoteRouter => new RemoteRouter(settings, name, topics, PLATFORM, () => this.#host.flush());
+      const router = (_machine: unknown, ledger: Ledger): RemoteRouter =>
+        new RemoteRouter(settings, name, topics, PLATFORM, ledger, () => this.#host.flush());
       this.#host = new SessionHost({ state: ctx, store, settings, name, meter, runtime: PLATFORM, router, peers });
     }
   }

@@ -4,6 +4,7 @@
  */
 
 import type { FaultPort } from "../fault.ts";
+import { Ledger } from "../ledger.ts";
 import { ANSWER_MS_MAX, RETRY_MS_MAX, RETRY_MS_TOTAL } from "../limits.ts";
 import {
   type Batch,
@@ -125,6 +126,7 @@ export class TopicHost implements DeliveryPort {
   readonly #faults: FaultPort;
   readonly #runtime: Runtime;
   readonly #fence = new Fence();
+  readonly ledger: Ledger;
   readonly #queues = new Map<string, CallQueue<Delivery, DeliveryAnswer>>();
   /** Queues that got something in this tick. */
   readonly #filled = new Set<CallQueue<Delivery, DeliveryAnswer>>();
@@ -139,6 +141,7 @@ export class TopicHost implements DeliveryPort {
   constructor({ settings, name, store, sessions, topics, meter, runtime }: TopicHostOptions) {
     const shard = shardOf(name);
     this.#shape = shapeNumber(settings);
+    this.ledger = new Ledger(settings.limits.objectBytesMax);
     this.#runtime = runtime;
     this.#writer = new BatchWriter(name, runtime.now(), this.#shape);
     this.#sessions = sessions;
@@ -150,6 +153,7 @@ export class TopicHost implements DeliveryPort {
       limits: settings.limits,
       sharedStrategy: settings.choices.sharedStrategy,
       store,
+      ledger: this.ledger,
       delivery: this,
       owns: (topic) => topicShard(settings, topic) === shard,
       damaged: (problem) => log("stored data skipped", { object: name, problem }),
@@ -244,6 +248,10 @@ export class TopicHost implements DeliveryPort {
       this.#routing.publish(record.message, now, record.message.qos > 0 ? exchange.expect(index) : undefined);
     } else if (record.kind === RECORD_SUBSCRIBE) {
       const { filter, qos, version, retainedFor, lasting } = record;
+      if (!this.#routing.hasRoute(filter, sender) && !this.ledger.takes("subscriptions")) {
+        exchange.fail(index, QUOTA_EXCEEDED);
+        return;
+      }
       this.#routing.subscribe({ sessionObject: sender, filter, qos, version, lasting });
       if (retainedFor !== undefined) this.#routing.sendRetained(sender, retainedFor, filter, now);
     } else if (record.kind === RECORD_UNSUBSCRIBE) {
@@ -261,7 +269,14 @@ export class TopicHost implements DeliveryPort {
     this.#meter.calls += 1;
     const bytes = [...this.#queues.values()].reduce((sum, queue) => sum + queue.bytes, 0);
     const { retainedMessages } = this.#routing;
-    return { usage: this.#meter.usage(), session: undefined, retainedMessages, outbox: { calls: this.#calls, bytes } };
+    const outbox = { calls: this.#calls, bytes };
+    return { usage: this.#meter.usage(), memory: this.ledger.figures(), session: undefined, retainedMessages, outbox };
+  }
+
+  /** What memory holds by a count of it all, bytes: what the ledger says. */
+  count(): { readonly routes: number; readonly outboxes: number } {
+    const outboxes = [...this.#queues.values()].reduce((sum, queue) => sum + queue.heldBytes, 0);
+    return { routes: this.#routing.countRoutes(), outboxes };
   }
 
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
@@ -284,7 +299,7 @@ export class TopicHost implements DeliveryPort {
   #send(sessionObject: string, delivery: Delivery): void {
     const queue = this.#queue(sessionObject);
     this.#slow ||= queue.slow;
-    if (!queue.add(delivery)) {
+    if (!this.ledger.takes("messages") || !queue.add(delivery)) {
       delivery.done?.(IMPLEMENTATION_SPECIFIC_ERROR);
       return;
     }
@@ -325,6 +340,7 @@ export class TopicHost implements DeliveryPort {
         answered: (deliveries, answer) => this.#answered(sessionObject, deliveries, answer),
         meter: this.#calls,
         faults: this.#faults,
+        ledger: this.ledger,
       });
       this.#queues.set(sessionObject, queue);
     }

@@ -5,8 +5,17 @@
  */
 
 import type { FaultPort } from "../fault.ts";
+import type { Ledger } from "../ledger.ts";
 import { AWAITED_MS, LATER_MS, OUTBOX_BYTES_MAX } from "../limits.ts";
-import { type BatchRecord, BatchWriter, clientOf, RECORD_AWAITED, RECORD_SUBSCRIBE, RECORD_UNSUBSCRIBE } from "../mqtt/batch.ts";
+import {
+  type BatchRecord,
+  BatchWriter,
+  clientOf,
+  RECORD_AWAITED,
+  RECORD_PUBLISH,
+  RECORD_SUBSCRIBE,
+  RECORD_UNSUBSCRIBE,
+} from "../mqtt/batch.ts";
 import { decodeExchangeAnswer, type ExchangeAnswer, PENDING } from "../mqtt/exchange-answer.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
 import type { Outgoing } from "../routing/outbox.ts";
@@ -57,6 +66,7 @@ export interface TopicQueueOptions {
   readonly settled: () => void;
   readonly meter: CallMeter;
   readonly faults: FaultPort;
+  readonly ledger: Ledger;
 }
 
 export class TopicQueue {
@@ -68,6 +78,7 @@ export class TopicQueue {
   /** Requests whose outcome is pending, by the number of their batch, each in the place of its record there. */
   readonly #awaited = new Map<number, (Request | undefined)[]>();
   #awaitedBytes = 0;
+  readonly #ledger: Ledger;
   /** The life of the Topic object that knows them. */
   #life = "";
   #asking: Timer | undefined;
@@ -77,7 +88,7 @@ export class TopicQueue {
   readonly #unwritten = new Map<string, Wanted>();
   #laterTimer: Timer | undefined;
 
-  constructor({ name, shape, runtime, exchange, settled, meter, faults }: TopicQueueOptions) {
+  constructor({ name, shape, runtime, exchange, settled, meter, faults, ledger }: TopicQueueOptions) {
     this.#runtime = runtime;
     this.#settled = settled;
     this.#faults = faults;
@@ -89,11 +100,23 @@ export class TopicQueue {
       gaveUp: () => this.#abandon(),
       meter,
       faults,
+      ledger,
     });
+    this.#ledger = ledger;
   }
 
   get bytes(): number {
     return this.#calls.bytes;
+  }
+
+  /** What is in memory of all that waits, is under way or awaits its outcome. */
+  get heldBytes(): number {
+    return this.#calls.heldBytes + this.#awaitedBytes;
+  }
+
+  #countAwaited(bytes: number): void {
+    this.#awaitedBytes += bytes;
+    this.#ledger.add("outboxes", bytes);
   }
 
   /**
@@ -150,7 +173,8 @@ export class TopicQueue {
   /** Takes a request; one that finds no room is settled at once. */
   add(request: Request): void {
     if (this.#later.size > 0) this.#addLate();
-    if (this.#awaitedBytes > OUTBOX_BYTES_MAX || !this.#calls.add(request)) request.abandoned();
+    const isShort = request.record.kind === RECORD_PUBLISH && !this.#ledger.takes("messages");
+    if (isShort || this.#awaitedBytes > OUTBOX_BYTES_MAX || !this.#calls.add(request)) request.abandoned();
   }
 
   flush(): void {
@@ -185,7 +209,7 @@ export class TopicQueue {
       }
       some = true;
       pending[first + index] = request;
-      this.#awaitedBytes += request.size;
+      this.#countAwaited(request.size);
     }
     if (some) {
       this.#awaited.set(this.#writer.number, pending);
@@ -212,7 +236,7 @@ export class TopicQueue {
       const code = codes[index];
       if (request === undefined || code === undefined || code === PENDING) continue;
       requests[index] = undefined;
-      this.#awaitedBytes -= request.size;
+      this.#countAwaited(-request.size);
       this.#settle(request, code);
     }
     if (requests.every((request) => request === undefined)) this.#awaited.delete(batch);
@@ -235,7 +259,7 @@ export class TopicQueue {
   #takeAwaited(): Request[] {
     const requests = [...this.#awaited.values()].flat().filter((request) => request !== undefined);
     this.#awaited.clear();
-    this.#awaitedBytes = 0;
+    this.#countAwaited(-this.#awaitedBytes);
     return requests;
   }
 

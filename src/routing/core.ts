@@ -5,6 +5,7 @@
  */
 
 import type { SharedStrategy } from "../choices.ts";
+import type { Ledger } from "../ledger.ts";
 import type { Limits } from "../limits.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import { Message, writeMessage } from "../mqtt/message.ts";
@@ -15,7 +16,7 @@ import { FilterTree } from "../topic/filter-tree.ts";
 import { scanTopics } from "../topic/retained-scan.ts";
 import { readStoredMessage } from "../topic/stored-message.ts";
 import type { Addressed, Delivered, DeliveryPort, RetainedRow, RouteRow, RoutingStore } from "./ports.ts";
-import { type ShareChange, Shares } from "./shares.ts";
+import { routeBytes, type ShareChange, Shares } from "./shares.ts";
 
 /** The outcome of a publish: the 5.0 Reason Code for its publisher; 0x80 and above: it did not reach everyone and may be repeated. */
 export type Published = (reasonCode: number) => void;
@@ -42,6 +43,8 @@ export interface RoutingCoreOptions {
   readonly limits: Limits;
   readonly sharedStrategy: SharedStrategy;
   readonly store: RoutingStore;
+  /** Of the whole object. */
+  readonly ledger: Ledger;
   readonly delivery: DeliveryPort;
   /** Whether a topic is one of this object; rows of others may be left from another number of Topic objects. */
   readonly owns: (topic: string) => boolean;
@@ -67,6 +70,7 @@ export class RoutingCore {
   readonly #delivery: DeliveryPort;
   readonly #origin: string;
   readonly #owns: (topic: string) => boolean;
+  readonly #ledger: Ledger;
   readonly #routes = new FilterTree<Route>();
   /** The Session objects that the message at hand goes to; reused for every message. */
   readonly #targets = new Map<string, Target>();
@@ -84,13 +88,14 @@ export class RoutingCore {
     this.#origin = options.origin;
     this.#owns = options.owns;
     this.#number = options.now * 1000;
-    this.#shares = new Shares(options.sharedStrategy);
+    this.#ledger = options.ledger;
+    this.#shares = new Shares(options.sharedStrategy, options.ledger);
     for (const route of options.store.routes()) {
       const { filter, sessionObject, qos, version, members, online } = route;
       if (!isRoute(route))
         this.#damaged(`route of ${JSON.stringify(filter)} to ${JSON.stringify(sessionObject)}: numbers that no route has`);
       else if (members > 0) this.#shares.update({ sessionObject, filter, members, online, version });
-      else this.#routes.add(filter, sessionObject, { qos, version, row: qos });
+      else this.#setRoute(filter, sessionObject, { qos, version, row: qos });
     }
   }
 
@@ -197,6 +202,11 @@ export class RoutingCore {
     return new Message({ ...message, origin: this.#origin, sequence: this.#number, repeated: false, settledBelow: 0 });
   }
 
+  /** Whether it is known that a Session object wants a filter. */
+  hasRoute(filter: string, sessionObject: string): boolean {
+    return this.#routes.get(filter, sessionObject) !== undefined;
+  }
+
   /** A Session object wants a filter from now on. */
   subscribe(change: InterestChange): void {
     const { filter, sessionObject, qos, version, lasting } = change;
@@ -205,8 +215,19 @@ export class RoutingCore {
     if (isOld) return;
     // A route is written when it is new or wider; its version alone is not worth a row: after a restart an older one only prunes later.
     const isWritten = lasting && known?.row !== qos;
-    this.#routes.add(filter, sessionObject, { qos, version, row: isWritten ? qos : known?.row });
+    this.#setRoute(filter, sessionObject, { qos, version, row: isWritten ? qos : known?.row });
     if (isWritten) this.#store.putRoute({ filter, sessionObject, qos, version, members: 0, online: 0 });
+  }
+
+  #setRoute(filter: string, sessionObject: string, route: Route): void {
+    if (this.#routes.add(filter, sessionObject, route) === undefined) this.#ledger.add("routes", routeBytes(filter));
+  }
+
+  /** What the routes cost by a count of them all, bytes: what the ledger says. */
+  countRoutes(): number {
+    let bytes = this.#shares.count();
+    for (const [filter] of this.#routes) bytes += routeBytes(filter);
+    return bytes;
   }
 
   /** A Session object wants a filter no longer. */
@@ -214,6 +235,7 @@ export class RoutingCore {
     const known = this.#routes.get(filter, sessionObject);
     if (known === undefined || known.version > version) return;
     this.#routes.remove(filter, sessionObject);
+    this.#ledger.add("routes", -routeBytes(filter));
     if (known.row !== undefined) this.#store.deleteRoute(filter, sessionObject);
   }
 

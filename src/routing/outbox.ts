@@ -4,6 +4,7 @@
  * host makes the call and says how it went. Ordering, batching and backpressure live here and nowhere else.
  */
 
+import type { Ledger } from "../ledger.ts";
 import {
   BATCH_BYTES_MAX,
   CALL_GATHER_ITEMS,
@@ -23,15 +24,22 @@ export interface Outgoing {
 }
 
 export class Outbox<Item extends Outgoing> {
+  readonly #ledger: Ledger | undefined;
   #waiting: Item[] = [];
   #waitingBytes = 0;
   #flying: readonly Item[] | undefined;
+  #flyingBytes = 0;
   #attempts = 0;
   #failingSince = 0;
   /** The last batch had several items: there is more to come. */
   #dense = false;
   /** When it was taken, milliseconds since the epoch. */
   #takenAt = 0;
+
+  /** @param ledger counts what waits, and what flies twice, for it is there as a batch as well */
+  constructor(ledger?: Ledger) {
+    this.#ledger = ledger;
+  }
 
   /** Items that wait or fly. */
   get length(): number {
@@ -42,12 +50,22 @@ export class Outbox<Item extends Outgoing> {
     return this.#waitingBytes;
   }
 
+  /** What is in memory of all that waits or flies. */
+  get heldBytes(): number {
+    return this.#waitingBytes + 2 * this.#flyingBytes;
+  }
+
   /** @returns false when the outbox is full: the item was not taken and is settled by its owner */
   add(item: Item): boolean {
     if (this.#waitingBytes + item.size > OUTBOX_BYTES_MAX) return false;
     this.#waiting.push(item);
     this.#waitingBytes += item.size;
+    this.#count(item.size);
     return true;
+  }
+
+  #count(bytes: number): void {
+    this.#ledger?.add("outboxes", bytes);
   }
 
   get #ready(): boolean {
@@ -76,6 +94,8 @@ export class Outbox<Item extends Outgoing> {
     this.#flying = count === this.#waiting.length ? this.#waiting : this.#waiting.slice(0, count);
     this.#waiting = count === this.#waiting.length ? [] : this.#waiting.slice(count);
     this.#waitingBytes -= bytes;
+    this.#flyingBytes = bytes;
+    this.#count(bytes);
     this.#dense = count > 1;
     return this.#flying;
   }
@@ -83,12 +103,21 @@ export class Outbox<Item extends Outgoing> {
   /** Items that must be sent again, ahead of all that wait; they find room. To be called while nothing is in flight. */
   putBack(items: readonly Item[]): void {
     this.#waiting = [...items, ...this.#waiting];
-    for (const { size } of items) this.#waitingBytes += size;
+    for (const { size } of items) {
+      this.#waitingBytes += size;
+      this.#count(size);
+    }
+  }
+
+  #landed(): void {
+    this.#flying = undefined;
+    this.#count(-2 * this.#flyingBytes);
+    this.#flyingBytes = 0;
   }
 
   /** The call was answered. */
   succeeded(): void {
-    this.#flying = undefined;
+    this.#landed();
     this.#attempts = 0;
   }
 
@@ -103,7 +132,8 @@ export class Outbox<Item extends Outgoing> {
     this.#attempts += 1;
     if (now - this.#failingSince < RETRY_MS_TOTAL) return Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** (this.#attempts - 1));
     const given = [...(this.#flying ?? []), ...this.#waiting];
-    this.#flying = undefined;
+    this.#landed();
+    this.#count(-this.#waitingBytes);
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#attempts = 0;

@@ -5,6 +5,8 @@
  */
 
 import type { SharedStrategy } from "../choices.ts";
+import type { Ledger } from "../ledger.ts";
+import { MEMORY } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import { splitShare } from "../topic/filter.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
@@ -48,8 +50,11 @@ export class Shares {
   readonly #tree = new FilterTree<Share>();
   readonly #byFilter = new Map<string, Share>();
 
-  constructor(strategy: SharedStrategy) {
+  readonly #ledger: Ledger;
+
+  constructor(strategy: SharedStrategy, ledger: Ledger) {
     this.#strategy = strategy;
+    this.#ledger = ledger;
   }
 
   get size(): number {
@@ -66,10 +71,12 @@ export class Shares {
     if (members === 0) {
       if (share === undefined || known === undefined) return false;
       share.objects.delete(sessionObject);
+      this.#ledger.add("routes", -routeBytes(filter));
       if (share.objects.size === 0) this.#remove(filter);
       return true;
     }
     if (known === undefined) {
+      this.#ledger.add("routes", routeBytes(filter));
       (share ?? this.#add(filter)).objects.set(sessionObject, {
         sessionObject,
         members,
@@ -84,6 +91,13 @@ export class Shares {
     known.online = online;
     known.version = version;
     return changed;
+  }
+
+  /** What they cost by a count of them all, bytes. */
+  count(): number {
+    let bytes = 0;
+    for (const { filter, objects } of this.#byFilter.values()) bytes += objects.size * routeBytes(filter);
+    return bytes;
   }
 
   #add(filter: string): Share {
@@ -139,4 +153,9 @@ function candidatesOf({ objects }: Share, tried: readonly string[]): Candidates 
     .map(({ sessionObject, members, online, account }) => ({ sessionObject, weight: anyOnline ? online : members, account }))
     .filter(({ weight }) => weight > 0);
   return weighted.length === 0 ? undefined : new Candidates(weighted);
+}
+
+/** What it costs in memory that one Session object wants a filter. */
+export function routeBytes(filter: string): number {
+  return MEMORY.routeBytes + MEMORY.characterBytes * filter.length;
 }

@@ -115,6 +115,8 @@ export function handleConnect(
   if (previous?.connection === undefined && core.connections.size >= core.limits.connectionsMax) {
     return refuse(QUOTA_EXCEEDED, `this part of the broker has ${core.limits.connectionsMax} connections already`);
   }
+  if (previous === undefined && !core.ledger.takes("sessions")) return refuse(QUOTA_EXCEEDED, "memory is short here; try again later");
+  if (!core.ledger.takes("connections")) return refuse(QUOTA_EXCEEDED, "memory is short here; try again later");
   const granted = grantedExpirySeconds(connect, core.limits);
   const waiting = core.sessions.size - core.connections.size;
   if (granted > 0 && previous === undefined && waiting >= core.limits.sessionsMax) {
@@ -137,7 +139,7 @@ export function handleConnect(
   session.inGrace = false;
   session.oversized = false;
   setWill(core, session, will);
-  const connection = new Connection(wire, session, facts, core.limits, core.now);
+  const connection = new Connection(wire, session, facts, core.limits, core.ledger, core.now);
   session.connection = connection;
   core.connections.add(connection);
   announceShares(core, session);
@@ -185,7 +187,7 @@ function sessionToResume(core: SessionCore, clientId: string, identity: Identity
 }
 
 function beginSession(core: SessionCore, clientId: string, identity: Identity, expirySeconds: number): Session {
-  const session = new Session(clientId, expirySeconds > 0 ? core.numbers.next() : 0, identity);
+  const session = new Session(clientId, expirySeconds > 0 ? core.numbers.next() : 0, identity, core.ledger);
   core.sessions.set(clientId, session);
   return session;
 }

@@ -6,7 +6,8 @@
 
 import type { Choices } from "../choices.ts";
 import type { FaultPort } from "../fault.ts";
-import type { Limits } from "../limits.ts";
+import { CountedMap, CountedSet, Ledger } from "../ledger.ts";
+import { type Limits, MEMORY } from "../limits.ts";
 import type { Origin } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
@@ -45,6 +46,8 @@ export interface SessionCoreOptions {
   readonly reauthentication: ReauthenticationPort;
   readonly choices: Choices;
   readonly faults: FaultPort;
+  /** Of the whole object, where others count into it as well. */
+  readonly ledger?: Ledger;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -56,8 +59,10 @@ export class SessionCore {
   readonly authorizer: Authorizer;
   readonly reauthentication: ReauthenticationPort;
   readonly choices: Choices;
-  readonly sessions = new Map<string, Session>();
-  readonly connections = new Set<Connection>();
+  /** What all of this holds in memory. */
+  readonly ledger: Ledger;
+  readonly sessions: Map<string, Session>;
+  readonly connections: Set<Connection>;
   /** Every subscription of every session here, by filter and Client Identifier. */
   readonly subscriptions = new FilterTree<Subscription>();
   /** The members here of each shared subscription, by its whole filter. */
@@ -66,7 +71,7 @@ export class SessionCore {
   readonly deadlines = new Deadlines();
   readonly repeats = new Repeats();
   /** Incoming QoS 2 exchanges of stored sessions that no row says are safe, by sequence, the oldest first. */
-  readonly openExchanges = new Map<number, Session>();
+  readonly openExchanges: Map<number, Session>;
   readonly recentExchanges = new RecentExchanges();
   readonly log: MessageLog;
   /** Of subscriptions and wills. */
@@ -78,6 +83,8 @@ export class SessionCore {
   readonly failures: Failures;
   /** Sessions that came from another object and differ in what they had from the others here. */
   readonly moved = new Set<Session>();
+  /** Copies of sessions that are being fetched back: still in memory, but nobody's any more. */
+  readonly aside = new Set<Session>();
   /** Sessions without rows for which messages wait. */
   readonly waitingInMemory = new Set<Session>();
   /** An alarm is set for wills that nothing else would wake the object for. */
@@ -95,6 +102,11 @@ export class SessionCore {
     this.authorizer = options.authorizer;
     this.reauthentication = options.reauthentication;
     this.choices = options.choices;
+    const ledger = options.ledger ?? new Ledger(options.limits.objectBytesMax);
+    this.ledger = ledger;
+    this.sessions = new CountedMap(ledger, "sessions", (clientId) => MEMORY.sessionBytes + MEMORY.characterBytes * clientId.length);
+    this.connections = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
+    this.openExchanges = new CountedMap(ledger, "exchanges", () => MEMORY.numberBytes);
     this.now = options.now;
     this.#origin = options.origin;
     this.numbers = new Numbers(options.now);

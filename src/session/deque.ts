@@ -2,6 +2,12 @@
 export class Deque<Item> {
   #items: Item[] = [];
   #head = 0;
+  readonly #changed: ((by: number) => void) | undefined;
+
+  /** @param changed is told by how many items it has grown */
+  constructor(changed?: (by: number) => void) {
+    this.#changed = changed;
+  }
 
   get length(): number {
     return this.#items.length - this.#head;
@@ -9,6 +15,7 @@ export class Deque<Item> {
 
   push(item: Item): void {
     this.#items.push(item);
+    this.#changed?.(1);
   }
 
   peek(): Item | undefined {
@@ -20,6 +27,7 @@ export class Deque<Item> {
     const item = this.#items[this.#head];
     this.#items[this.#head] = undefined as Item;
     this.#head += 1;
+    this.#changed?.(-1);
     if (this.#head > 64 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
@@ -28,6 +36,7 @@ export class Deque<Item> {
   }
 
   clear(): void {
+    if (this.length > 0) this.#changed?.(-this.length);
     this.#items = [];
     this.#head = 0;
   }

@@ -18,6 +18,13 @@ export function makeRoomForExchange(core: SessionCore): boolean {
   return true;
 }
 
+/** The session is over: none of its exchanges goes on. */
+export function forgetExchanges({ released, received, openExchanges }: Session): void {
+  released.clear();
+  received.clear();
+  openExchanges.clear();
+}
+
 function isUnderWay({ received }: Session, sequence: number): boolean {
   for (const exchange of received.values()) if (exchange.sequence === sequence) return exchange.handedOn;
   return false;

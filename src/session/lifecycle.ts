@@ -8,6 +8,7 @@ import type { Disconnect } from "../mqtt/packet.ts";
 import { KEEP_ALIVE_TIMEOUT, NORMAL_DISCONNECTION, PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY } from "./deadlines.ts";
+import { forgetExchanges } from "./exchanges.ts";
 import { forgetSubscription } from "./interest.ts";
 import { forgetDeliveries } from "./redistribute.ts";
 import { forgetRow } from "./rows.ts";
@@ -38,6 +39,7 @@ export function connectionLost(core: SessionCore, connection: Connection): void 
   const { session } = connection;
   connection.open = false;
   core.connections.delete(connection);
+  connection.forget();
   core.deadlines.forget(connection);
   connection.reauthentication?.exchange.cancel();
   if (session.connection !== connection) return;
@@ -83,11 +85,10 @@ export function endSession(core: SessionCore, session: Session): void {
     failures.guard("ending a subscription", session, () => forgetSubscription(core, session, filter));
   }
   forgetDeliveries(core, session, true);
-  session.released.clear();
-  session.received.clear();
   core.sessions.delete(session.clientId);
   core.deadlines.forget(session);
   forgetRow(core, session);
+  forgetExchanges(session);
 }
 
 /** Keep Alive is exact while anything wakes the object; for an object that sleeps, a short one keeps its alarm and a long one may be late. */

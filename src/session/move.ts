@@ -14,12 +14,13 @@ import { takeOver } from "./connect.ts";
 import type { SessionCore } from "./core.ts";
 import { SESSION_EXPIRY } from "./deadlines.ts";
 import type { Delivery } from "./delivery.ts";
+import { forgetExchanges } from "./exchanges.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import { beginWaiting, endSession } from "./lifecycle.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 import type { Ticket } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
-import { enqueue, requeue } from "./queue.ts";
+import { requeue, take } from "./queue.ts";
 import { forgetDeliveries } from "./redistribute.ts";
 import type { Retain } from "./retain.ts";
 import { beginStoring, forgetRow } from "./rows.ts";
@@ -171,7 +172,7 @@ export function leaveShares(core: SessionCore, clientId: string): void {
 export function takeLate(core: SessionCore, session: Session, late: readonly MovingDelivery[]): void {
   for (const { qos, retain, identifiers, share, message: bytes } of late.filter((each) => each.share !== "")) {
     const message = readMessage(new RecordReader(bytes));
-    enqueue(core, session, message, { qos, retain, identifiers, share }, core.log.append(message));
+    take(core, session, message, { qos, retain, identifiers, share }, core.log.append(message));
   }
 }
 
@@ -200,13 +201,19 @@ export function setAside(core: SessionCore, clientId: string): Session | undefin
   const copy = core.sessions.get(clientId);
   if (copy === undefined) return undefined;
   core.sessions.delete(clientId);
+  core.aside.add(copy);
   core.deadlines.forget(copy);
   return copy;
 }
 
 /** The new owner: the session could not be fetched. */
 export function putBack(core: SessionCore, copy: Session): void {
-  if (!copy.stored) return;
+  core.aside.delete(copy);
+  if (!copy.stored) {
+    forgetDeliveries(core, copy, false);
+    forgetExchanges(copy);
+    return;
+  }
   core.sessions.set(copy.clientId, copy);
   if (copy.expiresAt !== Number.POSITIVE_INFINITY)
     core.deadlines.add({ at: copy.expiresAt, kind: SESSION_EXPIRY, subject: copy, slackMs: DEADLINE_COARSE_MS });
@@ -219,14 +226,16 @@ export function putBack(core: SessionCore, copy: Session): void {
 export function mergeCopy(core: SessionCore, session: Session, copy: Session, through: number): void {
   for (const { share, message, record, qos, retain, identifiers } of copy.deliveries.values()) {
     if (share === "" || message === undefined || record === undefined || record.sequence <= through) continue;
-    enqueue(core, session, message, { qos, retain, identifiers, share }, core.log.append(message));
+    take(core, session, message, { qos, retain, identifiers, share }, core.log.append(message));
   }
   dropCopy(core, copy);
 }
 
 function dropCopy(core: SessionCore, copy: Session): void {
+  core.aside.delete(copy);
   forgetDeliveries(core, copy, false);
   forgetRow(core, copy);
+  forgetExchanges(copy);
 }
 
 /** What is left of sessions that moved away, as a session that no client can ask for: no Client Identifier has U+0000. */
@@ -237,7 +246,7 @@ const REST = "\0moved";
  * whose publishers repeat them at their new owners under the names they have from here, are not called settled.
  */
 function leaveRest(core: SessionCore, session: Session): void {
-  const rest = core.sessions.get(REST) ?? new Session(REST, core.numbers.next(), { userName: undefined });
+  const rest = core.sessions.get(REST) ?? new Session(REST, core.numbers.next(), { userName: undefined }, core.ledger);
   core.sessions.set(REST, rest);
   for (const [packetId, { sequence, reasonCode, begunAt }] of session.received) {
     if (!session.openExchanges.has(sequence)) continue;
@@ -256,7 +265,7 @@ function leaveRest(core: SessionCore, session: Session): void {
  * @param ticket settled once every Topic object concerned sends here what the session subscribes to
  */
 export function beginArrival(core: SessionCore, clientId: string, subscriptions: readonly MovingSubscription[], ticket: Ticket): Session {
-  const session = new Session(clientId, 0, { userName: undefined });
+  const session = new Session(clientId, 0, { userName: undefined }, core.ledger);
   session.arriving = true;
   core.moved.add(session);
   core.sessions.set(clientId, session);
@@ -351,7 +360,7 @@ function takeWhatCame(
       if (session.had.has(object, message.sequence) || message.sequence < (settled.get(object) ?? 0)) continue;
       session.had.add([{ object, sequences: [message.sequence] }]);
     }
-    enqueue(core, session, message, { qos, retain, identifiers, share }, core.log.append(message));
+    take(core, session, message, { qos, retain, identifiers, share }, core.log.append(message));
   }
 }
 

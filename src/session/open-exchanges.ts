@@ -12,40 +12,43 @@ export interface OpenExchanges {
 }
 
 export class OpenExchangeSet {
-  readonly #sequences = new Map<string, Set<number>>();
+  /** Undefined while there are none: hardly any session has some, and each session has two of these. */
+  #sequences: Map<string, Set<number>> | undefined;
 
   get size(): number {
-    return this.#sequences.size;
+    return this.#sequences?.size ?? 0;
   }
 
   add(all: readonly OpenExchanges[]): void {
     for (const { object, sequences } of all) {
-      const known = this.#sequences.get(object) ?? new Set();
+      const known = this.#sequences?.get(object) ?? new Set();
       for (const sequence of sequences) known.add(sequence);
-      if (known.size > 0) this.#sequences.set(object, known);
+      if (known.size === 0) continue;
+      this.#sequences ??= new Map();
+      this.#sequences.set(object, known);
     }
   }
 
   /** Forgets those that are settled by what a message says of its origin. */
   settle({ origin, settledBelow }: Message): void {
     const object = objectOf(origin);
-    const known = this.#sequences.get(object);
+    const known = this.#sequences?.get(object);
     if (known === undefined) return;
     for (const sequence of known) if (sequence < settledBelow) known.delete(sequence);
-    if (known.size === 0) this.#sequences.delete(object);
+    if (known.size === 0) this.#sequences?.delete(object);
   }
 
   has(object: string, sequence: number): boolean {
-    return this.#sequences.get(object)?.has(sequence) === true;
+    return this.#sequences?.get(object)?.has(sequence) === true;
   }
 
   delete(object: string, sequence: number): void {
-    const known = this.#sequences.get(object);
+    const known = this.#sequences?.get(object);
     known?.delete(sequence);
-    if (known?.size === 0) this.#sequences.delete(object);
+    if (known?.size === 0) this.#sequences?.delete(object);
   }
 
   toList(): OpenExchanges[] {
-    return [...this.#sequences].map(([object, sequences]) => ({ object, sequences: [...sequences] }));
+    return [...(this.#sequences ?? [])].map(([object, sequences]) => ({ object, sequences: [...sequences] }));
   }
 }

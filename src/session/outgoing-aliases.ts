@@ -4,16 +4,34 @@
  * topic, because giving it to another costs the topic again.
  */
 
+import { CountedMap, type Ledger } from "../ledger.ts";
+import { MEMORY } from "../limits.ts";
+
 /** Topics seen once that are remembered for each alias that is still free. */
 const CANDIDATES_FACTOR = 4;
 
 export class OutgoingAliases {
   readonly #max: number;
-  readonly #aliases = new Map<string, number>();
-  #candidates = new Set<string>();
+  readonly #ledger: Ledger;
+  readonly #aliases: Map<string, number>;
+  readonly #candidates: Map<string, true>;
 
-  constructor(max: number) {
+  constructor(max: number, ledger: Ledger) {
     this.#max = max;
+    this.#ledger = ledger;
+    this.#aliases = new CountedMap(ledger, "aliases", aliasBytes);
+    this.#candidates = new CountedMap(ledger, "aliases", aliasBytes);
+  }
+
+  /** All topics that are remembered, known to the client or not. */
+  *topics(): Generator<string> {
+    yield* this.#aliases.keys();
+    yield* this.#candidates.keys();
+  }
+
+  clear(): void {
+    this.#aliases.clear();
+    this.#candidates.clear();
   }
 
   get available(): boolean {
@@ -24,10 +42,10 @@ export class OutgoingAliases {
   choose(topic: string): { readonly alias: number; readonly known: boolean } {
     const alias = this.#aliases.get(topic);
     if (alias !== undefined) return { alias, known: true };
-    if (this.#aliases.size >= this.#max) return NONE;
+    if (this.#aliases.size >= this.#max || this.#ledger.isShortFor("aliases")) return NONE;
     if (this.#candidates.has(topic)) return { alias: this.#aliases.size + 1, known: false };
     if (this.#candidates.size >= this.#max * CANDIDATES_FACTOR) this.#candidates.clear();
-    this.#candidates.add(topic);
+    this.#candidates.set(topic, true);
     return NONE;
   }
 
@@ -39,3 +57,7 @@ export class OutgoingAliases {
 }
 
 const NONE = { alias: 0, known: false };
+
+function aliasBytes(topic: string): number {
+  return MEMORY.aliasBytes + MEMORY.characterBytes * topic.length;
+}

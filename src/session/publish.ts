@@ -145,6 +145,11 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     incoming.settled(refused ? refusal : SUCCESS);
     return;
   }
+  if (!core.ledger.takes("messages")) {
+    // Not acknowledged: who has no word for it sends it again on another connection.
+    incoming.settled(connection.version === 5 ? QUOTA_EXCEEDED : IMPLEMENTATION_SPECIFIC_ERROR);
+    return;
+  }
   const begins = qos === 2 && session.stored && known === undefined;
   if (begins && !makeRoomForExchange(core)) {
     incoming.settled(IMPLEMENTATION_SPECIFIC_ERROR);
@@ -193,6 +198,10 @@ function topicOf(core: SessionCore, connection: Connection, publish: Publish): s
     return undefined;
   }
   if (publish.topic !== "") {
+    if (!connection.aliases.has(alias) && !core.ledger.takes("aliases")) {
+      violated(core, connection, QUOTA_EXCEEDED, "memory is short here; try again later");
+      return undefined;
+    }
     connection.aliases.set(alias, publish.topic);
     core.changes.mark(connection);
     return publish.topic;

@@ -3,7 +3,7 @@
  * window allows, and again after it comes back.
  */
 
-import { INFLIGHT_BYTES_MAX } from "../limits.ts";
+import { INFLIGHT_BYTES_MAX, QUEUE_BYTES_SHORT, QUEUE_MESSAGES_SHORT } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import { NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
@@ -13,43 +13,77 @@ import type { LogRecord } from "./log.ts";
 import { expired, sendPublish } from "./send.ts";
 import type { Connection, Session } from "./session.ts";
 
+/** How a message is to be delivered to one session. */
+type Due = Pick<Delivery, "qos" | "retain" | "identifiers" | "share">;
+
 /**
- * Sends a message if it is its turn, or lets it wait.
- * @returns false when the queue is full and takes nothing new
+ * Sends a message that has just come if it is its turn, or lets it wait.
+ * @returns false when the queue, or memory, is full and takes nothing new
  */
-export function enqueue(
-  core: SessionCore,
-  session: Session,
-  message: Message,
-  due: Pick<Delivery, "qos" | "retain" | "identifiers" | "share">,
-  record: LogRecord | undefined,
-): boolean {
-  const { connection } = session;
-  const isNext = session.queued.length === 0 && session.resending.length === 0;
-  const mayGo = isNext && session.inflightBytes < INFLIGHT_BYTES_MAX && session.inflight < (connection?.open ? connection.window : 0);
-  if (!mayGo && core.choices.queuePolicy === "reject_new" && isFull(core, session, message)) {
-    core.counters.messagesDropped.queue_full += 1;
+export function enqueue(core: SessionCore, session: Session, message: Message, due: Due, record: LogRecord | undefined): boolean {
+  const goes = mayGo(session);
+  if (!goes && !hasRoom(core, session, message)) return false;
+  add(core, session, message, due, record, goes);
+  return true;
+}
+
+function mayGo({ connection, queued, resending, inflight, inflightBytes }: Session): boolean {
+  const isNext = queued.length === 0 && resending.length === 0;
+  return isNext && inflightBytes < INFLIGHT_BYTES_MAX && inflight < (connection?.open ? connection.window : 0);
+}
+
+/** Whether one more message may wait; counts it as dropped when not. */
+function hasRoom(core: SessionCore, session: Session, message: Message): boolean {
+  const { counters, ledger, choices } = core;
+  if (!ledger.takes("messages")) {
+    counters.messagesDropped.memory += 1;
     return false;
   }
+  const bounds = boundsOf(core);
+  const isFull = session.queued.length >= bounds.messages || session.queuedBytes + message.size > bounds.bytes;
+  if (choices.queuePolicy !== "reject_new" || !isFull) return true;
+  if (bounds.short) ledger.refuse("queues");
+  counters.messagesDropped.queue_full += 1;
+  return false;
+}
+
+interface QueueBounds {
+  readonly messages: number;
+  readonly bytes: number;
+  /** They are narrower than usual because memory is short. */
+  readonly short: boolean;
+}
+
+/** What a queue may hold now. */
+function boundsOf({ limits, ledger }: SessionCore): QueueBounds {
+  const { queueMessagesMax, queueBytesMax } = limits;
+  if (!ledger.isShortFor("queues")) return { messages: queueMessagesMax, bytes: queueBytesMax, short: false };
+  return {
+    messages: Math.min(queueMessagesMax, QUEUE_MESSAGES_SHORT),
+    bytes: Math.min(queueBytesMax, QUEUE_BYTES_SHORT),
+    short: true,
+  };
+}
+
+/** Sends a message if it is its turn, or lets it wait: one that the session has been promised, whatever the room. */
+export function take(core: SessionCore, session: Session, message: Message, due: Due, record: LogRecord | undefined): void {
+  add(core, session, message, due, record, mayGo(session));
+}
+
+function add(core: SessionCore, session: Session, message: Message, due: Due, record: LogRecord | undefined, goes: boolean): void {
   const { qos, retain, identifiers, share } = due;
   const packetId = session.allocatePacketId();
   const delivery: Delivery = { packetId, qos, retain, identifiers, message, record, share, sent: false };
   if (record !== undefined) core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share });
   session.deliveries.set(packetId, delivery);
-  if (mayGo) {
-    send(core, connection!, delivery, message);
-    return true;
+  if (goes) {
+    send(core, session.connection!, delivery, message);
+    return;
   }
   session.queued.push(delivery);
   session.queuedBytes += message.size;
   if (record === undefined) core.waitingInMemory.add(session);
-  keepWithinBounds(core, session);
-  return true;
-}
-
-/** Whether one more message would not fit. */
-function isFull({ limits }: SessionCore, { queued, queuedBytes }: Session, message: Message): boolean {
-  return queued.length >= limits.queueMessagesMax || queuedBytes + message.size > limits.queueBytesMax;
+  keepWithinBounds(core, session, boundsOf(core));
 }
 
 /** Gives rows to messages that wait in memory alone, each one message for all sessions that it waits for. */
@@ -71,9 +105,10 @@ export function storeQueued(core: SessionCore, sessions: Iterable<Session>): voi
 }
 
 /** A queue that is too long drops its oldest messages: what is new tells more. What was sent once is in flight and is not dropped. */
-export function keepWithinBounds(core: SessionCore, session: Session): void {
-  const { queueMessagesMax, queueBytesMax } = core.limits;
-  while (session.queued.length > queueMessagesMax || session.queuedBytes > queueBytesMax) {
+export function keepWithinBounds(core: SessionCore, session: Session, { messages, bytes, short }: QueueBounds): void {
+  // What comes last has a place, however large it is.
+  while (session.queued.length > messages || (session.queuedBytes > bytes && session.queued.length > 1)) {
+    if (short) core.ledger.refuse("queues");
     const oldest = session.queued.shift()!;
     session.queuedBytes -= oldest.message?.size ?? 0;
     core.counters.messagesDropped.queue_full += 1;

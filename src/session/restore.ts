@@ -144,7 +144,7 @@ function restoreSessions(core: SessionCore, unread: Set<number>, problems: strin
       core.store.deleteSession(older.number);
       byNumber.delete(older.number);
     }
-    const session = new Session(row.clientId, row.number, { userName: state.userName });
+    const session = new Session(row.clientId, row.number, { userName: state.userName }, core.ledger);
     core.sessions.set(row.clientId, session);
     byNumber.set(row.number, [session, state]);
   }
@@ -169,7 +169,7 @@ function restoreConnection(
   // Rows and attachments are written together, but what costs no promise is only in the attachment.
   if (attached.session !== undefined) states.set(session, attached.session);
   session.oversized = attached.session === undefined;
-  const connection = new Connection(wire, session, attached.facts, core.limits, attached.lastSeenAt);
+  const connection = new Connection(wire, session, attached.facts, core.limits, core.ledger, attached.lastSeenAt);
   // The attachment may lag by so much (`SessionCore.handle`): a client that was heard since must not count as silent.
   connection.lastSeenAt = Math.min(core.now, attached.lastSeenAt + connection.keepAliveMs / 3);
   connection.attachedSeenAt = attached.lastSeenAt;
@@ -193,7 +193,7 @@ function sessionOf(core: SessionCore, attached: AttachedState, byNumber: Numbere
     return stored !== undefined && stored === known && stored.connection === undefined ? stored : undefined;
   }
   if (known?.connection !== undefined) return undefined;
-  const session = new Session(clientId, 0, { userName: attached.session?.userName });
+  const session = new Session(clientId, 0, { userName: attached.session?.userName }, core.ledger);
   core.sessions.set(clientId, session);
   for (const { request, identifier } of attached.subscriptions) addSubscription(core, session, { session, request, identifier });
   return session;
@@ -275,7 +275,7 @@ function restoreWills(core: SessionCore, problems: string[]): void {
     if (will === undefined) continue;
     let session = core.sessions.get(row.clientId);
     if (session === undefined) {
-      session = new Session(row.clientId, 0, { userName: undefined });
+      session = new Session(row.clientId, 0, { userName: undefined }, core.ledger);
       core.sessions.set(row.clientId, session);
     }
     session.will = will;
@@ -292,7 +292,8 @@ function settle(core: SessionCore, session: Session, state: SessionState | undef
   }
   requeue(session);
   // What a full queue dropped while the client was away may be in the log still: no row is written for that.
-  keepWithinBounds(core, session);
+  const { queueMessagesMax, queueBytesMax } = core.limits;
+  keepWithinBounds(core, session, { messages: queueMessagesMax, bytes: queueBytesMax, short: false });
   if (session.expirySeconds === 0) {
     settleEnded(core, session);
     return;

@@ -4,7 +4,8 @@
  * what to say. What is decided with them stands in the files of the packets.
  */
 
-import { KEEP_ALIVE_FACTOR, LIVENESS_MS, type Limits, PACKET_ID_MAX } from "../limits.ts";
+import { CountedMap, CountedSet, type Ledger } from "../ledger.ts";
+import { KEEP_ALIVE_FACTOR, LIVENESS_MS, type Limits, MEMORY, PACKET_ID_MAX } from "../limits.ts";
 import {
   DISCONNECT,
   NO_PROPERTIES,
@@ -17,6 +18,7 @@ import {
 import { UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
 import { CLOSE_NORMAL, closeCodeOf, closeReason, FAILED } from "./close-code.ts";
 import { type ConnectionFacts, encodeFor } from "./connection-facts.ts";
+import { Deliveries } from "./deliveries.ts";
 import type { Delivery, Incoming } from "./delivery.ts";
 import { Deque } from "./deque.ts";
 import { OpenExchangeSet } from "./open-exchanges.ts";
@@ -59,13 +61,13 @@ export class Session {
   expirySeconds = 0;
   /** Milliseconds since the epoch when it ends; 0 while connected, Infinity for never. */
   expiresAt = 0;
-  will: PendingWill | undefined;
+  #will: PendingWill | undefined;
   /** Its socket was lost with the object's memory: its client gets time to come back before the will is published. */
   inGrace = false;
 
-  readonly subscriptions = new Map<string, Subscription>();
+  readonly subscriptions: Map<string, Subscription>;
   /** QoS 1 and 2 messages not yet acknowledged, in the order of their Packet Identifiers' allocation, sent or not. */
-  readonly deliveries = new Map<number, Delivery>();
+  readonly deliveries: Deliveries;
   /** Those of `deliveries` that were sent on an earlier connection and wait to be sent again on this one, in order. */
   readonly resending = new Deque<Delivery>();
   /** Those of `deliveries` that wait to be sent, in order. */
@@ -74,11 +76,11 @@ export class Session {
   /** Bytes of topic, properties and payload of those that were sent on this connection. */
   inflightBytes = 0;
   /** Packet Identifiers whose PUBREC has come and whose PUBREL is out, in that order [MQTT5-4.3.3-6]. */
-  readonly released = new Set<number>();
+  readonly released: Set<number>;
   /** Incoming QoS 2 exchanges that are not over, by Packet Identifier [MQTT5-4.3.3-10]. */
-  readonly received = new Map<number, Incoming>();
+  readonly received: Map<number, Incoming>;
   /** Sequences of those whose message the publisher may repeat after a loss of memory: no row says that it is safe. */
-  readonly openExchanges = new Set<number>();
+  readonly openExchanges: Set<number>;
   /** Of a session that moved here: QoS 2 messages that it was offered where it was before. */
   readonly had = new OpenExchangeSet();
   /** Of a session that moved here: QoS 2 messages that were offered here before it came, and not where it was. */
@@ -105,10 +107,28 @@ export class Session {
   matchRetain = false;
   matchIdentifiers: number[] | undefined;
 
-  constructor(clientId: string, number: number, identity: Identity) {
+  readonly #ledger: Ledger;
+
+  /** @param ledger what it holds is counted there, for as long as it holds it */
+  constructor(clientId: string, number: number, identity: Identity, ledger: Ledger) {
     this.clientId = clientId;
     this.number = number;
     this.identity = identity;
+    this.#ledger = ledger;
+    this.subscriptions = new CountedMap(ledger, "subscriptions", subscriptionBytes);
+    this.deliveries = new Deliveries(ledger);
+    this.released = new CountedSet(ledger, "exchanges", MEMORY.numberBytes);
+    this.received = new CountedMap(ledger, "exchanges", () => MEMORY.incomingBytes);
+    this.openExchanges = new CountedSet(ledger, "exchanges", MEMORY.numberBytes);
+  }
+
+  get will(): PendingWill | undefined {
+    return this.#will;
+  }
+
+  set will(will: PendingWill | undefined) {
+    this.#ledger.add("wills", willBytes(will) - willBytes(this.#will));
+    this.#will = will;
   }
 
   get stored(): boolean {
@@ -135,6 +155,23 @@ export class Session {
   }
 }
 
+function subscriptionBytes(filter: string): number {
+  return MEMORY.subscriptionBytes + MEMORY.characterBytes * filter.length;
+}
+
+function willBytes(pending: PendingWill | undefined): number {
+  if (pending === undefined) return 0;
+  const { topic, payload, properties } = pending.will;
+  let bytes = MEMORY.willBytes + MEMORY.characterBytes * topic.length + payload.length;
+  for (const value of Object.values(properties)) {
+    if (typeof value === "string" || value instanceof Uint8Array) bytes += MEMORY.characterBytes * value.length;
+  }
+  for (const [name, value] of properties.userProperties ?? []) {
+    bytes += MEMORY.userPropertyBytes + MEMORY.characterBytes * (name.length + value.length);
+  }
+  return bytes;
+}
+
 /** A re-authentication that is under way. */
 export interface OpenReauthentication {
   readonly exchange: Reauthentication;
@@ -150,9 +187,9 @@ export class Connection {
   /** How many deliveries may be unacknowledged at this client: its Receive Maximum and our own limit. */
   readonly window: number;
   /** QoS 1 and 2 messages from this client in the order of their arrival, until they are answered [MQTT311-4.6.0-2] [MQTT311-4.6.0-3]. */
-  readonly incoming = new Deque<Incoming>();
+  readonly incoming: Deque<Incoming>;
   /** The client's Topic Aliases: gone with the connection [MQTT5-3.3.2-7]. */
-  readonly aliases = new Map<number, string>();
+  readonly aliases: Map<number, string>;
   /** Our Topic Aliases towards the client. Not kept through hibernation: an alias may be given to a topic anew at any time. */
   readonly ownAliases: OutgoingAliases;
   /** A re-authentication that is under way. */
@@ -167,13 +204,23 @@ export class Connection {
   changed = false;
   open = true;
 
-  constructor(wire: Wire, session: Session, facts: ConnectionFacts, limits: Limits, now: number) {
+  /** @param ledger what it holds is counted there until `forget` */
+  constructor(wire: Wire, session: Session, facts: ConnectionFacts, limits: Limits, ledger: Ledger, now: number) {
     this.wire = wire;
     this.session = session;
     this.facts = facts;
     this.window = Math.min(facts.receiveMaximum, limits.inflightMax);
-    this.ownAliases = new OutgoingAliases(facts.topicAliasMaximum);
+    this.incoming = new Deque((count) => ledger.add("exchanges", count * MEMORY.incomingBytes));
+    this.aliases = new CountedMap(ledger, "aliases", (_alias, topic) => MEMORY.aliasBytes + MEMORY.characterBytes * topic.length);
+    this.ownAliases = new OutgoingAliases(facts.topicAliasMaximum, ledger);
     this.lastSeenAt = now;
+  }
+
+  /** It is over: nothing that belongs to it alone is kept. */
+  forget(): void {
+    this.incoming.clear();
+    this.aliases.clear();
+    this.ownAliases.clear();
   }
 
   get version(): ProtocolVersion {

@@ -156,6 +156,10 @@ function subscribe(
     pending.refuse(index, request.qos, QUOTA_EXCEEDED, `a session has at most ${core.limits.subscriptionsMax} subscriptions`);
     return;
   }
+  if (previous === undefined && !core.ledger.takes("subscriptions")) {
+    pending.refuse(index, request.qos, QUOTA_EXCEEDED, "memory is short here; try again later");
+    return;
+  }
   // [MQTT5-3.8.4-3] [MQTT311-3.8.4-3]: replaced without a gap.
   const subscription: Subscription = { session, request, identifier };
   addSubscription(core, session, subscription);

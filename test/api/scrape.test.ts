@@ -3,12 +3,14 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { exposition } from "../../src/api/metrics.ts";
 import { scrape } from "../../src/api/scrape.ts";
+import { Ledger } from "../../src/ledger.ts";
 import type { BrokerEnv } from "../../src/objects/env.ts";
 import { type Figures, Meter } from "../../src/objects/meter.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { readExposition } from "../support/exposition.ts";
 
-const FIGURES: Figures = { usage: new Meter().usage(), session: undefined, retainedMessages: undefined, outbox: undefined };
+const memory = new Ledger(1).figures();
+const FIGURES: Figures = { usage: new Meter().usage(), memory, session: undefined, retainedMessages: undefined, outbox: undefined };
 
 function envOf(figures: (name: string) => Promise<Figures>): BrokerEnv {
   const objects = { idFromName: (name: string) => name, get: (name: string) => ({ figures: () => figures(name) }) };

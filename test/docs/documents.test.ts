@@ -91,6 +91,13 @@ describe("docs/architecture.md", () => {
   });
 });
 
+describe("docs/guarantees.md", () => {
+  it("says in order above which share of memory which load is refused", () => {
+    const shares = rowsBetween(textOf("docs/guarantees.md"), "memory").map(([above]) => Number(above!.replace(" %", "")) / 100);
+    expect(shares).toEqual(Object.values(limits.REFUSED_ABOVE));
+  });
+});
+
 describe("docs/settings.md", () => {
   it("has constants with their values", () => {
     const rows = rowsBetween(textOf("docs/settings.md"), "constants").map(([name, value]) => [name!.slice(1, -1), Number(value)]);

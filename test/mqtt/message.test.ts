@@ -227,3 +227,46 @@ test("text is UTF-8 as the specification means it", () => {
     false,
   ]);
 });
+
+describe("a message that is kept", () => {
+  const MUCH = 1_000_000;
+
+  /** The bytes at some place in far more. */
+  function within(bytes: Uint8Array): Uint8Array {
+    const much = new Uint8Array(MUCH);
+    much.set(bytes, 1000);
+    return much.subarray(1000, 1000 + bytes.length);
+  }
+
+  const bytesAround = ({ payload, propertyBytes, topicBytes, record }: Message): number[] =>
+    [payload, propertyBytes, topicBytes, record ?? new Uint8Array(0)].map(({ buffer }) => buffer.byteLength);
+
+  test("keeps nothing of what it came in, from a client or from another object, and is the same", () => {
+    const properties = encodeProperties({ contentType: "text/plain" }, PUBLISH);
+    const writer = new RecordWriter(64);
+    writeMessage(writer, message({ propertyBytes: properties }));
+    for (const kept of [
+      message({ propertyBytes: within(properties), payload: within(utf8("payload")) }),
+      message({ propertyBytes: within(properties), payload: within(utf8("")) }),
+      readMessage(new RecordReader(within(writer.finish()))),
+    ]) {
+      const { payload, propertyBytes, topicBytes } = kept;
+      const before = [payload, propertyBytes, topicBytes].map((bytes) => bytes.slice());
+      const again = new RecordWriter(64);
+      writeMessage(again, kept);
+      kept.keep();
+      expect(Math.max(...bytesAround(kept))).toBeLessThan(2000);
+      expect([kept.payload, kept.propertyBytes, kept.topicBytes]).toEqual(before);
+      const after = new RecordWriter(64);
+      writeMessage(after, kept);
+      expect(after.finish()).toEqual(again.finish());
+    }
+  });
+
+  test("is copied only where that is worth it", () => {
+    const payload = new Uint8Array(3000).subarray(10, 2900);
+    const kept = message({ payload });
+    kept.keep();
+    expect(kept.payload).toBe(payload);
+  });
+});

@@ -1,6 +1,7 @@
 /** One Topic object: routes and their versions, fan-out and its outcome, retained messages. */
 
 import { describe, expect, test } from "vitest";
+import { Ledger } from "../../src/ledger.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import { RoutingCore } from "../../src/routing/core.ts";
@@ -25,6 +26,7 @@ function setup(limits: Partial<Limits> = {}) {
   const open = (): RoutingCore => {
     incarnation += 1;
     return new RoutingCore({
+      ledger: new Ledger(1 << 30),
       damaged: () => {},
       origin: `topic@${incarnation}`,
       limits: { ...DEFAULT_LIMITS, ...limits },
@@ -155,6 +157,7 @@ describe("fan-out", () => {
   test("deliveries that are done at once are as good", () => {
     const meter = createRowMeter();
     const core = new RoutingCore({
+      ledger: new Ledger(1 << 30),
       damaged: () => {},
       origin: "topic@1",
       limits: DEFAULT_LIMITS,

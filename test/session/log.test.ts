@@ -256,7 +256,7 @@ describe("in the core", () => {
   });
 
   test("a message for very many durable subscriptions still fits its rows, and reaches all of them", () => {
-    const world = new World({ auto: false, limits: { subscriptionsMax: 1024 } });
+    const world = new World({ auto: false, limits: { subscriptionsMax: 1024, objectBytesMax: 1 << 30 } });
     const node = world.sessions[0]!;
     // 1024 filters that all match one topic: each of ten levels by name or by wildcard.
     const filters = [...Array(1024).keys()].map((number) =>

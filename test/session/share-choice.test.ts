@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SHARED_STRATEGIES, type SharedStrategy } from "../../src/choices.ts";
+import { Ledger } from "../../src/ledger.ts";
 import { Shares } from "../../src/routing/shares.ts";
 import { LocalShare } from "../../src/session/local-share.ts";
 import { Session } from "../../src/session/session.ts";
@@ -35,7 +36,10 @@ describe("in one object", () => {
     const step = fc.tuple(fc.constantFrom("join", "leave", "connect", "lose", "choose", "choose", "choose"), fc.nat(7));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-        const sessions = Array.from({ length: 8 }, (_, number) => new Session(`c${number}`, number + 1, { userName: undefined }));
+        const sessions = Array.from(
+          { length: 8 },
+          (_, number) => new Session(`c${number}`, number + 1, { userName: undefined }, new Ledger(1 << 30)),
+        );
         const share = new LocalShare("$share/g/t");
         const plain = new PlainShare();
         for (const [what, number] of steps) {
@@ -57,7 +61,8 @@ describe("in one object", () => {
 
   test.each(STRATEGIES)("%s looks at ten thousand members once, whatever the number of messages", (strategy) => {
     const share = new LocalShare("$share/g/t");
-    for (let number = 0; number < 10_000; number += 1) share.members.add(new Session(`c${number}`, number, { userName: undefined }));
+    for (let number = 0; number < 10_000; number += 1)
+      share.members.add(new Session(`c${number}`, number, { userName: undefined }, new Ledger(1 << 30)));
     share.changed();
     let looks = 0;
     const { members } = share;
@@ -87,7 +92,7 @@ describe("over objects", () => {
     ["as many members", [3, 3, 3]],
     ["more and fewer members", [5, 1, 2]],
   ])("round_robin gives everybody its share, in turn: %s", (_, counts) => {
-    const shares = new Shares("round_robin");
+    const shares = new Shares("round_robin", new Ledger(1 << 30));
     for (const [index, count] of counts.entries()) announce(shares, `o${index}`, count, count, 1);
     const total = counts.reduce((sum, count) => sum + count, 0);
     const picked = Array.from({ length: 4 * total }, (_, index) => pick(shares, index));
@@ -101,7 +106,7 @@ describe("over objects", () => {
   test.each(["random", "hash_client", "hash_topic", "round_robin", "least_inflight"] as const)(
     "%s: after a loss of memory a message at QoS 2 goes where it went, also one that its publisher repeats",
     (strategy) => {
-      const [before, after] = [new Shares(strategy), new Shares(strategy)];
+      const [before, after] = [new Shares(strategy, new Ledger(1 << 30)), new Shares(strategy, new Ledger(1 << 30))];
       for (const [index, name] of ["b", "a", "c"].entries()) announce(before, name, 2, 1 + index, index + 1);
       // Rows come in another order than announcements did.
       for (const [index, name] of [
@@ -118,7 +123,7 @@ describe("over objects", () => {
   );
 
   test.each(["random", "round_robin"] as const)("%s at QoS 2 reaches everybody by the number of its members", (strategy) => {
-    const shares = new Shares(strategy);
+    const shares = new Shares(strategy, new Ledger(1 << 30));
     for (const [name, count] of [
       ["a", 1],
       ["b", 2],
@@ -137,7 +142,7 @@ describe("over objects", () => {
   });
 
   test("those whose members are all away are passed over, unless all are", () => {
-    const shares = new Shares("round_robin");
+    const shares = new Shares("round_robin", new Ledger(1 << 30));
     announce(shares, "a", 3, 0, 1);
     announce(shares, "b", 1, 1, 1);
     expect(new Set([1, 2, 3].map((sequence) => pick(shares, sequence)))).toEqual(new Set(["b"]));

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { Ledger } from "../../src/ledger.ts";
 import { ATTACHMENT_BYTES_MAX } from "../../src/limits.ts";
 import { RecordError } from "../../src/mqtt/record.ts";
 import { Session } from "../../src/session/session.ts";
@@ -17,7 +18,7 @@ import {
 import { utf8, World } from "../support/core-harness.ts";
 
 function session(userName?: string): Session {
-  return new Session("client", 7, { userName });
+  return new Session("client", 7, { userName }, new Ledger(1 << 30));
 }
 
 describe("a session", () => {

@@ -1,6 +1,7 @@
 /** What the hosts do when the platform lets them down in ways that the simulation does not play. */
 
 import { describe, expect, test, vi } from "vitest";
+import { Ledger } from "../../src/ledger.ts";
 import { RETRY_MS_TOTAL } from "../../src/limits.ts";
 import {
   BatchWriter,
@@ -122,7 +123,7 @@ test.each([
     await host.deliver(writer.finish());
   };
   await come(false);
-  const session = new Session("moved", core.numbers.next(), { userName: undefined });
+  const session = new Session("moved", core.numbers.next(), { userName: undefined }, new Ledger(1 << 30));
   const request = { filter: "a", qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
   addSubscription(core, session, { session, request, identifier: 0 });
   session.lacks.add([{ object: "n/session/9", sequences: [5] }]);
@@ -225,6 +226,7 @@ test("an answer that can't be read counts as none: the call is made again, and i
   const item = { size: 1, abandoned: () => void settled.push("abandoned") };
   const meter = createCallMeter();
   const queue = new CallQueue<typeof item, string>(runtime, {
+    ledger: new Ledger(1 << 30),
     encode: () => new Uint8Array(0),
     call: () => answers.shift()!,
     answered: (_items, answer) => void settled.push(answer),
@@ -270,6 +272,7 @@ describe("on the way to a Topic object", () => {
       settled: () => {},
       meter: createCallMeter(),
       faults: NO_FAULTS,
+      ledger: new Ledger(1 << 30),
     });
     return { queue, runtime, calls };
   }
@@ -353,6 +356,7 @@ test("a call that fails for too long is counted as given up, once; before that a
   const abandoned: number[] = [];
   const item = { size: 7, abandoned: () => void abandoned.push(now) };
   const queue = new CallQueue<typeof item, string>(runtime, {
+    ledger: new Ledger(1 << 30),
     encode: () => new Uint8Array(0),
     call: () => Promise.reject(new Error("out of reach")),
     answered: () => {},

@@ -17,6 +17,7 @@ import { type HostState, SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import type { RoutingStore } from "../../src/routing/ports.ts";
 import type { SessionStore } from "../../src/session/ports.ts";
+import { miscounted, recountSessions } from "../support/recount.ts";
 import { brokenBounds, brokenRows } from "./bounds.ts";
 import { differences, losses, type Memory, remember } from "./memory.ts";
 import { MemoryRows, type Rows, refusing, SqliteRows } from "./rows.ts";
@@ -128,8 +129,13 @@ export class SimulatedObject {
 
   /** What holds after every event. */
   #check(): void {
+    const host = this.#host;
+    if (host instanceof TopicHost)
+      for (const problem of miscounted(host.ledger, host.count())) this.#world.problem(`${this.name}: ${problem}`);
     const core = this.sessionHost?.core;
     if (core === undefined) return;
+    const counted = { ...recountSessions(core), ...this.sessionHost!.count() };
+    for (const problem of miscounted(core.ledger, counted)) this.#world.problem(`${this.name}: ${problem}`);
     const { limits } = this.#world.settings;
     for (const problem of brokenBounds(core, limits)) this.#world.problem(`${this.name}: ${problem}`);
     if (this.idle) for (const problem of brokenRows(core, this.#rows)) this.#world.problem(`${this.name}: ${problem}`);
@@ -227,7 +233,7 @@ export class SimulatedObject {
       meter: this.meter,
       runtime,
       peers: (to) => this.#sessionObject(to, alive),
-      router: (core) => {
+      router: (machine, ledger) => {
         if (settings.topology === "sharded") {
           return unluckyRouter(
             world,
@@ -236,11 +242,12 @@ export class SimulatedObject {
               this.name,
               (to) => this.#topicObject(to, alive),
               runtime,
+              ledger,
               () => host.flush(),
             ),
           );
         }
-        local = new LocalRouter(settings, this.name, unluckyStore(world, this.#rows.routing), runtime, core);
+        local = new LocalRouter(settings, this.name, unluckyStore(world, this.#rows.routing), runtime, ledger, machine);
         return unluckyRouter(world, local);
       },
     });

@@ -182,9 +182,9 @@ export class Stage {
       meter,
       runtime,
       peers: alone,
-      router: (core) => {
-        if (settings.topology === "sharded") return new RemoteRouter(settings, name, topics, runtime, () => host.flush());
-        local = new LocalRouter(settings, name, new MemoryRoutingStore(meter), runtime, core);
+      router: (machine, ledger) => {
+        if (settings.topology === "sharded") return new RemoteRouter(settings, name, topics, runtime, ledger, () => host.flush());
+        local = new LocalRouter(settings, name, new MemoryRoutingStore(meter), runtime, ledger, machine);
         return local;
       },
     });

@@ -10,6 +10,7 @@
 
 import { type Choices, DEFAULT_CHOICES } from "../../src/choices.ts";
 import type { FaultPort } from "../../src/fault.ts";
+import { Ledger } from "../../src/ledger.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
 import {
   type BatchRecord,
@@ -286,6 +287,7 @@ export class TopicNode implements DeliveryPort {
     this.#fence = new Fence();
     this.links = new Map();
     this.core = new RoutingCore({
+      ledger: new Ledger(1 << 30),
       damaged: () => {},
       origin: `${this.name}@${this.#incarnation}`,
       limits: this.world.limits,

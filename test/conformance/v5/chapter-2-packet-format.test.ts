@@ -1,6 +1,7 @@
 /** MQTT 5.0, chapter 2: fixed header, Packet Identifiers, properties. */
 
 import { expect, it } from "vitest";
+import { Ledger } from "../../../src/ledger.ts";
 import { NO_PROPERTIES, PUBACK, PUBCOMP, PUBREC, PUBREL, SUBACK, SUBSCRIBE, UNSUBACK, UNSUBSCRIBE } from "../../../src/mqtt/packet.ts";
 import type { Delivery } from "../../../src/session/delivery.ts";
 import { Session } from "../../../src/session/session.ts";
@@ -277,7 +278,7 @@ describe5((broker) => {
 });
 
 it("[MQTT5-2.2.1-4] skips identifiers in use when the numbers come round again (core)", () => {
-  const session = new Session("c", 0, { userName: undefined });
+  const session = new Session("c", 0, { userName: undefined }, new Ledger(1 << 30));
   session.nextPacketId = 65_534;
   for (const packetId of [65_535, 1]) session.deliveries.set(packetId, {} as Delivery);
   session.released.add(2);

@@ -1,0 +1,151 @@
+/**
+ * What an object holds in memory, in bytes, by kind: one ledger for each object, into which everything goes that clients can make large,
+ * and a budget above which new load is refused, sort by sort. Who lets something in counts it, who lets it go counts it out again; the
+ * collections below do that by themselves. Knows nothing of what it counts.
+ */
+
+import { REFUSED_ABOVE } from "./limits.ts";
+
+export const MEMORY_KINDS = [
+  "connections",
+  "sessions",
+  "subscriptions",
+  "messages",
+  "aliases",
+  "wills",
+  "exchanges",
+  "routes",
+  "outboxes",
+  "unfinished",
+  "unsent",
+] as const;
+
+export type MemoryKind = (typeof MEMORY_KINDS)[number];
+
+/** A sort of load that is refused when memory is short. */
+export type Load = keyof typeof REFUSED_ABOVE;
+
+export const LOADS = Object.keys(REFUSED_ABOVE) as readonly Load[];
+
+/** What an object tells of its memory. */
+export interface MemoryFigures {
+  readonly bytes: Readonly<Record<MemoryKind, number>>;
+  readonly budget: number;
+  /** How often each sort of load was refused since the object woke. */
+  readonly refused: Readonly<Record<Load, number>>;
+}
+
+function zeros<Key extends string>(keys: readonly Key[]): Record<Key, number> {
+  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<Key, number>;
+}
+
+export class Ledger {
+  readonly budget: number;
+  readonly #bytes = zeros(MEMORY_KINDS);
+  readonly #refused = zeros(LOADS);
+  #total = 0;
+
+  /** @param budget bytes */
+  constructor(budget: number) {
+    this.budget = budget;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Bytes of each kind. */
+  get bytes(): Readonly<Record<MemoryKind, number>> {
+    return this.#bytes;
+  }
+
+  figures(): MemoryFigures {
+    return { bytes: { ...this.#bytes }, budget: this.budget, refused: { ...this.#refused } };
+  }
+
+  /** @param bytes negative when it goes */
+  add(kind: MemoryKind, bytes: number): void {
+    this.#bytes[kind] += bytes;
+    this.#total += bytes;
+  }
+
+  /** Whether there is so much that this sort of load is refused. */
+  isShortFor(load: Load): boolean {
+    return this.#total > this.budget * REFUSED_ABOVE[load];
+  }
+
+  /** Whether one more of this sort is taken; counts those that are not. */
+  takes(load: Load): boolean {
+    if (!this.isShortFor(load)) return true;
+    this.refuse(load);
+    return false;
+  }
+
+  refuse(load: Load): void {
+    this.#refused[load] += 1;
+  }
+}
+
+/** A Map whose entries are counted. What an entry costs must not change while it is in. */
+export class CountedMap<Key, Value> extends Map<Key, Value> {
+  readonly #ledger: Ledger;
+  readonly #kind: MemoryKind;
+  readonly #sizeOf: (key: Key, value: Value) => number;
+
+  constructor(ledger: Ledger, kind: MemoryKind, sizeOf: (key: Key, value: Value) => number) {
+    super();
+    this.#ledger = ledger;
+    this.#kind = kind;
+    this.#sizeOf = sizeOf;
+  }
+
+  /** As with any Map, an entry that is replaced keeps its place in the order. */
+  override set(key: Key, value: Value): this {
+    const previous = this.get(key);
+    if (previous !== undefined) this.#ledger.add(this.#kind, -this.#sizeOf(key, previous));
+    this.#ledger.add(this.#kind, this.#sizeOf(key, value));
+    return super.set(key, value);
+  }
+
+  override delete(key: Key): boolean {
+    const value = this.get(key);
+    if (value === undefined) return false;
+    this.#ledger.add(this.#kind, -this.#sizeOf(key, value));
+    return super.delete(key);
+  }
+
+  override clear(): void {
+    for (const [key, value] of this) this.#ledger.add(this.#kind, -this.#sizeOf(key, value));
+    super.clear();
+  }
+}
+
+/** A Set whose members are counted, each at the same price. */
+export class CountedSet<Member> extends Set<Member> {
+  readonly #ledger: Ledger;
+  readonly #kind: MemoryKind;
+  readonly #bytesEach: number;
+
+  constructor(ledger: Ledger, kind: MemoryKind, bytesEach: number) {
+    super();
+    this.#ledger = ledger;
+    this.#kind = kind;
+    this.#bytesEach = bytesEach;
+  }
+
+  override add(member: Member): this {
+    if (!this.has(member)) this.#ledger.add(this.#kind, this.#bytesEach);
+    return super.add(member);
+  }
+
+  override delete(member: Member): boolean {
+    if (!super.delete(member)) return false;
+    this.#ledger.add(this.#kind, -this.#bytesEach);
+    return true;
+  }
+
+  override clear(): void {
+    this.#ledger.add(this.#kind, -this.#bytesEach * this.size);
+    super.clear();
+  }
+}

@@ -1,0 +1,58 @@
+/** What an object holds in memory by a count of all its state, against which its ledger is held. */
+
+import type { Ledger, MemoryKind } from "../../src/ledger.ts";
+import { MEMORY } from "../../src/limits.ts";
+import type { Message } from "../../src/mqtt/message.ts";
+import type { SessionCore } from "../../src/session/core.ts";
+import { messageBytes } from "../../src/session/deliveries.ts";
+import type { Session } from "../../src/session/session.ts";
+
+export type Recount = Partial<Record<MemoryKind, number>>;
+
+const { characterBytes } = MEMORY;
+
+/** All kinds that a session core counts. */
+export function recountSessions(core: SessionCore): Recount {
+  const total = { connections: 0, sessions: 0, subscriptions: 0, messages: 0, aliases: 0, wills: 0, exchanges: 0 };
+  const messages = new Set<Message>();
+  for (const { clientId } of core.sessions.values()) total.sessions += MEMORY.sessionBytes + characterBytes * clientId.length;
+  for (const session of [...core.sessions.values(), ...core.aside]) {
+    for (const filter of session.subscriptions.keys()) total.subscriptions += MEMORY.subscriptionBytes + characterBytes * filter.length;
+    for (const { message, identifiers } of session.deliveries.values()) {
+      total.messages += MEMORY.deliveryBytes + MEMORY.numberBytes * (identifiers?.length ?? 0);
+      if (message !== undefined) messages.add(message);
+    }
+    total.exchanges += MEMORY.numberBytes * (session.released.size + session.openExchanges.size);
+    total.exchanges += MEMORY.incomingBytes * session.received.size;
+    total.wills += willBytes(session);
+  }
+  for (const message of messages) total.messages += messageBytes(message);
+  total.exchanges += MEMORY.numberBytes * core.openExchanges.size;
+  for (const { aliases, ownAliases, incoming } of core.connections) {
+    total.connections += MEMORY.connectionBytes;
+    for (const topic of [...aliases.values(), ...ownAliases.topics()]) total.aliases += MEMORY.aliasBytes + characterBytes * topic.length;
+    total.exchanges += MEMORY.incomingBytes * incoming.length;
+  }
+  return total;
+}
+
+function willBytes({ will }: Session): number {
+  if (will === undefined) return 0;
+  const { topic, payload, properties } = will.will;
+  const { contentType, responseTopic, correlationData, userProperties } = properties;
+  const texts = [topic, contentType ?? "", responseTopic ?? "", ...(userProperties ?? []).flat()];
+  const characters = texts.reduce((sum, text) => sum + text.length, correlationData?.length ?? 0);
+  return MEMORY.willBytes + payload.length + characterBytes * characters + MEMORY.userPropertyBytes * (userProperties?.length ?? 0);
+}
+
+/** A sentence for each kind of which the ledger says something else; kinds that were not counted must be empty. */
+export function miscounted({ bytes, total }: Ledger, counted: Recount): string[] {
+  const problems: string[] = [];
+  for (const [kind, held] of Object.entries(bytes)) {
+    const found = counted[kind as MemoryKind] ?? 0;
+    if (held !== found) problems.push(`the ledger says ${held} bytes of ${kind}, where ${found} are held`);
+  }
+  const sum = Object.values(bytes).reduce((one, other) => one + other, 0);
+  if (sum !== total) problems.push(`the ledger says ${total} bytes in all, where its kinds are ${sum}`);
+  return problems;
+}
