@@ -198,6 +198,7 @@ test("a call queue goes on whatever its items, its answers and its batches throw
     },
   });
   const queue = new CallQueue<ReturnType<typeof item>, string>(stillRuntime(), {
+    ledger: new Ledger(1 << 30),
     encode: (items) => {
       if (items.some(({ name }) => name === "odd")) throw new Error("it can't be encoded");
       return new Uint8Array(0);
