@@ -145,6 +145,33 @@ export const EARLY_PACKETS_MAX = 4;
  */
 export const INFLIGHT_BYTES_MAX = 1 * MIB;
 
+/**
+ * Retained messages that a subscription is owed are read and sent in pages of so many messages or, from the message on that reaches it, so
+ * many bytes: what one slow client holds in memory of them. The next page is read when the client has taken this one.
+ */
+export const RETAINED_PAGE_MESSAGES = 64;
+export const RETAINED_PAGE_BYTES = 64 * KIB;
+
+/** Places of the index that one page may look at, whatever it finds: about 2 ms. A filter that matches little costs several pages. */
+export const RETAINED_LOOKS = 512;
+
+/** Pages that one tick of an object reads, for all clients: between ticks others are served. */
+export const RETAINED_PAGES_PER_TICK = 4;
+
+/** Pages of one Session object that are asked for and have not come. More wait their turn. */
+export const RETAINED_ASKS_MAX = 256;
+export const RETAINED_ASKS_PER_SESSION = 8;
+
+/**
+ * Retained messages of QoS 0 that a client is sent without being heard, bytes; after that so many each second. Nothing else tells whether
+ * it reads: QoS 0 has no acknowledgements.
+ */
+export const RETAINED_UNHEARD_BYTES = 4 * MIB;
+export const RETAINED_UNHEARD_BYTES_PER_SECOND = 1 * MIB;
+
+/** A page that could not be had is asked for again after this time. */
+export const RETAINED_RETRY_MS = 5 * SECOND;
+
 /** The largest Packet Identifier [MQTT5-2.2.1-3]. */
 export const PACKET_ID_MAX = 65_535;
 

@@ -3,12 +3,12 @@
  * while the platform rolls out a deploy, so each begins with one; a record of an unknown kind is an error of its batch, which the
  * sender tries again until both sides speak alike.
  *
- * To a Topic object: PUBLISH (a message), SUBSCRIBE (an interest, perhaps with a client that wants the retained messages),
- * UNSUBSCRIBE, SHARE (the members in a shared subscription), REDISTRIBUTE (a message for another member), BARRIER (settled once all
+ * To a Topic object: PUBLISH (a message), SUBSCRIBE (an interest), UNSUBSCRIBE, ASK (for retained messages that a subscription is owed),
+ * SHARE (the members in a shared subscription), REDISTRIBUTE (a message for another member), BARRIER (settled once all
  * that now waits for a Session object has arrived there), AWAITED (the first record of a batch whose sender awaits outcomes of earlier
  * ones). Its answer is in `exchange-answer.ts`.
- * To a Session object: LIVE (a message), SHARED (a message for members of shared subscriptions, and perhaps for everyone), RETAINED (a
- * message for one subscription), BARRIER (nothing). Its answer: the version of its interests, and what nobody there wanted or
+ * To a Session object: LIVE (a message), SHARED (a message for members of shared subscriptions, and perhaps for everyone), PAGE (retained
+ * messages that were asked for), BARRIER (nothing). Its answer: the version of its interests, and what nobody there wanted or
  * somebody could not take.
  */
 
@@ -16,19 +16,41 @@ import { type Message, readMessage, writeMessage } from "./message.ts";
 import type { QoS } from "./packet.ts";
 import { RecordError, RecordReader, RecordWriter } from "./record.ts";
 
-/** Version 2 has the shape that its sender knows. */
-const BATCH_VERSION = 2;
+/** Version 2 has the shape that its sender knows; with version 3 retained messages are asked for. */
+const BATCH_VERSION = 3;
 
 export const RECORD_PUBLISH = 1;
 export const RECORD_SUBSCRIBE = 2;
 export const RECORD_UNSUBSCRIBE = 3;
 export const RECORD_LIVE = 4;
-export const RECORD_RETAINED = 5;
 export const RECORD_SHARE = 6;
 export const RECORD_REDISTRIBUTE = 7;
 export const RECORD_SHARED = 8;
 export const RECORD_BARRIER = 9;
 export const RECORD_AWAITED = 10;
+export const RECORD_ASK = 11;
+export const RECORD_PAGE = 12;
+
+/** A subscription is owed retained messages and can take some now. */
+export interface RetainedAsk {
+  readonly clientId: string;
+  readonly filter: string;
+  /** Names what is owed: the page that answers says the same. */
+  readonly id: number;
+  /** The topic from which on they are owed. */
+  readonly from: string;
+}
+
+/** Some retained messages that were asked for, in the order of their topics. */
+export interface RetainedPage {
+  readonly clientId: string;
+  readonly id: number;
+  /** As it was asked for. */
+  readonly from: string;
+  /** The topic from which on more may be owed; undefined when this is all. */
+  readonly next: string | undefined;
+  readonly messages: readonly Message[];
+}
 
 export type BatchRecord =
   | { readonly kind: typeof RECORD_PUBLISH; readonly message: Message }
@@ -38,7 +60,6 @@ export type BatchRecord =
       readonly filter: string;
       readonly qos: QoS;
       readonly version: number;
-      readonly retainedFor: string | undefined;
       /** It is to be in a row before it is answered; one that is not may be forgotten, and is told again. */
       readonly lasting: boolean;
     }
@@ -65,12 +86,12 @@ export type BatchRecord =
       readonly batches: readonly number[];
     }
   | { readonly kind: typeof RECORD_UNSUBSCRIBE; readonly filter: string; readonly version: number }
-  | { readonly kind: typeof RECORD_RETAINED; readonly message: Message; readonly clientId: string; readonly filter: string };
+  | ({ readonly kind: typeof RECORD_ASK } & RetainedAsk)
+  | ({ readonly kind: typeof RECORD_PAGE } & RetainedPage);
 
 /** The client that a record is for or from, as far as it says so. */
 export function clientOf(record: BatchRecord): string | undefined {
-  if (record.kind === RECORD_RETAINED) return record.clientId;
-  if (record.kind === RECORD_SUBSCRIBE) return record.retainedFor;
+  if (record.kind === RECORD_ASK || record.kind === RECORD_PAGE) return record.clientId;
   return "message" in record ? record.message.publisher : undefined;
 }
 
@@ -122,16 +143,19 @@ export class BatchWriter {
       case RECORD_LIVE:
         writeMessage(writer, record.message);
         return;
-      case RECORD_RETAINED:
-        writeMessage(writer, record.message);
+      case RECORD_ASK:
         writer.string(record.clientId);
         writer.string(record.filter);
+        writer.integer(record.id);
+        writer.string(record.from);
+        return;
+      case RECORD_PAGE:
+        writePage(writer, record);
         return;
       case RECORD_SUBSCRIBE:
         writer.string(record.filter);
-        writer.byte(record.qos | (record.retainedFor === undefined ? 0 : 4) | (record.lasting ? 0 : 8));
+        writer.byte(record.qos | (record.lasting ? 0 : 8));
         writer.integer(record.version);
-        if (record.retainedFor !== undefined) writer.string(record.retainedFor);
         return;
       case RECORD_BARRIER:
         writer.string(record.sessionObject);
@@ -201,14 +225,14 @@ function decodeRecord(reader: RecordReader): BatchRecord {
     case RECORD_PUBLISH:
     case RECORD_LIVE:
       return { kind, message: readMessage(reader) };
-    case RECORD_RETAINED:
-      return { kind, message: readMessage(reader), clientId: reader.string(), filter: reader.string() };
+    case RECORD_ASK:
+      return { kind, clientId: reader.string(), filter: reader.string(), id: reader.integer(), from: reader.string() };
+    case RECORD_PAGE:
+      return { kind, ...readPage(reader) };
     case RECORD_SUBSCRIBE: {
       const filter = reader.string();
       const flags = reader.byte();
-      const version = reader.integer();
-      const retainedFor = (flags & 4) === 0 ? undefined : reader.string();
-      return { kind, filter, qos: (flags & 3) as QoS, version, retainedFor, lasting: (flags & 8) === 0 };
+      return { kind, filter, qos: (flags & 3) as QoS, version: reader.integer(), lasting: (flags & 8) === 0 };
     }
     case RECORD_SHARE:
       return { kind, filter: reader.string(), members: reader.integer(), online: reader.integer(), version: reader.integer() };
@@ -234,6 +258,26 @@ function decodeRecord(reader: RecordReader): BatchRecord {
     default:
       throw new RecordError(`a record of kind ${kind}, which this version does not know`);
   }
+}
+
+function writePage(writer: RecordWriter, { clientId, id, from, next, messages }: RetainedPage): void {
+  writer.string(clientId);
+  writer.integer(id);
+  writer.string(from);
+  writer.byte(next === undefined ? 0 : 1);
+  if (next !== undefined) writer.string(next);
+  writer.integer(messages.length);
+  for (const message of messages) writeMessage(writer, message);
+}
+
+function readPage(reader: RecordReader): RetainedPage {
+  const clientId = reader.string();
+  const id = reader.integer();
+  const from = reader.string();
+  const next = reader.byte() === 0 ? undefined : reader.string();
+  const messages: Message[] = [];
+  for (let count = reader.integer(); count > 0; count -= 1) messages.push(readMessage(reader));
+  return { clientId, id, from, next, messages };
 }
 
 /** Something in a batch that the Session object did not take, or not for everyone. */

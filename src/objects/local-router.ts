@@ -4,8 +4,9 @@
  */
 
 import type { Ledger } from "../ledger.ts";
+import type { RetainedAsk } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
-import { QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
 import type { RetainedRow, RoutingStore } from "../routing/ports.ts";
 import type { SessionCore } from "../session/core.ts";
@@ -14,6 +15,7 @@ import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { faultsOf } from "./faults.ts";
 import { log } from "./log.ts";
+import { RetainedReader } from "./retained-reader.ts";
 import type { Router } from "./router.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -23,15 +25,28 @@ export class LocalRouter implements Router {
   readonly #runtime: Runtime;
   readonly #routing: RoutingCore;
   readonly #store: RoutingStore;
+  readonly #machine: () => SessionMachine;
+  readonly #reader: RetainedReader;
 
   /**
    * @param store of the routing role, of which only the retained messages are used
    * @param ledger of the object
+   * @param served called when something was delivered in a tick of its own
    */
-  constructor(settings: Settings, name: string, store: RoutingStore, runtime: Runtime, ledger: Ledger, machine: () => SessionMachine) {
+  constructor(
+    settings: Settings,
+    name: string,
+    store: RoutingStore,
+    runtime: Runtime,
+    ledger: Ledger,
+    machine: () => SessionMachine,
+    served: () => void,
+  ) {
     this.#runtime = runtime;
-    this.#store = new RetainedOnly(store);
+    this.#machine = machine;
     const faults = faultsOf(name);
+    this.#reader = new RetainedReader(runtime, () => this.#routing, faults, served);
+    this.#store = new RetainedOnly(store);
     this.#routing = new RoutingCore({
       origin: `${name}@${runtime.incarnation()}`,
       limits: settings.limits,
@@ -39,16 +54,15 @@ export class LocalRouter implements Router {
       store: this.#store,
       ledger,
       delivery: {
-        deliver: (_sessionObject, message, { live, shares, retained }, done) => {
+        deliver: (_sessionObject, message, { live, shares }, done) => {
           const now = runtime.now();
           let isFull = false;
           try {
             isFull = live && machine().deliver(message, now) === "full";
             for (const { filter, key } of shares) isFull = machine().deliverShared(message, filter, key, now) === "full" || isFull;
-            if (retained !== undefined) machine().deliverRetained(message, retained.clientId, retained.filter, now);
           } catch (error) {
             // Of a fault that is not his the publisher hears that not everyone has the message, and nothing else.
-            faults.caught(error, "delivering a message", retained?.clientId ?? message.publisher);
+            faults.caught(error, "delivering a message", message.publisher);
             isFull = true;
           }
           done?.(isFull ? QUOTA_EXCEEDED : SUCCESS);
@@ -72,10 +86,24 @@ export class LocalRouter implements Router {
     this.#routing.publish(message, this.#runtime.now(), ticket && ((reasonCode) => ticket.settled(reasonCode)));
   }
 
-  subscribe({ filter, qos, version, retainedFor }: Wanted, ticket: Ticket): void {
+  subscribe({ filter, qos, version }: Wanted, ticket: Ticket): void {
     this.#routing.subscribe({ sessionObject: HERE, filter, qos, version, lasting: true });
     ticket.settled(0);
-    if (retainedFor !== undefined) this.#routing.sendRetained(HERE, retainedFor, filter, this.#runtime.now());
+  }
+
+  places(): readonly string[] {
+    return [HERE];
+  }
+
+  ask(_place: string, ask: RetainedAsk, ticket: Ticket): void {
+    this.#reader.ask({
+      ask,
+      take: (page) => {
+        this.#machine().takePage(page, this.#runtime.now());
+        ticket.settled(SUCCESS);
+      },
+      failed: () => ticket.settled(IMPLEMENTATION_SPECIFIC_ERROR),
+    });
   }
 
   unsubscribe(filter: string, version: number): void {
@@ -93,6 +121,10 @@ export class LocalRouter implements Router {
   /** Nothing is ever on its way. */
   barrier(_sessionObject: string, ticket: Ticket): void {
     ticket.settled(0);
+  }
+
+  serve(): void {
+    this.#reader.serve();
   }
 
   flush(): void {}

@@ -1,7 +1,7 @@
 /** The way from a Session object to the Topic objects of its namespace in the sharded topology: one outbox for each of them. */
 
 import type { Ledger } from "../ledger.ts";
-import { RECORD_BARRIER, RECORD_PUBLISH, RECORD_REDISTRIBUTE, RECORD_SHARE } from "../mqtt/batch.ts";
+import { RECORD_ASK, RECORD_BARRIER, RECORD_PUBLISH, RECORD_REDISTRIBUTE, RECORD_SHARE, type RetainedAsk } from "../mqtt/batch.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
@@ -54,6 +54,14 @@ export class RemoteRouter implements Router {
     for (const shard of shards) this.#queues[shard]!.subscribe(wanted, joint);
   }
 
+  places(filter: string): readonly string[] {
+    return this.#shardsOf(filter).map((shard) => `${shard}/${this.#queues.length}`);
+  }
+
+  ask(place: string, ask: RetainedAsk, ticket: Ticket): void {
+    this.#add(Number.parseInt(place, 10), new Request({ kind: RECORD_ASK, ...ask }, ticket));
+  }
+
   unsubscribe(filter: string, version: number): void {
     for (const shard of this.#shardsOf(filter)) this.#queues[shard]!.unsubscribe(filter, version);
   }
@@ -82,6 +90,8 @@ export class RemoteRouter implements Router {
   countRoutes(): number {
     return 0;
   }
+
+  serve(): void {}
 
   flush(): void {
     for (const queue of this.#queues) queue.flush();

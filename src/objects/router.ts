@@ -5,6 +5,8 @@ import type { OutboxFigures } from "./meter.ts";
 
 /** The way to the Topic objects, with what the host has to do for it. */
 export interface Router extends RouterPort {
+  /** Does what can be done at once, before rows are written. */
+  serve(): void;
   /** Sends what was gathered. */
   flush(): void;
   /** Settled once a Session object has all that Topic objects have for it now. */

@@ -14,7 +14,7 @@ import {
   decodeBatch,
   encodeDeliveryAnswer,
   RECORD_LIVE,
-  RECORD_RETAINED,
+  RECORD_PAGE,
   RECORD_SHARED,
   type Unwanted,
 } from "../mqtt/batch.ts";
@@ -251,17 +251,17 @@ export class SessionHost {
   }
 
   #takeRecord(sender: string, record: BatchRecord, index: number, now: number, unwanted: Unwanted[]): void {
-    if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED && record.kind !== RECORD_SHARED) return;
+    if (record.kind === RECORD_PAGE) {
+      this.machine.takePage(record, now);
+      return;
+    }
+    if (record.kind !== RECORD_LIVE && record.kind !== RECORD_SHARED) return;
     const { message } = record;
     const { repeats } = this.core;
     const known = repeats.isRepeat(message, sender, now);
     const live = record.kind === RECORD_LIVE || (record.kind === RECORD_SHARED && record.live);
     if (known && live) this.machine.deliverRepeat(message, now);
     if (known && record.kind !== RECORD_SHARED) return;
-    if (record.kind === RECORD_RETAINED) {
-      this.machine.deliverRetained(message, record.clientId, record.filter, now);
-      return;
-    }
     const outcome = live && !known ? this.machine.deliver(message, now) : "taken";
     if (outcome !== "taken") unwanted.push({ record: index, share: undefined, full: outcome === "full" });
     if (record.kind === RECORD_LIVE) return;
@@ -330,6 +330,7 @@ export class SessionHost {
     this.#gathering?.cancel();
     this.#gathering = undefined;
     this.machine.runDeadlines(this.#runtime.now());
+    this.#router.serve();
     if (!this.#writeRows()) return;
     this.#router.flush();
     const wires = this.#changedWires;

@@ -49,7 +49,7 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
             name,
             ctx,
           );
-          local = new LocalRouter(settings, name, routing, PLATFORM, ledger, machine);
+          local = new LocalRouter(settings, name, routing, PLATFORM, ledger, machine, () => this.#host.flush());
           return local;
         },
       });

@@ -14,16 +14,18 @@ import {
   type DeliveryAnswer,
   decodeBatch,
   decodeDeliveryAnswer,
+  RECORD_ASK,
   RECORD_AWAITED,
   RECORD_BARRIER,
   RECORD_LIVE,
+  RECORD_PAGE,
   RECORD_PUBLISH,
   RECORD_REDISTRIBUTE,
-  RECORD_RETAINED,
   RECORD_SHARE,
   RECORD_SHARED,
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
+  type RetainedAsk,
   type Unwanted,
 } from "../mqtt/batch.ts";
 import { encodeExchangeAnswer } from "../mqtt/exchange-answer.ts";
@@ -42,9 +44,10 @@ import { faultsOf } from "./faults.ts";
 import { log } from "./log.ts";
 import { createCallMeter, type Figures, type Meter } from "./meter.ts";
 import { shapeNumber, shardOf, topicShard } from "./names.ts";
+import { RetainedReader } from "./retained-reader.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 
-/** One message for one Session object, or a barrier behind those before it. */
+/** One message for one Session object, a page of retained ones, or a barrier behind those before it. */
 class Delivery implements Outgoing {
   readonly record: BatchRecord;
   readonly message: Message | undefined;
@@ -56,7 +59,7 @@ class Delivery implements Outgoing {
     this.tried = tried;
     this.record = record;
     this.message = message;
-    this.size = 64 + (message?.size ?? 0);
+    this.size = 64 + sizeOf(record);
     this.done = done;
   }
 
@@ -95,8 +98,12 @@ function stillAwaited(known: Map<number, Exchange> | undefined, batches: readonl
   return new Map(batches.flatMap((batch) => (known.has(batch) ? [[batch, known.get(batch)!] as const] : [])));
 }
 
-function recordOf(message: Message, { live, shares, retained }: Addressed): BatchRecord {
-  if (retained !== undefined) return { kind: RECORD_RETAINED, message, ...retained };
+function sizeOf(record: BatchRecord): number {
+  if (record.kind === RECORD_PAGE) return record.messages.reduce((sum, { size }) => sum + 64 + size, 0);
+  return "message" in record ? record.message.size : 0;
+}
+
+function recordOf(message: Message, { live, shares }: Addressed): BatchRecord {
   return shares.length === 0 ? { kind: RECORD_LIVE, message } : { kind: RECORD_SHARED, message, live, shares };
 }
 
@@ -127,6 +134,7 @@ export class TopicHost implements DeliveryPort {
   readonly #runtime: Runtime;
   readonly #fence = new Fence();
   readonly ledger: Ledger;
+  readonly #reader: RetainedReader;
   readonly #queues = new Map<string, CallQueue<Delivery, DeliveryAnswer>>();
   /** Queues that got something in this tick. */
   readonly #filled = new Set<CallQueue<Delivery, DeliveryAnswer>>();
@@ -159,6 +167,12 @@ export class TopicHost implements DeliveryPort {
       damaged: (problem) => log("stored data skipped", { object: name, problem }),
       now: runtime.now(),
     });
+    this.#reader = new RetainedReader(
+      runtime,
+      () => this.#routing,
+      this.#faults,
+      () => {},
+    );
     this.adoption = new Adoption({ settings, name, store, routing: this.#routing, peers: topics });
   }
 
@@ -229,16 +243,21 @@ export class TopicHost implements DeliveryPort {
   #handle({ sender, records }: Batch): Exchange {
     const now = this.#runtime.now();
     const exchange = new Exchange(records.length);
+    const unread = new Set<number>();
     for (const [index, record] of records.entries()) {
       this.#slow = false;
       try {
-        this.#handleRecord(sender, record, index, exchange, now);
+        if (record.kind === RECORD_ASK) this.#ask(sender, record, index, exchange, unread);
+        else this.#handleRecord(sender, record, index, exchange, now);
       } catch (error) {
         this.#faults.caught(error, `handling a record of ${sender}`, clientOf(record));
         exchange.fail(index, IMPLEMENTATION_SPECIFIC_ERROR);
       }
       if (this.#slow) exchange.leave(index);
     }
+    this.#reader.serve();
+    // Nobody waits for those whose turn comes later.
+    for (const index of unread) exchange.leave(index);
     exchange.begun();
     return exchange;
   }
@@ -247,13 +266,12 @@ export class TopicHost implements DeliveryPort {
     if (record.kind === RECORD_PUBLISH) {
       this.#routing.publish(record.message, now, record.message.qos > 0 ? exchange.expect(index) : undefined);
     } else if (record.kind === RECORD_SUBSCRIBE) {
-      const { filter, qos, version, retainedFor, lasting } = record;
+      const { filter, qos, version, lasting } = record;
       if (!this.#routing.hasRoute(filter, sender) && !this.ledger.takes("subscriptions")) {
         exchange.fail(index, QUOTA_EXCEEDED);
         return;
       }
       this.#routing.subscribe({ sessionObject: sender, filter, qos, version, lasting });
-      if (retainedFor !== undefined) this.#routing.sendRetained(sender, retainedFor, filter, now);
     } else if (record.kind === RECORD_UNSUBSCRIBE) {
       this.#routing.unsubscribe(sender, record.filter, record.version);
     } else if (record.kind === RECORD_SHARE) {
@@ -263,6 +281,20 @@ export class TopicHost implements DeliveryPort {
     } else if (record.kind === RECORD_REDISTRIBUTE) {
       this.#routing.redistribute(record.message, record.filter, [], SUCCESS, undefined);
     }
+  }
+
+  /** @param unread takes the number of the record until its page is read */
+  #ask(sender: string, ask: RetainedAsk, index: number, exchange: Exchange, unread: Set<number>): void {
+    const done = exchange.expect(index);
+    unread.add(index);
+    this.#reader.ask({
+      ask,
+      take: (page) => {
+        unread.delete(index);
+        this.#send(sender, new Delivery({ kind: RECORD_PAGE, ...page }, undefined, [], done));
+      },
+      failed: () => done(IMPLEMENTATION_SPECIFIC_ERROR),
+    });
   }
 
   figures(): Figures {

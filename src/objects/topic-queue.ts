@@ -158,7 +158,7 @@ export class TopicQueue {
       this.#unwritten.set(wanted.filter, wanted);
       this.#callLater();
     };
-    this.add(new Request({ kind: RECORD_SUBSCRIBE, ...wanted, retainedFor: undefined, lasting: true }, { settled }));
+    this.add(new Request({ kind: RECORD_SUBSCRIBE, ...wanted, lasting: true }, { settled }));
   }
 
   #addLate(): void {

@@ -1,19 +1,20 @@
 /**
  * The routing core: what one Topic object decides. It knows which Session objects want which filters, keeps the retained messages of
- * its topics, and hands each message to every Session object that wants it. It knows no clients, except the one whose new subscription
- * asks for retained messages.
+ * its topics, and hands each message to every Session object that wants it. It knows no clients.
  */
 
 import type { SharedStrategy } from "../choices.ts";
 import type { Ledger } from "../ledger.ts";
-import type { Limits } from "../limits.ts";
+import { type Limits, RETAINED_LOOKS, RETAINED_PAGE_BYTES, RETAINED_PAGE_MESSAGES } from "../limits.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import { Message, writeMessage } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
+import { nextTopic } from "../topic/order.ts";
 import { scanTopics } from "../topic/retained-scan.ts";
+import { SlicedCursor } from "../topic/sliced-cursor.ts";
 import { readStoredMessage } from "../topic/stored-message.ts";
 import type { Addressed, Delivered, DeliveryPort, RetainedRow, RouteRow, RoutingStore } from "./ports.ts";
 import { routeBytes, type ShareChange, Shares } from "./shares.ts";
@@ -21,8 +22,8 @@ import { routeBytes, type ShareChange, Shares } from "./shares.ts";
 /** The outcome of a publish: the 5.0 Reason Code for its publisher; 0x80 and above: it did not reach everyone and may be repeated. */
 export type Published = (reasonCode: number) => void;
 
-const NOBODY: Addressed = { live: false, shares: [], retained: undefined, tried: [] };
-const LIVE: Addressed = { live: true, shares: [], retained: undefined, tried: [] };
+const NOBODY: Addressed = { live: false, shares: [], tried: [] };
+const LIVE: Addressed = { live: true, shares: [], tried: [] };
 
 interface Target {
   /** The highest QoS wanted there. */
@@ -62,6 +63,13 @@ export interface InterestChange {
   readonly version: number;
   /** It is to have a row; one that is not is told again when it is to have one. */
   readonly lasting: boolean;
+}
+
+/** Some of the retained messages that match a filter. */
+export interface RetainedSlice {
+  readonly messages: readonly Message[];
+  /** The topic at which the next slice begins; undefined when there are no more. */
+  readonly next: string | undefined;
 }
 
 export class RoutingCore {
@@ -249,14 +257,18 @@ export class RoutingCore {
   }
 
   /**
-   * Sends the retained messages that match a new subscription, on the way that live messages take. To be called in the same step as
-   * `subscribe`: then an older value never overtakes a newer one, and none is missed in between.
+   * A slice of the retained messages that match a filter. Its cost is bounded: a page of messages, or as many places looked at. What it
+   * has goes the way of live messages, so that an older value never comes after a newer one.
+   * @param from topics before it were in earlier slices
    */
-  sendRetained(sessionObject: string, clientId: string, filter: string, now: number): void {
+  retainedSlice(filter: string, from: string, now: number): RetainedSlice {
+    const cursor = new SlicedCursor(this.#store, from, RETAINED_LOOKS);
     const expired: string[] = [];
-    for (const topic of scanTopics(filter, this.#store)) {
-      if (!this.#owns(topic)) continue;
-      const row = this.#store.retained(topic);
+    const messages: Message[] = [];
+    let bytes = 0;
+    let next: string | undefined;
+    for (const topic of scanTopics(filter, cursor)) {
+      const row = this.#owns(topic) ? this.#store.retained(topic) : undefined;
       if (row === undefined) continue;
       // [MQTT5-3.3.2-5] [5.0/3.3.1.3/expiry]
       if (row.expiresAt !== 0 && row.expiresAt <= now) {
@@ -265,9 +277,14 @@ export class RoutingCore {
       }
       const message = this.#decodeRetained(row);
       if (message === undefined) continue;
-      this.#delivery.deliver(sessionObject, this.#renamed(message), { ...NOBODY, retained: { clientId, filter } }, undefined);
+      messages.push(this.#renamed(message));
+      bytes += message.size;
+      if (messages.length < RETAINED_PAGE_MESSAGES && bytes < RETAINED_PAGE_BYTES) continue;
+      next = nextTopic(topic);
+      break;
     }
     for (const topic of expired) this.#store.deleteRetained(topic);
+    return { messages, next: next ?? cursor.stoppedAt };
   }
 
   /** @returns undefined for bytes that are no message: such a row is as good as none, until its topic gets another one */

@@ -68,8 +68,6 @@ export interface Addressed {
   readonly live: boolean;
   /** To one member of each of these shared subscriptions. */
   readonly shares: readonly ShareTarget[];
-  /** To this one new subscription, as a retained message. */
-  readonly retained: RetainedTarget | undefined;
   /** Session objects that had no member for it: whoever has none either leaves it to the others. */
   readonly tried: readonly string[];
 }
@@ -78,9 +76,4 @@ export interface ShareTarget {
   /** The whole filter, `$share/` included. */
   readonly filter: string;
   readonly key: number;
-}
-
-export interface RetainedTarget {
-  readonly clientId: string;
-  readonly filter: string;
 }

@@ -5,6 +5,7 @@ import type { Connection, Session } from "./session.ts";
 export class Changes {
   #connections: Connection[] = [];
   #sessions: Session[] = [];
+  readonly #owed = new Set<Session>();
 
   /** How many sessions' rows have to be written. */
   get rows(): number {
@@ -24,6 +25,18 @@ export class Changes {
     if (session.rowChanged || !session.stored) return;
     session.rowChanged = true;
     this.#sessions.push(session);
+  }
+
+  /** What the session is owed has changed; whether its row has to say so is seen when it is written. */
+  markOwed(session: Session): void {
+    if (session.connection !== undefined) this.mark(session.connection);
+    if (session.stored) this.#owed.add(session);
+  }
+
+  /** Rows that have to say other things of what is owed are rows to be written. */
+  settleOwed(): void {
+    for (const session of this.#owed) if (session.owedInRow || session.owed.some(({ promised }) => promised)) this.markRow(session);
+    this.#owed.clear();
   }
 
   /** Takes out the sessions whose rows are to be written. */

@@ -24,6 +24,7 @@ import { connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "./connect
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE } from "./deadlines.ts";
 import { connectionLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
+import { askOwed } from "./owed-retained.ts";
 import type { Identity, Refusal, Wire } from "./ports.ts";
 import { resend } from "./queue.ts";
 import { responseInformation } from "./response-information.ts";
@@ -157,6 +158,7 @@ export function handleConnect(
   // [MQTT311-3.2.2-1..3] [MQTT5-3.2.2-2] [MQTT5-3.2.2-3]; [3.1/connack/flags] is the encoder's.
   connection.send({ ...connack, sessionPresent: resumed !== undefined });
   resend(core, session);
+  askOwed(core, session);
   return connection;
 }
 

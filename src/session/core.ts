@@ -87,6 +87,10 @@ export class SessionCore {
   readonly aside = new Set<Session>();
   /** Sessions without rows for which messages wait. */
   readonly waitingInMemory = new Set<Session>();
+  /** Pages of retained messages that were asked for and have not come. */
+  asked = 0;
+  /** Sessions that ask for theirs when others have been answered. */
+  readonly waitingToAsk = new Set<Session>();
   /** An alarm is set for wills that nothing else would wake the object for. */
   watchesWills = false;
   /** When the log is to be looked through, milliseconds since the epoch; 0 when it is not. */

@@ -10,8 +10,15 @@ export const WILL_DELAY = 2;
 export const SESSION_EXPIRY = 3;
 export const LOG_TIDY = 4;
 export const WILL_WATCH = 5;
+export const RETAINED = 6;
 
-export type DeadlineKind = typeof KEEP_ALIVE | typeof WILL_DELAY | typeof SESSION_EXPIRY | typeof LOG_TIDY | typeof WILL_WATCH;
+export type DeadlineKind =
+  | typeof KEEP_ALIVE
+  | typeof WILL_DELAY
+  | typeof SESSION_EXPIRY
+  | typeof LOG_TIDY
+  | typeof WILL_WATCH
+  | typeof RETAINED;
 
 export interface Deadline {
   /** Milliseconds since the epoch. */

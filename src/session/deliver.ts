@@ -8,7 +8,6 @@ import { type Message, objectOf } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { SessionCore } from "./core.ts";
 import type { LogRecord } from "./log.ts";
-import { isHeldBack } from "./matching.ts";
 import { enqueue } from "./queue.ts";
 import { AS_PUBLISHED } from "./retain.ts";
 import { sendQoS0 } from "./send.ts";
@@ -39,7 +38,7 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
         continue;
       }
       if (session.stored && (record === undefined || core.log.isFull(record))) record = core.log.append(message);
-      const due = { qos, retain, identifiers: session.matchIdentifiers, share: "" };
+      const due = { qos, retain, identifiers: session.matchIdentifiers, share: "", owed: false };
       isFull = !enqueue(core, session, message, due, session.stored ? record : undefined) || isFull;
     } catch (error) {
       // The others get it all the same. What was taken for this one waits for it; of the rest the publisher hears that not everyone has it.
@@ -83,23 +82,6 @@ function waitsFor(session: Session, { origin, sequence }: Message): boolean {
   return false;
 }
 
-/** Gives a retained message to the one subscription that asked for it, if it still stands. */
-export function deliverRetained(core: SessionCore, message: Message, clientId: string, filter: string): void {
-  const session = core.sessions.get(clientId);
-  const subscription = session?.subscriptions.get(filter);
-  if (session === undefined || subscription === undefined) return;
-  if (isHeldBack(subscription, message)) return;
-  const qos = Math.min(message.qos, subscription.request.qos) as QoS;
-  // [5.0/3.3.4/retained-id]
-  const identifiers = subscription.identifier === 0 ? undefined : [subscription.identifier];
-  core.failures.guard("giving it a retained message", session, () => {
-    // [MQTT311-3.3.1-8] [5.0/3.3.1.3/subscribe-flag]
-    if (qos === 0) sendQoS0(core, session, message, true, identifiers);
-    else
-      enqueue(core, session, message, { qos, retain: true, identifiers, share: "" }, session.stored ? core.log.append(message) : undefined);
-  });
-}
-
 /** Gives a message to one member of a shared subscription; where its queue is full, to another one. */
 export function deliverShared(core: SessionCore, message: Message, filter: string, key: number): Outcome {
   const share = core.shares.get(filter);
@@ -128,7 +110,7 @@ function giveTo(core: SessionCore, session: Session, message: Message, filter: s
   // [5.0/3.3.4/shared-id]
   const identifiers = subscription.identifier === 0 ? undefined : [subscription.identifier];
   if (qos !== 0) {
-    const due = { qos, retain, identifiers, share: filter };
+    const due = { qos, retain, identifiers, share: filter, owed: false };
     return enqueue(core, session, message, due, session.stored ? core.log.append(message) : undefined);
   }
   sendQoS0(core, session, message, retain, identifiers);

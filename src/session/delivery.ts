@@ -17,6 +17,8 @@ export interface Delivery {
   record: LogRecord | undefined;
   /** The shared subscription that it came through, `$share/` included; empty for none. */
   readonly share: string;
+  /** A retained message that its subscription is owed: it counts against no bound of the queue, and is not dropped. */
+  readonly owed: boolean;
   /** PUBLISH went out at least once: the next one carries DUP [MQTT5-3.3.1-1], and expiry no longer applies [MQTT5-4.3.3-7]. */
   sent: boolean;
 }

@@ -18,6 +18,16 @@ export class Deque<Item> {
     this.#changed?.(1);
   }
 
+  /** Puts an item back at the head. */
+  unshift(item: Item): void {
+    if (this.#head === 0) {
+      this.#items.unshift(item);
+      return;
+    }
+    this.#head -= 1;
+    this.#items[this.#head] = item;
+  }
+
   peek(): Item | undefined {
     return this.#items[this.#head];
   }

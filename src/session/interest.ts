@@ -6,20 +6,18 @@
 
 import { SHARE_PREFIX } from "../topic/filter.ts";
 import type { Interest, SessionCore } from "./core.ts";
+import { forgetOwed } from "./owed-retained.ts";
 import type { Ticket } from "./ports.ts";
 import type { Session, Subscription } from "./session.ts";
 import { joinShare, leaveShare } from "./share.ts";
 
-/**
- * Makes sure that the Topic objects send what a subscription matches.
- * @param wantsRetained whether the subscription wants the retained messages
- */
-export function interestIn(core: SessionCore, { session, request }: Subscription, wantsRetained: boolean, ticket: Ticket): void {
+/** Makes sure that the Topic objects send what a subscription matches. */
+export function interestIn(core: SessionCore, { session, request }: Subscription, ticket: Ticket): void {
   const { filter, qos } = request;
   // One that arrives from another object is kept, though not stored here yet.
   const lasting = session.stored || session.arriving;
   const known = core.interests.get(filter);
-  if (known?.confirmed && known.qos >= qos && (known.lasting || !lasting) && !wantsRetained) {
+  if (known?.confirmed && known.qos >= qos && (known.lasting || !lasting)) {
     ticket.settled(0);
     return;
   }
@@ -30,9 +28,8 @@ export function interestIn(core: SessionCore, { session, request }: Subscription
   if (qos > interest.qos) interest.qos = qos;
   if (lasting) interest.lasting = true;
   core.interests.set(filter, interest);
-  const retainedFor = wantsRetained ? session.clientId : undefined;
   core.router.subscribe(
-    { filter, qos: interest.qos, version, retainedFor, lasting: interest.lasting },
+    { filter, qos: interest.qos, version, lasting: interest.lasting },
     {
       settled(reasonCode) {
         if (reasonCode < 0x80 && interest.version === version) interest.confirmed = true;
@@ -52,6 +49,7 @@ export function addSubscription(core: SessionCore, session: Session, subscriptio
 /** Takes a subscription out of this object; with the last one on its filter the interest ends. */
 export function forgetSubscription(core: SessionCore, session: Session, filter: string): void {
   session.subscriptions.delete(filter);
+  forgetOwed(core, session, filter);
   if (filter.startsWith(SHARE_PREFIX)) {
     leaveShare(core, session, filter);
     return;

@@ -19,6 +19,8 @@ const CHUNK_VERSION = 2;
 const FLAG_RETAIN = 4;
 /** Older code does not look at it. */
 const FLAG_AS_PUBLISHED = 8;
+/** Older code neither wrote nor looked at it: to it such a message is one of the queue. */
+const FLAG_OWED = 16;
 
 /** Who gets a record: what is needed to send it, and to send it again under the same Packet Identifier. */
 export interface Recipient {
@@ -29,6 +31,8 @@ export interface Recipient {
   readonly identifiers: readonly number[] | undefined;
   /** The shared subscription that it came through; empty for none. */
   readonly share: string;
+  /** A retained message that its subscription is owed. */
+  readonly owed: boolean;
 }
 
 export interface LogRecord {
@@ -235,6 +239,10 @@ export class MessageLog {
   }
 }
 
+function flagsOf({ qos, retain, owed }: Recipient): number {
+  return qos | (retain ? FLAG_RETAIN : 0) | (retain === AS_PUBLISHED ? FLAG_AS_PUBLISHED : 0) | (owed ? FLAG_OWED : 0);
+}
+
 function encodeRecord(record: LogRecord): Uint8Array {
   const writer = new RecordWriter(record.message.size + 128);
   const place = writer.beginLength();
@@ -244,7 +252,7 @@ function encodeRecord(record: LogRecord): Uint8Array {
   for (const recipient of record.recipients) {
     writer.integer(recipient.sessionNumber);
     writer.integer(recipient.packetId);
-    writer.byte(recipient.qos | (recipient.retain ? FLAG_RETAIN : 0) | (recipient.retain === AS_PUBLISHED ? FLAG_AS_PUBLISHED : 0));
+    writer.byte(flagsOf(recipient));
     const identifiers = recipient.identifiers ?? [];
     writer.integer(identifiers.length);
     for (const identifier of identifiers) writer.integer(identifier);
@@ -280,6 +288,7 @@ function* decodeChunk(bytes: Uint8Array, repeats: Repeats): Generator<{ record: 
         packetId,
         qos: (flags & 3) as 1 | 2,
         retain: (flags & FLAG_RETAIN) !== 0 && ((flags & FLAG_AS_PUBLISHED) === 0 || AS_PUBLISHED),
+        owed: (flags & FLAG_OWED) !== 0,
         identifiers: identifiers.length > 0 ? identifiers : undefined,
         share: part.string(),
       });

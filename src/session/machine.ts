@@ -3,6 +3,7 @@
  * is to happen leaves through the ports of the core. It decides nothing itself.
  */
 
+import type { RetainedPage } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Connect, Packet } from "../mqtt/packet.ts";
 import * as Packets from "../mqtt/packet.ts";
@@ -12,9 +13,10 @@ import { handlePuback, handlePubcomp, handlePubrec } from "./acknowledge.ts";
 import { CLOSE_INTERNAL_ERROR, FAILED } from "./close-code.ts";
 import { type ConnectOptions, handleConnect } from "./connect.ts";
 import type { SessionCore } from "./core.ts";
-import { type Deadline, KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
-import { deliver, deliverRetained, deliverShared, type Outcome } from "./deliver.ts";
+import { type Deadline, KEEP_ALIVE, RETAINED, SESSION_EXPIRY, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
+import { deliver, deliverShared, type Outcome } from "./deliver.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry, handleWillDelay, violated } from "./lifecycle.ts";
+import { clientHeard, handleRetained, takePage } from "./owed-retained.ts";
 import type { Identity, Wire } from "./ports.ts";
 import { handlePublish, handlePubrel } from "./publish.ts";
 import { handleAuth } from "./reauthenticate.ts";
@@ -58,6 +60,7 @@ export class SessionMachine {
     this.#seen(connection);
     try {
       this.#dispatch(connection, packet);
+      clientHeard(core, connection);
     } catch (error) {
       // Of one whose connection is over already nothing is left to end.
       core.failures.caught(error, "handling a packet", connection.session.connection === connection ? connection.session : undefined);
@@ -149,10 +152,10 @@ export class SessionMachine {
     return deliverShared(this.#core, message, filter, key);
   }
 
-  /** A retained message for one new subscription. */
-  deliverRetained(message: Message, clientId: string, filter: string, now: number): void {
+  /** Retained messages that a subscription is owed and that were asked for. */
+  takePage(page: RetainedPage, now: number): void {
     this.#core.now = now;
-    deliverRetained(this.#core, message, clientId, filter);
+    takePage(this.#core, page);
   }
 
   /** Handles every deadline that is due; harmless when called too often. */
@@ -175,6 +178,7 @@ export class SessionMachine {
     else if (kind === WILL_DELAY) handleWillDelay(core, subject as Session);
     else if (kind === SESSION_EXPIRY) handleSessionExpiry(core, subject as Session);
     else if (kind === WILL_WATCH) handleWillWatch(core);
+    else if (kind === RETAINED) handleRetained(core, subject as Session);
     else tidy(core);
   }
 }

@@ -18,6 +18,7 @@ import { forgetExchanges } from "./exchanges.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import { beginWaiting, endSession } from "./lifecycle.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
+import { owedCursors, renewPlaces } from "./owed-retained.ts";
 import type { Ticket } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { requeue, take } from "./queue.ts";
@@ -49,6 +50,7 @@ export interface MovingDelivery {
   readonly retain: Retain;
   readonly identifiers: readonly number[] | undefined;
   readonly share: string;
+  readonly owed: boolean;
   readonly sent: boolean;
   /** As `writeMessage` writes it. */
   readonly message: Uint8Array;
@@ -136,10 +138,10 @@ export function exportSession(core: SessionCore, clientId: string, from: number)
   };
 }
 
-function movingDelivery({ packetId, qos, retain, identifiers, share, sent }: Delivery, message: Message): MovingDelivery {
+function movingDelivery({ packetId, qos, retain, identifiers, share, owed, sent }: Delivery, message: Message): MovingDelivery {
   const writer = new RecordWriter(message.size + 128);
   writeMessage(writer, message);
-  return { packetId, qos, retain, identifiers, share, sent, message: writer.finish() };
+  return { packetId, qos, retain, identifiers, share, owed, sent, message: writer.finish() };
 }
 
 /** What the session was offered: what was here, but for what it lacks since it came here itself. */
@@ -172,7 +174,7 @@ export function leaveShares(core: SessionCore, clientId: string): void {
 export function takeLate(core: SessionCore, session: Session, late: readonly MovingDelivery[]): void {
   for (const { qos, retain, identifiers, share, message: bytes } of late.filter((each) => each.share !== "")) {
     const message = readMessage(new RecordReader(bytes));
-    take(core, session, message, { qos, retain, identifiers, share }, core.log.append(message));
+    take(core, session, message, { qos, retain, identifiers, share, owed: false }, core.log.append(message));
   }
 }
 
@@ -226,7 +228,7 @@ export function putBack(core: SessionCore, copy: Session): void {
 export function mergeCopy(core: SessionCore, session: Session, copy: Session, through: number): void {
   for (const { share, message, record, qos, retain, identifiers } of copy.deliveries.values()) {
     if (share === "" || message === undefined || record === undefined || record.sequence <= through) continue;
-    take(core, session, message, { qos, retain, identifiers, share }, core.log.append(message));
+    take(core, session, message, { qos, retain, identifiers, share, owed: false }, core.log.append(message));
   }
   dropCopy(core, copy);
 }
@@ -288,7 +290,7 @@ export function confirmInterests(core: SessionCore, session: Session, ticket: Ti
   for (const subscription of session.subscriptions.values()) {
     const share = core.shares.get(subscription.request.filter);
     if (share !== undefined) announce(core, share, all);
-    else interestIn(core, subscription, false, all);
+    else interestIn(core, subscription, all);
   }
   all.settled(SUCCESS);
 }
@@ -334,6 +336,8 @@ export function completeArrival(core: SessionCore, session: Session, { from, sub
   subscribeAsBefore(core, session, subscriptions, true);
   beginStoring(core, session);
   for (const exchange of state.received) restoreIncoming(core, session, { ...exchange, begunAt: exchange.begunAt ?? from });
+  session.owed = owedCursors(state);
+  renewPlaces(core, session);
   session.had.add([...state.had, ...last.had]);
   takeWaiting(core, session, waiting);
   requeue(session);
@@ -360,7 +364,7 @@ function takeWhatCame(
       if (session.had.has(object, message.sequence) || message.sequence < (settled.get(object) ?? 0)) continue;
       session.had.add([{ object, sequences: [message.sequence] }]);
     }
-    take(core, session, message, { qos, retain, identifiers, share }, core.log.append(message));
+    take(core, session, message, { qos, retain, identifiers, share, owed: false }, core.log.append(message));
   }
 }
 

@@ -4,6 +4,7 @@
  * flushing the core before its sockets.
  */
 
+import type { RetainedAsk } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Connect, QoS } from "../mqtt/packet.ts";
 
@@ -147,8 +148,6 @@ export interface Wanted {
   readonly qos: QoS;
   /** Of the interest; a Topic object forgets an interest only by the word of a version that is not older. */
   readonly version: number;
-  /** The client whose new subscription wants the retained messages, or undefined when none does. */
-  readonly retainedFor: string | undefined;
   /** A session that is kept wants it: it is to be in rows before the ticket is settled. */
   readonly lasting: boolean;
 }
@@ -164,6 +163,13 @@ export interface RouterPort {
   subscribe(wanted: Wanted, ticket: Ticket): void;
   /** Nobody here wants the filter any longer. */
   unsubscribe(filter: string, version: number): void;
+  /** The Topic objects that have topics which a filter may match; other ones when their number has changed. */
+  places(filter: string): readonly string[];
+  /**
+   * Asks for retained messages, from one of the `places` of their filter.
+   * @param ticket settled once the page has come (`takePage`), or when it can't be had
+   */
+  ask(place: string, ask: RetainedAsk, ticket: Ticket): void;
   /**
    * The members that this Session object has in a shared subscription.
    * @param filter the whole filter, `$share/` included

@@ -14,7 +14,7 @@ import { expired, sendPublish } from "./send.ts";
 import type { Connection, Session } from "./session.ts";
 
 /** How a message is to be delivered to one session. */
-type Due = Pick<Delivery, "qos" | "retain" | "identifiers" | "share">;
+type Due = Pick<Delivery, "qos" | "retain" | "identifiers" | "share" | "owed">;
 
 /**
  * Sends a message that has just come if it is its turn, or lets it wait.
@@ -22,7 +22,7 @@ type Due = Pick<Delivery, "qos" | "retain" | "identifiers" | "share">;
  */
 export function enqueue(core: SessionCore, session: Session, message: Message, due: Due, record: LogRecord | undefined): boolean {
   const goes = mayGo(session);
-  if (!goes && !hasRoom(core, session, message)) return false;
+  if (!goes && !mayWait(core, session, message)) return false;
   add(core, session, message, due, record, goes);
   return true;
 }
@@ -33,14 +33,14 @@ function mayGo({ connection, queued, resending, inflight, inflightBytes }: Sessi
 }
 
 /** Whether one more message may wait; counts it as dropped when not. */
-function hasRoom(core: SessionCore, session: Session, message: Message): boolean {
+function mayWait(core: SessionCore, session: Session, message: Message): boolean {
   const { counters, ledger, choices } = core;
   if (!ledger.takes("messages")) {
     counters.messagesDropped.memory += 1;
     return false;
   }
   const bounds = boundsOf(core);
-  const isFull = session.queued.length >= bounds.messages || session.queuedBytes + message.size > bounds.bytes;
+  const isFull = session.queued.length - session.queuedOwed >= bounds.messages || session.queuedBytes + message.size > bounds.bytes;
   if (choices.queuePolicy !== "reject_new" || !isFull) return true;
   if (bounds.short) ledger.refuse("queues");
   counters.messagesDropped.queue_full += 1;
@@ -71,19 +71,34 @@ export function take(core: SessionCore, session: Session, message: Message, due:
 }
 
 function add(core: SessionCore, session: Session, message: Message, due: Due, record: LogRecord | undefined, goes: boolean): void {
-  const { qos, retain, identifiers, share } = due;
   const packetId = session.allocatePacketId();
-  const delivery: Delivery = { packetId, qos, retain, identifiers, message, record, share, sent: false };
-  if (record !== undefined) core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share });
+  const delivery: Delivery = { ...due, packetId, message, record, sent: false };
+  if (record !== undefined) core.log.addRecipient(record, { ...due, sessionNumber: session.number, packetId });
   session.deliveries.set(packetId, delivery);
   if (goes) {
     send(core, session.connection!, delivery, message);
     return;
   }
-  session.queued.push(delivery);
-  session.queuedBytes += message.size;
+  queue(session, delivery, message);
   if (record === undefined) core.waitingInMemory.add(session);
   keepWithinBounds(core, session, boundsOf(core));
+}
+
+function queue(session: Session, delivery: Delivery, message: Message): void {
+  session.queued.push(delivery);
+  if (delivery.owed) session.queuedOwed += 1;
+  else session.queuedBytes += message.size;
+}
+
+/** A delivery that was queued is not any more. */
+function unqueue(session: Session, delivery: Delivery): void {
+  if (delivery.owed) session.queuedOwed -= 1;
+  else session.queuedBytes -= delivery.message?.size ?? 0;
+}
+
+/** Whether a client that takes what it was sent has room for more. */
+export function hasRoom({ queued, resending, inflight, inflightBytes }: Session, { window }: Connection): boolean {
+  return queued.length + resending.length === 0 && 2 * inflight <= window && 2 * inflightBytes <= INFLIGHT_BYTES_MAX;
 }
 
 /** Gives rows to messages that wait in memory alone, each one message for all sessions that it waits for. */
@@ -91,29 +106,42 @@ export function storeQueued(core: SessionCore, sessions: Iterable<Session>): voi
   const records = new Map<Message, LogRecord>();
   for (const session of sessions) {
     for (const delivery of session.queued) {
-      const { message, packetId, qos, retain, identifiers, share } = delivery;
+      const { message, packetId, qos, retain, identifiers, share, owed } = delivery;
       if (message === undefined || delivery.record !== undefined) continue;
       let record = records.get(message);
       if (record === undefined || core.log.isFull(record)) {
         record = core.log.append(message);
         records.set(message, record);
       }
-      core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share });
+      core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share, owed });
       delivery.record = record;
     }
   }
 }
 
-/** A queue that is too long drops its oldest messages: what is new tells more. What was sent once is in flight and is not dropped. */
+/**
+ * A queue that is too long drops its oldest messages: what is new tells more. What was sent once is in flight and is not dropped, nor is
+ * what the session is owed.
+ */
 export function keepWithinBounds(core: SessionCore, session: Session, { messages, bytes, short }: QueueBounds): void {
+  const droppable = (): number => session.queued.length - session.queuedOwed;
   // What comes last has a place, however large it is.
-  while (session.queued.length > messages || (session.queuedBytes > bytes && session.queued.length > 1)) {
+  while (droppable() > messages || (session.queuedBytes > bytes && droppable() > 1)) {
     if (short) core.ledger.refuse("queues");
-    const oldest = session.queued.shift()!;
-    session.queuedBytes -= oldest.message?.size ?? 0;
+    const oldest = takeOldest(session);
+    unqueue(session, oldest);
     core.counters.messagesDropped.queue_full += 1;
     finish(core, session, oldest);
   }
+}
+
+/** Takes out the oldest that may be dropped; before it there is no more than what one client is sent at once. */
+function takeOldest({ queued }: Session): Delivery {
+  const kept: Delivery[] = [];
+  let oldest = queued.shift()!;
+  for (; oldest.owed; oldest = queued.shift()!) kept.push(oldest);
+  for (const delivery of kept.reverse()) queued.unshift(delivery);
+  return oldest;
 }
 
 /** Sends one delivery, or drops it where it may not be sent any more. */
@@ -145,7 +173,7 @@ export function pump(core: SessionCore, session: Session): void {
     const delivery = resending.shift() ?? queued.shift()!;
     const { message } = delivery;
     if (message === undefined) continue;
-    if (!delivery.sent) session.queuedBytes -= message.size;
+    if (!delivery.sent) unqueue(session, delivery);
     send(core, connection, delivery, message);
   }
   if (queued.length === 0) core.waitingInMemory.delete(session);
@@ -170,8 +198,7 @@ export function requeue(session: Session, waits: (delivery: Delivery) => boolean
       session.resending.push(delivery);
       continue;
     }
-    session.queued.push(delivery);
-    session.queuedBytes += delivery.message.size;
+    queue(session, delivery, delivery.message);
   }
 }
 
@@ -180,6 +207,7 @@ export function clearQueues(session: Session): void {
   session.resending.clear();
   session.queued.clear();
   session.queuedBytes = 0;
+  session.queuedOwed = 0;
   session.inflightBytes = 0;
 }
 

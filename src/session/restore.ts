@@ -10,6 +10,7 @@ import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
 import { addSubscription } from "./interest.ts";
 import { beginWaiting, clientLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
+import { askOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
 import type { Wire } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { finish, keepWithinBounds, requeue } from "./queue.ts";
@@ -64,6 +65,8 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
     core.failures.guard("restoring its session", session, () => settle(core, session, states.get(session)));
   }
   watchWills(core, core.connections);
+  for (const session of core.sessions.values()) renewPlaces(core, session);
+  for (const { session } of core.connections) askOwed(core, session);
   for (const filter of core.subscriptions.filters()) {
     let qos = 0;
     for (const subscription of core.subscriptions.keysOf(filter)!.values()) qos = Math.max(qos, subscription.request.qos);
@@ -210,6 +213,8 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
   session.lacks.add(state.lacks);
   session.cameFrom = state.cameFrom;
   session.offered = state.offered;
+  session.owed = owedCursors(state);
+  session.owedInRow = session.owed.length > 0;
   if (session.had.size + session.lacks.size > 0) core.moved.add(session);
   // What was sent and is in no row: only its acknowledgement is still awaited, for on a live connection nothing is sent again.
   for (const { packetId, qos, recordSequence } of state.sent) {
@@ -222,6 +227,7 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
         message: undefined,
         record: undefined,
         share: "",
+        owed: false,
         sent: true,
       });
   }
@@ -256,12 +262,12 @@ function restoreLog(core: SessionCore, byNumber: Numbered, states: Map<Session, 
     (chunk, problem) => problems.push(`message log, chunk ${chunk}: ${problem}`),
   );
   for (const { record, recipients } of records) {
-    for (const { sessionNumber, packetId, qos, retain, identifiers, share } of recipients) {
+    for (const { sessionNumber, packetId, qos, retain, identifiers, share, owed } of recipients) {
       const [session, state] = byNumber.get(sessionNumber)!;
       // A session that was online when memory was lost may have been sent more than its row knows.
       const crashed = session.connection === undefined && state.expiresAt === 0;
       const sent = crashed || sentTo.get(session)!.has(record.sequence);
-      session.deliveries.set(packetId, { packetId, qos, retain, identifiers, message: record.message, record, share, sent });
+      session.deliveries.set(packetId, { packetId, qos, retain, identifiers, message: record.message, record, share, owed, sent });
       // Messages that came since the state was written.
       advancePacketId(session, packetId);
     }

@@ -17,6 +17,7 @@ export function unwritten({ log, changes }: SessionCore): number {
 
 /** Writes what has changed. What can't be written of one session costs that session alone. */
 export function writeRows(core: SessionCore): void {
+  core.changes.settleOwed();
   core.log.flush();
   for (const session of core.changes.takeSessions()) {
     if (core.sessions.get(session.clientId) === session) writeOne(core, session, () => putRow(core, session));
@@ -41,6 +42,7 @@ function writeOne(core: SessionCore, session: Session, write: () => void): void 
 }
 
 function putRow(core: SessionCore, session: Session): void {
+  session.owedInRow = session.owed.length > 0;
   core.store.putSession({ number: session.number, clientId: session.clientId, state: encodeSessionState(session, core.numbers.last) });
   if (session.openExchanges.size > 0) closeExchanges(core, session);
 }

@@ -42,6 +42,21 @@ export interface FormerOwner {
   readonly through: number;
 }
 
+/** Retained messages that a subscription is owed: a place among the topics of one Topic object. */
+export interface RetainedCursor {
+  readonly filter: string;
+  /** Never given twice within an object. */
+  readonly id: number;
+  /** Whose topics (`RouterPort.places`). */
+  readonly place: string;
+  /** Those before this topic were given. */
+  from: string;
+  /** A page was asked for and has not come; in memory only. */
+  asked: boolean;
+  /** Its subscription was acknowledged: a stored session has it in its row. */
+  promised: boolean;
+}
+
 /** A Will Message that may have to be published. */
 export interface PendingWill {
   readonly will: Will;
@@ -73,6 +88,8 @@ export class Session {
   /** Those of `deliveries` that wait to be sent, in order. */
   readonly queued = new Deque<Delivery>();
   queuedBytes = 0;
+  /** How many of `queued` are retained messages that the session is owed: they count against no bound. */
+  queuedOwed = 0;
   /** Bytes of topic, properties and payload of those that were sent on this connection. */
   inflightBytes = 0;
   /** Packet Identifiers whose PUBREC has come and whose PUBREL is out, in that order [MQTT5-4.3.3-6]. */
@@ -85,6 +102,10 @@ export class Session {
   readonly had = new OpenExchangeSet();
   /** Of a session that moved here: QoS 2 messages that were offered here before it came, and not where it was. */
   readonly lacks = new OpenExchangeSet();
+  /** Retained messages that its subscriptions are still owed, in the order in which they are asked for. */
+  owed: RetainedCursor[] = [];
+  /** Its row says that something is owed. */
+  owedInRow = false;
   nextPacketId = 1;
   /** Log records up to this one were sent or dropped: of them only those in `deliveries` still need something. */
   handledThrough = 0;
@@ -196,6 +217,8 @@ export class Connection {
   reauthentication: OpenReauthentication | undefined;
   /** How many of `incoming` are QoS 1: with the open QoS 2 exchanges of the session they count against our Receive Maximum. */
   unansweredQoS1 = 0;
+  /** Bytes of retained messages that were sent at QoS 0 since the client was heard. */
+  unheardRetainedBytes = 0;
   /** Milliseconds since the epoch. */
   lastSeenAt: number;
   /** `lastSeenAt` as the attachment has it. */

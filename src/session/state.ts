@@ -11,11 +11,14 @@ import { checkNumber } from "../topic/stored-message.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
 import type { Delivery } from "./delivery.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
-import type { Connection, FormerOwner, PendingWill, Session } from "./session.ts";
+import type { Connection, FormerOwner, PendingWill, RetainedCursor, Session } from "./session.ts";
 
-/** Version 2 says of incoming exchanges where they began, and what a session that moved had before: a session of version 1 never moved. */
-const STATE_VERSION = 2;
-const STATE_VERSIONS_READ: readonly number[] = [1, 2];
+/**
+ * Version 2 says of incoming exchanges where they began, and what a session that moved had before: a session of version 1 never moved.
+ * Version 3 says which retained messages are owed.
+ */
+const STATE_VERSION = 3;
+const STATE_VERSIONS_READ: readonly number[] = [1, 2, 3];
 
 const FLAG_RESENDING = 4;
 
@@ -43,6 +46,9 @@ export interface StoredSubscription {
   readonly identifier: number;
 }
 
+/** A `RetainedCursor` as it is stored. */
+export type OwedRetained = Omit<RetainedCursor, "asked" | "promised">;
+
 export interface SessionState {
   readonly expirySeconds: number;
   /** Milliseconds since the epoch; 0 = a client is connected. */
@@ -57,6 +63,7 @@ export interface SessionState {
   readonly lacks: readonly OpenExchanges[];
   readonly cameFrom: readonly FormerOwner[];
   readonly offered: boolean;
+  readonly owed: readonly OwedRetained[];
   /** The client's Topic Aliases; they count only while its connection lives. */
   readonly aliases: readonly (readonly [alias: number, topic: string])[];
 }
@@ -69,7 +76,7 @@ function header(writer: RecordWriter): void {
 function readHeader(reader: RecordReader, what: string): number {
   const version = reader.byte();
   if (!STATE_VERSIONS_READ.includes(version)) {
-    throw new RecordError(`${what} of version ${version}, where ${STATE_VERSIONS_READ.join(" or ")} was expected`);
+    throw new RecordError(`${what} of version ${version}, where ${STATE_VERSIONS_READ.join(", ")} was expected`);
   }
   return version;
 }
@@ -134,6 +141,13 @@ function writeSession(writer: RecordWriter, session: Session): void {
     writer.integer(through);
   }
   writer.byte(session.offered ? 1 : 0);
+  writer.integer(session.owed.length);
+  for (const { filter, id, place, from } of session.owed) {
+    writer.string(filter);
+    writer.integer(id);
+    writer.string(place);
+    writer.string(from);
+  }
   const aliases = [...(session.connection?.aliases ?? [])];
   writer.integer(aliases.length);
   for (const [alias, topic] of aliases) {
@@ -167,6 +181,7 @@ function readSession(reader: RecordReader, version: number): SessionState {
   const lacks = version === 1 ? [] : readExchanges(reader);
   const cameFrom = version === 1 ? [] : list(reader, () => ({ object: reader.string(), through: reader.integer() }));
   const offered = version > 1 && reader.byte() === 1;
+  const owed = version < 3 ? [] : list(reader, () => readOwed(reader));
   const aliases = list(reader, () => [reader.integer(), reader.string()] as const);
   return {
     expirySeconds,
@@ -181,8 +196,16 @@ function readSession(reader: RecordReader, version: number): SessionState {
     lacks,
     cameFrom,
     offered,
+    owed,
     aliases,
   };
+}
+
+function readOwed(reader: RecordReader): OwedRetained {
+  const filter = reader.string();
+  const id = reader.integer();
+  checkNumber(id);
+  return { filter, id, place: reader.string(), from: reader.string() };
 }
 
 function writeExchanges(writer: RecordWriter, all: readonly OpenExchanges[]): void {

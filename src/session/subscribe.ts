@@ -31,6 +31,7 @@ import { encodeFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import { violated } from "./lifecycle.ts";
+import { askAll, oweRetained, promiseOwed } from "./owed-retained.ts";
 import type { Ticket } from "./ports.ts";
 import { pump } from "./queue.ts";
 import type { Connection, Session, Subscription } from "./session.ts";
@@ -187,11 +188,14 @@ function subscribe(
   }
   // [MQTT5-3.3.1-9] [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]
   const wantsRetained = request.retainHandling === 0 || (request.retainHandling === 1 && previous === undefined);
-  interestIn(core, subscription, wantsRetained, ticket);
+  if (wantsRetained) oweRetained(core, session, filter);
+  interestIn(core, subscription, ticket);
+  if (wantsRetained) askAll(core, session);
 }
 
 function keepSubscription(core: SessionCore, session: Session, subscription: Subscription): void {
   if (session.stored) core.rowChanges.putSubscription(session, subscription);
+  if (session.owed.length > 0) promiseOwed(core, session, subscription.request.filter);
   if (session.connection !== undefined) core.changes.mark(session.connection);
 }
 

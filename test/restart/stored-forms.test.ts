@@ -82,23 +82,26 @@ const MEANING = {
 };
 
 /** A session of version 1 never moved; that of version 2 did. */
-const MOVES: Readonly<Record<string, object>> = {
-  1: { had: [], lacks: [], cameFrom: [], offered: false },
+const MOVES: Record<string, object> = {
+  1: { had: [], lacks: [], cameFrom: [], offered: false, owed: [] },
   2: {
     had: [{ object: "n/session/7", sequences: [1_800_000_000_000_077] }],
     lacks: [{ object: "n/session/8", sequences: [1_800_000_000_000_088, 1_800_000_000_000_089] }],
     cameFrom: [{ object: "n/session/9", through: 1_800_000_000_000_099 }],
     offered: true,
+    owed: [],
   },
 };
+/** Version 3 is owed retained messages. */
+MOVES["3"] = { ...MOVES["2"], owed: [{ filter: "a/+", id: 1_800_000_000_000_111, place: "3/4", from: "a/b" }] };
 
 describe("what is stored means what it meant", () => {
-  test.each(["1", "2"])("a session of version %s", (version) => {
+  test.each(["1", "2", "3"])("a session of version %s", (version) => {
     const meaning = { ...MEANING, ...MOVES[version], lastNumber: 1_800_000_000_000_012 };
     expect(decodeSessionState(fixture(`session.${version}`))).toEqual(meaning);
   });
 
-  test.each(["1", "2"])("an attachment of version %s", (version) => {
+  test.each(["1", "2", "3"])("an attachment of version %s", (version) => {
     const facts = { version: 5, keepAliveSeconds: 60, receiveMaximum: 7, packetBytesMax: 12_345, topicAliasMaximum: 3, relayed: true };
     const brief = {
       clientId: "käpt",
@@ -109,7 +112,7 @@ describe("what is stored means what it meant", () => {
     };
     const whole = { ...brief, session: { ...MEANING, ...MOVES[version] } };
     expect(decodeAttachment(fixture(`attachment.${version}`))).toEqual(whole);
-    if (version === "2") expect(decodeAttachment(fixture("attachment-brief.2"))).toEqual({ ...brief, session: undefined });
+    if (version !== "1") expect(decodeAttachment(fixture(`attachment-brief.${version}`))).toEqual({ ...brief, session: undefined });
   });
 
   test("a brief attachment of version 1", () => {
@@ -121,7 +124,7 @@ describe("what is stored means what it meant", () => {
     });
   });
 
-  test.each(["1", "2"])("a will of version %s", (version) => {
+  test.each(["1", "2", "3"])("a will of version %s", (version) => {
     expect(decodeWill(fixture(`will.${version}`))).toEqual({
       dueAt: 0,
       inGrace: false,

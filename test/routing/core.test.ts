@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../src/ledger.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
+import { DEFAULT_LIMITS, type Limits, RETAINED_PAGE_BYTES } from "../../src/limits.ts";
 import type { Message } from "../../src/mqtt/message.ts";
-import { RoutingCore } from "../../src/routing/core.ts";
+import { type RetainedSlice, RoutingCore } from "../../src/routing/core.ts";
 import type { Addressed } from "../../src/routing/ports.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { createRowMeter } from "../../src/storage/row-meter.ts";
@@ -47,11 +47,20 @@ function setup(limits: Partial<Limits> = {}) {
   };
   /** The retained payloads that a new subscription gets. */
   const retained = (filter: string, now = 1000, from = core): string[] => {
-    sent.length = 0;
-    from.sendRetained("s", "client", filter, now);
-    return sent.map(({ message }) => new TextDecoder().decode(message.payload));
+    return from.retainedSlice(filter, "", now).messages.map(({ payload }) => new TextDecoder().decode(payload));
   };
   return { core, store, meter, sent, open, interest, publish, retained };
+}
+
+/** The topics of each slice, until there are no more. */
+function slices(core: RoutingCore, filter: string): string[][] {
+  const all: string[][] = [];
+  for (let from: string | undefined = ""; from !== undefined; ) {
+    const { messages, next }: RetainedSlice = core.retainedSlice(filter, from, 1000);
+    all.push(messages.map(({ topic }) => topic));
+    from = next;
+  }
+  return all;
 }
 
 describe("routes", () => {
@@ -193,29 +202,34 @@ describe("retained messages", () => {
     expect(retained("t", 5000)).toEqual([]);
   });
 
-  test("go to the subscription that asked, named by this object and in the order of their topics", () => {
-    const { core, publish, sent } = setup();
+  test("are named by this object and in the order of their topics", () => {
+    const { core, publish } = setup();
     for (const topic of ["t/b", "t/a", "u"]) publish(topic, { payload: utf8(topic), retain: true, sequence: 77 });
-    core.sendRetained("s", "client", "t/+", 1000);
-    expect(sent.map(({ to, message, addressed }) => [to, message.topic, message.origin, addressed.retained])).toEqual([
-      ["s", "t/a", "topic@1", { clientId: "client", filter: "t/+" }],
-      ["s", "t/b", "topic@1", { clientId: "client", filter: "t/+" }],
+    const { messages, next } = core.retainedSlice("t/+", "", 1000);
+    expect(messages.map(({ topic, origin }) => [topic, origin])).toEqual([
+      ["t/a", "topic@1"],
+      ["t/b", "topic@1"],
     ]);
-    const [first, second] = sent.map(({ message }) => message.sequence);
-    expect(second).toBe(first! + 1);
-    expect(sent.every(({ addressed }) => !addressed.live)).toBe(true);
+    expect(messages[1]!.sequence).toBe(messages[0]!.sequence + 1);
+    expect(next).toBeUndefined();
   });
 
-  test("and live messages take one way: an older value never overtakes a newer one", () => {
-    const { core, publish, sent } = setup();
-    publish("t", { payload: utf8("old"), retain: true });
-    core.subscribe({ sessionObject: "s", filter: "t", qos: 1, version: 1, lasting: true });
-    core.sendRetained("s", "client", "t", 1000);
-    publish("t", { payload: utf8("new"), retain: true });
-    expect(sent.map(({ message, addressed }) => [new TextDecoder().decode(message.payload), addressed.live])).toEqual([
-      ["old", false],
-      ["new", true],
-    ]);
+  test("come in slices of so many messages, of so many bytes, or of so many places looked at; together they are all, each once", () => {
+    const many = setup();
+    for (let index = 0; index < 150; index += 1) many.publish(`t/${String(index).padStart(4, "0")}`, { retain: true });
+    const large = setup();
+    for (const topic of ["t/a", "t/b", "t/c"]) large.publish(topic, { payload: new Uint8Array(RETAINED_PAGE_BYTES / 2), retain: true });
+    const sparse = setup();
+    for (let index = 0; index < 2000; index += 1) sparse.publish(`${index}/${index % 500 === 0 ? "x" : "y"}`, { retain: true });
+    for (const [{ core }, filter, sizes] of [
+      [many, "t/#", [64, 64, 22]],
+      [large, "#", [2, 1]],
+    ] as const) {
+      expect(slices(core, filter).map(({ length }) => length)).toEqual(sizes);
+    }
+    const found = slices(sparse.core, "+/x");
+    expect(found.flat().sort()).toEqual(["0/x", "1000/x", "1500/x", "500/x"]);
+    expect(found.length).toBeGreaterThan(2);
   });
 
   test("one beyond the bound is delivered and not kept, 0x97; what is there can still be replaced and cleared", () => {
@@ -254,10 +268,10 @@ describe("retained messages", () => {
   });
 
   test("keep everything but what belongs to one delivery", () => {
-    const { core, publish, sent } = setup();
+    const { core, publish } = setup();
     publish("t", { retain: true, qos: 2, publisher: "ada", propertyBytes: new Uint8Array([3, 0, 1, 0x61]), repeated: true });
-    core.sendRetained("s", "client", "t", 1000);
-    expect(sent[0]!.message).toMatchObject({ qos: 2, retain: true, publisher: "ada", repeated: false });
-    expect(sent[0]!.message.propertyBytes).toEqual(new Uint8Array([3, 0, 1, 0x61]));
+    const [message] = core.retainedSlice("t", "", 1000).messages;
+    expect(message).toMatchObject({ qos: 2, retain: true, publisher: "ada", repeated: false });
+    expect(message!.propertyBytes).toEqual(new Uint8Array([3, 0, 1, 0x61]));
   });
 });

@@ -80,10 +80,11 @@ describe("stale routes", () => {
     world.sessions[0]!.crash();
     expect(topic.core.routeCount).toBe(3);
     const publisher = world.connect("p", { at: 1 });
+    const before = topic.links.get("session-0")!.arrived.length;
     publisher.publish("t/x", "x");
     expect(topic.store.routes().map(({ filter }) => filter)).toEqual(["other"]);
     publisher.publish("t/x", "y", { qos: 1 });
-    expect(topic.links.get("session-0")!.arrived.length).toBe(1);
+    expect(topic.links.get("session-0")!.arrived.length).toBe(before + 1);
   });
 
   test("a subscription that comes while such an answer is on its way is not pruned by it", () => {

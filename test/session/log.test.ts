@@ -110,7 +110,15 @@ describe("rows", () => {
   test("a record with several recipients is needed until the last of them has it", () => {
     const { log, append, chunks } = setup();
     const record = append();
-    log.addRecipient(record, { sessionNumber: 2, packetId: 1, qos: 2, retain: false, identifiers: [3], share: "" } as Recipient);
+    log.addRecipient(record, {
+      sessionNumber: 2,
+      packetId: 1,
+      qos: 2,
+      retain: false,
+      identifiers: [3],
+      share: "",
+      owed: false,
+    } as Recipient);
     log.flush();
     log.release(record);
     log.tidy();

@@ -279,7 +279,7 @@ test("SUBACK waits until every Topic object concerned knows the filter; until th
   const client = world.connect("c", DURABLE);
   world.settle();
   client.take();
-  client.subscribe("a/+", 1);
+  client.subscribe("a/+", 1, { retainHandling: 2 });
   const [first, second] = node.links;
   for (let count = 0; count < 3; count += 1) first!.step();
   node.flush();

@@ -42,7 +42,7 @@ function brokenSession(session: Session, limits: Limits): string[] {
   const expect = (holds: boolean, what: string): void => {
     if (!holds) problems.push(what);
   };
-  expect(queued.length <= limits.queueMessagesMax, `${queued.length} messages are queued`);
+  expect(queued.length - session.queuedOwed <= limits.queueMessagesMax, `${queued.length} messages are queued`);
   expect(session.queuedBytes <= limits.queueBytesMax, `${session.queuedBytes} bytes are queued`);
   expect(session.inflight >= 0, `${session.inflight} messages in flight`);
   if (connection !== undefined) {
@@ -54,7 +54,12 @@ function brokenSession(session: Session, limits: Limits): string[] {
     if (version === 5) expect(received.size <= limits.receiveMaximum, `${received.size} exchanges under way`);
   }
   let bytes = 0;
-  for (const { message } of queued) bytes += message?.size ?? 0;
+  let owed = 0;
+  for (const { message, owed: isOwed } of queued) {
+    if (isOwed) owed += 1;
+    else bytes += message?.size ?? 0;
+  }
+  expect(owed === session.queuedOwed, `${session.queuedOwed} are counted as owed, where ${owed} are queued`);
   expect(bytes === session.queuedBytes, `${session.queuedBytes} bytes are counted, where ${bytes} are queued`);
   expect(queued.length + resending.length <= deliveries.size, "more waits than there is");
   for (const packetId of deliveries.keys()) expect(!released.has(packetId), `${packetId} is both on its way and released`);

@@ -75,7 +75,7 @@ test("a batch that comes a second time is answered as the first, and nothing in 
   });
   const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings));
   writer.begin();
-  writer.add({ kind: RECORD_SUBSCRIBE, filter: "a", qos: 0, version: 1, retainedFor: undefined, lasting: true });
+  writer.add({ kind: RECORD_SUBSCRIBE, filter: "a", qos: 0, version: 1, lasting: true });
   writer.add({ kind: RECORD_PUBLISH, message: messageTo("a", { retain: true, payload: new Uint8Array([1]) }) });
   const batch = writer.finish();
   const [first, written] = [await host.exchange(batch), meter.rowsWritten];
@@ -102,7 +102,7 @@ function sessionHost(settings: Settings): SessionHost {
     name: "n/session/0",
     meter,
     runtime: stillRuntime(),
-    router: () => ({ flush: () => {} }) as unknown as Router,
+    router: () => ({ serve: () => {}, flush: () => {} }) as unknown as Router,
     peers: () => {
       throw new Error("there are no others");
     },
@@ -251,7 +251,7 @@ describe("on the way to a Topic object", () => {
     decodeBatch(batch).records.map((record) =>
       record.kind === RECORD_SUBSCRIBE ? `${record.lasting ? "+" : ""}${record.filter}` : `-${(record as { filter: string }).filter}`,
     );
-  const wanted = (filter: string, version: number, lasting = true): Wanted => ({ filter, qos: 0, version, retainedFor: "c", lasting });
+  const wanted = (filter: string, version: number, lasting = true): Wanted => ({ filter, qos: 0, version, lasting });
   const nobody: Ticket = { settled: () => {} };
 
   /** @param codes the answers to the first calls; there is none to the others */

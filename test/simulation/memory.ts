@@ -5,7 +5,8 @@
 
 import type { SessionCore } from "../../src/session/core.ts";
 import type { Delivery } from "../../src/session/delivery.ts";
-import type { Session } from "../../src/session/session.ts";
+import type { RetainedCursor, Session } from "../../src/session/session.ts";
+import { compareTopics } from "../../src/topic/order.ts";
 
 interface RememberedDelivery {
   readonly packetId: number;
@@ -20,6 +21,8 @@ interface RememberedSession {
   readonly expirySeconds: number;
   readonly expiresAt: number;
   readonly hasWill: boolean;
+  /** Retained messages that acknowledged subscriptions are owed. */
+  readonly promised: readonly { readonly filter: string; readonly from: string }[];
   readonly subscriptions: ReadonlySet<string>;
   readonly deliveries: ReadonlyMap<number, RememberedDelivery>;
   readonly released: ReadonlySet<number>;
@@ -64,6 +67,7 @@ function rememberSession(session: Session): RememberedSession {
     ]),
   );
   const released = new Set(session.released);
+  const promised = session.owed.filter((cursor) => cursor.promised).map(({ filter, from }) => ({ filter, from }));
   const lines = [
     `number ${number}, user ${session.identity.userName}, expires after ${expirySeconds} s`,
     `expires at ${expiresAt}`,
@@ -75,18 +79,23 @@ function rememberSession(session: Session): RememberedSession {
     `released ${[...released].join(" ")}`,
     `received ${list([...received].map(([packetId, what]) => `${packetId}:${what}`))}`,
     `next Packet Identifier ${session.nextPacketId}`,
+    `owed ${session.owed.map(nameOfOwed).join("; ")}`,
     connection === undefined
       ? "away"
       : `connected, ${JSON.stringify(connection.facts)}, aliases ${list([...connection.aliases].map((pair) => pair.join("=")))}`,
   ];
-  return { number, expirySeconds, expiresAt, hasWill: will !== undefined, subscriptions, deliveries, released, received, lines };
+  return { number, expirySeconds, expiresAt, hasWill: will !== undefined, promised, subscriptions, deliveries, released, received, lines };
 }
 
-function rememberDelivery({ packetId, qos, retain, sent, share, message, record, identifiers }: Delivery): RememberedDelivery {
+function nameOfOwed({ filter, place, from }: RetainedCursor): string {
+  return `${filter} of ${place} from ${from}`;
+}
+
+function rememberDelivery({ packetId, qos, retain, sent, share, owed, message, record, identifiers }: Delivery): RememberedDelivery {
   // Of one that was sent and is in no row only its acknowledgement is awaited.
   const isKept = record !== undefined || !sent;
   const name = message && `${message.origin} ${message.sequence}`;
-  const content = isKept ? `${name} ${retain} ${share} ${identifiers?.join(",")}` : "";
+  const content = isKept ? `${name} ${retain} ${share} ${owed} ${identifiers?.join(",")}` : "";
   const all = `${packetId} QoS ${qos} ${sent ? "sent" : "waits"} ${content}`;
   return { packetId, message: name, isStored: record !== undefined, expiresAt: message?.expiresAt ?? 0, all };
 }
@@ -129,6 +138,10 @@ export function losses(before: Memory, after: Memory, now: number): string[] {
     const exchanges = (session: RememberedSession): string => list([...session.received.keys()]);
     if (exchanges(was) !== exchanges(is)) lost(`exchanges: ${exchanges(was)}, now ${exchanges(is)}`);
     if (was.hasWill && !is.hasWill) lost("its will");
+    for (const { filter, from } of was.promised) {
+      if (!is.promised.some((cursor) => cursor.filter === filter && compareTopics(cursor.from, from) <= 0))
+        lost(`what ${filter} is owed from ${from}`);
+    }
   }
   return problems;
 }

@@ -247,7 +247,7 @@ export class SimulatedObject {
             ),
           );
         }
-        local = new LocalRouter(settings, this.name, unluckyStore(world, this.#rows.routing), runtime, ledger, machine);
+        local = new LocalRouter(settings, this.name, unluckyStore(world, this.#rows.routing), runtime, ledger, machine, () => host.flush());
         return unluckyRouter(world, local);
       },
     });

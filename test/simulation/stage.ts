@@ -184,7 +184,7 @@ export class Stage {
       peers: alone,
       router: (machine, ledger) => {
         if (settings.topology === "sharded") return new RemoteRouter(settings, name, topics, runtime, ledger, () => host.flush());
-        local = new LocalRouter(settings, name, new MemoryRoutingStore(meter), runtime, ledger, machine);
+        local = new LocalRouter(settings, name, new MemoryRoutingStore(meter), runtime, ledger, machine, () => host.flush());
         return local;
       },
     });

@@ -18,10 +18,11 @@ import {
   decodeBatch,
   decodeDeliveryAnswer,
   encodeDeliveryAnswer,
+  RECORD_ASK,
   RECORD_LIVE,
+  RECORD_PAGE,
   RECORD_PUBLISH,
   RECORD_REDISTRIBUTE,
-  RECORD_RETAINED,
   RECORD_SHARE,
   RECORD_SHARED,
   RECORD_SUBSCRIBE,
@@ -78,6 +79,8 @@ export class SessionNode {
   #incarnation = 0;
   #epoch = 0;
   #fence = new Fence();
+  /** Pages that were asked for, until the next flush. */
+  #pages: (() => void)[] = [];
 
   constructor(world: World, name: string) {
     this.world = world;
@@ -156,11 +159,18 @@ export class SessionNode {
       publish: (message, ticket) => {
         world.topicOf(message.topic).core.publish(message, world.now, ticket && ((reasonCode) => ticket.settled(reasonCode)));
       },
-      subscribe: ({ filter, qos, version, retainedFor }, ticket) => {
+      subscribe: ({ filter, qos, version }, ticket) => {
         const topics = world.topicsOf(filter);
         for (const topic of topics) topic.core.subscribe({ sessionObject: name, filter, qos, version, lasting: true });
         ticket.settled(0);
-        if (retainedFor !== undefined) for (const topic of topics) topic.core.sendRetained(name, retainedFor, filter, world.now);
+      },
+      places: (filter) => world.topicsOf(filter).map((topic) => topic.name),
+      ask: (place, { clientId, filter, id, from }, ticket) => {
+        const slice = world.topicNamed(place).core.retainedSlice(filter, from, world.now);
+        this.#pages.push(() => {
+          this.machine.takePage({ clientId, id, from, ...slice }, world.now);
+          ticket.settled(0);
+        });
       },
       unsubscribe: (filter, version) => {
         for (const topic of world.topicsOf(filter)) topic.core.unsubscribe(name, filter, version);
@@ -185,6 +195,8 @@ export class SessionNode {
         const joint = joined(ticket, topics.length);
         for (const topic of topics) add(topic, { kind: RECORD_SUBSCRIBE, ...wanted }, joint);
       },
+      places: (filter) => world.topicsOf(filter).map((topic) => topic.name),
+      ask: (place, ask, ticket) => add(world.topicNamed(place), { kind: RECORD_ASK, ...ask }, ticket),
       unsubscribe: (filter, version) => {
         for (const topic of world.topicsOf(filter)) add(topic, { kind: RECORD_UNSUBSCRIBE, filter, version }, undefined);
       },
@@ -226,14 +238,14 @@ export class SessionNode {
     if (!this.#fence.admits(sender, epoch, now)) throw new Error("a call of its sender's earlier life");
     const unwanted: Unwanted[] = [];
     for (const [index, record] of records.entries()) {
-      if (record.kind !== RECORD_LIVE && record.kind !== RECORD_RETAINED && record.kind !== RECORD_SHARED) continue;
+      if (record.kind === RECORD_PAGE) {
+        machine.takePage(record, now);
+        continue;
+      }
+      if (record.kind !== RECORD_LIVE && record.kind !== RECORD_SHARED) continue;
       const { message } = record;
       const known = core.repeats.isRepeat(message, sender, now);
       if (known && record.kind !== RECORD_SHARED) continue;
-      if (record.kind === RECORD_RETAINED) {
-        machine.deliverRetained(message, record.clientId, record.filter, now);
-        continue;
-      }
       const live = record.kind === RECORD_LIVE || (record.live && !known);
       if (live && machine.deliver(message, now) === "unwanted") unwanted.push({ record: index, share: undefined, full: false });
       if (record.kind === RECORD_LIVE) continue;
@@ -257,6 +269,7 @@ export class SessionNode {
   }
 
   flushRows(): void {
+    for (let page = this.#pages.shift(); page !== undefined; page = this.#pages.shift()) page();
     this.machine.runDeadlines(this.world.now);
     flush(this.core);
   }
@@ -324,10 +337,14 @@ export class TopicNode implements DeliveryPort {
         if (message.qos > 0) waiting += 1;
         core.publish(message, now, message.qos > 0 ? (reasonCode) => settled(index, reasonCode) : undefined);
       } else if (record.kind === RECORD_SUBSCRIBE) {
-        const { filter, qos, version, retainedFor } = record;
+        const { filter, qos, version } = record;
         // Its row is there at once; that some get theirs later is the hosts'.
         core.subscribe({ sessionObject: sender, filter, qos, version, lasting: true });
-        if (retainedFor !== undefined) core.sendRetained(sender, retainedFor, filter, now);
+      } else if (record.kind === RECORD_ASK) {
+        const { clientId, filter, id, from } = record;
+        waiting += 1;
+        const page = { kind: RECORD_PAGE, clientId, id, from, ...core.retainedSlice(filter, from, now) } as const;
+        this.linkTo(sender).outbox.add(new DeliveryItem(page, undefined, (reasonCode) => settled(index, reasonCode)));
       } else if (record.kind === RECORD_UNSUBSCRIBE) core.unsubscribe(sender, record.filter, record.version);
       else if (record.kind === RECORD_SHARE) core.share({ ...record, sessionObject: sender });
       else if (record.kind === RECORD_REDISTRIBUTE) core.redistribute(record.message, record.filter, [], 0, undefined);
@@ -337,16 +354,14 @@ export class TopicNode implements DeliveryPort {
 
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: ((reasonCode: number) => void) | undefined): void {
     const item = new DeliveryItem(recordOf(message, addressed), message, done);
-    if (this.world.wiring === "direct") this.#deliverDirectly(sessionObject, item, addressed);
+    if (this.world.wiring === "direct") this.#deliverDirectly(sessionObject, item, message, addressed);
     else if (!this.linkTo(sessionObject).outbox.add(item)) done?.(0x83);
   }
 
-  #deliverDirectly(sessionObject: string, item: DeliveryItem, { live, shares, retained }: Addressed): void {
+  #deliverDirectly(sessionObject: string, item: DeliveryItem, message: Message, { live, shares }: Addressed): void {
     const { core, machine } = this.world.sessionNamed(sessionObject);
     const { now } = this.world;
-    const { message } = item;
     const unwanted: Unwanted[] = [];
-    if (retained !== undefined) machine.deliverRetained(message, retained.clientId, retained.filter, now);
     if (live && machine.deliver(message, now) === "unwanted") unwanted.push({ record: 0, share: undefined, full: false });
     for (const { filter, key } of shares) {
       if (machine.deliverShared(message, filter, key, now) === "unwanted") unwanted.push({ record: 0, share: filter, full: false });
@@ -379,7 +394,7 @@ export class TopicNode implements DeliveryPort {
     const again = new Map<DeliveryItem, string[]>();
     for (const { record, share } of unwanted) {
       const item = items[record]!;
-      if (share === undefined) this.core.nobodyWants(sessionObject, item.message.topic, version);
+      if (share === undefined) this.core.nobodyWants(sessionObject, item.message!.topic, version);
       else {
         this.core.noMember(sessionObject, share, version);
         again.set(item, [...(again.get(item) ?? []), share]);
@@ -394,7 +409,7 @@ export class TopicNode implements DeliveryPort {
 
   #redistribute({ message, done }: DeliveryItem, shares: readonly string[]): void {
     const joint = new JointOutcome((reasonCode) => done?.(reasonCode), shares.length);
-    for (const share of shares) this.core.redistribute(message, share, [], 0, joint.settled);
+    for (const share of shares) this.core.redistribute(message!, share, [], 0, joint.settled);
   }
 }
 
@@ -447,6 +462,10 @@ export class World {
   topicsOf(filter: string): readonly TopicNode[] {
     const topicFilter = topicFilterOf(filter);
     return hasWildcard(topicFilter) ? this.topics : [this.topicOf(topicFilter)];
+  }
+
+  topicNamed(name: string): TopicNode {
+    return this.topics.find((topic) => topic.name === name)!;
   }
 
   sessionNamed(name: string): SessionNode {

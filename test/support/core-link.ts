@@ -3,7 +3,7 @@
  * test or a simulator can stop, fail or repeat a call before it ran and after it.
  */
 
-import { type BatchRecord, RECORD_LIVE, RECORD_RETAINED, RECORD_SHARED } from "../../src/mqtt/batch.ts";
+import { type BatchRecord, RECORD_LIVE, RECORD_SHARED } from "../../src/mqtt/batch.ts";
 import { JointOutcome } from "../../src/mqtt/joint-outcome.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../../src/mqtt/reason-code.ts";
@@ -140,14 +140,14 @@ export class RouterItem implements Outgoing {
 /** One message for one Session object. */
 export class DeliveryItem implements Outgoing {
   readonly record: BatchRecord;
-  readonly message: Message;
+  readonly message: Message | undefined;
   readonly size: number;
   readonly done: ((reasonCode: number) => void) | undefined;
 
-  constructor(record: BatchRecord, message: Message, done: ((reasonCode: number) => void) | undefined) {
+  constructor(record: BatchRecord, message: Message | undefined, done: ((reasonCode: number) => void) | undefined) {
     this.record = record;
     this.message = message;
-    this.size = 64 + message.size;
+    this.size = 64 + (message?.size ?? 0);
     this.done = done;
   }
 
@@ -157,8 +157,7 @@ export class DeliveryItem implements Outgoing {
 }
 
 /** What goes to a Session object: the record for whom it is addressed to. */
-export function recordOf(message: Message, { live, shares, retained }: Addressed): BatchRecord {
-  if (retained !== undefined) return { kind: RECORD_RETAINED, message, ...retained };
+export function recordOf(message: Message, { live, shares }: Addressed): BatchRecord {
   return shares.length === 0 ? { kind: RECORD_LIVE, message } : { kind: RECORD_SHARED, message, live, shares };
 }
 

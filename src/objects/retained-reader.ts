@@ -1,0 +1,69 @@
+/**
+ * Reads retained messages for subscriptions that are owed them: page after page in the order of asking, as many in a tick as a tick may
+ * cost and no more, so that whoever else has something to say or hear is served in between, however many ask and for how much.
+ */
+
+import type { FaultPort } from "../fault.ts";
+import { RETAINED_WORK_PER_TICK } from "../limits.ts";
+import type { RetainedAsk, RetainedPage } from "../mqtt/batch.ts";
+import type { RoutingCore } from "../routing/core.ts";
+import { Deque } from "../session/deque.ts";
+import type { Runtime, Timer } from "./runtime.ts";
+
+/** Who asks for a page. */
+export interface Reading {
+  readonly ask: RetainedAsk;
+  /** Is given the page, when it is its turn: at the next `serve`, or in a later tick. */
+  take(page: RetainedPage): void;
+  /** It could not be read, or not be taken. */
+  failed(): void;
+}
+
+export class RetainedReader {
+  readonly #runtime: Runtime;
+  readonly #routing: () => RoutingCore;
+  readonly #faults: FaultPort;
+  readonly #served: () => void;
+  readonly #waiting = new Deque<Reading>();
+  /** Runs from the reading of pages to the next tick. */
+  #pause: Timer | undefined;
+
+  /** @param served called when pages were read in a tick of their own */
+  constructor(runtime: Runtime, routing: () => RoutingCore, faults: FaultPort, served: () => void) {
+    this.#runtime = runtime;
+    this.#routing = routing;
+    this.#faults = faults;
+    this.#served = served;
+  }
+
+  ask(reading: Reading): void {
+    this.#waiting.push(reading);
+  }
+
+  /** Reads as many pages as one tick may; whoever takes one may ask for the next. */
+  serve(): void {
+    if (this.#pause !== undefined || this.#waiting.length === 0) return;
+    for (let work = 0; work < RETAINED_WORK_PER_TICK && this.#waiting.length > 0; ) work += this.#read(this.#waiting.shift()!);
+    this.#pause = this.#runtime.after(0, () => {
+      this.#pause = undefined;
+      if (this.#waiting.length === 0) return;
+      this.serve();
+      this.#served();
+    });
+  }
+
+  /** @returns what it cost */
+  #read(reading: Reading): number {
+    const { clientId, filter, id, from } = reading.ask;
+    try {
+      const { messages, next, work } = this.#routing().retainedSlice(filter, from, this.#runtime.now());
+      reading.take({ clientId, id, from, next, messages });
+      return work;
+    } catch (error) {
+      // The others get theirs all the same.
+      this.#faults.caught(error, "reading retained messages", clientId);
+      reading.failed();
+      return 1;
+    }
+  }
+}

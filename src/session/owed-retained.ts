@@ -1,0 +1,165 @@
+/**
+ * Retained messages for new subscriptions. A subscription owes its client a place in the topics of each Topic object concerned: a cursor,
+ * which is part of the session and so outlives whatever the session outlives. It goes on, page by page, as the client takes messages;
+ * a client that is away or slow waits, and nobody waits for it. What a page holds counts against no queue.
+ */
+
+import {
+  RETAINED_ASKS_MAX,
+  RETAINED_ASKS_PER_SESSION,
+  RETAINED_RETRY_MS,
+  RETAINED_UNHEARD_BYTES,
+  RETAINED_UNHEARD_BYTES_PER_SECOND,
+} from "../limits.ts";
+import type { RetainedPage } from "../mqtt/batch.ts";
+import type { Message } from "../mqtt/message.ts";
+import type { QoS } from "../mqtt/packet.ts";
+import { compareTopics } from "../topic/order.ts";
+import type { SessionCore } from "./core.ts";
+import { RETAINED } from "./deadlines.ts";
+import { isHeldBack } from "./matching.ts";
+import { hasRoom, take } from "./queue.ts";
+import { sendQoS0 } from "./send.ts";
+import type { Connection, RetainedCursor, Session, Subscription } from "./session.ts";
+import type { SessionState } from "./state.ts";
+
+/** A new subscription wants the retained messages; they are asked for when the routing side has been told of its filter. */
+export function oweRetained(core: SessionCore, session: Session, filter: string): void {
+  forgetOwed(core, session, filter);
+  for (const place of core.router.places(filter)) session.owed.push(newCursor(core, filter, place, ""));
+}
+
+function newCursor({ numbers }: SessionCore, filter: string, place: string, from: string): RetainedCursor {
+  return { filter, id: numbers.next(), place, from, asked: false, promised: false };
+}
+
+/** The subscription is about to be acknowledged: what is still owed then is on record. Most are owed no more than came meanwhile. */
+export function promiseOwed(core: SessionCore, session: Session, filter: string): void {
+  for (const cursor of session.owed) if (cursor.filter === filter) cursor.promised = true;
+  core.changes.markOwed(session);
+}
+
+/** The subscription has ended, or another one takes its place. */
+export function forgetOwed(core: SessionCore, session: Session, filter: string): void {
+  if (session.owed.length === 0) return;
+  for (const cursor of session.owed) if (cursor.filter === filter) answered(core, cursor);
+  session.owed = session.owed.filter((cursor) => cursor.filter !== filter);
+}
+
+/** What a stored session is owed; nobody has been asked for it in this life. */
+export function owedCursors({ owed }: SessionState): RetainedCursor[] {
+  return owed.map((cursor) => ({ ...cursor, asked: false, promised: true }));
+}
+
+/** After a start or a move: what is owed by Topic objects that are no more is owed by those that are. Some of it may come twice. */
+export function renewPlaces(core: SessionCore, session: Session): void {
+  for (const filter of new Set(session.owed.map((cursor) => cursor.filter))) {
+    const cursors = session.owed.filter((cursor) => cursor.filter === filter);
+    const places = core.router.places(filter);
+    if (cursors.every(({ place }) => places.includes(place))) continue;
+    const from = cursors.map((cursor) => cursor.from).reduce((least, each) => (compareTopics(each, least) < 0 ? each : least));
+    forgetOwed(core, session, filter);
+    for (const place of places) session.owed.push({ ...newCursor(core, filter, place, from), promised: true });
+    core.changes.markOwed(session);
+  }
+}
+
+/** Asks for the next page of what a session is owed, if its client can take it. */
+export function askOwed(core: SessionCore, session: Session): void {
+  const { owed, connection } = session;
+  if (owed.length === 0 || !connection?.open || session.arriving || !hasRoom(session, connection)) return;
+  if (core.ledger.isShortFor("queues")) askLater(core, session, RETAINED_RETRY_MS);
+  else if (connection.unheardRetainedBytes > RETAINED_UNHEARD_BYTES) askLater(core, session, 1000);
+  else askAll(core, session);
+}
+
+/** Asks for as many pages as a session may be sent at once. */
+export function askAll(core: SessionCore, session: Session): void {
+  let asked = session.owed.reduce((count, cursor) => count + (cursor.asked ? 1 : 0), 0);
+  for (const cursor of session.owed) {
+    if (asked >= RETAINED_ASKS_PER_SESSION) return;
+    if (cursor.asked) continue;
+    ask(core, session, cursor);
+    asked += 1;
+  }
+}
+
+function ask(core: SessionCore, session: Session, cursor: RetainedCursor): void {
+  if (core.asked >= RETAINED_ASKS_MAX) {
+    core.waitingToAsk.add(session);
+    return;
+  }
+  cursor.asked = true;
+  core.asked += 1;
+  const { filter, id, place, from } = cursor;
+  const settled = (): void => {
+    // The page came before, which is what counts.
+    if (!cursor.asked || cursor.from !== from) return;
+    answered(core, cursor);
+    askLater(core, session, RETAINED_RETRY_MS);
+  };
+  core.router.ask(place, { clientId: session.clientId, filter, id, from }, { settled });
+}
+
+/** A page has come, or will not. */
+function answered(core: SessionCore, cursor: RetainedCursor): void {
+  if (!cursor.asked) return;
+  cursor.asked = false;
+  core.asked -= 1;
+  for (const session of core.waitingToAsk) {
+    if (core.asked >= RETAINED_ASKS_MAX) return;
+    core.waitingToAsk.delete(session);
+    askOwed(core, session);
+  }
+}
+
+function askLater(core: SessionCore, session: Session, afterMs: number): void {
+  core.deadlines.add({ at: core.now + afterMs, kind: RETAINED, subject: session, slackMs: 0 });
+}
+
+/** It is time to ask again: a silent client gets its share of a second, whatever it has read. */
+export function handleRetained(core: SessionCore, session: Session): void {
+  const { connection } = session;
+  if (connection !== undefined) connection.unheardRetainedBytes -= RETAINED_UNHEARD_BYTES_PER_SECOND;
+  askOwed(core, session);
+}
+
+/** The client was heard: it reads. */
+export function clientHeard(core: SessionCore, connection: Connection): void {
+  connection.unheardRetainedBytes = 0;
+  if (connection.session.owed.length > 0) askOwed(core, connection.session);
+}
+
+/** A page has come. One that comes again, or that answers an earlier life of the subscription, is not the one that is owed. */
+export function takePage(core: SessionCore, { clientId, id, from, next, messages }: RetainedPage): void {
+  const session = core.sessions.get(clientId);
+  const cursor = session?.owed.find((each) => each.id === id && each.from === from);
+  const subscription = cursor && session?.subscriptions.get(cursor.filter);
+  if (session === undefined || cursor === undefined || subscription === undefined) return;
+  answered(core, cursor);
+  // Who is away is asked for again when back.
+  if (!session.connection?.open) return;
+  core.failures.guard("giving it retained messages", session, () => {
+    for (const message of messages) deliverRetained(core, session, subscription, message);
+    if (next !== undefined) cursor.from = next;
+    else session.owed = session.owed.filter((each) => each !== cursor);
+    core.changes.markOwed(session);
+    askOwed(core, session);
+  });
+}
+
+function deliverRetained(core: SessionCore, session: Session, subscription: Subscription, message: Message): void {
+  if (isHeldBack(subscription, message)) return;
+  const { request, identifier } = subscription;
+  const qos = Math.min(message.qos, request.qos) as QoS;
+  // [5.0/3.3.4/retained-id]
+  const identifiers = identifier === 0 ? undefined : [identifier];
+  // [MQTT311-3.3.1-8] [5.0/3.3.1.3/subscribe-flag]
+  if (qos > 0) {
+    const due = { qos: qos as 1 | 2, retain: true, identifiers, share: "", owed: true };
+    take(core, session, message, due, session.stored ? core.log.append(message) : undefined);
+    return;
+  }
+  if (session.connection !== undefined) session.connection.unheardRetainedBytes += message.size;
+  sendQoS0(core, session, message, true, identifiers);
+}
