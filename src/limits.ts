@@ -155,12 +155,15 @@ export const RETAINED_PAGE_BYTES = 64 * KIB;
 /** Places of the index that one page may look at, whatever it finds: about 2 ms. A filter that matches little costs several pages. */
 export const RETAINED_LOOKS = 512;
 
-/** Pages that one tick of an object reads, for all clients: between ticks others are served. */
-export const RETAINED_PAGES_PER_TICK = 4;
+/**
+ * What one tick of an object reads for all clients together, as places looked at, messages and KiB: about 10 ms. Between ticks others are
+ * served.
+ */
+export const RETAINED_WORK_PER_TICK = 2048;
 
 /** Pages of one Session object that are asked for and have not come. More wait their turn. */
 export const RETAINED_ASKS_MAX = 256;
-export const RETAINED_ASKS_PER_SESSION = 8;
+export const RETAINED_ASKS_PER_SESSION = 32;
 
 /**
  * Retained messages of QoS 0 that a client is sent without being heard, bytes; after that so many each second. Nothing else tells whether

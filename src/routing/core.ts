@@ -70,6 +70,8 @@ export interface RetainedSlice {
   readonly messages: readonly Message[];
   /** The topic at which the next slice begins; undefined when there are no more. */
   readonly next: string | undefined;
+  /** What it cost: places looked at, messages and KiB. */
+  readonly work: number;
 }
 
 export class RoutingCore {
@@ -284,7 +286,8 @@ export class RoutingCore {
       break;
     }
     for (const topic of expired) this.#store.deleteRetained(topic);
-    return { messages, next: next ?? cursor.stoppedAt };
+    const work = 1 + cursor.looks + messages.length + bytes / 1024;
+    return { messages, next: next ?? cursor.stoppedAt, work };
   }
 
   /** @returns undefined for bytes that are no message: such a row is as good as none, until its topic gets another one */

@@ -9,24 +9,30 @@ import type { TopicCursor } from "./retained-scan.ts";
 export class SlicedCursor implements TopicCursor {
   readonly #cursor: TopicCursor;
   readonly #from: string;
-  #looksLeft: number;
+  readonly #looksMax: number;
+  #looks = 0;
   #stoppedAt: string | undefined;
   readonly range?: (from: string, to: string | undefined) => Iterable<string>;
 
   /**
    * @param from topics before it are not there
-   * @param looks how many places it may look at: each topic that is met, and each seek
+   * @param looksMax how many places it may look at: each topic that is met, and each seek
    */
-  constructor(cursor: TopicCursor, from: string, looks: number) {
+  constructor(cursor: TopicCursor, from: string, looksMax: number) {
     this.#cursor = cursor;
     this.#from = from;
-    this.#looksLeft = looks;
+    this.#looksMax = looksMax;
     if (cursor.range !== undefined) this.range = (start, to) => this.#range(start, to);
   }
 
   /** Where the slice was over before the scan was: everything before this topic was looked at. Undefined when the scan came to its end. */
   get stoppedAt(): string | undefined {
     return this.#stoppedAt;
+  }
+
+  /** Places it has looked at. */
+  get looks(): number {
+    return this.#looks;
   }
 
   seek(from: string): string | undefined {
@@ -47,11 +53,11 @@ export class SlicedCursor implements TopicCursor {
   }
 
   #look(topic: string): boolean {
-    if (this.#looksLeft === 0) {
+    if (this.#looks === this.#looksMax) {
       this.#stoppedAt ??= topic;
       return false;
     }
-    this.#looksLeft -= 1;
+    this.#looks += 1;
     return true;
   }
 }
