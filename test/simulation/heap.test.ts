@@ -68,7 +68,7 @@ class Broker {
         throw new Error("there are no others");
       },
       router: (machine, ledger) => {
-        local = new LocalRouter(settings, "n/broker", new MemoryRoutingStore(meter), runtime, ledger, machine);
+        local = new LocalRouter(settings, "n/broker", new MemoryRoutingStore(meter), runtime, ledger, machine, () => this.host.flush());
         return local;
       },
     });
