@@ -16,8 +16,8 @@ export interface Target {
   readonly objects: ObjectShape;
 }
 
-/** The pair that keeps every rule, and its topic. */
-export const PAIR = { subscriber: "pair-subscriber", publisher: "pair-publisher", topic: "pair/topic" } as const;
+/** The pair that keeps every rule, and its topic. Of four Session objects one has both of them: who attacks that one can harm either. */
+export const PAIR = { subscriber: "pair-receiver", publisher: "pair-sender", topic: "pair/topic" } as const;
 
 /** A user who exists and may do nothing outside `own/#`: for attacks that have to be refused. */
 export const INTRUDER = { userName: "intruder", password: "the right one", rights: ["own/#"] } as const;

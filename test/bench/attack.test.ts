@@ -5,16 +5,20 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ATTACKS } from "../../bench/attack/attacks/index.ts";
-import { SHAPES, type Shape } from "../../bench/attack/options.ts";
+import { Field } from "../../bench/attack/field.ts";
+import { PAIR, SHAPES, type Shape } from "../../bench/attack/options.ts";
 import type { AttackResult } from "../../bench/attack/result.ts";
 import { runAttack, startOf } from "../../bench/attack/run.ts";
 import { better, missesOf } from "../../bench/attack/verdict.ts";
 import type { Broker } from "../../scripts/local/local-broker.ts";
+import { sessionObjectName, topicShard } from "../../src/objects/names.ts";
 
 const MOMENT = { quietSeconds: 0.5, seconds: 2, ordinaryRounds: 0, restSeconds: 0 };
 
 /** One message of the pair may take so long while all tests of the project run beside it. */
 const STALL_MS = 3000;
+
+const OBJECTS = { topology: "sharded", sessionShards: 4, topicShards: 4 } as const;
 
 /** Those that once did the most harm there. */
 const WORST: Readonly<Record<Shape, readonly string[]>> = {
@@ -42,6 +46,14 @@ describe.each(SHAPES)("%s", (shape) => {
     },
     60_000,
   );
+});
+
+test("both clients of the pair belong to one Session object, where attackers look for them", () => {
+  const [subscriber, publisher] = [PAIR.subscriber, PAIR.publisher].map((clientId) => sessionObjectName(OBJECTS, "default", clientId));
+  expect(publisher).toBe(subscriber);
+  const field = new Field({ url: "", idInUrl: false, objects: OBJECTS }, new AbortController().signal);
+  expect(sessionObjectName(OBJECTS, "default", field.near("somebody"))).toBe(subscriber);
+  expect(topicShard(OBJECTS, field.nearTopic("something"))).toBe(topicShard(OBJECTS, PAIR.topic));
 });
 
 describe("the bars", () => {

@@ -42,6 +42,13 @@ const TOO_MANY: Attack = {
   ),
 };
 
+/** One filter is right, so that the refusals go out with the answer of the Topic object that also answers the pair. */
+const INVALID: Attack = {
+  key: "invalid-filters",
+  title: "SUBSCRIBE with one right filter and 1,000 invalid ones, 20 a second",
+  run: (field) => repeated([field.nearTopic("right"), ...list(1000, (index) => `wrong#${index}`)], 20)(field),
+};
+
 const DEEP_LEVELS = 128;
 const DEEP_EACH = 100;
 /** As many as a session may have by default. */
@@ -108,4 +115,4 @@ function flood(field: Field, topic: string, perSecond: number, payloadBytes: num
   });
 }
 
-export const SUBSCRIPTION_ATTACKS = [FORBIDDEN, TOO_MANY, DEEP, CHURN, STUCK_MEMBER];
+export const SUBSCRIPTION_ATTACKS = [FORBIDDEN, INVALID, TOO_MANY, DEEP, CHURN, STUCK_MEMBER];
