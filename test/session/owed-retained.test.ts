@@ -1,0 +1,172 @@
+/** Retained messages for a new subscription: all of them, as fast as the client takes them, whatever happens to its object meanwhile. */
+
+import { describe, expect, test } from "vitest";
+import { RETAINED_ASKS_PER_SESSION, RETAINED_PAGE_BYTES, RETAINED_PAGE_MESSAGES, RETAINED_UNHEARD_BYTES } from "../../src/limits.ts";
+import { PINGREQ, type Publish } from "../../src/mqtt/packet.ts";
+import type { ConnectOptions } from "../support/core-client.ts";
+import { type TestClient, World, type WorldOptions } from "../support/core-harness.ts";
+
+const KEPT: ConnectOptions = { clean: false, properties: { sessionExpiryInterval: 3600 } };
+const WIRINGS = ["direct", "batched"] as const;
+
+/** A world in which so many messages are retained, `r/0000` and on. */
+function worldWith(count: number, options: WorldOptions = {}, payload: string | Uint8Array = "kept"): World {
+  const world = new World({ sessionObjects: 2, ...options });
+  const publisher = world.connect("publisher", { at: 1 });
+  for (const topic of topicsOf(count)) publisher.publish(topic, payload, { retain: true, qos: 1 });
+  publisher.disconnect();
+  return world;
+}
+
+function topicsOf(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `r/${String(index).padStart(4, "0")}`);
+}
+
+function acknowledge(client: TestClient, messages: readonly Publish[]): void {
+  for (const { packetId } of messages) client.puback(packetId);
+}
+
+/** Takes and acknowledges until nothing more comes. @returns the topics in their order */
+function takeAll(client: TestClient): string[] {
+  const topics: string[] = [];
+  for (let messages = client.messages(); messages.length > 0; messages = client.messages()) {
+    topics.push(...messages.map(({ topic }) => topic));
+    acknowledge(client, messages);
+  }
+  return topics;
+}
+
+describe.each(WIRINGS)("%s", (wiring) => {
+  test("[MQTT5-3.3.1-9] more than a queue holds arrive, each once, in the order of their topics, and none is dropped", () => {
+    const world = worldWith(500, { wiring, limits: { queueMessagesMax: 10, inflightMax: 20 } });
+    const client = world.connect("c", KEPT);
+    client.subscribe("r/#", 1);
+    expect(takeAll(client)).toEqual(topicsOf(500));
+    expect(world.sessions[0]!.core.counters.messagesDropped.queue_full).toBe(0);
+    expect(client.connection.session.owed).toEqual([]);
+  });
+
+  test("a client that acknowledges nothing is sent what its window holds and makes nobody read more than a page ahead", () => {
+    const world = worldWith(500, { wiring, limits: { inflightMax: 20 } });
+    const client = world.connect("c", KEPT);
+    client.subscribe("r/#", 1);
+    expect(client.messages()).toHaveLength(20);
+    world.advance(60_000);
+    expect(client.messages()).toEqual([]);
+    expect(client.connection.session.deliveries.size).toBeLessThanOrEqual(20 + RETAINED_PAGE_MESSAGES);
+  });
+
+  test("they push nothing out of a full queue, and nothing pushes them out", () => {
+    const world = worldWith(300, { wiring, limits: { queueMessagesMax: 50, inflightMax: 10 } });
+    const publisher = world.connect("p", { at: 1 });
+    world.connect("c", KEPT).subscribe("live", 1, { retainHandling: 2 });
+    world.connect("c", KEPT).lose();
+    for (let index = 0; index < 50; index += 1) publisher.publish("live", `${index}`, { qos: 1 });
+    const client = world.connect("c", KEPT);
+    client.subscribe("r/#", 1);
+    // The queue is full: these push out what waits in it, and nothing that is owed.
+    const got: Publish[] = [];
+    for (let round = 0; round < 200; round += 1) {
+      const messages = client.messages();
+      if (messages.length === 0) break;
+      got.push(...messages);
+      if (round === 8) for (let index = 50; index < 120; index += 1) publisher.publish("live", `${index}`, { qos: 1 });
+      acknowledge(client, messages);
+    }
+    expect(got.filter(({ retain }) => retain).map(({ topic }) => topic)).toEqual(topicsOf(300));
+    const live = got.filter(({ retain }) => !retain).map(({ payload }) => Number(new TextDecoder().decode(payload)));
+    expect(live.slice(0, 50)).toEqual(Array.from({ length: 50 }, (_, index) => index));
+  });
+
+  test.each(["crash", "hibernate"] as const)("what an acknowledged subscription is owed outlives a %s at any moment", (what) => {
+    for (let after = 1; after <= 12; after += 1) {
+      const world = worldWith(150, { wiring, limits: { inflightMax: 16 } });
+      let client = world.connect("c", KEPT);
+      client.subscribe("r/#", 1);
+      const topics = new Set<string>();
+      for (let round = 0; round < after; round += 1) {
+        const messages = client.messages();
+        for (const { topic } of messages) topics.add(topic);
+        acknowledge(client, messages);
+      }
+      world.sessions[0]![what]();
+      if (what === "crash") {
+        client = world.connect("c", KEPT);
+        expect(client.connack.sessionPresent).toBe(true);
+      } else client.send({ type: PINGREQ });
+      for (const topic of takeAll(client)) topics.add(topic);
+      expect([...topics].sort()).toEqual(topicsOf(150));
+    }
+  });
+
+  test("a client that went away is owed the rest when it is back", () => {
+    const world = worldWith(200, { wiring, limits: { inflightMax: 16 } });
+    const gone = world.connect("c", KEPT);
+    gone.subscribe("r/#", 1);
+    const before = gone.messages().map(({ topic }) => topic);
+    gone.lose();
+    world.advance(10_000);
+    const after = takeAll(world.connect("c", KEPT));
+    expect(new Set([...before, ...after])).toEqual(new Set(topicsOf(200)));
+  });
+
+  test("[MQTT5-3.10.4-2] a subscription that ends is owed nothing; one that begins anew is owed everything", () => {
+    const world = worldWith(200, { wiring, limits: { inflightMax: 16 } });
+    const client = world.connect("c", KEPT);
+    client.subscribe("r/#", 1);
+    const first = client.messages();
+    client.unsubscribe("r/#");
+    acknowledge(client, first);
+    expect(takeAll(client).length).toBeLessThan(RETAINED_PAGE_MESSAGES);
+    expect(client.connection.session.owed).toEqual([]);
+    client.subscribe("r/#", 1);
+    expect(takeAll(client)).toEqual(topicsOf(200));
+  });
+
+  test("QoS 0: what a silent client is sent is bounded at once and for each second; whoever is heard gets all", () => {
+    const payload = new Uint8Array(RETAINED_PAGE_BYTES / 2);
+    const count = (4 * RETAINED_UNHEARD_BYTES) / payload.length;
+    const world = worldWith(count, { wiring }, payload);
+    const client = world.connect("c");
+    client.subscribe("r/#", 0);
+    const sent = (): number => client.messages().reduce((bytes, message) => bytes + message.payload.length, 0);
+    expect(sent()).toBeLessThan(RETAINED_UNHEARD_BYTES + RETAINED_ASKS_PER_SESSION * 2 * RETAINED_PAGE_BYTES);
+    expect(sent()).toBe(0);
+    world.advance(1000);
+    const inASecond = sent();
+    expect(inASecond).toBeGreaterThan(0);
+    expect(inASecond).toBeLessThan(RETAINED_UNHEARD_BYTES);
+    client.send({ type: PINGREQ });
+    expect(sent()).toBeGreaterThanOrEqual(RETAINED_UNHEARD_BYTES);
+  });
+
+  test("a new value that comes while the old one is owed is not followed by an older one", () => {
+    const world = worldWith(200, { wiring, limits: { inflightMax: 16 } });
+    const publisher = world.connect("p", { at: 1 });
+    const client = world.connect("c", KEPT);
+    client.subscribe("r/#", 1);
+    const got: Publish[] = [];
+    for (let messages = client.messages(), round = 0; messages.length > 0; messages = client.messages(), round += 1) {
+      got.push(...messages);
+      if (round < 5)
+        for (const topic of topicsOf(200))
+          if (Number(topic.slice(2)) % 50 === 7) publisher.publish(topic, `${round}`, { retain: true, qos: 1 });
+      acknowledge(client, messages);
+    }
+    for (const topic of topicsOf(200)) {
+      const values = got.filter((message) => message.topic === topic).map(({ payload }) => new TextDecoder().decode(payload));
+      const numbers = values.map((value) => (value === "kept" ? -1 : Number(value)));
+      expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+      expect(values.length).toBeGreaterThan(0);
+    }
+  });
+});
+
+test("many clients that ask at once all get theirs", () => {
+  const world = worldWith(100, { wiring: "batched", topicObjects: 2 });
+  const clients = Array.from({ length: 140 }, (_, index) => world.connect(`c${index}`, KEPT));
+  for (const client of clients) client.take();
+  for (const client of clients) client.subscribe("r/#", 1);
+  for (const client of clients) expect(takeAll(client).sort()).toEqual(topicsOf(100));
+  expect(world.sessions[0]!.core.asked).toBe(0);
+});
