@@ -5,6 +5,7 @@ import { RETAINED_ASKS_PER_SESSION, RETAINED_PAGE_BYTES, RETAINED_PAGE_MESSAGES,
 import { PINGREQ, type Publish } from "../../src/mqtt/packet.ts";
 import type { ConnectOptions } from "../support/core-client.ts";
 import { type TestClient, World, type WorldOptions } from "../support/core-harness.ts";
+import { messageTo } from "./support.ts";
 
 const KEPT: ConnectOptions = { clean: false, properties: { sessionExpiryInterval: 3600 } };
 const WIRINGS = ["direct", "batched"] as const;
@@ -162,11 +163,37 @@ describe.each(WIRINGS)("%s", (wiring) => {
   });
 });
 
-test("many clients that ask at once all get theirs", () => {
-  const world = worldWith(100, { wiring: "batched", topicObjects: 2 });
-  const clients = Array.from({ length: 140 }, (_, index) => world.connect(`c${index}`, KEPT));
+test("many clients that ask at once, and say nothing more, all get theirs", () => {
+  const world = worldWith(3, { wiring: "batched", topicObjects: 2, auto: false });
+  world.settle();
+  const clients = Array.from({ length: 140 }, (_, index) => world.connect(`c${index}`));
+  world.settle();
   for (const client of clients) client.take();
-  for (const client of clients) client.subscribe("r/#", 1);
-  for (const client of clients) expect(takeAll(client).sort()).toEqual(topicsOf(100));
+  for (const client of clients) client.subscribe("r/#", 0);
+  world.settle();
+  for (const client of clients)
+    expect(
+      client
+        .messages()
+        .map(({ topic }) => topic)
+        .sort(),
+    ).toEqual(topicsOf(3));
   expect(world.sessions[0]!.core.asked).toBe(0);
+});
+
+test("a page that comes twice, or answers an earlier subscription, is not taken", () => {
+  const world = worldWith(0);
+  const client = world.connect("c");
+  const { core, machine } = world.sessions[0]!;
+  core.router.ask = () => {};
+  client.subscribe("r/+", 1);
+  const { id } = client.connection.session.owed[0]!;
+  const page = { clientId: "c", id, from: "", next: "r/1", messages: [messageTo("r/0", { retain: true })] };
+  machine.takePage(page, world.now);
+  machine.takePage(page, world.now);
+  client.unsubscribe("r/+");
+  client.subscribe("r/+", 1);
+  machine.takePage(page, world.now);
+  world.settle();
+  expect(client.messages().map(({ topic }) => topic)).toEqual(["r/0"]);
 });
