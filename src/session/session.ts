@@ -16,6 +16,7 @@ import {
   type Will,
 } from "../mqtt/packet.ts";
 import { UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
+import type { Asked } from "./asked.ts";
 import { CLOSE_NORMAL, closeCodeOf, closeReason, FAILED } from "./close-code.ts";
 import { type ConnectionFacts, encodeFor } from "./connection-facts.ts";
 import { Deliveries } from "./deliveries.ts";
@@ -81,6 +82,8 @@ export class Session {
   inGrace = false;
 
   readonly subscriptions: Map<string, Subscription>;
+  /** Those of them that Topic objects have not answered yet, the last one for each filter. */
+  readonly asked = new Map<string, Asked<Subscription>>();
   /** QoS 1 and 2 messages not yet acknowledged, in the order of their Packet Identifiers' allocation, sent or not. */
   readonly deliveries: Deliveries;
   /** Those of `deliveries` that were sent on an earlier connection and wait to be sent again on this one, in order. */

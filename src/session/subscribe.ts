@@ -27,6 +27,7 @@ import {
 } from "../mqtt/reason-code.ts";
 import { type ParsedFilter, parseFilter, SHARE_PREFIX } from "../topic/filter.ts";
 import { isTopicProblem, quote, type TopicProblem } from "../topic/name.ts";
+import { Asked } from "./asked.ts";
 import { encodeFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
@@ -166,15 +167,19 @@ function subscribe(
   addSubscription(core, session, subscription);
   pending.codes[index] = request.qos;
   pending.await();
+  const asked = new Asked(subscription, previous, session.asked.get(filter));
+  session.asked.set(filter, asked);
   const ticket: Ticket = {
     settled(reasonCode) {
       // Others are told of their outcomes in the same step.
       core.failures.guard("answering its SUBSCRIBE", session, () => {
-        if (session.subscriptions.get(filter) === subscription) {
-          if (reasonCode < 0x80) keepSubscription(core, session, subscription);
-          else if (previous === undefined) forgetSubscription(core, session, filter);
-          else addSubscription(core, session, previous);
+        if (reasonCode < 0x80) {
+          if (asked.granted() && session.subscriptions.has(filter)) keepSubscription(core, session, subscription);
+        } else {
+          asked.refused();
+          if (session.subscriptions.get(filter) === subscription) goBack(core, session, filter, asked.instead);
         }
+        if (session.asked.get(filter)?.isOpen === false) session.asked.delete(filter);
         if (reasonCode >= 0x80) pending.refuse(index, request.qos, reasonCode, "the filter could not be registered; try again");
         pending.done();
         pump(core, session);
@@ -191,6 +196,12 @@ function subscribe(
   if (wantsRetained) oweRetained(core, session, filter);
   interestIn(core, subscription, ticket);
   if (wantsRetained) askAll(core, session);
+}
+
+/** A subscription was refused: what stood before it stands again. */
+function goBack(core: SessionCore, session: Session, filter: string, instead: Subscription | undefined): void {
+  if (instead === undefined) forgetSubscription(core, session, filter);
+  else addSubscription(core, session, instead);
 }
 
 function keepSubscription(core: SessionCore, session: Session, subscription: Subscription): void {

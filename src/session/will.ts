@@ -6,6 +6,7 @@
 import { WILL_WATCH_MS } from "../limits.ts";
 import { messageOfWill } from "../mqtt/message.ts";
 import type { Will } from "../mqtt/packet.ts";
+import { QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
 import type { SessionCore } from "./core.ts";
 import { WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import type { Connection, Session } from "./session.ts";
@@ -56,7 +57,9 @@ export function publishWill(core: SessionCore, session: Session): void {
     settled(reasonCode) {
       core.failures.guard("ending its will", core.sessions.get(clientId), () => {
         const successor = core.sessions.get(clientId)?.will;
-        if (reasonCode < 0x80 && successor === undefined) core.rowChanges.endWill(clientId);
+        // Somebody's queue was full: the others have it, and a repeat would not help.
+        const isSafe = reasonCode < 0x80 || reasonCode === QUOTA_EXCEEDED;
+        if (isSafe && successor === undefined) core.rowChanges.endWill(clientId);
       });
     },
   });

@@ -202,6 +202,13 @@ describe("retained messages", () => {
     expect(retained("t", 5000)).toEqual([]);
   });
 
+  test("one that has expired on its way takes the place of an older one, and nothing is left", () => {
+    const { publish, retained } = setup();
+    publish("t", { payload: utf8("old"), retain: true });
+    publish("t", { payload: utf8("new"), retain: true, expiresAt: 999 });
+    expect(retained("t", 1000)).toEqual([]);
+  });
+
   test("are named by this object and in the order of their topics", () => {
     const { core, publish } = setup();
     for (const topic of ["t/b", "t/a", "u"]) publish(topic, { payload: utf8(topic), retain: true, sequence: 77 });

@@ -7,12 +7,16 @@ import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import {
   type Acknowledgement,
+  AUTH,
+  type Auth,
   CONNACK,
   CONNECT,
   DISCONNECT,
   NO_PROPERTIES,
   type Packet,
   PINGREQ,
+  type Properties,
+  type ProtocolVersion,
   PUBACK,
   PUBCOMP,
   PUBLISH,
@@ -27,14 +31,19 @@ import {
   type Will,
 } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
+import { SCRAM_SHA_256, ScramClient } from "../support/scram-client.ts";
+import { contentOf, emptyContent } from "./content.ts";
+import { wrongReceipt } from "./receipt.ts";
 import type { Got, Held, Life, Published } from "./records.ts";
 import { RELAY_GONE } from "./relayed.ts";
 import type { Line } from "./socket.ts";
+import { mayUse, type UserName } from "./users.ts";
 import type { World } from "./world.ts";
+import { WRONG_PACKETS, type WrongPacket } from "./wrong-packets.ts";
 
 export interface ClientOptions {
   readonly id: string;
-  readonly version: 4 | 5;
+  readonly version: ProtocolVersion;
   /** How long its session outlives a connection, seconds; 0 = it does not. Only 5.0 clients choose anything but a long time. */
   readonly expirySeconds: number;
   readonly keepAliveSeconds: number;
@@ -43,18 +52,38 @@ export interface ClientOptions {
   /** For 5.0 clients; undefined = as many as the broker likes. */
   readonly receiveMaximum: number | undefined;
   /** What comes with every CONNECT. */
-  readonly will: { readonly qos: QoS; readonly delaySeconds: number } | undefined;
+  readonly will: WillOptions | undefined;
   /** Every seventh message is long. */
   readonly long: boolean;
   /** A Worker stands between it and its object. */
   readonly relayed?: boolean;
   /** It uses Topic Aliases. */
   readonly aliases?: boolean;
+  /** How many it lets the broker use. */
+  readonly aliasesTaken?: number;
+  /** Maximum Packet Size; 0 = none. */
+  readonly packetBytesMax?: number;
+  /** As whom it begins. */
+  readonly user?: UserName;
+  /** It proves who it is by SCRAM. */
+  readonly scram?: boolean;
 }
+
+export interface WillOptions {
+  readonly qos: QoS;
+  readonly delaySeconds: number;
+  readonly retain?: boolean;
+  readonly expirySeconds?: number;
+}
+
+/** What a subscription asks for besides its filter and QoS; 5.0 only. */
+export type SubscriptionOptions = Partial<Pick<Held, "identifier" | "noLocal" | "retainAsPublished" | "retainHandling">>;
 
 export interface PublishOptions {
   readonly kind?: Published["kind"];
   readonly expirySeconds?: number;
+  /** Before CONNACK, if that has not come. */
+  readonly early?: boolean;
 }
 
 /** A session of 3.x lasts this long, and one of 5.0 may. */
@@ -62,6 +91,12 @@ export const LONG_SECONDS = 100_000;
 
 /** What is on its way through relay and objects may take so long. */
 const ON_ITS_WAY_MS = 8_000;
+
+/** What a CONNECT that was given up may still do to a session is done after so long. */
+const ATTEMPT_MS = 60_000;
+
+/** Return codes and Reason Codes for a wrong password and for what is not allowed. */
+const REFUSED_RIGHTS: readonly number[] = [4, 5, 0x86, 0x87];
 
 /** A client that hears nothing for so long after a question takes its connection for dead. */
 const PATIENCE_MS = 15_000;
@@ -71,7 +106,8 @@ const encoder = new TextEncoder();
 interface Outgoing {
   readonly published: Published;
   phase: "publish" | "release";
-  sent: boolean;
+  /** On which connection it was sent last. */
+  connection: number;
 }
 
 export class SimulatedClient {
@@ -95,6 +131,17 @@ export class SimulatedClient {
   /** QoS 2 messages that were not released, by Packet Identifier. */
   readonly #incoming = new Map<number, number | undefined>();
   #pendingWill: Published | undefined;
+  #user: UserName;
+  /** Whose its session is. */
+  #sessionUser: UserName;
+  /** As whom it has tried to connect lately, and when; the last one is the latest. */
+  #attempts: { readonly user: UserName; readonly at: number }[] = [];
+  #scram: ScramClient | undefined;
+  #authenticating = false;
+  /** Seconds that its session lasts without a connection, as the broker was told last. */
+  #lastsSeconds: number;
+  /** Topics by the aliases that the broker gave. */
+  readonly #given = new Map<number, string>();
   /** Milliseconds: the broker said something. */
   #heardAt = 0;
   /** Milliseconds: it opened a connection. */
@@ -113,6 +160,8 @@ export class SimulatedClient {
     this.#world = world;
     this.options = options;
     this.#all = all;
+    this.#user = options.user;
+    this.#lastsSeconds = options.expirySeconds;
   }
 
   get id(): string {
@@ -129,19 +178,35 @@ export class SimulatedClient {
 
   /** Everything it sent was acknowledged, everything it got was answered. */
   get quiet(): boolean {
-    return this.#outgoing.size === 0 && this.#subscribing.size === 0;
+    return this.#outgoing.size === 0 && this.#subscribing.size === 0 && !this.#authenticating;
   }
 
-  /** Opens a connection; an older one of the same client is taken over or dropped. */
-  connect(): void {
+  /** How long its session lasts from the end of its last connection on, as far as it knows: seconds. */
+  get lastsSeconds(): number {
+    return this.#lastsSeconds;
+  }
+
+  get user(): UserName {
+    return this.#user;
+  }
+
+  /**
+   * Opens a connection; an older one of the same client is taken over or dropped.
+   * @param user as whom, from now on
+   */
+  connect(user: UserName = this.#user): void {
     const generation = ++this.#generation;
+    this.#user = user;
+    this.#attempts.push({ user, at: this.#world.now });
+    this.#authenticating = false;
+    this.#given.clear();
     if (this.#line !== undefined) this.#older.push(this.#line);
     this.#world.note(`${this.id} connects${this.durable ? "" : ", clean"}`);
     this.#ended("replaced");
     this.#subscribing.clear();
     this.#inflight.clear();
     this.#stream = new PacketStream(1 << 20);
-    const { version, expirySeconds, keepAliveSeconds, receiveMaximum } = this.options;
+    const { version, keepAliveSeconds } = this.options;
     const will = this.#will();
     const world = this.#world;
     const current = (run: () => void) => (): void => {
@@ -165,12 +230,9 @@ export class SimulatedClient {
       keepAliveSeconds,
       clientId: this.id,
       will: will && this.#willPacket(will),
-      userName: undefined,
-      password: undefined,
-      properties:
-        version === 4
-          ? NO_PROPERTIES
-          : { ...(this.durable ? { sessionExpiryInterval: expirySeconds } : {}), ...(receiveMaximum ? { receiveMaximum } : {}) },
+      userName: this.#usesScram ? undefined : user,
+      password: this.#usesScram || user === undefined ? undefined : encoder.encode(user),
+      properties: version === 5 ? this.#connectProperties() : NO_PROPERTIES,
     });
     // A CONNACK that does not come in time: the client tries anew.
     world.after(
@@ -179,6 +241,33 @@ export class SimulatedClient {
         if (!this.#connected && this.#line === line) this.drop();
       }),
     );
+  }
+
+  get #usesScram(): boolean {
+    return this.options.scram === true && this.#user !== undefined;
+  }
+
+  #connectProperties(): Properties {
+    const { expirySeconds, receiveMaximum, packetBytesMax = 0, aliasesTaken = 0 } = this.options;
+    return {
+      ...(this.durable ? { sessionExpiryInterval: expirySeconds } : {}),
+      ...(receiveMaximum === undefined ? {} : { receiveMaximum }),
+      ...(packetBytesMax === 0 ? {} : { maximumPacketSize: packetBytesMax }),
+      ...(aliasesTaken === 0 ? {} : { topicAliasMaximum: aliasesTaken }),
+      ...(this.#usesScram ? this.#scramBegins() : {}),
+    };
+  }
+
+  #scramBegins(): Properties {
+    this.#scram = new ScramClient(this.#user!, this.#user!, { nonce: `${this.id}-${this.#generation}-${this.#world.now}` });
+    return { authenticationMethod: SCRAM_SHA_256, authenticationData: this.#scram.first() };
+  }
+
+  /** Says again who it is, on its live connection. */
+  reauthenticate(): void {
+    if (!this.#connected || !this.#usesScram || this.#authenticating) return;
+    this.#authenticating = true;
+    this.#send({ type: AUTH, reasonCode: 0x19, properties: this.#scramBegins() });
   }
 
   /** Ends the connection without a word. */
@@ -198,6 +287,24 @@ export class SimulatedClient {
     this.drop();
   }
 
+  /** 5.0: says how long its session is to last from now on. */
+  disconnectFor(seconds: number): void {
+    if (!this.#connected || this.options.version !== 5 || !this.durable) return;
+    this.#send({ type: DISCONNECT, reasonCode: 0, properties: { sessionExpiryInterval: seconds } });
+    this.#lastsSeconds = seconds;
+    this.#ended("disconnect");
+    // What is published from now on may find no session.
+    for (const held of this.held) held.until ??= this.#world.now;
+    this.drop();
+  }
+
+  /** 5.0: leaves, and has its will published all the same. */
+  disconnectWithWill(): void {
+    if (!this.#connected || this.options.version !== 5) return;
+    this.#send({ type: DISCONNECT, reasonCode: 4, properties: NO_PROPERTIES });
+    this.drop();
+  }
+
   /** Connects once more to end its session, and then leaves. */
   endSession(): void {
     this.#leaves = true;
@@ -206,11 +313,18 @@ export class SimulatedClient {
   }
 
   /** Sends what no client may send. */
-  misbehave(): void {
+  misbehave({ what, bytes }: WrongPacket = WRONG_PACKETS[0]!): void {
     if (!this.#connected) return;
-    this.#world.note(`${this.id} sends a packet that does not exist`);
+    this.#world.note(`${this.id} sends ${what}`);
     this.#life!.rude = true;
-    this.#line?.send(Uint8Array.of(0x0f, 0));
+    this.#line?.send(bytes);
+  }
+
+  /** Sends what makes no sense, and ends nothing. */
+  mumble({ what, bytes }: WrongPacket): void {
+    if (!this.#connected) return;
+    this.#world.note(`${this.id} sends ${what}`);
+    this.#line?.send(bytes);
   }
 
   /** Asks for a sign of life; without one it gives the connection up. */
@@ -229,29 +343,36 @@ export class SimulatedClient {
     if (this.#line?.breakRelay() && this.#life !== undefined) this.#life.rude = true;
   }
 
-  publish(topic: string, qos: QoS, { kind = "message", expirySeconds = 0 }: PublishOptions = {}): void {
-    if (!this.#connected || this.#outgoing.size >= 20) return;
-    const published = this.#begin(topic, qos, kind, this.options.version === 5 ? expirySeconds : 0);
+  publish(topic: string, qos: QoS, { kind = "message", expirySeconds = 0, early = false }: PublishOptions = {}): void {
+    // Before CONNACK only where nothing older is to be repeated first.
+    const may = this.#connected || (early && this.#line !== undefined && this.#outgoing.size === 0 && !this.#usesScram);
+    if (!may || this.#outgoing.size >= 20) return;
+    const isRetained = kind === "retained" || kind === "clearing";
+    const published = this.#begin(topic, qos, kind, this.options.version === 5 ? expirySeconds : 0, isRetained);
     this.#world.note(`${this.id} publishes ${published.number} to ${topic} at QoS ${qos}${kind === "message" ? "" : `, ${kind}`}`);
     if (qos === 0) {
       this.#sendPublish(published, 0, false);
       return;
     }
     const packetId = this.#nextPacketId();
-    this.#outgoing.set(packetId, { published, phase: "publish", sent: true });
+    this.#outgoing.set(packetId, { published, phase: "publish", connection: this.#generation });
     this.#sendPublish(published, packetId, false);
   }
 
-  subscribe(filter: string, qos: QoS): void {
-    if (!this.#connected) return;
+  /** @param early before CONNACK, if that has not come */
+  subscribe(filter: string, qos: QoS, options: SubscriptionOptions = {}, early = false): void {
+    if (!this.#connected && !(early && this.#line !== undefined && !this.#usesScram)) return;
     // Until SUBACK comes nobody knows which of the two stands.
     for (const other of this.held) if (other.filter === filter) other.until ??= this.#world.now;
-    const held: Held = { filter, qos, since: undefined, until: undefined, ended: undefined };
+    const { identifier = 0, noLocal = false, retainAsPublished = false, retainHandling = 0 } = this.options.version === 5 ? options : {};
+    const asked = { filter, qos, identifier, noLocal, retainAsPublished, retainHandling, connection: this.#generation };
+    const held: Held = { ...asked, since: undefined, until: undefined, ended: undefined };
     this.held.push(held);
     const packetId = this.#nextPacketId();
     this.#subscribing.set(packetId, [held]);
-    const request = { filter, qos, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
-    this.#send({ type: SUBSCRIBE, packetId, subscriptions: [request], properties: NO_PROPERTIES });
+    const request = { filter, qos, noLocal, retainAsPublished, retainHandling } as const;
+    const properties = identifier === 0 ? NO_PROPERTIES : { subscriptionIdentifiers: [identifier] };
+    this.#send({ type: SUBSCRIBE, packetId, subscriptions: [request], properties });
   }
 
   unsubscribe(filter: string): void {
@@ -264,9 +385,15 @@ export class SimulatedClient {
     this.#send({ type: UNSUBSCRIBE, packetId, filters: [filter], properties: NO_PROPERTIES });
   }
 
-  #begin(topic: string, qos: QoS, kind: Published["kind"], expirySeconds: number): Published {
+  #begin(topic: string, qos: QoS, kind: Published["kind"], expirySeconds: number, retain: boolean): Published {
+    const number = this.#all.length;
+    const { version, long } = this.options;
+    const padding = long && number % 7 === 0 ? 3_000 : number % 40;
     const published: Published = {
-      number: this.#all.length,
+      number,
+      retain,
+      content: kind === "clearing" ? emptyContent(number, version) : contentOf(number, version, padding),
+      forbidden: !mayUse(this.#user, topic),
       publisher: this.id,
       topic,
       qos,
@@ -283,18 +410,22 @@ export class SimulatedClient {
 
   #will(): Published | undefined {
     const { will } = this.options;
-    return will && this.#begin(`w/${this.id}`, will.qos, "will", 0);
+    const { expirySeconds = 0, retain = false, qos } = will ?? { qos: 0 };
+    return will && this.#begin(`w/${this.id}`, qos, "will", this.options.version === 5 ? expirySeconds : 0, retain);
   }
 
-  #willPacket({ topic, qos, number }: Published): Will {
+  #willPacket({ topic, qos, retain, expirySeconds, content: { payload, properties } }: Published): Will {
     const { version, will } = this.options;
-    const properties = version === 5 && will!.delaySeconds > 0 ? { willDelayInterval: will!.delaySeconds } : NO_PROPERTIES;
-    return { topic, qos, retain: false, payload: encoder.encode(`${number} `), properties };
+    if (version !== 5) return { topic, qos, retain, payload, properties };
+    const delay = will!.delaySeconds > 0 ? { willDelayInterval: will!.delaySeconds } : {};
+    const expiry = expirySeconds > 0 ? { messageExpiryInterval: expirySeconds } : {};
+    return { topic, qos, retain, payload, properties: { ...properties, ...delay, ...expiry } };
   }
 
   /** The connection is over, in one way or another. */
   #ended(how: NonNullable<Life["end"]>): void {
     this.#connected = false;
+    this.#authenticating = false;
     if (this.#life !== undefined) {
       this.#life.end = how;
       this.#life.endAt = this.#world.now;
@@ -311,24 +442,26 @@ export class SimulatedClient {
     return this.#packetId;
   }
 
-  #loseSession(): void {
+  /** @param but what was asked and sent on this connection stays */
+  #loseSession(but?: number): void {
     this.#session += 1;
     this.#hasSession = false;
-    this.#outgoing.clear();
+    for (const [packetId, { connection }] of this.#outgoing) if (connection !== but) this.#outgoing.delete(packetId);
     this.#incoming.clear();
     for (const held of this.held) {
+      if (held.connection === but) continue;
       held.until ??= this.#world.now;
-      held.ended ??= this.#world.now;
+      // What was asked before a CONNACK that never came may still be granted: its connection may only be late.
+      if (held.since !== undefined) held.ended ??= this.#world.now;
     }
   }
 
   #sendPublish(published: Published, packetId: number, dup: boolean): void {
-    const { number, kind, expirySeconds } = published;
+    const { retain, expirySeconds, content } = published;
     if (dup) published.repeated = true;
-    const padding = this.options.long && number % 7 === 0 ? 3_000 : number % 40;
-    const payload = kind === "clearing" ? new Uint8Array(0) : encoder.encode(`${number} ${"x".repeat(padding)}`);
     const { topic, alias } = this.#aliasOf(published.topic);
     const properties = {
+      ...content.properties,
       ...(expirySeconds === 0 ? NO_PROPERTIES : { messageExpiryInterval: expirySeconds }),
       ...(alias === undefined ? NO_PROPERTIES : { topicAlias: alias }),
     };
@@ -336,12 +469,12 @@ export class SimulatedClient {
       type: PUBLISH,
       dup,
       qos: published.qos,
-      retain: kind === "retained" || kind === "clearing",
+      retain,
       topic,
       packetId,
       properties,
       propertyBytes: new Uint8Array(0),
-      payload,
+      payload: content.payload,
     };
     this.#send(packet);
   }
@@ -387,6 +520,8 @@ export class SimulatedClient {
         this.problems.push(`the broker sent bytes that can't be read: ${frame.message}`);
         return;
       }
+      const { packetBytesMax = 0 } = this.options;
+      if (packetBytesMax > 0 && frame.length > packetBytesMax) this.problems.push(`the broker sent a packet of ${frame.length} bytes`);
       const packet = decodePacket(frame, this.options.version);
       if (packet.type === 0) this.problems.push(`the broker sent a packet that can't be read: ${packet.message}`);
       else this.#handle(packet);
@@ -397,6 +532,9 @@ export class SimulatedClient {
     switch (packet.type) {
       case CONNACK:
         this.#handleConnack(packet.reasonCode, packet.sessionPresent);
+        return;
+      case AUTH:
+        void this.#handleAuth(packet);
         return;
       case PUBLISH:
         this.#handlePublish(packet);
@@ -413,7 +551,11 @@ export class SimulatedClient {
           if (packet.type === PUBREC) this.#answer(PUBREL, packet.packetId);
           return;
         }
-        if (packet.reasonCode < 0x80) outgoing.published.acknowledgedAt = this.#world.now;
+        const isTaken = packet.reasonCode < 0x80;
+        const { published } = outgoing;
+        if (isTaken && !published.forbidden) published.acknowledgedAt = this.#world.now;
+        if (published.forbidden && isTaken === (this.options.version === 5))
+          this.problems.push(`PUBLISH of ${published.number}, which is not allowed, was answered with ${packet.reasonCode}`);
         this.#world.note(`${this.id} hears of ${outgoing.published.number}: ${packet.reasonCode}`);
         if (packet.type === PUBACK || packet.reasonCode >= 0x80) this.#outgoing.delete(packet.packetId);
         else {
@@ -427,9 +569,11 @@ export class SimulatedClient {
         return;
       case SUBACK:
         for (const [index, held] of (this.#subscribing.get(packet.packetId) ?? []).entries()) {
-          this.#world.note(`${this.id} is subscribed to ${held.filter} at QoS ${held.qos}: ${packet.reasonCodes[index]}`);
-          if (packet.reasonCodes[index]! < 0x80) held.since = this.#world.now;
+          const reasonCode = packet.reasonCodes[index]!;
+          this.#world.note(`${this.id} is subscribed to ${held.filter} at QoS ${held.qos}: ${reasonCode}`);
+          if (reasonCode < 0x80 && mayUse(this.#user, held.filter)) this.#stands(held);
           else held.until ??= this.#world.now;
+          this.#checkGranted(held, reasonCode);
         }
         this.#subscribing.delete(packet.packetId);
         return;
@@ -445,31 +589,23 @@ export class SimulatedClient {
     const world = this.#world;
     if (reasonCode !== 0) {
       world.note(`${this.id} was refused: ${reasonCode}`);
+      if (REFUSED_RIGHTS.includes(reasonCode)) this.problems.push(`${this.#user ?? "nobody"} is refused with ${reasonCode}`);
       return;
     }
     this.#connected = true;
-    world.note(`${this.id} is connected, Session Present ${sessionPresent}`);
+    // 3.1 does not tell.
+    const isPresent = this.options.version === 3 ? this.#hasSession : sessionPresent;
+    world.note(`${this.id} is connected, Session Present ${isPresent}`);
     const previous = this.lives.at(-1);
     if (previous !== undefined) {
       previous.backAt ??= world.now;
-      previous.resumed ||= sessionPresent;
+      previous.resumed ||= isPresent;
     }
-    const awayMs = previous === undefined ? 0 : world.now - previous.heardAt;
-    const mayBeGone = world.clocksJump
-      ? this.options.expirySeconds < LONG_SECONDS
-      : awayMs >= this.options.expirySeconds * 1000 - ON_ITS_WAY_MS;
-    if (this.#hasSession && !sessionPresent) {
-      if (!mayBeGone) this.problems.push("the broker lost a durable session");
-      this.#loseSession();
-    } else if (this.#hasSession && mayBeGone) {
-      // It may be a new one, which another CONNECT began whose CONNACK did not come.
-      this.#session += 1;
-      this.#incoming.clear();
-      for (const { published } of this.#outgoing.values()) published.inDoubt = true;
-      for (const held of this.held) held.until ??= world.now;
-    }
-    if (!this.#hasSession && sessionPresent && !this.durable) this.problems.push("the broker resumed a session after Clean Session");
+    this.#meetSession(isPresent, previous === undefined ? 0 : world.now - previous.heardAt);
     if (this.durable) this.#hasSession = true;
+    this.#sessionUser = this.#user;
+    this.#attempts = this.#attempts.filter(({ at }) => at > world.now - ATTEMPT_MS);
+    this.#lastsSeconds = this.options.expirySeconds;
     this.#life = {
       will: this.#pendingWill,
       willDelaySeconds: this.options.version === 5 ? (this.options.will?.delaySeconds ?? 0) : 0,
@@ -485,18 +621,85 @@ export class SimulatedClient {
     };
     this.lives.push(this.#life);
     // A SUBSCRIBE whose SUBACK never came counts for nothing: it is asked again.
-    for (const held of this.held) if (held.since === undefined) held.until ??= world.now;
-    for (const [packetId, { published, phase }] of this.#outgoing) {
-      if (phase === "publish") this.#sendPublish(published, packetId, true);
+    for (const held of this.held) if (held.since === undefined && held.connection !== this.#generation) held.until ??= world.now;
+    for (const [packetId, outgoing] of this.#outgoing) {
+      if (outgoing.connection === this.#generation) continue;
+      outgoing.connection = this.#generation;
+      if (outgoing.phase === "publish") this.#sendPublish(outgoing.published, packetId, true);
       else this.#send({ type: PUBREL, packetId, reasonCode: 0, properties: NO_PROPERTIES });
     }
+  }
+
+  /** Whether the session that it finds is the one that it had. */
+  #meetSession(isPresent: boolean, awayMs: number): void {
+    const world = this.#world;
+    if (!this.#hasSession) {
+      if (isPresent && !this.durable) this.problems.push("the broker resumed a session after Clean Session");
+      return;
+    }
+    const lastsSeconds = Math.min(this.#lastsSeconds, this.options.expirySeconds);
+    const isForeign = this.#sessionUser !== this.#user;
+    if (isForeign) {
+      const earlier = this.#attempts.slice(0, -1).some(({ user }) => user === this.#user);
+      if (isPresent && !earlier && this.options.version !== 3) this.problems.push("a session was resumed by another user");
+      this.#loseSession(this.#generation);
+      return;
+    }
+    const mayBeGone =
+      this.#attempts.some(({ user }) => user !== this.#user) ||
+      (world.clocksJump ? lastsSeconds < LONG_SECONDS : awayMs >= lastsSeconds * 1000 - ON_ITS_WAY_MS);
+    if (!isPresent) {
+      if (!mayBeGone) this.problems.push("the broker lost a durable session");
+      this.#loseSession(this.#generation);
+    } else if (mayBeGone) {
+      // It may be a new one, which another CONNECT began whose CONNACK did not come.
+      this.#session += 1;
+      this.#incoming.clear();
+      for (const { published } of this.#outgoing.values()) published.inDoubt = true;
+      for (const held of this.held) if (held.connection !== this.#generation) held.until ??= world.now;
+    }
+  }
+
+  async #handleAuth({ reasonCode, properties }: Auth): Promise<void> {
+    const scram = this.#scram;
+    const generation = this.#generation;
+    if (reasonCode === 0) {
+      this.#authenticating = false;
+      if (scram?.verify(properties.authenticationData) !== true) this.problems.push("the broker did not prove that it knows the password");
+      return;
+    }
+    const authenticationData = await scram!.final(properties.authenticationData);
+    if (this.#generation !== generation) return;
+    this.#send({ type: AUTH, reasonCode: 0x18, properties: { authenticationMethod: SCRAM_SHA_256, authenticationData } });
+  }
+
+  /** SUBACK came with success: what stood on the filter before is over. */
+  #stands(held: Held): void {
+    const { now } = this.#world;
+    held.since = now;
+    for (const other of this.held) {
+      if (other === held) return;
+      if (other.filter !== held.filter) continue;
+      if (other.since !== undefined) other.ended ??= now;
+      // The connection on which that was asked may only be late, and the same be granted once more.
+      else if (other.connection !== held.connection) held.until ??= now;
+    }
+  }
+
+  #checkGranted({ filter, qos }: Held, reasonCode: number): void {
+    const { version } = this.options;
+    const refused = version === 5 ? 0x87 : version === 4 ? 0x80 : qos;
+    const isRight = mayUse(this.#user, filter) ? reasonCode === qos || reasonCode >= 0x80 : reasonCode === refused;
+    if (!isRight) this.problems.push(`SUBSCRIBE to ${filter} at QoS ${qos} was answered with ${reasonCode}`);
   }
 
   #handlePublish(packet: Publish): void {
     const world = this.#world;
     const { packetId, qos, dup, retain } = packet;
+    const topic = this.#topicOf(packet);
     // Clearing a retained message leaves nothing to tell it by.
     const number = packet.payload.length === 0 ? undefined : Number(new TextDecoder().decode(packet.payload).split(" ")[0]);
+    this.#checkReceipt(packet, topic, number);
     world.note(`${this.id} gets ${number ?? "nothing"} at QoS ${qos}${dup ? " DUP" : ""}${retain ? " RETAIN" : ""} as ${packetId}`);
     if (qos > 0) {
       if (this.#inflight.has(packetId)) this.problems.push(`PUBLISH with Packet Identifier ${packetId}, which is in use`);
@@ -525,6 +728,30 @@ export class SimulatedClient {
     this.#inflight.add(packetId);
     const window = Math.min(this.#world.settings.limits.inflightMax, this.options.receiveMaximum ?? 65_535);
     if (this.#inflight.size > window) this.problems.push(`${this.#inflight.size} messages in flight, where ${window} are allowed`);
+  }
+
+  /** An alias stands for what it was given with. */
+  #topicOf({ topic, properties: { topicAlias } }: Publish): string | undefined {
+    if (topicAlias === undefined) return topic;
+    const { aliasesTaken = 0 } = this.options;
+    if (topicAlias > aliasesTaken) this.problems.push(`the Topic Alias ${topicAlias}, where ${aliasesTaken} are taken`);
+    if (topic === "") return this.#given.get(topicAlias);
+    this.#given.set(topicAlias, topic);
+    return topic;
+  }
+
+  #checkReceipt(packet: Publish, topic: string | undefined, number: number | undefined): void {
+    if (number === undefined) {
+      const isCleared = this.#all.some((each) => each.topic === topic && each.kind === "clearing");
+      if (!isCleared) this.problems.push(`an empty message on ${topic}, which nobody published`);
+      return;
+    }
+    const published = this.#all[number];
+    if (published === undefined) return;
+    const { id, version } = this.options;
+    const { now, clocksJump } = this.#world;
+    const receiver = { id, version, held: this.held, now, timely: !clocksJump };
+    for (const problem of wrongReceipt(published, packet, topic, receiver)) if (this.problems.length < 20) this.problems.push(problem);
   }
 
   #checkExpiry(number: number, dup: boolean): void {

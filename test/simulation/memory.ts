@@ -3,9 +3,13 @@
  * again; after a reset what was promised, which is what kept sessions are made of.
  */
 
+import { type Message, objectOf } from "../../src/mqtt/message.ts";
+import type { Properties } from "../../src/mqtt/packet.ts";
 import type { SessionCore } from "../../src/session/core.ts";
 import type { Delivery } from "../../src/session/delivery.ts";
-import type { RetainedCursor, Session } from "../../src/session/session.ts";
+import type { OpenExchanges } from "../../src/session/open-exchanges.ts";
+import type { PendingWill, RetainedCursor, Session } from "../../src/session/session.ts";
+import { hash } from "../../src/topic/hash.ts";
 import { compareTopics } from "../../src/topic/order.ts";
 
 interface RememberedDelivery {
@@ -13,6 +17,8 @@ interface RememberedDelivery {
   readonly message: string | undefined;
   readonly isStored: boolean;
   readonly expiresAt: number;
+  /** All but whether it was sent. */
+  readonly content: string;
   readonly all: string;
 }
 
@@ -20,9 +26,14 @@ interface RememberedSession {
   readonly number: number;
   readonly expirySeconds: number;
   readonly expiresAt: number;
-  readonly hasWill: boolean;
   /** Retained messages that acknowledged subscriptions are owed. */
   readonly promised: readonly { readonly filter: string; readonly from: string }[];
+  readonly user: string | undefined;
+  /** Topic, flags, payload and properties; undefined: it has none. */
+  readonly will: string | undefined;
+  /** Former owners and what is known of their exchanges. */
+  readonly moved: readonly string[];
+  readonly nextPacketId: number;
   readonly subscriptions: ReadonlySet<string>;
   readonly deliveries: ReadonlyMap<number, RememberedDelivery>;
   readonly released: ReadonlySet<number>;
@@ -55,7 +66,7 @@ function list(items: Iterable<string | number>): string {
 }
 
 function rememberSession(session: Session): RememberedSession {
-  const { number, expirySeconds, expiresAt, will, connection, resending, queued } = session;
+  const { number, expirySeconds, expiresAt, will, connection, resending, queued, nextPacketId } = session;
   const subscriptions = new Set(
     [...session.subscriptions.values()].map(({ request, identifier }) => `${JSON.stringify(request)} ${identifier}`),
   );
@@ -68,23 +79,66 @@ function rememberSession(session: Session): RememberedSession {
   );
   const released = new Set(session.released);
   const promised = session.owed.filter((cursor) => cursor.promised).map(({ filter, from }) => ({ filter, from }));
+  const user = session.identity.userName;
+  const had = session.had.toList().flatMap(exchangesText("had"));
+  const lacks = session.lacks.toList().flatMap(exchangesText("lacks"));
+  const moved = [...session.cameFrom.map(({ object, through }) => `came from ${object} with ${through}`), ...had, ...lacks];
   const lines = [
-    `number ${number}, user ${session.identity.userName}, expires after ${expirySeconds} s`,
+    `number ${number}, user ${user}, expires after ${expirySeconds} s`,
     `expires at ${expiresAt}`,
-    `will ${will === undefined ? "none" : `${will.will.topic} due at ${will.dueAt}`}`,
+    `will ${will === undefined ? "none" : `${willText(will)} due at ${will.dueAt}${will.inGrace ? ", in grace" : ""}`}`,
+    session.offered ? "offered" : "not offered",
     `subscriptions ${list(subscriptions)}`,
     `deliveries ${[...deliveries.values()].map(({ all }) => all).join("; ")}`,
     // What is to be sent again is found out when the client is back.
     `${connection === undefined ? "all" : resending.length} to send again, ${queued.length} queued, ${session.queuedBytes} bytes`,
     `released ${[...released].join(" ")}`,
     `received ${list([...received].map(([packetId, what]) => `${packetId}:${what}`))}`,
-    `next Packet Identifier ${session.nextPacketId}`,
+    `next Packet Identifier ${nextPacketId}`,
     `owed ${session.owed.map(nameOfOwed).join("; ")}`,
     connection === undefined
       ? "away"
-      : `connected, ${JSON.stringify(connection.facts)}, aliases ${list([...connection.aliases].map((pair) => pair.join("=")))}`,
+      : `connected, ${JSON.stringify(connection.facts)} ${connection.facts.packetBytesMax}, aliases ${list([...connection.aliases].map((pair) => pair.join("=")))}`,
   ];
-  return { number, expirySeconds, expiresAt, hasWill: will !== undefined, promised, subscriptions, deliveries, released, received, lines };
+  const pending = will && willText(will);
+  return {
+    number,
+    expirySeconds,
+    expiresAt,
+    promised,
+    user,
+    will: pending,
+    moved,
+    nextPacketId,
+    subscriptions,
+    deliveries,
+    released,
+    received,
+    lines,
+  };
+}
+
+function exchangesText(what: string): (exchanges: OpenExchanges) => string[] {
+  return ({ object, sequences }) => sequences.map((sequence) => `${what} ${sequence} of ${object}`);
+}
+
+function willText({ will: { topic, qos, retain, payload, properties } }: PendingWill): string {
+  return `${topic} at QoS ${qos}${retain ? ", retained" : ""}, ${bytesText(payload)}, ${propertiesText(properties)}`;
+}
+
+function propertiesText(properties: Properties): string {
+  return JSON.stringify(properties, (_name, value: unknown) => (value instanceof Uint8Array ? bytesText(value) : value));
+}
+
+function bytesText(bytes: Uint8Array): string {
+  return `${bytes.length} bytes (${hash(String.fromCharCode(...bytes.subarray(0, 200)))})`;
+}
+
+/** All of a message. */
+function messageText(message: Message): string {
+  const { topic, qos, retain, payload, propertyBytes, expiresAt, publisher, repeated, settledBelow } = message;
+  const flags = `${retain ? "retained " : ""}${repeated ? "repeated " : ""}`;
+  return `${topic} at QoS ${qos} ${flags}of ${publisher}, expires at ${expiresAt}, settled below ${settledBelow}, ${bytesText(payload)}, ${bytesText(propertyBytes)}`;
 }
 
 function nameOfOwed({ filter, place, from }: RetainedCursor): string {
@@ -95,9 +149,16 @@ function rememberDelivery({ packetId, qos, retain, sent, share, owed, message, r
   // Of one that was sent and is in no row only its acknowledgement is awaited.
   const isKept = record !== undefined || !sent;
   const name = message && `${message.origin} ${message.sequence}`;
-  const content = isKept ? `${name} ${retain} ${share} ${owed} ${identifiers?.join(",")}` : "";
+  const content = isKept ? `${name} ${retain} ${share} ${owed} ${identifiers?.join(",")} ${message && messageText(message)}` : "";
   const all = `${packetId} QoS ${qos} ${sent ? "sent" : "waits"} ${content}`;
-  return { packetId, message: name, isStored: record !== undefined, expiresAt: message?.expiresAt ?? 0, all };
+  return {
+    packetId,
+    message: name,
+    isStored: record !== undefined,
+    expiresAt: message?.expiresAt ?? 0,
+    content: `QoS ${qos} ${content}`,
+    all,
+  };
 }
 
 /** After hibernation nothing differs. */
@@ -106,6 +167,7 @@ export function differences(before: Memory, after: Memory): string[] {
   for (const clientId of new Set([...before.sessions.keys(), ...after.sessions.keys()])) {
     const [was, is] = [before.sessions.get(clientId), after.sessions.get(clientId)];
     problems.push(...different(`${clientId}: `, was?.lines ?? ["no session"], is?.lines ?? ["no session"]));
+    for (const moved of was?.moved ?? []) if (is?.moved.includes(moved) === false) problems.push(`${clientId} lost that it ${moved}`);
   }
   return problems;
 }
@@ -130,18 +192,58 @@ export function losses(before: Memory, after: Memory, now: number): string[] {
     }
     if (list(was.subscriptions) !== list(is.subscriptions))
       lost(`subscriptions: ${list(was.subscriptions)}, now ${list(is.subscriptions)}`);
-    for (const { packetId, message, isStored, expiresAt } of was.deliveries.values()) {
+    if (was.user !== is.user) lost(`its user: ${was.user}, now ${is.user}`);
+    if (was.expirySeconds !== is.expirySeconds) lost(`its expiry: ${was.expirySeconds}, now ${is.expirySeconds}`);
+    for (const { packetId, message, isStored, expiresAt, content } of was.deliveries.values()) {
       const isDue = isStored && (expiresAt === 0 || expiresAt > now);
-      if (isDue && is.deliveries.get(packetId)?.message !== message) lost(`${message}, which waited as ${packetId}`);
+      const there = is.deliveries.get(packetId);
+      if (isDue && there?.message !== message) lost(`${message}, which waited as ${packetId}`);
+      else if (isDue && there?.content !== content) lost(`what ${packetId} was: ${content}, now ${there?.content}`);
     }
+    // What is settled may be there again.
+    for (const moved of was.moved) if (!is.moved.includes(moved)) lost(`that it ${moved}`);
     for (const packetId of was.released) if (!is.released.has(packetId)) lost(`the release of ${packetId}`);
     const exchanges = (session: RememberedSession): string => list([...session.received.keys()]);
     if (exchanges(was) !== exchanges(is)) lost(`exchanges: ${exchanges(was)}, now ${exchanges(is)}`);
-    if (was.hasWill && !is.hasWill) lost("its will");
+    if (was.will !== undefined && is.will !== was.will) lost(`its will: ${was.will}, now ${is.will}`);
     for (const { filter, from } of was.promised) {
       if (!is.promised.some((cursor) => cursor.filter === filter && compareTopics(cursor.from, from) <= 0))
         lost(`what ${filter} is owed from ${from}`);
     }
   }
   return problems;
+}
+
+/**
+ * What a session lacks where it has moved to, when the object that had it is told to let it go. Nothing but its time and its number may
+ * differ, nor what came to its former owner since, which is offered at its new one as well.
+ * @param through the numbers of the last delivery that its former owner gave away, and of the last of a shared subscription
+ */
+export function lostInMove(was: Session, is: Session, through: { readonly all: number; readonly shared: number }, now: number): string[] {
+  const [before, after] = [rememberSession(was), rememberSession(is)];
+  const problems: string[] = [];
+  const lost = (what: string): void => void problems.push(`${was.clientId} lost ${what} when it moved`);
+  if (before.user !== after.user) lost(`its user: ${before.user}, now ${after.user}`);
+  if (before.expirySeconds !== after.expirySeconds) lost(`its expiry: ${before.expirySeconds}, now ${after.expirySeconds}`);
+  if (before.will !== undefined && before.will !== after.will) lost(`its will: ${before.will}, now ${after.will}`);
+  // Of shared subscriptions it is no member any more, once it has given away what it was given.
+  for (const subscription of before.subscriptions) if (!after.subscriptions.has(subscription)) lost(`the subscription ${subscription}`);
+  if (list(before.released) !== list(after.released)) lost(`what was released: ${list(before.released)}, now ${list(after.released)}`);
+  const exchanges = (session: RememberedSession): string => list([...session.received.keys()]);
+  if (exchanges(before) !== exchanges(after)) lost(`exchanges: ${exchanges(before)}, now ${exchanges(after)}`);
+  for (const delivery of was.deliveries.values()) {
+    const { message, record, packetId, share } = delivery;
+    const isDue = message !== undefined && record !== undefined && record.sequence <= (share === "" ? through.all : through.shared);
+    if (!isDue || (message.expiresAt !== 0 && message.expiresAt <= now)) continue;
+    const [there, here] = [before.deliveries.get(packetId)!, after.deliveries.get(packetId)];
+    // What came to its former owner while it moved came here by itself.
+    const isHere = here?.message !== there.message && [...is.deliveries.values()].some((other) => isSame(other.message, message));
+    if (here?.all !== there.all && !isHere) lost(`${there.all}, now ${here?.all}`);
+  }
+  return problems;
+}
+
+/** The same message, whichever life of the object where it entered has named it. */
+function isSame(one: Message | undefined, other: Message): boolean {
+  return one?.sequence === other.sequence && objectOf(one.origin) === objectOf(other.origin);
 }

@@ -295,7 +295,7 @@ export interface Found {
 }
 
 /** What a simulation needs of the repository. */
-const PARTS = ["src", "test/simulation", "scripts/test/simulate.ts", "package.json"];
+const PARTS = ["src", "test/simulation", "test/support/scram-client.ts", "scripts/test/simulate.ts", "package.json"];
 
 /** A copy of the source that can be changed. */
 export class Workbench {

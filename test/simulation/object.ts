@@ -19,7 +19,7 @@ import type { RoutingStore } from "../../src/routing/ports.ts";
 import type { SessionStore } from "../../src/session/ports.ts";
 import { miscounted, recountSessions } from "../support/recount.ts";
 import { brokenBounds, brokenRows } from "./bounds.ts";
-import { differences, losses, type Memory, remember } from "./memory.ts";
+import { differences, losses, lostInMove, type Memory, remember } from "./memory.ts";
 import { MemoryRows, type Rows, refusing, SqliteRows } from "./rows.ts";
 import type { SimulatedSocket } from "./socket.ts";
 import { UNLUCKY, unluckyRouter, unluckyStore } from "./unlucky.ts";
@@ -39,6 +39,9 @@ const CLOCK_JUMP_MS_MAX = 20_000;
 
 /** For how long an object may be out of reach: shorter than callers give up, so that no promise ends. */
 const OUTAGE_MS_MAX = 45_000;
+
+/** More than any client has waiting in a run. */
+const DELIVERIES_MAX = 1_000;
 
 /** The code that clients see where the new life of an object hears that their sockets are gone. */
 export const TOLD = 1012;
@@ -64,6 +67,8 @@ export class SimulatedObject {
   readonly #answering = new Set<() => void>();
   #lastEventAt = 0;
   #dozing = false;
+  /** The last delivery of each session that was given away to this object, before what came late, by client and former owner. */
+  readonly #taken = new Map<string, number>();
   #outageUntil = 0;
   /** What it knew when it lost its memory, and whether all of that was promised. */
   #before: { readonly memory: Memory; readonly slept: boolean; readonly sockets: readonly SimulatedSocket[] } | undefined;
@@ -284,9 +289,30 @@ export class SimulatedObject {
     return {
       deliver: (batch) => call((host) => host.deliver(batch.slice())),
       offerSession: (asker, clientId, reason) => call((host) => host.arrivals.offer(asker, clientId, reason)),
-      exportSession: (asker, clientId, from, last) => call((host) => host.arrivals.export(asker, clientId, from, last)),
-      letGo: (asker, clientId) => call((host) => host.arrivals.letGo(asker, clientId)),
+      exportSession: async (asker, clientId, from, last) => {
+        const part = await call((host) => host.arrivals.export(asker, clientId, from, last));
+        if (part !== undefined && !last) this.#taken.set(`${clientId} of ${name}`, part.through);
+        return part;
+      },
+      letGo: (asker, clientId) =>
+        call((host) => {
+          this.#checkMove(host, clientId, name);
+          return host.arrivals.letGo(asker, clientId);
+        }),
     };
+  }
+
+  /** A session that came here is about to be forgotten where it was. */
+  #checkMove({ core }: SessionHost, clientId: string, from: string): void {
+    const was = core.sessions.get(clientId);
+    const is = this.sessionHost?.core.sessions.get(clientId);
+    // Of several former owners the last one had it.
+    const owner = is?.cameFrom.at(-1);
+    if (was?.stored !== true || is === undefined || owner?.object !== from || is.connection !== undefined) return;
+    // A short queue may have dropped some here.
+    const isShort = this.#world.settings.limits.queueMessagesMax < DELIVERIES_MAX;
+    const through = isShort ? { all: 0, shared: 0 } : { all: this.#taken.get(`${clientId} of ${from}`) ?? 0, shared: owner.through };
+    for (const problem of lostInMove(was, is, through, this.#now)) this.#world.problem(`${from} to ${this.name}: ${problem}`);
   }
 
   /** The calls that a Topic object takes. */

@@ -1,6 +1,7 @@
 /** What clients of a simulation write down: what they were promised and what they got. */
 
 import type { QoS } from "../../src/mqtt/packet.ts";
+import type { Content } from "./content.ts";
 
 /** One Application Message of a run. */
 export interface Published {
@@ -9,6 +10,11 @@ export interface Published {
   readonly topic: string;
   readonly qos: QoS;
   readonly kind: "message" | "retained" | "clearing" | "will";
+  /** RETAIN, as published. */
+  readonly retain: boolean;
+  readonly content: Content;
+  /** Its publisher may not publish it. */
+  readonly forbidden: boolean;
   /** Message Expiry Interval, seconds; 0 = none. */
   readonly expirySeconds: number;
   /** Of a will: when its connection ended. */
@@ -34,6 +40,13 @@ export interface Got {
 export interface Held {
   readonly filter: string;
   readonly qos: QoS;
+  /** Subscription Identifier; 0 = none. */
+  readonly identifier: number;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly retainHandling: 0 | 1 | 2;
+  /** Which connection of its client asked for it. */
+  readonly connection: number;
   /** Milliseconds: SUBACK came. */
   since: number | undefined;
   /** Milliseconds: UNSUBSCRIBE was sent. */

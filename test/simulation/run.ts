@@ -3,16 +3,18 @@
  * happens in a run can be left out piece by piece (shrink.ts): each piece has its own source of chance.
  */
 
-import { DEFAULT_CHOICES } from "../../src/choices.ts";
+import { DEFAULT_CHOICES, SHARED_STRATEGIES } from "../../src/choices.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import type { Happening } from "./chance.ts";
 import { checkAtRest, checkPromises, checkTidied } from "./check.ts";
-import { type ClientOptions, LONG_SECONDS, SimulatedClient } from "./client.ts";
+import { type ClientOptions, LONG_SECONDS, SimulatedClient, type SubscriptionOptions, type WillOptions } from "./client.ts";
 import type { Random } from "./random.ts";
 import type { Published } from "./records.ts";
 import { actUnlucky, leaveUnlucky, strangeFault, unluckyClient } from "./unlucky.ts";
+import { USERS, type UserName, withInstantCrypto } from "./users.ts";
 import { calm, type Faults, NO_FAULTS, World } from "./world.ts";
+import { ODD_PACKETS, WRONG_PACKETS } from "./wrong-packets.ts";
 
 export interface RunOptions {
   readonly seed: number;
@@ -35,6 +37,13 @@ export interface RunResult {
 
 const TOPICS = ["a", "a/b", "a/c", "d/e/f", "d", "g/h"];
 const FILTERS = ["a", "a/b", "a/#", "a/+", "#", "d/+/f", "+", "+/h", "g/h"];
+/** Not everybody may publish to it. */
+const RESTRICTED_TOPIC = "x/y";
+const RESTRICTED_FILTER = "x/#";
+
+/** A message expires within seconds, or outlives the run. */
+const EXPIRIES: readonly ((random: Random) => number)[] = [(random) => 1 + random.below(5), () => LASTING_SECONDS];
+export const LASTING_SECONDS = 5_000;
 
 /** Topics that only members of the shared subscription get, but for those who want all. */
 const SHARED_TOPICS = ["s/a", "s/b"];
@@ -86,7 +95,7 @@ export async function run({ seed, steps, reshaped = false, kept }: RunOptions): 
     if (strange !== undefined) scenario.world.problem(strange);
   };
   try {
-    return await play(scenario, steps);
+    return await withInstantCrypto(() => play(scenario, steps));
   } finally {
     console.log = log;
   }
@@ -95,10 +104,14 @@ export async function run({ seed, steps, reshaped = false, kept }: RunOptions): 
 async function play(scenario: Scenario, steps: number): Promise<RunResult> {
   const { world, clients, published, unlucky } = scenario;
   const { chance } = world;
-  for (const client of clients) client.connect();
+  for (const client of clients) {
+    client.connect();
+    // Real clients do not wait for CONNACK.
+    if (isHasty(scenario, client)) firstSubscriptions(scenario, client, true);
+  }
   unlucky?.connect();
   await calm(world, 5_000);
-  for (const client of clients) firstSubscriptions(scenario, client);
+  for (const client of clients) if (!isHasty(scenario, client)) firstSubscriptions(scenario, client, false);
   await calm(world, 5_000);
   world.faults = scenario.wild;
   const shapes = scenario.reshaped ? [chance.once("the shape").pick(OTHER_SHAPES), { sessionShards: 2, topicShards: 2 }] : [];
@@ -139,8 +152,13 @@ function begin(seed: number, reshaped: boolean, kept: ReadonlySet<string> | unde
     topology: seed % 3 === 0 && !reshaped ? "compact" : "sharded",
     sessionShards: seed % 5 < 3 || reshaped ? 2 : 0,
     limits: { ...DEFAULT_LIMITS, inflightMax: 4, queueMessagesMax: short ? 8 : 20_000, queueBytesMax: short ? 1 << 20 : 1 << 28 },
-    choices: DEFAULT_CHOICES,
+    choices: {
+      ...DEFAULT_CHOICES,
+      queuePolicy: seed % 2 === 0 ? "reject_new" : "drop_oldest",
+      sharedStrategy: SHARED_STRATEGIES[seed % SHARED_STRATEGIES.length]!,
+    },
     sqlite: seed % 4 === 1,
+    users: USERS,
     kept,
   });
   const { chance } = world;
@@ -188,7 +206,8 @@ function begin(seed: number, reshaped: boolean, kept: ReadonlySet<string> | unde
 }
 
 function clientOptions(id: string, random: Random): ClientOptions {
-  const version = random.chance(0.5) ? 4 : 5;
+  const version = random.pick([3, 4, 4, 5, 5, 5] as const);
+  const user = random.pick<UserName>([undefined, undefined, "alice", "bob", "carol"]);
   const isKept = random.chance(0.7);
   const isShort = version === 5 && random.chance(0.3);
   return {
@@ -198,37 +217,83 @@ function clientOptions(id: string, random: Random): ClientOptions {
     keepAliveSeconds: random.pick([20, 20, 60, 60, 0]),
     slowMs: random.chance(0.3) ? random.below(500) : 0,
     receiveMaximum: random.chance(0.3) && version === 5 ? 1 + random.below(6) : undefined,
-    will: random.chance(0.5) ? { qos: random.below(3) as QoS, delaySeconds: random.pick([0, 0, 5, 20]) } : undefined,
+    will: random.chance(0.5) ? willOptions(random) : undefined,
     long: random.chance(0.3),
     relayed: random.chance(0.5),
     aliases: version === 5 && random.chance(0.3),
+    aliasesTaken: version === 5 && random.chance(0.3) ? 1 + random.below(3) : 0,
+    packetBytesMax: version === 5 && random.chance(0.2) ? PACKET_BYTES_MAX : 0,
+    user,
+    scram: version === 5 && user !== undefined && random.chance(0.3),
   };
 }
 
-function describeOptions({ version, expirySeconds, slowMs, will, relayed, receiveMaximum }: ClientOptions): string {
+/** A client that takes no more than so much gets everything but long messages. */
+export const PACKET_BYTES_MAX = 600;
+
+function willOptions(random: Random): WillOptions {
+  return {
+    qos: random.below(3) as QoS,
+    delaySeconds: random.pick([0, 0, 5, 20]),
+    retain: random.chance(0.3),
+    expirySeconds: random.chance(0.2) ? LASTING_SECONDS : 0,
+  };
+}
+
+/** Identifiers of one to three bytes. */
+function subscriptionOptions(random: Random, isShared: boolean): SubscriptionOptions {
+  return {
+    identifier: random.pick([0, 1 + random.below(100), 1_000 + random.below(100), 100_000 + random.below(100)]),
+    noLocal: !isShared && random.chance(0.2),
+    retainAsPublished: random.chance(0.3),
+    retainHandling: random.pick([0, 0, 0, 1, 2] as const),
+  };
+}
+
+function describeSubscription({ identifier = 0, noLocal, retainAsPublished, retainHandling }: SubscriptionOptions): string {
   const parts = [
-    version === 4 ? "3.1.1" : "5.0",
+    ...(identifier === 0 ? [] : [`identifier ${identifier}`]),
+    ...(noLocal ? ["No Local"] : []),
+    ...(retainAsPublished ? ["Retain As Published"] : []),
+    ...(retainHandling === 0 ? [] : [`Retain Handling ${retainHandling}`]),
+  ];
+  return parts.length === 0 ? "" : `, of 5.0: ${parts.join(", ")}`;
+}
+
+function isHasty({ world: { chance } }: Scenario, { id }: SimulatedClient): boolean {
+  return chance.once(`haste of ${id}`).chance(0.5);
+}
+
+function describeOptions(options: ClientOptions): string {
+  const { version, expirySeconds, slowMs, will, relayed, receiveMaximum, packetBytesMax = 0, aliasesTaken = 0, user, scram } = options;
+  const parts = [
+    version === 3 ? "3.1" : version === 4 ? "3.1.1" : "5.0",
+    ...(user === undefined ? [] : [`${user}${scram ? " by SCRAM" : ""}`]),
+    ...(packetBytesMax === 0 ? [] : [`Maximum Packet Size ${packetBytesMax}`]),
+    ...(aliasesTaken === 0 ? [] : [`Topic Alias Maximum ${aliasesTaken}`]),
     expirySeconds === 0 ? "clean" : expirySeconds === LONG_SECONDS ? "kept" : `kept for ${expirySeconds} s`,
     ...(relayed ? ["relayed"] : []),
     ...(slowMs > 0 ? [`acknowledges after ${slowMs} ms`] : []),
     ...(receiveMaximum === undefined ? [] : [`Receive Maximum ${receiveMaximum}`]),
-    ...(will === undefined ? [] : [`will at QoS ${will.qos} after ${will.delaySeconds} s`]),
+    ...(will === undefined ? [] : [`will at QoS ${will.qos} after ${will.delaySeconds} s${will.retain ? ", retained" : ""}`]),
   ];
   return parts.join(", ");
 }
 
-function firstSubscriptions({ world: { chance }, members }: Scenario, client: SimulatedClient): void {
+function firstSubscriptions({ world: { chance }, members }: Scenario, client: SimulatedClient, early: boolean): void {
   const { id } = client;
   const random = chance.once(`subscriptions of ${id}`);
   const subscribe = (filter: string, qos: QoS): void => {
-    if (chance.takes(`subscription ${id} ${filter}`, () => `${id} subscribes to ${filter} at QoS ${qos}`)) client.subscribe(filter, qos);
+    const options = subscriptionOptions(random, filter === SHARED_FILTER);
+    const text = `subscribes to ${filter} at QoS ${qos}${describeSubscription(options)}${early ? ", at once" : ""}`;
+    if (chance.takes(`subscription ${id} ${filter}`, () => `${id} ${text}`)) client.subscribe(filter, qos, options, early);
   };
   if (members.includes(client)) subscribe(SHARED_FILTER, 2);
   else for (let count = random.below(3); count > 0; count -= 1) subscribe(filterOf(random), random.below(3) as QoS);
 }
 
 function filterOf(random: Random): string {
-  return random.chance(0.15) ? "w/+" : random.pick(FILTERS);
+  return random.chance(0.15) ? "w/+" : random.chance(0.05) ? RESTRICTED_FILTER : random.pick(FILTERS);
 }
 
 function chooseAct(scenario: Scenario, random: Random): Act | undefined {
@@ -245,27 +310,63 @@ function chooseAct(scenario: Scenario, random: Random): Act | undefined {
     const text = [`publishes ${published.length} to ${topic} at QoS ${qos}`, ...notes].join(", ");
     return act(text, () => client.publish(topic, qos, options));
   };
-  if (!client.connected) return random.chance(0.3) ? act("connects", () => client.connect()) : undefined;
   const isMember = members.includes(client);
-  if (what < 0.64) return publish(random.pick(TOPICS));
-  if (what < 0.74) return publish(random.pick(TOPICS), { kind: "retained" });
-  if (what < 0.75) return publish(random.pick(TOPICS), { kind: "clearing" });
-  if (what < 0.79) return publish(random.pick(TOPICS), { expirySeconds: 1 + random.below(5) });
-  if (what < 0.875) return publish(random.pick(members.length > 0 ? SHARED_TOPICS : TOPICS));
-  if (what < 0.88) return act("sends a packet that does not exist", () => client.misbehave());
-  if (what < 0.905) {
+  const subscribe = (early: boolean): Act => {
     const [filter, wanted] = isMember ? [SHARED_FILTER, 2 as const] : [filterOf(random), qos];
-    return act(`subscribes to ${filter} at QoS ${wanted}`, () => client.subscribe(filter, wanted));
+    const options = subscriptionOptions(random, isMember);
+    const text = `subscribes to ${filter} at QoS ${wanted}${describeSubscription(options)}`;
+    return act(text, () => client.subscribe(filter, wanted, options, early));
+  };
+  if (!client.connected) return random.chance(0.3) ? connecting(client, random, subscribe(true), act) : undefined;
+  if (what < 0.64) return publish(random.pick(TOPICS));
+  if (what < 0.72) return publish(random.pick(TOPICS), { kind: "retained" });
+  if (what < 0.74) return publish(random.pick(TOPICS), { kind: "retained", expirySeconds: random.pick(EXPIRIES)(random) });
+  if (what < 0.75) return publish(random.pick(TOPICS), { kind: "clearing" });
+  if (what < 0.785) return publish(random.pick(TOPICS), { expirySeconds: random.pick(EXPIRIES)(random) });
+  if (what < 0.79) return publish(RESTRICTED_TOPIC);
+  if (what < 0.875) return publish(random.pick(members.length > 0 ? SHARED_TOPICS : TOPICS));
+  if (what < 0.88) {
+    const isOdd = random.chance(0.3);
+    const packet = random.pick(isOdd ? ODD_PACKETS : WRONG_PACKETS);
+    return act(`sends ${packet.what}`, () => (isOdd ? client.mumble(packet) : client.misbehave(packet)));
   }
+  if (what < 0.905) return subscribe(false);
   if (what < 0.92) {
     const filter = isMember ? SHARED_FILTER : random.pick(FILTERS);
     return isMember && random.chance(0.8) ? undefined : act(`unsubscribes from ${filter}`, () => client.unsubscribe(filter));
   }
   if (what < 0.945) return act("drops its connection", () => client.drop());
   if (what < 0.955) return act("loses the Worker that relays it", () => client.breakRelay());
-  if (what < 0.97) return act("disconnects", () => client.disconnect());
-  if (what < 0.985) return act("connects once more", () => client.connect());
+  if (what < 0.97) return disconnecting(client, random, act);
+  if (what < 0.985) return connecting(client, random, subscribe(true), act);
+  if (what < 0.99) return act("authenticates anew", () => client.reauthenticate());
   return act("pings", () => client.ping());
+}
+
+type MakeAct = (what: string, run: () => void) => Act;
+
+/** A client connects, as a rule as itself; some do not wait for CONNACK. @param next what it does at once then */
+function connecting(client: SimulatedClient, random: Random, next: Act, act: MakeAct): Act {
+  const what = random.next();
+  if (what < 0.05) {
+    const user = random.pick<UserName>([undefined, "alice", "bob"]);
+    return act(`connects as ${user ?? "nobody"}`, () => client.connect(user));
+  }
+  if (what > 0.3) return act("connects", () => client.connect());
+  return act(`connects and at once ${next.what}`, () => {
+    client.connect();
+    next.run();
+  });
+}
+
+function disconnecting(client: SimulatedClient, random: Random, act: MakeAct): Act {
+  const what = random.next();
+  if (client.options.version === 5 && what < 0.1) return act("leaves, with its will", () => client.disconnectWithWill());
+  if (client.options.version === 5 && what < 0.2) {
+    const seconds = random.pick([0, 5, 20]);
+    return act(`disconnects and lets its session last ${seconds} s`, () => client.disconnectFor(seconds));
+  }
+  return act("disconnects", () => client.disconnect());
 }
 
 /** Everybody comes back, but for those who are gone, and everything is drained. */

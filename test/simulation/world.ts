@@ -61,6 +61,8 @@ export interface WorldOptions {
   readonly choices: Choices;
   /** Rows are in SQLite, and not only in memory. */
   readonly sqlite?: boolean;
+  /** The secret USERS; empty: there are none. Who gives no name is let in all the same. */
+  readonly users?: string;
   /** Of what chance would have happen, only this does; undefined: all of it. */
   readonly kept?: ReadonlySet<string> | undefined;
 }
@@ -96,7 +98,7 @@ export class World {
   #order = 0;
   readonly #objects = new Map<string, SimulatedObject>();
 
-  constructor({ seed, topology, sessionShards, limits, choices, sqlite = false, kept }: WorldOptions) {
+  constructor({ seed, topology, sessionShards, limits, choices, sqlite = false, users = "", kept }: WorldOptions) {
     this.chance = new Chance(seed, kept, () => this.now - BEGINNING);
     this.sqlite = sqlite;
     this.settings = {
@@ -106,7 +108,7 @@ export class World {
       previousShapes: [],
       namespaces: "*",
       allowAnonymous: true,
-      users: "",
+      users,
       metricsToken: "",
       choices,
       limits,
