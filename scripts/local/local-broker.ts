@@ -64,7 +64,7 @@ export default {
       if (file.status !== 404) return file;
     }
     const response = await worker.fetch(request, env, context);
-    if (pathname !== "/health" || !response.ok) return response;
+    if (pathname !== "/health" || request.method !== "GET" || !response.ok) return response;
     return Response.json({ ...(await response.json()), notes: await (await env.NOTES.fetch("http://notes/")).json() });
   },
 };

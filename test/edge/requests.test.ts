@@ -56,6 +56,7 @@ describe("a request", () => {
     ["a URL of something else", "GET ftp://other.example/health HTTP/1.1", [HOST], 400],
     ["no path", "GET ?x HTTP/1.1", [HOST], 400],
     ["OPTIONS *", "OPTIONS * HTTP/1.1", [HOST], 400],
+    ["HEAD where there is an answer", "HEAD /health HTTP/1.1", [HOST], 200],
     ["TRACE", "TRACE /nothing HTTP/1.1", [HOST], 404],
     ["a path that is no UTF-8", "GET /%ff/mqtt HTTP/1.1", [HOST], 404],
     ["a Client Identifier that is too long", `GET /mqtt?clientId=${"x".repeat(257)} HTTP/1.1`, [HOST, ...UPGRADE], 400],
