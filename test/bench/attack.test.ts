@@ -22,9 +22,9 @@ const OBJECTS = { topology: "sharded", sessionShards: 4, topicShards: 4 } as con
 
 /** Those that once did the most harm there. */
 const WORST: Readonly<Record<Shape, readonly string[]>> = {
-  compact: ["deep-filters"],
-  relayed: ["forbidden-filters"],
-  "handed over": ["tiny-bursts"],
+  compact: ["wide-aliases", "retained-scan"],
+  relayed: ["invalid-filters"],
+  "handed over": ["deep-filters"],
 };
 
 describe.each(SHAPES)("%s", (shape) => {
