@@ -32,6 +32,8 @@ export interface Limits {
   readonly sessionExpirySecondsV3: number;
   /** Subscriptions of one session. More is answered 0x97. */
   readonly subscriptionsMax: number;
+  /** UTF-8 bytes of the Topic Filters of all subscriptions of one session. More is answered 0x97. */
+  readonly subscriptionBytesMax: number;
   /** UTF-8 bytes of a Topic Name or Topic Filter, at most 65,535 by the protocol. */
   readonly topicBytesMax: number;
   /** Levels of a Topic Name or Topic Filter. */
@@ -71,6 +73,7 @@ export const DEFAULT_LIMITS: Limits = {
   sessionExpirySecondsMax: (7 * 24 * HOUR) / SECOND,
   sessionExpirySecondsV3: (24 * HOUR) / SECOND,
   subscriptionsMax: 1000,
+  subscriptionBytesMax: 256 * KIB,
   topicBytesMax: 65_535,
   topicLevelsMax: 128,
   retainedMessagesMax: 100_000,
@@ -178,6 +181,27 @@ export const RETAINED_RETRY_MS = 5 * SECOND;
 /** The largest Packet Identifier [MQTT5-2.2.1-3]. */
 export const PACKET_ID_MAX = 65_535;
 
+/**
+ * UTF-8 bytes of the topics that the Topic Aliases of one connection stand for: one topic of the greatest length, or 32 of 2,000 bytes.
+ * A client may use as many aliases as it was told; one that goes beyond this with their topics is disconnected with 0x97.
+ */
+export const TOPIC_ALIAS_BYTES_MAX = 64 * KIB;
+
+/** Of them, what stands in the socket's attachment, bytes; more gets rows, so that it is not written with whatever changes. */
+export const ALIASES_ATTACHED_BYTES_MAX = 4 * KIB;
+
+/**
+ * Characters of the topics that have Topic Aliases of the broker towards one client, and of those that may get one: a client may allow
+ * 65,535 aliases, and topics may be long.
+ */
+export const OWN_ALIAS_CHARACTERS_MAX = 64 * KIB;
+
+/** Incoming QoS 2 exchanges that stand in the row or attachment of their session; more of them stand in pages of their own. */
+export const RECEIVED_INLINE_MAX = 256;
+
+/** QoS 2 messages, of all other objects, that are remembered one by one for a session that has moved here; the oldest are forgotten first. */
+export const MOVED_EXCHANGES_MAX = 16 * KIB;
+
 /** A socket's attachment, serialized: the platform's limit is 16,384 (measured 2026-11: 16,000 bytes of payload pass). */
 export const ATTACHMENT_BYTES_MAX = 15_000;
 
@@ -200,8 +224,14 @@ export const ROW_GATHER_CHANGES = 8;
 /** The list of recipients of one record of the message log, bytes; a message for more sessions has several records. */
 export const RECIPIENT_BYTES_MAX = 256 * KIB;
 
-/** What a row of the message log may hold besides one message: its recipients, and the repeats that are recognised after a restart. */
-export const CHUNK_OVERHEAD_BYTES_MAX = RECIPIENT_BYTES_MAX + 288 * KIB;
+/**
+ * What a row of the message log may hold besides one packet: the topic that a Topic Alias stands for in it, its recipients, of whom the
+ * last one's shared subscription may go beyond their bound, and the repeats that are recognised after a restart.
+ */
+export const CHUNK_OVERHEAD_BYTES_MAX = 64 * KIB + RECIPIENT_BYTES_MAX + 64 * KIB + 288 * KIB;
+
+/** The filters of shared subscriptions with which one message goes to a Session object, characters; more of them go with it once more. */
+export const SHARES_CHARACTERS_MAX = 256 * KIB;
 
 /** What may wait in one outbox, bytes. Beyond it publishing clients are told (0x83) or closed (3.x), and repeat. */
 export const OUTBOX_BYTES_MAX = 32 * MIB;
@@ -302,6 +332,10 @@ export function limitProblems(limits: Limits): string[] {
     "QUEUE_MESSAGES_MAX plus INFLIGHT_MAX must be below 65535: each waiting message holds a Packet Identifier",
   );
   expect(limits.topicBytesMax >= 1 && limits.topicBytesMax <= 65_535, "TOPIC_BYTES_MAX must be 1 to 65535");
+  expect(
+    limits.subscriptionBytesMax >= limits.topicBytesMax,
+    "SUBSCRIPTION_BYTES_MAX must be at least TOPIC_BYTES_MAX: one subscription has to fit",
+  );
   expect(limits.topicLevelsMax >= 1 && limits.topicLevelsMax <= 512, "TOPIC_LEVELS_MAX must be 1 to 512: matching recurses over levels");
   expect(limits.clientIdBytesMax >= 23 && limits.clientIdBytesMax <= 1024, "CLIENT_ID_BYTES_MAX must be 23 to 1024");
   expect(

@@ -205,6 +205,13 @@ const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
     "how long a 3.1 or 3.1.1 session with Clean Session 0 outlives its connection, seconds",
   ),
   subscriptionsMax: integer("SUBSCRIPTIONS_MAX", D.subscriptionsMax, 1, 1_000_000, "subscriptions of one session"),
+  subscriptionBytesMax: integer(
+    "SUBSCRIPTION_BYTES_MAX",
+    D.subscriptionBytesMax,
+    1,
+    1 << 30,
+    "bytes of the Topic Filters of all subscriptions of one session",
+  ),
   topicBytesMax: integer("TOPIC_BYTES_MAX", D.topicBytesMax, 1, 65_535, "longest Topic Name or Topic Filter, bytes"),
   topicLevelsMax: integer("TOPIC_LEVELS_MAX", D.topicLevelsMax, 1, 512, "levels of a Topic Name or Topic Filter"),
   retainedMessagesMax: integer(

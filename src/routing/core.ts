@@ -5,7 +5,7 @@
 
 import type { SharedStrategy } from "../choices.ts";
 import type { Ledger } from "../ledger.ts";
-import { type Limits, RETAINED_LOOKS, RETAINED_PAGE_BYTES, RETAINED_PAGE_MESSAGES } from "../limits.ts";
+import { type Limits, RETAINED_LOOKS, RETAINED_PAGE_BYTES, RETAINED_PAGE_MESSAGES, SHARES_CHARACTERS_MAX } from "../limits.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import { Message, writeMessage } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
@@ -16,7 +16,7 @@ import { nextTopic } from "../topic/order.ts";
 import { scanTopics } from "../topic/retained-scan.ts";
 import { SlicedCursor } from "../topic/sliced-cursor.ts";
 import { readStoredMessage } from "../topic/stored-message.ts";
-import type { Addressed, Delivered, DeliveryPort, RetainedRow, RouteRow, RoutingStore } from "./ports.ts";
+import type { Addressed, Delivered, DeliveryPort, RetainedRow, RouteRow, RoutingStore, ShareTarget } from "./ports.ts";
 import { routeBytes, type ShareChange, Shares } from "./shares.ts";
 
 /** The outcome of a publish: the 5.0 Reason Code for its publisher; 0x80 and above: it did not reach everyone and may be repeated. */
@@ -151,11 +151,16 @@ export class RoutingCore {
 
   /** Adds what the shared subscriptions get: one record for each Session object, whatever brings the message there. */
   #shareOut(message: Message): void {
+    const gathered = new Map<string, ShareTarget[]>();
     this.#shares.match(message, ({ sessionObject, filter, key }) => {
-      const known = this.#targets.get(sessionObject)?.addressed ?? NOBODY;
-      const addressed: Addressed = { ...known, shares: [...known.shares, { filter, key }] };
-      this.#targets.set(sessionObject, { qos: 2, addressed });
+      const shares = gathered.get(sessionObject);
+      if (shares === undefined) gathered.set(sessionObject, [{ filter, key }]);
+      else shares.push({ filter, key });
     });
+    for (const [sessionObject, shares] of gathered) {
+      const known = this.#targets.get(sessionObject)?.addressed ?? NOBODY;
+      this.#targets.set(sessionObject, { qos: 2, addressed: { ...known, shares } });
+    }
   }
 
   #send(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
@@ -163,10 +168,18 @@ export class RoutingCore {
       this.#delivery.deliver(sessionObject, message, addressed, done);
       return;
     }
-    this.#delivery.deliver(sessionObject, message, addressed, (reasonCode) => {
+    const arrived: Delivered = (reasonCode) => {
       for (const { filter, key } of addressed.shares) this.#shares.arrived({ sessionObject, filter, key });
       done?.(reasonCode);
-    });
+    };
+    const [first, ...rest] = inPieces(addressed.shares);
+    if (rest.length === 0) {
+      this.#delivery.deliver(sessionObject, message, addressed, arrived);
+      return;
+    }
+    const joint = new JointOutcome(arrived, 1 + rest.length);
+    this.#delivery.deliver(sessionObject, message, { ...addressed, shares: first! }, joint.settled);
+    for (const shares of rest) this.#delivery.deliver(sessionObject, message, { ...NOBODY, tried: addressed.tried, shares }, joint.settled);
   }
 
   /** A route that another Topic object had, because there was another number of them. */
@@ -331,6 +344,21 @@ export class RoutingCore {
     this.#store.putRetained({ topic, message: writer.finish(), expiresAt: message.expiresAt });
     return true;
   }
+}
+
+/** Filters of shared subscriptions may be long, and a call between objects is bounded: with very many the message goes more than once. */
+function inPieces(shares: readonly ShareTarget[]): (readonly ShareTarget[])[] {
+  const pieces: ShareTarget[][] = [[]];
+  let characters = 0;
+  for (const share of shares) {
+    if (characters > 0 && characters + share.filter.length > SHARES_CHARACTERS_MAX) {
+      pieces.push([]);
+      characters = 0;
+    }
+    pieces.at(-1)!.push(share);
+    characters += share.filter.length;
+  }
+  return pieces;
 }
 
 const RETAINED_VERSION = 1;

@@ -5,6 +5,7 @@
  */
 
 import type { SessionCore } from "./core.ts";
+import type { Incoming } from "./delivery.ts";
 import type { Session } from "./session.ts";
 
 /** @returns false when one more exchange can't begin: too many have since the oldest one that is under way */
@@ -25,15 +26,20 @@ export function forgetExchanges({ released, received, openExchanges }: Session):
   openExchanges.clear();
 }
 
-function isUnderWay({ received }: Session, sequence: number): boolean {
-  for (const exchange of received.values()) if (exchange.sequence === sequence) return exchange.handedOn;
-  return false;
+function isUnderWay(session: Session, sequence: number): boolean {
+  return exchangeOf(session, sequence)?.handedOn === true;
+}
+
+function exchangeOf({ received, openExchanges }: Session, sequence: number): Incoming | undefined {
+  const exchange = received.get(openExchanges.get(sequence) ?? 0);
+  return exchange?.sequence === sequence ? exchange : undefined;
 }
 
 /** Should its publisher repeat the message after all, it is taken for a new one. */
 function giveUp(core: SessionCore, session: Session, sequence: number): void {
+  const exchange = exchangeOf(session, sequence);
+  if (exchange !== undefined) session.received.delete(exchange.packetId);
   core.openExchanges.delete(sequence);
   session.openExchanges.delete(sequence);
-  for (const [packetId, exchange] of session.received) if (exchange.sequence === sequence) session.received.delete(packetId);
   core.changes.markRow(session);
 }

@@ -4,6 +4,7 @@
  * it knows, so that a late "nobody here wants it" can't undo a new subscription.
  */
 
+import { utf8Length } from "../mqtt/bytes.ts";
 import { SHARE_PREFIX } from "../topic/filter.ts";
 import type { Interest, SessionCore } from "./core.ts";
 import { forgetOwed } from "./owed-retained.ts";
@@ -41,6 +42,7 @@ export function interestIn(core: SessionCore, { session, request }: Subscription
 
 export function addSubscription(core: SessionCore, session: Session, subscription: Subscription): void {
   const { filter } = subscription.request;
+  if (!session.subscriptions.has(filter)) session.subscriptionBytes += utf8Length(filter);
   session.subscriptions.set(filter, subscription);
   if (filter.startsWith(SHARE_PREFIX)) joinShare(core, session, filter);
   else core.subscriptions.add(filter, session.clientId, subscription);
@@ -48,7 +50,7 @@ export function addSubscription(core: SessionCore, session: Session, subscriptio
 
 /** Takes a subscription out of this object; with the last one on its filter the interest ends. */
 export function forgetSubscription(core: SessionCore, session: Session, filter: string): void {
-  session.subscriptions.delete(filter);
+  if (session.subscriptions.delete(filter)) session.subscriptionBytes -= utf8Length(filter);
   forgetOwed(core, session, filter);
   if (filter.startsWith(SHARE_PREFIX)) {
     leaveShare(core, session, filter);

@@ -42,6 +42,7 @@ export function connectionLost(core: SessionCore, connection: Connection): void 
   connection.forget();
   core.deadlines.forget(connection);
   connection.reauthentication?.exchange.cancel();
+  if (connection.aliases.number !== 0) core.store.deleteAliases(connection.aliases.number);
   if (session.connection !== connection) return;
   session.connection = undefined;
   clientLost(core, session);

@@ -105,7 +105,8 @@ export class MessageLog {
 
   addRecipient(record: LogRecord, recipient: Recipient): void {
     record.recipients.push(recipient);
-    record.recipientBytes += 16 + 4 * (recipient.identifiers?.length ?? 0);
+    // A character of a filter has up to three bytes.
+    record.recipientBytes += 16 + 4 * (recipient.identifiers?.length ?? 0) + 3 * recipient.share.length;
     record.open += 1;
   }
 

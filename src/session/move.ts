@@ -128,7 +128,7 @@ export function exportSession(core: SessionCore, clientId: string, from: number)
     deliveries.push(movingDelivery(delivery, message));
   }
   return {
-    state: encodeSessionState(session, core.numbers.next()),
+    state: encodeSessionState(session, core.numbers.next(), true),
     will: session.will && encodeWill(session.will),
     had: exchangesHad(core, session),
     settled: core.repeats.settledBelow(),

@@ -3,6 +3,7 @@
  * number there. What a session that moved here had, or lacks, of them where this object as a whole knows otherwise.
  */
 
+import { MOVED_EXCHANGES_MAX } from "../limits.ts";
 import { type Message, objectOf } from "../mqtt/message.ts";
 
 /** Those of one object, as they are stored and travel. */
@@ -26,6 +27,21 @@ export class OpenExchangeSet {
       if (known.size === 0) continue;
       this.#sequences ??= new Map();
       this.#sequences.set(object, known);
+    }
+    this.#keepWithinBounds();
+  }
+
+  /** They stand in the row of their session: with very many objects the first ones are forgotten. */
+  #keepWithinBounds(): void {
+    let tooMany = -MOVED_EXCHANGES_MAX;
+    for (const known of this.#sequences?.values() ?? []) tooMany += known.size;
+    for (const [object, known] of this.#sequences ?? []) {
+      for (const sequence of known) {
+        if (tooMany <= 0) return;
+        known.delete(sequence);
+        tooMany -= 1;
+      }
+      this.#sequences!.delete(object);
     }
   }
 

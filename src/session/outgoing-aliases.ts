@@ -5,7 +5,7 @@
  */
 
 import { CountedMap, type Ledger } from "../ledger.ts";
-import { MEMORY } from "../limits.ts";
+import { MEMORY, OWN_ALIAS_CHARACTERS_MAX } from "../limits.ts";
 
 /** Topics seen once that are remembered for each alias that is still free. */
 const CANDIDATES_FACTOR = 4;
@@ -15,6 +15,10 @@ export class OutgoingAliases {
   readonly #ledger: Ledger;
   readonly #aliases: Map<string, number>;
   readonly #candidates: Map<string, true>;
+  /** Characters of the topics that have one. */
+  #characters = 0;
+  /** Characters of the candidates. */
+  #candidateCharacters = 0;
 
   constructor(max: number, ledger: Ledger) {
     this.#max = max;
@@ -31,7 +35,13 @@ export class OutgoingAliases {
 
   clear(): void {
     this.#aliases.clear();
+    this.#characters = 0;
+    this.#clearCandidates();
+  }
+
+  #clearCandidates(): void {
     this.#candidates.clear();
+    this.#candidateCharacters = 0;
   }
 
   get available(): boolean {
@@ -43,16 +53,21 @@ export class OutgoingAliases {
     const alias = this.#aliases.get(topic);
     if (alias !== undefined) return { alias, known: true };
     if (this.#aliases.size >= this.#max || this.#ledger.isShortFor("aliases")) return NONE;
+    // A client may allow 65,535 of them, and topics may be long.
+    if (this.#characters + topic.length > OWN_ALIAS_CHARACTERS_MAX) return NONE;
     if (this.#candidates.has(topic)) return { alias: this.#aliases.size + 1, known: false };
-    if (this.#candidates.size >= this.#max * CANDIDATES_FACTOR) this.#candidates.clear();
+    const isTooMuch = this.#candidateCharacters + topic.length > OWN_ALIAS_CHARACTERS_MAX;
+    if (isTooMuch || this.#candidates.size >= this.#max * CANDIDATES_FACTOR) this.#clearCandidates();
     this.#candidates.set(topic, true);
+    this.#candidateCharacters += topic.length;
     return NONE;
   }
 
   /** A PUBLISH with topic and alias was sent: a packet that was not must not count. */
   sent(topic: string, alias: number): void {
     this.#aliases.set(topic, alias);
-    this.#candidates.delete(topic);
+    this.#characters += topic.length;
+    if (this.#candidates.delete(topic)) this.#candidateCharacters -= topic.length;
   }
 }
 

@@ -109,6 +109,21 @@ export interface WillRow {
   readonly will: Uint8Array;
 }
 
+/** A page of the incoming QoS 2 exchanges of a session that has many. */
+export interface ExchangeRow {
+  readonly sessionNumber: number;
+  readonly page: number;
+  /** Versioned bytes of `session/received.ts`. */
+  readonly exchanges: Uint8Array;
+}
+
+/** A Topic Alias of a live connection whose aliases have no room in its attachment. */
+export interface AliasRow {
+  readonly connectionNumber: number;
+  readonly alias: number;
+  readonly topic: string;
+}
+
 /** A piece of the message log: records of messages and who still has to get them, versioned bytes of `session/log.ts`. */
 export interface ChunkRow {
   readonly number: number;
@@ -122,11 +137,18 @@ export interface SessionStore {
   wills(): WillRow[];
   /** In order of their numbers. */
   chunks(): ChunkRow[];
+  exchanges(): ExchangeRow[];
+  aliases(): AliasRow[];
   putSession(row: SessionRow): void;
-  /** Deletes the session and its subscriptions. */
+  /** Deletes the session, its subscriptions and its exchanges. */
   deleteSession(number: number): void;
   putSubscription(row: SubscriptionRow): void;
   deleteSubscription(sessionNumber: number, filter: string): void;
+  putExchanges(row: ExchangeRow): void;
+  deleteExchanges(sessionNumber: number, page: number): void;
+  putAlias(row: AliasRow): void;
+  /** Deletes those of one connection. */
+  deleteAliases(connectionNumber: number): void;
   putWill(row: WillRow): void;
   deleteWill(clientId: string): void;
   putChunk(row: ChunkRow): void;

@@ -3,6 +3,7 @@
  * the specification: the message is handed on when PUBLISH arrives, and its Packet Identifier is kept until PUBREL.
  */
 
+import { TOPIC_ALIAS_BYTES_MAX } from "../limits.ts";
 import { isUtf8Text, messageOfPublish } from "../mqtt/message.ts";
 import { type Acknowledgement, NO_PROPERTIES, type Properties, PUBACK, PUBCOMP, PUBREC, type Publish } from "../mqtt/packet.ts";
 import {
@@ -23,8 +24,8 @@ import type { SessionCore } from "./core.ts";
 import type { Incoming } from "./delivery.ts";
 import { makeRoomForExchange } from "./exchanges.ts";
 import { violated } from "./lifecycle.ts";
+import type { ReceivedExchange } from "./received.ts";
 import type { Connection, Session } from "./session.ts";
-import type { ReceivedExchange } from "./state.ts";
 
 /** What helps the publisher of a refused message to mend it. */
 const REASONS: { readonly [reasonCode: number]: Properties } = {
@@ -75,7 +76,10 @@ class IncomingMessage implements Incoming {
     this.reasonCode = reasonCode;
     const session = this.#session;
     // A message that nobody took is not received: the client may repeat it.
-    if (reasonCode >= 0x80 && session.received.get(this.packetId) === this) session.received.delete(this.packetId);
+    if (session.received.get(this.packetId) === this) {
+      if (reasonCode >= 0x80) session.received.delete(this.packetId);
+      else session.received.touch(this.packetId);
+    }
     // A publisher whose PUBREC is lost in a crash repeats PUBLISH at any time later: longer than the others remember the message.
     if (this.qos === 2) this.#core.changes.markRow(session);
     if (session.connection !== undefined) answer(this.#core, session.connection);
@@ -87,7 +91,7 @@ export function restoreIncoming(core: SessionCore, session: Session, exchange: R
   const { packetId, sequence, settled, begunAt } = exchange;
   const incoming = new IncomingMessage(core, session, { packetId, qos: 2, sequence, begunAt }, false);
   if (settled) incoming.reasonCode = SUCCESS;
-  else if (session.stored && begunAt === undefined) session.openExchanges.add(sequence);
+  else if (session.stored && begunAt === undefined) session.openExchanges.set(sequence, packetId);
   session.received.set(packetId, incoming);
 }
 
@@ -163,7 +167,7 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     // That object keeps its sequences from being forgotten: it says itself which of them are settled.
     settledBelow = 1;
   } else if (qos === 2 && session.stored) {
-    session.openExchanges.add(sequence);
+    session.openExchanges.set(sequence, packetId);
     core.openExchanges.set(sequence, session);
     settledBelow = core.settledBelow;
   }
@@ -202,7 +206,11 @@ function topicOf(core: SessionCore, connection: Connection, publish: Publish): s
       violated(core, connection, QUOTA_EXCEEDED, "memory is short here; try again later");
       return undefined;
     }
-    connection.aliases.set(alias, publish.topic);
+    if (!connection.aliases.set(alias, publish.topic)) {
+      const message = `the topics of all Topic Aliases have more than ${TOPIC_ALIAS_BYTES_MAX} bytes`;
+      violated(core, connection, QUOTA_EXCEEDED, message);
+      return undefined;
+    }
     core.changes.mark(connection);
     return publish.topic;
   }

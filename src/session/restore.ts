@@ -11,9 +11,10 @@ import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
 import { addSubscription } from "./interest.ts";
 import { beginWaiting, clientLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
 import { askOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
-import type { Wire } from "./ports.ts";
+import type { AliasRow, Wire } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { finish, keepWithinBounds, requeue } from "./queue.ts";
+import { decodePage, type ReceivedExchange } from "./received.ts";
 import { Connection, Session } from "./session.ts";
 import {
   type AttachedState,
@@ -49,16 +50,20 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   const byNumber = restoreSessions(core, unread, problems);
   const states = new Map<Session, SessionState>();
   for (const [session, state] of byNumber.values()) states.set(session, state);
+  const aliases = aliasesByConnection(core);
   const connections = wires.map(({ wire, attachment }) =>
-    attempt(core, "a connection", problems, () => restoreConnection(core, wire, attachment, byNumber, states, problems)),
+    attempt(core, "a connection", problems, () => restoreConnection(core, wire, attachment, { byNumber, states, aliases, problems })),
   );
+  const pages = restoreExchanges(core, byNumber, states, unread, problems);
   for (const [session, state] of states) {
     core.raiseNumbers(Math.max(session.number, state.handledThrough));
     core.failures.guard("restoring its state", session, () => applyState(core, session, state));
   }
-  const open = [...core.sessions.values()].flatMap((session) => [...session.openExchanges].map((sequence) => [sequence, session] as const));
+  const open = [...core.sessions.values()].flatMap((session) =>
+    [...session.openExchanges.keys()].map((sequence) => [sequence, session] as const),
+  );
   for (const [sequence, session] of open.sort(([a], [b]) => a - b)) core.openExchanges.set(sequence, session);
-  const swept = restoreSubscriptions(core, byNumber, unread, problems);
+  const swept = sweepAliases(core, aliases) + pages + restoreSubscriptions(core, byNumber, unread, problems);
   restoreLog(core, byNumber, states, problems);
   restoreWills(core, problems);
   for (const session of core.sessions.values()) {
@@ -107,6 +112,8 @@ function catchUp(core: SessionCore, session: Session, state: SessionState): void
   advancePacketId(session, state.nextPacketId === 1 ? PACKET_ID_MAX : state.nextPacketId - 1);
   session.released.clear();
   for (const packetId of state.released) session.released.add(packetId);
+  // What is in pages is as new as the attachment.
+  if (state.paged) return;
   session.received.clear();
   for (const exchange of state.received) restoreIncoming(core, session, exchange);
 }
@@ -154,13 +161,67 @@ function restoreSessions(core: SessionCore, unread: Set<number>, problems: strin
   return byNumber;
 }
 
+/** What rows hold for the sessions and connections that attachments name. */
+interface Found {
+  readonly byNumber: Numbered;
+  readonly states: Map<Session, SessionState>;
+  readonly aliases: ReadonlyMap<number, readonly AliasRow[]>;
+  readonly problems: string[];
+}
+
+function aliasesByConnection(core: SessionCore): Map<number, AliasRow[]> {
+  const found = new Map<number, AliasRow[]>();
+  for (const row of core.store.aliases()) {
+    const rows = found.get(row.connectionNumber);
+    if (rows === undefined) found.set(row.connectionNumber, [row]);
+    else rows.push(row);
+  }
+  return found;
+}
+
+/** Aliases of connections that are gone. @returns how many rows they had */
+function sweepAliases(core: SessionCore, found: ReadonlyMap<number, readonly AliasRow[]>): number {
+  const live = new Set([...core.connections].map(({ aliases }) => aliases.number));
+  let swept = 0;
+  for (const [connectionNumber, rows] of found) {
+    core.raiseNumbers(connectionNumber);
+    if (live.has(connectionNumber)) continue;
+    core.store.deleteAliases(connectionNumber);
+    swept += rows.length;
+  }
+  return swept;
+}
+
+/** Puts together what stands in pages. @returns how many of them belonged to nobody */
+function restoreExchanges(
+  core: SessionCore,
+  byNumber: Numbered,
+  states: Map<Session, SessionState>,
+  unread: ReadonlySet<number>,
+  problems: string[],
+): number {
+  const found = new Map<Session, ReceivedExchange[]>();
+  let swept = 0;
+  for (const { sessionNumber, page, exchanges } of core.store.exchanges()) {
+    const session = byNumber.get(sessionNumber)?.[0];
+    if (session === undefined || states.get(session)?.paged !== true) {
+      if (unread.has(sessionNumber)) continue;
+      core.store.deleteExchanges(sessionNumber, page);
+      swept += 1;
+      continue;
+    }
+    const here = attempt(core, `page ${page} of the exchanges of session ${sessionNumber}`, problems, () => decodePage(exchanges));
+    found.set(session, [...(found.get(session) ?? []), ...(here ?? [])]);
+  }
+  for (const [session, received] of found) states.set(session, { ...states.get(session)!, received });
+  return swept;
+}
+
 function restoreConnection(
   core: SessionCore,
   wire: Wire,
   attachment: Uint8Array,
-  byNumber: Numbered,
-  states: Map<Session, SessionState>,
-  problems: string[],
+  { byNumber, states, aliases, problems }: Found,
 ): Connection | undefined {
   const attached = attempt(core, `attachment of ${attachedTo(attachment)}`, problems, () => decodeAttachment(attachment));
   if (attached === undefined) return undefined;
@@ -177,7 +238,7 @@ function restoreConnection(
   connection.lastSeenAt = Math.min(core.now, attached.lastSeenAt + connection.keepAliveMs / 3);
   connection.attachedSeenAt = attached.lastSeenAt;
   connection.changed = false;
-  for (const [alias, topic] of states.get(session)?.aliases ?? []) connection.aliases.set(alias, topic);
+  restoreAliases(connection, attached, aliases.get(attached.connectionNumber) ?? [], states.get(session)?.aliases ?? []);
   session.connection = connection;
   core.connections.add(connection);
   if (connection.keepAliveMs > 0) {
@@ -185,6 +246,19 @@ function restoreConnection(
     core.deadlines.add({ at, kind: KEEP_ALIVE, subject: connection, slackMs: keepAliveSlackMs(connection) });
   }
   return connection;
+}
+
+/** @param before what the row of its session has of them, before version 4 */
+function restoreAliases(
+  { aliases }: Connection,
+  attached: AttachedState,
+  rows: readonly AliasRow[],
+  before: readonly (readonly [alias: number, topic: string])[],
+): void {
+  for (const [alias, topic] of attached.aliases.length > 0 ? attached.aliases : before) aliases.set(alias, topic);
+  aliases.number = attached.connectionNumber;
+  for (const { alias, topic } of rows) aliases.set(alias, topic);
+  if (aliases.number !== 0) aliases.takeChanged();
 }
 
 /** @returns undefined when its session should have a row and has none, or already has a connection */
@@ -209,6 +283,7 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
   session.handledThrough = state.handledThrough;
   for (const packetId of state.released) session.released.add(packetId);
   for (const exchange of state.received) restoreIncoming(core, session, exchange);
+  session.received.restored(state.paged);
   session.had.add(state.had);
   session.lacks.add(state.lacks);
   session.cameFrom = state.cameFrom;

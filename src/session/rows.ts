@@ -3,10 +3,11 @@
  * `flush.ts` has it written before what the wires gathered is sent: so nothing leaves that is not safe, and a tick costs few rows.
  */
 
-import { ATTACHMENT_BYTES_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
+import { ATTACHMENT_BYTES_MAX, RECEIVED_INLINE_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
 import type { SessionCore } from "./core.ts";
 import { LOG_TIDY } from "./deadlines.ts";
 import { storeQueued } from "./queue.ts";
+import { encodePage } from "./received.ts";
 import type { Connection, Session } from "./session.ts";
 import { encodeAttachment, encodeSessionState } from "./state.ts";
 
@@ -43,32 +44,51 @@ function writeOne(core: SessionCore, session: Session, write: () => void): void 
 
 function putRow(core: SessionCore, session: Session): void {
   session.owedInRow = session.owed.length > 0;
+  for (const [page, exchanges] of session.received.takePages()) {
+    if (exchanges.length === 0) core.store.deleteExchanges(session.number, page);
+    else core.store.putExchanges({ sessionNumber: session.number, page, exchanges: encodePage(exchanges) });
+  }
   core.store.putSession({ number: session.number, clientId: session.clientId, state: encodeSessionState(session, core.numbers.last) });
   if (session.openExchanges.size > 0) closeExchanges(core, session);
 }
 
 /** The row says of these exchanges that they are over or safe. */
 function closeExchanges(core: SessionCore, session: Session): void {
-  const unsettled = new Set<number>();
-  for (const { sequence, reasonCode } of session.received.values()) if (reasonCode === undefined) unsettled.add(sequence);
-  for (const sequence of session.openExchanges) {
-    if (unsettled.has(sequence)) continue;
+  for (const [sequence, packetId] of session.openExchanges) {
+    const exchange = session.received.get(packetId);
+    if (exchange?.sequence === sequence && exchange.reasonCode === undefined) continue;
     session.openExchanges.delete(sequence);
     core.openExchanges.delete(sequence);
   }
 }
 
+/** Aliases have rows of their own as soon as they have no room in the attachment. */
+function writeAliases({ store, numbers }: SessionCore, { aliases }: Connection): void {
+  if (aliases.number === 0) {
+    if (!aliases.outgrown) return;
+    aliases.number = numbers.next();
+  }
+  for (const [alias, topic] of aliases.takeChanged()) store.putAlias({ connectionNumber: aliases.number, alias, topic });
+}
+
 function attach(core: SessionCore, connection: Connection): void {
   const { session } = connection;
+  writeAliases(core, connection);
+  if (!session.stored && session.received.size > RECEIVED_INLINE_MAX) outgrow(core, session);
   let bytes = encodeAttachment(connection, session.oversized);
   if (bytes.length > ATTACHMENT_BYTES_MAX) {
-    session.oversized = true;
-    if (!session.stored) beginStoring(core, session);
+    outgrow(core, session);
     bytes = encodeAttachment(connection, true);
   }
   if (session.oversized) putRow(core, session);
   connection.attachedSeenAt = connection.lastSeenAt;
   connection.wire.attach(bytes);
+}
+
+/** Its state is kept in its row for as long as this connection lasts. */
+function outgrow(core: SessionCore, session: Session): void {
+  session.oversized = true;
+  if (!session.stored) beginStoring(core, session);
 }
 
 /**
@@ -94,7 +114,7 @@ export function storeWaiting(core: SessionCore): void {
 
 /** The session has ended. */
 export function forgetRow(core: SessionCore, session: Session): void {
-  for (const sequence of session.openExchanges) core.openExchanges.delete(sequence);
+  for (const sequence of session.openExchanges.keys()) core.openExchanges.delete(sequence);
   core.moved.delete(session);
   core.rowChanges.forget(session);
   if (session.stored) core.store.deleteSession(session.number);

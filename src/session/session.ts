@@ -17,6 +17,7 @@ import {
 } from "../mqtt/packet.ts";
 import { UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
 import type { Asked } from "./asked.ts";
+import { ClientAliases } from "./client-aliases.ts";
 import { CLOSE_NORMAL, closeCodeOf, closeReason, FAILED } from "./close-code.ts";
 import { type ConnectionFacts, encodeFor } from "./connection-facts.ts";
 import { Deliveries } from "./deliveries.ts";
@@ -25,6 +26,7 @@ import { Deque } from "./deque.ts";
 import { OpenExchangeSet } from "./open-exchanges.ts";
 import { OutgoingAliases } from "./outgoing-aliases.ts";
 import type { Identity, Reauthentication, Wire } from "./ports.ts";
+import { ReceivedExchanges } from "./received.ts";
 
 /** Session Expiry Interval 0xFFFFFFFF: never [5.0/3.1.2.11.2/default]. */
 export const NEVER_EXPIRES = 0xffff_ffff;
@@ -82,6 +84,8 @@ export class Session {
   inGrace = false;
 
   readonly subscriptions: Map<string, Subscription>;
+  /** UTF-8 bytes of their filters. */
+  subscriptionBytes = 0;
   /** Those of them that Topic objects have not answered yet, the last one for each filter. */
   readonly asked = new Map<string, Asked<Subscription>>();
   /** QoS 1 and 2 messages not yet acknowledged, in the order of their Packet Identifiers' allocation, sent or not. */
@@ -98,9 +102,9 @@ export class Session {
   /** Packet Identifiers whose PUBREC has come and whose PUBREL is out, in that order [MQTT5-4.3.3-6]. */
   readonly released: Set<number>;
   /** Incoming QoS 2 exchanges that are not over, by Packet Identifier [MQTT5-4.3.3-10]. */
-  readonly received: Map<number, Incoming>;
-  /** Sequences of those whose message the publisher may repeat after a loss of memory: no row says that it is safe. */
-  readonly openExchanges: Set<number>;
+  readonly received: ReceivedExchanges;
+  /** Those whose message the publisher may repeat after a loss of memory: no row says that it is safe. Packet Identifiers by sequence. */
+  readonly openExchanges: Map<number, number>;
   /** Of a session that moved here: QoS 2 messages that it was offered where it was before. */
   readonly had = new OpenExchangeSet();
   /** Of a session that moved here: QoS 2 messages that were offered here before it came, and not where it was. */
@@ -142,8 +146,8 @@ export class Session {
     this.subscriptions = new CountedMap(ledger, "subscriptions", subscriptionBytes);
     this.deliveries = new Deliveries(ledger);
     this.released = new CountedSet(ledger, "exchanges", MEMORY.numberBytes);
-    this.received = new CountedMap(ledger, "exchanges", () => MEMORY.incomingBytes);
-    this.openExchanges = new CountedSet(ledger, "exchanges", MEMORY.numberBytes);
+    this.received = new ReceivedExchanges(ledger);
+    this.openExchanges = new CountedMap(ledger, "exchanges", () => MEMORY.numberBytes);
   }
 
   get will(): PendingWill | undefined {
@@ -213,7 +217,7 @@ export class Connection {
   /** QoS 1 and 2 messages from this client in the order of their arrival, until they are answered [MQTT311-4.6.0-2] [MQTT311-4.6.0-3]. */
   readonly incoming: Deque<Incoming>;
   /** The client's Topic Aliases: gone with the connection [MQTT5-3.3.2-7]. */
-  readonly aliases: Map<number, string>;
+  readonly aliases: ClientAliases;
   /** Our Topic Aliases towards the client. Not kept through hibernation: an alias may be given to a topic anew at any time. */
   readonly ownAliases: OutgoingAliases;
   /** A re-authentication that is under way. */
@@ -237,7 +241,7 @@ export class Connection {
     this.facts = facts;
     this.window = Math.min(facts.receiveMaximum, limits.inflightMax);
     this.incoming = new Deque((count) => ledger.add("exchanges", count * MEMORY.incomingBytes));
-    this.aliases = new CountedMap(ledger, "aliases", (_alias, topic) => MEMORY.aliasBytes + MEMORY.characterBytes * topic.length);
+    this.aliases = new ClientAliases(ledger);
     this.ownAliases = new OutgoingAliases(facts.topicAliasMaximum, ledger);
     this.lastSeenAt = now;
   }

@@ -8,17 +8,23 @@ import type { ProtocolVersion, QoS, SubscriptionRequest } from "../mqtt/packet.t
 import { decodeProperties, encodeProperties, WILL } from "../mqtt/property.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { checkNumber } from "../topic/stored-message.ts";
+import type { ClientAliases } from "./client-aliases.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
 import type { Delivery } from "./delivery.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
+import { type ReceivedExchange, readReceived, writeReceived } from "./received.ts";
 import type { Connection, FormerOwner, PendingWill, RetainedCursor, Session } from "./session.ts";
 
 /**
  * Version 2 says of incoming exchanges where they began, and what a session that moved had before: a session of version 1 never moved.
- * Version 3 says which retained messages are owed.
+ * Version 3 says which retained messages are owed. Version 4 has Topic Aliases with the connection, which they belong to, and may have
+ * incoming exchanges elsewhere.
  */
-const STATE_VERSION = 3;
-const STATE_VERSIONS_READ: readonly number[] = [1, 2, 3];
+const STATE_VERSION = 4;
+const STATE_VERSIONS_READ: readonly number[] = [1, 2, 3, 4];
+
+/** The same in all versions so far. */
+const WILL_VERSION = 3;
 
 const FLAG_RESENDING = 4;
 
@@ -30,15 +36,6 @@ export interface SentDelivery {
   readonly recordSequence: number;
   /** It was sent on an earlier connection and still has to be sent again on this one. */
   readonly resending: boolean;
-}
-
-export interface ReceivedExchange {
-  readonly packetId: number;
-  readonly sequence: number;
-  /** Every Session object concerned has it. */
-  readonly settled: boolean;
-  /** The Session object that gave it its sequence; undefined: the one that holds the session. */
-  readonly begunAt: string | undefined;
 }
 
 export interface StoredSubscription {
@@ -64,20 +61,17 @@ export interface SessionState {
   readonly cameFrom: readonly FormerOwner[];
   readonly offered: boolean;
   readonly owed: readonly OwedRetained[];
-  /** The client's Topic Aliases; they count only while its connection lives. */
+  /** `received` is in rows of its own. */
+  readonly paged: boolean;
+  /** The client's Topic Aliases; from version 4 on they are with its connection. */
   readonly aliases: readonly (readonly [alias: number, topic: string])[];
 }
 
-function header(writer: RecordWriter): void {
-  writer.byte(STATE_VERSION);
-}
-
-/** @returns the version */
-function readHeader(reader: RecordReader, what: string): number {
+/** @returns the version, one of those up to the latest */
+function readHeader(reader: RecordReader, what: string, latest: number): number {
   const version = reader.byte();
-  if (!STATE_VERSIONS_READ.includes(version)) {
-    throw new RecordError(`${what} of version ${version}, where ${STATE_VERSIONS_READ.join(", ")} was expected`);
-  }
+  const read = STATE_VERSIONS_READ.filter((each) => each <= latest);
+  if (!read.includes(version)) throw new RecordError(`${what} of version ${version}, where ${read.join(", ")} was expected`);
   return version;
 }
 
@@ -105,7 +99,8 @@ function readTime(reader: RecordReader): number {
   return time === 1 ? Number.POSITIVE_INFINITY : time;
 }
 
-function writeSession(writer: RecordWriter, session: Session): void {
+/** @param whole with the exchanges that are in rows of their own */
+function writeSession(writer: RecordWriter, session: Session, whole: boolean): void {
   writer.integer(session.expirySeconds);
   writeTime(writer, session.expiresAt);
   writeOptionalString(writer, session.identity.userName);
@@ -126,13 +121,9 @@ function writeSession(writer: RecordWriter, session: Session): void {
   }
   writer.integer(session.released.size);
   for (const packetId of session.released) writer.integer(packetId);
-  writer.integer(session.received.size);
-  for (const incoming of session.received.values()) {
-    writer.integer(incoming.packetId);
-    writer.integer(incoming.sequence);
-    writer.byte(incoming.reasonCode === undefined ? 0 : 1);
-    writeOptionalString(writer, incoming.begunAt);
-  }
+  const paged = session.received.paged && !whole;
+  writer.byte(paged ? 1 : 0);
+  writeReceived(writer, paged ? [] : [...session.received.values()]);
   writeExchanges(writer, session.had.toList());
   writeExchanges(writer, session.lacks.toList());
   writer.integer(session.cameFrom.length);
@@ -147,12 +138,6 @@ function writeSession(writer: RecordWriter, session: Session): void {
     writer.integer(id);
     writer.string(place);
     writer.string(from);
-  }
-  const aliases = [...(session.connection?.aliases ?? [])];
-  writer.integer(aliases.length);
-  for (const [alias, topic] of aliases) {
-    writer.integer(alias);
-    writer.string(topic);
   }
 }
 
@@ -171,18 +156,14 @@ function readSession(reader: RecordReader, version: number): SessionState {
     return { packetId, qos: (byte & 3) as 1 | 2, recordSequence: reader.integer(), resending: (byte & FLAG_RESENDING) !== 0 };
   });
   const released = list(reader, () => reader.integer());
-  const received = list(reader, () => ({
-    packetId: reader.integer(),
-    sequence: reader.integer(),
-    settled: reader.byte() === 1,
-    begunAt: version === 1 ? undefined : readOptionalString(reader),
-  }));
+  const paged = version > 3 && reader.byte() === 1;
+  const received = version > 3 ? readReceived(reader) : list(reader, () => readExchange(reader, version));
   const had = version === 1 ? [] : readExchanges(reader);
   const lacks = version === 1 ? [] : readExchanges(reader);
   const cameFrom = version === 1 ? [] : list(reader, () => ({ object: reader.string(), through: reader.integer() }));
   const offered = version > 1 && reader.byte() === 1;
   const owed = version < 3 ? [] : list(reader, () => readOwed(reader));
-  const aliases = list(reader, () => [reader.integer(), reader.string()] as const);
+  const aliases = version > 3 ? [] : readAliases(reader);
   return {
     expirySeconds,
     expiresAt,
@@ -197,6 +178,7 @@ function readSession(reader: RecordReader, version: number): SessionState {
     cameFrom,
     offered,
     owed,
+    paged,
     aliases,
   };
 }
@@ -206,6 +188,20 @@ function readOwed(reader: RecordReader): OwedRetained {
   const id = reader.integer();
   checkNumber(id);
   return { filter, id, place: reader.string(), from: reader.string() };
+}
+
+/** Before version 4. */
+function readExchange(reader: RecordReader, version: number): ReceivedExchange {
+  return {
+    packetId: reader.integer(),
+    sequence: reader.integer(),
+    settled: reader.byte() === 1,
+    begunAt: version === 1 ? undefined : readOptionalString(reader),
+  };
+}
+
+function readAliases(reader: RecordReader): (readonly [alias: number, topic: string])[] {
+  return list(reader, () => [reader.integer(), reader.string()] as const);
 }
 
 function writeExchanges(writer: RecordWriter, all: readonly OpenExchanges[]): void {
@@ -233,19 +229,22 @@ export interface StoredState extends SessionState {
   readonly lastNumber: number;
 }
 
-/** The state of a SessionRow. */
-export function encodeSessionState(session: Session, lastNumber: number): Uint8Array {
+/**
+ * The state of a SessionRow.
+ * @param whole with the exchanges that are in rows of their own: for another object
+ */
+export function encodeSessionState(session: Session, lastNumber: number, whole = false): Uint8Array {
   const writer = new RecordWriter(128);
-  header(writer);
+  writer.byte(STATE_VERSION);
   writer.integer(lastNumber);
-  writeSession(writer, session);
+  writeSession(writer, session, whole);
   return writer.finish();
 }
 
 /** @throws RecordError when the bytes are of another version or end too early */
 export function decodeSessionState(bytes: Uint8Array): StoredState {
   const reader = new RecordReader(bytes);
-  const version = readHeader(reader, "a session");
+  const version = readHeader(reader, "a session", STATE_VERSION);
   const lastNumber = reader.integer();
   checkNumber(lastNumber);
   const session = readSession(reader, version);
@@ -281,6 +280,9 @@ export interface AttachedState {
   readonly sessionNumber: number;
   readonly facts: ConnectionFacts;
   readonly lastSeenAt: number;
+  /** Names the connection in the rows of its Topic Aliases; 0 when they are here. */
+  readonly connectionNumber: number;
+  readonly aliases: readonly (readonly [alias: number, topic: string])[];
   /** Undefined when the state was too large for an attachment: then it is in the session's row. */
   readonly session: SessionState | undefined;
   readonly subscriptions: readonly StoredSubscription[];
@@ -292,11 +294,22 @@ const FLAG_BRIEF = 4;
 /** Older code does not look at it: to it a bridge is any client. */
 const FLAG_BRIDGE = 8;
 
+/** The number of the connection where they are in rows. */
+function writeAliases(writer: RecordWriter, aliases: ClientAliases): void {
+  writer.integer(aliases.number);
+  writer.integer(aliases.number === 0 ? aliases.size : 0);
+  if (aliases.number !== 0) return;
+  for (const [alias, topic] of aliases) {
+    writer.integer(alias);
+    writer.string(topic);
+  }
+}
+
 /** @param brief leaves out what the session's row holds as well */
 export function encodeAttachment(connection: Connection, brief: boolean): Uint8Array {
   const { session, facts } = connection;
   const writer = new RecordWriter(256);
-  header(writer);
+  writer.byte(STATE_VERSION);
   writer.string(session.clientId);
   writer.integer(session.number);
   writer.byte(facts.version);
@@ -308,8 +321,9 @@ export function encodeAttachment(connection: Connection, brief: boolean): Uint8A
   writer.byte(told | (brief ? FLAG_BRIEF : 0) | (facts.bridge ? FLAG_BRIDGE : 0));
   writeOptionalString(writer, facts.authenticationMethod);
   writer.integer(connection.lastSeenAt);
+  writeAliases(writer, connection.aliases);
   if (brief) return writer.finish();
-  writeSession(writer, session);
+  writeSession(writer, session, false);
   const subscriptions = session.stored ? [] : [...session.subscriptions.values()];
   writer.integer(subscriptions.length);
   for (const { request, identifier } of subscriptions) {
@@ -323,7 +337,7 @@ export function encodeAttachment(connection: Connection, brief: boolean): Uint8A
 /** @throws RecordError when the bytes are of another version or end too early */
 export function decodeAttachment(bytes: Uint8Array): AttachedState {
   const reader = new RecordReader(bytes);
-  const stateVersion = readHeader(reader, "an attachment");
+  const stateVersion = readHeader(reader, "an attachment", STATE_VERSION);
   const clientId = reader.string();
   const sessionNumber = reader.integer();
   const version = reader.byte() as ProtocolVersion;
@@ -346,21 +360,24 @@ export function decodeAttachment(bytes: Uint8Array): AttachedState {
   checkRange(version, 3, 5, "a protocol version");
   checkRange(receiveMaximum, 1, 65_535, "a Receive Maximum");
   const lastSeenAt = reader.integer();
-  if ((flags & FLAG_BRIEF) !== 0) return { clientId, sessionNumber, facts, lastSeenAt, session: undefined, subscriptions: [] };
+  const connectionNumber = stateVersion > 3 ? reader.integer() : 0;
+  const attachedAliases = stateVersion > 3 ? readAliases(reader) : [];
+  const connection = { clientId, sessionNumber, facts, lastSeenAt, connectionNumber };
+  if ((flags & FLAG_BRIEF) !== 0) return { ...connection, aliases: attachedAliases, session: undefined, subscriptions: [] };
   const session = readSession(reader, stateVersion);
   const subscriptions = list(reader, () => {
     const filter = reader.string();
     return { request: storedRequest(filter, reader.byte()), identifier: reader.integer() };
   });
   reader.end();
-  return { clientId, sessionNumber, facts, lastSeenAt, session, subscriptions };
+  return { ...connection, aliases: stateVersion > 3 ? attachedAliases : session.aliases, session, subscriptions };
 }
 
 /** Whose attachment it is, for the log, as far as that can be read. */
 export function attachedTo(bytes: Uint8Array): string {
   try {
     const reader = new RecordReader(bytes);
-    readHeader(reader, "an attachment");
+    readHeader(reader, "an attachment", STATE_VERSION);
     return JSON.stringify(reader.string());
   } catch {
     return "a client whose name can't be read";
@@ -374,7 +391,7 @@ const FLAG_WILL_IN_GRACE = 8;
 /** The will of a WillRow. */
 export function encodeWill({ will, dueAt, inGrace }: PendingWill): Uint8Array {
   const writer = new RecordWriter(will.payload.length + 256);
-  header(writer);
+  writer.byte(WILL_VERSION);
   writeTime(writer, dueAt);
   writer.byte(will.qos | (will.retain ? FLAG_WILL_RETAIN : 0) | (inGrace ? FLAG_WILL_IN_GRACE : 0));
   writer.string(will.topic);
@@ -386,7 +403,7 @@ export function encodeWill({ will, dueAt, inGrace }: PendingWill): Uint8Array {
 /** @throws RecordError when the bytes are of another version, end too early or hold properties that a will can't have */
 export function decodeWill(bytes: Uint8Array): PendingWill {
   const reader = new RecordReader(bytes);
-  readHeader(reader, "a will");
+  readHeader(reader, "a will", WILL_VERSION);
   const dueAt = readTime(reader);
   const flags = reader.byte();
   const topic = reader.string();

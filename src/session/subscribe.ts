@@ -5,6 +5,7 @@
  */
 
 import { REASONS_CHARACTERS_MAX } from "../limits.ts";
+import { utf8Length } from "../mqtt/bytes.ts";
 import {
   NO_PROPERTIES,
   type Properties,
@@ -160,6 +161,11 @@ function subscribe(
   }
   if (previous === undefined && !core.ledger.takes("subscriptions")) {
     pending.refuse(index, request.qos, QUOTA_EXCEEDED, "memory is short here; try again later");
+    return;
+  }
+  const { subscriptionBytesMax } = core.limits;
+  if (previous === undefined && session.subscriptionBytes + utf8Length(filter) > subscriptionBytesMax) {
+    pending.refuse(index, request.qos, QUOTA_EXCEEDED, `the filters of a session have at most ${subscriptionBytesMax} bytes`);
     return;
   }
   // [MQTT5-3.8.4-3] [MQTT311-3.8.4-3]: replaced without a gap.

@@ -3,7 +3,7 @@
  * blobs, the same order, the same count of rows written, and copies, so that nobody changes a stored row by changing their bytes.
  */
 
-import type { ChunkRow, SessionRow, SessionStore, SubscriptionRow, WillRow } from "../session/ports.ts";
+import type { AliasRow, ChunkRow, ExchangeRow, SessionRow, SessionStore, SubscriptionRow, WillRow } from "../session/ports.ts";
 import { compareTopics } from "../topic/order.ts";
 import { checkRowBytes } from "./row-limit.ts";
 import type { RowMeter } from "./row-meter.ts";
@@ -14,6 +14,8 @@ export class MemorySessionStore implements SessionStore {
   readonly #subscriptionRows = new Map<number, Map<string, SubscriptionRow>>();
   readonly #willRows = new Map<string, WillRow>();
   readonly #chunkRows = new Map<number, ChunkRow>();
+  readonly #exchangeRows = new Map<number, Map<number, ExchangeRow>>();
+  readonly #aliasRows = new Map<number, Map<number, AliasRow>>();
 
   constructor(meter: RowMeter) {
     this.#meter = meter;
@@ -39,6 +41,17 @@ export class MemorySessionStore implements SessionStore {
     return this.#read(rows.map((row) => ({ ...row, records: row.records.slice() })));
   }
 
+  exchanges(): ExchangeRow[] {
+    const rows = [...this.#exchangeRows.values()].flatMap((pages) => [...pages.values()]);
+    rows.sort((a, b) => a.sessionNumber - b.sessionNumber || a.page - b.page);
+    return this.#read(rows.map((row) => ({ ...row, exchanges: row.exchanges.slice() })));
+  }
+
+  aliases(): AliasRow[] {
+    const rows = [...this.#aliasRows.values()].flatMap((aliases) => [...aliases.values()]);
+    return this.#read(rows.sort((a, b) => a.connectionNumber - b.connectionNumber || a.alias - b.alias));
+  }
+
   putSession(row: SessionRow): void {
     checkRowBytes(row.state);
     this.#sessionRows.set(row.number, { ...row, state: row.state.slice() });
@@ -46,8 +59,10 @@ export class MemorySessionStore implements SessionStore {
   }
 
   deleteSession(number: number): void {
-    this.#meter.rowsWritten += this.#subscriptionRows.get(number)?.size ?? 0;
-    this.#subscriptionRows.delete(number);
+    for (const rows of [this.#subscriptionRows, this.#exchangeRows]) {
+      this.#meter.rowsWritten += rows.get(number)?.size ?? 0;
+      rows.delete(number);
+    }
     this.#deleted(this.#sessionRows.delete(number));
   }
 
@@ -63,6 +78,30 @@ export class MemorySessionStore implements SessionStore {
 
   deleteSubscription(sessionNumber: number, filter: string): void {
     this.#deleted(this.#subscriptionRows.get(sessionNumber)?.delete(filter) ?? false);
+  }
+
+  putExchanges(row: ExchangeRow): void {
+    checkRowBytes(row.exchanges);
+    const pages = this.#exchangeRows.get(row.sessionNumber) ?? new Map<number, ExchangeRow>();
+    this.#exchangeRows.set(row.sessionNumber, pages);
+    pages.set(row.page, { ...row, exchanges: row.exchanges.slice() });
+    this.#meter.rowsWritten++;
+  }
+
+  deleteExchanges(sessionNumber: number, page: number): void {
+    this.#deleted(this.#exchangeRows.get(sessionNumber)?.delete(page) ?? false);
+  }
+
+  putAlias(row: AliasRow): void {
+    const aliases = this.#aliasRows.get(row.connectionNumber) ?? new Map<number, AliasRow>();
+    this.#aliasRows.set(row.connectionNumber, aliases);
+    aliases.set(row.alias, { ...row });
+    this.#meter.rowsWritten++;
+  }
+
+  deleteAliases(connectionNumber: number): void {
+    this.#meter.rowsWritten += this.#aliasRows.get(connectionNumber)?.size ?? 0;
+    this.#aliasRows.delete(connectionNumber);
   }
 
   putWill(row: WillRow): void {

@@ -21,5 +21,18 @@ export const SESSION_TABLES: Role = {
         "CREATE TABLE chunk (number INTEGER PRIMARY KEY, records BLOB NOT NULL)",
       ],
     },
+    {
+      name: "pieces",
+      statements: [
+        `CREATE TABLE exchange (
+          session_number INTEGER NOT NULL, page INTEGER NOT NULL, exchanges BLOB NOT NULL,
+          PRIMARY KEY (session_number, page)
+        ) WITHOUT ROWID`,
+        `CREATE TABLE alias (
+          connection_number INTEGER NOT NULL, alias INTEGER NOT NULL, topic TEXT NOT NULL,
+          PRIMARY KEY (connection_number, alias)
+        ) WITHOUT ROWID`,
+      ],
+    },
   ],
 };

@@ -3,7 +3,7 @@
  * together, before anything that the event sent leaves. Knows nothing of what the blobs mean.
  */
 
-import type { ChunkRow, SessionRow, SessionStore, SubscriptionRow, WillRow } from "../session/ports.ts";
+import type { AliasRow, ChunkRow, ExchangeRow, SessionRow, SessionStore, SubscriptionRow, WillRow } from "../session/ports.ts";
 import { checkRowBytes } from "./row-limit.ts";
 import type { RowMeter } from "./row-meter.ts";
 import { SESSION_TABLES } from "./session-tables.ts";
@@ -48,6 +48,22 @@ export class SqliteSessionStore implements SessionStore {
       .map((row) => ({ number: row.number, records: new Uint8Array(row.records) }));
   }
 
+  exchanges(): ExchangeRow[] {
+    return this.#tables
+      .select<{ session_number: number; page: number; exchanges: ArrayBuffer }>(
+        "SELECT session_number, page, exchanges FROM exchange ORDER BY session_number, page",
+      )
+      .map((row) => ({ sessionNumber: row.session_number, page: row.page, exchanges: new Uint8Array(row.exchanges) }));
+  }
+
+  aliases(): AliasRow[] {
+    return this.#tables
+      .select<{ connection_number: number; alias: number; topic: string }>(
+        "SELECT connection_number, alias, topic FROM alias ORDER BY connection_number, alias",
+      )
+      .map((row) => ({ connectionNumber: row.connection_number, alias: row.alias, topic: row.topic }));
+  }
+
   putSession(row: SessionRow): void {
     checkRowBytes(row.state);
     this.#tables.put(
@@ -61,6 +77,7 @@ export class SqliteSessionStore implements SessionStore {
 
   deleteSession(number: number): void {
     this.#tables.delete("DELETE FROM subscription WHERE session_number = ?", number);
+    this.#tables.delete("DELETE FROM exchange WHERE session_number = ?", number);
     this.#tables.delete("DELETE FROM session WHERE number = ?", number);
   }
 
@@ -77,6 +94,35 @@ export class SqliteSessionStore implements SessionStore {
 
   deleteSubscription(sessionNumber: number, filter: string): void {
     this.#tables.delete("DELETE FROM subscription WHERE session_number = ? AND filter = ?", sessionNumber, filter);
+  }
+
+  putExchanges(row: ExchangeRow): void {
+    checkRowBytes(row.exchanges);
+    this.#tables.put(
+      `INSERT INTO exchange (session_number, page, exchanges) VALUES (?, ?, ?)
+        ON CONFLICT (session_number, page) DO UPDATE SET exchanges = excluded.exchanges`,
+      row.sessionNumber,
+      row.page,
+      row.exchanges,
+    );
+  }
+
+  deleteExchanges(sessionNumber: number, page: number): void {
+    this.#tables.delete("DELETE FROM exchange WHERE session_number = ? AND page = ?", sessionNumber, page);
+  }
+
+  putAlias(row: AliasRow): void {
+    this.#tables.put(
+      `INSERT INTO alias (connection_number, alias, topic) VALUES (?, ?, ?)
+        ON CONFLICT (connection_number, alias) DO UPDATE SET topic = excluded.topic`,
+      row.connectionNumber,
+      row.alias,
+      row.topic,
+    );
+  }
+
+  deleteAliases(connectionNumber: number): void {
+    this.#tables.delete("DELETE FROM alias WHERE connection_number = ?", connectionNumber);
   }
 
   putWill(row: WillRow): void {

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import { ROOT } from "../../scripts/build/bundle.ts";
+import { decodePage, encodePage } from "../../src/session/received.ts";
 import {
   decodeAttachment,
   decodeSessionState,
@@ -78,8 +79,16 @@ const MEANING = {
   sent: [{ packetId: 1, qos: 1, recordSequence: 1_800_000_000_000_000, resending: false }],
   released: [2],
   received: [{ packetId: 44, sequence: 1_800_000_000_000_012, settled: true, begunAt: undefined }],
+  paged: false,
   aliases: [[2, "u"]],
 };
+
+/** Names that are written once came with version 4. */
+const RECEIVED = [
+  ...MEANING.received,
+  { packetId: 45, sequence: 1_800_000_000_000_013, settled: false, begunAt: "n/session/9" },
+  { packetId: 46, sequence: 1_800_000_000_000_014, settled: true, begunAt: "n/session/9" },
+];
 
 /** A session of version 1 never moved; that of version 2 did. */
 const MOVES: Record<string, object> = {
@@ -94,25 +103,38 @@ const MOVES: Record<string, object> = {
 };
 /** Version 3 is owed retained messages. */
 MOVES["3"] = { ...MOVES["2"], owed: [{ filter: "a/+", id: 1_800_000_000_000_111, place: "3/4", from: "a/b" }] };
+/** In version 4 Topic Aliases are with the connection. */
+MOVES["4"] = { ...MOVES["3"], received: RECEIVED, aliases: [] };
 
 describe("what is stored means what it meant", () => {
-  test.each(["1", "2", "3"])("a session of version %s", (version) => {
+  test.each(["1", "2", "3", "4"])("a session of version %s", (version) => {
     const meaning = { ...MEANING, ...MOVES[version], lastNumber: 1_800_000_000_000_012 };
     expect(decodeSessionState(fixture(`session.${version}`))).toEqual(meaning);
   });
 
-  test.each(["1", "2", "3"])("an attachment of version %s", (version) => {
+  test("a session whose exchanges are in pages, and a page", () => {
+    const meaning = { ...MEANING, ...MOVES["4"], lastNumber: 1_800_000_000_000_012, received: [], paged: true };
+    expect(decodeSessionState(fixture("session-paged.4"))).toEqual(meaning);
+    expect(decodePage(fixture("exchanges.1"))).toEqual(RECEIVED);
+  });
+
+  test.each(["1", "2", "3", "4"])("an attachment of version %s", (version) => {
     const facts = { version: 5, keepAliveSeconds: 60, receiveMaximum: 7, packetBytesMax: 12_345, topicAliasMaximum: 3, relayed: true };
     const brief = {
       clientId: "käpt",
       sessionNumber: KEPT,
       facts: { ...facts, problemInformation: false, bridge: false, authenticationMethod: undefined },
       lastSeenAt: BEGINNING,
+      connectionNumber: 0,
+      aliases: [[2, "u"]],
       subscriptions: [],
     };
     const whole = { ...brief, session: { ...MEANING, ...MOVES[version] } };
     expect(decodeAttachment(fixture(`attachment.${version}`))).toEqual(whole);
-    if (version !== "1") expect(decodeAttachment(fixture(`attachment-brief.${version}`))).toEqual({ ...brief, session: undefined });
+    if (version !== "1") {
+      const aliases = version === "4" ? { connectionNumber: 1_800_000_000_000_222, aliases: [] } : { aliases: [] };
+      expect(decodeAttachment(fixture(`attachment-brief.${version}`))).toEqual({ ...brief, ...aliases, session: undefined });
+    }
   });
 
   test("a brief attachment of version 1", () => {
@@ -189,6 +211,7 @@ test("whatever the code writes has a fixture of its version", async () => {
     session: encodeSessionState(session, 0)[0]!,
     attachment: encodeAttachment(session.connection!, false)[0]!,
     "attachment-brief": encodeAttachment(session.connection!, true)[0]!,
+    exchanges: encodePage([])[0]!,
     will: encodeWill({ will, dueAt: 0, inGrace: false })[0]!,
     chunk: chunk[0]!,
     retained: retained[0]!,

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../src/ledger.ts";
-import { DEFAULT_LIMITS, type Limits, RETAINED_PAGE_BYTES } from "../../src/limits.ts";
+import { DEFAULT_LIMITS, type Limits, RETAINED_PAGE_BYTES, SHARES_CHARACTERS_MAX } from "../../src/limits.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import { type RetainedSlice, RoutingCore } from "../../src/routing/core.ts";
 import type { Addressed } from "../../src/routing/ports.ts";
@@ -62,6 +62,23 @@ function slices(core: RoutingCore, filter: string): string[][] {
   }
   return all;
 }
+
+test("a message for very many long shared subscriptions goes in pieces, and is done when all of them are", () => {
+  const { core, sent, publish, interest } = setup();
+  interest("s", "t");
+  const filters = [...Array(20).keys()].map((number) => `$share/${number}${"n".repeat(60_000)}/t`);
+  for (const filter of filters) core.share({ sessionObject: "s", filter, members: 1, online: 1, version: 1 });
+  const { codes } = publish("t");
+  expect(sent.length).toBeGreaterThan(3);
+  for (const { addressed } of sent)
+    expect(addressed.shares.reduce((sum, { filter }) => sum + filter.length, 0)).toBeLessThanOrEqual(SHARES_CHARACTERS_MAX);
+  expect(sent.flatMap(({ addressed }) => addressed.shares.map(({ filter }) => filter))).toEqual(filters);
+  expect(sent.map(({ addressed }) => addressed.live)).toEqual([true, ...sent.slice(1).map(() => false)]);
+  for (const { done } of sent.slice(1)) done!(0);
+  expect(codes).toEqual([]);
+  sent[0]!.done!(0x97);
+  expect(codes).toEqual([0x97]);
+});
 
 describe("routes", () => {
   test("one that need not last has no row until it has to; it is used all the same", () => {

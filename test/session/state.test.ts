@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { Ledger } from "../../src/ledger.ts";
 import { ATTACHMENT_BYTES_MAX } from "../../src/limits.ts";
 import { RecordError } from "../../src/mqtt/record.ts";
+import { decodePage, encodePage } from "../../src/session/received.ts";
 import { Session } from "../../src/session/session.ts";
 import {
   decodeAttachment,
@@ -164,19 +165,28 @@ test("all options of a subscription fit the byte of SUBSCRIBE", () => {
   }
 });
 
+/** Exchanges of two origins. */
+function page(): Uint8Array {
+  const exchange = { qos: 2, handedOn: true, reasonCode: 0, settled: () => {} } as const;
+  return encodePage([
+    { ...exchange, packetId: 1, sequence: 2, begunAt: undefined },
+    { ...exchange, packetId: 3, sequence: 4, begunAt: "n/session/5" },
+  ]);
+}
+
 describe("foreign bytes", () => {
   const bytes = (): Uint8Array[] => {
     const world = new World();
     const client = world.connect("c", { properties: { sessionExpiryInterval: 10 }, will: { topic: "w", payload: utf8("x") } });
-    return [encodeSessionState(client.connection.session, 5), client.wire.attachment!, world.sessions[0]!.store.wills()[0]!.will];
+    return [encodeSessionState(client.connection.session, 5), client.wire.attachment!, world.sessions[0]!.store.wills()[0]!.will, page()];
   };
-  const decoders = [decodeSessionState, decodeAttachment, decodeWill];
+  const decoders = [decodeSessionState, decodeAttachment, decodeWill, decodePage];
 
   test("of another version are refused by name", () => {
     for (const [index, original] of bytes().entries()) {
       const foreign = original.slice();
-      foreign[0] = 4;
-      expect(() => decoders[index]!(foreign)).toThrow(/version 4/);
+      foreign[0] = 9;
+      expect(() => decoders[index]!(foreign)).toThrow(/version 9/);
       expect(() => decoders[index]!(foreign)).toThrow(RecordError);
     }
   });
@@ -191,9 +201,9 @@ describe("foreign bytes", () => {
 
   test("of any kind either decode or are a RecordError", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 60 }), fc.nat(2), (noise, index) => {
+      fc.property(fc.uint8Array({ maxLength: 60 }), fc.nat(3), (noise, index) => {
         try {
-          decoders[index]!(new Uint8Array([1 + (noise.length % 2), ...noise]));
+          decoders[index]!(new Uint8Array([1 + (noise.length % 4), ...noise]));
         } catch (error) {
           expect(error).toBeInstanceOf(RecordError);
         }
@@ -215,7 +225,7 @@ describe("foreign bytes", () => {
     node.store.putWill({ clientId: "a", will: new Uint8Array([1]) });
     node.crash();
     expect(node.problems).toEqual([
-      expect.stringMatching(/^session row \d+: a session of version 77, where 1, 2, 3 was expected$/),
+      expect.stringMatching(/^session row \d+: a session of version 77, where 1, 2, 3, 4 was expected$/),
       expect.stringMatching(/^will of "a": the record ends/),
     ]);
     expect(world.connect("a", durable).connack.sessionPresent).toBe(false);

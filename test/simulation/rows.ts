@@ -44,6 +44,8 @@ export class MemoryRows implements Rows {
     for (const row of this.sessions.subscriptions()) sessions.putSubscription(row);
     for (const row of this.sessions.wills()) sessions.putWill(row);
     for (const row of this.sessions.chunks()) sessions.putChunk(row);
+    for (const row of this.sessions.exchanges()) sessions.putExchanges(row);
+    for (const row of this.sessions.aliases()) sessions.putAlias(row);
     const routing = new MemoryRoutingStore(this.#meter);
     for (const row of this.routing.routes()) routing.putRoute(row);
     for (const topic of this.routing.range!("", undefined)) routing.putRetained(this.routing.retained(topic)!);

@@ -197,7 +197,7 @@ describe("what stops it from starting", () => {
       code: 1,
       said:
         'durable-mqtt: TOPIC_SHARDS must be a whole number from 1 to 1024 (found: "0").\n' +
-        'durable-mqtt: PACKET_BYTES_MAX must be a whole number from 128 to 1342944 (found: "much").\n',
+        'durable-mqtt: PACKET_BYTES_MAX must be a whole number from 128 to 1211872 (found: "much").\n',
     });
   });
 

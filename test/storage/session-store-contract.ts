@@ -28,6 +28,9 @@ export function sessionStoreContract(name: string, withStore: WithStore<SessionS
         store.deleteSubscription(1, "a");
         store.deleteWill("a");
         store.deleteChunk(1);
+        store.deleteExchanges(1, 1);
+        store.deleteAliases(1);
+        expect([store.exchanges(), store.aliases()]).toEqual([[], []]);
         expect(meter.rowsWritten).toBe(0);
       }));
 
@@ -67,6 +70,43 @@ export function sessionStoreContract(name: string, withStore: WithStore<SessionS
         store.deleteSession(1);
         expect(store.sessions().map((row) => row.number)).toEqual([11]);
         expect(store.subscriptions().map((row) => `${row.sessionNumber} ${row.filter}`)).toEqual(["11 a", "11 b"]);
+      }));
+
+    test("keeps exchanges by session and page, and they go with their session", () =>
+      withStore((open) => {
+        const store = open();
+        for (const [sessionNumber, page] of [
+          [2, 1],
+          [1, 7],
+          [1, 0],
+        ] as const)
+          store.putExchanges({ sessionNumber, page, exchanges: bytes(3, page) });
+        store.putExchanges({ sessionNumber: 1, page: 7, exchanges: bytes(4) });
+        expect(store.exchanges()).toEqual([
+          { sessionNumber: 1, page: 0, exchanges: bytes(3) },
+          { sessionNumber: 1, page: 7, exchanges: bytes(4) },
+          { sessionNumber: 2, page: 1, exchanges: bytes(3, 1) },
+        ]);
+        store.deleteExchanges(1, 0);
+        store.deleteExchanges(1, 1);
+        store.deleteSession(2);
+        expect(store.exchanges()).toEqual([{ sessionNumber: 1, page: 7, exchanges: bytes(4) }]);
+      }));
+
+    test("keeps aliases by connection, and deletes those of one", () =>
+      withStore((open) => {
+        const store = open();
+        store.putAlias({ connectionNumber: 2, alias: 1, topic: "b" });
+        store.putAlias({ connectionNumber: 1, alias: 65_535, topic: "t".repeat(65_535) });
+        store.putAlias({ connectionNumber: 1, alias: 2, topic: "ä" });
+        store.putAlias({ connectionNumber: 2, alias: 1, topic: "c" });
+        expect(store.aliases().map(({ connectionNumber, alias, topic }) => [connectionNumber, alias, topic.length, topic[0]])).toEqual([
+          [1, 2, 1, "ä"],
+          [1, 65_535, 65_535, "t"],
+          [2, 1, 1, "c"],
+        ]);
+        store.deleteAliases(1);
+        expect(store.aliases()).toEqual([{ connectionNumber: 2, alias: 1, topic: "c" }]);
       }));
 
     test("keeps wills by client ID, exactly as it is written", () =>
