@@ -178,6 +178,16 @@ export const RETAINED_UNHEARD_BYTES_PER_SECOND = 1 * MIB;
 /** A page that could not be had is asked for again after this time. */
 export const RETAINED_RETRY_MS = 5 * SECOND;
 
+/**
+ * After each hash of a password nobody hashes for so long: one takes about 20 ms, in which an isolate does nothing else, so that hashing
+ * takes a quarter of it at the most. Right passwords that were right before need no hash.
+ */
+export const HASH_PAUSE_MS = 60;
+
+/** Passwords that wait to be hashed, in all and of one address; more are refused (0x89, 3.x: return code 3) and may come again. */
+export const HASHES_WAITING_MAX = 128;
+export const HASHES_WAITING_PER_ADDRESS_MAX = 32;
+
 /** The largest Packet Identifier [MQTT5-2.2.1-3]. */
 export const PACKET_ID_MAX = 65_535;
 

@@ -12,8 +12,8 @@ export class MixedAuthenticator implements Authenticator {
     this.#anonymous = anonymous;
   }
 
-  authenticate(connect: Connect): Promise<Identity | Refusal> {
-    return (connect.userName === undefined ? this.#anonymous : this.#named).authenticate(connect);
+  authenticate(connect: Connect, address: string): Promise<Identity | Refusal> {
+    return (connect.userName === undefined ? this.#anonymous : this.#named).authenticate(connect, address);
   }
 }
 

@@ -4,31 +4,38 @@
  */
 
 import type { Connect } from "../mqtt/packet.ts";
+import { SERVER_BUSY } from "../mqtt/reason-code.ts";
 import type { Authenticator, Identity, Refusal } from "../session/ports.ts";
+import { HashTurns } from "./hash-turns.ts";
 import { dummyHash, equalConstantTime, verifyPassword } from "./password.ts";
 import type { User } from "./users.ts";
 
 /** Bad User Name or Password; a 3.x connection gets return code 4. */
 const REFUSAL: Refusal = { reasonCode: 0x86, message: "The user name or the password is not right." };
 
+/** Server busy; a 3.x connection gets return code 3. */
+const BUSY: Refusal = { reasonCode: SERVER_BUSY, message: "Too many passwords are being checked; try again." };
+
 export class UsersAuthenticator implements Authenticator {
   readonly #users: ReadonlyMap<string, User>;
   readonly #dummy: string;
   readonly #verified = new VerifiedPasswords();
+  readonly #turns = new HashTurns();
 
   constructor(users: readonly User[]) {
     this.#users = new Map(users.map((user) => [user.user, user]));
     this.#dummy = dummyHash(users[0]?.password);
   }
 
-  /** Refuses with 0x86 whoever does not give the password of a configured user. */
-  async authenticate(connect: Connect): Promise<Identity | Refusal> {
+  /** Refuses with 0x86 whoever does not give the password of a configured user, and with 0x89 whom too many others are before. */
+  async authenticate(connect: Connect, address: string): Promise<Identity | Refusal> {
     const { userName, password } = connect;
     if (userName === undefined || password === undefined) return REFUSAL;
     const user = this.#users.get(userName);
     if (user !== undefined && (await this.#verified.has(userName, password))) return { userName };
     // An unknown user costs the same work as a wrong password.
-    const isRight = await verifyPassword(password, user?.password ?? this.#dummy);
+    const isRight = await this.#turns.run(address, () => verifyPassword(password, user?.password ?? this.#dummy));
+    if (isRight === undefined) return BUSY;
     if (user === undefined || !isRight) return REFUSAL;
     await this.#verified.add(userName, password);
     return { userName };

@@ -7,7 +7,7 @@
 import { toBase64 } from "../auth/base64.ts";
 import { Authentication } from "../handshake/authentication.ts";
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
-import { assignClientId, type Handover } from "../handshake/handover.ts";
+import { addressOf, assignClientId, type Handover } from "../handshake/handover.ts";
 import type { Limits } from "../limits.ts";
 import { KEEP_ALIVE_FACTOR, LIVENESS_MS } from "../limits.ts";
 import { concatenate } from "../mqtt/bytes.ts";
@@ -51,12 +51,14 @@ export function relay(socket: WebSocket, request: Request, env: BrokerEnv, setti
     if (webSocket === null) throw new Error("the object did not accept the socket");
     return webSocket;
   };
-  relaySocket(socket, { settings, namespace, reach, runtime: PLATFORM });
+  relaySocket(socket, { settings, namespace, address: addressOf(request), reach, runtime: PLATFORM });
 }
 
 export interface RelayOptions {
   readonly settings: Settings;
   readonly namespace: string;
+  /** Where the client is; empty when that is not known. */
+  readonly address: string;
   readonly reach: Reach;
   readonly runtime: Runtime;
 }
@@ -79,6 +81,7 @@ class Relay {
   readonly #settings: Settings;
   readonly #limits: Limits;
   readonly #namespace: string;
+  readonly #address: string;
   readonly #stream: PacketStream;
   #object: RelayedSocket | undefined;
   #authentication: Authentication | undefined;
@@ -104,13 +107,14 @@ class Relay {
   #gathering: Timer | undefined;
   #patience: Timer | undefined;
 
-  constructor(socket: RelayedSocket, { settings, namespace, reach, runtime }: RelayOptions) {
+  constructor(socket: RelayedSocket, { settings, namespace, address, reach, runtime }: RelayOptions) {
     this.#socket = socket;
     this.#reach = reach;
     this.#runtime = runtime;
     this.#settings = settings;
     this.#limits = settings.limits;
     this.#namespace = namespace;
+    this.#address = address;
     this.#lastSeenAt = runtime.now();
     this.#passedOnAt = this.#lastSeenAt;
     this.#stream = new PacketStream(settings.limits.packetBytesMax);
@@ -152,7 +156,14 @@ class Relay {
     try {
       // Before any object is touched: strangers wake nothing.
       const auth = authOf(this.#settings);
-      this.#authentication = new Authentication(connect, auth, this.#stream, this.#limits, (bytes) => this.#send(bytes));
+      this.#authentication = new Authentication({
+        connect,
+        address: this.#address,
+        authenticators: auth,
+        stream: this.#stream,
+        limits: this.#limits,
+        send: (bytes) => this.#send(bytes),
+      });
       const answer = await this.#authentication.run();
       this.#authentication = undefined;
       if (this.#state === "ended") return;

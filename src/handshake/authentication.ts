@@ -31,8 +31,21 @@ export interface Accepted {
 
 const UNAVAILABLE: Refusal = { reasonCode: SERVER_BUSY, message: "the authentication service is not available; try again" };
 
+export interface AuthenticationOptions {
+  readonly connect: Connect;
+  /** Where the client is; empty when that is not known. */
+  readonly address: string;
+  readonly authenticators: Authenticators;
+  /** Where the client's next packets are; only an exchange takes some. */
+  readonly stream: PacketStream;
+  readonly limits: Limits;
+  /** Sends a packet to the client. */
+  readonly send: (bytes: Uint8Array) => void;
+}
+
 export class Authentication {
   readonly #connect: Connect;
+  readonly #address: string;
   readonly #authenticators: Authenticators;
   readonly #stream: PacketStream;
   readonly #limits: Limits;
@@ -43,12 +56,9 @@ export class Authentication {
   /** Bounds an exchange. What has come of it is only in memory: in an object the pending timer also keeps that awake. */
   #patience: ReturnType<typeof setTimeout> | null = null;
 
-  /**
-   * @param stream where the client's next packets are; only an exchange takes some
-   * @param send sends a packet to the client
-   */
-  constructor(connect: Connect, authenticators: Authenticators, stream: PacketStream, limits: Limits, send: (bytes: Uint8Array) => void) {
+  constructor({ connect, address, authenticators, stream, limits, send }: AuthenticationOptions) {
     this.#connect = connect;
+    this.#address = address;
     this.#authenticators = authenticators;
     this.#stream = stream;
     this.#limits = limits;
@@ -60,7 +70,7 @@ export class Authentication {
     const method = this.#connect.properties.authenticationMethod;
     try {
       if (method !== undefined) return await Promise.race([this.#exchange(method), this.#tooLate()]);
-      const answer = await this.#authenticators.authenticator.authenticate(this.#connect);
+      const answer = await this.#authenticators.authenticator.authenticate(this.#connect, this.#address);
       return "reasonCode" in answer ? refused(answer, this.#connect) : { identity: answer, authenticationData: undefined };
     } catch {
       return refused(UNAVAILABLE, this.#connect);

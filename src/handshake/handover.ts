@@ -10,10 +10,17 @@ export interface Handover {
   readonly expectedClientId?: string;
   /** The Client Identifier that the relay assigned because CONNECT had none. */
   readonly assignedClientId?: string;
+  /** Where the client is, as the platform tells it; absent when it does not. */
+  readonly address?: string;
   /** Who the relay found the client to be. */
   readonly userName?: string;
   /** What CONNACK has to say last in the exchange of an Authentication Method, in Base64. */
   readonly authenticationData?: string;
+}
+
+/** Where a client is, as the platform tells it; empty when it does not. */
+export function addressOf(request: Request): string {
+  return request.headers.get("CF-Connecting-IP") ?? "";
 }
 
 export const HANDOVER_HEADER = "Durable-MQTT-Handover";

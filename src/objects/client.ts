@@ -181,9 +181,16 @@ export class Client {
   async #authenticate(connect: Connect, assigned: boolean): Promise<void> {
     const { authenticators, limits, flushSoon } = this.#context;
     this.#stream.version = connect.version;
-    this.#authentication = new Authentication(connect, authenticators, this.#stream, limits, (bytes) => {
-      this.wire.send(bytes);
-      flushSoon();
+    this.#authentication = new Authentication({
+      connect,
+      address: this.#handover.address ?? "",
+      authenticators,
+      stream: this.#stream,
+      limits,
+      send: (bytes) => {
+        this.wire.send(bytes);
+        flushSoon();
+      },
     });
     const answer = await this.#authentication.run();
     this.#authentication = undefined;

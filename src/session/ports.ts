@@ -18,10 +18,11 @@ export interface Identity {
 export interface Authenticator {
   /**
    * @param connect the CONNECT packet; its `clientId` may be empty
+   * @param address where the client is, as the platform tells it; empty when that is not known
    * @returns the identity, or a refusal with a 5.0 Reason Code (0x86 bad user name or password, 0x87 not authorized ...)
    *   and a sentence that is safe to show to the client
    */
-  authenticate(connect: Connect): Promise<Identity | Refusal>;
+  authenticate(connect: Connect, address: string): Promise<Identity | Refusal>;
 }
 
 /**

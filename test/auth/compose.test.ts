@@ -16,7 +16,7 @@ describe("createAuth", () => {
       const { authenticator, authorizer, problems } = createAuth({ users: nothing, allowAnonymous: false });
       expect(problems).toEqual([]);
       for (const packet of [connect(), connect("ada", "lovelace")]) {
-        const answer = await authenticator.authenticate(packet);
+        const answer = await authenticator.authenticate(packet, "");
         expect(answer).toMatchObject({ reasonCode: 0x87, message: expect.stringMatching(/USERS.*ALLOW_ANONYMOUS=true/) });
       }
       for (const identity of [ANONYMOUS, ADA]) {
@@ -30,7 +30,7 @@ describe("createAuth", () => {
     const { authenticator, authorizer, problems } = createAuth({ users: "", allowAnonymous: true });
     expect(problems).toEqual([]);
     for (const packet of [connect(), connect("ada", "anything"), connect("ada")]) {
-      expect(await authenticator.authenticate(packet)).toEqual(ANONYMOUS);
+      expect(await authenticator.authenticate(packet, "")).toEqual(ANONYMOUS);
     }
     expect(authorizer.mayPublish(ANONYMOUS, "c", "a/b")).toBe(true);
     expect(authorizer.maySubscribe(ANONYMOUS, "c", "#")).toBe(true);
@@ -71,8 +71,8 @@ describe("createAuth", () => {
   test("users only: who gives no name is refused", async () => {
     const { authenticator, authorizer, problems } = createAuth({ users, allowAnonymous: false });
     expect(problems).toEqual([]);
-    expect(await authenticator.authenticate(connect("ada", "lovelace"))).toEqual(ADA);
-    expect(await authenticator.authenticate(connect())).toMatchObject({ reasonCode: 0x86 });
+    expect(await authenticator.authenticate(connect("ada", "lovelace"), "")).toEqual(ADA);
+    expect(await authenticator.authenticate(connect(), "")).toMatchObject({ reasonCode: 0x86 });
     expect(authorizer.mayPublish(ADA, "c", "a/b")).toBe(true);
     expect(authorizer.mayPublish(ADA, "c", "b")).toBe(false);
     expect(authorizer.mayPublish(ANONYMOUS, "c", "a/b")).toBe(false);
@@ -81,11 +81,11 @@ describe("createAuth", () => {
 
   test("users and anonymous: a name is checked, none is anonymous", async () => {
     const { authenticator, authorizer } = createAuth({ users, allowAnonymous: true });
-    expect(await authenticator.authenticate(connect("ada", "lovelace"))).toEqual(ADA);
-    expect(await authenticator.authenticate(connect("ada", "wrong"))).toMatchObject({ reasonCode: 0x86 });
-    expect(await authenticator.authenticate(connect("eve", "wrong"))).toMatchObject({ reasonCode: 0x86 });
-    expect(await authenticator.authenticate(connect("", "wrong"))).toMatchObject({ reasonCode: 0x86 });
-    expect(await authenticator.authenticate(connect())).toEqual(ANONYMOUS);
+    expect(await authenticator.authenticate(connect("ada", "lovelace"), "")).toEqual(ADA);
+    expect(await authenticator.authenticate(connect("ada", "wrong"), "")).toMatchObject({ reasonCode: 0x86 });
+    expect(await authenticator.authenticate(connect("eve", "wrong"), "")).toMatchObject({ reasonCode: 0x86 });
+    expect(await authenticator.authenticate(connect("", "wrong"), "")).toMatchObject({ reasonCode: 0x86 });
+    expect(await authenticator.authenticate(connect(), "")).toEqual(ANONYMOUS);
     expect(authorizer.mayPublish(ANONYMOUS, "c", "b")).toBe(true);
     expect(authorizer.maySubscribe(ANONYMOUS, "c", "b")).toBe(true);
     expect(authorizer.mayPublish(ADA, "c", "b")).toBe(false);
@@ -100,7 +100,7 @@ describe("createAuth", () => {
       expect(problems).toHaveLength(1);
       expect(problems[0]).toMatch(/^USERS\[0\]\.password must be a hash/);
       for (const packet of [connect(), connect("ada", "plain")]) {
-        expect(await authenticator.authenticate(packet)).toEqual({
+        expect(await authenticator.authenticate(packet, "")).toEqual({
           reasonCode: 0x87,
           message: "This broker lets nobody in until its operator corrects the secret USERS.",
         });

@@ -66,7 +66,7 @@ async function relayed(connect: ConnectOptions = {}): Promise<{
   const opened = new Promise<void>((resolve) => {
     object.accept = resolve;
   });
-  relaySocket(client.asRelayed, { settings, namespace: "default", reach: async () => object.asRelayed, runtime });
+  relaySocket(client.asRelayed, { settings, namespace: "default", address: "", reach: async () => object.asRelayed, runtime });
   client.tell("message", encodePacket(connectPacket({ version: 4, ...connect }), 4));
   await opened;
   object.sent.length = 0;

@@ -39,8 +39,13 @@ function begin(answers: readonly (string | AuthenticationStep | Promise<Authenti
     enhanced: { methods: [METHOD], begin: (method: string) => (method === METHOD ? exchange : undefined) },
   };
   const packet = { ...connect("ada", "lovelace"), properties };
-  const authentication = new Authentication(packet, authenticators, stream, DEFAULT_LIMITS, (bytes) => {
-    sent.push(decodePacket(bytes, 5) as Packet);
+  const authentication = new Authentication({
+    connect: packet,
+    address: "",
+    authenticators,
+    stream,
+    limits: DEFAULT_LIMITS,
+    send: (bytes) => void sent.push(decodePacket(bytes, 5) as Packet),
   });
   const say = (text: string): void => {
     const data = { authenticationMethod: METHOD, authenticationData: utf8(text) };

@@ -79,7 +79,7 @@ export function connectRelayed(world: World, name: string, peer: Peer): Line {
     return inner as unknown as RelayedSocket;
   };
   const runtime = workerRuntime(world, () => alive);
-  relaySocket(outer as unknown as RelayedSocket, { settings: world.settings, namespace: "n", reach, runtime });
+  relaySocket(outer as unknown as RelayedSocket, { settings: world.settings, namespace: "n", address: "", reach, runtime });
   return {
     send: (bytes) => up.send(() => (alive ? outer.came(bytes) : undefined)),
     drop: () => {

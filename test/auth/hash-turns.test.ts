@@ -1,0 +1,72 @@
+/** Hashing takes turns: one at a time, with pauses, fair between addresses, and refused early when too many wait. */
+
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { HashTurns } from "../../src/auth/hash-turns.ts";
+import { HASH_PAUSE_MS, HASHES_WAITING_MAX, HASHES_WAITING_PER_ADDRESS_MAX } from "../../src/limits.ts";
+
+const HASH_MS = 20;
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** Turns whose hashes take a time and are noted. */
+function setup() {
+  const turns = new HashTurns();
+  const begun: string[] = [];
+  let running = 0;
+  let most = 0;
+  const hash = (name: string) => async (): Promise<string> => {
+    begun.push(name);
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise((resolve) => setTimeout(resolve, HASH_MS));
+    running -= 1;
+    return name;
+  };
+  const run = (address: string, name: string): Promise<string | undefined> => turns.run(address, hash(name));
+  return { run, begun, most: () => most };
+}
+
+test("one at a time, and no more in a second than the pauses leave room for", async () => {
+  const { run, begun, most } = setup();
+  const answers = Array.from({ length: 20 }, (_, index) => run(`address ${index}`, `${index}`));
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(most()).toBe(1);
+  expect(begun.length).toBeLessThanOrEqual(Math.ceil(1000 / (HASH_MS + HASH_PAUSE_MS)));
+  await vi.advanceTimersByTimeAsync(5000);
+  expect(await Promise.all(answers)).toEqual(Array.from({ length: 20 }, (_, index) => `${index}`));
+});
+
+test("an address that sends many does not hold up another one", async () => {
+  const { run, begun } = setup();
+  for (let index = 0; index < HASHES_WAITING_PER_ADDRESS_MAX; index += 1) void run("loud", "loud");
+  void run("quiet", "quiet");
+  await vi.advanceTimersByTimeAsync(4 * (HASH_MS + HASH_PAUSE_MS));
+  expect(begun.indexOf("quiet")).toBeGreaterThan(0);
+  expect(begun.indexOf("quiet")).toBeLessThanOrEqual(2);
+});
+
+test("beyond what may wait, of one address and of all, nothing is hashed", async () => {
+  const { run } = setup();
+  void run("loud", "first");
+  for (let index = 0; index < HASHES_WAITING_PER_ADDRESS_MAX; index += 1) void run("loud", "next");
+  expect(await run("loud", "refused")).toBeUndefined();
+  for (let index = HASHES_WAITING_PER_ADDRESS_MAX; index < HASHES_WAITING_MAX; index += 1) void run(`${index}`, "next");
+  expect(await run("other", "refused")).toBeUndefined();
+});
+
+test("a hash that fails gives its turn on, and whoever comes to idle turns waits for nobody", async () => {
+  const turns = new HashTurns();
+  const failing = turns.run("", () => Promise.reject(new Error("no")));
+  await expect(failing).rejects.toThrow("no");
+  const next = turns.run("", () => Promise.resolve(1));
+  await vi.advanceTimersByTimeAsync(HASH_PAUSE_MS);
+  expect(await next).toBe(1);
+  await vi.advanceTimersByTimeAsync(HASH_PAUSE_MS);
+  let begun = false;
+  void turns.run("", () => {
+    begun = true;
+    return Promise.resolve();
+  });
+  expect(begun).toBe(true);
+});
