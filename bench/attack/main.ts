@@ -18,14 +18,15 @@ const REST_SECONDS = 10;
 
 const HELP = `npm run attack -- [options]
 Attacks a broker that it starts itself on the loopback interface, and looks at what a pair of clients that keep every rule feels of it: the
-p99 of their messages must stay within 3 times that in quiet, and memory must come back within 10 %. Exit code 1 when a bar is missed,
-twice in a row.
+p99 of their messages must stay within 3 times that in quiet, and memory must come back within 10 %. Exit code 1 when a bar is missed.
 docs/security.md has the table: it is written when every attack was measured, whether in one run or in several.
   --only TEXT       attacks whose key or title contains TEXT (several: separated by commas)
   --topology T      compact or sharded (both)
   --way W           relayed or handed-over: how clients reach a sharded broker (both)
   --seconds N       how long each attack lasts (6)
   --quiet-seconds N how long it is measured before and after (4)
+  --tries N         how often that is measured which misses a bar; the best counts (2)
+  --missed          only what missed a bar when it was measured last, or never was
   --list            names the attacks
   --report          only writes the table of what was measured last
   --report-only     missed bars are shown and fail nothing
@@ -39,9 +40,9 @@ function fail(sentence: string): never {
 function readOptions() {
   const text = { type: "string" } as const;
   const flag = { type: "boolean", default: false } as const;
-  const options = { only: text, topology: text, way: text, seconds: text, "quiet-seconds": text } as const;
+  const options = { only: text, topology: text, way: text, seconds: text, "quiet-seconds": text, tries: text } as const;
   try {
-    return parseArgs({ options: { ...options, list: flag, report: flag, "report-only": flag, help: flag } }).values;
+    return parseArgs({ options: { ...options, list: flag, missed: flag, report: flag, "report-only": flag, help: flag } }).values;
   } catch (error) {
     return fail((error as Error).message);
   }
@@ -64,13 +65,21 @@ function isWanted(shape: Shape): boolean {
   return values.way === undefined || values.way.replace("-", " ") === shape;
 }
 
+const triesMax = number("tries", values.tries, 2);
 const words = values.only?.split(",") ?? [""];
 const attacks = ATTACKS.filter(({ key, title }) => words.some((word) => key.includes(word) || title.includes(word)));
 
-/** Measures a second time what missed a bar: another program on the machine does not come at the same moment twice. */
-async function attackTwice(attack: Attack, shape: Shape, calm: Broker, timing: AttackTiming): Promise<AttackResult> {
-  const first = await runAttack(attack, shape, calm, timing);
-  return missesOf(first).length === 0 ? first : better(first, await runAttack(attack, shape, calm, timing));
+/** Measures again what missed a bar: other programs on the machine do not come at the same moment each time. */
+async function attackUntilHeld(attack: Attack, shape: Shape, calm: Broker, timing: AttackTiming): Promise<AttackResult> {
+  let best = await runAttack(attack, shape, calm, timing);
+  let tries = 1;
+  for (; tries < triesMax && missesOf(best).length > 0; tries += 1) best = better(best, await runAttack(attack, shape, calm, timing));
+  return { ...best, tries };
+}
+
+function hasMissed(results: readonly AttackResult[], key: string, shape: Shape): boolean {
+  const result = results.find((each) => each.key === key && each.shape === shape);
+  return result === undefined || missesOf(result).length > 0;
 }
 
 async function main(): Promise<number> {
@@ -86,10 +95,10 @@ async function main(): Promise<number> {
   for (const shape of SHAPES.filter(isWanted)) {
     const calm = await startOf(shape);
     printHead(shape);
-    for (const attack of attacks) {
+    for (const attack of attacks.filter(({ key }) => !values.missed || hasMissed(results, key, shape))) {
       results = results.filter(({ key, shape: other }) => key !== attack.key || other !== shape);
       try {
-        const result = await attackTwice(attack, shape, calm, timing);
+        const result = await attackUntilHeld(attack, shape, calm, timing);
         if (missesOf(result).length > 0) missed += 1;
         printResult(attack, result);
         results.push(result);

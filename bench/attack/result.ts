@@ -17,6 +17,8 @@ export interface AttackResult extends AttackerReport {
   /** The machine's load average over a minute, before it began. */
   readonly loadAverage: number;
   readonly seconds: number;
+  /** How often it was measured, of which the best counts. */
+  readonly tries: number;
   readonly before: PairReport;
   readonly during: PairReport;
   readonly after: PairReport;

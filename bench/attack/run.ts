@@ -147,7 +147,7 @@ export async function runAttack(attack: Attack, shape: Shape, calm: Broker, timi
     const load = cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) / timing.seconds;
     const memory = { before: memoryBefore, highest: watch.highest, after: memoryAfter };
     const figures = { before, during, after, memory, load, logged };
-    return { key: attack.key, shape, at, loadAverage, seconds: timing.seconds, ...event.report, ...figures };
+    return { key: attack.key, shape, at, loadAverage, seconds: timing.seconds, tries: 1, ...event.report, ...figures };
   } finally {
     pair.end();
     attacker.end();

@@ -67,6 +67,7 @@ describe("the bars", () => {
     at: "2026-11-28T00:00:00.000Z",
     loadAverage: 0,
     seconds: 6,
+    tries: 1,
     before: report(),
     during: report(),
     after: report(),
