@@ -5,6 +5,11 @@ export const SHARED_STRATEGIES = ["round_robin", "random", "sticky", "hash_clien
 
 export type SharedStrategy = (typeof SHARED_STRATEGIES)[number];
 
+/** With these a message is meant for one certain member, and goes to another one only where that one can't take it. */
+export function isCertain(strategy: SharedStrategy): boolean {
+  return strategy === "sticky" || strategy === "hash_client" || strategy === "hash_topic";
+}
+
 /** What a full queue does: its oldest message goes, or a new one is not taken and its publisher is told. */
 export const QUEUE_POLICIES = ["drop_oldest", "reject_new"] as const;
 

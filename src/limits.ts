@@ -268,13 +268,29 @@ export const RETRY_MS_TOTAL = 60 * SECOND;
 export const ANSWER_MS_MAX = 250;
 
 /**
+ * A queue of a connected client that is fuller than this is slow: publishers of further messages at QoS 1 and 2 get their answers when those
+ * have come down to it, so that they send no faster than the client reads. What is above is for what they have sent meanwhile.
+ */
+export const SLOW_FILL = 0.5;
+
+/**
+ * For so long publishers wait for a slow client at most. One that has acknowledged nothing in this time is waited for no more until it
+ * does: a client that never reads costs its publishers this time once. Shorter than clients take for a broker that does not answer.
+ */
+export const SLOW_MS_MAX = 3 * SECOND;
+
+/** A Session object whose members of a shared subscription were all busy is asked last for so long: every message asked it in vain else. */
+export const SHARE_BUSY_MS = 250;
+
+/**
  * What a Session object does not want any more a Topic object hears with the next call, or after this time; and what only sessions that
  * are not kept want gets a row if it is still wanted after this time: clients that come and go cost one call each instead of two, and no
  * rows. Far below the ten seconds after which an idle object hibernates.
  */
 export const LATER_MS = 1 * SECOND;
 
-/** How often such outcomes are asked for. */
+/** How often such outcomes are asked for: after the first time, then after twice as long each time while nothing is known, up to the last. */
+export const AWAITED_MS_FIRST = 25;
 export const AWAITED_MS = 500;
 
 /** How long a receiver remembers which messages it has already handled: longer than any sender repeats them. */

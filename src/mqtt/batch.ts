@@ -6,17 +6,21 @@
  * To a Topic object: PUBLISH (a message), SUBSCRIBE (an interest), UNSUBSCRIBE, ASK (for retained messages that a subscription is owed),
  * SHARE (the members in a shared subscription), REDISTRIBUTE (a message for another member), BARRIER (settled once all
  * that now waits for a Session object has arrived there), AWAITED (the first record of a batch whose sender awaits outcomes of earlier
- * ones). Its answer is in `exchange-answer.ts`.
+ * ones), CAUGHT_UP (slow clients are ready for the next message). Its answer is in `exchange-answer.ts`.
  * To a Session object: LIVE (a message), SHARED (a message for members of shared subscriptions, and perhaps for everyone), PAGE (retained
- * messages that were asked for), BARRIER (nothing). Its answer: the version of its interests, and what nobody there wanted or
- * somebody could not take.
+ * messages that were asked for), BARRIER (nothing). Its answer: the version of its interests, what nobody there wanted or
+ * somebody could not take, and what slow clients are not ready for.
  */
 
 import { type Message, readMessage, writeMessage } from "./message.ts";
 import type { QoS } from "./packet.ts";
 import { RecordError, RecordReader, RecordWriter } from "./record.ts";
+import { ANY_QUEUE, AT_ONCE, KEEPS_UP, SHORT_QUEUE, type ShareDemand, type ShareTarget } from "./share-target.ts";
 
-/** Version 2 has the shape that its sender knows; with version 3 retained messages are asked for. */
+/**
+ * Version 2 has the shape that its sender knows; with version 3 retained messages are asked for, members of shared subscriptions may
+ * decline a message, and slow clients hold up its publisher.
+ */
 const BATCH_VERSION = 3;
 
 export const RECORD_PUBLISH = 1;
@@ -30,6 +34,7 @@ export const RECORD_BARRIER = 9;
 export const RECORD_AWAITED = 10;
 export const RECORD_ASK = 11;
 export const RECORD_PAGE = 12;
+export const RECORD_CAUGHT_UP = 13;
 
 /** A subscription is owed retained messages and can take some now. */
 export interface RetainedAsk {
@@ -75,7 +80,14 @@ export type BatchRecord =
       readonly kind: typeof RECORD_SHARED;
       readonly message: Message;
       readonly live: boolean;
-      readonly shares: readonly { readonly filter: string; readonly key: number }[];
+      readonly shares: readonly ShareTarget[];
+    }
+  | {
+      readonly kind: typeof RECORD_CAUGHT_UP;
+      /** The number of a batch that its receiver sent. */
+      readonly batch: number;
+      /** One of those in it that were answered as slow. */
+      readonly record: number;
     }
   | { readonly kind: typeof RECORD_BARRIER; readonly sessionObject: string }
   | {
@@ -93,6 +105,12 @@ export type BatchRecord =
 export function clientOf(record: BatchRecord): string | undefined {
   if (record.kind === RECORD_ASK || record.kind === RECORD_PAGE) return record.clientId;
   return "message" in record ? record.message.publisher : undefined;
+}
+
+/** @throws RecordError when there is no such demand */
+function demandOf(number: number): ShareDemand {
+  if (number === ANY_QUEUE || number === AT_ONCE || number === SHORT_QUEUE || number === KEEPS_UP) return number;
+  throw new RecordError(`a demand of ${number} for the members of a shared subscription`);
 }
 
 /** Gathers records into a batch. */
@@ -179,10 +197,15 @@ export class BatchWriter {
         writeMessage(writer, record.message);
         writer.byte(record.live ? 1 : 0);
         writer.integer(record.shares.length);
-        for (const { filter, key } of record.shares) {
+        for (const { filter, key, demand } of record.shares) {
           writer.string(filter);
           writer.integer(key);
+          writer.byte(demand);
         }
+        return;
+      case RECORD_CAUGHT_UP:
+        writer.integer(record.batch);
+        writer.integer(record.record);
         return;
       default:
         writer.string(record.filter);
@@ -241,10 +264,14 @@ function decodeRecord(reader: RecordReader): BatchRecord {
     case RECORD_SHARED: {
       const message = readMessage(reader);
       const live = reader.byte() === 1;
-      const shares: { filter: string; key: number }[] = [];
-      for (let count = reader.integer(); count > 0; count -= 1) shares.push({ filter: reader.string(), key: reader.integer() });
+      const shares: ShareTarget[] = [];
+      for (let count = reader.integer(); count > 0; count -= 1) {
+        shares.push({ filter: reader.string(), key: reader.integer(), demand: demandOf(reader.byte()) });
+      }
       return { kind, message, live, shares };
     }
+    case RECORD_CAUGHT_UP:
+      return { kind, batch: reader.integer(), record: reader.integer() };
     case RECORD_BARRIER:
       return { kind, sessionObject: reader.string() };
     case RECORD_AWAITED: {
@@ -295,12 +322,16 @@ export interface DeliveryAnswer {
   /** The version of its interests when it looked. */
   readonly version: number;
   readonly unwanted: readonly Unwanted[];
+  /** The numbers of records, from 0, that all have who want them, and whose publishers are to wait: RECORD_CAUGHT_UP says how long. */
+  readonly slow: readonly number[];
 }
 
-export function encodeDeliveryAnswer({ version, unwanted }: DeliveryAnswer): Uint8Array {
-  const writer = new RecordWriter(16 + unwanted.length * 4);
+export function encodeDeliveryAnswer({ version, unwanted, slow }: DeliveryAnswer): Uint8Array {
+  const writer = new RecordWriter(16 + unwanted.length * 4 + slow.length * 2);
   writer.byte(BATCH_VERSION);
   writer.integer(version);
+  writer.integer(slow.length);
+  for (const record of slow) writer.integer(record);
   for (const { record, share, full } of unwanted) {
     writer.integer(record);
     writer.string(share ?? "");
@@ -315,9 +346,11 @@ export function decodeDeliveryAnswer(bytes: Uint8Array): DeliveryAnswer {
   const answerVersion = reader.byte();
   if (answerVersion !== BATCH_VERSION) throw new RecordError(`an answer of version ${answerVersion}, where ${BATCH_VERSION} was expected`);
   const version = reader.integer();
+  const slow: number[] = [];
+  for (let count = reader.integer(); count > 0; count -= 1) slow.push(reader.integer());
   const unwanted: Unwanted[] = [];
   while (reader.more) {
     unwanted.push({ record: reader.integer(), share: reader.string() || undefined, full: reader.byte() === 1 });
   }
-  return { version, unwanted };
+  return { version, unwanted, slow };
 }

@@ -1,7 +1,15 @@
 /** The way from a Session object to the Topic objects of its namespace in the sharded topology: one outbox for each of them. */
 
 import type { Ledger } from "../ledger.ts";
-import { RECORD_ASK, RECORD_BARRIER, RECORD_PUBLISH, RECORD_REDISTRIBUTE, RECORD_SHARE, type RetainedAsk } from "../mqtt/batch.ts";
+import {
+  RECORD_ASK,
+  RECORD_BARRIER,
+  RECORD_CAUGHT_UP,
+  RECORD_PUBLISH,
+  RECORD_REDISTRIBUTE,
+  RECORD_SHARE,
+  type RetainedAsk,
+} from "../mqtt/batch.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
@@ -9,7 +17,7 @@ import type { Settings } from "../settings.ts";
 import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
 import { faultsOf } from "./faults.ts";
 import { createCallMeter, type OutboxFigures } from "./meter.ts";
-import { namespaceOf, shapeNumber, topicObjectName, topicShard } from "./names.ts";
+import { namespaceOf, shapeNumber, shardOf, topicObjectName, topicShard } from "./names.ts";
 import type { Router } from "./router.ts";
 import type { Runtime } from "./runtime.ts";
 import { Request, TopicQueue } from "./topic-queue.ts";
@@ -79,6 +87,11 @@ export class RemoteRouter implements Router {
   barrier(sessionObject: string, ticket: Ticket): void {
     const joint = jointly(ticket, this.#queues.length);
     for (const shard of this.#queues.keys()) this.#add(shard, new Request({ kind: RECORD_BARRIER, sessionObject }, joint));
+  }
+
+  caughtUp(topicObject: string, batch: number, record: number): void {
+    const queue = this.#queues[shardOf(topicObject)];
+    queue?.add(new Request({ kind: RECORD_CAUGHT_UP, batch, record }, undefined));
   }
 
   /** What is in memory of what is on its way. */

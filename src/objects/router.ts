@@ -11,6 +11,8 @@ export interface Router extends RouterPort {
   flush(): void;
   /** Settled once a Session object has all that Topic objects have for it now. */
   barrier(sessionObject: string, ticket: Ticket): void;
+  /** Slow clients here are ready for what came with a batch of a Topic object. @param record its number in the batch */
+  caughtUp(topicObject: string, batch: number, record: number): void;
   /** Undefined when it calls nobody. */
   readonly outbox: OutboxFigures | undefined;
   /** What is in memory of what is on its way, bytes. */

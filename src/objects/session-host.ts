@@ -7,18 +7,9 @@ import { type FaultPort, guarded } from "../fault.ts";
 import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../handshake/handover.ts";
 import { Ledger } from "../ledger.ts";
 import { AWAKE_MS_MAX, ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../limits.ts";
-import {
-  type Batch,
-  type BatchRecord,
-  clientOf,
-  decodeBatch,
-  encodeDeliveryAnswer,
-  RECORD_LIVE,
-  RECORD_PAGE,
-  RECORD_SHARED,
-  type Unwanted,
-} from "../mqtt/batch.ts";
+import { type Batch, clientOf, decodeBatch, encodeDeliveryAnswer, type Unwanted } from "../mqtt/batch.ts";
 import { Fence } from "../routing/fence.ts";
+import { patienceEndsAt } from "../session/catch-up.ts";
 import { SessionCore } from "../session/core.ts";
 import { sessionFigures } from "../session/figures.ts";
 import { flush } from "../session/flush.ts";
@@ -40,6 +31,7 @@ import { Reauthentications } from "./reauthentications.ts";
 import type { Router } from "./router.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 import { SOCKET_OPEN, SocketWire } from "./socket-wire.ts";
+import { takeRecord } from "./take-record.ts";
 
 /** What a host uses of the object's state. */
 export interface HostState {
@@ -94,6 +86,8 @@ export class SessionHost {
   /** Who waits for the next flush. */
   #flushed: (() => void)[] = [];
   #awake: Timer | undefined;
+  /** Runs while publishers wait for slow clients. */
+  #patience: Timer | undefined;
   /**
    * The last batch of each Topic object and its answer: when it comes again, what was refused is refused again. So is what a fault of ours
    * has interrupted: such a message counts as seen, and handled anew it would be taken for a repeat and acknowledged unsent.
@@ -233,44 +227,28 @@ export class SessionHost {
     return answer;
   }
 
-  async #take({ sender, records }: Batch): Promise<Uint8Array> {
+  async #take({ sender, number, records }: Batch): Promise<Uint8Array> {
     const now = this.#runtime.now();
     const unwanted: Unwanted[] = [];
+    const slow: number[] = [];
     for (const [index, record] of records.entries()) {
       try {
-        this.#takeRecord(sender, record, index, now, unwanted);
+        takeRecord(this.core, this.machine, { sender, record, index, now }, unwanted);
       } catch (error) {
         // The others are taken all the same. Of this one its publisher hears that not everyone has it.
         this.#faults.caught(error, `taking a record of ${sender}`, clientOf(record));
         unwanted.push({ record: index, share: undefined, full: true });
       }
+      if (!this.machine.isSlow) continue;
+      slow.push(index);
+      this.machine.whenCaughtUp(() => {
+        this.#router.caughtUp(sender, number, index);
+        this.#flushSoon();
+      });
     }
-    const answer = encodeDeliveryAnswer({ version: this.core.numbers.next(), unwanted });
+    const answer = encodeDeliveryAnswer({ version: this.core.numbers.next(), unwanted, slow });
     await this.#written();
     return answer;
-  }
-
-  #takeRecord(sender: string, record: BatchRecord, index: number, now: number, unwanted: Unwanted[]): void {
-    if (record.kind === RECORD_PAGE) {
-      this.machine.takePage(record, now);
-      return;
-    }
-    if (record.kind !== RECORD_LIVE && record.kind !== RECORD_SHARED) return;
-    const { message } = record;
-    const { repeats } = this.core;
-    const known = repeats.isRepeat(message, sender, now);
-    const live = record.kind === RECORD_LIVE || (record.kind === RECORD_SHARED && record.live);
-    if (known && live) this.machine.deliverRepeat(message, now);
-    if (known && record.kind !== RECORD_SHARED) return;
-    const outcome = live && !known ? this.machine.deliver(message, now) : "taken";
-    if (outcome !== "taken") unwanted.push({ record: index, share: undefined, full: outcome === "full" });
-    if (record.kind === RECORD_LIVE) return;
-    for (const { filter, key } of record.shares) {
-      if (repeats.wasShared(message, filter, known)) continue;
-      const given = this.machine.deliverShared(message, filter, key, now);
-      if (given === "taken") repeats.shared(message, filter);
-      else unwanted.push({ record: index, share: filter, full: given === "full" });
-    }
   }
 
   figures(): Figures {
@@ -340,6 +318,7 @@ export class SessionHost {
     this.#flushed = [];
     for (const resolve of flushed) resolve();
     this.#stayAwake();
+    this.#watchSlow();
     this.#arm().catch((error) => this.#faults.caught(error, "setting the alarm", undefined));
   }
 
@@ -376,6 +355,15 @@ export class SessionHost {
     this.#awake?.cancel();
     this.#awake = this.#runtime.after(AWAKE_MS_MAX, () => {
       storeWaiting(this.core);
+      this.#flushNow();
+    });
+  }
+
+  /** While publishers wait for slow clients the object stays awake, and looks in time who has waited long enough. */
+  #watchSlow(): void {
+    if (this.core.slowing.sessions.size === 0 || this.#patience !== undefined) return;
+    this.#patience = this.#runtime.after(patienceEndsAt(this.core) - this.#runtime.now(), () => {
+      this.#patience = undefined;
       this.#flushNow();
     });
   }

@@ -17,12 +17,11 @@ import {
   RECORD_ASK,
   RECORD_AWAITED,
   RECORD_BARRIER,
-  RECORD_LIVE,
+  RECORD_CAUGHT_UP,
   RECORD_PAGE,
   RECORD_PUBLISH,
   RECORD_REDISTRIBUTE,
   RECORD_SHARE,
-  RECORD_SHARED,
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
   type RetainedAsk,
@@ -34,46 +33,19 @@ import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
 import { Fence } from "../routing/fence.ts";
-import type { Outgoing } from "../routing/outbox.ts";
 import type { Addressed, Delivered, DeliveryPort, RoutingStore } from "../routing/ports.ts";
 import type { Settings } from "../settings.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
 import { CallQueue } from "./call-queue.ts";
 import { Exchange } from "./exchange.ts";
 import { faultsOf } from "./faults.ts";
+import { HeldDeliveries } from "./held-deliveries.ts";
 import { log } from "./log.ts";
 import { createCallMeter, type Figures, type Meter } from "./meter.ts";
 import { shapeNumber, shardOf, topicShard } from "./names.ts";
 import { RetainedReader } from "./retained-reader.ts";
 import type { Runtime, Timer } from "./runtime.ts";
-
-/** One message for one Session object, a page of retained ones, or a barrier behind those before it. */
-class Delivery implements Outgoing {
-  readonly record: BatchRecord;
-  readonly message: Message | undefined;
-  readonly size: number;
-  readonly tried: readonly string[];
-  readonly done: Delivered | undefined;
-
-  constructor(record: BatchRecord, message: Message | undefined, tried: readonly string[], done: Delivered | undefined) {
-    this.tried = tried;
-    this.record = record;
-    this.message = message;
-    this.size = 64 + sizeOf(record);
-    this.done = done;
-  }
-
-  abandoned(): void {
-    this.done?.(IMPLEMENTATION_SPECIFIC_ERROR);
-  }
-}
-
-/** What a Session object did not take of a delivery. */
-interface Refused {
-  /** Of those with subscriptions of their own. */
-  outcome: number;
-  readonly shares: { readonly share: string; readonly full: boolean }[];
-}
+import { attemptAfter, type Cause, Delivery, type Refused, recordOf } from "./topic-delivery.ts";
 
 /** Session objects that are remembered: with an object for each client ID there may be many. The oldest are forgotten first. */
 const SENDERS_MAX = 4096;
@@ -96,15 +68,6 @@ function stillAwaited(known: Map<number, Exchange> | undefined, batches: readonl
   if (known === undefined || batches === undefined) return new Map();
   if (batches.length === 0) return known;
   return new Map(batches.flatMap((batch) => (known.has(batch) ? [[batch, known.get(batch)!] as const] : [])));
-}
-
-function sizeOf(record: BatchRecord): number {
-  if (record.kind === RECORD_PAGE) return record.messages.reduce((sum, { size }) => sum + 64 + size, 0);
-  return "message" in record ? record.message.size : 0;
-}
-
-function recordOf(message: Message, { live, shares }: Addressed): BatchRecord {
-  return shares.length === 0 ? { kind: RECORD_LIVE, message } : { kind: RECORD_SHARED, message, live, shares };
 }
 
 export interface TopicHostOptions {
@@ -136,6 +99,7 @@ export class TopicHost implements DeliveryPort {
   readonly ledger: Ledger;
   readonly #reader: RetainedReader;
   readonly #queues = new Map<string, CallQueue<Delivery, DeliveryAnswer>>();
+  readonly #held: HeldDeliveries;
   /** Queues that got something in this tick. */
   readonly #filled = new Set<CallQueue<Delivery, DeliveryAnswer>>();
   readonly #senders = new Map<string, Sender>();
@@ -143,6 +107,8 @@ export class TopicHost implements DeliveryPort {
   readonly #life: string;
   /** Something of the record at hand goes to a Session object that is slow. */
   #slow = false;
+  /** The record at hand. */
+  #cause: Cause | undefined;
   #tick: Timer | undefined;
   #awake: Timer | undefined;
 
@@ -155,6 +121,7 @@ export class TopicHost implements DeliveryPort {
     this.#sessions = sessions;
     this.#meter = meter;
     this.#faults = faultsOf(name);
+    this.#held = new HeldDeliveries(runtime, this.#faults);
     this.#life = runtime.incarnation();
     this.#routing = new RoutingCore({
       origin: `${name}@${this.#life}`,
@@ -246,6 +213,7 @@ export class TopicHost implements DeliveryPort {
     const unread = new Set<number>();
     for (const [index, record] of records.entries()) {
       this.#slow = false;
+      this.#cause = { exchange, index };
       try {
         if (record.kind === RECORD_ASK) this.#ask(sender, record, index, exchange, unread);
         else this.#handleRecord(sender, record, index, exchange, now);
@@ -255,6 +223,7 @@ export class TopicHost implements DeliveryPort {
       }
       if (this.#slow) exchange.leave(index);
     }
+    this.#cause = undefined;
     this.#reader.serve();
     // Nobody waits for those whose turn comes later.
     for (const index of unread) exchange.leave(index);
@@ -279,7 +248,9 @@ export class TopicHost implements DeliveryPort {
     } else if (record.kind === RECORD_BARRIER) {
       this.#barrier(record.sessionObject, exchange.expect(index));
     } else if (record.kind === RECORD_REDISTRIBUTE) {
-      this.#routing.redistribute(record.message, record.filter, [], SUCCESS, undefined);
+      this.#routing.redistribute(record.message, { filter: record.filter, attempt: undefined, otherwise: SUCCESS, now }, undefined);
+    } else if (record.kind === RECORD_CAUGHT_UP) {
+      this.#held.caughtUp(sender, record.batch, record.record, this.#queues.get(sender)?.idle === false);
     }
   }
 
@@ -291,7 +262,10 @@ export class TopicHost implements DeliveryPort {
       ask,
       take: (page) => {
         unread.delete(index);
-        this.#send(sender, new Delivery({ kind: RECORD_PAGE, ...page }, undefined, [], done));
+        this.#send(
+          sender,
+          new Delivery({ kind: RECORD_PAGE, ...page }, { message: undefined, attempt: undefined, done, cause: undefined }),
+        );
       },
       failed: () => done(IMPLEMENTATION_SPECIFIC_ERROR),
     });
@@ -312,8 +286,9 @@ export class TopicHost implements DeliveryPort {
   }
 
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
+    const { attempt } = addressed;
     try {
-      this.#send(sessionObject, new Delivery(recordOf(message, addressed), message, addressed.tried, done));
+      this.#send(sessionObject, new Delivery(recordOf(message, addressed), { message, attempt, done, cause: this.#cause }));
     } catch (error) {
       // The other Session objects still get it.
       this.#faults.caught(error, `sending to ${sessionObject}`, message.publisher);
@@ -325,7 +300,10 @@ export class TopicHost implements DeliveryPort {
   #barrier(sessionObject: string, done: Delivered): void {
     const queue = this.#queues.get(sessionObject);
     if (queue === undefined || queue.idle) done(SUCCESS);
-    else this.#send(sessionObject, new Delivery({ kind: RECORD_BARRIER, sessionObject }, undefined, [], done));
+    else {
+      const options = { message: undefined, attempt: undefined, done, cause: undefined };
+      this.#send(sessionObject, new Delivery({ kind: RECORD_BARRIER, sessionObject }, options));
+    }
   }
 
   #send(sessionObject: string, delivery: Delivery): void {
@@ -346,30 +324,38 @@ export class TopicHost implements DeliveryPort {
   }
 
   /** A delivery is done when each shared subscription that nobody took it for where it was sent has given it to a member elsewhere. */
-  #redistribute({ message, tried, done }: Delivery, sessionObject: string, { outcome, shares }: Refused): void {
+  #redistribute(delivery: Delivery, sessionObject: string, { outcome, shares }: Refused, done: Delivered | undefined): void {
     const joint = new JointOutcome((reasonCode) => done?.(reasonCode), shares.length + 1, outcome);
+    const now = this.#runtime.now();
+    this.#cause = delivery.cause;
     for (const { share, full } of shares) {
+      const attempt = attemptAfter(delivery, share, full, sessionObject);
+      const otherwise = full ? QUOTA_EXCEEDED : SUCCESS;
       try {
-        this.#routing.redistribute(message!, share, [...tried, sessionObject], full ? QUOTA_EXCEEDED : SUCCESS, joint.settled);
+        if (full) this.#routing.declined(sessionObject, share, attempt.demand, now);
+        this.#routing.redistribute(delivery.message!, { filter: share, attempt, otherwise, now }, joint.settled);
       } catch (error) {
-        this.#faults.caught(error, "finding another member", message?.publisher);
+        this.#faults.caught(error, "finding another member", delivery.message?.publisher);
         joint.settled(IMPLEMENTATION_SPECIFIC_ERROR);
       }
     }
+    this.#cause = undefined;
     joint.settled(SUCCESS);
   }
 
   #queue(sessionObject: string): CallQueue<Delivery, DeliveryAnswer> {
     let queue = this.#queues.get(sessionObject);
     if (queue === undefined) {
+      let batch = 0;
       queue = new CallQueue<Delivery, DeliveryAnswer>(this.#runtime, {
         encode: (deliveries) => {
           this.#writer.begin();
+          batch = this.#writer.number;
           for (const { record } of deliveries) this.#writer.add(record);
           return this.#writer.finish();
         },
         call: async (batch) => decodeDeliveryAnswer(await this.#sessions(sessionObject).deliver(batch)),
-        answered: (deliveries, answer) => this.#answered(sessionObject, deliveries, answer),
+        answered: (deliveries, answer) => this.#answered(sessionObject, batch, deliveries, answer),
         meter: this.#calls,
         faults: this.#faults,
         ledger: this.ledger,
@@ -379,7 +365,7 @@ export class TopicHost implements DeliveryPort {
     return queue;
   }
 
-  #answered(sessionObject: string, deliveries: readonly Delivery[], { version, unwanted }: DeliveryAnswer): void {
+  #answered(sessionObject: string, batch: number, deliveries: readonly Delivery[], { version, unwanted, slow }: DeliveryAnswer): void {
     const refused = new Map<Delivery, Refused>();
     for (const each of unwanted) {
       const delivery = deliveries[each.record];
@@ -390,11 +376,13 @@ export class TopicHost implements DeliveryPort {
         this.#faults.caught(error, `taking what ${sessionObject} did not want`, delivery.message.publisher);
       }
     }
+    const held = this.#held.hold(sessionObject, batch, slow, deliveries);
     for (const delivery of deliveries) {
       try {
         const of = refused.get(delivery);
-        if (of === undefined) delivery.done?.(SUCCESS);
-        else this.#redistribute(delivery, sessionObject, of);
+        const done = held.get(delivery) ?? delivery.done;
+        if (of === undefined) done?.(SUCCESS);
+        else this.#redistribute(delivery, sessionObject, of, done);
       } catch (error) {
         this.#faults.caught(error, `taking what ${sessionObject} answered`, delivery.message?.publisher);
       }

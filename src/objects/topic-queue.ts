@@ -6,7 +6,7 @@
 
 import type { FaultPort } from "../fault.ts";
 import type { Ledger } from "../ledger.ts";
-import { AWAITED_MS, LATER_MS, OUTBOX_BYTES_MAX } from "../limits.ts";
+import { AWAITED_MS, AWAITED_MS_FIRST, LATER_MS, OUTBOX_BYTES_MAX } from "../limits.ts";
 import {
   type BatchRecord,
   BatchWriter,
@@ -82,6 +82,8 @@ export class TopicQueue {
   /** The life of the Topic object that knows them. */
   #life = "";
   #asking: Timer | undefined;
+  /** After how long they are asked for next. */
+  #askMs = AWAITED_MS_FIRST;
   /** What is not wanted any more, by filter: it rides with the next request. */
   readonly #later = new Map<string, Request>();
   /** What only sessions that are not kept want and the Topic object has in no row yet, by filter. */
@@ -232,6 +234,8 @@ export class TopicQueue {
   #came(batch: number, codes: Uint8Array): void {
     const requests = this.#awaited.get(batch);
     if (requests === undefined) return;
+    // Where one is known others may be soon.
+    if (codes.some((code, index) => code !== PENDING && requests[index] !== undefined)) this.#askMs = AWAITED_MS_FIRST;
     for (const [index, request] of requests.entries()) {
       const code = codes[index];
       if (request === undefined || code === undefined || code === PENDING) continue;
@@ -243,9 +247,13 @@ export class TopicQueue {
   }
 
   #askLater(): void {
-    if (this.#awaited.size === 0) return;
-    this.#asking ??= this.#runtime.after(AWAITED_MS, () => {
+    if (this.#awaited.size === 0) {
+      this.#askMs = AWAITED_MS_FIRST;
+      return;
+    }
+    this.#asking ??= this.#runtime.after(this.#askMs, () => {
       this.#asking = undefined;
+      this.#askMs = Math.min(2 * this.#askMs, AWAITED_MS);
       if (this.#awaited.size === 0) return;
       this.#calls.add(new Request(ASK, undefined));
       this.flush();

@@ -11,19 +11,20 @@ import { Message, writeMessage } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
+import type { ShareDemand, ShareTarget } from "../mqtt/share-target.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { nextTopic } from "../topic/order.ts";
 import { scanTopics } from "../topic/retained-scan.ts";
 import { SlicedCursor } from "../topic/sliced-cursor.ts";
 import { readStoredMessage } from "../topic/stored-message.ts";
-import type { Addressed, Delivered, DeliveryPort, RetainedRow, RouteRow, RoutingStore, ShareTarget } from "./ports.ts";
+import type { Addressed, Attempt, Delivered, DeliveryPort, RetainedRow, RouteRow, RoutingStore } from "./ports.ts";
 import { routeBytes, type ShareChange, Shares } from "./shares.ts";
 
 /** The outcome of a publish: the 5.0 Reason Code for its publisher; 0x80 and above: it did not reach everyone and may be repeated. */
 export type Published = (reasonCode: number) => void;
 
-const NOBODY: Addressed = { live: false, shares: [], tried: [] };
-const LIVE: Addressed = { live: true, shares: [], tried: [] };
+const NOBODY: Addressed = { live: false, shares: [], attempt: undefined };
+const LIVE: Addressed = { live: true, shares: [], attempt: undefined };
 
 interface Target {
   /** The highest QoS wanted there. */
@@ -63,6 +64,15 @@ export interface InterestChange {
   readonly version: number;
   /** It is to have a row; one that is not is told again when it is to have one. */
   readonly lasting: boolean;
+}
+
+/** A message that somebody else is to get. */
+export interface Redistribution {
+  readonly filter: string;
+  readonly attempt: Attempt | undefined;
+  readonly otherwise: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
 }
 
 /** Some of the retained messages that match a filter. */
@@ -127,7 +137,7 @@ export class RoutingCore {
     const targets = this.#targets;
     targets.clear();
     this.#routes.match(message.topic, this.#collect);
-    if (this.#shares.size > 0) this.#shareOut(message);
+    if (this.#shares.size > 0) this.#shareOut(message, now);
     if (published === undefined || targets.size === 0) {
       for (const [sessionObject, { addressed }] of targets) this.#send(sessionObject, message, addressed, undefined);
       published?.(kept ? NO_MATCHING_SUBSCRIBERS : QUOTA_EXCEEDED);
@@ -150,12 +160,12 @@ export class RoutingCore {
   };
 
   /** Adds what the shared subscriptions get: one record for each Session object, whatever brings the message there. */
-  #shareOut(message: Message): void {
+  #shareOut(message: Message, now: number): void {
     const gathered = new Map<string, ShareTarget[]>();
-    this.#shares.match(message, ({ sessionObject, filter, key }) => {
+    this.#shares.match(message, now, ({ sessionObject, target }) => {
       const shares = gathered.get(sessionObject);
-      if (shares === undefined) gathered.set(sessionObject, [{ filter, key }]);
-      else shares.push({ filter, key });
+      if (shares === undefined) gathered.set(sessionObject, [target]);
+      else shares.push(target);
     });
     for (const [sessionObject, shares] of gathered) {
       const known = this.#targets.get(sessionObject)?.addressed ?? NOBODY;
@@ -169,7 +179,7 @@ export class RoutingCore {
       return;
     }
     const arrived: Delivered = (reasonCode) => {
-      for (const { filter, key } of addressed.shares) this.#shares.arrived({ sessionObject, filter, key });
+      for (const { filter } of addressed.shares) this.#shares.arrived(sessionObject, filter);
       done?.(reasonCode);
     };
     const [first, ...rest] = inPieces(addressed.shares);
@@ -179,7 +189,8 @@ export class RoutingCore {
     }
     const joint = new JointOutcome(arrived, 1 + rest.length);
     this.#delivery.deliver(sessionObject, message, { ...addressed, shares: first! }, joint.settled);
-    for (const shares of rest) this.#delivery.deliver(sessionObject, message, { ...NOBODY, tried: addressed.tried, shares }, joint.settled);
+    for (const shares of rest)
+      this.#delivery.deliver(sessionObject, message, { ...NOBODY, attempt: addressed.attempt, shares }, joint.settled);
   }
 
   /** A route that another Topic object had, because there was another number of them. */
@@ -200,23 +211,28 @@ export class RoutingCore {
    * A Session object has no member that takes a message that was sent to it, or had one whose session ended: another one gets it
    * [5.0/4.8.2/qos1-handover]. One that its publisher may repeat keeps its name, by which it is recognised then; others get a new one,
    * because their first one may have been where they go.
-   * @param tried Session objects that have none, whatever is known of them
+   * @param attempt where it was offered before; undefined: nowhere
    * @param otherwise what is to be said when there is no other one: SUCCESS where there was no member, QUOTA_EXCEEDED where all were full
    * @param done called once, when a member has it or there is none any more
    */
-  redistribute(message: Message, filter: string, tried: readonly string[], otherwise: number, done: Delivered | undefined): void {
-    const pick = this.#shares.pickAgain(filter, message, tried);
+  redistribute(message: Message, { filter, attempt, otherwise, now }: Redistribution, done: Delivered | undefined): void {
+    const pick = this.#shares.pickAgain(filter, message, attempt, now);
     if (pick === undefined) {
       done?.(otherwise);
       return;
     }
     const passedOn = message.settledBelow > 0 ? message : this.#renamed(message);
-    this.#send(pick.sessionObject, passedOn, { ...NOBODY, shares: [{ filter, key: pick.key }], tried }, done);
+    this.#send(pick.sessionObject, passedOn, { ...NOBODY, shares: [pick.target], attempt: pick.attempt }, done);
   }
 
   /** A Session object said that it has no member of a shared subscription. */
   noMember(sessionObject: string, filter: string, version: number): void {
     this.share({ sessionObject, filter, members: 0, online: 0, version });
+  }
+
+  /** A Session object said that it has no member of a shared subscription with so much room. */
+  declined(sessionObject: string, filter: string, demand: ShareDemand, now: number): void {
+    this.#shares.declined(sessionObject, filter, demand, now);
   }
 
   /** The message under this object's own name: it may go where it went before. */

@@ -4,6 +4,7 @@
 
 import type { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
+import type { ShareDemand, ShareTarget } from "../mqtt/share-target.ts";
 import type { TopicCursor } from "../topic/retained-scan.ts";
 
 /** "This Session object wants this filter": one row, whatever the number of its clients. */
@@ -68,12 +69,15 @@ export interface Addressed {
   readonly live: boolean;
   /** To one member of each of these shared subscriptions. */
   readonly shares: readonly ShareTarget[];
-  /** Session objects that had no member for it: whoever has none either leaves it to the others. */
-  readonly tried: readonly string[];
+  /** Where it was offered before, if it is offered again to members of one shared subscription. */
+  readonly attempt: Attempt | undefined;
 }
 
-export interface ShareTarget {
-  /** The whole filter, `$share/` included. */
-  readonly filter: string;
-  readonly key: number;
+/** Where a message of a shared subscription was offered, in vain. */
+export interface Attempt {
+  /** Session objects that had no member for it, whatever is known of them. */
+  readonly without: readonly string[];
+  /** Those that did not meet the demand that stands now. */
+  readonly declined: readonly string[];
+  readonly demand: ShareDemand;
 }

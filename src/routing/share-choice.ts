@@ -44,11 +44,20 @@ export class Candidates {
   /** In the order of their names, each with the number behind its last member; made when first needed. */
   #numbered: readonly (readonly [object: Weighted, end: number])[] | undefined;
 
+  /** Their members are those that are connected. */
+  readonly anyOnline: boolean;
+
   /** @param weighted in the order in which they came; at least one */
-  constructor(weighted: readonly Weighted[]) {
+  constructor(weighted: readonly Weighted[], anyOnline: boolean) {
+    this.anyOnline = anyOnline;
     this.#weighted = weighted;
     this.#byName = new Map(weighted.map((each) => [each.sessionObject, each]));
     this.#isEven = weighted.every(({ weight }) => weight === weighted[0]!.weight);
+  }
+
+  /** How many there are. */
+  get length(): number {
+    return this.#weighted.length;
   }
 
   choose(strategy: SharedStrategy, turns: Turns, message: Message): Choice {

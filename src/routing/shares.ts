@@ -1,15 +1,18 @@
 /**
  * Shared subscriptions as a Topic object sees them: for each `$share/{ShareName}/{filter}` the Session objects that have members, and
  * how many of those are connected. For each message one Session object is chosen, by those numbers, so that members get equal shares
- * wherever they are; which of its members gets it is decided there.
+ * wherever they are; which of its members gets it is decided there. One that has nobody with room says so: then others are asked, and it
+ * is asked last for a moment.
  */
 
-import type { SharedStrategy } from "../choices.ts";
+import { isCertain, type SharedStrategy } from "../choices.ts";
 import type { Ledger } from "../ledger.ts";
-import { MEMORY } from "../limits.ts";
+import { MEMORY, SHARE_BUSY_MS } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
+import { ANY_QUEUE, AT_ONCE, KEEPS_UP, SHORT_QUEUE, type ShareDemand, type ShareTarget } from "../mqtt/share-target.ts";
 import { splitShare } from "../topic/filter.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
+import type { Attempt } from "./ports.ts";
 import { type Account, Candidates, type Turns } from "./share-choice.ts";
 
 /** What a Session object announced about its members in one shared subscription. */
@@ -24,10 +27,10 @@ export interface ShareChange {
 
 /** Where a message of a shared subscription goes. */
 export interface SharePick {
-  readonly filter: string;
   readonly sessionObject: string;
-  /** Which member there, for strategies by which it is chosen here. */
-  readonly key: number;
+  readonly target: ShareTarget;
+  /** What is to be known should it come back from there. */
+  readonly attempt: Attempt;
 }
 
 interface Members {
@@ -36,13 +39,17 @@ interface Members {
   online: number;
   version: number;
   readonly account: Account;
+  /** Until these times, milliseconds since the epoch, others go first: nobody there met a demand, by its place in `DEMANDS`. */
+  readonly declinedUntil: number[];
 }
 
 interface Share extends Turns {
   readonly filter: string;
   readonly objects: Map<string, Members>;
-  /** Those of whom one may be chosen; made anew after each change. */
+  /** Those of whom one may be chosen while none is busy; made anew after each change. */
   candidates: Candidates | undefined;
+  /** The latest time of those of its objects. */
+  busyUntil: number;
 }
 
 export class Shares {
@@ -83,6 +90,7 @@ export class Shares {
         online,
         version,
         account: { credit: 0, flying: 0 },
+        declinedUntil: DEMANDS.map(() => 0),
       });
       return true;
     }
@@ -90,6 +98,8 @@ export class Shares {
     known.members = members;
     known.online = online;
     known.version = version;
+    // Whoever came or went may have changed that.
+    known.declinedUntil.fill(0);
     return changed;
   }
 
@@ -101,7 +111,7 @@ export class Shares {
   }
 
   #add(filter: string): Share {
-    const share: Share = { filter, objects: new Map(), candidates: undefined, turn: 0, sticky: undefined };
+    const share: Share = { filter, objects: new Map(), candidates: undefined, busyUntil: 0, turn: 0, sticky: undefined };
     this.#byFilter.set(filter, share);
     const { name, topicFilter } = splitShare(filter);
     this.#tree.add(topicFilter, name, share);
@@ -115,44 +125,115 @@ export class Shares {
   }
 
   /** One Session object for each shared subscription that matches [5.0/4.8.2/one]. */
-  match(message: Message, picked: (pick: SharePick) => void): void {
+  match(message: Message, now: number, picked: (pick: SharePick) => void): void {
     if (this.#byFilter.size === 0) return;
     this.#tree.match(message.topic, (share) => {
-      const pick = this.#pick(share, message, []);
+      const pick = this.#pick(share, message, undefined, now);
       if (pick !== undefined) picked(pick);
     });
   }
 
-  /** Another Session object for a message that the first one has no member for. */
-  pickAgain(filter: string, message: Message, tried: readonly string[]): SharePick | undefined {
+  /** Another Session object for a message that the first one has no member for, or none with room. */
+  pickAgain(filter: string, message: Message, attempt: Attempt | undefined, now: number): SharePick | undefined {
     const share = this.#byFilter.get(filter);
-    return share && this.#pick(share, message, tried);
+    return share && this.#pick(share, message, attempt, now);
   }
 
   /** A message has arrived at the Session object it was picked for. */
-  arrived({ filter, sessionObject }: SharePick): void {
+  arrived(sessionObject: string, filter: string): void {
     const members = this.#byFilter.get(filter)?.objects.get(sessionObject);
     if (members !== undefined) members.account.flying -= 1;
   }
 
-  #pick(share: Share, message: Message, tried: readonly string[]): SharePick | undefined {
-    if (tried.length === 0) share.candidates ??= candidatesOf(share, tried);
-    const candidates = tried.length === 0 ? share.candidates : candidatesOf(share, tried);
-    if (candidates === undefined) return undefined;
+  /** A Session object has no member that meets a demand. */
+  declined(sessionObject: string, filter: string, demand: ShareDemand, now: number): void {
+    const share = this.#byFilter.get(filter);
+    const members = share?.objects.get(sessionObject);
+    if (share === undefined || members === undefined || demand === ANY_QUEUE) return;
+    share.busyUntil = now + SHARE_BUSY_MS;
+    // Who does not meet one demand meets none of those before it.
+    members.declinedUntil.fill(share.busyUntil, 0, DEMANDS.indexOf(demand) + 1);
+  }
+
+  #pick(share: Share, message: Message, attempt: Attempt | undefined, now: number): SharePick | undefined {
+    // Most messages find nobody busy.
+    if (attempt === undefined && now >= share.busyUntil) {
+      const there = share.candidates === undefined ? eligible(share, NOWHERE) : undefined;
+      share.candidates ??= there && candidatesOf(there);
+      if (share.candidates === undefined) return undefined;
+      return this.#chosen(share, share.candidates, message, this.#firstAttempt(share.candidates, message));
+    }
+    const there = eligible(share, attempt?.without ?? NOWHERE);
+    const all = candidatesOf(there);
+    if (all === undefined) return undefined;
+    let next: Attempt = attempt ?? this.#firstAttempt(all, message);
+    for (;;) {
+      const { declined, demand, without } = next;
+      const candidates = candidatesOf(
+        there.filter((each) => !declined.includes(each.sessionObject) && mayMeet(each, demand, message, now)),
+      );
+      if (candidates !== undefined) return this.#chosen(share, candidates, message, next);
+      if (demand === ANY_QUEUE) return undefined;
+      next = { without, declined: NOWHERE, demand: DEMANDS[DEMANDS.indexOf(demand) + 1]! };
+    }
+  }
+
+  /**
+   * How much room is demanded at first. A message at QoS 2 is offered by its name: should it come again it finds the same queue. With
+   * strategies that mean one certain member it waits for that one, too.
+   */
+  #firstAttempt({ length, anyOnline }: Candidates, { qos }: Message): Attempt {
+    if (qos === 0 || length === 1) return FIRST_ATTEMPTS[ANY_QUEUE];
+    return FIRST_ATTEMPTS[qos === 2 || !anyOnline || isCertain(this.#strategy) ? SHORT_QUEUE : AT_ONCE];
+  }
+
+  #chosen(share: Share, candidates: Candidates, message: Message, attempt: Attempt): SharePick {
     const { chosen, key } = candidates.choose(this.#strategy, share, message);
     chosen.account.flying += 1;
-    return { filter: share.filter, sessionObject: chosen.sessionObject, key };
+    return { sessionObject: chosen.sessionObject, target: { filter: share.filter, key, demand: attempt.demand }, attempt };
   }
 }
 
-/** Only connected members while there is one; else those whose sessions keep it for later. */
-function candidatesOf({ objects }: Share, tried: readonly string[]): Candidates | undefined {
-  const all = [...objects.values()].filter(({ sessionObject }) => !tried.includes(sessionObject));
+const NOWHERE: readonly string[] = [];
+
+/** One after the other, until somebody takes it. */
+const DEMANDS: readonly ShareDemand[] = [AT_ONCE, SHORT_QUEUE, KEEPS_UP, ANY_QUEUE];
+
+const FIRST_ATTEMPTS: { readonly [demand in ShareDemand]: Attempt } = {
+  [ANY_QUEUE]: { without: NOWHERE, declined: NOWHERE, demand: ANY_QUEUE },
+  [AT_ONCE]: { without: NOWHERE, declined: NOWHERE, demand: AT_ONCE },
+  [SHORT_QUEUE]: { without: NOWHERE, declined: NOWHERE, demand: SHORT_QUEUE },
+  [KEEPS_UP]: { without: NOWHERE, declined: NOWHERE, demand: KEEPS_UP },
+};
+
+/** A message of a shared subscription that nobody was offered before. */
+export function firstAttempt(demand: ShareDemand): Attempt {
+  return FIRST_ATTEMPTS[demand];
+}
+
+/** @param full it has members, but none with so much room as was demanded; else it has none */
+export function nextAttempt({ without, declined, demand }: Attempt, sessionObject: string, full: boolean): Attempt {
+  if (full) return { without, declined: [...declined, sessionObject], demand };
+  return { without: [...without, sessionObject], declined, demand };
+}
+
+/** Whether a Session object may meet a demand, as far as known. What has a name must find the same objects whenever it comes. */
+function mayMeet({ declinedUntil }: Members, demand: ShareDemand, { qos }: Message, now: number): boolean {
+  return qos === 2 || now >= declinedUntil[DEMANDS.indexOf(demand)]!;
+}
+
+/** Session objects with connected members while there is one; else those whose sessions keep a message for later. */
+function eligible({ objects }: Share, without: readonly string[]): Members[] {
+  const all = [...objects.values()].filter(({ sessionObject }) => !without.includes(sessionObject));
+  return all.some(({ online }) => online > 0) ? all.filter(({ online }) => online > 0) : all;
+}
+
+function candidatesOf(all: readonly Members[]): Candidates | undefined {
   const anyOnline = all.some(({ online }) => online > 0);
   const weighted = all
     .map(({ sessionObject, members, online, account }) => ({ sessionObject, weight: anyOnline ? online : members, account }))
     .filter(({ weight }) => weight > 0);
-  return weighted.length === 0 ? undefined : new Candidates(weighted);
+  return weighted.length === 0 ? undefined : new Candidates(weighted, anyOnline);
 }
 
 /** What it costs in memory that one Session object wants a filter. */

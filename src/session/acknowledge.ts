@@ -7,8 +7,9 @@ import { type Acknowledgement, NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
 import { PACKET_IDENTIFIER_NOT_FOUND, PROTOCOL_ERROR, SUCCESS } from "../mqtt/reason-code.ts";
 import type { SessionCore } from "./core.ts";
 import { violated } from "./lifecycle.ts";
-import { finish, pump } from "./queue.ts";
+import { finish } from "./queue.ts";
 import type { Connection } from "./session.ts";
+import { goOn } from "./share-backlog.ts";
 
 /** [MQTT5-4.13.1-1] [MQTT311-4.8.0-1]: what was sent under this Packet Identifier is not acknowledged like that, or not yet. */
 function wrongKind(core: SessionCore, connection: Connection, what: string, packetId: number): void {
@@ -26,7 +27,7 @@ export function handlePuback(core: SessionCore, connection: Connection, packet: 
   }
   if (!delivery?.sent) return;
   finish(core, session, delivery);
-  pump(core, session);
+  goOn(core, session);
 }
 
 /** PUBREC: recorded before PUBREL leaves, so that no crash can make the message appear again [MQTT5-4.3.3-6]. */
@@ -42,7 +43,7 @@ export function handlePubrec(core: SessionCore, connection: Connection, packet: 
   if (delivery?.sent) {
     finish(core, session, delivery);
     core.changes.markRow(session);
-    if (refused) pump(core, session);
+    if (refused) goOn(core, session);
     else session.released.add(packetId);
   }
   // [MQTT5-4.4.0-2]: a refusal ends the exchange, there is nothing to release.
@@ -61,5 +62,5 @@ export function handlePubcomp(core: SessionCore, connection: Connection, packet:
     return;
   }
   core.changes.mark(connection);
-  pump(core, session);
+  goOn(core, session);
 }

@@ -30,6 +30,7 @@ import { resend } from "./queue.ts";
 import { responseInformation } from "./response-information.ts";
 import { Connection, Session } from "./session.ts";
 import { announceShares } from "./share.ts";
+import { goOn } from "./share-backlog.ts";
 import { discardWill, setWill, watchWills } from "./will.ts";
 
 const encoder = new TextEncoder();
@@ -158,6 +159,7 @@ export function handleConnect(
   // [MQTT311-3.2.2-1..3] [MQTT5-3.2.2-2] [MQTT5-3.2.2-3]; [3.1/connack/flags] is the encoder's.
   connection.send({ ...connack, sessionPresent: resumed !== undefined });
   resend(core, session);
+  goOn(core, session);
   askOwed(core, session);
   return connection;
 }

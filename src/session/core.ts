@@ -24,6 +24,7 @@ import { RecentExchanges } from "./recent-exchanges.ts";
 import { Repeats } from "./repeats.ts";
 import { RowChanges } from "./row-changes.ts";
 import type { Connection, Session, Subscription } from "./session.ts";
+import { Slowing } from "./slowing.ts";
 
 /** What this object as a whole wants of one filter, whatever the number of its subscribers here. */
 export interface Interest {
@@ -67,6 +68,8 @@ export class SessionCore {
   readonly subscriptions = new FilterTree<Subscription>();
   /** The members here of each shared subscription, by its whole filter. */
   readonly shares = new Map<string, LocalShare>();
+  /** Those of them with members for whom something that came through them waits. */
+  readonly backlogs = new Set<LocalShare>();
   readonly interests = new Map<string, Interest>();
   readonly deadlines = new Deadlines();
   readonly repeats = new Repeats();
@@ -81,6 +84,7 @@ export class SessionCore {
   readonly numbers: Numbers;
   readonly changes = new Changes();
   readonly failures: Failures;
+  readonly slowing = new Slowing();
   /** Sessions that came from another object and differ in what they had from the others here. */
   readonly moved = new Set<Session>();
   /** Copies of sessions that are being fetched back: still in memory, but nobody's any more. */

@@ -11,6 +11,7 @@ export const SESSION_EXPIRY = 3;
 export const LOG_TIDY = 4;
 export const WILL_WATCH = 5;
 export const RETAINED = 6;
+export const SLOW = 7;
 
 export type DeadlineKind =
   | typeof KEEP_ALIVE
@@ -18,7 +19,8 @@ export type DeadlineKind =
   | typeof SESSION_EXPIRY
   | typeof LOG_TIDY
   | typeof WILL_WATCH
-  | typeof RETAINED;
+  | typeof RETAINED
+  | typeof SLOW;
 
 export interface Deadline {
   /** Milliseconds since the epoch. */

@@ -6,12 +6,15 @@
 import { REPEAT_WINDOW_MS } from "../limits.ts";
 import { type Message, objectOf } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
+import type { ShareTarget } from "../mqtt/share-target.ts";
 import type { SessionCore } from "./core.ts";
 import type { LogRecord } from "./log.ts";
 import { enqueue } from "./queue.ts";
 import { AS_PUBLISHED } from "./retain.ts";
 import { sendQoS0 } from "./send.ts";
 import type { Session } from "./session.ts";
+import { dueOfShare } from "./share-backlog.ts";
+import { memberFor } from "./share-member.ts";
 
 /** What became of a message: everybody here has it, nobody here wants it, or somebody's queue is full and it was not taken. */
 export type Outcome = "taken" | "unwanted" | "full";
@@ -82,13 +85,15 @@ function waitsFor(session: Session, { origin, sequence }: Message): boolean {
   return false;
 }
 
-/** Gives a message to one member of a shared subscription; where its queue is full, to another one. */
-export function deliverShared(core: SessionCore, message: Message, filter: string, key: number): Outcome {
+/** Gives a message to one member of a shared subscription; where its queue takes nothing, to another one. */
+export function deliverShared(core: SessionCore, message: Message, { filter, key, demand }: ShareTarget): Outcome {
   const share = core.shares.get(filter);
   const chosen = share?.choose(core.choices.sharedStrategy, key);
   if (share === undefined || chosen === undefined) return "unwanted";
-  if (giveShared(core, chosen, message, filter)) return "taken";
-  for (const member of share.members) if (member !== chosen && giveShared(core, member, message, filter)) return "taken";
+  const member = memberFor(core, share, message, chosen, demand);
+  if (member === undefined) return "full";
+  if (giveShared(core, member, message, filter)) return "taken";
+  for (const other of share.members) if (other !== member && giveShared(core, other, message, filter)) return "taken";
   return "full";
 }
 
@@ -103,16 +108,8 @@ function giveShared(core: SessionCore, session: Session, message: Message, filte
 }
 
 function giveTo(core: SessionCore, session: Session, message: Message, filter: string): boolean {
-  const subscription = session.subscriptions.get(filter)!;
-  // [MQTT5-4.8.2-3]
-  const qos = Math.min(message.qos, subscription.request.qos) as QoS;
-  const retain = message.retain && subscription.request.retainAsPublished && AS_PUBLISHED;
-  // [5.0/3.3.4/shared-id]
-  const identifiers = subscription.identifier === 0 ? undefined : [subscription.identifier];
-  if (qos !== 0) {
-    const due = { qos, retain, identifiers, share: filter, owed: false };
-    return enqueue(core, session, message, due, session.stored ? core.log.append(message) : undefined);
-  }
-  sendQoS0(core, session, message, retain, identifiers);
+  const { qos, ...due } = dueOfShare(session, message, filter);
+  if (qos !== 0) return enqueue(core, session, message, { ...due, qos }, session.stored ? core.log.append(message) : undefined);
+  sendQoS0(core, session, message, due.retain, due.identifiers);
   return true;
 }

@@ -45,6 +45,19 @@ export class Deque<Item> {
     return item;
   }
 
+  /** Takes out one item, wherever it is. @returns whether it was there */
+  remove(item: Item): boolean {
+    if (this.peek() === item && this.length > 0) {
+      this.shift();
+      return true;
+    }
+    const index = this.#items.indexOf(item, this.#head);
+    if (index < 0) return false;
+    this.#items.splice(index, 1);
+    this.#changed?.(-1);
+    return true;
+  }
+
   clear(): void {
     if (this.length > 0) this.#changed?.(-this.length);
     this.#items = [];

@@ -6,10 +6,13 @@
 import { DEADLINE_COARSE_MS } from "../limits.ts";
 import type { Disconnect } from "../mqtt/packet.ts";
 import { KEEP_ALIVE_TIMEOUT, NORMAL_DISCONNECTION, PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
+import { stopSlowing } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY } from "./deadlines.ts";
 import { forgetExchanges } from "./exchanges.ts";
 import { forgetSubscription } from "./interest.ts";
+import { keepWithinBounds } from "./queue.ts";
+import { boundsOf } from "./queue-bounds.ts";
 import { forgetDeliveries } from "./redistribute.ts";
 import { forgetRow } from "./rows.ts";
 import { type Connection, NEVER_EXPIRES, type Session } from "./session.ts";
@@ -45,6 +48,7 @@ export function connectionLost(core: SessionCore, connection: Connection): void 
   if (connection.aliases.number !== 0) core.store.deleteAliases(connection.aliases.number);
   if (session.connection !== connection) return;
   session.connection = undefined;
+  session.stuck = false;
   clientLost(core, session);
 }
 
@@ -63,6 +67,8 @@ export function clientLost(core: SessionCore, session: Session): void {
     endSession(core, session);
     return;
   }
+  stopSlowing(core, session);
+  keepWithinBounds(core, session, boundsOf(core));
   beginWaiting(core, session);
 }
 

@@ -12,6 +12,8 @@ export class LocalShare {
   readonly filter: string;
   /** In the order in which they joined. */
   readonly members = new Set<Session>();
+  /** Members whose queues may hold messages that came through it: another one takes them over as soon as it has room. */
+  readonly backlogs = new Set<Session>();
   /** What the Topic objects were told last. */
   announcedMembers = 0;
   announcedOnline = 0;
@@ -28,6 +30,11 @@ export class LocalShare {
   get online(): number {
     this.#list();
     return this.#online;
+  }
+
+  /** Those of whom one may be chosen. */
+  get candidates(): readonly Session[] {
+    return this.#list();
   }
 
   /** A member came or went, connected or lost its connection. */

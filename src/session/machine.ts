@@ -8,17 +8,20 @@ import type { Message } from "../mqtt/message.ts";
 import type { Connect, Packet } from "../mqtt/packet.ts";
 import * as Packets from "../mqtt/packet.ts";
 import { PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
+import type { ShareTarget } from "../mqtt/share-target.ts";
 import type { Violation } from "../mqtt/violation.ts";
 import { handlePuback, handlePubcomp, handlePubrec } from "./acknowledge.ts";
+import { hold } from "./catch-up.ts";
 import { CLOSE_INTERNAL_ERROR, FAILED } from "./close-code.ts";
 import { type ConnectOptions, handleConnect } from "./connect.ts";
 import type { SessionCore } from "./core.ts";
-import { type Deadline, KEEP_ALIVE, RETAINED, SESSION_EXPIRY, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
+import { type Deadline, KEEP_ALIVE, RETAINED, SESSION_EXPIRY, SLOW, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import { deliver, deliverShared, type Outcome } from "./deliver.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry, handleWillDelay, violated } from "./lifecycle.ts";
 import { clientHeard, handleRetained, takePage } from "./owed-retained.ts";
 import type { Identity, Wire } from "./ports.ts";
 import { handlePublish, handlePubrel } from "./publish.ts";
+import { handleSlow } from "./queue.ts";
 import { handleAuth } from "./reauthenticate.ts";
 import { tidy } from "./rows.ts";
 import type { Connection, Session } from "./session.ts";
@@ -134,6 +137,7 @@ export class SessionMachine {
   /** A live message from the routing side. */
   deliver(message: Message, now: number): Outcome {
     this.#core.now = now;
+    this.#core.slowing.begin(message);
     return deliver(this.#core, message, false);
   }
 
@@ -143,13 +147,21 @@ export class SessionMachine {
     if (this.#core.moved.size > 0) deliver(this.#core, message, true);
   }
 
-  /**
-   * A message for one member of a shared subscription.
-   * @param key which member, for strategies by which the Topic object chooses
-   */
-  deliverShared(message: Message, filter: string, key: number, now: number): Outcome {
+  /** A message for one member of a shared subscription. */
+  deliverShared(message: Message, target: ShareTarget, now: number): Outcome {
     this.#core.now = now;
-    return deliverShared(this.#core, message, filter, key);
+    this.#core.slowing.begin(message);
+    return deliverShared(this.#core, message, target);
+  }
+
+  /** The message that came last is with all who want it here. @returns whether its publisher is to wait: `whenCaughtUp` tells how long */
+  get isSlow(): boolean {
+    return this.#core.slowing.end();
+  }
+
+  /** @param settle called once, when slow clients have caught up or too much time has passed */
+  whenCaughtUp(settle: () => void): void {
+    hold(this.#core, this.#core.slowing.take(), settle);
   }
 
   /** Retained messages that a subscription is owed and that were asked for. */
@@ -179,6 +191,7 @@ export class SessionMachine {
     else if (kind === SESSION_EXPIRY) handleSessionExpiry(core, subject as Session);
     else if (kind === WILL_WATCH) handleWillWatch(core);
     else if (kind === RETAINED) handleRetained(core, subject as Session);
+    else if (kind === SLOW) handleSlow(core, subject as Session);
     else tidy(core);
   }
 }

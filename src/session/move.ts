@@ -340,7 +340,7 @@ export function completeArrival(core: SessionCore, session: Session, { from, sub
   renewPlaces(core, session);
   session.had.add([...state.had, ...last.had]);
   takeWaiting(core, session, waiting);
-  requeue(session);
+  requeue(core, session);
   takeWhatCame(core, session, came, last.settled, new Set(waiting.map(({ message }) => nameOf(message))));
   session.lacks.add(lacking(core, session, state.lacks));
   session.movedAt = core.now;

@@ -3,13 +3,15 @@
  * window allows, and again after it comes back.
  */
 
-import { INFLIGHT_BYTES_MAX, QUEUE_BYTES_SHORT, QUEUE_MESSAGES_SHORT } from "../limits.ts";
+import { INFLIGHT_BYTES_MAX } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import { NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
+import { caughtUp, endPatience } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
 import type { LogRecord } from "./log.ts";
+import { boundsOf, isFull, type QueueBounds } from "./queue-bounds.ts";
 import { expired, sendPublish } from "./send.ts";
 import type { Connection, Session } from "./session.ts";
 
@@ -27,7 +29,8 @@ export function enqueue(core: SessionCore, session: Session, message: Message, d
   return true;
 }
 
-function mayGo({ connection, queued, resending, inflight, inflightBytes }: Session): boolean {
+/** Whether one more message would leave at once: the client is there, nothing waits for it and its window is not full. */
+export function mayGo({ connection, queued, resending, inflight, inflightBytes }: Session): boolean {
   const isNext = queued.length === 0 && resending.length === 0;
   return isNext && inflightBytes < INFLIGHT_BYTES_MAX && inflight < (connection?.open ? connection.window : 0);
 }
@@ -40,29 +43,10 @@ function mayWait(core: SessionCore, session: Session, message: Message): boolean
     return false;
   }
   const bounds = boundsOf(core);
-  const isFull = session.queued.length - session.queuedOwed >= bounds.messages || session.queuedBytes + message.size > bounds.bytes;
-  if (choices.queuePolicy !== "reject_new" || !isFull) return true;
+  if (choices.queuePolicy !== "reject_new" || !isFull(session, message, bounds)) return true;
   if (bounds.short) ledger.refuse("queues");
   counters.messagesDropped.queue_full += 1;
   return false;
-}
-
-interface QueueBounds {
-  readonly messages: number;
-  readonly bytes: number;
-  /** They are narrower than usual because memory is short. */
-  readonly short: boolean;
-}
-
-/** What a queue may hold now. */
-function boundsOf({ limits, ledger }: SessionCore): QueueBounds {
-  const { queueMessagesMax, queueBytesMax } = limits;
-  if (!ledger.isShortFor("queues")) return { messages: queueMessagesMax, bytes: queueBytesMax, short: false };
-  return {
-    messages: Math.min(queueMessagesMax, QUEUE_MESSAGES_SHORT),
-    bytes: Math.min(queueBytesMax, QUEUE_BYTES_SHORT),
-    short: true,
-  };
 }
 
 /** Sends a message if it is its turn, or lets it wait: one that the session has been promised, whatever the room. */
@@ -79,21 +63,32 @@ function add(core: SessionCore, session: Session, message: Message, due: Due, re
     send(core, session.connection!, delivery, message);
     return;
   }
-  queue(session, delivery, message);
+  queue(core, session, delivery, message);
   if (record === undefined) core.waitingInMemory.add(session);
-  keepWithinBounds(core, session, boundsOf(core));
+  const bounds = boundsOf(core);
+  const isHeld = session.connection !== undefined && core.slowing.isSlow(session, message, bounds, core.limits.receiveMaximum);
+  keepWithinBounds(core, session, bounds, isHeld ? 1 : 0);
 }
 
-function queue(session: Session, delivery: Delivery, message: Message): void {
+function queue(core: SessionCore, session: Session, delivery: Delivery, message: Message): void {
   session.queued.push(delivery);
   if (delivery.owed) session.queuedOwed += 1;
   else session.queuedBytes += message.size;
+  if (delivery.share !== "") noteBacklog(core, session, delivery.share);
 }
 
 /** A delivery that was queued is not any more. */
-function unqueue(session: Session, delivery: Delivery): void {
+export function unqueue(session: Session, delivery: Delivery): void {
   if (delivery.owed) session.queuedOwed -= 1;
   else session.queuedBytes -= delivery.message?.size ?? 0;
+}
+
+/** Something that came through a shared subscription waits for a client that is there: other members may take it over. */
+function noteBacklog(core: SessionCore, session: Session, filter: string): void {
+  const share = core.shares.get(filter);
+  if (session.connection === undefined || share === undefined) return;
+  share.backlogs.add(session);
+  core.backlogs.add(share);
 }
 
 /** Whether a client that takes what it was sent has room for more. */
@@ -121,12 +116,13 @@ export function storeQueued(core: SessionCore, sessions: Iterable<Session>): voi
 
 /**
  * A queue that is too long drops its oldest messages: what is new tells more. What was sent once is in flight and is not dropped, nor is
- * what the session is owed.
+ * what the session is owed. What publishers do not take for safe yet may stand behind a full queue, unless memory is short.
+ * @param held messages whose publishers are just to be made to wait
  */
-export function keepWithinBounds(core: SessionCore, session: Session, { messages, bytes, short }: QueueBounds): void {
-  const droppable = (): number => session.queued.length - session.queuedOwed;
+export function keepWithinBounds(core: SessionCore, session: Session, { messages, bytes, short }: QueueBounds, held = 0): void {
+  const unsettled = short ? 0 : (session.holds?.length ?? 0) + held;
   // What comes last has a place, however large it is.
-  while (droppable() > messages || (session.queuedBytes > bytes && droppable() > 1)) {
+  while (session.waiting > messages + unsettled || (session.queuedBytes > bytes && session.waiting > 1)) {
     if (short) core.ledger.refuse("queues");
     const oldest = takeOldest(session);
     unqueue(session, oldest);
@@ -142,6 +138,12 @@ function takeOldest({ queued }: Session): Delivery {
   for (; oldest.owed; oldest = queued.shift()!) kept.push(oldest);
   for (const delivery of kept.reverse()) queued.unshift(delivery);
   return oldest;
+}
+
+/** Somebody may have waited long enough for a slow client: its queue may hold less from now on. */
+export function handleSlow(core: SessionCore, session: Session): void {
+  endPatience(core, session);
+  keepWithinBounds(core, session, boundsOf(core));
 }
 
 /** Sends one delivery, or drops it where it may not be sent any more. */
@@ -177,6 +179,7 @@ export function pump(core: SessionCore, session: Session): void {
     send(core, connection, delivery, message);
   }
   if (queued.length === 0) core.waitingInMemory.delete(session);
+  if (session.holds !== undefined) caughtUp(core, session);
 }
 
 /** After a resume: PUBREL and PUBLISH that were not acknowledged go out again, in order, under their identifiers [MQTT5-4.4.0-1]. */
@@ -185,12 +188,12 @@ export function resend(core: SessionCore, session: Session): void {
   for (const packetId of session.released) {
     connection.send({ type: PUBREL, packetId, reasonCode: SUCCESS, properties: NO_PROPERTIES });
   }
-  requeue(session);
+  requeue(core, session);
   pump(core, session);
 }
 
 /** The deliveries that `waits` tells wait (again), in order. */
-export function requeue(session: Session, waits: (delivery: Delivery) => boolean = () => true): void {
+export function requeue(core: SessionCore, session: Session, waits: (delivery: Delivery) => boolean = () => true): void {
   clearQueues(session);
   for (const delivery of session.deliveries.values()) {
     if (delivery.message === undefined || !waits(delivery)) continue;
@@ -198,7 +201,7 @@ export function requeue(session: Session, waits: (delivery: Delivery) => boolean
       session.resending.push(delivery);
       continue;
     }
-    queue(session, delivery, delivery.message);
+    queue(core, session, delivery, delivery.message);
   }
 }
 
@@ -214,8 +217,12 @@ export function clearQueues(session: Session): void {
 /** A delivery is over: acknowledged, expired or dropped. */
 export function finish(core: SessionCore, session: Session, delivery: Delivery): void {
   session.deliveries.delete(delivery.packetId);
-  // One that was sent on an earlier connection only was not counted on this one.
-  if (delivery.sent) session.inflightBytes = Math.max(0, session.inflightBytes - (delivery.message?.size ?? 0));
+  if (delivery.sent) {
+    session.acknowledgedAt = core.now;
+    session.stuck = false;
+    // One that was sent on an earlier connection only was not counted on this one.
+    session.inflightBytes = Math.max(0, session.inflightBytes - (delivery.message?.size ?? 0));
+  }
   if (delivery.record !== undefined) {
     session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
     core.log.release(delivery.record);

@@ -1,6 +1,8 @@
 /** What becomes of messages that wait for a session when it is over: those of shared subscriptions go to other members. */
 
 import { Message } from "../mqtt/message.ts";
+import { ANY_QUEUE } from "../mqtt/share-target.ts";
+import { stopSlowing } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
 import { deliverShared } from "./deliver.ts";
 import { clearQueues } from "./queue.ts";
@@ -20,6 +22,7 @@ export function forgetDeliveries(core: SessionCore, session: Session, over: bool
   }
   session.deliveries.clear();
   clearQueues(session);
+  stopSlowing(core, session);
   core.waitingInMemory.delete(session);
 }
 
@@ -27,7 +30,7 @@ export function forgetDeliveries(core: SessionCore, session: Session, over: bool
 function redistribute(core: SessionCore, message: Message, filter: string): void {
   const share = core.shares.get(filter);
   if (share !== undefined) {
-    deliverShared(core, message, filter, message.sequence);
+    deliverShared(core, message, { filter, key: message.sequence, demand: ANY_QUEUE });
     return;
   }
   core.router.redistribute(new Message({ ...message, ...core.nextOrigin(message.publisher) }), filter);

@@ -10,6 +10,7 @@
 import { OPEN_EXCHANGES_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
 import { type Message, objectOf } from "../mqtt/message.ts";
 import type { RecordReader, RecordWriter } from "../mqtt/record.ts";
+import { ANY_QUEUE, type ShareTarget } from "../mqtt/share-target.ts";
 import { checkNumber } from "../topic/stored-message.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 
@@ -65,6 +66,8 @@ export class Repeats {
   readonly #exchanges = new Map<string, Exchanges>();
   /** Messages of other kinds that were given to a member of a shared subscription in this life. */
   readonly #shared = new Set<string>();
+  /** QoS 2 messages that nobody here took in this life, and that may be repeated. */
+  readonly #declined = new Set<string>();
   /** The greatest number of each origin, without its incarnation, that an earlier life has seen. */
   readonly #before = new Map<string, number>();
 
@@ -123,6 +126,18 @@ export class Repeats {
     }
     if (this.#shared.size >= SHARED_MAX) this.#shared.delete(this.#shared.values().next().value!);
     this.#shared.add(shareKey(message, filter));
+  }
+
+  /** Nobody here took a message of a shared subscription that was offered to others after that. */
+  declined(message: Message, filter: string): void {
+    if (message.settledBelow === 0) return;
+    if (this.#declined.size >= SHARED_MAX) this.#declined.delete(this.#declined.values().next().value!);
+    this.#declined.add(shareKey(message, filter));
+  }
+
+  /** Whether a QoS 2 message that comes again is to be declined again: one of those that were offered it after that may have it. */
+  wasDeclined(message: Message, { filter, demand }: ShareTarget, known: boolean): boolean {
+    return known && demand !== ANY_QUEUE && this.#declined.has(shareKey(message, filter));
   }
 
   #isKnownExchange({ origin, sequence, settledBelow }: Message): boolean {

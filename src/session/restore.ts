@@ -108,7 +108,7 @@ function catchUp(core: SessionCore, session: Session, state: SessionState): void
     delivery.sent = sent.has(record.sequence);
     if (!delivery.sent && record.sequence <= state.handledThrough) finish(core, session, delivery);
   }
-  requeue(session);
+  requeue(core, session);
   advancePacketId(session, state.nextPacketId === 1 ? PACKET_ID_MAX : state.nextPacketId - 1);
   session.released.clear();
   for (const packetId of state.released) session.released.add(packetId);
@@ -368,10 +368,10 @@ function settle(core: SessionCore, session: Session, state: SessionState | undef
   if (session.connection !== undefined) {
     // On a live connection nothing is sent again [MQTT5-4.4.0-1].
     const resending = new Set(state?.sent.filter((delivery) => delivery.resending).map(({ packetId }) => packetId));
-    requeue(session, ({ sent, packetId }) => !sent || resending.has(packetId));
+    requeue(core, session, ({ sent, packetId }) => !sent || resending.has(packetId));
     return;
   }
-  requeue(session);
+  requeue(core, session);
   // What a full queue dropped while the client was away may be in the log still: no row is written for that.
   const { queueMessagesMax, queueBytesMax } = core.limits;
   keepWithinBounds(core, session, { messages: queueMessagesMax, bytes: queueBytesMax, short: false });

@@ -23,6 +23,7 @@ import { type ConnectionFacts, encodeFor } from "./connection-facts.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { Delivery, Incoming } from "./delivery.ts";
 import { Deque } from "./deque.ts";
+import type { Hold } from "./held-outcome.ts";
 import { OpenExchangeSet } from "./open-exchanges.ts";
 import { OutgoingAliases } from "./outgoing-aliases.ts";
 import type { Identity, Reauthentication, Wire } from "./ports.ts";
@@ -99,6 +100,12 @@ export class Session {
   queuedOwed = 0;
   /** Bytes of topic, properties and payload of those that were sent on this connection. */
   inflightBytes = 0;
+  /** Outcomes that wait for its client to catch up, oldest first; undefined while there was none. */
+  holds: Deque<Hold> | undefined;
+  /** Its client has acknowledged nothing for so long that nobody waits for it any more. */
+  stuck = false;
+  /** Milliseconds since the epoch: its client acknowledged something last. */
+  acknowledgedAt = 0;
   /** Packet Identifiers whose PUBREC has come and whose PUBREL is out, in that order [MQTT5-4.3.3-6]. */
   readonly released: Set<number>;
   /** Incoming QoS 2 exchanges that are not over, by Packet Identifier [MQTT5-4.3.3-10]. */
@@ -161,6 +168,11 @@ export class Session {
 
   get stored(): boolean {
     return this.number !== 0;
+  }
+
+  /** Deliveries that wait to be sent, but for what the session is owed. */
+  get waiting(): number {
+    return this.queued.length - this.queuedOwed;
   }
 
   /** Deliveries that were sent on this connection and await an acknowledgement, PUBREL included. */

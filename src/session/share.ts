@@ -23,8 +23,11 @@ export function leaveShare(core: SessionCore, session: Session, filter: string):
   const share = core.shares.get(filter);
   if (share === undefined || !share.members.delete(session)) return;
   share.changed();
+  share.backlogs.delete(session);
   announce(core, share, undefined);
-  if (share.members.size === 0) core.shares.delete(filter);
+  if (share.members.size > 0) return;
+  core.shares.delete(filter);
+  core.backlogs.delete(share);
 }
 
 /** A member connected or lost its connection: the Topic objects choose by how many are connected. */

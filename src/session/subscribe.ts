@@ -35,9 +35,9 @@ import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import { violated } from "./lifecycle.ts";
 import { askAll, oweRetained, promiseOwed } from "./owed-retained.ts";
 import type { Ticket } from "./ports.ts";
-import { pump } from "./queue.ts";
 import type { Connection, Session, Subscription } from "./session.ts";
 import { announce } from "./share.ts";
+import { goOn } from "./share-backlog.ts";
 
 /** Why filters were refused, for people: each reason once, and no more of them than somebody reads. */
 class Reasons {
@@ -188,7 +188,7 @@ function subscribe(
         if (session.asked.get(filter)?.isOpen === false) session.asked.delete(filter);
         if (reasonCode >= 0x80) pending.refuse(index, request.qos, reasonCode, "the filter could not be registered; try again");
         pending.done();
-        pump(core, session);
+        goOn(core, session);
       });
     },
   };

@@ -8,6 +8,7 @@ import {
   decodeDeliveryAnswer,
   encodeDeliveryAnswer,
   RECORD_ASK,
+  RECORD_CAUGHT_UP,
   RECORD_LIVE,
   RECORD_PAGE,
   RECORD_PUBLISH,
@@ -19,6 +20,7 @@ import {
 } from "../../src/mqtt/batch.ts";
 import { Message } from "../../src/mqtt/message.ts";
 import { RecordError } from "../../src/mqtt/record.ts";
+import { ANY_QUEUE, AT_ONCE, SHORT_QUEUE } from "../../src/mqtt/share-target.ts";
 
 const FIELDS = {
   topic: "a/ä",
@@ -52,10 +54,12 @@ const RECORDS: readonly BatchRecord[] = [
     message,
     live: false,
     shares: [
-      { filter: "$share/g/a/#", key: 0 },
-      { filter: "$share/h/+/ä", key: 4_294_967_295 },
+      { filter: "$share/g/a/#", key: 0, demand: ANY_QUEUE },
+      { filter: "$share/h/+/ä", key: 4_294_967_295, demand: SHORT_QUEUE },
+      { filter: "$share/i/a/#", key: 1, demand: AT_ONCE },
     ],
   },
+  { kind: RECORD_CAUGHT_UP, batch: 300, record: 70_000 },
 ];
 
 function batch(records: readonly BatchRecord[], sender = "topic/default/1"): Uint8Array {
@@ -121,13 +125,15 @@ describe("an answer", () => {
         { record: 70_000, share: "$share/h/#", full: true },
       ],
     ]) {
-      const answer = { version: 1_800_000_000_000_009, unwanted };
-      expect(decodeDeliveryAnswer(encodeDeliveryAnswer(answer))).toEqual(answer);
+      for (const slow of [[], [0, 300]]) {
+        const answer = { version: 1_800_000_000_000_009, unwanted, slow };
+        expect(decodeDeliveryAnswer(encodeDeliveryAnswer(answer))).toEqual(answer);
+      }
     }
   });
 
   test("of another version or cut short is a RecordError", () => {
-    const bytes = encodeDeliveryAnswer({ version: 300, unwanted: [{ record: 1, share: "$share/g/a", full: false }] });
+    const bytes = encodeDeliveryAnswer({ version: 300, unwanted: [{ record: 1, share: "$share/g/a", full: false }], slow: [] });
     expect(() => decodeDeliveryAnswer(new Uint8Array([9, ...bytes.slice(1)]))).toThrow(/version 9/);
     expect(() => decodeDeliveryAnswer(bytes.slice(0, -1))).toThrow(RecordError);
     expect(() => decodeDeliveryAnswer(bytes.slice(0, 2))).toThrow(RecordError);

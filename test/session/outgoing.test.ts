@@ -1,6 +1,7 @@
 /** Messages from the broker to one client: Packet Identifiers, handshakes, window, queue, expiry, packet size. */
 
 import { describe, expect, test } from "vitest";
+import { SLOW_MS_MAX } from "../../src/limits.ts";
 import { PUBLISH, PUBREL } from "../../src/mqtt/packet.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
 import { plain } from "./support.ts";
@@ -199,6 +200,8 @@ describe("queue", () => {
     const { world, client, publisher } = pair({ limits: { inflightMax: 1, queueMessagesMax: 2 } });
     for (const text of ["1", "2", "3", "4", "5"]) publisher.publish("t", text, { qos: 1 });
     expect(client.texts()).toEqual(["1"]);
+    // First its publishers wait.
+    world.advance(SLOW_MS_MAX);
     for (const packetId of [1, 4, 5]) client.puback(packetId);
     expect(client.texts()).toEqual(["4", "5"]);
     expect(world.sessions[0]!.core.counters.messagesDropped.queue_full).toBe(2);

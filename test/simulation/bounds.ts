@@ -18,8 +18,8 @@ export function brokenBounds(core: SessionCore, limits: Limits): string[] {
   }
   expect(connected === core.connections.size, `${core.connections.size} connections, of which ${connected} have a session`);
   expect(core.connections.size <= limits.connectionsMax, `${core.connections.size} connections`);
-  // Keep Alive for each connection; expiry and will for each session; the log; the watch over wills.
-  const deadlinesMax = core.connections.size + 2 * core.sessions.size + 3;
+  // Keep Alive for each connection; expiry, will and slowness for each session; the log; the watch over wills.
+  const deadlinesMax = core.connections.size + 3 * core.sessions.size + 3;
   expect(core.deadlines.size <= deadlinesMax, `${core.deadlines.size} deadlines, where ${deadlinesMax} may be`);
   const filters = new Set(core.subscriptions.filters());
   expect(filters.size === core.interests.size, `${core.interests.size} interests in ${filters.size} filters`);
@@ -29,6 +29,13 @@ export function brokenBounds(core: SessionCore, limits: Limits): string[] {
     for (const member of members) {
       expect(core.sessions.get(member.clientId) === member, `${member.clientId} is a member of ${filter} after its session`);
     }
+  }
+  for (const session of core.slowing.sessions) {
+    expect(core.sessions.get(session.clientId) === session, `publishers wait for ${session.clientId} after its session`);
+    expect((session.holds?.length ?? 0) > 0, `${session.clientId} is slow, and nobody waits for it`);
+  }
+  for (const { filter, backlogs, members } of core.backlogs) {
+    for (const owner of backlogs) expect(members.has(owner), `${owner.clientId} has a backlog of ${filter} and is no member`);
   }
   for (const session of core.openExchanges.values()) {
     expect(core.sessions.get(session.clientId) === session, `an open exchange of ${session.clientId} after its session`);
@@ -42,7 +49,12 @@ function brokenSession(session: Session, limits: Limits): string[] {
   const expect = (holds: boolean, what: string): void => {
     if (!holds) problems.push(what);
   };
-  expect(queued.length - session.queuedOwed <= limits.queueMessagesMax, `${queued.length} messages are queued`);
+  // Behind a full queue there may be what its publishers do not take for safe yet.
+  const held = session.holds?.length ?? 0;
+  const waiting = queued.length - session.queuedOwed;
+  expect(waiting <= limits.queueMessagesMax + held, `${waiting} messages are queued, and the publishers of ${held} wait`);
+  expect(held <= limits.receiveMaximum, `${held} publishers wait`);
+  expect(held === 0 || connection !== undefined, `${held} publishers wait for a client that is away`);
   expect(session.queuedBytes <= limits.queueBytesMax, `${session.queuedBytes} bytes are queued`);
   expect(session.inflight >= 0, `${session.inflight} messages in flight`);
   if (connection !== undefined) {

@@ -111,7 +111,10 @@ function sessionHost(settings: Settings): SessionHost {
 
 test.each([
   ["as before", { kind: RECORD_LIVE } as const],
-  ["with one for a shared subscription", { kind: RECORD_SHARED, live: true, shares: [{ filter: "$share/g/a", key: 0 }] } as const],
+  [
+    "with one for a shared subscription",
+    { kind: RECORD_SHARED, live: true, shares: [{ filter: "$share/g/a", key: 0, demand: 0 }] } as const,
+  ],
 ])("a message that comes again %s reaches a session that has moved here in between without it", async (_, record) => {
   const settings = parseSettings({ TOPOLOGY: "sharded" }) as Settings;
   const host = sessionHost(settings);

@@ -87,7 +87,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "lose what was sent before a resume",
     file: "src/session/queue.ts",
-    find: "  requeue(session);\n  pump(core, session);",
+    find: "  requeue(core, session);\n  pump(core, session);",
     replace: "  pump(core, session);",
     seeds: 100,
   },
@@ -171,7 +171,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "bring back what a full queue dropped",
     file: "src/session/restore.ts",
-    find: "  keepWithinBounds(core, session);\n",
+    find: "  keepWithinBounds(core, session, { messages: queueMessagesMax, bytes: queueBytesMax, short: false });\n",
     replace: "",
     seeds: 300,
   },

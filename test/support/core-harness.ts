@@ -31,10 +31,11 @@ import {
 } from "../../src/mqtt/batch.ts";
 import { JointOutcome } from "../../src/mqtt/joint-outcome.ts";
 import type { Message } from "../../src/mqtt/message.ts";
-import { IMPLEMENTATION_SPECIFIC_ERROR } from "../../src/mqtt/reason-code.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
 import { RoutingCore } from "../../src/routing/core.ts";
 import { Fence } from "../../src/routing/fence.ts";
 import type { Addressed, DeliveryPort } from "../../src/routing/ports.ts";
+import { firstAttempt, nextAttempt } from "../../src/routing/shares.ts";
 import { SessionCore } from "../../src/session/core.ts";
 import { flush } from "../../src/session/flush.ts";
 import { SessionMachine } from "../../src/session/machine.ts";
@@ -179,7 +180,8 @@ export class SessionNode {
         for (const topic of world.topicsOf(filter)) topic.core.share({ sessionObject: name, filter, members, online, version });
         ticket?.settled(0);
       },
-      redistribute: (message, filter) => world.topicOf(message.topic).core.redistribute(message, filter, [], 0, undefined),
+      redistribute: (message, filter) =>
+        world.topicOf(message.topic).core.redistribute(message, { filter, attempt: undefined, otherwise: 0, now: world.now }, undefined),
     };
   }
 
@@ -249,14 +251,19 @@ export class SessionNode {
       const live = record.kind === RECORD_LIVE || (record.live && !known);
       if (live && machine.deliver(message, now) === "unwanted") unwanted.push({ record: index, share: undefined, full: false });
       if (record.kind === RECORD_LIVE) continue;
-      for (const { filter, key } of record.shares) {
+      for (const target of record.shares) {
+        const { filter } = target;
         if (core.repeats.wasShared(message, filter, known)) continue;
-        if (machine.deliverShared(message, filter, key, now) === "taken") core.repeats.shared(message, filter);
-        else unwanted.push({ record: index, share: filter, full: false });
+        const outcome = core.repeats.wasDeclined(message, target, known) ? "full" : machine.deliverShared(message, target, now);
+        if (outcome === "taken") core.repeats.shared(message, filter);
+        else unwanted.push({ record: index, share: filter, full: outcome === "full" });
+        if (outcome === "full") core.repeats.declined(message, filter);
       }
+      // That publishers wait for slow clients is the hosts'.
+      if (machine.isSlow) machine.whenCaughtUp(() => {});
     }
     this.flush();
-    return encodeDeliveryAnswer({ version: core.numbers.next(), unwanted });
+    return encodeDeliveryAnswer({ version: core.numbers.next(), unwanted, slow: [] });
   }
 
   /** Rows, then bytes. */
@@ -347,13 +354,15 @@ export class TopicNode implements DeliveryPort {
         this.linkTo(sender).outbox.add(new DeliveryItem(page, undefined, (reasonCode) => settled(index, reasonCode)));
       } else if (record.kind === RECORD_UNSUBSCRIBE) core.unsubscribe(sender, record.filter, record.version);
       else if (record.kind === RECORD_SHARE) core.share({ ...record, sessionObject: sender });
-      else if (record.kind === RECORD_REDISTRIBUTE) core.redistribute(record.message, record.filter, [], 0, undefined);
+      else if (record.kind === RECORD_REDISTRIBUTE) {
+        core.redistribute(record.message, { filter: record.filter, attempt: undefined, otherwise: 0, now }, undefined);
+      }
     }
     settled(-1, 0);
   }
 
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: ((reasonCode: number) => void) | undefined): void {
-    const item = new DeliveryItem(recordOf(message, addressed), message, done);
+    const item = new DeliveryItem(recordOf(message, addressed), message, done, addressed.attempt);
     if (this.world.wiring === "direct") this.#deliverDirectly(sessionObject, item, message, addressed);
     else if (!this.linkTo(sessionObject).outbox.add(item)) done?.(0x83);
   }
@@ -363,10 +372,14 @@ export class TopicNode implements DeliveryPort {
     const { now } = this.world;
     const unwanted: Unwanted[] = [];
     if (live && machine.deliver(message, now) === "unwanted") unwanted.push({ record: 0, share: undefined, full: false });
-    for (const { filter, key } of shares) {
-      if (machine.deliverShared(message, filter, key, now) === "unwanted") unwanted.push({ record: 0, share: filter, full: false });
+    for (const target of shares) {
+      const outcome = machine.deliverShared(message, target, now);
+      if (outcome !== "taken") unwanted.push({ record: 0, share: target.filter, full: outcome === "full" });
     }
-    this.#answered(sessionObject, [item], encodeDeliveryAnswer({ version: core.numbers.next(), unwanted }));
+    const answered = (): void =>
+      this.#answered(sessionObject, [item], encodeDeliveryAnswer({ version: core.numbers.next(), unwanted, slow: [] }));
+    if (machine.isSlow) machine.whenCaughtUp(answered);
+    else answered();
   }
 
   linkTo(sessionObject: string): Link<DeliveryItem> {
@@ -391,26 +404,37 @@ export class TopicNode implements DeliveryPort {
 
   #answered(sessionObject: string, items: readonly DeliveryItem[], answer: Uint8Array): void {
     const { version, unwanted } = decodeDeliveryAnswer(answer);
-    const again = new Map<DeliveryItem, string[]>();
-    for (const { record, share } of unwanted) {
+    const again = new Map<DeliveryItem, Refused[]>();
+    for (const { record, share, full } of unwanted) {
       const item = items[record]!;
       if (share === undefined) this.core.nobodyWants(sessionObject, item.message!.topic, version);
       else {
-        this.core.noMember(sessionObject, share, version);
-        again.set(item, [...(again.get(item) ?? []), share]);
+        if (!full) this.core.noMember(sessionObject, share, version);
+        again.set(item, [...(again.get(item) ?? []), { share, full }]);
       }
     }
     for (const item of items) {
       const shares = again.get(item);
       if (shares === undefined) item.done?.(0);
-      else this.#redistribute(item, shares);
+      else this.#redistribute(item, shares, sessionObject);
     }
   }
 
-  #redistribute({ message, done }: DeliveryItem, shares: readonly string[]): void {
+  #redistribute({ message, done, record, attempt }: DeliveryItem, shares: readonly Refused[], sessionObject: string): void {
     const joint = new JointOutcome((reasonCode) => done?.(reasonCode), shares.length);
-    for (const share of shares) this.core.redistribute(message!, share, [], 0, joint.settled);
+    const { now } = this.world;
+    for (const { share, full } of shares) {
+      const demand = record.kind === RECORD_SHARED ? record.shares.find(({ filter }) => filter === share)!.demand : 0;
+      const next = nextAttempt(attempt ?? firstAttempt(demand), sessionObject, full);
+      if (full) this.core.declined(sessionObject, share, next.demand, now);
+      this.core.redistribute(message!, { filter: share, attempt: next, otherwise: full ? QUOTA_EXCEEDED : 0, now }, joint.settled);
+    }
   }
+}
+
+interface Refused {
+  readonly share: string;
+  readonly full: boolean;
 }
 
 export interface WorldOptions {

@@ -8,7 +8,7 @@ import { JointOutcome } from "../../src/mqtt/joint-outcome.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../../src/mqtt/reason-code.ts";
 import { Outbox, type Outgoing } from "../../src/routing/outbox.ts";
-import type { Addressed } from "../../src/routing/ports.ts";
+import type { Addressed, Attempt } from "../../src/routing/ports.ts";
 import type { Ticket } from "../../src/session/ports.ts";
 
 /** One call under way between two objects. */
@@ -143,8 +143,15 @@ export class DeliveryItem implements Outgoing {
   readonly message: Message | undefined;
   readonly size: number;
   readonly done: ((reasonCode: number) => void) | undefined;
+  readonly attempt: Attempt | undefined;
 
-  constructor(record: BatchRecord, message: Message | undefined, done: ((reasonCode: number) => void) | undefined) {
+  constructor(
+    record: BatchRecord,
+    message: Message | undefined,
+    done: ((reasonCode: number) => void) | undefined,
+    attempt: Attempt | undefined = undefined,
+  ) {
+    this.attempt = attempt;
     this.record = record;
     this.message = message;
     this.size = 64 + (message?.size ?? 0);

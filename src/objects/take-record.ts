@@ -1,0 +1,48 @@
+/**
+ * What a Session object does with one record of a batch from a Topic object: leaves out what it has had, and gives the rest to those who
+ * want it.
+ */
+
+import { type BatchRecord, RECORD_LIVE, RECORD_PAGE, RECORD_SHARED, type Unwanted } from "../mqtt/batch.ts";
+import type { SessionCore } from "../session/core.ts";
+import type { SessionMachine } from "../session/machine.ts";
+
+interface Taken {
+  /** The Topic object. */
+  readonly sender: string;
+  readonly record: BatchRecord;
+  /** Its number in the batch. */
+  readonly index: number;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** @param unwanted takes what nobody here wants, or somebody could not take */
+export function takeRecord(
+  { repeats }: SessionCore,
+  machine: SessionMachine,
+  { sender, record, index, now }: Taken,
+  unwanted: Unwanted[],
+): void {
+  if (record.kind === RECORD_PAGE) {
+    machine.takePage(record, now);
+    return;
+  }
+  if (record.kind !== RECORD_LIVE && record.kind !== RECORD_SHARED) return;
+  const { message } = record;
+  const known = repeats.isRepeat(message, sender, now);
+  const live = record.kind === RECORD_LIVE || (record.kind === RECORD_SHARED && record.live);
+  if (known && live) machine.deliverRepeat(message, now);
+  if (known && record.kind !== RECORD_SHARED) return;
+  const outcome = live && !known ? machine.deliver(message, now) : "taken";
+  if (outcome !== "taken") unwanted.push({ record: index, share: undefined, full: outcome === "full" });
+  if (record.kind === RECORD_LIVE) return;
+  for (const target of record.shares) {
+    const { filter } = target;
+    if (repeats.wasShared(message, filter, known)) continue;
+    const given = repeats.wasDeclined(message, target, known) ? "full" : machine.deliverShared(message, target, now);
+    if (given === "taken") repeats.shared(message, filter);
+    else unwanted.push({ record: index, share: filter, full: given === "full" });
+    if (given === "full") repeats.declined(message, filter);
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * What waits for a member of a shared subscription whose window is full goes to another member as soon as that one has room: a member
+ * that acknowledges nothing keeps only what it was sent. What its client was sent is its own [MQTT5-4.8.2-5], and so is what waits for a
+ * member that is away. Strategies by which a message belongs to one certain member take nothing from it.
+ */
+
+import { isCertain } from "../choices.ts";
+import type { Message } from "../mqtt/message.ts";
+import type { QoS } from "../mqtt/packet.ts";
+import { caughtUp } from "./catch-up.ts";
+import type { SessionCore } from "./core.ts";
+import type { Delivery } from "./delivery.ts";
+import type { LocalShare } from "./local-share.ts";
+import { enqueue, finish, mayGo, pump, unqueue } from "./queue.ts";
+import { AS_PUBLISHED } from "./retain.ts";
+import type { Session } from "./session.ts";
+
+/** Sends what waits for a session, and when nothing does what waits for other members of its shared subscriptions. */
+export function goOn(core: SessionCore, session: Session): void {
+  pump(core, session);
+  if (core.backlogs.size === 0 || isCertain(core.choices.sharedStrategy)) return;
+  for (const share of [...core.backlogs]) if (share.members.has(session)) takeOverFrom(core, share, session);
+}
+
+function takeOverFrom(core: SessionCore, share: LocalShare, taker: Session): void {
+  // At QoS 0 nothing tells that a client keeps up.
+  if (taker.subscriptions.get(share.filter)!.request.qos === 0) return;
+  for (const owner of [...share.backlogs]) {
+    if (owner === taker) continue;
+    while (mayGo(taker)) {
+      const delivery = oldest(share, owner);
+      if (delivery === undefined) share.backlogs.delete(owner);
+      if (delivery === undefined || delivery === "blocked") break;
+      handOver(core, share, owner, delivery, taker);
+    }
+    if (!mayGo(taker)) return;
+  }
+  if (share.backlogs.size === 0) core.backlogs.delete(share);
+}
+
+/**
+ * The oldest message of a shared subscription that another member may have. In rows a session has a mark up to which it needs nothing any
+ * more: so nothing that has a row may wait before it.
+ */
+function oldest({ filter }: LocalShare, owner: Session): Delivery | "blocked" | undefined {
+  if (owner.connection === undefined) return undefined;
+  for (const delivery of owner.queued) {
+    const isBegunElsewhere = delivery.qos === 2 && owner.offered;
+    if (delivery.share === filter && !isBegunElsewhere) return delivery;
+    if (delivery.record !== undefined) return "blocked";
+  }
+  return undefined;
+}
+
+function handOver(core: SessionCore, share: LocalShare, owner: Session, delivery: Delivery, taker: Session): void {
+  const message = delivery.message!;
+  owner.queued.remove(delivery);
+  unqueue(owner, delivery);
+  finish(core, owner, delivery);
+  // A reset must not bring it back there: at QoS 2 one member has it.
+  if (delivery.qos === 2) core.changes.markRow(owner);
+  if (owner.queued.length === 0) core.waitingInMemory.delete(owner);
+  if (owner.holds !== undefined) caughtUp(core, owner);
+  const { qos, ...due } = dueOfShare(taker, message, share.filter);
+  if (qos !== 0) enqueue(core, taker, message, { ...due, qos }, taker.stored ? core.log.append(message) : undefined);
+}
+
+/** How a member of a shared subscription gets a message. */
+export function dueOfShare(
+  { subscriptions }: Session,
+  message: Message,
+  share: string,
+): Pick<Delivery, "retain" | "identifiers" | "share" | "owed"> & { readonly qos: QoS } {
+  const { request, identifier } = subscriptions.get(share)!;
+  return {
+    // [MQTT5-4.8.2-3]
+    qos: Math.min(message.qos, request.qos) as QoS,
+    retain: message.retain && request.retainAsPublished && AS_PUBLISHED,
+    // [5.0/3.3.4/shared-id]
+    identifiers: identifier === 0 ? undefined : [identifier],
+    share,
+    owed: false,
+  };
+}
