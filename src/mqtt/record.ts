@@ -13,6 +13,18 @@ export const NO_BYTES = new Uint8Array(0);
 /** The bytes end too early or too late, their version is unknown, or they say what can't be. */
 export class RecordError extends Error {}
 
+/** What a store says of a row besides what is in it. */
+export interface StoredRow {
+  /** Its bytes are not those that were written. */
+  readonly damaged?: true;
+}
+
+/** @throws RecordError when the row is damaged */
+export function intact<Row extends StoredRow>(row: Row): Row {
+  if (row.damaged) throw new RecordError("its bytes have changed since they were written");
+  return row;
+}
+
 /** Collects bytes in one growing buffer. */
 export class RecordWriter {
   #bytes: Uint8Array;

@@ -10,7 +10,8 @@ import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import { Message, writeMessage } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
-import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
+
+import { intact, RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import type { ShareDemand, ShareTarget } from "../mqtt/share-target.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { nextTopic } from "../topic/order.ts";
@@ -112,8 +113,10 @@ export class RoutingCore {
     this.#shares = new Shares(options.sharedStrategy, options.ledger);
     for (const route of options.store.routes()) {
       const { filter, sessionObject, qos, version, members, online } = route;
-      if (!isRoute(route))
-        this.#damaged(`route of ${JSON.stringify(filter)} to ${JSON.stringify(sessionObject)}: numbers that no route has`);
+      if (route.damaged || !isRoute(route))
+        this.#damaged(
+          `route of ${JSON.stringify(filter)} to ${JSON.stringify(sessionObject)}: ${route.damaged ? "its bytes have changed since they were written" : "numbers that no route has"}`,
+        );
       else if (members > 0) this.#shares.update({ sessionObject, filter, members, online, version });
       else this.#setRoute(filter, sessionObject, { qos, version, row: qos });
     }
@@ -320,9 +323,10 @@ export class RoutingCore {
   }
 
   /** @returns undefined for bytes that are no message: such a row is as good as none, until its topic gets another one */
-  #decodeRetained({ topic, message }: RetainedRow): Message | undefined {
+  #decodeRetained(row: RetainedRow): Message | undefined {
+    const { topic } = row;
     try {
-      const reader = new RecordReader(message);
+      const reader = new RecordReader(intact(row).message);
       const version = reader.byte();
       if (version !== RETAINED_VERSION) throw new RecordError(`version ${version}, where ${RETAINED_VERSION} was expected`);
       const retained = readStoredMessage(reader);

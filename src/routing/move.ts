@@ -28,7 +28,8 @@ export function retainedFor(store: RoutingStore, owns: Owns, from: string): Reta
   let bytes = 0;
   for (const topic of topicsFrom(store, from)) {
     const row = owns(topic) ? store.retained(topic) : undefined;
-    if (row === undefined) continue;
+    // One that can't be read is of no use elsewhere either.
+    if (row === undefined || row.damaged) continue;
     rows.push(row);
     bytes += row.message.length;
     if (bytes >= BATCH_BYTES_MAX || rows.length >= PART_ROWS_MAX) break;

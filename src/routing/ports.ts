@@ -4,11 +4,12 @@
 
 import type { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
+import type { StoredRow } from "../mqtt/record.ts";
 import type { ShareDemand, ShareTarget } from "../mqtt/share-target.ts";
 import type { TopicCursor } from "../topic/retained-scan.ts";
 
 /** "This Session object wants this filter": one row, whatever the number of its clients. */
-export interface RouteRow {
+export interface RouteRow extends StoredRow {
   readonly filter: string;
   /** The name of the Session object. */
   readonly sessionObject: string;
@@ -21,7 +22,7 @@ export interface RouteRow {
   readonly online: number;
 }
 
-export interface RetainedRow {
+export interface RetainedRow extends StoredRow {
   readonly topic: string;
   /** The message as bytes of `mqtt/message.ts`. */
   readonly message: Uint8Array;

@@ -7,7 +7,7 @@
 
 import { CHUNK_BYTES, PACKET_ID_MAX, RECIPIENT_BYTES_MAX } from "../limits.ts";
 import { type Message, writeMessage } from "../mqtt/message.ts";
-import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
+import { intact, RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { checkNumber, readStoredMessage } from "../topic/stored-message.ts";
 import type { SessionStore } from "./ports.ts";
 import type { Repeats } from "./repeats.ts";
@@ -182,7 +182,7 @@ export class MessageLog {
       const chunk: Chunk = { number: row.number, records: [], bytes: 0, open: 0, stored: true };
       this.#tail = chunk;
       try {
-        for (const { record, recipients } of decodeChunk(row.records, this.#repeats)) {
+        for (const { record, recipients } of decodeChunk(intact(row).records, this.#repeats)) {
           this.#nextSequence = Math.max(this.#nextSequence, record.sequence + 1);
           const open = recipients.filter((recipient) => keep(recipient, record.sequence));
           if (open.length === 0) continue;

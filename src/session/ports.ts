@@ -7,6 +7,7 @@
 import type { RetainedAsk } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Connect, QoS } from "../mqtt/packet.ts";
+import type { StoredRow } from "../mqtt/record.ts";
 
 /** Who a Network Connection speaks for, decided when it connected. */
 export interface Identity {
@@ -86,7 +87,7 @@ export interface Authorizer {
  * A session that outlives memory: one row. Written when it begins, when its connection ends, and when state changes that must not
  * repeat (QoS 2); acknowledgements of QoS 1 ride along.
  */
-export interface SessionRow {
+export interface SessionRow extends StoredRow {
   /** Names the session in chunks and subscriptions; never reused within an object. */
   readonly number: number;
   readonly clientId: string;
@@ -94,7 +95,7 @@ export interface SessionRow {
   readonly state: Uint8Array;
 }
 
-export interface SubscriptionRow {
+export interface SubscriptionRow extends StoredRow {
   readonly sessionNumber: number;
   readonly filter: string;
   /** QoS, No Local, Retain As Published, Retain Handling as the byte of SUBSCRIBE. */
@@ -104,14 +105,14 @@ export interface SubscriptionRow {
 }
 
 /** A Will Message of a connected client, or of one that is gone and whose Will Delay runs. */
-export interface WillRow {
+export interface WillRow extends StoredRow {
   readonly clientId: string;
   /** The will as versioned bytes of `session/codec.ts`, with the time it is due. */
   readonly will: Uint8Array;
 }
 
 /** A page of the incoming QoS 2 exchanges of a session that has many. */
-export interface ExchangeRow {
+export interface ExchangeRow extends StoredRow {
   readonly sessionNumber: number;
   readonly page: number;
   /** Versioned bytes of `session/received.ts`. */
@@ -119,14 +120,14 @@ export interface ExchangeRow {
 }
 
 /** A Topic Alias of a live connection whose aliases have no room in its attachment. */
-export interface AliasRow {
+export interface AliasRow extends StoredRow {
   readonly connectionNumber: number;
   readonly alias: number;
   readonly topic: string;
 }
 
 /** A piece of the message log: records of messages and who still has to get them, versioned bytes of `session/log.ts`. */
-export interface ChunkRow {
+export interface ChunkRow extends StoredRow {
   readonly number: number;
   readonly records: Uint8Array;
 }

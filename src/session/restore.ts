@@ -5,7 +5,7 @@
  */
 
 import { PACKET_ID_MAX, RESTART_GRACE_MS } from "../limits.ts";
-import { RecordError } from "../mqtt/record.ts";
+import { intact, RecordError } from "../mqtt/record.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
 import { addSubscription } from "./interest.ts";
@@ -50,7 +50,7 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   const byNumber = restoreSessions(core, unread, problems);
   const states = new Map<Session, SessionState>();
   for (const [session, state] of byNumber.values()) states.set(session, state);
-  const aliases = aliasesByConnection(core);
+  const aliases = aliasesByConnection(core, problems);
   const connections = wires.map(({ wire, attachment }) =>
     attempt(core, "a connection", problems, () => restoreConnection(core, wire, attachment, { byNumber, states, aliases, problems })),
   );
@@ -141,7 +141,7 @@ function attempt<Result>(core: SessionCore, what: string, problems: string[], re
 function restoreSessions(core: SessionCore, unread: Set<number>, problems: string[]): Numbered {
   const byNumber: Numbered = new Map();
   for (const row of core.store.sessions()) {
-    const state = attempt(core, `session row ${row.number}`, problems, () => decodeSessionState(row.state));
+    const state = attempt(core, `session row ${row.number}`, problems, () => decodeSessionState(intact(row).state));
     if (state === undefined) {
       unread.add(row.number);
       continue;
@@ -169,9 +169,10 @@ interface Found {
   readonly problems: string[];
 }
 
-function aliasesByConnection(core: SessionCore): Map<number, AliasRow[]> {
+function aliasesByConnection(core: SessionCore, problems: string[]): Map<number, AliasRow[]> {
   const found = new Map<number, AliasRow[]>();
   for (const row of core.store.aliases()) {
+    if (attempt(core, `Topic Alias of connection ${row.connectionNumber}`, problems, () => intact(row)) === undefined) continue;
     const rows = found.get(row.connectionNumber);
     if (rows === undefined) found.set(row.connectionNumber, [row]);
     else rows.push(row);
@@ -202,7 +203,8 @@ function restoreExchanges(
 ): number {
   const found = new Map<Session, ReceivedExchange[]>();
   let swept = 0;
-  for (const { sessionNumber, page, exchanges } of core.store.exchanges()) {
+  for (const row of core.store.exchanges()) {
+    const { sessionNumber, page } = row;
     const session = byNumber.get(sessionNumber)?.[0];
     if (session === undefined || states.get(session)?.paged !== true) {
       if (unread.has(sessionNumber)) continue;
@@ -210,7 +212,9 @@ function restoreExchanges(
       swept += 1;
       continue;
     }
-    const here = attempt(core, `page ${page} of the exchanges of session ${sessionNumber}`, problems, () => decodePage(exchanges));
+    const here = attempt(core, `page ${page} of the exchanges of session ${sessionNumber}`, problems, () =>
+      decodePage(intact(row).exchanges),
+    );
     found.set(session, [...(found.get(session) ?? []), ...(here ?? [])]);
   }
   for (const [session, received] of found) states.set(session, { ...states.get(session)!, received });
@@ -311,7 +315,8 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
 /** @returns how many rows were deleted because there is no session that they belong to, not even one that can't be read */
 function restoreSubscriptions(core: SessionCore, byNumber: Numbered, unread: ReadonlySet<number>, problems: string[]): number {
   let swept = 0;
-  for (const { sessionNumber, filter, options, subscriptionIdentifier } of core.store.subscriptions()) {
+  for (const row of core.store.subscriptions()) {
+    const { sessionNumber, filter, subscriptionIdentifier } = row;
     const session = byNumber.get(sessionNumber)?.[0];
     if (session === undefined) {
       if (unread.has(sessionNumber)) continue;
@@ -320,7 +325,7 @@ function restoreSubscriptions(core: SessionCore, byNumber: Numbered, unread: Rea
       continue;
     }
     const what = `subscription of session ${sessionNumber} to ${JSON.stringify(filter)}`;
-    const request = attempt(core, what, problems, () => storedRequest(filter, options));
+    const request = attempt(core, what, problems, () => storedRequest(filter, intact(row).options));
     if (request !== undefined) addSubscription(core, session, { session, request, identifier: subscriptionIdentifier });
   }
   return swept;
@@ -352,7 +357,7 @@ function restoreLog(core: SessionCore, byNumber: Numbered, states: Map<Session, 
 /** A will without a session belongs to a connection that was lost with the object's memory: it waits for the grace alone. */
 function restoreWills(core: SessionCore, problems: string[]): void {
   for (const row of core.store.wills()) {
-    const will = attempt(core, `will of ${JSON.stringify(row.clientId)}`, problems, () => decodeWill(row.will));
+    const will = attempt(core, `will of ${JSON.stringify(row.clientId)}`, problems, () => decodeWill(intact(row).will));
     if (will === undefined) continue;
     let session = core.sessions.get(row.clientId);
     if (session === undefined) {

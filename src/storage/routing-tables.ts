@@ -24,5 +24,9 @@ export const ROUTING_TABLES: Role = {
       name: "lineage",
       statements: ["CREATE TABLE lineage (id INTEGER PRIMARY KEY CHECK (id = 0), numbers TEXT NOT NULL)"],
     },
+    {
+      name: "checksums",
+      statements: ["route", "retained"].map((table) => `ALTER TABLE ${table} ADD COLUMN checksum INTEGER`),
+    },
   ],
 };

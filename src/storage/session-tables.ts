@@ -34,5 +34,11 @@ export const SESSION_TABLES: Role = {
         ) WITHOUT ROWID`,
       ],
     },
+    {
+      name: "checksums",
+      statements: ["session", "subscription", "will", "chunk", "exchange", "alias"].map(
+        (table) => `ALTER TABLE ${table} ADD COLUMN checksum INTEGER`,
+      ),
+    },
   ],
 };

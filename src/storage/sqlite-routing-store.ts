@@ -6,6 +6,7 @@
 import type { QoS } from "../mqtt/packet.ts";
 import type { RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
 import { nextTopic } from "../topic/order.ts";
+import { type Checked, changed, checksum } from "./checksum.ts";
 import { ROUTING_TABLES } from "./routing-tables.ts";
 import { checkRowBytes } from "./row-limit.ts";
 import type { RowMeter } from "./row-meter.ts";
@@ -27,23 +28,28 @@ export class SqliteRoutingStore implements RoutingStore {
 
   routes(): RouteRow[] {
     return this.#tables
-      .select<{ filter: string; session_object: string; qos: number; version: number; members: number; online: number }>(
-        "SELECT filter, session_object, qos, version, members, online FROM route ORDER BY filter, session_object",
+      .select<Checked<{ filter: string; session_object: string; qos: number; version: number; members: number; online: number }>>(
+        "SELECT filter, session_object, qos, version, members, online, checksum FROM route ORDER BY filter, session_object",
       )
-      .map(({ session_object, qos, ...row }) => ({ ...row, sessionObject: session_object, qos: qos as QoS }));
+      .map(({ session_object: sessionObject, qos, checksum, ...row }) => {
+        const { filter, version, members, online } = row;
+        return { ...row, sessionObject, qos: qos as QoS, ...changed(checksum, filter, sessionObject, qos, version, members, online) };
+      });
   }
 
   putRoute(row: RouteRow): void {
     this.#tables.put(
-      `INSERT INTO route (filter, session_object, qos, version, members, online) VALUES (?, ?, ?, ?, ?, ?)
+      `INSERT INTO route (filter, session_object, qos, version, members, online, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (filter, session_object) DO UPDATE SET
-          qos = excluded.qos, version = excluded.version, members = excluded.members, online = excluded.online`,
+          qos = excluded.qos, version = excluded.version, members = excluded.members, online = excluded.online,
+          checksum = excluded.checksum`,
       row.filter,
       row.sessionObject,
       row.qos,
       row.version,
       row.members,
       row.online,
+      checksum(row.filter, row.sessionObject, row.qos, row.version, row.members, row.online),
     );
   }
 
@@ -60,11 +66,13 @@ export class SqliteRoutingStore implements RoutingStore {
   }
 
   retained(topic: string): RetainedRow | undefined {
-    const [row] = this.#tables.select<{ message: ArrayBuffer; expires_at: number }>(
-      "SELECT message, expires_at FROM retained WHERE topic = ?",
+    const [row] = this.#tables.select<Checked<{ message: ArrayBuffer; expires_at: number }>>(
+      "SELECT message, expires_at, checksum FROM retained WHERE topic = ?",
       topic,
     );
-    return row === undefined ? undefined : { topic, message: new Uint8Array(row.message), expiresAt: row.expires_at };
+    if (row === undefined) return undefined;
+    const message = new Uint8Array(row.message);
+    return { topic, message, expiresAt: row.expires_at, ...changed(row.checksum, topic, message, row.expires_at) };
   }
 
   /** The first call reads every row; later ones none. */
@@ -79,15 +87,23 @@ export class SqliteRoutingStore implements RoutingStore {
 
   putRetained(row: RetainedRow): void {
     checkRowBytes(row.message);
+    const sum = checksum(row.topic, row.message, row.expiresAt);
     // Not one upsert: that would not tell a new topic from a replaced message, and the count needs to know. Most puts replace.
     const replaced = this.#tables.put(
-      "UPDATE retained SET message = ?, expires_at = ? WHERE topic = ?",
+      "UPDATE retained SET message = ?, expires_at = ?, checksum = ? WHERE topic = ?",
       row.message,
       row.expiresAt,
+      sum,
       row.topic,
     );
     if (replaced > 0) return;
-    this.#tables.put("INSERT INTO retained (topic, message, expires_at) VALUES (?, ?, ?)", row.topic, row.message, row.expiresAt);
+    this.#tables.put(
+      "INSERT INTO retained (topic, message, expires_at, checksum) VALUES (?, ?, ?, ?)",
+      row.topic,
+      row.message,
+      row.expiresAt,
+      sum,
+    );
     if (this.#count !== undefined) this.#count++;
   }
 

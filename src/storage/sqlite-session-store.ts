@@ -4,6 +4,7 @@
  */
 
 import type { AliasRow, ChunkRow, ExchangeRow, SessionRow, SessionStore, SubscriptionRow, WillRow } from "../session/ports.ts";
+import { type Checked, changed, checksum } from "./checksum.ts";
 import { checkRowBytes } from "./row-limit.ts";
 import type { RowMeter } from "./row-meter.ts";
 import { SESSION_TABLES } from "./session-tables.ts";
@@ -19,59 +20,80 @@ export class SqliteSessionStore implements SessionStore {
 
   sessions(): SessionRow[] {
     return this.#tables
-      .select<{ number: number; client_id: string; state: ArrayBuffer }>("SELECT number, client_id, state FROM session ORDER BY number")
-      .map((row) => ({ number: row.number, clientId: row.client_id, state: new Uint8Array(row.state) }));
+      .select<Checked<{ number: number; client_id: string; state: ArrayBuffer }>>(
+        "SELECT number, client_id, state, checksum FROM session ORDER BY number",
+      )
+      .map(({ number, client_id: clientId, state: blob, checksum }) => {
+        const state = new Uint8Array(blob);
+        return { number, clientId, state, ...changed(checksum, number, clientId, state) };
+      });
   }
 
   subscriptions(): SubscriptionRow[] {
     return this.#tables
-      .select<{ session_number: number; filter: string; options: number; identifier: number }>(
-        "SELECT session_number, filter, options, identifier FROM subscription ORDER BY session_number, filter",
+      .select<Checked<{ session_number: number; filter: string; options: number; identifier: number }>>(
+        "SELECT session_number, filter, options, identifier, checksum FROM subscription ORDER BY session_number, filter",
       )
-      .map((row) => ({
-        sessionNumber: row.session_number,
-        filter: row.filter,
-        options: row.options,
-        subscriptionIdentifier: row.identifier,
+      .map(({ session_number: sessionNumber, filter, options, identifier: subscriptionIdentifier, checksum }) => ({
+        sessionNumber,
+        filter,
+        options,
+        subscriptionIdentifier,
+        ...changed(checksum, sessionNumber, filter, options, subscriptionIdentifier),
       }));
   }
 
   wills(): WillRow[] {
     return this.#tables
-      .select<{ client_id: string; will: ArrayBuffer }>("SELECT client_id, will FROM will ORDER BY client_id")
-      .map((row) => ({ clientId: row.client_id, will: new Uint8Array(row.will) }));
+      .select<Checked<{ client_id: string; will: ArrayBuffer }>>("SELECT client_id, will, checksum FROM will ORDER BY client_id")
+      .map(({ client_id: clientId, will: blob, checksum }) => {
+        const will = new Uint8Array(blob);
+        return { clientId, will, ...changed(checksum, clientId, will) };
+      });
   }
 
   chunks(): ChunkRow[] {
     return this.#tables
-      .select<{ number: number; records: ArrayBuffer }>("SELECT number, records FROM chunk ORDER BY number")
-      .map((row) => ({ number: row.number, records: new Uint8Array(row.records) }));
+      .select<Checked<{ number: number; records: ArrayBuffer }>>("SELECT number, records, checksum FROM chunk ORDER BY number")
+      .map(({ number, records: blob, checksum }) => {
+        const records = new Uint8Array(blob);
+        return { number, records, ...changed(checksum, number, records) };
+      });
   }
 
   exchanges(): ExchangeRow[] {
     return this.#tables
-      .select<{ session_number: number; page: number; exchanges: ArrayBuffer }>(
-        "SELECT session_number, page, exchanges FROM exchange ORDER BY session_number, page",
+      .select<Checked<{ session_number: number; page: number; exchanges: ArrayBuffer }>>(
+        "SELECT session_number, page, exchanges, checksum FROM exchange ORDER BY session_number, page",
       )
-      .map((row) => ({ sessionNumber: row.session_number, page: row.page, exchanges: new Uint8Array(row.exchanges) }));
+      .map(({ session_number: sessionNumber, page, exchanges: blob, checksum }) => {
+        const exchanges = new Uint8Array(blob);
+        return { sessionNumber, page, exchanges, ...changed(checksum, sessionNumber, page, exchanges) };
+      });
   }
 
   aliases(): AliasRow[] {
     return this.#tables
-      .select<{ connection_number: number; alias: number; topic: string }>(
-        "SELECT connection_number, alias, topic FROM alias ORDER BY connection_number, alias",
+      .select<Checked<{ connection_number: number; alias: number; topic: string }>>(
+        "SELECT connection_number, alias, topic, checksum FROM alias ORDER BY connection_number, alias",
       )
-      .map((row) => ({ connectionNumber: row.connection_number, alias: row.alias, topic: row.topic }));
+      .map(({ connection_number: connectionNumber, alias, topic, checksum }) => ({
+        connectionNumber,
+        alias,
+        topic,
+        ...changed(checksum, connectionNumber, alias, topic),
+      }));
   }
 
   putSession(row: SessionRow): void {
     checkRowBytes(row.state);
     this.#tables.put(
-      `INSERT INTO session (number, client_id, state) VALUES (?, ?, ?)
-        ON CONFLICT (number) DO UPDATE SET client_id = excluded.client_id, state = excluded.state`,
+      `INSERT INTO session (number, client_id, state, checksum) VALUES (?, ?, ?, ?)
+        ON CONFLICT (number) DO UPDATE SET client_id = excluded.client_id, state = excluded.state, checksum = excluded.checksum`,
       row.number,
       row.clientId,
       row.state,
+      checksum(row.number, row.clientId, row.state),
     );
   }
 
@@ -83,12 +105,14 @@ export class SqliteSessionStore implements SessionStore {
 
   putSubscription(row: SubscriptionRow): void {
     this.#tables.put(
-      `INSERT INTO subscription (session_number, filter, options, identifier) VALUES (?, ?, ?, ?)
-        ON CONFLICT (session_number, filter) DO UPDATE SET options = excluded.options, identifier = excluded.identifier`,
+      `INSERT INTO subscription (session_number, filter, options, identifier, checksum) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (session_number, filter) DO UPDATE SET
+          options = excluded.options, identifier = excluded.identifier, checksum = excluded.checksum`,
       row.sessionNumber,
       row.filter,
       row.options,
       row.subscriptionIdentifier,
+      checksum(row.sessionNumber, row.filter, row.options, row.subscriptionIdentifier),
     );
   }
 
@@ -99,11 +123,12 @@ export class SqliteSessionStore implements SessionStore {
   putExchanges(row: ExchangeRow): void {
     checkRowBytes(row.exchanges);
     this.#tables.put(
-      `INSERT INTO exchange (session_number, page, exchanges) VALUES (?, ?, ?)
-        ON CONFLICT (session_number, page) DO UPDATE SET exchanges = excluded.exchanges`,
+      `INSERT INTO exchange (session_number, page, exchanges, checksum) VALUES (?, ?, ?, ?)
+        ON CONFLICT (session_number, page) DO UPDATE SET exchanges = excluded.exchanges, checksum = excluded.checksum`,
       row.sessionNumber,
       row.page,
       row.exchanges,
+      checksum(row.sessionNumber, row.page, row.exchanges),
     );
   }
 
@@ -113,11 +138,12 @@ export class SqliteSessionStore implements SessionStore {
 
   putAlias(row: AliasRow): void {
     this.#tables.put(
-      `INSERT INTO alias (connection_number, alias, topic) VALUES (?, ?, ?)
-        ON CONFLICT (connection_number, alias) DO UPDATE SET topic = excluded.topic`,
+      `INSERT INTO alias (connection_number, alias, topic, checksum) VALUES (?, ?, ?, ?)
+        ON CONFLICT (connection_number, alias) DO UPDATE SET topic = excluded.topic, checksum = excluded.checksum`,
       row.connectionNumber,
       row.alias,
       row.topic,
+      checksum(row.connectionNumber, row.alias, row.topic),
     );
   }
 
@@ -128,9 +154,11 @@ export class SqliteSessionStore implements SessionStore {
   putWill(row: WillRow): void {
     checkRowBytes(row.will);
     this.#tables.put(
-      "INSERT INTO will (client_id, will) VALUES (?, ?) ON CONFLICT (client_id) DO UPDATE SET will = excluded.will",
+      `INSERT INTO will (client_id, will, checksum) VALUES (?, ?, ?)
+        ON CONFLICT (client_id) DO UPDATE SET will = excluded.will, checksum = excluded.checksum`,
       row.clientId,
       row.will,
+      checksum(row.clientId, row.will),
     );
   }
 
@@ -141,9 +169,11 @@ export class SqliteSessionStore implements SessionStore {
   putChunk(row: ChunkRow): void {
     checkRowBytes(row.records);
     this.#tables.put(
-      "INSERT INTO chunk (number, records) VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET records = excluded.records",
+      `INSERT INTO chunk (number, records, checksum) VALUES (?, ?, ?)
+        ON CONFLICT (number) DO UPDATE SET records = excluded.records, checksum = excluded.checksum`,
       row.number,
       row.records,
+      checksum(row.number, row.records),
     );
   }
 

@@ -1,6 +1,6 @@
 /**
  * Messages as rows hold them. What was damaged there must not reach a client that keeps to the protocol: bytes that are no message any
- * more are refused, whether they end too early or say what no PUBLISH can say. A changed payload is not noticed.
+ * more are refused, whether they end too early or say what no PUBLISH can say. That a payload has changed the checksum of its row tells.
  */
 
 import { type Message, readMessage } from "../mqtt/message.ts";

@@ -70,7 +70,7 @@ export class SqliteRows implements Rows {
   sessions!: SessionStore;
   routing!: RoutingStore;
   readonly #meter: RowMeter;
-  readonly #database = new DatabaseSync(":memory:");
+  readonly database = new DatabaseSync(":memory:");
   #open = false;
 
   constructor(meter: RowMeter) {
@@ -86,7 +86,7 @@ export class SqliteRows implements Rows {
 
   /** One statement, answered as a Durable Object answers. */
   #run(query: string, bindings: readonly (string | number | Uint8Array)[]): unknown {
-    const statement = this.#database.prepare(query);
+    const statement = this.database.prepare(query);
     if (/^\s*(?:SELECT|PRAGMA)/.test(query)) {
       const rows = statement.all(...bindings);
       return { toArray: () => rows, rowsRead: rows.length, rowsWritten: 0 };
@@ -96,17 +96,17 @@ export class SqliteRows implements Rows {
   }
 
   begin(): void {
-    this.#database.exec("BEGIN");
+    this.database.exec("BEGIN");
     this.#open = true;
   }
 
   commit(): void {
-    if (this.#open) this.#database.exec("COMMIT");
+    if (this.#open) this.database.exec("COMMIT");
     this.#open = false;
   }
 
   rollback(): void {
-    if (this.#open) this.#database.exec("ROLLBACK");
+    if (this.#open) this.database.exec("ROLLBACK");
     this.#open = false;
   }
 }
