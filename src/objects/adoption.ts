@@ -49,6 +49,8 @@ export class Adoption {
   #complete: boolean;
   #remembers: boolean;
   #underWay: Promise<void> | undefined;
+  /** Its rows are for another number of Topic objects, which no setting names: only an operator can mend that. */
+  readonly isMisplaced: boolean;
   /** Why this object may serve nobody. */
   #refusal: string | undefined;
 
@@ -62,6 +64,7 @@ export class Adoption {
     const remembered = store.lineage();
     const answer = compareLineage(remembered, settings.topicShards, this.#previous);
     this.#complete = answer.kind === "same";
+    this.isMisplaced = answer.kind === "unknown";
     if (answer.kind === "unknown") {
       this.#refuse(
         `there were ${answer.topicShards} Topic objects, and TOPIC_SHARDS is ${settings.topicShards}: PREVIOUS_SHAPES must name that shape`,

@@ -146,9 +146,16 @@ export class TopicHost implements DeliveryPort {
   /** A batch from a Session object; answered when every message in it is safe with all who want it, as far as that is known soon. */
   async exchange(bytes: Uint8Array): Promise<Uint8Array> {
     this.#meter.calls += 1;
+    if (this.adoption.isMisplaced) return this.#refuse(bytes);
     const adopted = this.adoption.ready();
     if (adopted !== undefined) await adopted;
     return this.#exchange(bytes);
+  }
+
+  /** Nobody is to wait for what no repeat will bring. */
+  #refuse(bytes: Uint8Array): Uint8Array {
+    const codes = new Uint8Array(decodeBatch(bytes).records.length).fill(IMPLEMENTATION_SPECIFIC_ERROR);
+    return encodeExchangeAnswer({ life: this.#life, codes, late: [] });
   }
 
   async #exchange(bytes: Uint8Array): Promise<Uint8Array> {

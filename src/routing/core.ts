@@ -10,7 +10,6 @@ import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import { Message, writeMessage } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
-
 import { intact, RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import type { ShareDemand, ShareTarget } from "../mqtt/share-target.ts";
 import { FilterTree } from "../topic/filter-tree.ts";

@@ -149,7 +149,12 @@ test("a number of Topic objects that was changed without PREVIOUS_SHAPES is noti
   await back(broker, writer);
   const acknowledged = broker.published.filter(({ acknowledgedAt }) => acknowledgedAt !== undefined).length;
   for (const topic of TOPICS.filter((each) => topicShard(FIVE, each) < 2)) writer.publish(topic, 1);
-  await broker.pass(20_000, writer);
+  const askedAt = broker.world.trace.length;
+  writer.subscribe("#", 1);
+  await broker.pass(2_000, writer);
+  // At once, not when every repeat has failed.
+  expect(broker.world.trace.slice(askedAt).filter((line) => line.includes("is subscribed to # at QoS 1: 131"))).toHaveLength(1);
+  await broker.pass(18_000, writer);
   expect(broker.published.filter(({ acknowledgedAt }) => acknowledgedAt !== undefined).length).toBe(acknowledged);
   const lines = log.mock.calls.map(([line]) => JSON.parse(line as string) as { event: string; problem: string });
   expect(lines.find(({ event }) => event === "a Topic object serves nobody")?.problem).toBe(
