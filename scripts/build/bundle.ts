@@ -15,18 +15,19 @@ export const PAGE_FOLDER = join(ROOT, "dist", "page");
 
 const PAGE_SOURCES = join(ROOT, "src", "page");
 
-let worker: Promise<string> | undefined;
+const workers = new Map<string, Promise<string>>();
 
-/** @returns the Worker as one ES module, bundled once per process */
-export function bundleWorker(): Promise<string> {
-  worker ??= bundle();
+/** @param source from the project's folder @returns a Worker as one ES module, bundled once per process */
+export function bundleWorker(source: string): Promise<string> {
+  const worker = workers.get(source) ?? bundle(source);
+  workers.set(source, worker);
   return worker;
 }
 
-async function bundle(): Promise<string> {
+async function bundle(source: string): Promise<string> {
   const { build } = await import("esbuild");
   const { outputFiles } = await build({
-    entryPoints: [join(ROOT, "src", "worker.ts")],
+    entryPoints: [join(ROOT, source)],
     bundle: true,
     write: false,
     format: "esm",

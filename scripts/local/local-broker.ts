@@ -6,6 +6,7 @@
  * Miniflare's own endpoints can be reached from outside this machine.
  */
 
+import { randomUUID } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { createServer } from "node:net";
 import { resolve } from "node:path";
@@ -18,57 +19,20 @@ import { objectsOf } from "../../src/objects/names.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { buildPage, bundleWorker, PAGE_FOLDER } from "../build/bundle.ts";
 import { DataFolder } from "./data-folder.ts";
+import { type Space, spaceOf } from "./disk-room.ts";
 import { WORKER_NAME } from "./object-names.ts";
 import { startRuntime } from "./runtime-process.ts";
 import { StartProblem } from "./start-problem.ts";
 import { listenTcp, type TcpListener } from "./tcp-listener.ts";
 import { topologyNote } from "./topology-note.ts";
+import { Watch } from "./watch.ts";
+import { COLLECT_PATH } from "./worker-paths.ts";
 
 /** As in wrangler.toml; a test compares them. */
 export const COMPATIBILITY_DATE = "2026-07-15";
-export const WORKER_FIRST_PATHS = ["/", "/mqtt", "/*/mqtt", "/health", "/metrics", "/api/*"];
 
-/** Objects and Worker share their memory, so that what collects here collects everywhere. */
-const COLLECT_PATH = "/collect-garbage";
-const COLLECT_ROUTE = `if (pathname === "${COLLECT_PATH}") { gc(); return new Response(""); }`;
-
-/**
- * Stands before the Worker and looks for files as the platform does. Miniflare's own router would stay in the way of every connection
- * for as long as it lives: 58 KB of memory each, and a third of the processor time of connecting (measured 2026-11).
- */
-const entryOf = (collectsGarbage: boolean): string => `
-import worker from "./worker.js";
-export * from "./worker.js";
-// workerd passes on what stands in the request line and in Host (\`proxy\`): left to itself it answers 500 to what makes no URL.
-function whole(request) {
-  const host = request.headers.get("Host") ?? "";
-  if (!/^[^\\s,/\\\\?#@]+$/.test(host)) return undefined;
-  try {
-    const { protocol, hostname, href } = new URL(request.url.startsWith("/") ? "http://" + host + request.url : request.url);
-    // workerd takes fewer names than URL does.
-    const isName = /^(\\[[0-9a-f:.]+\\]|[\\w.-]+)$/.test(hostname);
-    return isName && (protocol === "http:" || protocol === "https:") ? new Request(href, request) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-const workerFirst = ${JSON.stringify(WORKER_FIRST_PATHS)}.map((path) => new RegExp("^" + path.replaceAll("*", ".*") + "$"));
-export default {
-  async fetch(raw, env, context) {
-    const request = whole(raw);
-    if (request === undefined) return new Response("Bad Request\\n", { status: 400 });
-    const { pathname } = new URL(request.url);
-    ${collectsGarbage ? COLLECT_ROUTE : ""}
-    if (!workerFirst.some((path) => path.test(pathname))) {
-      const file = await env.ASSETS.fetch(request.clone());
-      if (file.status !== 404) return file;
-    }
-    const response = await worker.fetch(request, env, context);
-    if (pathname !== "/health" || request.method !== "GET" || !response.ok) return response;
-    return Response.json({ ...(await response.json()), notes: await (await env.NOTES.fetch("http://notes/")).json() });
-  },
-};
-`;
+/** The Worker as it runs here; see there what it does beside that of a deploy. */
+const WORKER_SOURCE = "scripts/local/worker.ts";
 
 export interface BrokerOptions {
   /** The port for HTTP and WebSocket; 0 (the default) takes any free one. */
@@ -83,6 +47,8 @@ export interface BrokerOptions {
   readonly tcpPort?: number | undefined;
   /** Settings by variable name; what is missing has its default of a deploy, except TOPOLOGY=compact and NAMESPACES=*. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Tells how much room the disk of the data folder has; by default the system is asked. */
+  readonly diskSpace?: (() => Space) | undefined;
   /** Lets `collectGarbage` work, for measurements of memory; V8 has to be told `--expose-gc` (MINIFLARE_WORKERD_V8_FLAGS). */
   readonly collectsGarbage?: boolean;
   /** Takes each line that workerd or the Worker writes; by default they go to stderr. */
@@ -102,6 +68,8 @@ export interface Broker {
   readonly notes: readonly string[];
   /** Resolves, with the reason in a sentence, when the broker had to end by itself; never after `dispose`. */
   readonly ended: Promise<string>;
+  /** Asks at once what is asked every few seconds: whether all objects serve. Resolves when that, and what was to be told before, is done. */
+  watched(): Promise<void>;
   /** The process of the runtime, in which all of the broker's work is done. */
   readonly processId: number | undefined;
   /** Ends every connection and the runtime; what was acknowledged is in the data folder. */
@@ -133,7 +101,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const log = options.log ?? ((line) => console.error(line));
   const data = openData(options, settings as Settings, log);
   try {
-    const [script] = await Promise.all([bundleWorker(), buildPage()]);
+    const [script] = await Promise.all([bundleWorker(WORKER_SOURCE), buildPage()]);
     return await serve(script, env, host, data, settings as Settings, { ...options, log });
   } catch (error) {
     data?.close();
@@ -160,23 +128,22 @@ async function serve(
   const { log } = options;
   const note = data === undefined ? undefined : topologyNote(data, settings.topology);
   const notes = note === undefined ? [] : [note];
+  const token = randomUUID();
+  let watch: Watch | undefined;
   const { miniflare, runtime } = await startRuntime(
     () =>
       new Miniflare({
         workers: [
           {
             name: WORKER_NAME,
-            modules: [
-              { type: "ESModule", path: "entry.js", contents: entryOf(options.collectsGarbage === true) },
-              { type: "ESModule", path: "worker.js", contents: script },
-            ],
+            modules: [{ type: "ESModule", path: "worker.js", contents: script }],
             compatibilityDate: COMPATIBILITY_DATE,
-            bindings: env,
+            bindings: { ...env, CONTROL_TOKEN: token, COLLECTS_GARBAGE: options.collectsGarbage === true },
             durableObjects: {
               SESSIONS: { className: "SessionObject", useSQLite: true },
               TOPICS: { className: "TopicObject", useSQLite: true },
             },
-            serviceBindings: { ASSETS: "page", NOTES: () => Response.json(notes) },
+            serviceBindings: { ASSETS: "page", NOTES: () => Response.json(watch?.notes() ?? { notes }) },
             unsafeDirectSockets: [{ host, port: options.port ?? 0, proxy: true }],
           },
           {
@@ -194,17 +161,30 @@ async function serve(
         handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
           for (const stream of [stdout, stderr]) createInterface(stream).on("line", log);
         },
-        unsafeHandleRuntimeRestart: () => restarted?.(),
+        unsafeHandleRuntimeRestart: () => {
+          watch?.restarted();
+          restarted?.();
+        },
       }),
   );
   const dispose = async (): Promise<void> => {
     data?.unwatch();
+    watch?.close();
     await tcp?.close();
     await miniflare.dispose();
     runtime.forget();
     data?.settle();
     data?.close();
   };
+  watch = new Watch({
+    path: data?.path,
+    look: data === undefined ? undefined : (options.diskSpace ?? (() => spaceOf(data.path))),
+    token,
+    fetch: (url, init) => miniflare.dispatchFetch(url, init),
+    restart: () => runtime.kill(),
+    log,
+    notes,
+  });
   const ended = new Promise<string>((resolve) => {
     data?.watch((sentence) => {
       // At once: what is acknowledged from here on would be lost.
@@ -231,6 +211,7 @@ async function serve(
         return runtime.id;
       },
       dispose,
+      watched: () => watch!.ask(),
       crash: () =>
         new Promise((resolve) => {
           restarted = resolve;

@@ -14,6 +14,7 @@ import type { SessionMachine } from "../session/machine.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { faultsOf } from "./faults.ts";
+import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
 import { RetainedReader } from "./retained-reader.ts";
 import type { Router } from "./router.ts";
@@ -70,6 +71,7 @@ export class LocalRouter implements Router {
           else done?.(outcome);
         },
       },
+      room: LOCAL_ROOM,
       owns: () => true,
       damaged: (problem) => log("stored data skipped", { object: name, problem }),
       now: runtime.now(),

@@ -24,6 +24,7 @@ import { authOf } from "./auth-of.ts";
 import { Client, type ClientContext } from "./client.ts";
 import { faultsOf } from "./faults.ts";
 import { startAgain } from "./guarded-store.ts";
+import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
 import type { Figures, Meter } from "./meter.ts";
 import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
@@ -115,6 +116,7 @@ export class SessionHost {
       choices: settings.choices,
       store: options.store,
       router: this.#router,
+      room: LOCAL_ROOM,
       authorizer: auth.authorizer,
       reauthentication: new Reauthentications(auth.enhanced, settings.limits.packetSecondsMax, runtime, flushSoon),
       faults: {
@@ -354,7 +356,7 @@ export class SessionHost {
     if (!this.core.holdsMessagesInMemory) return;
     this.#awake?.cancel();
     this.#awake = this.#runtime.after(AWAKE_MS_MAX, () => {
-      storeWaiting(this.core);
+      if (!this.core.room.isFull) storeWaiting(this.core);
       this.#flushNow();
     });
   }

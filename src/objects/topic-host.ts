@@ -40,6 +40,7 @@ import { CallQueue } from "./call-queue.ts";
 import { Exchange } from "./exchange.ts";
 import { faultsOf } from "./faults.ts";
 import { HeldDeliveries } from "./held-deliveries.ts";
+import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
 import { createCallMeter, type Figures, type Meter } from "./meter.ts";
 import { shapeNumber, shardOf, topicShard } from "./names.ts";
@@ -130,6 +131,7 @@ export class TopicHost implements DeliveryPort {
       store,
       ledger: this.ledger,
       delivery: this,
+      room: LOCAL_ROOM,
       owns: (topic) => topicShard(settings, topic) === shard,
       damaged: (problem) => log("stored data skipped", { object: name, problem }),
       now: runtime.now(),

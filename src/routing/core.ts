@@ -12,6 +12,7 @@ import type { QoS } from "../mqtt/packet.ts";
 import { NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { intact, RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import type { ShareDemand, ShareTarget } from "../mqtt/share-target.ts";
+import { ENOUGH_ROOM, type Room } from "../room.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { nextTopic } from "../topic/order.ts";
 import { scanTopics } from "../topic/retained-scan.ts";
@@ -48,6 +49,7 @@ export interface RoutingCoreOptions {
   /** Of the whole object. */
   readonly ledger: Ledger;
   readonly delivery: DeliveryPort;
+  readonly room?: Room;
   /** Whether a topic is one of this object; rows of others may be left from another number of Topic objects. */
   readonly owns: (topic: string) => boolean;
   /** Is told in a sentence of each row that can't be read. */
@@ -88,6 +90,7 @@ export class RoutingCore {
   readonly #limits: Limits;
   readonly #store: RoutingStore;
   readonly #delivery: DeliveryPort;
+  readonly #room: Room;
   readonly #origin: string;
   readonly #owns: (topic: string) => boolean;
   readonly #ledger: Ledger;
@@ -104,6 +107,7 @@ export class RoutingCore {
     this.#limits = options.limits;
     this.#store = options.store;
     this.#delivery = options.delivery;
+    this.#room = options.room ?? ENOUGH_ROOM;
     this.#damaged = options.damaged;
     this.#origin = options.origin;
     this.#owns = options.owns;
@@ -356,6 +360,7 @@ export class RoutingCore {
       this.#store.deleteRetained(topic);
       return true;
     }
+    if (this.#room.isFull) return false;
     if (this.#store.retained(topic) === undefined && !this.#hasRoom(now)) return false;
     const writer = new RecordWriter(message.size + 128);
     writer.byte(RETAINED_VERSION);

@@ -124,6 +124,9 @@ export function handleConnect(
   if (granted > 0 && previous === undefined && waiting >= core.limits.sessionsMax) {
     return refuse(QUOTA_EXCEEDED, `${core.limits.sessionsMax} sessions wait here for their clients already`);
   }
+  if (granted > 0 && previous?.stored !== true && core.room.isFull) {
+    return refuse(QUOTA_EXCEEDED, "the broker's storage is full: it can keep no new session");
+  }
   const keepAliveSeconds = effectiveKeepAliveSeconds(connect, core.limits);
   const facts = { ...connectionFacts(connect, options.relayed), keepAliveSeconds };
   const properties = version === 5 ? capabilities(core, connect, granted, options) : NO_PROPERTIES;

@@ -10,6 +10,7 @@ import { CountedMap, CountedSet, Ledger } from "../ledger.ts";
 import { type Limits, MEMORY } from "../limits.ts";
 import type { Origin } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
+import { ENOUGH_ROOM, type Room } from "../room.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { Changes } from "./changes.ts";
 import { createCounters } from "./counters.ts";
@@ -49,6 +50,7 @@ export interface SessionCoreOptions {
   readonly faults: FaultPort;
   /** Of the whole object, where others count into it as well. */
   readonly ledger?: Ledger;
+  readonly room?: Room;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -64,6 +66,7 @@ export class SessionCore {
   readonly ledger: Ledger;
   readonly sessions: Map<string, Session>;
   readonly connections: Set<Connection>;
+  readonly room: Room;
   /** Every subscription of every session here, by filter and Client Identifier. */
   readonly subscriptions = new FilterTree<Subscription>();
   /** The members here of each shared subscription, by its whole filter. */
@@ -115,6 +118,7 @@ export class SessionCore {
     this.sessions = new CountedMap(ledger, "sessions", (clientId) => MEMORY.sessionBytes + MEMORY.characterBytes * clientId.length);
     this.connections = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
     this.openExchanges = new CountedMap(ledger, "exchanges", () => MEMORY.numberBytes);
+    this.room = options.room ?? ENOUGH_ROOM;
     this.now = options.now;
     this.#origin = options.origin;
     this.numbers = new Numbers(options.now);

@@ -40,6 +40,11 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
         sendQoS0(core, session, message, retain, session.matchIdentifiers);
         continue;
       }
+      if (session.stored && core.room.isFull) {
+        core.counters.messagesDropped.queue_full += 1;
+        isFull = true;
+        continue;
+      }
       if (session.stored && (record === undefined || core.log.isFull(record))) record = core.log.append(message);
       const due = { qos, retain, identifiers: session.matchIdentifiers, share: "", owed: false };
       isFull = !enqueue(core, session, message, due, session.stored ? record : undefined) || isFull;
@@ -109,6 +114,7 @@ function giveShared(core: SessionCore, session: Session, message: Message, filte
 
 function giveTo(core: SessionCore, session: Session, message: Message, filter: string): boolean {
   const { qos, ...due } = dueOfShare(session, message, filter);
+  if (qos !== 0 && session.stored && core.room.isFull) return false;
   if (qos !== 0) return enqueue(core, session, message, { ...due, qos }, session.stored ? core.log.append(message) : undefined);
   sendQoS0(core, session, message, due.retain, due.identifiers);
   return true;

@@ -31,7 +31,7 @@ import type { Connection, Session } from "./session.ts";
 const REASONS: { readonly [reasonCode: number]: Properties } = {
   [NOT_AUTHORIZED]: { reasonString: "not authorized to publish to this topic" },
   [PAYLOAD_FORMAT_INVALID]: { reasonString: "the payload is not the UTF-8 that it says it is" },
-  [QUOTA_EXCEEDED]: { reasonString: "not everyone took the message: a queue, or the room for retained messages, is full" },
+  [QUOTA_EXCEEDED]: { reasonString: "not everyone took the message: a queue, the room for retained messages or the storage is full" },
   [IMPLEMENTATION_SPECIFIC_ERROR]: { reasonString: "the message could not be delivered to everyone; send it again" },
 };
 
@@ -72,7 +72,9 @@ class IncomingMessage implements Incoming {
 
   #settle(outcome: number): void {
     // Delivered but not kept as the retained message, or not taken by a full queue: 3.x has no word for it, and a repeat would not help.
-    const reasonCode = outcome === QUOTA_EXCEEDED && !this.#canRefuse ? SUCCESS : outcome;
+    // Where storage is full it will, once there is room.
+    const isHidden = outcome === QUOTA_EXCEEDED && !this.#canRefuse && !this.#core.room.isFull;
+    const reasonCode = isHidden ? SUCCESS : outcome;
     this.reasonCode = reasonCode;
     const session = this.#session;
     // A message that nobody took is not received: the client may repeat it.
@@ -155,6 +157,10 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     return;
   }
   const begins = qos === 2 && session.stored && known === undefined;
+  if (begins && core.room.isFull) {
+    incoming.settled(QUOTA_EXCEEDED);
+    return;
+  }
   if (begins && !makeRoomForExchange(core)) {
     incoming.settled(IMPLEMENTATION_SPECIFIC_ERROR);
     return;

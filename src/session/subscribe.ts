@@ -168,6 +168,10 @@ function subscribe(
     pending.refuse(index, request.qos, QUOTA_EXCEEDED, `the filters of a session have at most ${subscriptionBytesMax} bytes`);
     return;
   }
+  if (previous === undefined && session.stored && core.room.isFull) {
+    pending.refuse(index, request.qos, QUOTA_EXCEEDED, "the broker's storage is full");
+    return;
+  }
   // [MQTT5-3.8.4-3] [MQTT311-3.8.4-3]: replaced without a gap.
   const subscription: Subscription = { session, request, identifier };
   addSubscription(core, session, subscription);

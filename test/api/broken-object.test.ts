@@ -1,8 +1,9 @@
-/** `/metrics` of a real broker one of whose objects does not start because its file is no database any more. */
+/** `/metrics` of a real broker one of whose objects does not start because a newer version has written its database. */
 
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, expect, it } from "vitest";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import { type Exposition, readExposition } from "../support/exposition.ts";
@@ -44,8 +45,11 @@ it("it is not up, the other one is, and counts the calls that it makes again", a
   await broker.dispose();
   const folder = join(data, "objects/durable-mqtt-TopicObject");
   const [file] = readdirSync(folder).filter((name) => /^[0-9a-f]{64}\.sqlite$/.test(name));
-  for (const end of ["-wal", "-shm"]) rmSync(join(folder, file! + end), { force: true });
-  writeFileSync(join(folder, file!), "what a failing disk leaves behind".repeat(100));
+  const database = new DatabaseSync(join(folder, file!));
+  database.exec("CREATE TABLE IF NOT EXISTS migration (role TEXT PRIMARY KEY, applied TEXT NOT NULL) WITHOUT ROWID");
+  const ofTheFuture = JSON.stringify(Array.from({ length: 1000 }, (_, index) => `migration ${index}`));
+  database.prepare("INSERT OR REPLACE INTO migration VALUES ('routing', ?)").run(ofTheFuture);
+  database.close();
 
   broker = await start();
   const before = await read(broker);

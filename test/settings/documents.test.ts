@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
 import { PAGE_FOLDER, ROOT } from "../../scripts/build/bundle.ts";
 import { settingsTable, tableInPage } from "../../scripts/docs/settings-table.ts";
-import { COMPATIBILITY_DATE, WORKER_FIRST_PATHS } from "../../scripts/local/local-broker.ts";
+import { COMPATIBILITY_DATE } from "../../scripts/local/local-broker.ts";
+import { WORKER_FIRST_PATHS } from "../../scripts/local/worker-paths.ts";
 import { SETTINGS } from "../../src/settings.ts";
 
 const config = readConfig({ config: `${ROOT}/wrangler.toml` });
