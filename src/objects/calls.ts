@@ -17,6 +17,8 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   exportSession(asker: string, clientId: string, from: number, last: boolean): Promise<MovingPart | undefined>;
   /** The session is with who asked for it. */
   letGo(asker: string, clientId: string): Promise<void>;
+  /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
+  recover(to: number | string): Promise<string>;
   /** What `/metrics` tells of this object. */
   figures(): Figures;
   /** What this object did that is billed, since it woke. */
@@ -30,6 +32,8 @@ export interface TopicCalls extends Rpc.DurableObjectBranded {
   routesFor(adopter: Adopter): RouteRow[];
   /** Another Topic object asks for retained messages that it owns now. */
   retainedFor(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[];
+  /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
+  recover(to: number | string): Promise<string>;
   /** What `/metrics` tells of this object. */
   figures(): Figures;
   /** What this object did that is billed, since it woke. */

@@ -14,6 +14,7 @@ import { guardedStore } from "./guarded-store.ts";
 import { LocalRouter } from "./local-router.ts";
 import { opened } from "./log.ts";
 import { type Figures, Meter, type Usage } from "./meter.ts";
+import { recover } from "./recovery.ts";
 import { RemoteRouter, type TopicObjects } from "./remote-router.ts";
 import { PLATFORM } from "./runtime.ts";
 import { SessionHost } from "./session-host.ts";
@@ -107,6 +108,11 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
   letGo(asker: string, clientId: string): Promise<void> {
     this.#meter.calls += 1;
     return this.#host.arrivals.letGo(asker, clientId);
+  }
+
+  /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
+  recover(to: number | string): Promise<string> {
+    return recover(this.ctx.id.name!, this.ctx, PLATFORM, to);
   }
 
   /** What `/metrics` tells of this object. */

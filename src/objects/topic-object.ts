@@ -12,6 +12,7 @@ import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
 import { guardedStore } from "./guarded-store.ts";
 import { opened } from "./log.ts";
 import { type Figures, Meter, type Usage } from "./meter.ts";
+import { recover } from "./recovery.ts";
 import { PLATFORM } from "./runtime.ts";
 import { TopicHost } from "./topic-host.ts";
 
@@ -52,6 +53,11 @@ export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls 
   retainedFor(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[] {
     this.#meter.calls += 1;
     return this.#host.adoption.retainedFor(adopter, from, stored);
+  }
+
+  /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
+  recover(to: number | string): Promise<string> {
+    return recover(this.ctx.id.name!, this.ctx, PLATFORM, to);
   }
 
   /** What `/metrics` tells of this object. */
