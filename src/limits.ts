@@ -209,6 +209,9 @@ export const OWN_ALIAS_CHARACTERS_MAX = 64 * KIB;
 /** Incoming QoS 2 exchanges that stand in the row or attachment of their session; more of them stand in pages of their own. */
 export const RECEIVED_INLINE_MAX = 256;
 
+/** What a session is owed of retained messages and stands in its row, bytes: more of it has rows of its own, one for each cursor. */
+export const OWED_INLINE_BYTES_MAX = 4 * KIB;
+
 /** QoS 2 messages, of all other objects, that are remembered one by one for a session that has moved here; the oldest are forgotten first. */
 export const MOVED_EXCHANGES_MAX = 16 * KIB;
 

@@ -7,7 +7,7 @@ export class Changes {
   #sessions: Session[] = [];
   readonly #owed = new Set<Session>();
 
-  /** How many sessions' rows have to be written. */
+  /** Of how many sessions rows have to be written. */
   get rows(): number {
     return this.#sessions.length;
   }
@@ -27,16 +27,17 @@ export class Changes {
     this.#sessions.push(session);
   }
 
-  /** What the session is owed has changed; whether its row has to say so is seen when it is written. */
+  /** What the session is owed has changed; what of it is to be written is seen then. */
   markOwed(session: Session): void {
     if (session.connection !== undefined) this.mark(session.connection);
     if (session.stored) this.#owed.add(session);
   }
 
-  /** Rows that have to say other things of what is owed are rows to be written. */
-  settleOwed(): void {
-    for (const session of this.#owed) if (session.owedInRow || session.owed.some(({ promised }) => promised)) this.markRow(session);
+  /** Takes out the sessions that are owed something else. */
+  takeOwed(): readonly Session[] {
+    const sessions = [...this.#owed];
     this.#owed.clear();
+    return sessions;
   }
 
   /** Takes out the sessions whose rows are to be written. */

@@ -30,7 +30,7 @@ export function oweRetained(core: SessionCore, session: Session, filter: string)
 }
 
 function newCursor({ numbers }: SessionCore, filter: string, place: string, from: string): RetainedCursor {
-  return { filter, id: numbers.next(), place, from, asked: false, promised: false };
+  return { filter, id: numbers.next(), place, from, asked: false, promised: false, storedFrom: undefined };
 }
 
 /** The subscription is about to be acknowledged: what is still owed then is on record. Most are owed no more than came meanwhile. */
@@ -41,14 +41,23 @@ export function promiseOwed(core: SessionCore, session: Session, filter: string)
 
 /** The subscription has ended, or another one takes its place. */
 export function forgetOwed(core: SessionCore, session: Session, filter: string): void {
-  if (session.owed.length === 0) return;
-  for (const cursor of session.owed) if (cursor.filter === filter) answered(core, cursor);
-  session.owed = session.owed.filter((cursor) => cursor.filter !== filter);
+  for (const cursor of session.owed.filter((each) => each.filter === filter)) {
+    answered(core, cursor);
+    end(core, session, cursor);
+  }
+}
+
+/** A cursor is owed no more. */
+function end(core: SessionCore, session: Session, cursor: RetainedCursor): void {
+  session.owed = session.owed.filter((each) => each !== cursor);
+  if (cursor.storedFrom === undefined) return;
+  session.owedOver.push(cursor.id);
+  core.changes.markOwed(session);
 }
 
 /** What a stored session is owed; nobody has been asked for it in this life. */
 export function owedCursors({ owed }: SessionState): RetainedCursor[] {
-  return owed.map((cursor) => ({ ...cursor, asked: false, promised: true }));
+  return owed.map((cursor) => ({ ...cursor, asked: false, promised: true, storedFrom: undefined }));
 }
 
 /** After a start or a move: what is owed by Topic objects that are no more is owed by those that are. Some of it may come twice. */
@@ -109,7 +118,7 @@ function answered(core: SessionCore, cursor: RetainedCursor): void {
   for (const session of core.waitingToAsk) {
     if (core.asked >= RETAINED_ASKS_MAX) return;
     core.waitingToAsk.delete(session);
-    askOwed(core, session);
+    core.failures.guard("asking for what it is owed", session, () => askOwed(core, session));
   }
 }
 
@@ -142,7 +151,7 @@ export function takePage(core: SessionCore, { clientId, id, from, next, messages
   core.failures.guard("giving it retained messages", session, () => {
     for (const message of messages) deliverRetained(core, session, subscription, message);
     if (next !== undefined) cursor.from = next;
-    else session.owed = session.owed.filter((each) => each !== cursor);
+    else end(core, session, cursor);
     core.changes.markOwed(session);
     askOwed(core, session);
   });

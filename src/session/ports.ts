@@ -119,6 +119,17 @@ export interface ExchangeRow extends StoredRow {
   readonly exchanges: Uint8Array;
 }
 
+/** Retained messages that a subscription is owed by one Topic object. */
+export interface OwedRow extends StoredRow {
+  readonly sessionNumber: number;
+  /** Never given twice within an object. */
+  readonly id: number;
+  readonly filter: string;
+  readonly place: string;
+  /** Those before this topic were given. */
+  readonly from: string;
+}
+
 /** A Topic Alias of a live connection whose aliases have no room in its attachment. */
 export interface AliasRow extends StoredRow {
   readonly connectionNumber: number;
@@ -141,13 +152,16 @@ export interface SessionStore {
   chunks(): ChunkRow[];
   exchanges(): ExchangeRow[];
   aliases(): AliasRow[];
+  owed(): OwedRow[];
   putSession(row: SessionRow): void;
-  /** Deletes the session, its subscriptions and its exchanges. */
+  /** Deletes the session, its subscriptions, its exchanges and what it is owed. */
   deleteSession(number: number): void;
   putSubscription(row: SubscriptionRow): void;
   deleteSubscription(sessionNumber: number, filter: string): void;
   putExchanges(row: ExchangeRow): void;
   deleteExchanges(sessionNumber: number, page: number): void;
+  putOwed(row: OwedRow): void;
+  deleteOwed(sessionNumber: number, id: number): void;
   putAlias(row: AliasRow): void;
   /** Deletes those of one connection. */
   deleteAliases(connectionNumber: number): void;

@@ -63,7 +63,8 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
     [...session.openExchanges.keys()].map((sequence) => [sequence, session] as const),
   );
   for (const [sequence, session] of open.sort(([a], [b]) => a - b)) core.openExchanges.set(sequence, session);
-  const swept = sweepAliases(core, aliases) + pages + restoreSubscriptions(core, byNumber, unread, problems);
+  const owed = restoreOwed(core, byNumber, unread, problems);
+  const swept = owed + sweepAliases(core, aliases) + pages + restoreSubscriptions(core, byNumber, unread, problems);
   restoreLog(core, byNumber, states, problems);
   restoreWills(core, problems);
   for (const session of core.sessions.values()) {
@@ -218,6 +219,26 @@ function restoreExchanges(
     found.set(session, [...(found.get(session) ?? []), ...(here ?? [])]);
   }
   for (const [session, received] of found) states.set(session, { ...states.get(session)!, received });
+  return swept;
+}
+
+/** @returns how many rows belonged to nobody */
+function restoreOwed(core: SessionCore, byNumber: Numbered, unread: ReadonlySet<number>, problems: string[]): number {
+  let swept = 0;
+  for (const row of core.store.owed()) {
+    const { sessionNumber, id, filter, place, from } = row;
+    if (attempt(core, `what session ${sessionNumber} is owed`, problems, () => intact(row)) === undefined) continue;
+    core.raiseNumbers(id);
+    const session = byNumber.get(sessionNumber)?.[0];
+    if (session !== undefined) {
+      session.owed = session.owed.filter((cursor) => cursor.id !== id);
+      session.owed.push({ id, filter, place, from, asked: false, promised: true, storedFrom: from });
+      session.owedApart = true;
+    } else if (!unread.has(sessionNumber)) {
+      core.store.deleteOwed(sessionNumber, id);
+      swept += 1;
+    }
+  }
   return swept;
 }
 

@@ -3,7 +3,7 @@
  * `flush.ts` has it written before what the wires gathered is sent: so nothing leaves that is not safe, and a tick costs few rows.
  */
 
-import { ATTACHMENT_BYTES_MAX, RECEIVED_INLINE_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
+import { ATTACHMENT_BYTES_MAX, OWED_INLINE_BYTES_MAX, RECEIVED_INLINE_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
 import type { SessionCore } from "./core.ts";
 import { LOG_TIDY } from "./deadlines.ts";
 import { storeQueued } from "./queue.ts";
@@ -18,8 +18,10 @@ export function unwritten({ log, changes }: SessionCore): number {
 
 /** Writes what has changed. What can't be written of one session costs that session alone. */
 export function writeRows(core: SessionCore): void {
-  core.changes.settleOwed();
   core.log.flush();
+  for (const session of core.changes.takeOwed()) {
+    if (core.sessions.get(session.clientId) === session) writeOne(core, session, () => owedChanged(core, session));
+  }
   for (const session of core.changes.takeSessions()) {
     if (core.sessions.get(session.clientId) === session) writeOne(core, session, () => putRow(core, session));
   }
@@ -43,13 +45,43 @@ function writeOne(core: SessionCore, session: Session, write: () => void): void 
 }
 
 function putRow(core: SessionCore, session: Session): void {
-  session.owedInRow = session.owed.length > 0;
+  partOwed(session);
+  if (session.owedApart) writeOwed(core, session);
+  session.owedInRow = !session.owedApart && session.owed.length > 0;
   for (const [page, exchanges] of session.received.takePages()) {
     if (exchanges.length === 0) core.store.deleteExchanges(session.number, page);
     else core.store.putExchanges({ sessionNumber: session.number, page, exchanges: encodePage(exchanges) });
   }
   core.store.putSession({ number: session.number, clientId: session.clientId, state: encodeSessionState(session, core.numbers.last) });
   if (session.openExchanges.size > 0) closeExchanges(core, session);
+}
+
+/** What a session is owed stands in its row as long as that is little. */
+function partOwed(session: Session): void {
+  if (session.owedApart) return;
+  let bytes = 0;
+  for (const { filter, place, from } of session.owed) bytes += 16 + filter.length + place.length + from.length;
+  session.owedApart = bytes > OWED_INLINE_BYTES_MAX;
+}
+
+function owedChanged(core: SessionCore, session: Session): void {
+  const wasApart = session.owedApart;
+  partOwed(session);
+  if (wasApart) writeOwed(core, session);
+  else if (session.owedInRow || session.owed.some(({ promised }) => promised)) core.changes.markRow(session);
+}
+
+/** Each cursor has a row of its own: as one goes on nothing is written of the others. */
+function writeOwed({ store }: SessionCore, session: Session): void {
+  for (const id of session.owedOver) store.deleteOwed(session.number, id);
+  session.owedOver = [];
+  for (const cursor of session.owed) {
+    const { id, filter, place, from, promised, storedFrom } = cursor;
+    if (!promised || from === storedFrom) continue;
+    store.putOwed({ sessionNumber: session.number, id, filter, place, from });
+    cursor.storedFrom = from;
+  }
+  if (session.owed.length === 0) session.owedApart = false;
 }
 
 /** The row says of these exchanges that they are over or safe. */

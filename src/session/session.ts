@@ -57,8 +57,10 @@ export interface RetainedCursor {
   from: string;
   /** A page was asked for and has not come; in memory only. */
   asked: boolean;
-  /** Its subscription was acknowledged: a stored session has it in its row. */
+  /** Its subscription was acknowledged: a stored session has it in a row. */
   promised: boolean;
+  /** `from` as a row of its own has it; undefined when it has none. */
+  storedFrom: string | undefined;
 }
 
 /** A Will Message that may have to be published. */
@@ -120,6 +122,10 @@ export class Session {
   owed: RetainedCursor[] = [];
   /** Its row says that something is owed. */
   owedInRow = false;
+  /** There is so much of it that each cursor has a row of its own; until none is left. */
+  owedApart = false;
+  /** Cursors that are over and whose rows are to be deleted. */
+  owedOver: number[] = [];
   nextPacketId = 1;
   /** Log records up to this one were sent or dropped: of them only those in `deliveries` still need something. */
   handledThrough = 0;

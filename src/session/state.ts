@@ -44,7 +44,7 @@ export interface StoredSubscription {
 }
 
 /** A `RetainedCursor` as it is stored. */
-export type OwedRetained = Omit<RetainedCursor, "asked" | "promised">;
+export type OwedRetained = Omit<RetainedCursor, "asked" | "promised" | "storedFrom">;
 
 export interface SessionState {
   readonly expirySeconds: number;
@@ -132,8 +132,9 @@ function writeSession(writer: RecordWriter, session: Session, whole: boolean): v
     writer.integer(through);
   }
   writer.byte(session.offered ? 1 : 0);
-  writer.integer(session.owed.length);
-  for (const { filter, id, place, from } of session.owed) {
+  const owed = session.owedApart && !whole ? [] : session.owed;
+  writer.integer(owed.length);
+  for (const { filter, id, place, from } of owed) {
     writer.string(filter);
     writer.integer(id);
     writer.string(place);

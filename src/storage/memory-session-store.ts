@@ -3,7 +3,7 @@
  * blobs, the same order, the same count of rows written, and copies, so that nobody changes a stored row by changing their bytes.
  */
 
-import type { AliasRow, ChunkRow, ExchangeRow, SessionRow, SessionStore, SubscriptionRow, WillRow } from "../session/ports.ts";
+import type { AliasRow, ChunkRow, ExchangeRow, OwedRow, SessionRow, SessionStore, SubscriptionRow, WillRow } from "../session/ports.ts";
 import { compareTopics } from "../topic/order.ts";
 import { checkRowBytes } from "./row-limit.ts";
 import type { RowMeter } from "./row-meter.ts";
@@ -15,6 +15,7 @@ export class MemorySessionStore implements SessionStore {
   readonly #willRows = new Map<string, WillRow>();
   readonly #chunkRows = new Map<number, ChunkRow>();
   readonly #exchangeRows = new Map<number, Map<number, ExchangeRow>>();
+  readonly #owedRows = new Map<number, Map<number, OwedRow>>();
   readonly #aliasRows = new Map<number, Map<number, AliasRow>>();
 
   constructor(meter: RowMeter) {
@@ -52,6 +53,11 @@ export class MemorySessionStore implements SessionStore {
     return this.#read(rows.sort((a, b) => a.connectionNumber - b.connectionNumber || a.alias - b.alias));
   }
 
+  owed(): OwedRow[] {
+    const rows = [...this.#owedRows.values()].flatMap((cursors) => [...cursors.values()]);
+    return this.#read(rows.sort((a, b) => a.sessionNumber - b.sessionNumber || a.id - b.id));
+  }
+
   putSession(row: SessionRow): void {
     checkRowBytes(row.state);
     this.#sessionRows.set(row.number, { ...row, state: row.state.slice() });
@@ -59,7 +65,7 @@ export class MemorySessionStore implements SessionStore {
   }
 
   deleteSession(number: number): void {
-    for (const rows of [this.#subscriptionRows, this.#exchangeRows]) {
+    for (const rows of [this.#subscriptionRows, this.#exchangeRows, this.#owedRows]) {
       this.#meter.rowsWritten += rows.get(number)?.size ?? 0;
       rows.delete(number);
     }
@@ -90,6 +96,17 @@ export class MemorySessionStore implements SessionStore {
 
   deleteExchanges(sessionNumber: number, page: number): void {
     this.#deleted(this.#exchangeRows.get(sessionNumber)?.delete(page) ?? false);
+  }
+
+  putOwed(row: OwedRow): void {
+    const cursors = this.#owedRows.get(row.sessionNumber) ?? new Map<number, OwedRow>();
+    this.#owedRows.set(row.sessionNumber, cursors);
+    cursors.set(row.id, { ...row });
+    this.#meter.rowsWritten++;
+  }
+
+  deleteOwed(sessionNumber: number, id: number): void {
+    this.#deleted(this.#owedRows.get(sessionNumber)?.delete(id) ?? false);
   }
 
   putAlias(row: AliasRow): void {

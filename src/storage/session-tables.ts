@@ -40,5 +40,15 @@ export const SESSION_TABLES: Role = {
         (table) => `ALTER TABLE ${table} ADD COLUMN checksum INTEGER`,
       ),
     },
+    {
+      name: "owed",
+      statements: [
+        `CREATE TABLE owed (
+          session_number INTEGER NOT NULL, id INTEGER NOT NULL, filter TEXT NOT NULL, place TEXT NOT NULL, from_topic TEXT NOT NULL,
+          checksum INTEGER,
+          PRIMARY KEY (session_number, id)
+        ) WITHOUT ROWID`,
+      ],
+    },
   ],
 };

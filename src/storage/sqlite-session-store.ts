@@ -3,7 +3,7 @@
  * together, before anything that the event sent leaves. Knows nothing of what the blobs mean.
  */
 
-import type { AliasRow, ChunkRow, ExchangeRow, SessionRow, SessionStore, SubscriptionRow, WillRow } from "../session/ports.ts";
+import type { AliasRow, ChunkRow, ExchangeRow, OwedRow, SessionRow, SessionStore, SubscriptionRow, WillRow } from "../session/ports.ts";
 import { type Checked, changed, checksum } from "./checksum.ts";
 import { checkRowBytes } from "./row-limit.ts";
 import type { RowMeter } from "./row-meter.ts";
@@ -85,6 +85,21 @@ export class SqliteSessionStore implements SessionStore {
       }));
   }
 
+  owed(): OwedRow[] {
+    return this.#tables
+      .select<Checked<{ session_number: number; id: number; filter: string; place: string; from_topic: string }>>(
+        "SELECT session_number, id, filter, place, from_topic, checksum FROM owed ORDER BY session_number, id",
+      )
+      .map(({ session_number: sessionNumber, id, filter, place, from_topic: from, checksum }) => ({
+        sessionNumber,
+        id,
+        filter,
+        place,
+        from,
+        ...changed(checksum, sessionNumber, id, filter, place, from),
+      }));
+  }
+
   putSession(row: SessionRow): void {
     checkRowBytes(row.state);
     this.#tables.put(
@@ -100,6 +115,7 @@ export class SqliteSessionStore implements SessionStore {
   deleteSession(number: number): void {
     this.#tables.delete("DELETE FROM subscription WHERE session_number = ?", number);
     this.#tables.delete("DELETE FROM exchange WHERE session_number = ?", number);
+    this.#tables.delete("DELETE FROM owed WHERE session_number = ?", number);
     this.#tables.delete("DELETE FROM session WHERE number = ?", number);
   }
 
@@ -134,6 +150,23 @@ export class SqliteSessionStore implements SessionStore {
 
   deleteExchanges(sessionNumber: number, page: number): void {
     this.#tables.delete("DELETE FROM exchange WHERE session_number = ? AND page = ?", sessionNumber, page);
+  }
+
+  putOwed(row: OwedRow): void {
+    this.#tables.put(
+      `INSERT INTO owed (session_number, id, filter, place, from_topic, checksum) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (session_number, id) DO UPDATE SET from_topic = excluded.from_topic, checksum = excluded.checksum`,
+      row.sessionNumber,
+      row.id,
+      row.filter,
+      row.place,
+      row.from,
+      checksum(row.sessionNumber, row.id, row.filter, row.place, row.from),
+    );
+  }
+
+  deleteOwed(sessionNumber: number, id: number): void {
+    this.#tables.delete("DELETE FROM owed WHERE session_number = ? AND id = ?", sessionNumber, id);
   }
 
   putAlias(row: AliasRow): void {

@@ -50,8 +50,8 @@ describe("tables", () => {
   test("the first row makes the tables, for two rows each, one for each column that came later and one for the record", () =>
     withSql((sql, meter) => {
       new SqliteSessionStore(sql, meter).putSession(session);
-      expect(tableNames(sql)).toEqual(["alias", "chunk", "exchange", "migration", "session", "subscription", "will"]);
-      expect(meter.rowsWritten).toBe(2 * 7 + 6 + 1 + 1);
+      expect(tableNames(sql)).toEqual(["alias", "chunk", "exchange", "migration", "owed", "session", "subscription", "will"]);
+      expect(meter.rowsWritten).toBe(2 * 8 + 6 + 1 + 1);
     }));
 
   test("further rows do not look for the tables again", () =>
@@ -71,7 +71,7 @@ describe("tables", () => {
       routing.putRoute(route);
       expect(meter.rowsWritten).toBe(2 * 4 + 2 + 1 + 1);
       sessions.putSession(session);
-      expect(meter.rowsWritten).toBe(2 * 10 + 8 + 2 + 2);
+      expect(meter.rowsWritten).toBe(2 * 11 + 8 + 2 + 2);
       expect(new SqliteSessionStore(sql, meter).sessions()).toEqual([session]);
       expect(new SqliteRoutingStore(sql, meter).routes()).toEqual([route]);
     }));
@@ -173,7 +173,12 @@ describe("migrations", () => {
 
   test("the history that databases out there have had is what the code has", () => {
     // A failure here means that a migration was edited after it was released: append a new one instead.
-    expect(SESSION_TABLES.migrations.map(fingerprint)).toEqual(["tables:04655e21", "pieces:b0022792", "checksums:017d6143"]);
+    expect(SESSION_TABLES.migrations.map(fingerprint)).toEqual([
+      "tables:04655e21",
+      "pieces:b0022792",
+      "checksums:017d6143",
+      "owed:2d6c6315",
+    ]);
     expect(ROUTING_TABLES.migrations.map(fingerprint)).toEqual(["tables:d94ab5a9", "lineage:e82d495b", "checksums:9f0c7d53"]);
   });
 });

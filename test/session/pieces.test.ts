@@ -8,9 +8,10 @@ import {
   MOVED_EXCHANGES_MAX,
   OWN_ALIAS_CHARACTERS_MAX,
   RECEIVED_INLINE_MAX,
+  RETAINED_ASKS_PER_SESSION,
   ROW_BYTES_MAX,
 } from "../../src/limits.ts";
-import { DISCONNECT, NO_PROPERTIES, PUBCOMP, PUBREC, SUBACK, UNSUBACK } from "../../src/mqtt/packet.ts";
+import { DISCONNECT, NO_PROPERTIES, PUBCOMP, PUBREC, SUBACK, SUBSCRIBE, UNSUBACK } from "../../src/mqtt/packet.ts";
 import { MessageLog } from "../../src/session/log.ts";
 import { OpenExchangeSet } from "../../src/session/open-exchanges.ts";
 import { Repeats } from "../../src/session/repeats.ts";
@@ -204,6 +205,71 @@ test("pages that belong to nobody are swept, those of sessions that can't be rea
   node.store.putExchanges({ sessionNumber: row!.number, page: 1, exchanges: new Uint8Array([1, 0, 0]) });
   node.crash();
   expect(node.store.exchanges()).toHaveLength(1);
+});
+
+test("what many subscriptions are owed is written one by one, as each of them goes on", () => {
+  const world = new World({ limits: { inflightMax: 16 } });
+  const node = world.sessions[0]!;
+  const wide = "t".repeat(1_000);
+  const publisher = world.connect("p");
+  const filters = [...Array(40).keys()].map((number) => `${number}${wide}/+`);
+  for (const filter of filters) {
+    for (let count = 100; count < 240; count += 1) publisher.publish(`${filter.slice(0, -1)}${count}`, "x", { retain: true, qos: 1 });
+  }
+  const client = world.connect("c", KEPT);
+  const subscriptions = filters.map((filter) => ({ filter, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const);
+  client.send({ type: SUBSCRIBE, packetId: 1, subscriptions, properties: NO_PROPERTIES });
+  const owed = () => node.core.sessions.get("c")!.owed.map(({ id, from }) => [id, from]);
+  const rows = () => node.store.owed().map(({ id, from }) => [id, from]);
+  expect(owed().length).toBeGreaterThan(35);
+  expect(rows()).toEqual(owed());
+
+  // One subscription goes on, all others stay: of them nothing is written.
+  let pages = 0;
+  let written = 0;
+  const { putOwed, putSession } = node.store;
+  node.store.putOwed = (row) => {
+    pages += 1;
+    putOwed.call(node.store, row);
+  };
+  node.store.putSession = (row) => {
+    written += row.state.length;
+    putSession.call(node.store, row);
+  };
+  for (let round = 0; round < 200 && pages < 3; round += 1) for (const { packetId } of client.messages()) client.puback(packetId);
+  // As many as are asked for at once.
+  expect(pages).toBe(RETAINED_ASKS_PER_SESSION);
+  expect(written).toBeLessThan(2_000);
+
+  const before = owed();
+  expect(rows()).toEqual(before);
+  node.crash();
+  expect(owed()).toEqual(before);
+  world.connect("c", { clean: true });
+  expect(rows()).toEqual([]);
+});
+
+test("what few subscriptions are owed stands in the row of their session", () => {
+  const world = new World({ limits: { inflightMax: 16 } });
+  const node = world.sessions[0]!;
+  const publisher = world.connect("p");
+  for (let count = 100; count < 300; count += 1) publisher.publish(`r/${count}`, "x", { retain: true, qos: 1 });
+  const client = world.connect("c", KEPT);
+  client.subscribe("r/+", 1);
+  const owed = () => node.core.sessions.get("c")!.owed.map(({ id, from }) => [id, from]);
+  const before = owed();
+  expect([before.length, node.store.owed()]).toEqual([1, []]);
+  node.crash();
+  expect(owed()).toEqual(before);
+});
+
+test("what is owed to nobody is swept", () => {
+  const world = new World();
+  const node = world.sessions[0]!;
+  world.connect("c", KEPT);
+  node.store.putOwed({ sessionNumber: 5, id: 6, filter: "a/#", place: "", from: "" });
+  node.crash();
+  expect([node.store.owed(), node.core.counters.rowsSwept]).toEqual([[], 1]);
 });
 
 test("subscriptions have a bound for the bytes of their filters, which an end of one gives back", () => {

@@ -46,6 +46,7 @@ export class MemoryRows implements Rows {
     for (const row of this.sessions.chunks()) sessions.putChunk(row);
     for (const row of this.sessions.exchanges()) sessions.putExchanges(row);
     for (const row of this.sessions.aliases()) sessions.putAlias(row);
+    for (const row of this.sessions.owed()) sessions.putOwed(row);
     const routing = new MemoryRoutingStore(this.#meter);
     for (const row of this.routing.routes()) routing.putRoute(row);
     for (const topic of this.routing.range!("", undefined)) routing.putRetained(this.routing.retained(topic)!);

@@ -43,6 +43,11 @@ const TABLES: Readonly<Record<string, Table>> = {
     put: ({ sessions }) => sessions.putExchanges({ sessionNumber: 3, page: 2, exchanges: BLOB }),
     read: ({ sessions }) => sessions.exchanges(),
   },
+  owed: {
+    columns: ["session_number", "id", "filter", "place", "from_topic"],
+    put: ({ sessions }) => sessions.putOwed({ sessionNumber: 3, id: 7, filter: "a/+", place: "3/4", from: "a/b" }),
+    read: ({ sessions }) => sessions.owed(),
+  },
   alias: {
     columns: ["connection_number", "alias", "topic"],
     put: ({ sessions }) => sessions.putAlias({ connectionNumber: 3, alias: 2, topic: "a/b" }),

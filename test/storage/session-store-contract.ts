@@ -30,7 +30,8 @@ export function sessionStoreContract(name: string, withStore: WithStore<SessionS
         store.deleteChunk(1);
         store.deleteExchanges(1, 1);
         store.deleteAliases(1);
-        expect([store.exchanges(), store.aliases()]).toEqual([[], []]);
+        store.deleteOwed(1, 1);
+        expect([store.exchanges(), store.aliases(), store.owed()]).toEqual([[], [], []]);
         expect(meter.rowsWritten).toBe(0);
       }));
 
@@ -91,6 +92,21 @@ export function sessionStoreContract(name: string, withStore: WithStore<SessionS
         store.deleteExchanges(1, 1);
         store.deleteSession(2);
         expect(store.exchanges()).toEqual([{ sessionNumber: 1, page: 7, exchanges: bytes(4) }]);
+      }));
+
+    test("keeps what is owed by session and number, and it goes with its session", () =>
+      withStore((open) => {
+        const store = open();
+        const row = { sessionNumber: 1, id: 2 ** 50, filter: "a/+/#", place: "3/4", from: "a/é/b" };
+        store.putOwed({ ...row, from: "" });
+        store.putOwed({ ...row, id: 3 });
+        store.putOwed({ ...row, sessionNumber: 2 });
+        store.putOwed({ ...row, id: 4 });
+        store.putOwed(row);
+        store.deleteOwed(1, 4);
+        expect(store.owed()).toEqual([{ ...row, id: 3 }, row, { ...row, sessionNumber: 2 }]);
+        store.deleteSession(1);
+        expect(store.owed()).toEqual([{ ...row, sessionNumber: 2 }]);
       }));
 
     test("keeps aliases by connection, and deletes those of one", () =>
