@@ -67,6 +67,7 @@ export function writeAttackReport(results: readonly AttackResult[]): void {
   }
   let text = readFileSync(DOCUMENT, "utf8");
   text = between(text, "attack:conditions", conditions(results));
+  text = between(text, "attack:missed", missedList(results));
   for (const shape of SHAPES) text = between(text, `attack:${shape.replace(" ", "-")}`, tableOf(results, shape));
   text = between(
     text,
@@ -89,6 +90,18 @@ function tableOf(results: readonly AttackResult[], shape: Shape): string {
     HEAD,
     ATTACKS.map(({ key }) => cells(`\`${key}\``, find(results, key, shape)!)),
   );
+}
+
+/** What misses a bar, plainly. */
+function missedList(results: readonly AttackResult[]): string {
+  const lines = ATTACKS.flatMap(({ key }) => {
+    const missed = SHAPES.flatMap((shape) => {
+      const misses = missesOf(find(results, key, shape)!);
+      return misses.length === 0 ? [] : [`${shape}: ${misses.join(", ")}`];
+    });
+    return missed.length === 0 ? [] : [`- \`${key}\`. ${missed.join("; ")}`];
+  });
+  return lines.length === 0 ? "Nothing." : lines.join("\n");
 }
 
 function conditions(results: readonly AttackResult[]): string {

@@ -15,8 +15,9 @@ import { sessionObjectName, topicShard } from "../../src/objects/names.ts";
 
 const MOMENT = { quietSeconds: 0.5, seconds: 2, ordinaryRounds: 0, restSeconds: 0 };
 
-/** One message of the pair may take so long while all tests of the project run beside it. */
+/** One message of the pair may take so long, and as much more as the machine makes everybody wait while all tests run beside this one. */
 const STALL_MS = 3000;
+const MACHINE_FACTOR = 3;
 
 const OBJECTS = { topology: "sharded", sessionShards: 4, topicShards: 4 } as const;
 
@@ -24,7 +25,7 @@ const OBJECTS = { topology: "sharded", sessionShards: 4, topicShards: 4 } as con
 const WORST: Readonly<Record<Shape, readonly string[]>> = {
   compact: ["wide-aliases", "retained-scan"],
   relayed: ["invalid-filters", "passwords-100"],
-  "handed over": ["deep-filters"],
+  "handed over": ["retained-unread"],
 };
 
 describe.each(SHAPES)("%s", (shape) => {
@@ -39,9 +40,9 @@ describe.each(SHAPES)("%s", (shape) => {
     async (key) => {
       const result = await runAttack(ATTACKS.find((attack) => attack.key === key)!, shape, calm, MOMENT);
       expect(result.count).toBeGreaterThan(0);
-      for (const { attacked } of [result.before, result.during, result.after]) {
+      for (const { attacked, calm: elsewhere } of [result.before, result.during, result.after]) {
         expect(attacked).toMatchObject({ lost: 0, unacknowledged: 0, ended: 0 });
-        expect(attacked.max).toBeLessThan(STALL_MS);
+        expect(attacked.max).toBeLessThan(STALL_MS + MACHINE_FACTOR * elsewhere.max);
       }
     },
     60_000,
