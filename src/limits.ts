@@ -57,9 +57,8 @@ export interface Limits {
   /** What one object may hold in memory, bytes, by its ledger; how much of it is left decides which load is refused (`REFUSED_ABOVE`). */
   readonly objectBytesMax: number;
   /**
-   * What is sent to a client since it was last heard, bytes; beyond it the client counts as one that never reads. 0 = not looked at. The
-   * platform tells nobody what waits in a socket (workerd issue 988), so this is all that can be known: a client that is fast and
-   * silent looks the same, which is why it is for operators to choose.
+   * What is sent to a client that has not shown to have read it, bytes; beyond it QoS 0 messages are dropped and others wait. 0 = not looked
+   * at. The platform tells nobody what waits in a socket (workerd issue 988), so clients are asked (`session/unread.ts`).
    */
   readonly unheardBytesMax: number;
 }
@@ -86,7 +85,7 @@ export const DEFAULT_LIMITS: Limits = {
   packetSecondsMax: 10,
   // The platform takes an object's memory at 128 MB for an isolate: the code, garbage and what a tick needs come on top of this.
   objectBytesMax: 64 * MIB,
-  unheardBytesMax: 0,
+  unheardBytesMax: 16 * MIB,
 };
 
 /**
@@ -97,6 +96,7 @@ export const MEMORY = {
   connectionBytes: 4096,
   sessionBytes: 2560,
   subscriptionBytes: 768,
+  shareBytes: 512,
   deliveryBytes: 320,
   messageBytes: 1152,
   incomingBytes: 256,
@@ -139,6 +139,24 @@ export const REFUSED_ABOVE = {
 export const QUEUE_MESSAGES_SHORT = 100;
 export const QUEUE_BYTES_SHORT = 64 * KIB;
 
+/**
+ * What may be unread in all sockets together, as a part of an object's budget, and in one of them, bytes, while hardly anything is left of
+ * that, or nothing of the budget. A fast reader needs its rate times the time of its answer.
+ */
+export const UNREAD_SHARE_MAX = 0.5;
+export const UNREAD_BYTES_LEAST = 64 * KIB;
+export const UNREAD_BYTES_FULL = 8 * KIB;
+
+/** For how long a client need not show that it reads: at 1.5 Mbit/s it has read ten megabytes in this time. */
+export const UNREAD_MS_MAX = 60 * SECOND;
+
+/** Questions that wait for their answers at one client: one for each such part of what may be unread. */
+export const UNREAD_QUESTIONS = 8;
+
+/** Who has less to read is not asked, and everybody no more often than this. */
+export const UNREAD_ASK_BYTES = 1 * KIB;
+export const UNREAD_ASK_MS = 1 * SECOND;
+
 /** What a client may send before it has been let in, as a multiple of PACKET_BYTES_MAX: a CONNECT, and what it sends without waiting. */
 export const EARLY_PACKETS_MAX = 4;
 
@@ -167,13 +185,6 @@ export const RETAINED_WORK_PER_TICK = 2048;
 /** Pages of one Session object that are asked for and have not come. More wait their turn. */
 export const RETAINED_ASKS_MAX = 256;
 export const RETAINED_ASKS_PER_SESSION = 32;
-
-/**
- * Retained messages of QoS 0 that a client is sent without being heard, bytes; after that so many each second. Nothing else tells whether
- * it reads: QoS 0 has no acknowledgements.
- */
-export const RETAINED_UNHEARD_BYTES = 4 * MIB;
-export const RETAINED_UNHEARD_BYTES_PER_SECOND = 1 * MIB;
 
 /** A page that could not be had is asked for again after this time. */
 export const RETAINED_RETRY_MS = 5 * SECOND;

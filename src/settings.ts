@@ -264,7 +264,7 @@ const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
     D.unheardBytesMax,
     0,
     1 << 30,
-    "bytes sent to a client since it was last heard, pings included; beyond it the client is disconnected (0x97): it does not read; `0` = not looked at",
+    "bytes that a client was sent and has not shown to have read; beyond it QoS 0 messages are dropped, others wait, and a client that shows nothing is disconnected; `0` = not looked at",
   ),
 };
 

@@ -14,21 +14,13 @@ import { concatenate } from "../mqtt/bytes.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import { KEEP_ALIVE_TIMEOUT, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
+import { KEEP_ALIVE_TIMEOUT, PACKET_TOO_LARGE, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
 import { authOf } from "../objects/auth-of.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { log } from "../objects/log.ts";
 import { sessionObjectName } from "../objects/names.ts";
 import { PLATFORM, type Runtime, type Timer } from "../objects/runtime.ts";
-import {
-  CLOSE_GOING_AWAY,
-  CLOSE_POLICY,
-  CLOSE_PROTOCOL_ERROR,
-  CLOSE_TOO_BIG,
-  CLOSE_UNSUPPORTED_DATA,
-  closeCodeOf,
-  UNHEARD,
-} from "../session/close-code.ts";
+import { CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, CLOSE_UNSUPPORTED_DATA } from "../session/close-code.ts";
 import { type ConnectionFacts, connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "../session/connection-facts.ts";
 import type { Settings } from "../settings.ts";
 import { handOver } from "./hand-over.ts";
@@ -99,8 +91,6 @@ class Relay {
   #keepAlive: Timer | undefined;
   /** When its last whole packet came: a part of one is no sign of life [MQTT5-3.1.2-22]. */
   #lastSeenAt: number;
-  /** Bytes that the object has sent since the client was last heard. */
-  #unheardBytes = 0;
   #passedOnAt: number;
   /** Packets that came soon after others had been passed on, until the end of the tick. */
   #gathered: Uint8Array[] = [];
@@ -129,7 +119,6 @@ class Relay {
       this.#end({ bytes: undefined, closeCode: CLOSE_UNSUPPORTED_DATA, closeReason: "MQTT needs binary frames" });
       return;
     }
-    this.#unheardBytes = 0;
     this.#stream.push(new Uint8Array(data));
     if (this.#state === "first") this.#readConnect();
     else if (this.#state === "open") this.#passOn();
@@ -198,7 +187,6 @@ class Relay {
     this.#object = object;
     object.addEventListener("message", ({ data }) => {
       this.#send(data);
-      this.#sent((data as ArrayBuffer).byteLength);
       if (this.#answered) return;
       this.#answered = true;
       if (!isAccepted(new Uint8Array(data as ArrayBuffer))) return;
@@ -269,14 +257,6 @@ class Relay {
     } catch {
       // The client's socket closed; its close event ends the relay.
     }
-  }
-
-  /** Ends the connection of a client that does not read, as far as that can be known. */
-  #sent(bytes: number): void {
-    const { unheardBytesMax } = this.#limits;
-    this.#unheardBytes += bytes;
-    if (unheardBytesMax > 0 && this.#unheardBytes > unheardBytesMax && this.#answered)
-      this.#farewell(QUOTA_EXCEEDED, UNHEARD, closeCodeOf(QUOTA_EXCEEDED));
   }
 
   /** Ends the connection when nothing came for one and a half times the Keep Alive [MQTT5-3.1.2-22] [MQTT311-3.1.2-24]. */

@@ -11,11 +11,10 @@ import { EARLY_PACKETS_MAX, type Limits } from "../limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import { CLIENT_IDENTIFIER_NOT_VALID, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
+import { CLIENT_IDENTIFIER_NOT_VALID, PACKET_TOO_LARGE, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
 import { VIOLATION } from "../mqtt/violation.ts";
-import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, FAILED, UNHEARD } from "../session/close-code.ts";
+import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, FAILED } from "../session/close-code.ts";
 import type { SessionCore } from "../session/core.ts";
-import { violated } from "../session/lifecycle.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import type { Connection } from "../session/session.ts";
 import type { Arrivals } from "./arrivals.ts";
@@ -67,7 +66,6 @@ export class Client {
   /** A frame came. */
   receive(data: ArrayBuffer | string): void {
     if (this.#state === "ended") return;
-    this.wire.heard();
     if (typeof data === "string") {
       // [MQTT5-6.0.0-1] [MQTT311-6.0.0-1]
       this.#end({ bytes: undefined, closeCode: CLOSE_UNSUPPORTED_DATA, closeReason: "MQTT needs binary frames" });
@@ -102,16 +100,7 @@ export class Client {
     this.#authentication?.cancel();
     this.#state = "ended";
     this.#countUnfinished();
-    this.wire.gone();
     if (this.#connection !== undefined) this.#context.machine.lost(this.#connection, this.#context.runtime.now());
-    this.#context.flushSoon();
-  }
-
-  /** Much was sent to it and nothing has come: it does not read. A relay looks at that itself, for it answers pings. */
-  unheard(): void {
-    const connection = this.#connection;
-    if (connection === undefined || !connection.open || this.#handover.relayed) return;
-    violated(this.#context.core, connection, QUOTA_EXCEEDED, UNHEARD);
     this.#context.flushSoon();
   }
 

@@ -174,7 +174,7 @@ export class SessionHost {
   }
 
   #wire(socket: WebSocket): SocketWire {
-    return new SocketWire(socket, this.ledger, (wire) => this.#changedWires.push(wire));
+    return new SocketWire(socket, (wire) => this.#changedWires.push(wire));
   }
 
   /** Takes a socket from the Worker. */
@@ -261,12 +261,9 @@ export class SessionHost {
   }
 
   /** What memory holds beside the sessions, by a count of it all, bytes: what the ledger says. */
-  count(): Readonly<Record<"routes" | "outboxes" | "unfinished" | "unsent", number>> {
-    const counts = { routes: this.#router.countRoutes(), outboxes: this.#router.heldBytes, unfinished: 0, unsent: 0 };
-    for (const { unfinishedBytes, wire } of this.#clients.values()) {
-      counts.unfinished += unfinishedBytes;
-      counts.unsent += wire.unheardBytes;
-    }
+  count(): Readonly<Record<"routes" | "outboxes" | "unfinished", number>> {
+    const counts = { routes: this.#router.countRoutes(), outboxes: this.#router.heldBytes, unfinished: 0 };
+    for (const { unfinishedBytes } of this.#clients.values()) counts.unfinished += unfinishedBytes;
     return counts;
   }
 
@@ -329,8 +326,6 @@ export class SessionHost {
     const client = this.#clients.get(wire.socket);
     try {
       wire.flush();
-      const { unheardBytesMax } = this.#context.limits;
-      if (unheardBytesMax > 0 && wire.unheardBytes > unheardBytesMax) client?.unheard();
     } catch (error) {
       client?.failed(error, "sending to it");
     }

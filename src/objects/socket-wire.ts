@@ -3,7 +3,6 @@
  * dear part of sending. Nothing is sent before the host has flushed its rows.
  */
 
-import type { Ledger } from "../ledger.ts";
 import { concatenate } from "../mqtt/bytes.ts";
 import type { Wire } from "../session/ports.ts";
 
@@ -16,40 +15,13 @@ export class SocketWire implements Wire {
   #packets: Uint8Array[] = [];
   #closing: { readonly code: number; readonly reason: string } | undefined;
   #gathered = false;
-  #unheardBytes = 0;
-  #gone = false;
-  readonly #ledger: Ledger;
 
   /**
-   * @param ledger of the object
    * @param changed called when the wire has something to flush, once until it is flushed
    */
-  constructor(socket: WebSocket, ledger: Ledger, changed: (wire: SocketWire) => void) {
+  constructor(socket: WebSocket, changed: (wire: SocketWire) => void) {
     this.socket = socket;
-    this.#ledger = ledger;
     this.#changed = changed;
-  }
-
-  /** Bytes sent since its client was last heard: what may wait in the socket, of which the platform says nothing. */
-  get unheardBytes(): number {
-    return this.#unheardBytes;
-  }
-
-  /** Its client was heard. */
-  heard(): void {
-    this.#count(-this.#unheardBytes);
-  }
-
-  /** The socket is over: nothing waits in it any more. */
-  gone(): void {
-    this.heard();
-    this.#gone = true;
-  }
-
-  #count(bytes: number): void {
-    if (this.#gone) return;
-    this.#unheardBytes += bytes;
-    this.#ledger.add("unsent", bytes);
   }
 
   send(bytes: Uint8Array): void {
@@ -91,7 +63,6 @@ export class SocketWire implements Wire {
 
   #send(frame: Uint8Array): void {
     this.socket.send(frame);
-    this.#count(frame.length);
   }
 
   #close({ code, reason }: { readonly code: number; readonly reason: string }): void {

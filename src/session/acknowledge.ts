@@ -10,6 +10,7 @@ import { violated } from "./lifecycle.ts";
 import { finish } from "./queue.ts";
 import type { Connection } from "./session.ts";
 import { goOn } from "./share-backlog.ts";
+import { handleAnswer } from "./unread.ts";
 
 /** [MQTT5-4.13.1-1] [MQTT311-4.8.0-1]: what was sent under this Packet Identifier is not acknowledged like that, or not yet. */
 function wrongKind(core: SessionCore, connection: Connection, what: string, packetId: number): void {
@@ -26,6 +27,7 @@ export function handlePuback(core: SessionCore, connection: Connection, packet: 
     return;
   }
   if (!delivery?.sent) return;
+  connection.acknowledged(packetId);
   finish(core, session, delivery);
   goOn(core, session);
 }
@@ -41,6 +43,7 @@ export function handlePubrec(core: SessionCore, connection: Connection, packet: 
     return;
   }
   if (delivery?.sent) {
+    connection.acknowledged(packetId);
     finish(core, session, delivery);
     core.changes.markRow(session);
     if (refused) goOn(core, session);
@@ -59,6 +62,7 @@ export function handlePubcomp(core: SessionCore, connection: Connection, packet:
   const { packetId } = packet;
   if (!session.released.delete(packetId)) {
     if (session.deliveries.get(packetId)?.sent) wrongKind(core, connection, "PUBCOMP", packetId);
+    else handleAnswer(core, connection, packetId);
     return;
   }
   core.changes.mark(connection);

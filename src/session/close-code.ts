@@ -26,8 +26,8 @@ export const CLOSE_TOO_BIG = 1009;
 export const CLOSE_INTERNAL_ERROR = 1011;
 export const CLOSE_TRY_AGAIN = 1013;
 
-/** Why a client is disconnected that much was sent to and nothing came from. */
-export const UNHEARD = "too much was sent since the client was last heard: it does not read";
+/** Why a client is disconnected that much was sent to and that does not show that it has read it. */
+export const UNREAD_REASON = "much was sent, and the client does not show that it reads: it answers no PUBREL";
 
 /** What a client is told that a fault of ours happened to. */
 export const FAILED = "the broker failed; connect again";

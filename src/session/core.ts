@@ -92,6 +92,10 @@ export class SessionCore {
   readonly moved = new Set<Session>();
   /** Copies of sessions that are being fetched back: still in memory, but nobody's any more. */
   readonly aside = new Set<Session>();
+  /** Connections that are over and whose sockets are not: what was not read still waits in them. */
+  readonly lingering = new Set<Connection>();
+  /** When everybody was asked whether he reads, milliseconds since the epoch. */
+  unreadAskedAt = 0;
   /** Sessions without rows for which messages wait. */
   readonly waitingInMemory = new Set<Session>();
   /** Pages of retained messages that were asked for and have not come. */
@@ -137,6 +141,11 @@ export class SessionCore {
   nextOrigin(publisher: string): Origin {
     this.counters.messagesReceived += 1;
     return { publisher, origin: this.#origin, sequence: this.numbers.next(), repeated: false, settledBelow: 0 };
+  }
+
+  /** What no client knows. */
+  get secret(): string {
+    return this.#origin;
   }
 
   /** Every QoS 2 message that entered here with a smaller sequence is over, or on record as safe: it is not repeated any more. */

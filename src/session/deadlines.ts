@@ -12,6 +12,7 @@ export const LOG_TIDY = 4;
 export const WILL_WATCH = 5;
 export const RETAINED = 6;
 export const SLOW = 7;
+export const UNREAD = 8;
 
 export type DeadlineKind =
   | typeof KEEP_ALIVE
@@ -20,7 +21,8 @@ export type DeadlineKind =
   | typeof LOG_TIDY
   | typeof WILL_WATCH
   | typeof RETAINED
-  | typeof SLOW;
+  | typeof SLOW
+  | typeof UNREAD;
 
 export interface Deadline {
   /** Milliseconds since the epoch. */

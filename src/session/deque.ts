@@ -20,6 +20,7 @@ export class Deque<Item> {
 
   /** Puts an item back at the head. */
   unshift(item: Item): void {
+    this.#changed?.(1);
     if (this.#head === 0) {
       this.#items.unshift(item);
       return;

@@ -15,7 +15,7 @@ import { hold } from "./catch-up.ts";
 import { CLOSE_INTERNAL_ERROR, FAILED } from "./close-code.ts";
 import { type ConnectOptions, handleConnect } from "./connect.ts";
 import type { SessionCore } from "./core.ts";
-import { type Deadline, KEEP_ALIVE, RETAINED, SESSION_EXPIRY, SLOW, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
+import { type Deadline, KEEP_ALIVE, RETAINED, SESSION_EXPIRY, SLOW, UNREAD, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import { deliver, deliverShared, type Outcome } from "./deliver.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry, handleWillDelay, violated } from "./lifecycle.ts";
 import { clientHeard, handleRetained, takePage } from "./owed-retained.ts";
@@ -26,6 +26,7 @@ import { handleAuth } from "./reauthenticate.ts";
 import { tidy } from "./rows.ts";
 import type { Connection, Session } from "./session.ts";
 import { handleSubscribe, handleUnsubscribe } from "./subscribe.ts";
+import { askAll, endUnread, handleUnread } from "./unread.ts";
 import { handleWillWatch } from "./will.ts";
 
 export class SessionMachine {
@@ -64,6 +65,7 @@ export class SessionMachine {
     try {
       this.#dispatch(connection, packet);
       clientHeard(core, connection);
+      endUnread(core, connection);
     } catch (error) {
       // Of one whose connection is over already nothing is left to end.
       core.failures.caught(error, "handling a packet", connection.session.connection === connection ? connection.session : undefined);
@@ -131,6 +133,8 @@ export class SessionMachine {
   /** The socket closed or failed. */
   lost(connection: Connection, now: number): void {
     this.#core.now = now;
+    connection.gone();
+    this.#core.lingering.delete(connection);
     connectionLost(this.#core, connection);
   }
 
@@ -174,6 +178,7 @@ export class SessionMachine {
   runDeadlines(now: number): void {
     const core = this.#core;
     core.now = now;
+    askAll(core);
     for (let due = core.deadlines.takeDue(now); due !== undefined; due = core.deadlines.takeDue(now)) {
       try {
         this.#handleDue(due);
@@ -190,6 +195,7 @@ export class SessionMachine {
     else if (kind === WILL_DELAY) handleWillDelay(core, subject as Session);
     else if (kind === SESSION_EXPIRY) handleSessionExpiry(core, subject as Session);
     else if (kind === WILL_WATCH) handleWillWatch(core);
+    else if (kind === UNREAD) handleUnread(core, subject as Connection);
     else if (kind === RETAINED) handleRetained(core, subject as Session);
     else if (kind === SLOW) handleSlow(core, subject as Session);
     else tidy(core);
@@ -199,5 +205,5 @@ export class SessionMachine {
 /** Whose deadline it is; undefined for the object's own. */
 function sessionOf({ kind, subject }: Deadline): Session | undefined {
   if (subject === undefined) return undefined;
-  return kind === KEEP_ALIVE ? (subject as Connection).session : (subject as Session);
+  return kind === KEEP_ALIVE || kind === UNREAD ? (subject as Connection).session : (subject as Session);
 }

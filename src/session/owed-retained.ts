@@ -4,13 +4,7 @@
  * a client that is away or slow waits, and nobody waits for it. What a page holds counts against no queue.
  */
 
-import {
-  RETAINED_ASKS_MAX,
-  RETAINED_ASKS_PER_SESSION,
-  RETAINED_RETRY_MS,
-  RETAINED_UNHEARD_BYTES,
-  RETAINED_UNHEARD_BYTES_PER_SECOND,
-} from "../limits.ts";
+import { RETAINED_ASKS_MAX, RETAINED_ASKS_PER_SESSION, RETAINED_RETRY_MS } from "../limits.ts";
 import type { RetainedPage } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
@@ -22,6 +16,7 @@ import { hasRoom, take } from "./queue.ts";
 import { sendQoS0 } from "./send.ts";
 import type { Connection, RetainedCursor, Session, Subscription } from "./session.ts";
 import type { SessionState } from "./state.ts";
+import { hasReadEnough } from "./unread-bound.ts";
 
 /** A new subscription wants the retained messages; they are asked for when the routing side has been told of its filter. */
 export function oweRetained(core: SessionCore, session: Session, filter: string): void {
@@ -78,8 +73,8 @@ export function askOwed(core: SessionCore, session: Session): void {
   const { owed, connection } = session;
   if (owed.length === 0 || !connection?.open || session.arriving || !hasRoom(session, connection)) return;
   if (core.ledger.isShortFor("queues")) askLater(core, session, RETAINED_RETRY_MS);
-  else if (connection.unheardRetainedBytes > RETAINED_UNHEARD_BYTES) askLater(core, session, 1000);
-  else askAll(core, session);
+  // Else it is asked for when the client has shown that it reads.
+  else if (hasReadEnough(core, connection)) askAll(core, session);
 }
 
 /** Asks for as many pages as a session may be sent at once. */
@@ -126,17 +121,14 @@ function askLater(core: SessionCore, session: Session, afterMs: number): void {
   core.deadlines.add({ at: core.now + afterMs, kind: RETAINED, subject: session, slackMs: 0 });
 }
 
-/** It is time to ask again: a silent client gets its share of a second, whatever it has read. */
+/** It is time to ask again. */
 export function handleRetained(core: SessionCore, session: Session): void {
-  const { connection } = session;
-  if (connection !== undefined) connection.unheardRetainedBytes -= RETAINED_UNHEARD_BYTES_PER_SECOND;
   askOwed(core, session);
 }
 
-/** The client was heard: it reads. */
-export function clientHeard(core: SessionCore, connection: Connection): void {
-  connection.unheardRetainedBytes = 0;
-  if (connection.session.owed.length > 0) askOwed(core, connection.session);
+/** The client was heard: it may have made room. */
+export function clientHeard(core: SessionCore, { session }: Connection): void {
+  if (session.owed.length > 0) askOwed(core, session);
 }
 
 /** A page has come. One that comes again, or that answers an earlier life of the subscription, is not the one that is owed. */
@@ -169,6 +161,5 @@ function deliverRetained(core: SessionCore, session: Session, subscription: Subs
     take(core, session, message, due, session.stored ? core.log.append(message) : undefined);
     return;
   }
-  if (session.connection !== undefined) session.connection.unheardRetainedBytes += message.size;
   sendQoS0(core, session, message, true, identifiers);
 }

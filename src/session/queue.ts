@@ -14,6 +14,7 @@ import type { LogRecord } from "./log.ts";
 import { boundsOf, isFull, type QueueBounds } from "./queue-bounds.ts";
 import { expired, sendPublish } from "./send.ts";
 import type { Connection, Session } from "./session.ts";
+import { mayBeSent } from "./unread-bound.ts";
 
 /** How a message is to be delivered to one session. */
 type Due = Pick<Delivery, "qos" | "retain" | "identifiers" | "share" | "owed">;
@@ -23,16 +24,21 @@ type Due = Pick<Delivery, "qos" | "retain" | "identifiers" | "share" | "owed">;
  * @returns false when the queue, or memory, is full and takes nothing new
  */
 export function enqueue(core: SessionCore, session: Session, message: Message, due: Due, record: LogRecord | undefined): boolean {
-  const goes = mayGo(session);
+  const goes = mayGo(core, session);
   if (!goes && !mayWait(core, session, message)) return false;
   add(core, session, message, due, record, goes);
   return true;
 }
 
-/** Whether one more message would leave at once: the client is there, nothing waits for it and its window is not full. */
-export function mayGo({ connection, queued, resending, inflight, inflightBytes }: Session): boolean {
-  const isNext = queued.length === 0 && resending.length === 0;
-  return isNext && inflightBytes < INFLIGHT_BYTES_MAX && inflight < (connection?.open ? connection.window : 0);
+/** Whether one more message would leave at once: the client is there and reads, nothing waits for it and its window is not full. */
+export function mayGo(core: SessionCore, session: Session): boolean {
+  const { connection, queued, resending } = session;
+  if (queued.length > 0 || resending.length > 0 || !connection?.open) return false;
+  return hasWindow(session, connection) && mayBeSent(core, connection);
+}
+
+function hasWindow({ inflight, inflightBytes }: Session, { window }: Connection): boolean {
+  return inflight < window && inflightBytes < INFLIGHT_BYTES_MAX;
 }
 
 /** Whether one more message may wait; counts it as dropped when not. */
@@ -51,7 +57,7 @@ function mayWait(core: SessionCore, session: Session, message: Message): boolean
 
 /** Sends a message if it is its turn, or lets it wait: one that the session has been promised, whatever the room. */
 export function take(core: SessionCore, session: Session, message: Message, due: Due, record: LogRecord | undefined): void {
-  add(core, session, message, due, record, mayGo(session));
+  add(core, session, message, due, record, mayGo(core, session));
 }
 
 function add(core: SessionCore, session: Session, message: Message, due: Due, record: LogRecord | undefined, goes: boolean): void {
@@ -162,6 +168,7 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
     return;
   }
   delivery.sent = true;
+  connection.awaitSign(packetId);
   session.inflightBytes += message.size;
   if (delivery.record !== undefined) session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
   core.changes.mark(connection);
@@ -171,7 +178,7 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
 export function pump(core: SessionCore, session: Session): void {
   const { connection, resending, queued } = session;
   if (!connection?.open) return;
-  while (resending.length + queued.length > 0 && session.inflight < connection.window && session.inflightBytes < INFLIGHT_BYTES_MAX) {
+  while (resending.length + queued.length > 0 && hasWindow(session, connection) && mayBeSent(core, connection)) {
     const delivery = resending.shift() ?? queued.shift()!;
     const { message } = delivery;
     if (message === undefined) continue;

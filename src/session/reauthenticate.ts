@@ -91,7 +91,7 @@ function handleAnswer(core: SessionCore, connection: Connection, method: string,
     connection.session.identity = step.identity;
     connection.reauthentication = undefined;
   }
-  connection.wire.send(answer);
+  connection.write(answer);
 }
 
 function answerOf({ session, facts }: Connection, method: string, step: AuthenticationStep): Uint8Array | Refusal {

@@ -5,6 +5,7 @@ import type { QoS } from "../mqtt/packet.ts";
 import type { SessionCore } from "./core.ts";
 import { AS_PUBLISHED, type Retain } from "./retain.ts";
 import type { Connection, Session } from "./session.ts";
+import { mayBeSent } from "./unread-bound.ts";
 
 /** Sends a message at QoS 0 to a session that is connected; a client that is away, or doesn't accept it, never gets it. */
 export function sendQoS0(
@@ -20,6 +21,10 @@ export function sendQoS0(
     core.counters.messagesDropped.expired += 1;
     return;
   }
+  if (!mayBeSent(core, connection)) {
+    core.counters.messagesDropped.unread += 1;
+    return;
+  }
   const { version, packetBytesMax } = connection.facts;
   if (version === 5 && (identifiers !== undefined || connection.ownAliases.available)) {
     if (!sendPublish(core, connection, message, { qos: 0, retain, dup: false, packetId: 0, identifiers }))
@@ -33,7 +38,7 @@ export function sendQoS0(
     return;
   }
   core.counters.messagesDelivered += 1;
-  connection.wire.send(bytes);
+  connection.write(bytes);
 }
 
 interface PublishShape {
@@ -65,7 +70,7 @@ export function sendPublish(core: SessionCore, connection: Connection, message: 
   if (bytes.length > connection.facts.packetBytesMax) return false;
   if (alias !== 0 && !known) connection.ownAliases.sent(message.topic, alias);
   core.counters.messagesDelivered += 1;
-  connection.wire.send(bytes);
+  connection.write(bytes);
   return true;
 }
 

@@ -16,6 +16,7 @@ import {
   type Will,
 } from "../mqtt/packet.ts";
 import { UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
+import { SHARE_PREFIX } from "../topic/filter.ts";
 import type { Asked } from "./asked.ts";
 import { ClientAliases } from "./client-aliases.ts";
 import { CLOSE_NORMAL, closeCodeOf, closeReason, FAILED } from "./close-code.ts";
@@ -196,13 +197,26 @@ export class Session {
     for (;;) {
       const packetId = this.nextPacketId;
       this.nextPacketId = packetId === PACKET_ID_MAX ? 1 : packetId + 1;
-      if (!this.deliveries.has(packetId) && !this.released.has(packetId)) return packetId;
+      if (!this.#isInUse(packetId)) return packetId;
     }
+  }
+
+  /** One that is not in use, from anywhere on. */
+  findPacketId(from: number): number {
+    let packetId = (from % PACKET_ID_MAX) + 1;
+    while (this.#isInUse(packetId)) packetId = (packetId % PACKET_ID_MAX) + 1;
+    return packetId;
+  }
+
+  #isInUse(packetId: number): boolean {
+    return this.deliveries.has(packetId) || this.released.has(packetId) || isAsked(this.connection, packetId);
   }
 }
 
-function subscriptionBytes(filter: string): number {
-  return MEMORY.subscriptionBytes + MEMORY.characterBytes * filter.length;
+/** What a subscription costs in memory, the trees of filters and the share included. */
+export function subscriptionBytes(filter: string): number {
+  const share = filter.startsWith(SHARE_PREFIX) ? MEMORY.shareBytes : 0;
+  return MEMORY.subscriptionBytes + share + MEMORY.characterBytes * filter.length;
 }
 
 function willBytes(pending: PendingWill | undefined): number {
@@ -225,6 +239,19 @@ export interface OpenReauthentication {
   clientsTurn: boolean;
 }
 
+/** A client was asked to show that it reads. */
+export interface Question {
+  readonly packetId: number;
+  /** How many bytes were sent by then. */
+  readonly position: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+function isAsked(connection: Connection | undefined, packetId: number): boolean {
+  return connection?.questions.some((question) => question.packetId === packetId) === true;
+}
+
 /** One Network Connection whose CONNECT was accepted. */
 export class Connection {
   readonly wire: Wire;
@@ -242,8 +269,6 @@ export class Connection {
   reauthentication: OpenReauthentication | undefined;
   /** How many of `incoming` are QoS 1: with the open QoS 2 exchanges of the session they count against our Receive Maximum. */
   unansweredQoS1 = 0;
-  /** Bytes of retained messages that were sent at QoS 0 since the client was heard. */
-  unheardRetainedBytes = 0;
   /** Milliseconds since the epoch. */
   lastSeenAt: number;
   /** `lastSeenAt` as the attachment has it. */
@@ -251,6 +276,15 @@ export class Connection {
   /** The attachment no longer says what memory says. */
   changed = false;
   open = true;
+  /** All bytes that were sent. */
+  sentBytes = 0;
+  /** How many of them the client has shown to have read. */
+  #readBytes = 0;
+  /** What it was asked to show that it reads, and has not answered, the oldest first. */
+  readonly questions: Question[] = [];
+  /** A message whose acknowledgement shows as much. */
+  #sign: { readonly packetId: number; readonly position: number } | undefined;
+  readonly #ledger: Ledger;
 
   /** @param ledger what it holds is counted there until `forget` */
   constructor(wire: Wire, session: Session, facts: ConnectionFacts, limits: Limits, ledger: Ledger, now: number) {
@@ -258,10 +292,47 @@ export class Connection {
     this.session = session;
     this.facts = facts;
     this.window = Math.min(facts.receiveMaximum, limits.inflightMax);
+    this.#ledger = ledger;
     this.incoming = new Deque((count) => ledger.add("exchanges", count * MEMORY.incomingBytes));
     this.aliases = new ClientAliases(ledger);
     this.ownAliases = new OutgoingAliases(facts.topicAliasMaximum, ledger);
     this.lastSeenAt = now;
+  }
+
+  /** What was sent and may not have been read. */
+  get unreadBytes(): number {
+    return this.sentBytes - this.#readBytes;
+  }
+
+  /** Sends a whole packet. */
+  write(bytes: Uint8Array): void {
+    this.sentBytes += bytes.length;
+    this.#ledger.add("unsent", bytes.length);
+    this.wire.send(bytes);
+  }
+
+  /** A message with this Packet Identifier was sent. */
+  awaitSign(packetId: number): void {
+    this.#sign ??= { packetId, position: this.sentBytes };
+  }
+
+  /** The client has acknowledged a message. */
+  acknowledged(packetId: number): void {
+    if (this.#sign?.packetId !== packetId) return;
+    this.hasRead(this.#sign.position);
+    this.#sign = undefined;
+  }
+
+  /** The client has read so many of the bytes that were sent. */
+  hasRead(position: number): void {
+    const more = Math.max(0, position - this.#readBytes);
+    this.#readBytes += more;
+    this.#ledger.add("unsent", -more);
+  }
+
+  /** The socket is gone as well: nothing waits in it any more. */
+  gone(): void {
+    this.hasRead(this.sentBytes);
   }
 
   /** It is over: nothing that belongs to it alone is kept. */
@@ -295,7 +366,7 @@ export class Connection {
   send(packet: Packet): void {
     const bytes = encodeFor(packet, this.facts);
     // Who had room for CONNACK has it for every bare answer but a long list of codes, which is looked at before (`subscribe.ts`).
-    if (bytes !== undefined) this.wire.send(bytes);
+    if (bytes !== undefined) this.write(bytes);
   }
 
   /** Tells a 5.0 client why [MQTT5-4.13.1-1]; a 3.x client is just closed [3.1.1/3.14/server]. */

@@ -27,13 +27,13 @@ function takeOverFrom(core: SessionCore, share: LocalShare, taker: Session): voi
   if (taker.subscriptions.get(share.filter)!.request.qos === 0) return;
   for (const owner of [...share.backlogs]) {
     if (owner === taker) continue;
-    while (mayGo(taker)) {
+    while (mayGo(core, taker)) {
       const delivery = oldest(share, owner);
       if (delivery === undefined) share.backlogs.delete(owner);
       if (delivery === undefined || delivery === "blocked") break;
       handOver(core, share, owner, delivery, taker);
     }
-    if (!mayGo(taker)) return;
+    if (!mayGo(core, taker)) return;
   }
   if (share.backlogs.size === 0) core.backlogs.delete(share);
 }

@@ -27,13 +27,13 @@ export function memberFor(
 ): Session | undefined {
   const { filter, candidates } = share;
   const bounds = boundsOf(core);
-  if (message.qos === 0 || takesAtOnce(chosen, filter)) return chosen;
+  if (message.qos === 0 || takesAtOnce(core, chosen, filter)) return chosen;
   const certain = isCertain(core.choices.sharedStrategy);
   if (!certain) {
     const first = candidates.indexOf(chosen);
     for (let next = 1; next < candidates.length; next += 1) {
       const member = candidates[(first + next) % candidates.length]!;
-      if (takesAtOnce(member, filter)) return member;
+      if (takesAtOnce(core, member, filter)) return member;
     }
   }
   if (demand === AT_ONCE) return undefined;
@@ -49,8 +49,8 @@ export function memberFor(
 }
 
 /** At QoS 0 everything leaves at once. */
-function takesAtOnce(session: Session, filter: string): boolean {
-  return mayGo(session) || (session.connection?.open === true && session.subscriptions.get(filter)!.request.qos === 0);
+function takesAtOnce(core: SessionCore, session: Session, filter: string): boolean {
+  return mayGo(core, session) || (session.connection?.open === true && session.subscriptions.get(filter)!.request.qos === 0);
 }
 
 /** Whether a client is there and acknowledges what it gets. */

@@ -197,8 +197,10 @@ describe("the ledger", () => {
     expect(bytes.messages).toBeGreaterThan(100_000);
     expect(bytes.messages).toBeLessThan(200_000);
     expect(bytes.wills).toBeGreaterThan(5000);
-    publisher.disconnect();
-    for (const name of names) world.connect(name).disconnect();
+    for (const client of [publisher, ...names.map((name) => world.connect(name))]) {
+      client.disconnect();
+      client.lose();
+    }
     world.settle();
     expect(Object.values(core.ledger.bytes).filter((held) => held !== 0)).toEqual([]);
     expect(core.ledger.total).toBe(0);

@@ -248,7 +248,7 @@ describe("Message Expiry", () => {
     client.puback(3);
     // [5.0/3.3.2.3.3/absent]
     expect(client.messages()[0]!.properties).toEqual({});
-    expect(world.sessions[0]!.core.counters.messagesDropped).toEqual({ memory: 0, queue_full: 0, too_large: 0, expired: 1 });
+    expect(world.sessions[0]!.core.counters.messagesDropped).toEqual({ memory: 0, unread: 0, queue_full: 0, too_large: 0, expired: 1 });
   });
 
   test("[MQTT5-3.3.2-6] only whole seconds count, and the last second is told as 1", () => {

@@ -5,7 +5,7 @@ import { MEMORY } from "../../src/limits.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import type { SessionCore } from "../../src/session/core.ts";
 import { messageBytes } from "../../src/session/deliveries.ts";
-import type { Session } from "../../src/session/session.ts";
+import { type Session, subscriptionBytes } from "../../src/session/session.ts";
 
 export type Recount = Partial<Record<MemoryKind, number>>;
 
@@ -13,11 +13,11 @@ const { characterBytes } = MEMORY;
 
 /** All kinds that a session core counts. */
 export function recountSessions(core: SessionCore): Recount {
-  const total = { connections: 0, sessions: 0, subscriptions: 0, messages: 0, aliases: 0, wills: 0, exchanges: 0 };
+  const total = { connections: 0, sessions: 0, subscriptions: 0, messages: 0, aliases: 0, wills: 0, exchanges: 0, unsent: 0 };
   const messages = new Set<Message>();
   for (const { clientId } of core.sessions.values()) total.sessions += MEMORY.sessionBytes + characterBytes * clientId.length;
   for (const session of [...core.sessions.values(), ...core.aside]) {
-    for (const filter of session.subscriptions.keys()) total.subscriptions += MEMORY.subscriptionBytes + characterBytes * filter.length;
+    for (const filter of session.subscriptions.keys()) total.subscriptions += subscriptionBytes(filter);
     for (const { message, identifiers } of session.deliveries.values()) {
       total.messages += MEMORY.deliveryBytes + MEMORY.numberBytes * (identifiers?.length ?? 0);
       if (message !== undefined) messages.add(message);
@@ -33,6 +33,7 @@ export function recountSessions(core: SessionCore): Recount {
     for (const topic of [...aliases.values(), ...ownAliases.topics()]) total.aliases += MEMORY.aliasBytes + characterBytes * topic.length;
     total.exchanges += MEMORY.incomingBytes * incoming.length;
   }
+  for (const { unreadBytes } of [...core.connections, ...core.lingering]) total.unsent += unreadBytes;
   return total;
 }
 

@@ -1,0 +1,55 @@
+/** How much may be unread by a client, and the question that it is asked before it is so much. What follows from no answer is in `unread.ts`. */
+
+import { UNREAD_BYTES_FULL, UNREAD_BYTES_LEAST, UNREAD_MS_MAX, UNREAD_QUESTIONS, UNREAD_SHARE_MAX } from "../limits.ts";
+import { NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
+import { SUCCESS } from "../mqtt/reason-code.ts";
+import { hash } from "../topic/hash.ts";
+import type { SessionCore } from "./core.ts";
+import { UNREAD } from "./deadlines.ts";
+import type { Connection } from "./session.ts";
+
+/**
+ * How many bytes may be unread by one client now: as much as is left for all of them, so that two may have a third each, three a quarter,
+ * and however many do not read, something is left for others.
+ */
+export function unreadMax({ limits, ledger }: SessionCore): number {
+  const { unheardBytesMax } = limits;
+  if (unheardBytesMax === 0) return Number.POSITIVE_INFINITY;
+  const left = ledger.budget - ledger.total;
+  if (left <= 0) return Math.min(unheardBytesMax, UNREAD_BYTES_FULL);
+  const share = Math.min(left, ledger.budget * UNREAD_SHARE_MAX - ledger.bytes.unsent);
+  return Math.min(unheardBytesMax, Math.max(UNREAD_BYTES_LEAST, share));
+}
+
+/** Whether one more message may be sent to a client. Asks it in time, so that one that reads is not held up. */
+export function mayBeSent(core: SessionCore, connection: Connection): boolean {
+  const most = unreadMax(core);
+  if (unaskedBytes(connection) * UNREAD_QUESTIONS > most) ask(core, connection);
+  return connection.unreadBytes <= most;
+}
+
+/** Whether a client may be given more than somebody sends just now: so little is unread that there is room for that as well. */
+export function hasReadEnough(core: SessionCore, connection: Connection): boolean {
+  return mayBeSent(core, connection) && connection.unreadBytes * 4 <= unreadMax(core);
+}
+
+/** What was sent since the client was asked. */
+export function unaskedBytes({ questions, sentBytes, unreadBytes }: Connection): number {
+  const last = questions.at(-1);
+  return last === undefined ? unreadBytes : sentBytes - last.position;
+}
+
+/** Asks a client to show that it has read what was sent until now. */
+export function ask(core: SessionCore, connection: Connection): void {
+  const { session, questions } = connection;
+  if (questions.length >= UNREAD_QUESTIONS) return;
+  const packetId = session.findPacketId(hash(`${core.secret} ${session.clientId} ${connection.sentBytes}`));
+  connection.send({ type: PUBREL, packetId, reasonCode: SUCCESS, properties: NO_PROPERTIES });
+  questions.push({ packetId, position: connection.sentBytes, at: core.now });
+  if (questions.length === 1) expect(core, connection, core.now);
+}
+
+/** A question that was asked then is to be answered in time. */
+export function expect(core: SessionCore, connection: Connection, at: number): void {
+  core.deadlines.add({ at: at + UNREAD_MS_MAX, kind: UNREAD, subject: connection, slackMs: UNREAD_MS_MAX });
+}
