@@ -296,6 +296,9 @@ export const SLOW_MS_MAX = 3 * SECOND;
 /** A Session object whose members of a shared subscription were all busy is asked last for so long: every message asked it in vain else. */
 export const SHARE_BUSY_MS = 250;
 
+/** The same of one whose members have acknowledged nothing lately: only as long as it takes one that has just begun. */
+export const SHARE_STUCK_MS = 25;
+
 /**
  * What a Session object does not want any more a Topic object hears with the next call, or after this time; and what only sessions that
  * are not kept want gets a row if it is still wanted after this time: clients that come and go cost one call each instead of two, and no

@@ -4,7 +4,7 @@
  * its publisher down, and only when nobody keeps up does it go where the policy of full queues applies.
  */
 
-/** Somebody takes it, whatever waits for him already. */
+/** Somebody takes it, whatever waits for him already. The others are greater the later they are made. */
 export const ANY_QUEUE = 0;
 
 /** Only somebody to whom it can be sent at once. */

@@ -120,7 +120,9 @@ export class LocalRouter implements Router {
   }
 
   /** With all members in this object there is none elsewhere. */
-  redistribute(): void {}
+  redistribute(): boolean {
+    return false;
+  }
 
   /** Nobody elsewhere waits. */
   caughtUp(): void {}

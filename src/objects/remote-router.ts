@@ -80,8 +80,9 @@ export class RemoteRouter implements Router {
     for (const shard of shards) this.#add(shard, new Request({ kind: RECORD_SHARE, filter, members, online, version }, joint));
   }
 
-  redistribute(message: Message, filter: string): void {
+  redistribute(message: Message, filter: string): boolean {
     this.#add(topicShard(this.#settings, message.topic), new Request({ kind: RECORD_REDISTRIBUTE, message, filter }, undefined));
+    return true;
   }
 
   barrier(sessionObject: string, ticket: Ticket): void {

@@ -43,6 +43,6 @@ export function takeRecord(
     const given = repeats.wasDeclined(message, target, known) ? "full" : machine.deliverShared(message, target, now);
     if (given === "taken") repeats.shared(message, filter);
     else unwanted.push({ record: index, share: filter, full: given === "full" });
-    if (given === "full") repeats.declined(message, filter);
+    if (given === "full") repeats.declined(message, target);
   }
 }

@@ -7,7 +7,7 @@
 
 import { isCertain, type SharedStrategy } from "../choices.ts";
 import type { Ledger } from "../ledger.ts";
-import { MEMORY, SHARE_BUSY_MS } from "../limits.ts";
+import { MEMORY, SHARE_BUSY_MS, SHARE_STUCK_MS } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import { ANY_QUEUE, AT_ONCE, KEEPS_UP, SHORT_QUEUE, type ShareDemand, type ShareTarget } from "../mqtt/share-target.ts";
 import { splitShare } from "../topic/filter.ts";
@@ -152,7 +152,9 @@ export class Shares {
     if (share === undefined || members === undefined || demand === ANY_QUEUE) return;
     share.busyUntil = now + SHARE_BUSY_MS;
     // Who does not meet one demand meets none of those before it.
-    members.declinedUntil.fill(share.busyUntil, 0, DEMANDS.indexOf(demand) + 1);
+    const place = DEMANDS.indexOf(demand);
+    members.declinedUntil.fill(share.busyUntil, 0, place + 1);
+    if (demand === KEEPS_UP) members.declinedUntil[place] = now + SHARE_STUCK_MS;
   }
 
   #pick(share: Share, message: Message, attempt: Attempt | undefined, now: number): SharePick | undefined {

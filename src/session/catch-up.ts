@@ -13,6 +13,16 @@ import { HeldOutcome, type Hold } from "./held-outcome.ts";
 import { boundsOf } from "./queue-bounds.ts";
 import type { Session } from "./session.ts";
 
+/** Whether a client is there and acknowledges what it gets. */
+export function keepsUp({ now }: SessionCore, { connection, acknowledgedAt }: Session): boolean {
+  return connection !== undefined && now - acknowledgedAt < SLOW_MS_MAX;
+}
+
+/** Whether one more outcome may wait for a session. */
+export function mayHold({ limits }: SessionCore, { holds }: Session): boolean {
+  return (holds?.length ?? 0) < limits.receiveMaximum;
+}
+
 /** An outcome is settled when each of the sessions has caught up, or when that takes too long. */
 export function hold(core: SessionCore, sessions: readonly Session[], settle: () => void): void {
   const outcome = new HeldOutcome(sessions.length, settle);

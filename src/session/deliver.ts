@@ -13,7 +13,7 @@ import { enqueue } from "./queue.ts";
 import { AS_PUBLISHED } from "./retain.ts";
 import { sendQoS0 } from "./send.ts";
 import type { Session } from "./session.ts";
-import { dueOfShare } from "./share-backlog.ts";
+import { dueOfShare } from "./share-due.ts";
 import { memberFor } from "./share-member.ts";
 
 /** What became of a message: everybody here has it, nobody here wants it, or somebody's queue is full and it was not taken. */

@@ -69,7 +69,7 @@ export function clientLost(core: SessionCore, session: Session): void {
     return;
   }
   stopSlowing(core, session);
-  keepWithinBounds(core, session, boundsOf(core));
+  keepWithinBounds(core, session, boundsOf(core), 0, true);
   beginWaiting(core, session);
 }
 

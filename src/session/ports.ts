@@ -215,8 +215,11 @@ export interface RouterPort {
    * @param online how many of them are connected
    */
   share(filter: string, members: number, online: number, version: number, ticket: Ticket | undefined): void;
-  /** A message that a member of a shared subscription did not acknowledge before its session ended: for a member elsewhere. */
-  redistribute(message: Message, filter: string): void;
+  /**
+   * A message that a member of a shared subscription did not acknowledge before its session ended, or has no place for: for a member elsewhere.
+   * @returns false when there is nowhere else
+   */
+  redistribute(message: Message, filter: string): boolean;
 }
 
 /** One socket of the host. Bytes are gathered and leave when the host flushes, after the rows. */

@@ -3,17 +3,18 @@
  * window allows, and again after it comes back.
  */
 
-import { INFLIGHT_BYTES_MAX } from "../limits.ts";
-import type { Message } from "../mqtt/message.ts";
+import { INFLIGHT_BYTES_MAX, SLOW_FILL } from "../limits.ts";
+import { Message } from "../mqtt/message.ts";
 import { NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
-import { caughtUp, endPatience } from "./catch-up.ts";
+import { caughtUp, endPatience, hold, keepsUp, mayHold } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
 import type { LogRecord } from "./log.ts";
 import { boundsOf, isFull, type QueueBounds } from "./queue-bounds.ts";
 import { expired, sendPublish } from "./send.ts";
 import type { Connection, Session } from "./session.ts";
+import { dueOfShare } from "./share-due.ts";
 import { mayBeSent } from "./unread-bound.ts";
 
 /** How a message is to be delivered to one session. */
@@ -84,7 +85,7 @@ function queue(core: SessionCore, session: Session, delivery: Delivery, message:
 }
 
 /** A delivery that was queued is not any more. */
-export function unqueue(session: Session, delivery: Delivery): void {
+function unqueue(session: Session, delivery: Delivery): void {
   if (delivery.owed) session.queuedOwed -= 1;
   else session.queuedBytes -= delivery.message?.size ?? 0;
 }
@@ -124,17 +125,70 @@ export function storeQueued(core: SessionCore, sessions: Iterable<Session>): voi
  * A queue that is too long drops its oldest messages: what is new tells more. What was sent once is in flight and is not dropped, nor is
  * what the session is owed. What publishers do not take for safe yet may stand behind a full queue, unless memory is short.
  * @param held messages whose publishers are just to be made to wait
+ * @param elsewhere nobody has looked yet whether other objects have members for what came through shared subscriptions
  */
-export function keepWithinBounds(core: SessionCore, session: Session, { messages, bytes, short }: QueueBounds, held = 0): void {
+export function keepWithinBounds(
+  core: SessionCore,
+  session: Session,
+  { messages, bytes, short }: QueueBounds,
+  held = 0,
+  elsewhere = false,
+): void {
   const unsettled = short ? 0 : (session.holds?.length ?? 0) + held;
   // What comes last has a place, however large it is.
   while (session.waiting > messages + unsettled || (session.queuedBytes > bytes && session.waiting > 1)) {
     if (short) core.ledger.refuse("queues");
     const oldest = takeOldest(session);
+    if (passOn(core, session, oldest, elsewhere)) continue;
     unqueue(session, oldest);
     core.counters.messagesDropped.queue_full += 1;
     finish(core, session, oldest);
   }
+}
+
+/** What a member of a shared subscription has no place for goes to another one that keeps up, if there is one. @returns whether there was */
+function passOn(core: SessionCore, session: Session, delivery: Delivery, elsewhere: boolean): boolean {
+  const { message, share, qos } = delivery;
+  // [MQTT5-4.8.2-5]: it may be begun where the session is, too.
+  if (share === "" || message === undefined || (qos === 2 && session.offered)) return false;
+  const taker = takerOf(core, session, share);
+  if (taker !== undefined) {
+    handOver(core, session, delivery, taker);
+    return true;
+  }
+  if (!elsewhere) return false;
+  const passed = core.router.redistribute(new Message({ ...message, ...core.nextOrigin(message.publisher) }), share);
+  if (passed) leave(core, session, delivery);
+  return passed;
+}
+
+/** Of the members here that keep up the one with the shortest queue. */
+function takerOf(core: SessionCore, session: Session, filter: string): Session | undefined {
+  let taker: Session | undefined;
+  for (const member of core.shares.get(filter)?.candidates ?? []) {
+    const takes = keepsUp(core, member) && member.subscriptions.get(filter)!.request.qos > 0 && mayHold(core, member);
+    if (takes && member !== session && (taker === undefined || member.waiting < taker.waiting)) taker = member;
+  }
+  return taker;
+}
+
+/** Gives a member of a shared subscription what has waited for another one. */
+export function handOver(core: SessionCore, owner: Session, delivery: Delivery, taker: Session): void {
+  const message = delivery.message!;
+  leave(core, owner, delivery);
+  const { qos, ...due } = dueOfShare(taker, message, delivery.share);
+  if (qos === 0) return;
+  // It is acknowledged already, and must not drop what is: it has a place above that for as long as it waits.
+  if (!mayGo(core, taker) && taker.waiting >= boundsOf(core).messages * SLOW_FILL) hold(core, [taker], () => {});
+  take(core, taker, message, { ...due, qos }, taker.stored ? core.log.append(message) : undefined);
+}
+
+/** A delivery that was taken out of the queue is somebody else's. */
+function leave(core: SessionCore, session: Session, delivery: Delivery): void {
+  unqueue(session, delivery);
+  finish(core, session, delivery);
+  // A reset must not bring it back here: at QoS 2 one member has it.
+  if (delivery.qos === 2) core.changes.markRow(session);
 }
 
 /** Takes out the oldest that may be dropped; before it there is no more than what one client is sent at once. */
@@ -149,7 +203,7 @@ function takeOldest({ queued }: Session): Delivery {
 /** Somebody may have waited long enough for a slow client: its queue may hold less from now on. */
 export function handleSlow(core: SessionCore, session: Session): void {
   endPatience(core, session);
-  keepWithinBounds(core, session, boundsOf(core));
+  keepWithinBounds(core, session, boundsOf(core), 0, true);
 }
 
 /** Sends one delivery, or drops it where it may not be sent any more. */

@@ -2,7 +2,7 @@
 
 import { Message } from "../mqtt/message.ts";
 import { ANY_QUEUE } from "../mqtt/share-target.ts";
-import { stopSlowing } from "./catch-up.ts";
+import { hold, stopSlowing } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
 import { deliverShared } from "./deliver.ts";
 import { clearQueues } from "./queue.ts";
@@ -30,7 +30,10 @@ export function forgetDeliveries(core: SessionCore, session: Session, over: bool
 function redistribute(core: SessionCore, message: Message, filter: string): void {
   const share = core.shares.get(filter);
   if (share !== undefined) {
+    core.slowing.begin(message);
     deliverShared(core, message, { filter, key: message.sequence, demand: ANY_QUEUE });
+    // It is acknowledged already, and must not drop what is: it has a place above that for as long as it waits.
+    if (core.slowing.end()) hold(core, core.slowing.take(), () => {});
     return;
   }
   core.router.redistribute(new Message({ ...message, ...core.nextOrigin(message.publisher) }), filter);

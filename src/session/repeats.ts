@@ -10,7 +10,7 @@
 import { OPEN_EXCHANGES_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
 import { type Message, objectOf } from "../mqtt/message.ts";
 import type { RecordReader, RecordWriter } from "../mqtt/record.ts";
-import { ANY_QUEUE, type ShareTarget } from "../mqtt/share-target.ts";
+import { ANY_QUEUE, type ShareDemand, type ShareTarget } from "../mqtt/share-target.ts";
 import { checkNumber } from "../topic/stored-message.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 
@@ -66,8 +66,8 @@ export class Repeats {
   readonly #exchanges = new Map<string, Exchanges>();
   /** Messages of other kinds that were given to a member of a shared subscription in this life. */
   readonly #shared = new Set<string>();
-  /** QoS 2 messages that nobody here took in this life, and that may be repeated. */
-  readonly #declined = new Set<string>();
+  /** QoS 2 messages that may be repeated, and the greatest demand that nobody here met for them in this life. */
+  readonly #declined = new Map<string, ShareDemand>();
   /** The greatest number of each origin, without its incarnation, that an earlier life has seen. */
   readonly #before = new Map<string, number>();
 
@@ -128,16 +128,16 @@ export class Repeats {
     this.#shared.add(shareKey(message, filter));
   }
 
-  /** Nobody here took a message of a shared subscription that was offered to others after that. */
-  declined(message: Message, filter: string): void {
+  /** Nobody here met a demand for a message of a shared subscription: others are offered it after that. */
+  declined(message: Message, { filter, demand }: ShareTarget): void {
     if (message.settledBelow === 0) return;
-    if (this.#declined.size >= SHARED_MAX) this.#declined.delete(this.#declined.values().next().value!);
-    this.#declined.add(shareKey(message, filter));
+    if (this.#declined.size >= SHARED_MAX) this.#declined.delete(this.#declined.keys().next().value!);
+    this.#declined.set(shareKey(message, filter), demand);
   }
 
   /** Whether a QoS 2 message that comes again is to be declined again: one of those that were offered it after that may have it. */
   wasDeclined(message: Message, { filter, demand }: ShareTarget, known: boolean): boolean {
-    return known && demand !== ANY_QUEUE && this.#declined.has(shareKey(message, filter));
+    return known && demand !== ANY_QUEUE && demand <= (this.#declined.get(shareKey(message, filter)) ?? ANY_QUEUE);
   }
 
   #isKnownExchange({ origin, sequence, settledBelow }: Message): boolean {

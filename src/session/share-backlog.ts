@@ -5,14 +5,11 @@
  */
 
 import { isCertain } from "../choices.ts";
-import type { Message } from "../mqtt/message.ts";
-import type { QoS } from "../mqtt/packet.ts";
 import { caughtUp } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
 import type { LocalShare } from "./local-share.ts";
-import { enqueue, finish, mayGo, pump, unqueue } from "./queue.ts";
-import { AS_PUBLISHED } from "./retain.ts";
+import { handOver, mayGo, pump } from "./queue.ts";
 import type { Session } from "./session.ts";
 
 /** Sends what waits for a session, and when nothing does what waits for other members of its shared subscriptions. */
@@ -31,7 +28,10 @@ function takeOverFrom(core: SessionCore, share: LocalShare, taker: Session): voi
       const delivery = oldest(share, owner);
       if (delivery === undefined) share.backlogs.delete(owner);
       if (delivery === undefined || delivery === "blocked") break;
-      handOver(core, share, owner, delivery, taker);
+      owner.queued.remove(delivery);
+      handOver(core, owner, delivery, taker);
+      if (owner.queued.length === 0) core.waitingInMemory.delete(owner);
+      caughtUp(core, owner);
     }
     if (!mayGo(core, taker)) return;
   }
@@ -50,35 +50,4 @@ function oldest({ filter }: LocalShare, owner: Session): Delivery | "blocked" | 
     if (delivery.record !== undefined) return "blocked";
   }
   return undefined;
-}
-
-function handOver(core: SessionCore, share: LocalShare, owner: Session, delivery: Delivery, taker: Session): void {
-  const message = delivery.message!;
-  owner.queued.remove(delivery);
-  unqueue(owner, delivery);
-  finish(core, owner, delivery);
-  // A reset must not bring it back there: at QoS 2 one member has it.
-  if (delivery.qos === 2) core.changes.markRow(owner);
-  if (owner.queued.length === 0) core.waitingInMemory.delete(owner);
-  if (owner.holds !== undefined) caughtUp(core, owner);
-  const { qos, ...due } = dueOfShare(taker, message, share.filter);
-  if (qos !== 0) enqueue(core, taker, message, { ...due, qos }, taker.stored ? core.log.append(message) : undefined);
-}
-
-/** How a member of a shared subscription gets a message. */
-export function dueOfShare(
-  { subscriptions }: Session,
-  message: Message,
-  share: string,
-): Pick<Delivery, "retain" | "identifiers" | "share" | "owed"> & { readonly qos: QoS } {
-  const { request, identifier } = subscriptions.get(share)!;
-  return {
-    // [MQTT5-4.8.2-3]
-    qos: Math.min(message.qos, request.qos) as QoS,
-    retain: message.retain && request.retainAsPublished && AS_PUBLISHED,
-    // [5.0/3.3.4/shared-id]
-    identifiers: identifier === 0 ? undefined : [identifier],
-    share,
-    owed: false,
-  };
 }

@@ -5,9 +5,9 @@
  */
 
 import { isCertain } from "../choices.ts";
-import { SLOW_MS_MAX } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import { AT_ONCE, KEEPS_UP, SHORT_QUEUE, type ShareDemand } from "../mqtt/share-target.ts";
+import { keepsUp } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
 import type { LocalShare } from "./local-share.ts";
 import { mayGo } from "./queue.ts";
@@ -51,11 +51,6 @@ export function memberFor(
 /** At QoS 0 everything leaves at once. */
 function takesAtOnce(core: SessionCore, session: Session, filter: string): boolean {
   return mayGo(core, session) || (session.connection?.open === true && session.subscriptions.get(filter)!.request.qos === 0);
-}
-
-/** Whether a client is there and acknowledges what it gets. */
-function keepsUp({ now }: SessionCore, { connection, acknowledgedAt }: Session): boolean {
-  return connection !== undefined && now - acknowledgedAt < SLOW_MS_MAX;
 }
 
 function shortestQueue(sessions: readonly Session[]): Session | undefined {

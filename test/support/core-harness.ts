@@ -180,8 +180,11 @@ export class SessionNode {
         for (const topic of world.topicsOf(filter)) topic.core.share({ sessionObject: name, filter, members, online, version });
         ticket?.settled(0);
       },
-      redistribute: (message, filter) =>
-        world.topicOf(message.topic).core.redistribute(message, { filter, attempt: undefined, otherwise: 0, now: world.now }, undefined),
+      redistribute: (message, filter) => {
+        const redistribution = { filter, attempt: undefined, otherwise: 0, now: world.now };
+        world.topicOf(message.topic).core.redistribute(message, redistribution, undefined);
+        return true;
+      },
     };
   }
 
@@ -207,7 +210,10 @@ export class SessionNode {
         const joint = ticket && joined(ticket, topics.length);
         for (const topic of topics) add(topic, { kind: RECORD_SHARE, filter, members, online, version }, joint);
       },
-      redistribute: (message, filter) => add(world.topicOf(message.topic), { kind: RECORD_REDISTRIBUTE, message, filter }, undefined),
+      redistribute: (message, filter) => {
+        add(world.topicOf(message.topic), { kind: RECORD_REDISTRIBUTE, message, filter }, undefined);
+        return true;
+      },
     };
   }
 
@@ -257,7 +263,7 @@ export class SessionNode {
         const outcome = core.repeats.wasDeclined(message, target, known) ? "full" : machine.deliverShared(message, target, now);
         if (outcome === "taken") core.repeats.shared(message, filter);
         else unwanted.push({ record: index, share: filter, full: outcome === "full" });
-        if (outcome === "full") core.repeats.declined(message, filter);
+        if (outcome === "full") core.repeats.declined(message, target);
       }
       // That publishers wait for slow clients is the hosts'.
       if (machine.isSlow) machine.whenCaughtUp(() => {});

@@ -41,7 +41,7 @@ it("[MQTT311-4.8.0-2] [3.1.1/4.8/isolation] (core) a message that can't be hande
       subscribe: (_wanted, ticket) => ticket.settled(0),
       unsubscribe: () => {},
       share: (_filter, _members, _online, _version, ticket) => ticket?.settled(0),
-      redistribute: () => {},
+      redistribute: () => false,
       places: () => [],
       ask: () => {},
     },
