@@ -101,8 +101,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "settle what is still open",
     file: "src/objects/topic-queue.ts",
-    find: "if (code !== PENDING) {\n        request.settled(code);",
-    replace: "if (code !== undefined) {\n        request.settled(code === PENDING ? 0 : code);",
+    find: "if (code !== PENDING) {\n        this.#settle(request, code);",
+    replace: "if (code !== undefined) {\n        this.#settle(request, code === PENDING ? 0 : code);",
     seeds: 400,
   },
   {
@@ -115,8 +115,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "send more than the client's window",
     file: "src/session/queue.ts",
-    find: "session.inflight < (connection?.open ? connection.window : 0)",
-    replace: "session.inflight - 1 < (connection?.open ? connection.window : 0)",
+    find: "&& inflight < (connection?.open ? connection.window : 0)",
+    replace: "&& inflight - 1 < (connection?.open ? connection.window : 0)",
     seeds: 100,
   },
   {
@@ -150,8 +150,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "let go of what a member of a shared subscription was given",
     file: "src/session/deliver.ts",
-    find: "    const due = { qos, retain, identifiers, share: filter };",
-    replace: "    const due = { qos, retain, identifiers, share: filter };\n    if (session.connection === undefined) return true;",
+    find: "    const due = { qos, retain, identifiers, share: filter, owed: false };",
+    replace: "    const due = { qos, retain, identifiers, share: filter, owed: false };\n    if (session.connection === undefined) return true;",
     seeds: 200,
   },
   {
@@ -295,7 +295,7 @@ export interface Found {
 }
 
 /** What a simulation needs of the repository. */
-const PARTS = ["src", "test/simulation", "test/support/scram-client.ts", "scripts/test/simulate.ts", "package.json"];
+const PARTS = ["src", "test/simulation", "test/support", "scripts/test/simulate.ts", "package.json"];
 
 /** A copy of the source that can be changed. */
 export class Workbench {
@@ -353,7 +353,7 @@ function simulate(folder: string, args: readonly string[]): Promise<string> {
     execFile(
       process.execPath,
       ["scripts/test/simulate.ts", "--stop", ...args],
-      { cwd: folder, timeout: 60_000, maxBuffer: 1 << 26 },
+      { cwd: folder, timeout: 300_000, maxBuffer: 1 << 26 },
       (_error, stdout, stderr) => resolve(`${stdout}${stderr}`),
     );
   });

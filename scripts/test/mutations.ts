@@ -1,0 +1,31 @@
+/**
+ * `npm run simulate:mutations`: puts every mistake that the simulation is to find into a copy of the source, one after the other, and
+ * says what found it. `npm test` tries a few of them.
+ */
+
+import { parseArgs } from "node:util";
+import { FIELD_MUTATIONS } from "../../test/simulation/forms.ts";
+import { MUTATIONS, Workbench } from "../../test/simulation/mutations.ts";
+
+const USAGE = `Usage: npm run simulate:mutations -- [--only TEXT] [--all]
+  --only TEXT  those whose name has this in it
+  --all        also those that no run is expected to find`;
+
+const { values } = parseArgs({ options: { only: { type: "string" }, all: { type: "boolean" }, help: { type: "boolean" } } });
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const all = [...MUTATIONS.map((mutation) => ({ ...mutation, unnoticed: undefined })), ...FIELD_MUTATIONS];
+const chosen = all.filter(({ name, unnoticed }) => name.includes(values.only ?? "") && (values.all || unnoticed === undefined));
+const workbench = await Workbench.open();
+let missed = 0;
+for (const mutation of chosen) {
+  const found = await workbench.run(mutation).catch((error: unknown) => String(error).slice(0, 300));
+  if (typeof found !== "object") missed += mutation.unnoticed === undefined ? 1 : 0;
+  const what = typeof found === "object" ? `seed ${found.seed}: ${found.problem.slice(0, 120)}` : (found ?? "NOT FOUND");
+  console.log(`${mutation.name}\n  ${what}`);
+}
+await workbench.close();
+console.log(`${chosen.length} mistakes, ${missed} not found`);
+process.exit(missed === 0 ? 0 : 1);

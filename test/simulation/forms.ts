@@ -1,0 +1,461 @@
+/**
+ * Everything that is stored, moved or sent between objects, form by form and field by field: where it is read, and what would be there
+ * if somebody forgot the field. Each is a mistake that the simulation must notice (mutations.ts), or has a reason why nobody would.
+ */
+
+import type { Mutation } from "./mutations.ts";
+
+/** What a field becomes that was forgotten, as source text; or the same with what has to be said about it. */
+type Forgotten = string | ForgottenField;
+
+interface ForgottenField {
+  readonly value: string;
+  /** Within how many seeds it is noticed, where that is more than usual. */
+  readonly seeds?: number;
+  /** Why no run notices. */
+  readonly unnoticed?: string;
+}
+
+/** By path: `will.qos` is a field of a field, `sent[].qos` one of every item of a list. */
+export type Fields = Readonly<Record<string, Forgotten>>;
+
+export interface Form {
+  readonly name: string;
+  readonly file: string;
+  /** The expression that reads it, as it stands in the file, where nothing else reads the same. */
+  readonly read: string;
+  /** Text before the expression that tells it from others like it. */
+  readonly before?: string;
+  /** `rows`: a list of them is read. `message`: a Message, which is made anew. `records`: a batch, of whose records those that have the field. */
+  readonly kind?: "rows" | "message" | "records";
+  /** The interfaces that say which fields there are, by file, with the path before their names. */
+  readonly of: readonly (readonly [file: string, name: string, prefix: string])[];
+  readonly fields: Fields;
+  readonly reshaped?: true;
+}
+
+/** Seeds within which the loss of a field is noticed as a rule. */
+const SEEDS = 150;
+
+const STATE = "src/session/state.ts";
+const BATCH = "src/mqtt/batch.ts";
+const MESSAGE = "src/mqtt/message.ts";
+
+/** What a session is, in whatever holds it. */
+const SESSION: Fields = {
+  expirySeconds: "0",
+  expiresAt: "0",
+  userName: "undefined",
+  nextPacketId: "1",
+  handledThrough: "0",
+  sent: "[]",
+  "sent[].packetId": "1",
+  "sent[].qos": "1",
+  "sent[].recordSequence": "0",
+  "sent[].resending": "false",
+  released: "[]",
+  received: "[]",
+  "received[].packetId": "1",
+  "received[].sequence": "0",
+  "received[].settled": "false",
+  "received[].begunAt": "undefined",
+  had: "[]",
+  lacks: "[]",
+  cameFrom: "[]",
+  offered: "false",
+  owed: "[]",
+  "owed[].filter": '""',
+  "owed[].place": "0",
+  "owed[].from": '""',
+  aliases: "[]",
+};
+
+const SESSION_OF: Form["of"] = [
+  [STATE, "SessionState", ""],
+  [STATE, "SentDelivery", "sent[]."],
+  [STATE, "ReceivedExchange", "received[]."],
+  [STATE, "OwedRetained", "owed[]."],
+];
+
+/** @param changes undefined: not a field of this form */
+function but(fields: Fields, changes: Readonly<Record<string, Forgotten>>): Fields {
+  return { ...fields, ...changes };
+}
+
+function within(prefix: string, fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).map(([name, forgotten]) => [`${prefix}${name}`, forgotten]));
+}
+
+const WILL: Fields = {
+  "will.topic": '"w/nobody"',
+  "will.qos": "0",
+  "will.retain": "false",
+  "will.payload": "new Uint8Array(0)",
+  "will.properties": "{}",
+  dueAt: "0",
+  inGrace: "false",
+};
+
+const WILL_OF: Form["of"] = [
+  ["src/session/session.ts", "PendingWill", ""],
+  ["src/mqtt/packet.ts", "Will", "will."],
+];
+
+/** What a message is, in whatever holds it. */
+const MESSAGE_FIELDS: Fields = {
+  topic: '"nowhere"',
+  qos: "0",
+  retain: "false",
+  payload: "new Uint8Array(0)",
+  propertyBytes: "new Uint8Array(0)",
+  expiresAt: "0",
+  publisher: '""',
+  origin: '"nowhere@1"',
+  sequence: "1",
+  repeated: "false",
+  settledBelow: "0",
+  topicBytes: { value: "undefined", unnoticed: "it is the topic once more, and made from it where it is missing" },
+};
+
+const MESSAGE_OF: Form["of"] = [[MESSAGE, "MessageFields", ""]];
+
+export const FORMS: readonly Form[] = [
+  {
+    name: "session row",
+    file: "src/session/restore.ts",
+    read: "decodeSessionState(row.state)",
+    of: [...SESSION_OF, [STATE, "StoredState", ""]],
+    fields: but(SESSION, {
+      lastNumber: "0",
+      aliases: { value: "[]", unnoticed: "they count only while a connection lives, and are read from its attachment" },
+    }),
+  },
+  {
+    name: "attachment of a socket",
+    file: "src/session/restore.ts",
+    before: "attachedTo(attachment)}`, problems, () => ",
+    read: "decodeAttachment(attachment)",
+    of: [
+      [STATE, "AttachedState", ""],
+      ["src/session/connection-facts.ts", "ConnectionFacts", "facts."],
+      [STATE, "StoredSubscription", "subscriptions[]."],
+      ["src/mqtt/packet.ts", "SubscriptionRequest", "subscriptions[].request."],
+      ...SESSION_OF.map(([file, name, prefix]) => [file, name, `session.${prefix}`] as const),
+    ],
+    fields: {
+      clientId: '"nobody"',
+      sessionNumber: "0",
+      "facts.version": "4",
+      "facts.keepAliveSeconds": "0",
+      "facts.receiveMaximum": "65535",
+      "facts.packetBytesMax": "Number.POSITIVE_INFINITY",
+      "facts.topicAliasMaximum": "0",
+      "facts.problemInformation": { value: "true", unnoticed: "no client of the simulation asks for none" },
+      "facts.relayed": "false",
+      "facts.bridge": { value: "false", unnoticed: "no client of the simulation is a bridge" },
+      "facts.authenticationMethod": "undefined",
+      lastSeenAt: "0",
+      session: "undefined",
+      subscriptions: "[]",
+      "subscriptions[].request": '{ filter: "nothing", qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 }',
+      "subscriptions[].request.filter": '"nothing"',
+      "subscriptions[].request.qos": "0",
+      "subscriptions[].request.noLocal": "false",
+      "subscriptions[].request.retainAsPublished": "false",
+      "subscriptions[].request.retainHandling": "0",
+      "subscriptions[].identifier": "0",
+      ...within("session.", SESSION),
+    },
+  },
+  {
+    name: "subscription row",
+    file: "src/session/restore.ts",
+    read: "core.store.subscriptions()",
+    kind: "rows",
+    of: [["src/session/ports.ts", "SubscriptionRow", ""]],
+    fields: { sessionNumber: "0", filter: '"nothing"', options: "0", subscriptionIdentifier: "0" },
+  },
+  {
+    name: "will row",
+    file: "src/session/restore.ts",
+    read: "decodeWill(row.will)",
+    of: WILL_OF,
+    fields: WILL,
+  },
+  {
+    name: "delivery in the log",
+    file: "src/session/log.ts",
+    before: "chunk: undefined, bytes: undefined }, ",
+    read: "recipients",
+    kind: "rows",
+    of: [["src/session/log.ts", "Recipient", ""]],
+    fields: {
+      sessionNumber: "0",
+      packetId: "1",
+      qos: "1",
+      retain: "false",
+      identifiers: "undefined",
+      share: '""',
+      owed: "false",
+    },
+  },
+  {
+    name: "message in the log",
+    file: "src/session/log.ts",
+    read: "readStoredMessage(part)",
+    kind: "message",
+    of: MESSAGE_OF,
+    fields: MESSAGE_FIELDS,
+  },
+  {
+    name: "session that moves",
+    file: "src/session/move.ts",
+    before: "const state = ",
+    read: "decodeSessionState(last.state)",
+    of: [...SESSION_OF, [STATE, "StoredState", ""]],
+    fields: but(SESSION, { lastNumber: "0" }),
+    reshaped: true,
+  },
+  {
+    name: "will that moves",
+    file: "src/session/move.ts",
+    read: "decodeWill(last.will)",
+    of: WILL_OF,
+    fields: WILL,
+    reshaped: true,
+  },
+  {
+    name: "subscription that moves",
+    file: "src/session/move.ts",
+    before:
+      "function subscribeAsBefore(core: SessionCore, session: Session, subscriptions: readonly MovingSubscription[], shared: boolean): void {\n  for (const { filter, options, identifier } of ",
+    read: "subscriptions",
+    kind: "rows",
+    of: [["src/session/move.ts", "MovingSubscription", ""]],
+    fields: { filter: '"nothing"', options: "0", identifier: "0" },
+    reshaped: true,
+  },
+  {
+    name: "part of a session that moves",
+    file: "src/session/move.ts",
+    before: "const last = ",
+    read: "parts.at(-1)!",
+    of: [["src/session/move.ts", "MovingPart", ""]],
+    fields: {
+      state: { value: "undefined", unnoticed: "nothing can be read of it then: the session is not fetched, and its fields stand for it" },
+      will: "undefined",
+      had: "[]",
+      settled: "new Map()",
+      deliveries: { value: "[]", unnoticed: "they are read from all parts; the fields of each stand for them" },
+      through: "0",
+      next: { value: "undefined", unnoticed: "no session of the simulation has so much waiting that it moves in parts" },
+    },
+    reshaped: true,
+  },
+  {
+    name: "delivery that moves",
+    file: "src/session/move.ts",
+    before: "    .flatMap(({ deliveries }) => ",
+    read: "deliveries",
+    kind: "rows",
+    of: [["src/session/move.ts", "MovingDelivery", ""]],
+    fields: {
+      packetId: "1",
+      qos: "1",
+      retain: "false",
+      identifiers: "undefined",
+      share: '""',
+      owed: "false",
+      sent: "false",
+      message: { value: "undefined", unnoticed: "nothing can be read of it then; the fields of the message stand for it" },
+    },
+    reshaped: true,
+  },
+  {
+    name: "message that moves",
+    file: "src/session/move.ts",
+    before: "message: ",
+    read: "readMessage(new RecordReader(each.message))",
+    kind: "message",
+    of: MESSAGE_OF,
+    fields: MESSAGE_FIELDS,
+    reshaped: true,
+  },
+  {
+    name: "route row",
+    file: "src/routing/core.ts",
+    before: "for (const route of ",
+    read: "options.store.routes()",
+    kind: "rows",
+    of: [["src/routing/ports.ts", "RouteRow", ""]],
+    fields: { filter: '"nothing"', sessionObject: '"n/session/9"', qos: "0", version: "0", members: "0", online: "0" },
+  },
+  {
+    name: "route that another Topic object takes over",
+    file: "src/objects/adoption.ts",
+    read: "await peer.routesFor(adopter)",
+    kind: "rows",
+    of: [["src/routing/ports.ts", "RouteRow", ""]],
+    fields: { filter: '"nothing"', sessionObject: '"n/session/9"', qos: "0", version: "0", members: "0", online: "0" },
+    reshaped: true,
+  },
+  {
+    name: "retained message",
+    file: "src/routing/core.ts",
+    read: "readStoredMessage(reader)",
+    kind: "message",
+    of: MESSAGE_OF,
+    fields: but(MESSAGE_FIELDS, {
+      origin: { value: '"nowhere@1"', unnoticed: "the Topic object gives it a name of its own" },
+      sequence: { value: "1", unnoticed: "the same" },
+      repeated: { value: "false", unnoticed: "the same" },
+      settledBelow: { value: "0", unnoticed: "the same" },
+    }),
+  },
+  {
+    name: "retained message that another Topic object takes over",
+    file: "src/objects/adoption.ts",
+    read: "await peer.retainedFor(adopter, from, stored)",
+    kind: "rows",
+    of: [["src/routing/ports.ts", "RetainedRow", ""]],
+    fields: {
+      topic: '"nothing"',
+      message: "new Uint8Array(0)",
+      expiresAt: "0",
+    },
+    reshaped: true,
+  },
+  {
+    name: "batch to a Topic object",
+    file: "src/objects/topic-host.ts",
+    read: "decodeBatch(bytes)",
+    of: [[BATCH, "Batch", ""]],
+    fields: {
+      sender: '"n/session/9"',
+      epoch: "0",
+      shape: "0",
+      number: "0",
+      records: "[]",
+    },
+  },
+  {
+    name: "record to a Topic object",
+    file: "src/objects/topic-host.ts",
+    read: "decodeBatch(bytes)",
+    kind: "records",
+    of: [
+      [BATCH, "BatchRecord", ""],
+      [BATCH, "RetainedAsk", ""],
+    ],
+    fields: {
+      filter: '"nothing"',
+      qos: "0",
+      version: "0",
+      lasting: "false",
+      members: "0",
+      online: "0",
+      sessionObject: '"n/session/9"',
+      life: '""',
+      batches: "[]",
+      clientId: '"nobody"',
+      id: "0",
+      from: '""',
+      message: { value: "undefined", unnoticed: "nothing goes on then; its fields stand for it" },
+      live: { value: "false", unnoticed: "only Session objects get it" },
+      shares: { value: "[]", unnoticed: "the same" },
+    },
+  },
+  {
+    name: "record to a Session object",
+    file: "src/objects/session-host.ts",
+    read: "decodeBatch(bytes)",
+    kind: "records",
+    of: [
+      [BATCH, "RetainedPage", ""],
+      [BATCH, "Batch", "batch."],
+    ],
+    fields: {
+      live: "false",
+      shares: "[]",
+      "shares[].key": "0",
+      clientId: '"nobody"',
+      id: "0",
+      from: '""',
+      next: "undefined",
+      messages: "[]",
+      "batch.sender": '"n/topic/9"',
+      "batch.epoch": "0",
+      "batch.shape": "0",
+      "batch.number": "0",
+      "batch.records": "[]",
+    },
+  },
+  {
+    name: "message in a batch",
+    file: BATCH,
+    before: "case RECORD_LIVE:\n      return { kind, message: ",
+    read: "readMessage(reader)",
+    kind: "message",
+    of: MESSAGE_OF,
+    fields: MESSAGE_FIELDS,
+  },
+  {
+    name: "answer of a Session object",
+    file: "src/objects/topic-host.ts",
+    read: "decodeDeliveryAnswer(await this.#sessions(sessionObject).deliver(batch))",
+    of: [
+      [BATCH, "DeliveryAnswer", ""],
+      [BATCH, "Unwanted", "unwanted[]."],
+    ],
+    fields: { version: "0", unwanted: "[]", "unwanted[].record": "0", "unwanted[].share": "undefined", "unwanted[].full": "false" },
+  },
+  {
+    name: "answer of a Topic object",
+    file: "src/objects/topic-queue.ts",
+    read: "decodeExchangeAnswer(await exchange(batch))",
+    of: [["src/mqtt/exchange-answer.ts", "ExchangeAnswer", ""]],
+    fields: { life: '""', codes: "undefined", late: "[]" },
+  },
+];
+
+/** The forgotten field of a value `v`, as source text that makes the value without it. */
+function without(path: string, value: string): string {
+  const [first, ...rest] = path.split(".") as [string, ...string[]];
+  const name = first.replace("[]", "");
+  const inner = rest.join(".");
+  if (first.endsWith("[]")) return `{ ...v, ${name}: v.${name}?.map((v) => (${without(inner, value)})) }`;
+  if (inner === "") return `{ ...v, ${name}: ${value} }`;
+  return `{ ...v, ${name}: v.${name} && ((v) => (${without(inner, value)}))(v.${name}) }`;
+}
+
+function replacement({ kind, read }: Form, path: string, value: string): string {
+  const made = without(path.replace(/^batch\./, ""), value);
+  if (kind === "rows") return `(${read}).map((v) => (${made}))`;
+  if (kind === "message") return `((v) => new v.constructor({ ...v, ${path}: ${value} }))(${read})`;
+  if (kind === "records" && !path.startsWith("batch.")) {
+    return `((b) => ({ ...b, records: b.records.map((v) => ("${path}" in v ? ${made} : v)) }))(${read})`;
+  }
+  return `((v) => v && (${made}))(${read})`;
+}
+
+export interface FieldMutation extends Mutation {
+  /** Why no run notices. */
+  readonly unnoticed: string | undefined;
+}
+
+/** One mistake for each field of each form. */
+export const FIELD_MUTATIONS: readonly FieldMutation[] = FORMS.flatMap((form) =>
+  Object.entries(form.fields).map(([path, forgotten]) => {
+    const { value, seeds = SEEDS, unnoticed } = typeof forgotten === "string" ? { value: forgotten } : forgotten;
+    const { name, file, read, before = "", reshaped } = form;
+    return {
+      name: `${name}: forget ${path}`,
+      file,
+      find: before + read,
+      replace: before + replacement(form, path, value),
+      seeds,
+      unnoticed,
+      ...(reshaped ? { reshaped } : {}),
+    };
+  }),
+);
