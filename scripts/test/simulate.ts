@@ -4,17 +4,19 @@
  */
 
 import { parseArgs } from "node:util";
-import { run } from "../../test/simulation/run.ts";
-import { listOf, shorten } from "../../test/simulation/shorten.ts";
+import { Coverage, coverageText } from "../../test/simulation/coverage.ts";
 
-const USAGE = `Usage: npm run simulate -- [--seed N] [--count N] [--steps N] [--reshaped] [--stop] [--trace] [--whole]
+const USAGE = `Usage: npm run simulate -- [--seed N] [--count N] [--steps N] [--reshaped] [--stop] [--trace] [--whole] [--coverage]
   --seed N    the first seed (1)
   --count N   how many seeds (1)
   --steps N   what clients do in each run (200)
   --reshaped  the numbers of objects change, twice
   --stop      stops at the first seed that fails
   --trace     prints all that happened, also when nothing broke
-  --whole     leaves a run that failed as long as it was`;
+  --whole     leaves a run that failed as long as it was
+  --coverage  runs each seed in both forms, and says in the end which lines of sessions, routing and objects none has reached`;
+
+const FOLDERS = ["session", "routing", "objects"];
 
 function wholeNumber(name: string, text: string | undefined, otherwise: number): number {
   const number = text === undefined ? otherwise : Number(text);
@@ -34,6 +36,7 @@ const { values } = parseArgs({
     reshaped: { type: "boolean" },
     stop: { type: "boolean" },
     whole: { type: "boolean" },
+    coverage: { type: "boolean" },
     help: { type: "boolean" },
   },
 });
@@ -41,13 +44,19 @@ if (values.help) {
   console.log(USAGE);
   process.exit(0);
 }
+const coverage = new Coverage();
+if (values.coverage) await coverage.begin();
+const { run } = await import("../../test/simulation/run.ts");
+const { listOf, shorten } = await import("../../test/simulation/shorten.ts");
 const first = wholeNumber("seed", values.seed, 1);
 const count = wholeNumber("count", values.count, 1);
 const steps = wholeNumber("steps", values.steps, 200);
 let failed = 0;
 let delivered = 0;
-for (let seed = first; seed < first + count; seed += 1) {
-  const options = { seed, steps, reshaped: values.reshaped };
+const forms = values.coverage ? [false, true] : [values.reshaped];
+const all = Array.from({ length: count }, (_, index) => forms.map((reshaped) => ({ seed: first + index, steps, reshaped }))).flat();
+for (const options of all) {
+  const { seed } = options;
   const result = await run(options);
   delivered += result.delivered;
   if (values.trace) console.log(result.trace.join("\n"));
@@ -61,5 +70,6 @@ for (let seed = first; seed < first + count; seed += 1) {
   }
   if (values.stop) break;
 }
-console.log(`${count} seeds, ${delivered} deliveries, ${failed} failed`);
+console.log(`${all.length} seeds, ${delivered} deliveries, ${failed} failed`);
+if (values.coverage) console.log(coverageText(await coverage.end(FOLDERS)));
 process.exit(failed === 0 ? 0 : 1);

@@ -7,6 +7,7 @@ import { type FaultPort, guarded } from "../fault.ts";
 import type { Ledger } from "../ledger.ts";
 import { ANSWER_MS_MAX } from "../limits.ts";
 import { Outbox, type Outgoing } from "../routing/outbox.ts";
+import { unlessRefused } from "./guarded-store.ts";
 import type { CallMeter } from "./meter.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 
@@ -91,7 +92,7 @@ export class CallQueue<Item extends Outgoing, Answer> {
       return;
     }
     this.#flyingSince = now;
-    void this.#send(items, batch);
+    this.#send(items, batch).catch(unlessRefused);
   }
 
   readonly #abandon = (item: Item): void => {
@@ -110,7 +111,7 @@ export class CallQueue<Item extends Outgoing, Answer> {
     } catch {
       const delayMs = this.#outbox.failed(this.#runtime.now(), this.#abandon);
       this.#options.meter[delayMs === undefined ? "givenUp" : "repeated"] += 1;
-      if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, batch));
+      if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, batch).catch(unlessRefused));
       else this.#gaveUp();
       return;
     }

@@ -18,6 +18,7 @@ import type { SessionCore } from "../session/core.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import type { Connection } from "../session/session.ts";
 import type { Arrivals } from "./arrivals.ts";
+import { StoreRefused } from "./guarded-store.ts";
 import { log } from "./log.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 import type { SocketWire } from "./socket-wire.ts";
@@ -117,6 +118,11 @@ export class Client {
     flushSoon();
   }
 
+  /** The same where nobody waits: that storage has refused a row ends the object, which has been told so. */
+  #failedLater(error: unknown, doing: string): void {
+    if (!(error instanceof StoreRefused)) this.failed(error, doing);
+  }
+
   #drain(): void {
     if (this.#state === "first") this.#readConnect();
     else if (this.#state === "authenticating") this.#authentication?.wake();
@@ -164,7 +170,7 @@ export class Client {
       return;
     }
     this.#state = "authenticating";
-    this.#authenticate(named, assigned).catch((error) => this.failed(error, "authenticating"));
+    this.#authenticate(named, assigned).catch((error) => this.#failedLater(error, "authenticating"));
   }
 
   async #authenticate(connect: Connect, assigned: boolean): Promise<void> {
@@ -205,7 +211,7 @@ export class Client {
     else {
       this.#state = "fetching";
       this.#stream.version = connect.version;
-      this.#connectOnce(fetched, connect, accepted, assigned).catch((error) => this.failed(error, "connecting"));
+      this.#connectOnce(fetched, connect, accepted, assigned).catch((error) => this.#failedLater(error, "connecting"));
     }
   }
 

@@ -9,6 +9,11 @@ import { log } from "./log.ts";
 /** Storage refused something; the object has been told to start again. */
 export class StoreRefused extends Error {}
 
+/** Where something fails that nobody waits for: a refusal has ended the object, and there is nothing more to say. @throws any other error */
+export function unlessRefused(error: unknown): void {
+  if (!(error instanceof StoreRefused)) throw error;
+}
+
 /** Logs why the object starts again, and makes it. */
 export function startAgain(object: string, state: { abort(reason: string): void }, error: unknown): void {
   if (error instanceof StoreRefused) return;

@@ -1,6 +1,10 @@
-/** The simulation finds mistakes: each of these in the source makes it fail within so many seeds. */
+/**
+ * The simulation finds mistakes: each of these in the source makes it fail within so many seeds. These are a few of them; `npm run
+ * simulate:mutations` tries them all, and every stored, moved and sent field.
+ */
 
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { FIELD_MUTATIONS } from "./forms.ts";
 import { MUTATIONS, Workbench } from "./mutations.ts";
 
 let workbench: Workbench;
@@ -9,11 +13,31 @@ beforeAll(async () => {
 });
 afterAll(() => workbench.close());
 
-test.for(MUTATIONS)("$name: found within $seeds seeds", { timeout: 60_000 }, async (mutation) => {
+/** Some that are found soon; the last four are such as nothing noticed once. */
+const NAMES: readonly string[] = [
+  "reorder a batch",
+  "drop a route on restart",
+  "send PUBREL before PUBREC is on record",
+  "use Packet Identifiers again that are in use",
+  "publish the wills of all who were connected when an object starts",
+  "keep the older of two retained messages",
+  "send what has expired",
+  "forget the subscriptions of clean sessions in hibernation",
+  "never end a session",
+  "ask no other Topic object for routes",
+  "session row: forget userName",
+  "delivery in the log: forget identifiers",
+  "subscription that moves: forget identifier",
+  "part of a session that moves: forget will",
+];
+
+const SAMPLE = [...MUTATIONS, ...FIELD_MUTATIONS].filter(({ name }) => NAMES.includes(name));
+
+test.for(SAMPLE)("$name: found within $seeds seeds", { timeout: 120_000 }, async (mutation) => {
   expect(await workbench.run(mutation)).toBeDefined();
 });
 
-test("a run that fails is shortened to a few steps, which break the same promise", { timeout: 60_000 }, async () => {
+test("a run that fails is shortened to a few steps, which break the same promise", { timeout: 180_000 }, async () => {
   const mutation = MUTATIONS.find(({ name }) => name === "lose what was sent before a resume")!;
   const found = await workbench.run(mutation, { shorten: true });
   const steps = found!.output.match(/^ +\d+\.\d{3} s {2}.*$/gm)!;

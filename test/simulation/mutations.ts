@@ -108,7 +108,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "give up a call that failed",
     file: "src/objects/call-queue.ts",
-    find: "if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, batch));",
+    find: "if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, batch).catch(unlessRefused));",
     replace: "if (delayMs !== undefined) this.#outbox.succeeded();",
     seeds: 100,
   },
@@ -122,8 +122,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget incoming exchanges in a restart",
     file: "src/session/restore.ts",
-    find: "of state.received) restoreIncoming(core, session, exchange);\n  session.had",
-    replace: "of state.received.slice(1)) restoreIncoming(core, session, exchange);\n  session.had",
+    find: "of state.received) restoreIncoming(core, session, exchange);\n  session.received.restored",
+    replace: "of state.received.slice(1)) restoreIncoming(core, session, exchange);\n  session.received.restored",
     seeds: 200,
   },
   {
@@ -151,7 +151,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "let go of what a member of a shared subscription was given",
     file: "src/session/deliver.ts",
     find: "    const due = { qos, retain, identifiers, share: filter, owed: false };",
-    replace: "    const due = { qos, retain, identifiers, share: filter, owed: false };\n    if (session.connection === undefined) return true;",
+    replace:
+      "    const due = { qos, retain, identifiers, share: filter, owed: false };\n    if (session.connection === undefined) return true;",
     seeds: 200,
   },
   {

@@ -8,7 +8,7 @@ import type { Handover } from "../../src/handshake/handover.ts";
 import { RETRY_MS_TOTAL } from "../../src/limits.ts";
 import type { TopicPeer } from "../../src/objects/adoption.ts";
 import type { SessionPeer } from "../../src/objects/arrivals.ts";
-import { guardedStore } from "../../src/objects/guarded-store.ts";
+import { guardedStore, StoreRefused } from "../../src/objects/guarded-store.ts";
 import { LocalRouter } from "../../src/objects/local-router.ts";
 import { Meter } from "../../src/objects/meter.ts";
 import { RemoteRouter } from "../../src/objects/remote-router.ts";
@@ -43,6 +43,9 @@ const OUTAGE_MS_MAX = 45_000;
 /** More than any client has waiting in a run. */
 const DELIVERIES_MAX = 1_000;
 
+/** For how long its storage may be full: the same. */
+const FULL_MS_MAX = 30_000;
+
 /** The code that clients see where the new life of an object hears that their sockets are gone. */
 export const TOLD = 1012;
 
@@ -70,6 +73,8 @@ export class SimulatedObject {
   /** The last delivery of each session that was given away to this object, before what came late, by client and former owner. */
   readonly #taken = new Map<string, number>();
   #outageUntil = 0;
+  /** Until then its storage takes nothing. */
+  #fullUntil = 0;
   /** What it knew when it lost its memory, and whether all of that was promised. */
   #before: { readonly memory: Memory; readonly slept: boolean; readonly sockets: readonly SimulatedSocket[] } | undefined;
 
@@ -105,7 +110,9 @@ export class SimulatedObject {
     const world = this.#world;
     const { chance, faults } = world;
     const crash = chance.happens("crash", this.name, faults.crash, () => `${this.name} crashes before it has stored ${what}`);
-    this.#refuses = chance.happens("write refused", this.name, faults.writeRefused, () => `storage of ${this.name} refuses ${what}`);
+    const isFull = world.now < this.#fullUntil;
+    this.#refuses =
+      isFull || chance.happens("write refused", this.name, faults.writeRefused, () => `storage of ${this.name} refuses ${what}`);
     const memory = crash || this.#refuses ? this.#memory : undefined;
     if (crash || this.#refuses) this.#rows.begin();
     this.#outputs = [];
@@ -113,7 +120,9 @@ export class SimulatedObject {
       this.#host ??= this.#wake();
       run();
     } catch (error) {
-      world.problem(`${this.name} threw at ${what}: ${error instanceof Error ? error.stack : String(error)}`);
+      // Then it was told to start again.
+      if (!(error instanceof StoreRefused))
+        world.problem(`${this.name} threw at ${what}: ${error instanceof Error ? error.stack : String(error)}`);
     }
     await settled();
     const outputs = this.#outputs;
@@ -200,12 +209,22 @@ export class SimulatedObject {
     return new TopicHost({
       settings,
       name: this.name,
-      store: unluckyStore(this.#world, this.#rows.routing),
+      store: this.#routing(alive),
       sessions: (to) => this.#sessionObject(to, alive),
       topics: (to) => this.#topicObject(to, alive),
       meter: this.meter,
       runtime,
     });
+  }
+
+  /** Routes and retained messages, in a storage that may refuse them. */
+  #routing(alive: () => boolean): RoutingStore {
+    const refused = refusing(this.#rows.routing, () => this.#refuses);
+    return guardedStore(unluckyStore(this.#world, refused), this.name, { abort: () => this.#abort(alive) });
+  }
+
+  #abort(alive: () => boolean): void {
+    if (alive()) this.#aborted = true;
   }
 
   #newSessionHost(runtime: Runtime, alive: () => boolean): SessionHost {
@@ -218,9 +237,7 @@ export class SimulatedObject {
         setAlarm: async (at) => (alive() ? this.#setAlarm(at) : undefined),
       },
       getWebSockets: () => this.#sockets as unknown as WebSocket[],
-      abort: () => {
-        this.#aborted = alive();
-      },
+      abort: () => this.#abort(alive),
       acceptWebSocket: (socket) => void this.#sockets.push(socket as unknown as SimulatedSocket),
     };
     const host: SessionHost = new SessionHost({
@@ -252,7 +269,7 @@ export class SimulatedObject {
             ),
           );
         }
-        local = new LocalRouter(settings, this.name, unluckyStore(world, this.#rows.routing), runtime, ledger, machine, () => host.flush());
+        local = new LocalRouter(settings, this.name, this.#routing(alive), runtime, ledger, machine, () => host.flush());
         return unluckyRouter(world, local);
       },
     });
@@ -445,6 +462,12 @@ export class SimulatedObject {
     };
     if (what < 0.5) {
       if (this.idle && happens("sleep", `${this.name} hibernates`)) this.hibernate();
+    } else if (what < 0.54) {
+      const ms = random.below(FULL_MS_MAX);
+      const isRested = world.now > Math.max(this.#outageUntil, this.#fullUntil) + RETRY_MS_TOTAL;
+      if (faults.writeRefused > 0 && isRested && happens("full", `the storage of ${this.name} takes nothing for ${ms} ms`)) {
+        this.#fullUntil = world.now + ms;
+      }
     } else if (what < 0.7) {
       if (faults.crash > 0 && happens("reset", `${this.name} is reset`)) this.reset();
     } else if (what < 0.8) {
@@ -455,7 +478,7 @@ export class SimulatedObject {
       const ms = random.below(OUTAGE_MS_MAX);
       if (
         faults.callLost > 0 &&
-        world.now > this.#outageUntil + RETRY_MS_TOTAL &&
+        world.now > Math.max(this.#outageUntil, this.#fullUntil) + RETRY_MS_TOTAL &&
         happens("outage", `${this.name} is out of reach of other objects for ${ms} ms`)
       ) {
         this.#outageUntil = world.now + ms;

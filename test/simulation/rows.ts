@@ -112,14 +112,14 @@ export class SqliteRows implements Rows {
   }
 }
 
-/** A store that refuses what a host writes at the end of an event while it is told to, as storage that is full or ill does. */
+/** A store that refuses every change while it is told to, as storage that is full or ill does. */
 export function refusing<Store extends object>(store: Store, refuses: () => boolean): Store {
   return new Proxy(store, {
     get(target, name) {
       const value = Reflect.get(target, name) as unknown;
       if (typeof value !== "function") return value;
       return (...args: unknown[]): unknown => {
-        if ((name === "putSession" || name === "putChunk") && refuses()) throw new Error("the storage does not take the row");
+        if (/^(put|delete)/.test(String(name)) && refuses()) throw new Error("the storage does not take the row");
         return (value as (...args: unknown[]) => unknown).apply(target, args);
       };
     },
