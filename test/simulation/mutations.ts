@@ -73,8 +73,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "use Packet Identifiers again that are in use",
     file: "src/session/session.ts",
-    find: "if (!this.deliveries.has(packetId) && !this.released.has(packetId)) return packetId;",
-    replace: "this.nextPacketId = (packetId % 8) + 1;\n      return packetId;",
+    find: "packetId + 1;\n      if (!this.#isInUse(packetId)) return packetId;",
+    replace: "packetId + 1;\n      this.nextPacketId = (packetId % 8) + 1;\n      return packetId;",
     seeds: 100,
   },
   {
@@ -115,8 +115,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "send more than the client's window",
     file: "src/session/queue.ts",
-    find: "&& inflight < (connection?.open ? connection.window : 0)",
-    replace: "&& inflight - 1 < (connection?.open ? connection.window : 0)",
+    find: "return inflight < window && inflightBytes < INFLIGHT_BYTES_MAX;",
+    replace: "return inflight - 1 < window && inflightBytes < INFLIGHT_BYTES_MAX;",
     seeds: 100,
   },
   {
@@ -150,9 +150,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "let go of what a member of a shared subscription was given",
     file: "src/session/deliver.ts",
-    find: "    const due = { qos, retain, identifiers, share: filter, owed: false };",
+    find: "  const { qos, ...due } = dueOfShare(session, message, filter);",
     replace:
-      "    const due = { qos, retain, identifiers, share: filter, owed: false };\n    if (session.connection === undefined) return true;",
+      "  const { qos, ...due } = dueOfShare(session, message, filter);\n  if (session.connection === undefined && message.qos > 0) return true;",
     seeds: 200,
   },
   {
