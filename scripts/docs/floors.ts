@@ -9,7 +9,7 @@ import { FLOORS, importsOfFolders, PAGE, type Place } from "./house.ts";
 
 const DOCUMENT = join(ROOT, "docs", "architecture.md");
 
-const PARTS: Readonly<Record<string, () => string>> = { floors: drawFloors, folders: tableOfFolders };
+const PARTS: Readonly<Record<string, () => string>> = { floors: drawFloors, folders: tableOfFolders, files: tableOfFiles };
 
 const FOLDERS = FLOORS.flatMap(({ places }, floor) => places.filter(isFolder).map((place) => ({ ...place, floor })));
 
@@ -38,6 +38,13 @@ function tableOfFolders(): string {
   const rows = [...FOLDERS].reverse().map((place) => row(place, `${place.floor}: ${FLOORS[place.floor]!.name}`, mayImport(place)));
   rows.push(row(PAGE, "none, it runs in the browser", "packages only"));
   return `\n| Folder | What it is | Floor | May import | Start reading in |\n|---|---|---|---|---|\n${rows.join("")}\n`;
+}
+
+function tableOfFiles(): string {
+  const rows = FLOORS.flatMap(({ name, places }, floor) =>
+    places.filter((place) => !isFolder(place)).map(({ path, is }) => `| [${path}](../${path}) | ${is} | ${floor}: ${name} |\n`),
+  );
+  return `\n| File | What it is | Floor |\n|---|---|---|\n${rows.reverse().join("")}\n`;
 }
 
 function mayImport({ beside = [], floor }: { beside?: readonly string[]; floor: number }): string {

@@ -10,13 +10,14 @@ import {
   type Damage,
   DatabaseInUse,
   databasesIn,
+  expectUnused,
   logOf,
   lookAt,
   problemOfContent,
   tidy,
   writeBack,
 } from "./database-check.ts";
-import { ObjectNames } from "./object-names.ts";
+import { alarmsIn, ObjectNames } from "./object-names.ts";
 import { StartProblem } from "./start-problem.ts";
 
 /** The folder of databases in it. */
@@ -118,8 +119,10 @@ export class DataFolder {
       for (const sentence of sentences) this.#log(sentence);
       this.#acceptLoss(damages);
     }
+    // A running broker has these open all the time: so it is noticed also when somebody has deleted its lock.
+    for (const file of alarmsIn(this.objects)) this.#alone(() => expectUnused(file));
     for (const path of databasesIn(this.objects).keys()) {
-      this.#tidy(path);
+      this.#alone(() => tidy(this.objects, path));
       this.#learn(path);
     }
     this.#isRecorded = false;
@@ -139,9 +142,9 @@ export class DataFolder {
     this.#log(`Their loss is accepted: what can't be read starts empty. What was left of the files is in ${aside}.`);
   }
 
-  #tidy(path: string): void {
+  #alone(use: () => void): void {
     try {
-      tidy(this.objects, path);
+      use();
     } catch (error) {
       if (error instanceof DatabaseInUse) throw inUse(this.path, undefined);
       // A full disk: it works as well as it is.

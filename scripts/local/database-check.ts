@@ -18,6 +18,7 @@ export interface Damage {
 }
 
 const HEADER = "SQLite format 3\0";
+const HEAD_BYTES = 100;
 
 /** The runtime of a broker that was just killed may hold its databases for a moment yet. */
 const BUSY_MS = 3000;
@@ -25,6 +26,9 @@ const BUSY_MS = 3000;
 /** A database is made smaller when it has this many unused pages of 4 KiB, 1 MiB, and they are a quarter of it. */
 const UNUSED_PAGES_MIN = 256;
 const UNUSED_SHARE_MIN = 0.25;
+
+/** Times of a copy that keeps them may differ so little, milliseconds. */
+const SAME_MS = 2;
 
 /** Some other process has the database open. */
 export class DatabaseInUse extends Error {}
@@ -77,24 +81,27 @@ function problemOfFile(folder: string, path: string, known: KnownFile | undefine
   if (now === undefined) return "is gone";
   if (now.bytes < (known?.bytes ?? 0)) return `is cut off: it has ${now.bytes} of ${known!.bytes} bytes`;
   if (now.bytes === 0) return now.logBytes > 0 ? "is empty, and its log is not" : undefined;
-  return readHead(join(folder, path)) === HEADER ? undefined : "is no SQLite database any more: its beginning is overwritten";
+  return readHead(join(folder, path)).toString("latin1", 0, HEADER.length) === HEADER
+    ? undefined
+    : "is no SQLite database any more: its beginning is overwritten";
 }
 
 function problemOfLog(folder: string, path: string, known: KnownFile | undefined): string | undefined {
   const now = lookAt(folder, path)!;
   // A log that was written back goes away with a change of the database; otherwise it only grows.
-  if (known !== undefined && now.logBytes < known.logBytes && now.writtenAt === known.writtenAt) {
+  if (known !== undefined && now.logBytes < known.logBytes && Math.abs(now.writtenAt - known.writtenAt) < SAME_MS) {
     return now.logBytes === 0 ? "has lost its log, the file -wal beside it" : "has a log (-wal) that is cut off";
   }
   return now.logBytes === 0 ? undefined : logDamage(logOf(join(folder, path)));
 }
 
-function readHead(file: string): string {
-  const head = Buffer.alloc(HEADER.length);
+/** https://www.sqlite.org/fileformat2.html#the_database_header */
+function readHead(file: string): Buffer {
+  const head = Buffer.alloc(HEAD_BYTES);
   const descriptor = openSync(file, "r");
   readSync(descriptor, head);
   closeSync(descriptor);
-  return head.toString("latin1");
+  return head;
 }
 
 /** @returns what SQLite finds wrong with a database; undefined when it can be used */
@@ -120,14 +127,27 @@ export function writeBack(folder: string, path: string): void {
   if (bytesOf(file) > 0 && bytesOf(logOf(file)) > 0) alone(file, (database) => database.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
 }
 
-/** Does that whether there is a log or not, and gives back unused pages. @throws DatabaseInUse */
+/** Does that, and gives back unused pages: the runtime never does. A full disk leaves them as they are. @throws DatabaseInUse */
 export function tidy(folder: string, path: string): void {
+  writeBack(folder, path);
   const file = join(folder, path);
-  if (bytesOf(file) === 0) return;
+  if (bytesOf(file) === 0 || !isWorthShrinking(file)) return;
   alone(file, (database) => {
-    shrink(database);
+    database.exec("VACUUM");
     database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   });
+}
+
+/** Of the unused pages the file's beginning tells: there must be no log any more. */
+function isWorthShrinking(file: string): boolean {
+  const head = readHead(file);
+  const unused = head.readUInt32BE(36);
+  return unused >= UNUSED_PAGES_MIN && unused >= head.readUInt32BE(28) * UNUSED_SHARE_MIN;
+}
+
+/** Finds out whether another process has a database open. @throws DatabaseInUse */
+export function expectUnused(file: string): void {
+  if (bytesOf(file) > 0) alone(file, (database) => database.prepare("SELECT count(*) FROM sqlite_master").get());
 }
 
 function alone(file: string, use: (database: DatabaseSync) => void): void {
@@ -139,17 +159,5 @@ function alone(file: string, use: (database: DatabaseSync) => void): void {
     throw isBusy(error) ? new DatabaseInUse(file) : error;
   } finally {
     database.close();
-  }
-}
-
-/** The runtime never gives back pages that are not used any more. A full disk leaves the database as it is. */
-function shrink(database: DatabaseSync): void {
-  const number = (pragma: string): number => Object.values(database.prepare(`PRAGMA ${pragma}`).get()!)[0] as number;
-  const unused = number("freelist_count");
-  if (unused < UNUSED_PAGES_MIN || unused < number("page_count") * UNUSED_SHARE_MIN) return;
-  try {
-    database.exec("VACUUM");
-  } catch {
-    // It works as well with them.
   }
 }

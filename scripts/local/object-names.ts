@@ -27,6 +27,11 @@ export function idOf(className: string, name: string): string {
   return Buffer.concat([half, createHmac("sha256", key).update(half).digest().subarray(0, 16)]).toString("hex");
 }
 
+/** @returns the files of alarms that are in a folder of databases */
+export function alarmsIn(objects: string): string[] {
+  return CLASSES.map((className) => join(objects, `${WORKER_NAME}-${className}`, ALARMS)).filter((file) => existsSync(file));
+}
+
 /** Names of objects by the paths of their databases, relative to the folder of all of them. */
 export class ObjectNames {
   readonly #names = new Map<string, string>();
@@ -52,9 +57,8 @@ export class ObjectNames {
 
   /** Names that no list of namespaces has: of objects that have an alarm. @param objects the folder of databases */
   learnFromAlarms(objects: string): void {
-    for (const home of CLASSES.map((className) => `${WORKER_NAME}-${className}`)) {
-      const file = join(objects, home, ALARMS);
-      if (!existsSync(file)) continue;
+    for (const file of alarmsIn(objects)) {
+      const home = basename(dirname(file));
       let database: DatabaseSync | undefined;
       try {
         database = new DatabaseSync(file, { readOnly: true });
