@@ -94,7 +94,7 @@ export const DEFAULT_LIMITS: Limits = {
  */
 export const MEMORY = {
   connectionBytes: 4096,
-  sessionBytes: 2560,
+  sessionBytes: 3072,
   subscriptionBytes: 768,
   shareBytes: 512,
   deliveryBytes: 320,
@@ -121,6 +121,8 @@ export const KEPT_BYTES_BESIDE_MAX = 1 * KIB;
  * difference to those who are served already goes first, messages for them last.
  */
 export const REFUSED_ABOVE = {
+  /** Packets that have not come whole and are longer than UNFINISHED_BYTES_SHORT. */
+  unfinished: 0.6,
   /** New subscriptions, and routes of new filters. */
   subscriptions: 0.7,
   /** CONNECT that begins a session. */
@@ -134,6 +136,9 @@ export const REFUSED_ABOVE = {
   /** QoS 1 and 2 messages from clients, and whatever would have to wait. Nothing that was acknowledged is touched. */
   messages: 1,
 } as const;
+
+/** What may have come of a packet that is not whole while memory is short. */
+export const UNFINISHED_BYTES_SHORT = 64 * KIB;
 
 /** What a session's queue may hold while memory is short: who holds less is not touched. */
 export const QUEUE_MESSAGES_SHORT = 100;

@@ -7,14 +7,15 @@ import { fromBase64 } from "../auth/base64.ts";
 import { type Accepted, Authentication, type Authenticators } from "../handshake/authentication.ts";
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
 import { assignClientId, type Handover } from "../handshake/handover.ts";
-import { EARLY_PACKETS_MAX, type Limits } from "../limits.ts";
+import { EARLY_PACKETS_MAX, type Limits, UNFINISHED_BYTES_SHORT } from "../limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import { CLIENT_IDENTIFIER_NOT_VALID, PACKET_TOO_LARGE, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
+import { CLIENT_IDENTIFIER_NOT_VALID, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
 import { VIOLATION } from "../mqtt/violation.ts";
-import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, FAILED } from "../session/close-code.ts";
+import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, closeCodeOf, FAILED, MEMORY_SHORT } from "../session/close-code.ts";
 import type { SessionCore } from "../session/core.ts";
+import { violated } from "../session/lifecycle.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import type { Connection } from "../session/session.ts";
 import type { Arrivals } from "./arrivals.ts";
@@ -77,11 +78,8 @@ export class Client {
       this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason: "too much came before the answer to CONNECT" });
       return;
     }
-    try {
-      this.#drain();
-    } finally {
-      this.#countUnfinished();
-    }
+    this.#drain();
+    this.#boundUnfinished();
   }
 
   /** Bytes that came and are no whole packet yet, or wait for its turn. */
@@ -95,13 +93,29 @@ export class Client {
     this.#unfinishedBytes = bytes;
   }
 
+  /** While memory is short nobody may have much here that is not whole. */
+  #boundUnfinished(): void {
+    const { core, flushSoon } = this.#context;
+    if (this.#unfinishedBytes <= UNFINISHED_BYTES_SHORT || core.ledger.takes("unfinished")) return;
+    const connection = this.#connection;
+    if (connection?.open) violated(core, connection, QUOTA_EXCEEDED, MEMORY_SHORT);
+    else this.#end({ bytes: undefined, closeCode: closeCodeOf(QUOTA_EXCEEDED), closeReason: MEMORY_SHORT });
+    this.#state = "ended";
+    this.#countUnfinished();
+    flushSoon();
+  }
+
   /** The socket closed or failed. */
   lost(): void {
     this.#patience?.cancel();
     this.#authentication?.cancel();
     this.#state = "ended";
     this.#countUnfinished();
-    if (this.#connection !== undefined) this.#context.machine.lost(this.#connection, this.#context.runtime.now());
+    const { machine, runtime } = this.#context;
+    if (this.#connection !== undefined) {
+      machine.lost(this.#connection, runtime.now());
+      machine.gone(this.#connection);
+    }
     this.#context.flushSoon();
   }
 
@@ -123,7 +137,16 @@ export class Client {
     if (!(error instanceof StoreRefused)) this.failed(error, doing);
   }
 
+  /** Whatever becomes of what came, what is left of it counts. */
   #drain(): void {
+    try {
+      this.#read();
+    } finally {
+      this.#countUnfinished();
+    }
+  }
+
+  #read(): void {
     if (this.#state === "first") this.#readConnect();
     else if (this.#state === "authenticating") this.#authentication?.wake();
     const connection = this.#connection;
@@ -237,6 +260,7 @@ export class Client {
 
   #end({ bytes, closeCode, closeReason }: Farewell): void {
     this.#state = "ended";
+    this.#countUnfinished();
     this.#patience?.cancel();
     this.#authentication?.cancel();
     if (bytes !== undefined) this.wire.send(bytes);

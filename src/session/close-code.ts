@@ -29,6 +29,9 @@ export const CLOSE_TRY_AGAIN = 1013;
 /** Why a client is disconnected that much was sent to and that does not show that it has read it. */
 export const UNREAD_REASON = "much was sent, and the client does not show that it reads: it answers no PUBREL";
 
+/** Why load is refused that there is no memory for. */
+export const MEMORY_SHORT = "memory is short here; try again later";
+
 /** What a client is told that a fault of ours happened to. */
 export const FAILED = "the broker failed; connect again";
 

@@ -19,7 +19,7 @@ import {
   TOPIC_NAME_INVALID,
 } from "../mqtt/reason-code.ts";
 import { validateTopicName } from "../topic/name.ts";
-import { closeCodeOf, closeReason } from "./close-code.ts";
+import { closeCodeOf, closeReason, MEMORY_SHORT } from "./close-code.ts";
 import { connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE } from "./deadlines.ts";
@@ -117,8 +117,8 @@ export function handleConnect(
   if (previous?.connection === undefined && core.connections.size >= core.limits.connectionsMax) {
     return refuse(QUOTA_EXCEEDED, `this part of the broker has ${core.limits.connectionsMax} connections already`);
   }
-  if (previous === undefined && !core.ledger.takes("sessions")) return refuse(QUOTA_EXCEEDED, "memory is short here; try again later");
-  if (!core.ledger.takes("connections")) return refuse(QUOTA_EXCEEDED, "memory is short here; try again later");
+  if (previous === undefined && !core.ledger.takes("sessions")) return refuse(QUOTA_EXCEEDED, MEMORY_SHORT);
+  if (!core.ledger.takes("connections")) return refuse(QUOTA_EXCEEDED, MEMORY_SHORT);
   const granted = grantedExpirySeconds(connect, core.limits);
   const waiting = core.sessions.size - core.connections.size;
   if (granted > 0 && previous === undefined && waiting >= core.limits.sessionsMax) {

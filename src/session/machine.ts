@@ -133,9 +133,13 @@ export class SessionMachine {
   /** The socket closed or failed. */
   lost(connection: Connection, now: number): void {
     this.#core.now = now;
+    connectionLost(this.#core, connection);
+  }
+
+  /** Its socket is no more: what waited in it is gone. */
+  gone(connection: Connection): void {
     connection.gone();
     this.#core.lingering.delete(connection);
-    connectionLost(this.#core, connection);
   }
 
   /** A live message from the routing side. */

@@ -20,6 +20,7 @@ import {
   TOPIC_NAME_INVALID,
 } from "../mqtt/reason-code.ts";
 import { validateTopicName } from "../topic/name.ts";
+import { MEMORY_SHORT } from "./close-code.ts";
 import type { SessionCore } from "./core.ts";
 import type { Incoming } from "./delivery.ts";
 import { makeRoomForExchange } from "./exchanges.ts";
@@ -209,7 +210,7 @@ function topicOf(core: SessionCore, connection: Connection, publish: Publish): s
   }
   if (publish.topic !== "") {
     if (!connection.aliases.has(alias) && !core.ledger.takes("aliases")) {
-      violated(core, connection, QUOTA_EXCEEDED, "memory is short here; try again later");
+      violated(core, connection, QUOTA_EXCEEDED, MEMORY_SHORT);
       return undefined;
     }
     if (!connection.aliases.set(alias, publish.topic)) {

@@ -29,6 +29,7 @@ import {
 import { type ParsedFilter, parseFilter, SHARE_PREFIX } from "../topic/filter.ts";
 import { isTopicProblem, quote, type TopicProblem } from "../topic/name.ts";
 import { Asked } from "./asked.ts";
+import { MEMORY_SHORT } from "./close-code.ts";
 import { encodeFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
@@ -160,7 +161,7 @@ function subscribe(
     return;
   }
   if (previous === undefined && !core.ledger.takes("subscriptions")) {
-    pending.refuse(index, request.qos, QUOTA_EXCEEDED, "memory is short here; try again later");
+    pending.refuse(index, request.qos, QUOTA_EXCEEDED, MEMORY_SHORT);
     return;
   }
   const { subscriptionBytesMax } = core.limits;

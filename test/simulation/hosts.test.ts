@@ -12,7 +12,9 @@ import {
   RECORD_SHARED,
   RECORD_SUBSCRIBE,
 } from "../../src/mqtt/batch.ts";
+import { encodePacket } from "../../src/mqtt/encode.ts";
 import { decodeExchangeAnswer, encodeExchangeAnswer } from "../../src/mqtt/exchange-answer.ts";
+import { CONNECT, NO_PROPERTIES } from "../../src/mqtt/packet.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, SUCCESS } from "../../src/mqtt/reason-code.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
@@ -377,4 +379,68 @@ test("a call that fails for too long is counted as given up, once; before that a
     await new Promise((resolve) => setImmediate(resolve));
   }
   expect([meter, abandoned.length, queue.bytes]).toEqual([{ repeated: 2, givenUp: 1 }, 2, 0]);
+});
+
+describe("packets that do not come whole", () => {
+  /** A socket that remembers how it was closed. */
+  class DeafSocket {
+    readonly readyState = 1;
+    closed: number | undefined;
+    send(): void {}
+    close(code: number): void {
+      this.closed = code;
+    }
+    serializeAttachment(): void {}
+  }
+
+  function connect(host: SessionHost, clientId: string, password?: string): DeafSocket {
+    const socket = new DeafSocket();
+    host.adopt(socket as unknown as WebSocket, { relayed: password === undefined });
+    const user = password === undefined ? undefined : "user";
+    const rest = { keepAliveSeconds: 0, will: undefined, userName: user, password: password === undefined ? undefined : new Uint8Array(8) };
+    receive(host, socket, encodePacket({ type: CONNECT, version: 4, clean: true, clientId, properties: NO_PROPERTIES, ...rest }, 4));
+    return socket;
+  }
+
+  function receive(host: SessionHost, socket: DeafSocket, bytes: Uint8Array): void {
+    host.receive(socket as unknown as WebSocket, bytes.slice().buffer as ArrayBuffer);
+  }
+
+  /** The beginning of a PUBLISH of a million bytes. */
+  function begun(bytes: number): Uint8Array {
+    const packet = new Uint8Array(bytes);
+    packet.set([0x30, 0xc0, 0x84, 0x3d]);
+    return packet;
+  }
+
+  test("are counted, and long ones are refused while memory is short", () => {
+    const host = sessionHost(parseSettings({ TOPOLOGY: "sharded", ALLOW_ANONYMOUS: "true", OBJECT_BYTES_MAX: "1048576" }) as Settings);
+    const sockets = ["a", "b", "c", "d"].map((clientId) => connect(host, clientId));
+    const [first, second, third, fourth] = sockets as [DeafSocket, DeafSocket, DeafSocket, DeafSocket];
+    receive(host, first, begun(280_000));
+    receive(host, second, begun(280_000));
+    expect(host.ledger.bytes.unfinished).toBe(560_000);
+    receive(host, third, begun(60_000));
+    receive(host, fourth, begun(280_000));
+    host.flush();
+    expect(sockets.map(({ closed }) => closed)).toEqual([undefined, undefined, undefined, 1013]);
+    expect(host.ledger.bytes.unfinished).toBe(620_000);
+    host.lost(first as unknown as WebSocket);
+    expect(host.ledger.bytes.unfinished).toBe(340_000);
+    expect(host.ledger.figures().refused.unfinished).toBe(1);
+  });
+
+  test("what comes before the answer to CONNECT is bounded", () => {
+    const hash = Buffer.alloc(32, 1).toString("base64");
+    const users = JSON.stringify([{ user: "user", password: `pbkdf2-sha256$4096$${hash}$${hash}`, publish: ["#"], subscribe: ["#"] }]);
+    const host = sessionHost(parseSettings({ TOPOLOGY: "sharded", USERS: users }) as Settings);
+    const socket = connect(host, "early", "password");
+    for (let count = 0; count < 4; count += 1) receive(host, socket, begun(1_000_000));
+    host.flush();
+    expect(socket.closed).toBeUndefined();
+    receive(host, socket, begun(1_000_000));
+    host.flush();
+    expect(socket.closed).toBe(1008);
+    expect(host.ledger.bytes.unfinished).toBe(0);
+  });
 });

@@ -278,7 +278,10 @@ export class TestClient {
     this.wire.crash();
     this.node.wires.delete(this.wire);
     const connection = this.node.connections.get(this.wire);
-    if (connection !== undefined) this.node.machine.lost(connection, this.#world.now);
+    if (connection !== undefined) {
+      this.node.machine.lost(connection, this.#world.now);
+      this.node.machine.gone(connection);
+    }
     this.#moved();
   }
 }
