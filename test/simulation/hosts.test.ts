@@ -414,7 +414,7 @@ describe("packets that do not come whole", () => {
   }
 
   test("are counted, and long ones are refused while memory is short", () => {
-    const host = sessionHost(parseSettings({ TOPOLOGY: "sharded", ALLOW_ANONYMOUS: "true", OBJECT_BYTES_MAX: "1048576" }) as Settings);
+    const host = sessionHost(parseSettings({ SESSION_SHARDS: "1", ALLOW_ANONYMOUS: "true", OBJECT_BYTES_MAX: "1048576" }) as Settings);
     const sockets = ["a", "b", "c", "d"].map((clientId) => connect(host, clientId));
     const [first, second, third, fourth] = sockets as [DeafSocket, DeafSocket, DeafSocket, DeafSocket];
     receive(host, first, begun(280_000));
@@ -433,7 +433,7 @@ describe("packets that do not come whole", () => {
   test("what comes before the answer to CONNECT is bounded", () => {
     const hash = Buffer.alloc(32, 1).toString("base64");
     const users = JSON.stringify([{ user: "user", password: `pbkdf2-sha256$4096$${hash}$${hash}`, publish: ["#"], subscribe: ["#"] }]);
-    const host = sessionHost(parseSettings({ TOPOLOGY: "sharded", USERS: users }) as Settings);
+    const host = sessionHost(parseSettings({ SESSION_SHARDS: "1", USERS: users }) as Settings);
     const socket = connect(host, "early", "password");
     for (let count = 0; count < 4; count += 1) receive(host, socket, begun(1_000_000));
     host.flush();
