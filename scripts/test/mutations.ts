@@ -8,7 +8,7 @@ import { FIELD_MUTATIONS } from "../../test/simulation/forms.ts";
 import { MUTATIONS, Workbench } from "../../test/simulation/mutations.ts";
 
 const USAGE = `Usage: npm run simulate:mutations -- [--only TEXT] [--all] [--seeds N]
-  --only TEXT  those whose name has this in it
+  --only TEXT  those whose name has this in it; several with commas
   --all        also those that no run is expected to find
   --seeds N    at most so many seeds for each`;
 
@@ -20,7 +20,9 @@ if (values.help) {
   process.exit(0);
 }
 const all = [...MUTATIONS.map((mutation) => ({ ...mutation, unnoticed: undefined })), ...FIELD_MUTATIONS];
-const chosen = all.filter(({ name, unnoticed }) => name.includes(values.only ?? "") && (values.all || unnoticed === undefined));
+const chosen = all.filter(
+  ({ name, unnoticed }) => (values.only ?? "").split(",").some((text) => name.includes(text)) && (values.all || unnoticed === undefined),
+);
 const workbench = await Workbench.open();
 let missed = 0;
 for (const mutation of chosen) {

@@ -45,10 +45,11 @@ export function objectsOf(shape: Shape, namespace: string): { sessions: string[]
 
 /**
  * The numbers of objects as one number, for batches: objects that know different ones would look for sessions and topics in different
- * places, so they do not talk until they know the same.
+ * places, so they do not talk until they know the same. How many shapes there were before is part of it: a call of an earlier time in
+ * which the numbers were the same is as late as any other.
  */
-export function shapeNumber({ sessionShards, topicShards }: Shape): number {
-  return sessionShards * 0x800 + topicShards;
+export function shapeNumber({ sessionShards, topicShards, previousShapes }: Settings): number {
+  return (previousShapes.length * 0x800 + sessionShards) * 0x800 + topicShards;
 }
 
 /** The objects that owned a Client Identifier in earlier shapes and may still have its session, the latest first. */

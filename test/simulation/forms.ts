@@ -52,6 +52,8 @@ const MOVED = { reshaped: true, seeds: 400 } as const;
 
 const IN_LOG = "of a session that has rows the record in the log says it";
 
+const BY_DELIVERY = "each delivery that moves says so itself";
+
 const SLOW = "no queue of the simulation is so long that publishers have to wait for it; test/objects and test/session have such";
 
 const OF_OLD = "rows of today do not have them; an older version wrote them";
@@ -190,6 +192,8 @@ export const FORMS: readonly Form[] = [
       "subscriptions[].identifier": "0",
       ...within("session.", {
         ...SESSION,
+        "sent[].packetId": { value: "1", seeds: 400 },
+        "sent[].qos": { value: "1", seeds: 400 },
         expiresAt: { value: "0", unnoticed: "it is 0 while a client is connected" },
         "sent[].resending": { value: "false", seeds: 400 },
         "received[].begunAt": { value: "undefined", ...MOVED },
@@ -285,7 +289,17 @@ export const FORMS: readonly Form[] = [
     before: "const state = ",
     read: "decodeSessionState(last.state)",
     of: [...SESSION_OF, [STATE, "StoredState", ""]],
-    fields: but(SESSION, { lastNumber: "0" }),
+    fields: but(SESSION, {
+      expiresAt: { value: "0", unnoticed: "its whole time begins anew where it comes" },
+      handledThrough: { value: "0", unnoticed: BY_DELIVERY },
+      sent: { value: "[]", unnoticed: BY_DELIVERY },
+      "sent[].packetId": { value: "1", unnoticed: BY_DELIVERY },
+      "sent[].qos": { value: "1", unnoticed: BY_DELIVERY },
+      "sent[].recordSequence": { value: "0", unnoticed: BY_DELIVERY },
+      "sent[].resending": { value: "false", unnoticed: BY_DELIVERY },
+      offered: { value: "false", unnoticed: "where it comes it is offered to nobody" },
+      lastNumber: { value: "0", unnoticed: "its new owner gives numbers of its own" },
+    }),
     reshaped: true,
   },
   {

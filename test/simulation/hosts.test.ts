@@ -59,6 +59,15 @@ function stillRuntime(): Runtime & { run(): void } {
   };
 }
 
+test("a shape that is back is another one: calls of the time before are refused", () => {
+  const shape = (sessionShards: string, previous: string): number =>
+    shapeNumber(
+      parseSettings({ TOPOLOGY: "sharded", SESSION_SHARDS: sessionShards, TOPIC_SHARDS: "2", PREVIOUS_SHAPES: previous }) as Settings,
+    );
+  const numbers = [shape("2", ""), shape("5", "2+2"), shape("2", "5+2,2+2"), shape("1024", "2+2"), shape("0", "2+2,2+2")];
+  expect(new Set(numbers).size).toBe(numbers.length);
+});
+
 test("a batch that comes a second time is answered as the first, and nothing in it is done again", async () => {
   const meter = new Meter();
   const store = new MemoryRoutingStore(meter);

@@ -6,6 +6,7 @@
 import { DEFAULT_CHOICES, SHARED_STRATEGIES } from "../../src/choices.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
+import type { PreviousShape } from "../../src/settings.ts";
 import type { Happening } from "./chance.ts";
 import { checkAtRest, checkPromises, checkTidied } from "./check.ts";
 import { type ClientOptions, LONG_SECONDS, SimulatedClient, type SubscriptionOptions, type WillOptions } from "./client.ts";
@@ -49,7 +50,9 @@ export const LASTING_SECONDS = 5_000;
 const SHARED_TOPICS = ["s/a", "s/b"];
 export const SHARED_FILTER = "$share/g/s/#";
 
-const OTHER_SHAPES = [
+const FIRST_SHAPE = { sessionShards: 2, topicShards: 2 };
+
+const OTHER_SHAPES: readonly PreviousShape[] = [
   { sessionShards: 5, topicShards: 5 },
   { sessionShards: 1, topicShards: 1 },
   { sessionShards: 0, topicShards: 3 },
@@ -114,9 +117,10 @@ async function play(scenario: Scenario, steps: number): Promise<RunResult> {
   for (const client of clients) if (!isHasty(scenario, client)) firstSubscriptions(scenario, client, false);
   await calm(world, 5_000);
   world.faults = scenario.wild;
-  const shapes = scenario.reshaped ? [chance.once("the shape").pick(OTHER_SHAPES), { sessionShards: 2, topicShards: 2 }] : [];
+  const shapes = scenario.reshaped ? shapesOf(chance.once("the shape")) : [];
+  const between = Math.ceil(steps / (shapes.length + 1));
   for (let step = 1; step <= steps; step += 1) {
-    if (shapes.length > 0 && step % Math.ceil(steps / 3) === 0) world.reshape(shapes.shift()!);
+    if (shapes.length > 0 && step % between === 0) world.reshape(shapes.shift()!);
     const random = chance.once(`step ${step}`);
     const act = chooseAct(scenario, random);
     if (act !== undefined && chance.takes(`step ${step}`, () => `${act.client.id} ${act.what}`)) act.run();
@@ -143,6 +147,13 @@ async function play(scenario: Scenario, steps: number): Promise<RunResult> {
     published: published.length,
     delivered: clients.reduce((sum, { got }) => sum + got.length, 0),
   };
+}
+
+/** From the first shape to another and back, and for some to the other once more. */
+function shapesOf(random: Random): PreviousShape[] {
+  const other = random.pick(OTHER_SHAPES);
+  const back = [other, FIRST_SHAPE];
+  return random.chance(0.3) ? [...back, other] : back;
 }
 
 function begin(seed: number, reshaped: boolean, kept: ReadonlySet<string> | undefined): Scenario {
