@@ -220,10 +220,12 @@ export class SimulatedObject {
   /** Routes and retained messages, in a storage that may refuse them. */
   #routing(alive: () => boolean): RoutingStore {
     const refused = refusing(this.#rows.routing, () => this.#refuses);
-    return guardedStore(unluckyStore(this.#world, refused), this.name, { abort: () => this.#abort(alive) });
+    return guardedStore(unluckyStore(this.#world, refused), this.name, { abort: (reason) => this.#abort(reason, alive) });
   }
 
-  #abort(alive: () => boolean): void {
+  #abort(reason: string, alive: () => boolean): void {
+    // Nothing that one client does may come to this.
+    if (!this.#refuses) this.#world.problem(`${this.name} starts again although storage takes everything: ${reason}`);
     if (alive()) this.#aborted = true;
   }
 
@@ -237,7 +239,7 @@ export class SimulatedObject {
         setAlarm: async (at) => (alive() ? this.#setAlarm(at) : undefined),
       },
       getWebSockets: () => this.#sockets as unknown as WebSocket[],
-      abort: () => this.#abort(alive),
+      abort: (reason) => this.#abort(reason, alive),
       acceptWebSocket: (socket) => void this.#sockets.push(socket as unknown as SimulatedSocket),
     };
     const host: SessionHost = new SessionHost({
