@@ -230,7 +230,8 @@ function sameAs(now: Omit<KnownFile, "name">, before: KnownFile | undefined): bo
 function cannotBeUsed(path: string, error: unknown): Error {
   if (error instanceof StartProblem) return error;
   if (error instanceof FolderTaken) return inUse(path, error.processId);
-  const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  const reason = /^E[A-Z]+$/.test(code) ? code : message;
   return new StartProblem(`The data folder ${path} cannot be written (${reason}); choose another one with --data.`);
 }
 
