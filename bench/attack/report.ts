@@ -104,16 +104,22 @@ function missedList(results: readonly AttackResult[]): string {
   return lines.length === 0 ? "Nothing." : lines.join("\n");
 }
 
+/** A process that does something waits longer for its turn than one that is left alone: then the second pair is no measure of it. */
+const BUSY_MACHINE =
+  "- **other programs kept the machine busy**: whoever does something there waits for a turn, so that most of what missed a bar of p99 may be the machine and not the broker. `npm run attack -- --missed` on a quiet one tells";
+
 function conditions(results: readonly AttackResult[]): string {
   const { processor, cores, system, versions } = describeMachine();
   const times = results.map(({ at }) => at.slice(0, 16).replace("T", " ")).sort();
   const loads = results.map(({ loadAverage }) => loadAverage);
   const missed = results.filter((result) => missesOf(result).length > 0).length;
+  const busy = median(loads) > cores;
   const again = results.filter(({ tries }) => tries > 1);
   return [
     `- ${processor}, ${cores} cores, ${system}; workerd ${versions.workerd}, Node.js ${versions["Node.js"]}`,
     `- from ${times[0]} to ${times.at(-1)} UTC, ${median(results.map(({ seconds }) => seconds))} s each; load average before each: median ${median(loads).toFixed(1)}, highest ${Math.max(...loads).toFixed(1)}`,
     `- ${results.length - missed} of ${results.length} held every bar; ${again.length} had missed one at first and were measured up to ${Math.max(1, ...again.map(({ tries }) => tries))} times`,
+    ...(busy ? [BUSY_MACHINE] : []),
   ].join("\n");
 }
 
