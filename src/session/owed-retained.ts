@@ -78,7 +78,7 @@ export function askOwed(core: SessionCore, session: Session): void {
 }
 
 /** Asks for as many pages as a session may be sent at once. */
-export function askAll(core: SessionCore, session: Session): void {
+function askAll(core: SessionCore, session: Session): void {
   let asked = session.owed.reduce((count, cursor) => count + (cursor.asked ? 1 : 0), 0);
   for (const cursor of session.owed) {
     if (asked >= RETAINED_ASKS_PER_SESSION) return;

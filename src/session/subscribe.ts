@@ -34,7 +34,7 @@ import { encodeFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import { violated } from "./lifecycle.ts";
-import { askAll, oweRetained, promiseOwed } from "./owed-retained.ts";
+import { askOwed, oweRetained, promiseOwed } from "./owed-retained.ts";
 import type { Ticket } from "./ports.ts";
 import type { Connection, Session, Subscription } from "./session.ts";
 import { announce } from "./share.ts";
@@ -206,7 +206,7 @@ function subscribe(
   const wantsRetained = request.retainHandling === 0 || (request.retainHandling === 1 && previous === undefined);
   if (wantsRetained) oweRetained(core, session, filter);
   interestIn(core, subscription, ticket);
-  if (wantsRetained) askAll(core, session);
+  if (wantsRetained) askOwed(core, session);
 }
 
 /** A subscription was refused: what stood before it stands again. */

@@ -57,6 +57,14 @@ describe.each(WIRINGS)("%s", (wiring) => {
     expect(client.connection.session.deliveries.size).toBeLessThanOrEqual(20 + RETAINED_PAGE_MESSAGES);
   });
 
+  test("a client that takes nothing is owed what it subscribes to, however often, and sent no more", () => {
+    const world = worldWith(100, { wiring, limits: { inflightMax: 10 } });
+    const client = world.connect("c", KEPT);
+    for (let index = 0; index < 30; index += 1) client.subscribe(index % 2 === 0 ? "r/#" : "r/+", 1);
+    expect(client.connection.session.deliveries.size).toBeLessThanOrEqual(2 * RETAINED_PAGE_MESSAGES);
+    expect(new Set(takeAll(client))).toEqual(new Set(topicsOf(100)));
+  });
+
   test("they push nothing out of a full queue, and nothing pushes them out", () => {
     const world = worldWith(300, { wiring, limits: { queueMessagesMax: 50, inflightMax: 10 } });
     const publisher = world.connect("p", { at: 1 });
