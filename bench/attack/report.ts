@@ -118,7 +118,7 @@ function conditions(results: readonly AttackResult[]): string {
   return [
     `- ${processor}, ${cores} cores, ${system}; workerd ${versions.workerd}, Node.js ${versions["Node.js"]}`,
     `- from ${times[0]} to ${times.at(-1)} UTC, ${median(results.map(({ seconds }) => seconds))} s each; load average before each: median ${median(loads).toFixed(1)}, highest ${Math.max(...loads).toFixed(1)}`,
-    `- ${results.length - missed} of ${results.length} held every bar; ${again.length} had missed one at first and were measured up to ${Math.max(1, ...again.map(({ tries }) => tries))} times`,
+    `- ${results.length - missed} of ${results.length} held every bar${again.length === 0 ? "" : `; ${again.length} had missed one at first and were measured up to ${Math.max(...again.map(({ tries }) => tries))} times`}`,
     ...(busy ? [BUSY_MACHINE] : []),
   ].join("\n");
 }
