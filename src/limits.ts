@@ -195,6 +195,42 @@ export const RETAINED_ASKS_PER_SESSION = 32;
 export const RETAINED_RETRY_MS = 5 * SECOND;
 
 /**
+ * What one client or one batch may have done in a tick, and what all that wait may have done, as packets: about 0.5 ms and 4 ms. A packet
+ * counts once more for each 4 KiB, and a retained message RETAINED_WORK times, for it writes a row. Less costs more ticks for those who
+ * send many packets at once, more makes all others wait longer.
+ */
+export const SHARE_WORK = 64;
+export const TICK_WORK = 512;
+export const RETAINED_WORK = 8;
+
+/**
+ * Bytes that wait for their client's turn above which each further frame brings it TICK_WORK at once: the runtime reads the next frame of a
+ * socket when the last one has been handled, so that this slows down who sends. Not behind a relay, which reads as fast as it can: there
+ * it would only move what waits from the object, which counts it, to the Worker.
+ */
+export const AHEAD_BYTES = 64 * KIB;
+
+/**
+ * A client that is this far ahead of what is handled, as a multiple of PACKET_BYTES_MAX, is disconnected (0x97). A frame costs memory
+ * beside its bytes.
+ */
+export const AHEAD_PACKETS_MAX = 4;
+export const FRAME_BYTES = 256;
+
+/**
+ * So many requests that wait for one Topic object are a crowd: then a client adds at most a share in CROWDED_MS, and the rest of what it has
+ * sent waits for its turn. So nobody's message stands behind more than this and a share of each other client.
+ */
+export const CROWDED_REQUESTS = 1024;
+export const CROWDED_MS = 250;
+
+/** Requests in one batch between objects: what waits behind it goes with the next. */
+export const BATCH_ITEMS_MAX = 1024;
+
+/** Packets of one client that a relay passes on in a tick, about 1 ms; what else has come follows in the next. */
+export const RELAYED_PACKETS_MAX = 4096;
+
+/**
  * After each hash of a password nobody hashes for so long: one takes about 20 ms, in which an isolate does nothing else, so that hashing
  * takes a quarter of it at the most. Right passwords that were right before need no hash.
  */
@@ -401,6 +437,7 @@ export function limitProblems(limits: Limits): string[] {
     "CONNECTIONS_MAX must be 1 to 32768: the platform's limit of sockets",
   );
   expect(RETRY_MS_TOTAL + RETRY_MS_MAX < REPEAT_WINDOW_MS, "a repeat must not outlive the memory of the receiver");
+  expect(SHARE_WORK <= TICK_WORK && TICK_WORK <= CROWDED_REQUESTS, "a share must fit into a tick, and a tick into what is no crowd");
   expect(limits.packetSecondsMax >= 1, "PACKET_SECONDS_MAX must be at least 1");
   return problems;
 }

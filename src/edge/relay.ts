@@ -9,7 +9,7 @@ import { Authentication } from "../handshake/authentication.ts";
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
 import { addressOf, assignClientId, type Handover } from "../handshake/handover.ts";
 import type { Limits } from "../limits.ts";
-import { KEEP_ALIVE_FACTOR, LIVENESS_MS } from "../limits.ts";
+import { AHEAD_PACKETS_MAX, KEEP_ALIVE_FACTOR, LIVENESS_MS, RELAYED_PACKETS_MAX } from "../limits.ts";
 import { concatenate } from "../mqtt/bytes.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
@@ -95,6 +95,8 @@ class Relay {
   /** Packets that came soon after others had been passed on, until the end of the tick. */
   #gathered: Uint8Array[] = [];
   #gathering: Timer | undefined;
+  /** Runs while some of what came waits for the next tick. */
+  #passing: Timer | undefined;
   #patience: Timer | undefined;
 
   constructor(socket: RelayedSocket, { settings, namespace, address, reach, runtime }: RelayOptions) {
@@ -121,9 +123,33 @@ class Relay {
     }
     this.#stream.push(new Uint8Array(data));
     if (this.#state === "first") this.#readConnect();
-    else if (this.#state === "open") this.#passOn();
+    else if (this.#state === "open") this.#passOnInTurn();
     else this.#authentication?.wake();
     this.#await();
+  }
+
+  /** Passes on what a tick may have. */
+  #passOnInTurn(): void {
+    if (this.#passing === undefined) this.#passOn();
+    if (this.#passing !== undefined && this.#stream.pendingBytes > AHEAD_PACKETS_MAX * this.#limits.packetBytesMax)
+      this.#farewell(QUOTA_EXCEEDED, "more has come than can be passed on", closeCodeOf(QUOTA_EXCEEDED));
+  }
+
+  /** The socket closed: what had come before is no longer waited with. */
+  #passOnAll(): void {
+    while (this.#passing !== undefined) {
+      this.#passing.cancel();
+      this.#passing = undefined;
+      this.#passOn();
+    }
+  }
+
+  #passOnLater(): void {
+    this.#passing = this.#runtime.after(0, () => {
+      this.#passing = undefined;
+      this.#passOn();
+      this.#await();
+    });
   }
 
   #readConnect(): void {
@@ -203,9 +229,10 @@ class Relay {
     this.#await();
   }
 
-  /** Passes on every whole packet that is here but PINGREQ: that is answered here, behind CONNACK. */
+  /** Passes on the whole packets that are here but PINGREQ: that is answered here, behind CONNACK. */
   #passOn(): void {
     const packets: Uint8Array[] = [];
+    let left = RELAYED_PACKETS_MAX;
     for (let bytes = this.#stream.next(); bytes !== undefined; bytes = this.#stream.next()) {
       // The next packet has its own time.
       this.#patience?.cancel();
@@ -223,6 +250,11 @@ class Relay {
       if (!isPing || this.#lastSeenAt - this.#passedOnAt >= LIVENESS_MS) packets.push(bytes);
       if (bytes[0]! >> 4 === DISCONNECT) {
         this.#left = true;
+        break;
+      }
+      left -= 1;
+      if (left === 0) {
+        this.#passOnLater();
         break;
       }
     }
@@ -289,6 +321,7 @@ class Relay {
   /** The client's socket closed. Its Close frame is answered at once; the object decides about the will. */
   clientGone(code: number): void {
     if (this.#state === "ended") return;
+    this.#passOnAll();
     this.#flush();
     this.#finish();
     close(this.#socket, code === 1005 || code === 1006 ? 1000 : code, "");
@@ -307,12 +340,14 @@ class Relay {
     this.#authentication?.cancel();
     this.#keepAlive?.cancel();
     this.#gathering?.cancel();
+    this.#passing?.cancel();
+    this.#passing = undefined;
     this.#patience?.cancel();
   }
 
   /** Gives an incomplete packet, or a CONNECT that has not come, its time [5.0/3.1.4/timeout] [3.1.1/3.1.4/timeout]. */
   #await(): void {
-    const incomplete = this.#state === "first" || (this.#state === "open" && this.#stream.pendingBytes > 0);
+    const incomplete = this.#state === "first" || (this.#state === "open" && this.#passing === undefined && this.#stream.pendingBytes > 0);
     if (!incomplete) {
       this.#patience?.cancel();
       this.#patience = undefined;

@@ -14,6 +14,9 @@ import type { Violation } from "./violation.ts";
 
 const SPANNING_BYTES_FIRST = 64;
 
+/** Places of chunks that were read stay in the list up to this many, or half of it: removing each by itself would cost too much. */
+const READ_CHUNKS_MAX = 64;
+
 export class PacketStream {
   /** A larger packet, fixed header included, is a violation as soon as its length is known. */
   packetBytesMax: number;
@@ -23,6 +26,8 @@ export class PacketStream {
   /** The chunk being read and the cursor in it. */
   #index = 0;
   #offset = 0;
+  /** Of the chunks from there on, before the cursor too. */
+  #chunkBytes = 0;
   /** The packet that spans chunks: its first bytes, how many, and its whole length once known, else 0. */
   #spanning = EMPTY_BYTES;
   #spanningBytes = 0;
@@ -36,14 +41,30 @@ export class PacketStream {
 
   /** Takes the next bytes. Packets are views of them, so that they must not be changed afterwards. */
   push(chunk: Uint8Array): void {
-    if (this.#violation === undefined && chunk.length > 0) this.#chunks.push(chunk);
+    if (this.#violation !== undefined || chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#chunkBytes += chunk.length;
+  }
+
+  /** Forgets everything that waits: nobody will ask for it. */
+  clear(): void {
+    this.#chunks = [];
+    this.#chunkBytes = 0;
+    this.#index = 0;
+    this.#offset = 0;
+    this.#spanning = EMPTY_BYTES;
+    this.#spanningBytes = 0;
+    this.#spanningTotal = 0;
   }
 
   /** Bytes taken and not yet returned as part of a packet. */
   get pendingBytes(): number {
-    let bytes = this.#spanningBytes - this.#offset;
-    for (let i = this.#index; i < this.#chunks.length; i++) bytes += this.#chunks[i].length;
-    return bytes;
+    return this.#spanningBytes - this.#offset + this.#chunkBytes;
+  }
+
+  /** Chunks that wait, each of which costs memory beside its bytes. */
+  get pendingChunks(): number {
+    return this.#chunks.length - this.#index;
   }
 
   /**
@@ -62,10 +83,13 @@ export class PacketStream {
 
   #advance(): void {
     this.#offset = 0;
+    this.#chunkBytes -= this.#chunks[this.#index].length;
+    this.#chunks[this.#index] = EMPTY_BYTES;
     this.#index += 1;
-    if (this.#index < this.#chunks.length) return;
+    if (this.#index < this.#chunks.length && (this.#index < READ_CHUNKS_MAX || this.#index * 2 < this.#chunks.length)) return;
+    // What was read is let go of, also where something always waits.
+    this.#chunks.splice(0, this.#index);
     this.#index = 0;
-    this.#chunks.length = 0;
   }
 
   /** The next packet of a chunk, or undefined when it goes on in the next one or is refused. */
@@ -131,10 +155,6 @@ export class PacketStream {
 
   #fail(violation: Violation): void {
     this.#violation = violation;
-    this.#chunks = [];
-    this.#index = 0;
-    this.#offset = 0;
-    this.#spanning = EMPTY_BYTES;
-    this.#spanningBytes = 0;
+    this.clear();
   }
 }

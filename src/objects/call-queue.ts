@@ -50,6 +50,11 @@ export class CallQueue<Item extends Outgoing, Answer> {
     return this.#outbox.bytes;
   }
 
+  /** Items that wait for the call under way to end. */
+  get waiting(): number {
+    return this.#outbox.waiting;
+  }
+
   /** What is in memory of what waits or is under way. */
   get heldBytes(): number {
     return this.#outbox.heldBytes;

@@ -7,9 +7,19 @@ import { fromBase64 } from "../auth/base64.ts";
 import { type Accepted, Authentication, type Authenticators } from "../handshake/authentication.ts";
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
 import { assignClientId, type Handover } from "../handshake/handover.ts";
-import { EARLY_PACKETS_MAX, type Limits, UNFINISHED_BYTES_SHORT } from "../limits.ts";
+import {
+  AHEAD_BYTES,
+  AHEAD_PACKETS_MAX,
+  EARLY_PACKETS_MAX,
+  FRAME_BYTES,
+  type Limits,
+  RETAINED_WORK,
+  SHARE_WORK,
+  TICK_WORK,
+  UNFINISHED_BYTES_SHORT,
+} from "../limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
-import type { Connect } from "../mqtt/packet.ts";
+import { type Connect, PUBLISH } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import { CLIENT_IDENTIFIER_NOT_VALID, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
 import { VIOLATION } from "../mqtt/violation.ts";
@@ -23,6 +33,7 @@ import { StoreRefused } from "./guarded-store.ts";
 import { log } from "./log.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 import type { SocketWire } from "./socket-wire.ts";
+import type { Taker, Turns } from "./turns.ts";
 
 export interface ClientContext {
   readonly core: SessionCore;
@@ -31,13 +42,22 @@ export interface ClientContext {
   readonly authenticators: Authenticators;
   readonly runtime: Runtime;
   readonly arrivals: Arrivals;
+  readonly turns: Turns;
   /** Whether a Client Identifier is one of this object. */
   readonly owns: (clientId: string) => boolean;
   /** Called after anything that may have left something to flush. */
   readonly flushSoon: () => void;
+  /** Called when the socket is over and all that came over it has been handled. */
+  readonly gone: (client: Client) => void;
 }
 
-export class Client {
+/** What a packet costs to handle, in packets without anything. */
+function workOf(bytes: Uint8Array): number {
+  const retained = bytes[0]! >> 4 === PUBLISH && (bytes[0]! & 1) === 1;
+  return 1 + (bytes.length >> 12) + (retained ? RETAINED_WORK : 0);
+}
+
+export class Client implements Taker {
   readonly wire: SocketWire;
   readonly #context: ClientContext;
   readonly #handover: Handover;
@@ -52,6 +72,13 @@ export class Client {
   #unfinishedBytes = 0;
   /** Runs while a packet is incomplete: such a packet is only in memory, so the pending timer also keeps the object awake. */
   #patience: Timer | undefined;
+  /** What came last waits for a turn. */
+  #waits = false;
+  /** The socket is over, and what came over it waits. */
+  #closing = false;
+  /** What is left of its share in this round. */
+  #share = 0;
+  #round = -1;
 
   /** @param connection the connection of a socket that slept through the object's loss of memory */
   constructor(context: ClientContext, wire: SocketWire, handover: Handover, connection: Connection | undefined) {
@@ -74,12 +101,27 @@ export class Client {
       return;
     }
     this.#stream.push(new Uint8Array(data));
-    if (this.#state !== "connected" && this.#stream.pendingBytes > EARLY_PACKETS_MAX * this.#context.limits.packetBytesMax) {
+    const { packetBytesMax } = this.#context.limits;
+    if (this.#state !== "connected" && this.#ahead > EARLY_PACKETS_MAX * packetBytesMax) {
       this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason: "too much came before the answer to CONNECT" });
       return;
     }
     this.#drain();
     this.#boundUnfinished();
+  }
+
+  /** A frame came while earlier ones wait for a turn. */
+  #catchUp(): void {
+    const { runtime, turns, flushSoon } = this.#context;
+    // It lives, though its packets wait.
+    this.#connection!.lastSeenAt = runtime.now();
+    if (this.#ahead > AHEAD_BYTES && !this.#handover.relayed && !turns.isCrowded) this.#handle(TICK_WORK);
+    flushSoon();
+  }
+
+  /** What waits, with what it costs beside its bytes. */
+  get #ahead(): number {
+    return this.#stream.pendingBytes + this.#stream.pendingChunks * FRAME_BYTES;
   }
 
   /** Bytes that came and are no whole packet yet, or wait for its turn. */
@@ -88,25 +130,38 @@ export class Client {
   }
 
   #countUnfinished(): void {
-    const bytes = this.#state === "ended" ? 0 : this.#stream.pendingBytes;
+    if (this.#state === "ended") this.#stream.clear();
+    const bytes = this.#ahead;
     this.#context.core.ledger.add("unfinished", bytes - this.#unfinishedBytes);
     this.#unfinishedBytes = bytes;
   }
 
-  /** While memory is short nobody may have much here that is not whole. */
+  /**
+   * What came can't be pushed back: who is too far ahead of what is handled has to go, and while memory is short nobody may have much here
+   * that is not whole or waits.
+   */
   #boundUnfinished(): void {
-    const { core, flushSoon } = this.#context;
-    if (this.#unfinishedBytes <= UNFINISHED_BYTES_SHORT || core.ledger.takes("unfinished")) return;
+    const { core, flushSoon, limits } = this.#context;
+    const isFarAhead = this.#waits && this.#unfinishedBytes > AHEAD_PACKETS_MAX * limits.packetBytesMax;
+    if (!isFarAhead && (this.#unfinishedBytes <= UNFINISHED_BYTES_SHORT || core.ledger.takes("unfinished"))) return;
     const connection = this.#connection;
-    if (connection?.open) violated(core, connection, QUOTA_EXCEEDED, MEMORY_SHORT);
-    else this.#end({ bytes: undefined, closeCode: closeCodeOf(QUOTA_EXCEEDED), closeReason: MEMORY_SHORT });
+    const message = isFarAhead ? "more has come than can be handled" : MEMORY_SHORT;
+    if (connection?.open) violated(core, connection, QUOTA_EXCEEDED, message);
+    else this.#end({ bytes: undefined, closeCode: closeCodeOf(QUOTA_EXCEEDED), closeReason: message });
     this.#state = "ended";
     this.#countUnfinished();
     flushSoon();
   }
 
-  /** The socket closed or failed. */
+  /** The socket closed or failed. What came before is handled before. */
   lost(): void {
+    this.#closing = this.#waits && this.#state === "connected";
+    if (!this.#closing) this.#lost();
+  }
+
+  #lost(): void {
+    this.#closing = false;
+    this.#context.gone(this);
     this.#patience?.cancel();
     this.#authentication?.cancel();
     this.#state = "ended";
@@ -147,27 +202,72 @@ export class Client {
   }
 
   #read(): void {
+    if (this.#waits) {
+      this.#catchUp();
+      return;
+    }
     if (this.#state === "first") this.#readConnect();
     else if (this.#state === "authenticating") this.#authentication?.wake();
-    const connection = this.#connection;
-    if (this.#state === "connected" && connection !== undefined) {
-      const { machine, runtime } = this.#context;
-      const now = runtime.now();
-      for (let bytes = this.#stream.next(); bytes !== undefined && connection.open; bytes = this.#stream.next()) {
-        // The next packet has its own time.
-        this.#patience?.cancel();
-        this.#patience = undefined;
-        const packet = bytes instanceof Uint8Array ? decodePacket(bytes, connection.version) : bytes;
-        // A 3.x client is not told why it is closed: who runs it finds out here.
-        if (packet.type === VIOLATION && packet.reasonCode === PACKET_TOO_LARGE) {
-          log("packet too large", { client: connection.session.clientId, problem: packet.message });
-        }
-        machine.handle(connection, packet, now);
-      }
-      if (!connection.open) this.#state = "ended";
+    if (this.#state === "connected") {
+      this.#renew();
+      this.#share -= this.#handle(this.#share);
     }
     this.#await();
     this.#context.flushSoon();
+  }
+
+  #renew(): void {
+    const { round } = this.#context.turns;
+    if (this.#round === round) return;
+    this.#round = round;
+    this.#share = SHARE_WORK;
+  }
+
+  /** Its turn has come. */
+  turn(work: number): number {
+    this.#waits = false;
+    let done = 0;
+    try {
+      if (this.#state === "connected") done = this.#handle(work);
+      this.#await();
+    } catch (error) {
+      this.#failedLater(error, "handling a packet");
+    }
+    this.#countUnfinished();
+    if (this.#closing && !this.#waits) this.#lost();
+    this.#context.flushSoon();
+    return done;
+  }
+
+  /**
+   * Handles about so much of what has come; what is left waits for a turn.
+   * @returns how much it was
+   */
+  #handle(work: number): number {
+    const connection = this.#connection!;
+    const { machine, runtime, turns } = this.#context;
+    const now = runtime.now();
+    let done = 0;
+    while (connection.open && done < work) {
+      const bytes = this.#stream.next();
+      if (bytes === undefined) break;
+      // The next packet has its own time.
+      this.#patience?.cancel();
+      this.#patience = undefined;
+      const packet = bytes instanceof Uint8Array ? decodePacket(bytes, connection.version) : bytes;
+      // A 3.x client is not told why it is closed: who runs it finds out here.
+      if (packet.type === VIOLATION && packet.reasonCode === PACKET_TOO_LARGE) {
+        log("packet too large", { client: connection.session.clientId, problem: packet.message });
+      }
+      machine.handle(connection, packet, now);
+      done += bytes instanceof Uint8Array ? workOf(bytes) : 1;
+    }
+    if (!connection.open) this.#state = "ended";
+    else if (done >= work && this.#stream.pendingBytes > 0 && !this.#waits) {
+      this.#waits = true;
+      turns.wait(this);
+    }
+    return done;
   }
 
   #readConnect(): void {
@@ -275,7 +375,7 @@ export class Client {
 
   /** Gives an incomplete packet, or a CONNECT that has not come, its time [5.0/3.1.4/timeout] [3.1.1/3.1.4/timeout]. */
   #await(): void {
-    const incomplete = this.#state === "first" || (this.#state === "connected" && this.#stream.pendingBytes > 0);
+    const incomplete = this.#state === "first" || (this.#state === "connected" && !this.#waits && this.#stream.pendingBytes > 0);
     if (!incomplete) {
       this.#patience?.cancel();
       this.#patience = undefined;

@@ -12,7 +12,11 @@ export class Exchange {
   readonly codes: Uint8Array;
   /** The answer is due. */
   readonly due: Promise<void>;
+  /** All records have been begun. */
+  readonly handled: Promise<void>;
+  isHandled = false;
   #answer!: () => void;
+  #handled!: () => void;
   /** Records that the answer waits for, and one until all have been begun. */
   #awaited = 1;
   /** Records that are pending and that the answer does not wait for. */
@@ -22,6 +26,9 @@ export class Exchange {
     this.codes = new Uint8Array(records).fill(SUCCESS);
     this.due = new Promise((resolve) => {
       this.#answer = resolve;
+    });
+    this.handled = new Promise((resolve) => {
+      this.#handled = resolve;
     });
   }
 
@@ -62,6 +69,8 @@ export class Exchange {
 
   /** All records have been begun. */
   begun(): void {
+    this.isHandled = true;
+    this.#handled();
     this.#done();
   }
 

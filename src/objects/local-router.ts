@@ -140,6 +140,8 @@ export class LocalRouter implements Router {
 
   readonly heldBytes = 0;
 
+  readonly isCrowded = false;
+
   countRoutes(): number {
     return this.#routing.countRoutes();
   }

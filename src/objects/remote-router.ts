@@ -1,6 +1,7 @@
 /** The way from a Session object to the Topic objects of its namespace in the sharded topology: one outbox for each of them. */
 
 import type { Ledger } from "../ledger.ts";
+import { CROWDED_REQUESTS } from "../limits.ts";
 import {
   RECORD_ASK,
   RECORD_BARRIER,
@@ -93,6 +94,10 @@ export class RemoteRouter implements Router {
   caughtUp(topicObject: string, batch: number, record: number): void {
     const queue = this.#queues[shardOf(topicObject)];
     queue?.add(new Request({ kind: RECORD_CAUGHT_UP, batch, record }, undefined));
+  }
+
+  get isCrowded(): boolean {
+    return this.#queues.some(({ waiting }) => waiting > CROWDED_REQUESTS);
   }
 
   /** What is in memory of what is on its way. */

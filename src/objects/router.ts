@@ -15,6 +15,8 @@ export interface Router extends RouterPort {
   caughtUp(topicObject: string, batch: number, record: number): void;
   /** Undefined when it calls nobody. */
   readonly outbox: OutboxFigures | undefined;
+  /** So much waits for a Topic object that clients should add little to it. */
+  readonly isCrowded: boolean;
   /** What is in memory of what is on its way, bytes. */
   readonly heldBytes: number;
   /** What the routes cost that it keeps itself, by a count of them all, bytes. */

@@ -33,6 +33,7 @@ import type { Router } from "./router.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 import { SOCKET_OPEN, SocketWire } from "./socket-wire.ts";
 import { takeRecord } from "./take-record.ts";
+import { Turns } from "./turns.ts";
 
 /** What a host uses of the object's state. */
 export interface HostState {
@@ -77,6 +78,7 @@ export class SessionHost {
   readonly #router: Router;
   readonly #alarm: AlarmClock;
   readonly #clients = new Map<WebSocket, Client>();
+  readonly #turns: Turns;
   readonly #context: ClientContext;
   #changedWires: SocketWire[] = [];
   #tick: Timer | undefined;
@@ -107,6 +109,7 @@ export class SessionHost {
     const auth = authOf(settings);
     this.ledger = new Ledger(settings.limits.objectBytesMax);
     this.#router = options.router(() => this.machine, this.ledger);
+    this.#turns = new Turns(runtime, () => this.#router.isCrowded);
     const now = runtime.now();
     const flushSoon = (): void => this.#flushSoon();
     this.core = new SessionCore({
@@ -147,6 +150,8 @@ export class SessionHost {
       flushSoon,
       arrivals: this.arrivals,
       owns,
+      turns: this.#turns,
+      gone: ({ wire }) => this.#clients.delete(wire.socket),
     };
     this.#restore(now);
   }
@@ -204,7 +209,6 @@ export class SessionHost {
   lost(socket: WebSocket): void {
     const client = this.#clients.get(socket);
     if (client !== undefined) {
-      this.#clients.delete(socket);
       guarded(this.#faults, "ending a connection", undefined, () => client.lost());
       return;
     }
@@ -293,6 +297,7 @@ export class SessionHost {
   flush(): void {
     this.#tick?.cancel();
     this.#tick = undefined;
+    this.#turns.renew();
     const waiting = unwritten(this.core);
     const waitMs = this.#rowsWrittenAt + ROW_GATHER_MS - this.#runtime.now();
     // A clock that was set back must not hold anything up.

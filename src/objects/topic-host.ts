@@ -36,6 +36,7 @@ import { Fence } from "../routing/fence.ts";
 import type { Addressed, Delivered, DeliveryPort, RoutingStore } from "../routing/ports.ts";
 import type { Settings } from "../settings.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
+import { BatchHandling } from "./batch-handling.ts";
 import { CallQueue } from "./call-queue.ts";
 import { Exchange } from "./exchange.ts";
 import { faultsOf } from "./faults.ts";
@@ -47,6 +48,7 @@ import { shapeNumber, shardOf, topicShard } from "./names.ts";
 import { RetainedReader } from "./retained-reader.ts";
 import type { Runtime, Timer } from "./runtime.ts";
 import { attemptAfter, type Cause, Delivery, type Refused, recordOf } from "./topic-delivery.ts";
+import { Turns } from "./turns.ts";
 
 /** Session objects that are remembered: with an object for each client ID there may be many. The oldest are forgotten first. */
 const SENDERS_MAX = 4096;
@@ -57,6 +59,7 @@ interface Sender {
   /** Its last batch, and the answer: one that comes again is not done again. */
   readonly number: number;
   readonly answer: Promise<Uint8Array>;
+  readonly exchange: Exchange;
   /** Batches that were answered with something pending, until their sender has heard of all outcomes. */
   readonly pending: Map<number, Exchange>;
 }
@@ -99,6 +102,7 @@ export class TopicHost implements DeliveryPort {
   readonly #fence = new Fence();
   readonly ledger: Ledger;
   readonly #reader: RetainedReader;
+  readonly #turns: Turns;
   readonly #queues = new Map<string, CallQueue<Delivery, DeliveryAnswer>>();
   readonly #held: HeldDeliveries;
   /** Queues that got something in this tick. */
@@ -123,6 +127,7 @@ export class TopicHost implements DeliveryPort {
     this.#meter = meter;
     this.#faults = faultsOf(name);
     this.#held = new HeldDeliveries(runtime, this.#faults);
+    this.#turns = new Turns(runtime, () => false);
     this.#life = runtime.incarnation();
     this.#routing = new RoutingCore({
       origin: `${name}@${this.#life}`,
@@ -166,8 +171,13 @@ export class TopicHost implements DeliveryPort {
     if (shape !== this.#shape) throw new Error(`${sender} knows another shape of the broker`);
     if (!this.#fence.admits(sender, epoch, this.#runtime.now())) throw new Error("a call of its sender's earlier life");
     let from = this.#senders.get(sender);
+    if (from?.epoch === epoch && from.number === number) return from.answer;
+    // What came before is handled before, also where its sender has given it up.
+    if (from !== undefined && !from.exchange.isHandled) {
+      await from.exchange.handled;
+      return this.#exchange(bytes);
+    }
     if (from?.epoch !== epoch) from = undefined;
-    if (from?.number === number) return from.answer;
     if (from !== undefined && number < from.number) throw new Error("a call that was answered long ago");
     const awaited = records[0]?.kind === RECORD_AWAITED ? records[0] : undefined;
     if (awaited !== undefined && (from === undefined || awaited.life !== this.#life)) {
@@ -175,16 +185,17 @@ export class TopicHost implements DeliveryPort {
     }
     const pending = stillAwaited(from?.pending, awaited?.batches);
     const exchange = this.#handle(batch);
-    this.adoption.handled();
     const answer = this.#answer(exchange, number, pending, awaited?.batches ?? []);
     if (!this.#senders.has(sender) && this.#senders.size >= SENDERS_MAX) this.#senders.delete(this.#senders.keys().next().value!);
-    this.#senders.set(sender, { epoch, number, answer, pending });
+    this.#senders.set(sender, { epoch, number, answer, exchange, pending });
     if (pending.size === 0) this.#mayRest();
     return answer;
   }
 
   /** @param asked earlier batches whose outcomes are asked for */
   async #answer(exchange: Exchange, number: number, pending: Map<number, Exchange>, asked: readonly number[]): Promise<Uint8Array> {
+    if (!exchange.isHandled) await exchange.handled;
+    this.adoption.handled();
     if (exchange.open) {
       const patience = this.#runtime.after(ANSWER_MS_MAX, () => exchange.leaveAll());
       await exchange.due;
@@ -217,27 +228,34 @@ export class TopicHost implements DeliveryPort {
   }
 
   #handle({ sender, records }: Batch): Exchange {
-    const now = this.#runtime.now();
     const exchange = new Exchange(records.length);
     const unread = new Set<number>();
-    for (const [index, record] of records.entries()) {
-      this.#slow = false;
-      this.#cause = { exchange, index };
-      try {
-        if (record.kind === RECORD_ASK) this.#ask(sender, record, index, exchange, unread);
-        else this.#handleRecord(sender, record, index, exchange, now);
-      } catch (error) {
-        this.#faults.caught(error, `handling a record of ${sender}`, clientOf(record));
-        exchange.fail(index, IMPLEMENTATION_SPECIFIC_ERROR);
-      }
-      if (this.#slow) exchange.leave(index);
+    const handling = new BatchHandling(records, {
+      turns: this.#turns,
+      handle: (record, index) => this.#handleOne(sender, record, index, exchange, unread),
+      paused: () => this.#reader.serve(),
+      handled: () => {
+        // Nobody waits for those whose turn comes later.
+        for (const index of unread) exchange.leave(index);
+        exchange.begun();
+      },
+    });
+    handling.begin();
+    return exchange;
+  }
+
+  #handleOne(sender: string, record: BatchRecord, index: number, exchange: Exchange, unread: Set<number>): void {
+    this.#slow = false;
+    this.#cause = { exchange, index };
+    try {
+      if (record.kind === RECORD_ASK) this.#ask(sender, record, index, exchange, unread);
+      else this.#handleRecord(sender, record, index, exchange, this.#runtime.now());
+    } catch (error) {
+      this.#faults.caught(error, `handling a record of ${sender}`, clientOf(record));
+      exchange.fail(index, IMPLEMENTATION_SPECIFIC_ERROR);
     }
     this.#cause = undefined;
-    this.#reader.serve();
-    // Nobody waits for those whose turn comes later.
-    for (const index of unread) exchange.leave(index);
-    exchange.begun();
-    return exchange;
+    if (this.#slow) exchange.leave(index);
   }
 
   #handleRecord(sender: string, record: BatchRecord, index: number, exchange: Exchange, now: number): void {

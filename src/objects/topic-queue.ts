@@ -111,6 +111,11 @@ export class TopicQueue {
     return this.#calls.bytes;
   }
 
+  /** Requests that wait for the call under way to end. */
+  get waiting(): number {
+    return this.#calls.waiting;
+  }
+
   /** What is in memory of all that waits, is under way or awaits its outcome. */
   get heldBytes(): number {
     return this.#calls.heldBytes + this.#awaitedBytes;

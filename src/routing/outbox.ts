@@ -7,6 +7,7 @@
 import type { Ledger } from "../ledger.ts";
 import {
   BATCH_BYTES_MAX,
+  BATCH_ITEMS_MAX,
   CALL_GATHER_ITEMS,
   CALL_GATHER_MS,
   OUTBOX_BYTES_MAX,
@@ -44,6 +45,11 @@ export class Outbox<Item extends Outgoing> {
   /** Items that wait or fly. */
   get length(): number {
     return this.#waiting.length + (this.#flying?.length ?? 0);
+  }
+
+  /** Items that wait. */
+  get waiting(): number {
+    return this.#waiting.length;
   }
 
   get bytes(): number {
@@ -87,7 +93,7 @@ export class Outbox<Item extends Outgoing> {
     let bytes = 0;
     let count = 0;
     for (const { size } of this.#waiting) {
-      if (count > 0 && bytes + size > BATCH_BYTES_MAX) break;
+      if (count === BATCH_ITEMS_MAX || (count > 0 && bytes + size > BATCH_BYTES_MAX)) break;
       bytes += size;
       count += 1;
     }

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { type RelayedSocket, relaySocket } from "../../src/edge/relay.ts";
+import { RELAYED_PACKETS_MAX } from "../../src/limits.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { DISCONNECT, NO_PROPERTIES, PINGREQ } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
@@ -164,3 +165,35 @@ test.each([3, 4, 5] as const)(
     expect(client.closed).toBe(true);
   },
 );
+
+/** A frame with so many packets. */
+function many(count: number): Uint8Array {
+  const packet = encodePacket(publishPacket("t", "x"), 4);
+  return Buffer.alloc(count * packet.length, packet);
+}
+
+test("a frame with very many packets is passed on in pieces, a tick for each, in order with what comes after it", async () => {
+  const { client, object, endTick, publish } = await relayed();
+  const count = (): number => payloads(object.sent).join("").length;
+  client.tell("message", many(RELAYED_PACKETS_MAX + 10));
+  expect(count()).toBe(RELAYED_PACKETS_MAX);
+  publish("y");
+  expect(count()).toBe(RELAYED_PACKETS_MAX);
+  endTick();
+  endTick();
+  expect(count()).toBe(RELAYED_PACKETS_MAX + 11);
+  expect(payloads(object.sent).join("").endsWith("xy")).toBe(true);
+});
+
+test("what waits for the next tick when the client goes is passed on before", async () => {
+  const { client, object } = await relayed();
+  client.tell("message", many(3 * RELAYED_PACKETS_MAX));
+  client.tell("close");
+  expect([payloads(object.sent).join("").length, object.closed]).toEqual([3 * RELAYED_PACKETS_MAX, true]);
+});
+
+test("a client that is too far ahead of what is passed on is disconnected", async () => {
+  const { client, object } = await relayed();
+  client.tell("message", many(1_000_000));
+  expect([client.closed, object.closed]).toEqual([true, true]);
+});

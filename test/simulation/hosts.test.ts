@@ -20,7 +20,6 @@ import { CallQueue } from "../../src/objects/call-queue.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
 import { shapeNumber } from "../../src/objects/names.ts";
 import type { Router } from "../../src/objects/router.ts";
-import type { Runtime } from "../../src/objects/runtime.ts";
 import { SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import { TopicQueue } from "../../src/objects/topic-queue.ts";
@@ -33,31 +32,7 @@ import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { RowTooLarge } from "../../src/storage/row-limit.ts";
 import { messageTo } from "../session/support.ts";
 import { NO_FAULTS } from "../support/faults.ts";
-
-/** Time stands still until timers are told to run: then it is as late as they are due. */
-function stillRuntime(): Runtime & { run(): void } {
-  let now = 1_800_000_000_000;
-  let waiting: { readonly at: number; readonly run: () => void }[] = [];
-  return {
-    now: () => now,
-    after: (ms, run) => {
-      const timer = { at: now + ms, run };
-      waiting.push(timer);
-      return {
-        cancel: () => {
-          waiting = waiting.filter((other) => other !== timer);
-        },
-      };
-    },
-    incarnation: () => "1",
-    run: () => {
-      for (const { at, run } of waiting.splice(0)) {
-        now = Math.max(now, at);
-        run();
-      }
-    },
-  };
-}
+import { stillRuntime } from "./still-runtime.ts";
 
 test("a shape that is back is another one: calls of the time before are refused", () => {
   const shape = (sessionShards: string, previous: string): number =>

@@ -3,9 +3,10 @@
  * takes CALL_MS each way; an object that is out of reach lets every call to it fail.
  */
 
+import { concatenate, EMPTY_BYTES } from "../../src/mqtt/bytes.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
-import { CONNECT, NO_PROPERTIES, type Packet, PUBACK, PUBLISH, type QoS, SUBSCRIBE } from "../../src/mqtt/packet.ts";
+import { CONNECT, NO_PROPERTIES, type Packet, PUBACK, PUBLISH, type Publish, type QoS, SUBSCRIBE } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import { LocalRouter } from "../../src/objects/local-router.ts";
 import { Meter } from "../../src/objects/meter.ts";
@@ -71,18 +72,30 @@ export class Stage {
   /** Lets time pass; everything that falls due happens at its time. */
   async advance(ms: number): Promise<void> {
     const until = this.now + ms;
-    for (;;) {
-      await new Promise((resolve) => setImmediate(resolve));
-      const next = this.#waiting.reduce<Waiting | undefined>(
-        (first, each) => (first === undefined || each.at < first.at ? each : first),
-        undefined,
-      );
-      if (next === undefined || next.at > until) break;
-      this.#waiting = this.#waiting.filter((other) => other !== next);
-      this.now = Math.max(this.now, next.at);
-      next.run();
-    }
+    while (await this.#next(until));
     this.now = until;
+  }
+
+  /** What falls due next happens. @returns false when that is nothing until this time */
+  async #next(until: number): Promise<boolean> {
+    await new Promise((resolve) => setImmediate(resolve));
+    const next = this.#waiting.reduce<Waiting | undefined>(
+      (first, each) => (first === undefined || each.at < first.at ? each : first),
+      undefined,
+    );
+    if (next === undefined || next.at > until) return false;
+    this.#waiting = this.#waiting.filter((other) => other !== next);
+    this.now = Math.max(this.now, next.at);
+    next.run();
+    return true;
+  }
+
+  /** The same until something is so, or fails after a minute. */
+  async advanceUntil(isSo: () => boolean): Promise<void> {
+    for (let step = 0; !isSo(); step += 1) {
+      if (step > 60_000) throw new Error("it is not so after a minute");
+      await this.#next(this.now + 1000);
+    }
   }
 
   /** What all objects were billed for. */
@@ -211,6 +224,11 @@ export class Stage {
   }
 }
 
+function publishOf(topic: string, qos: QoS, packetId: number, text: string): Publish {
+  const payload = new TextEncoder().encode(text);
+  return { type: PUBLISH, dup: false, qos, retain: false, topic, packetId, payload, properties: NO_PROPERTIES, propertyBytes: EMPTY_BYTES };
+}
+
 /** An MQTT 3.1.1 client that acknowledges QoS 1 at once. */
 export class StageClient {
   /** What came, oldest first. */
@@ -244,9 +262,18 @@ export class StageClient {
   }
 
   publish(topic: string, qos: QoS, packetId: number, text = "x"): void {
-    const payload = new TextEncoder().encode(text);
-    const properties = { properties: NO_PROPERTIES, propertyBytes: new Uint8Array(0) };
-    this.send({ type: PUBLISH, dup: false, qos, retain: false, topic, packetId, payload, ...properties });
+    this.send(publishOf(topic, qos, packetId, text));
+  }
+
+  /** Messages of QoS 0 in one frame. */
+  publishTogether(topic: string, texts: readonly string[], retain = false): void {
+    const packets = texts.map((text) => encodePacket({ ...publishOf(topic, 0, 0, text), retain }, 4));
+    this.#host.receive(this.#socket, concatenate(packets).slice().buffer);
+  }
+
+  /** Its socket closes. */
+  vanish(): void {
+    this.#host.lost(this.#socket);
   }
 
   count(type: Packet["type"]): number {

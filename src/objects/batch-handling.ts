@@ -1,0 +1,54 @@
+/**
+ * One batch from a Session object while its records are handled, in order and in turns: a batch may have a thousand, each with a row to
+ * write, and others want to be served in between. What becomes of each record is nothing to the others. It decides nothing.
+ */
+
+import { RETAINED_WORK, TICK_WORK } from "../limits.ts";
+import { type BatchRecord, RECORD_PUBLISH } from "../mqtt/batch.ts";
+import type { Taker, Turns } from "./turns.ts";
+
+/** What a record costs to handle, in publishes without anything; whatever is no publish may write a row. */
+function workOf(record: BatchRecord): number {
+  if (record.kind !== RECORD_PUBLISH) return RETAINED_WORK;
+  return 1 + (record.message.size >> 12) + (record.message.retain ? RETAINED_WORK : 0);
+}
+
+export interface BatchHandlingOptions {
+  readonly turns: Turns;
+  /** Handles one record; throws nothing. */
+  readonly handle: (record: BatchRecord, index: number) => void;
+  /** Called after each turn. */
+  readonly paused: () => void;
+  /** Called after the last record. */
+  readonly handled: () => void;
+}
+
+export class BatchHandling implements Taker {
+  readonly #records: readonly BatchRecord[];
+  readonly #options: BatchHandlingOptions;
+  #next = 0;
+
+  constructor(records: readonly BatchRecord[], options: BatchHandlingOptions) {
+    this.#records = records;
+    this.#options = options;
+  }
+
+  /** Handles what a tick may have at once, which is all of most batches. */
+  begin(): void {
+    this.turn(TICK_WORK);
+  }
+
+  turn(work: number): number {
+    const { turns, handle, paused, handled } = this.#options;
+    let done = 0;
+    for (; done < work && this.#next < this.#records.length; this.#next += 1) {
+      const record = this.#records[this.#next]!;
+      handle(record, this.#next);
+      done += workOf(record);
+    }
+    paused();
+    if (this.#next < this.#records.length) turns.wait(this);
+    else handled();
+    return done;
+  }
+}
