@@ -14,13 +14,20 @@ import { concatenate } from "../mqtt/bytes.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import { KEEP_ALIVE_TIMEOUT, PACKET_TOO_LARGE, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
+import { KEEP_ALIVE_TIMEOUT, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
 import { authOf } from "../objects/auth-of.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { log } from "../objects/log.ts";
 import { sessionObjectName } from "../objects/names.ts";
 import { PLATFORM, type Runtime, type Timer } from "../objects/runtime.ts";
-import { CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_PROTOCOL_ERROR, CLOSE_TOO_BIG, CLOSE_UNSUPPORTED_DATA } from "../session/close-code.ts";
+import {
+  CLOSE_GOING_AWAY,
+  CLOSE_POLICY,
+  CLOSE_PROTOCOL_ERROR,
+  CLOSE_TOO_BIG,
+  CLOSE_UNSUPPORTED_DATA,
+  closeCodeOf,
+} from "../session/close-code.ts";
 import { type ConnectionFacts, connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "../session/connection-facts.ts";
 import type { Settings } from "../settings.ts";
 import { handOver } from "./hand-over.ts";
