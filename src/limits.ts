@@ -182,10 +182,10 @@ export const RETAINED_PAGE_BYTES = 64 * KIB;
 export const RETAINED_LOOKS = 512;
 
 /**
- * What one tick of an object reads for all clients together, as places looked at, messages and KiB: about 10 ms. Between ticks others are
+ * What one tick of an object reads for all clients together, as places looked at, messages and KiB: about 3 ms. Between ticks others are
  * served.
  */
-export const RETAINED_WORK_PER_TICK = 2048;
+export const RETAINED_WORK_PER_TICK = 512;
 
 /** Pages of one Session object that are asked for and have not come. More wait their turn. */
 export const RETAINED_ASKS_MAX = 256;
