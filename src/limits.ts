@@ -155,8 +155,12 @@ export const UNREAD_BYTES_FULL = 8 * KIB;
 /** For how long a client need not show that it reads: at 1.5 Mbit/s it has read ten megabytes in this time. */
 export const UNREAD_MS_MAX = 60 * SECOND;
 
-/** Questions that wait for their answers at one client: one for each such part of what may be unread. */
+/**
+ * Questions that wait for their answers at one client: one for each such part of what may be unread while it gets retained messages, which
+ * go on when it answers; live messages, which come as they come, bring fewer.
+ */
 export const UNREAD_QUESTIONS = 8;
+export const UNREAD_QUESTIONS_LIVE = 2;
 
 /** Who has less to read is not asked, and everybody no more often than this. */
 export const UNREAD_ASK_BYTES = 1 * KIB;

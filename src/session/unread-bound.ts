@@ -1,6 +1,13 @@
 /** How much may be unread by a client, and the question that it is asked before it is so much. What follows from no answer is in `unread.ts`. */
 
-import { UNREAD_BYTES_FULL, UNREAD_BYTES_LEAST, UNREAD_MS_MAX, UNREAD_QUESTIONS, UNREAD_SHARE_MAX } from "../limits.ts";
+import {
+  UNREAD_BYTES_FULL,
+  UNREAD_BYTES_LEAST,
+  UNREAD_MS_MAX,
+  UNREAD_QUESTIONS,
+  UNREAD_QUESTIONS_LIVE,
+  UNREAD_SHARE_MAX,
+} from "../limits.ts";
 import { NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
 import { hash } from "../topic/hash.ts";
@@ -24,13 +31,20 @@ export function unreadMax({ limits, ledger }: SessionCore): number {
 /** Whether one more message may be sent to a client. Asks it in time, so that one that reads is not held up. */
 export function mayBeSent(core: SessionCore, connection: Connection): boolean {
   const most = unreadMax(core);
-  if (unaskedBytes(connection) * UNREAD_QUESTIONS > most) ask(core, connection);
+  askFrom(core, connection, most / UNREAD_QUESTIONS_LIVE);
   return connection.unreadBytes <= most;
+}
+
+/** Not before so many bytes: to some clients the question is an error. */
+function askFrom(core: SessionCore, connection: Connection, bytes: number): void {
+  if (unaskedBytes(connection) > bytes) ask(core, connection);
 }
 
 /** Whether a client may be given more than somebody sends just now: so little is unread that there is room for that as well. */
 export function hasReadEnough(core: SessionCore, connection: Connection): boolean {
-  return mayBeSent(core, connection) && connection.unreadBytes * 4 <= unreadMax(core);
+  const most = unreadMax(core);
+  askFrom(core, connection, most / UNREAD_QUESTIONS);
+  return connection.unreadBytes * 4 <= most;
 }
 
 /** What was sent since the client was asked. */
