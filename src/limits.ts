@@ -99,7 +99,7 @@ export const MEMORY = {
   shareBytes: 512,
   deliveryBytes: 320,
   messageBytes: 1152,
-  incomingBytes: 256,
+  incomingBytes: 384,
   numberBytes: 64,
   aliasBytes: 128,
   willBytes: 512,
