@@ -12,13 +12,17 @@ import type { Ticket } from "./ports.ts";
 import type { Session, Subscription } from "./session.ts";
 import { joinShare, leaveShare } from "./share.ts";
 
-/** Makes sure that the Topic objects send what a subscription matches. */
-export function interestIn(core: SessionCore, { session, request }: Subscription, ticket: Ticket): void {
+/**
+ * Makes sure that the Topic objects send what a subscription matches.
+ * @param again tells them even if they know: the route and what is retained are then looked at in the same step, and one that has forgotten
+ *   the route knows it again
+ */
+export function interestIn(core: SessionCore, { session, request }: Subscription, again: boolean, ticket: Ticket): void {
   const { filter, qos } = request;
   // One that arrives from another object is kept, though not stored here yet.
   const lasting = session.stored || session.arriving;
   const known = core.interests.get(filter);
-  if (known?.confirmed && known.qos >= qos && (known.lasting || !lasting)) {
+  if (known?.confirmed && known.qos >= qos && (known.lasting || !lasting) && !again) {
     ticket.settled(0);
     return;
   }

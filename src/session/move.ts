@@ -290,7 +290,7 @@ export function confirmInterests(core: SessionCore, session: Session, ticket: Ti
   for (const subscription of session.subscriptions.values()) {
     const share = core.shares.get(subscription.request.filter);
     if (share !== undefined) announce(core, share, all);
-    else interestIn(core, subscription, all);
+    else interestIn(core, subscription, false, all);
   }
   all.settled(SUCCESS);
 }

@@ -205,7 +205,7 @@ function subscribe(
   // [MQTT5-3.3.1-9] [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]
   const wantsRetained = request.retainHandling === 0 || (request.retainHandling === 1 && previous === undefined);
   if (wantsRetained) oweRetained(core, session, filter);
-  interestIn(core, subscription, ticket);
+  interestIn(core, subscription, wantsRetained, ticket);
   if (wantsRetained) askOwed(core, session);
 }
 
