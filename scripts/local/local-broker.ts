@@ -130,6 +130,8 @@ async function serve(
   const notes = note === undefined ? [] : [note];
   const token = randomUUID();
   let watch: Watch | undefined;
+  // Sockets that were closed need it, see src/objects/let-go.ts.
+  process.env.MINIFLARE_WORKERD_V8_FLAGS ??= "--expose-gc";
   const { miniflare, runtime } = await startRuntime(
     () =>
       new Miniflare({

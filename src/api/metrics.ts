@@ -108,6 +108,7 @@ export const METRICS: readonly Metric[] = [
     read: (figures) => (figures === undefined ? [] : LOADS.map((load) => ({ labels: { load }, value: figures.memory.refused[load] }))),
   },
   held("connections", "connections", "MQTT connections"),
+  held("closing_sockets", "closingSockets", "Sockets that the broker has closed and whose clients have not answered"),
   held("sessions", "sessions", "Sessions, with and without connection"),
   held("subscriptions", "subscriptions", "Subscriptions of all sessions"),
   held("queued_messages", "queuedMessages", "Messages that wait to be sent to clients, connected or not"),

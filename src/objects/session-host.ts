@@ -24,6 +24,7 @@ import { authOf } from "./auth-of.ts";
 import { Client, type ClientContext } from "./client.ts";
 import { faultsOf } from "./faults.ts";
 import { startAgain } from "./guarded-store.ts";
+import { LetGo } from "./let-go.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
 import type { Figures, Meter } from "./meter.ts";
@@ -31,7 +32,7 @@ import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
 import { Reauthentications } from "./reauthentications.ts";
 import type { Router } from "./router.ts";
 import type { Runtime, Timer } from "./runtime.ts";
-import { SOCKET_OPEN, SocketWire } from "./socket-wire.ts";
+import { SOCKET_CLOSING, SOCKET_OPEN, SocketWire } from "./socket-wire.ts";
 import { takeRecord } from "./take-record.ts";
 import { Turns } from "./turns.ts";
 
@@ -79,6 +80,7 @@ export class SessionHost {
   readonly #alarm: AlarmClock;
   readonly #clients = new Map<WebSocket, Client>();
   readonly #turns: Turns;
+  readonly #letGo: LetGo;
   readonly #context: ClientContext;
   #changedWires: SocketWire[] = [];
   #tick: Timer | undefined;
@@ -109,6 +111,7 @@ export class SessionHost {
     const auth = authOf(settings);
     this.ledger = new Ledger(settings.limits.objectBytesMax);
     this.#router = options.router(() => this.machine, this.ledger);
+    this.#letGo = new LetGo(runtime);
     this.#turns = new Turns(runtime, () => this.#router.isCrowded);
     const now = runtime.now();
     const flushSoon = (): void => this.#flushSoon();
@@ -157,7 +160,9 @@ export class SessionHost {
   }
 
   #restore(now: number): void {
-    const sockets = this.#state.getWebSockets().filter(({ readyState }) => readyState === SOCKET_OPEN);
+    const all = this.#state.getWebSockets();
+    for (const socket of all) this.#countClosing(socket);
+    const sockets = all.filter(({ readyState }) => readyState === SOCKET_OPEN);
     const wires = sockets.map((socket) => this.#wire(socket));
     const attached = wires.flatMap((wire) => {
       const attachment = wire.socket.deserializeAttachment();
@@ -176,6 +181,11 @@ export class SessionHost {
     for (const problem of problems) log("stored data skipped", { object: this.#name, problem });
     if (swept > 0) log("rows that belonged to no session were deleted", { object: this.#name, rows: swept });
     this.#flushSoon();
+  }
+
+  /** Until its client answers or goes. */
+  #countClosing(socket: WebSocket): void {
+    if (socket.readyState === SOCKET_CLOSING) this.core.closing.add(socket);
   }
 
   #wire(socket: WebSocket): SocketWire {
@@ -207,6 +217,7 @@ export class SessionHost {
   }
 
   lost(socket: WebSocket): void {
+    if (this.core.closing.delete(socket)) this.#letGo.answered();
     const client = this.#clients.get(socket);
     if (client !== undefined) {
       guarded(this.#faults, "ending a connection", undefined, () => client.lost());
@@ -331,6 +342,7 @@ export class SessionHost {
     const client = this.#clients.get(wire.socket);
     try {
       wire.flush();
+      if (wire.closes) this.#countClosing(wire.socket);
     } catch (error) {
       client?.failed(error, "sending to it");
     }

@@ -9,6 +9,9 @@ import type { Wire } from "../session/ports.ts";
 /** WebSocket.OPEN. */
 export const SOCKET_OPEN = 1;
 
+/** WebSocket.CLOSING: this end has sent Close, and the other one has not answered. */
+export const SOCKET_CLOSING = 2;
+
 export class SocketWire implements Wire {
   readonly socket: WebSocket;
   readonly #changed: (wire: SocketWire) => void;
@@ -22,6 +25,11 @@ export class SocketWire implements Wire {
   constructor(socket: WebSocket, changed: (wire: SocketWire) => void) {
     this.socket = socket;
     this.#changed = changed;
+  }
+
+  /** It was told to close. */
+  get closes(): boolean {
+    return this.#closing !== undefined;
   }
 
   send(bytes: Uint8Array): void {

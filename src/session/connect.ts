@@ -114,7 +114,7 @@ export function handleConnect(
     return refuse(PAYLOAD_FORMAT_INVALID, "the Will Payload is not the UTF-8 that it says it is");
   }
   const previous = core.sessions.get(clientId);
-  if (previous?.connection === undefined && core.connections.size >= core.limits.connectionsMax) {
+  if (previous?.connection === undefined && core.connections.size + core.closing.size >= core.limits.connectionsMax) {
     return refuse(QUOTA_EXCEEDED, `this part of the broker has ${core.limits.connectionsMax} connections already`);
   }
   if (previous === undefined && !core.ledger.takes("sessions")) return refuse(QUOTA_EXCEEDED, MEMORY_SHORT);

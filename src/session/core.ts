@@ -102,6 +102,11 @@ export class SessionCore {
   asked = 0;
   /** Sessions that ask for theirs when others have been answered. */
   readonly waitingToAsk = new Set<Session>();
+  /**
+   * Sockets of clients that have not answered Close: nothing but the client ends them, so that they are connections as far as memory and
+   * CONNECTIONS_MAX are concerned.
+   */
+  readonly closing: Set<unknown>;
   /** An alarm is set for wills that nothing else would wake the object for. */
   watchesWills = false;
   /** When the log is to be looked through, milliseconds since the epoch; 0 when it is not. */
@@ -121,6 +126,7 @@ export class SessionCore {
     this.ledger = ledger;
     this.sessions = new CountedMap(ledger, "sessions", (clientId) => MEMORY.sessionBytes + MEMORY.characterBytes * clientId.length);
     this.connections = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
+    this.closing = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
     this.openExchanges = new CountedMap(ledger, "exchanges", () => MEMORY.numberBytes);
     this.room = options.room ?? ENOUGH_ROOM;
     this.now = options.now;

@@ -6,6 +6,8 @@ import type { SessionCounters } from "./counters.ts";
 export interface SessionFigures {
   readonly counters: SessionCounters;
   readonly connections: number;
+  /** Sockets that were closed here and that their clients have not let go of. */
+  readonly closingSockets: number;
   /** With and without connection. */
   readonly sessions: number;
   readonly subscriptions: number;
@@ -29,6 +31,7 @@ export function sessionFigures(core: SessionCore): SessionFigures {
   return {
     counters,
     connections: connections.size,
+    closingSockets: core.closing.size,
     sessions: sessions.size,
     subscriptions: subscriptions.size,
     queuedMessages,

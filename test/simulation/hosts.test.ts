@@ -2,7 +2,7 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { Ledger } from "../../src/ledger.ts";
-import { RETRY_MS_TOTAL } from "../../src/limits.ts";
+import { MEMORY, RETRY_MS_TOTAL } from "../../src/limits.ts";
 import {
   BatchWriter,
   decodeBatch,
@@ -32,6 +32,7 @@ import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { RowTooLarge } from "../../src/storage/row-limit.ts";
 import { messageTo } from "../session/support.ts";
 import { NO_FAULTS } from "../support/faults.ts";
+import { connectPacket } from "../support/mqtt-client.ts";
 import { stillRuntime } from "./still-runtime.ts";
 
 test("a shape that is back is another one: calls of the time before are refused", () => {
@@ -74,12 +75,12 @@ test("a batch that comes a second time is answered as the first, and nothing in 
   expect(store.retained("a")?.message.at(-1)).toBe(2);
 });
 
-function sessionHost(settings: Settings): SessionHost {
+function sessionHost(settings: Settings, sockets: WebSocket[] = []): SessionHost {
   const meter = new Meter();
   return new SessionHost({
     state: {
       storage: { getAlarm: async () => null, setAlarm: async () => {} },
-      getWebSockets: () => [],
+      getWebSockets: () => sockets,
       abort: () => {},
       acceptWebSocket: () => {},
     },
@@ -427,4 +428,56 @@ describe("packets that do not come whole", () => {
     expect(socket.closed).toBe(1008);
     expect(host.ledger.bytes.unfinished).toBe(0);
   });
+});
+
+/** A socket whose client answers Close when the test says so. */
+class SlowSocket {
+  readyState = 1;
+  readonly sent: Uint8Array[] = [];
+  send(bytes: Uint8Array): void {
+    this.sent.push(bytes.slice());
+  }
+  close(): void {
+    this.readyState = 2;
+  }
+  serializeAttachment(): void {}
+  deserializeAttachment(): null {
+    return null;
+  }
+}
+
+test("a socket that was closed and whose client has not answered counts as a connection until it goes", () => {
+  const settings = parseSettings({ TOPOLOGY: "sharded", CONNECTIONS_MAX: "2" }) as Settings;
+  const host = sessionHost(settings);
+  const connect = (clientId: string): SlowSocket => {
+    const socket = new SlowSocket();
+    host.adopt(socket as unknown as WebSocket, { relayed: true });
+    host.receive(socket as unknown as WebSocket, encodePacket(connectPacket({ version: 4, clientId }), 4).slice().buffer);
+    host.flush();
+    return socket;
+  };
+  const held = host.ledger.bytes.connections;
+  const [first, second] = [connect("a"), connect("b")];
+  for (const socket of [first, second]) {
+    // Malformed.
+    host.receive(socket as unknown as WebSocket, Uint8Array.of(0x80, 0).buffer);
+    host.flush();
+    expect(socket.readyState).toBe(2);
+  }
+  expect([host.core.connections.size, host.core.closing.size]).toEqual([0, 2]);
+  expect(host.ledger.bytes.connections - held).toBe(2 * MEMORY.connectionBytes);
+  // Return code 3: it may come again.
+  expect(connect("c").sent.at(-1)).toEqual(Uint8Array.of(0x20, 2, 0, 3));
+  host.lost(first as unknown as WebSocket);
+  host.lost(second as unknown as WebSocket);
+  expect(connect("d").sent.at(-1)).toEqual(Uint8Array.of(0x20, 2, 0, 0));
+});
+
+test("a host that starts counts sockets that were closed before", () => {
+  const socket = new SlowSocket();
+  socket.close();
+  const host = sessionHost(parseSettings({ TOPOLOGY: "sharded" }) as Settings, [socket as unknown as WebSocket]);
+  expect(host.core.closing.size).toBe(1);
+  host.lost(socket as unknown as WebSocket);
+  expect(host.ledger.bytes.connections).toBe(0);
 });
