@@ -387,9 +387,9 @@ export const LIVENESS_MS = 10 * MINUTE;
 
 /**
  * Garbage is collected for the sake of closed sockets so long after the first of them, and no more often: it takes up to 50 ms, in which nothing
- * else happens. Longer lets clients wait.
+ * else happens, so that this is at most a hundredth of the time. Longer lets clients wait.
  */
-export const LET_GO_MS = 3 * SECOND;
+export const LET_GO_MS = 5 * SECOND;
 
 /** An object that holds messages only in memory stays awake for them at most this long. */
 export const AWAKE_MS_MAX = 30 * SECOND;

@@ -59,6 +59,8 @@ function workOf(bytes: Uint8Array): number {
 
 export class Client implements Taker {
   readonly wire: SocketWire;
+  /** Nothing has come from it. */
+  isSilent = true;
   readonly #context: ClientContext;
   readonly #handover: Handover;
   readonly #stream: PacketStream;
@@ -94,6 +96,7 @@ export class Client implements Taker {
 
   /** A frame came. */
   receive(data: ArrayBuffer | string): void {
+    this.isSilent = false;
     if (this.#state === "ended") return;
     if (typeof data === "string") {
       // [MQTT5-6.0.0-1] [MQTT311-6.0.0-1]

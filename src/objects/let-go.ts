@@ -1,7 +1,7 @@
 /**
- * workerd keeps the TCP connection of a hibernatable socket that was closed from here, and whose client has answered Close, until its garbage
- * is collected (measured 2026-11; on a socket that the client closes first it ends at once). Clients wait for that before they come back:
- * those of the library `ws` for 30 s. Where the runtime lets its code collect garbage, as that of `npm start` does, this is asked for.
+ * workerd keeps the TCP connection of a hibernatable socket over which nothing ever came, which was closed from here, and whose client has
+ * answered Close, until its garbage is collected (measured 2026-11; any other ends at once). Some clients wait for that: those of the library
+ * `ws` for 30 s. Where the runtime lets its code collect garbage, as that of `npm start` does, this is asked for.
  */
 
 import { LET_GO_MS } from "../limits.ts";

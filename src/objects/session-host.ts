@@ -217,7 +217,7 @@ export class SessionHost {
   }
 
   lost(socket: WebSocket): void {
-    if (this.core.closing.delete(socket)) this.#letGo.answered();
+    if (this.core.closing.delete(socket) && this.#clients.get(socket)?.isSilent) this.#letGo.answered();
     const client = this.#clients.get(socket);
     if (client !== undefined) {
       guarded(this.#faults, "ending a connection", undefined, () => client.lost());

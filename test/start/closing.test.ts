@@ -4,7 +4,7 @@
  */
 
 import { connect } from "node:net";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { frame, masked } from "../../bench/load/frames.ts";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 
@@ -16,7 +16,7 @@ let compact: Broker;
 let sharded: Broker;
 
 beforeAll(async () => {
-  const options = { ALLOW_ANONYMOUS: "true", SESSION_SHARDS: "2", TOPIC_SHARDS: "1" };
+  const options = { ALLOW_ANONYMOUS: "true", PACKET_SECONDS_MAX: "1", SESSION_SHARDS: "2", TOPIC_SHARDS: "1" };
   compact = await startBroker({ env: { ...options, TOPOLOGY: "compact" } });
   sharded = await startBroker({ env: { ...options, TOPOLOGY: "sharded" } });
 });
@@ -26,8 +26,8 @@ afterAll(async () => {
   await sharded?.dispose();
 });
 
-/** Sends what is no CONNECT, answers Close and keeps its side open. @returns once the other side has ended */
-function closedByBroker(port: number, path: string): Promise<void> {
+/** Sends this, if anything, answers Close and keeps its side open. Resolves once the other side has ended. */
+function closedByBroker(port: number, path: string, first: Uint8Array | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
     let upgraded = false;
@@ -35,7 +35,7 @@ function closedByBroker(port: number, path: string): Promise<void> {
     socket.on("data", (data) => {
       if (!upgraded) {
         upgraded = true;
-        socket.write(frame([masked(Uint8Array.of(0x80, 0))]));
+        if (first !== undefined) socket.write(frame([masked(first)]));
       } else if (data[0] === CLOSE) socket.write(CLOSE_ANSWER);
     });
     socket.on("end", () => {
@@ -49,11 +49,19 @@ function closedByBroker(port: number, path: string): Promise<void> {
   });
 }
 
-test("compact: TCP ends after Close was answered", () => closedByBroker(compact.port, "/mqtt"), 15_000);
+/** What no CONNECT is, and nothing, which is closed after PACKET_SECONDS_MAX. */
+describe.each([
+  ["said something", Uint8Array.of(0x80, 0)],
+  ["said nothing", undefined],
+])("TCP ends after a client that %s has answered Close", (_, first) => {
+  const close = (broker: Broker, path: string): Promise<void> => closedByBroker(broker.port, path, first);
 
-test("relayed: TCP ends after Close was answered", () => closedByBroker(sharded.port, "/mqtt"), 15_000);
+  test("compact", () => close(compact, "/mqtt"), 15_000);
 
-test("handed over: TCP ends after Close was answered, whichever objects have closed", async () => {
-  const paths = Array.from({ length: 8 }, (_, index) => `/mqtt?clientId=closing-${index}`);
-  await expect(Promise.all(paths.map((path) => closedByBroker(sharded.port, path)))).resolves.toHaveLength(8);
-}, 15_000);
+  test("relayed", () => close(sharded, "/mqtt"), 15_000);
+
+  test("handed over, whichever objects have closed", async () => {
+    const paths = Array.from({ length: 8 }, (_, index) => `/mqtt?clientId=closing-${index}`);
+    await expect(Promise.all(paths.map((path) => close(sharded, path)))).resolves.toHaveLength(8);
+  }, 15_000);
+});
