@@ -54,6 +54,10 @@ const IN_LOG = "of a session that has rows the record in the log says it";
 
 const BY_DELIVERY = "each delivery that moves says so itself";
 
+const ANNOUNCED = "Session objects announce it anew before it matters: an older word than theirs is put right by the next";
+
+const ROUTE: Fields = { filter: '"nothing"', sessionObject: '"n/session/9"', qos: "0", version: "0", members: "0", online: "0" };
+
 /** Tests of moves have it (test/session/move.test.ts, test/restart/reshape.test.ts). */
 const RARE = "it needs a session that moves twice, or while it is owed or given something: sixty seeds had none that showed it";
 
@@ -391,7 +395,7 @@ export const FORMS: readonly Form[] = [
     read: "options.store.routes()",
     kind: "rows",
     of: [["src/routing/ports.ts", "RouteRow", ""]],
-    fields: { filter: '"nothing"', sessionObject: '"n/session/9"', qos: "0", version: "0", members: "0", online: "0" },
+    fields: { ...ROUTE, online: { value: "0", unnoticed: ANNOUNCED } },
   },
   {
     name: "route that another Topic object takes over",
@@ -399,7 +403,7 @@ export const FORMS: readonly Form[] = [
     read: "await peer.routesFor(adopter)",
     kind: "rows",
     of: [["src/routing/ports.ts", "RouteRow", ""]],
-    fields: { filter: '"nothing"', sessionObject: '"n/session/9"', qos: "0", version: "0", members: "0", online: "0" },
+    fields: { ...ROUTE, version: { value: "0", unnoticed: ANNOUNCED }, online: { value: "0", unnoticed: ANNOUNCED } },
     reshaped: true,
   },
   {
@@ -455,11 +459,14 @@ export const FORMS: readonly Form[] = [
     fields: {
       filter: '"nothing"',
       qos: "0",
-      version: "0",
+      version: { value: "0", unnoticed: ANNOUNCED },
       lasting: "false",
       members: "0",
-      online: "0",
-      sessionObject: '"n/session/9"',
+      online: { value: "0", unnoticed: ANNOUNCED },
+      sessionObject: {
+        value: '"n/session/9"',
+        unnoticed: "a barrier that waits for another object is one that waits too little: sixty seeds had none that showed it",
+      },
       life: '""',
       batch: { value: "0", unnoticed: SLOW },
       record: { value: "0", unnoticed: SLOW },
