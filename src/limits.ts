@@ -98,6 +98,8 @@ export const MEMORY = {
   subscriptionBytes: 768,
   shareBytes: 512,
   deliveryBytes: 320,
+  /** Beside sixteen for each delivery. */
+  backlogBytes: 256,
   messageBytes: 1152,
   incomingBytes: 384,
   numberBytes: 64,
@@ -289,6 +291,38 @@ export const CHUNK_BYTES = 16 * KIB;
  */
 export const ROW_GATHER_MS = 3;
 export const ROW_GATHER_CHANGES = 8;
+
+/**
+ * Of what waits for a connected client so much is in memory at once beside what is in flight, messages and bytes; more is read from rows when
+ * that was sent.
+ */
+export const LOADED_MESSAGES = 64;
+export const LOADED_BYTES = 256 * KIB;
+
+/** How finely messages that wait are cut; simulations cut them finer, to see more of the edges. */
+export interface PieceSizes {
+  /** Of a chunk of the message log. */
+  readonly chunkBytes: number;
+  readonly loadedMessages: number;
+  readonly loadedBytes: number;
+}
+
+export const PIECE_SIZES: PieceSizes = { chunkBytes: CHUNK_BYTES, loadedMessages: LOADED_MESSAGES, loadedBytes: LOADED_BYTES };
+
+/**
+ * What stands beside a chunk to be read without it at a start, bytes: with a row's blob they are below the platform's 2 MB. With more
+ * recipients a start reads the chunk itself.
+ */
+export const HEADS_BYTES_MAX = 64 * KIB;
+
+/** Chunks whose heads a start reads at once. */
+export const HEADS_AT_ONCE = 256;
+
+/**
+ * Chunks that a start reads for the repeats they remember, where none remembers all that were known: 64 have four times the pairs that memory
+ * holds.
+ */
+export const REPEATS_CHUNKS_MAX = 64;
 
 /** The list of recipients of one record of the message log, bytes; a message for more sessions has several records. */
 export const RECIPIENT_BYTES_MAX = 256 * KIB;

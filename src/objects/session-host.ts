@@ -6,7 +6,7 @@
 import { type FaultPort, guarded } from "../fault.ts";
 import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../handshake/handover.ts";
 import { Ledger } from "../ledger.ts";
-import { AWAKE_MS_MAX, ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../limits.ts";
+import { AWAKE_MS_MAX, PIECE_SIZES, type PieceSizes, ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../limits.ts";
 import { type Batch, clientOf, decodeBatch, encodeDeliveryAnswer, type Unwanted } from "../mqtt/batch.ts";
 import { Fence } from "../routing/fence.ts";
 import { patienceEndsAt } from "../session/catch-up.ts";
@@ -58,6 +58,8 @@ export interface SessionHostOptions {
   readonly name: string;
   readonly meter: Meter;
   readonly runtime: Runtime;
+  /** Other than usual ones. */
+  readonly sizes?: PieceSizes;
   /** Makes the way to the Topic objects; it may call back into the core from the first publish on. */
   readonly router: (machine: () => SessionMachine, ledger: Ledger) => Router;
   /** The other Session objects. */
@@ -123,6 +125,7 @@ export class SessionHost {
       store: options.store,
       router: this.#router,
       room: LOCAL_ROOM,
+      sizes: options.sizes ?? PIECE_SIZES,
       authorizer: auth.authorizer,
       reauthentication: new Reauthentications(auth.enhanced, settings.limits.packetSecondsMax, runtime, flushSoon),
       faults: {

@@ -7,10 +7,11 @@ import { type Acknowledgement, NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
 import { PACKET_IDENTIFIER_NOT_FOUND, PROTOCOL_ERROR, SUCCESS } from "../mqtt/reason-code.ts";
 import type { SessionCore } from "./core.ts";
 import { violated } from "./lifecycle.ts";
-import { finish } from "./queue.ts";
+import { acknowledged } from "./queue.ts";
 import type { Connection } from "./session.ts";
 import { goOn } from "./share-backlog.ts";
 import { handleAnswer } from "./unread.ts";
+import { sentQoS } from "./waiting.ts";
 
 /** [MQTT5-4.13.1-1] [MQTT311-4.8.0-1]: what was sent under this Packet Identifier is not acknowledged like that, or not yet. */
 function wrongKind(core: SessionCore, connection: Connection, what: string, packetId: number): void {
@@ -21,14 +22,14 @@ function wrongKind(core: SessionCore, connection: Connection, what: string, pack
 export function handlePuback(core: SessionCore, connection: Connection, packet: Acknowledgement): void {
   const { session } = connection;
   const { packetId } = packet;
-  const delivery = session.deliveries.get(packetId);
-  if (session.released.has(packetId) || (delivery?.sent && delivery.qos === 2)) {
+  const qos = sentQoS(session, packetId);
+  if (session.released.has(packetId) || qos === 2) {
     wrongKind(core, connection, "PUBACK", packetId);
     return;
   }
-  if (!delivery?.sent) return;
+  if (qos === undefined) return;
   connection.acknowledged(packetId);
-  finish(core, session, delivery);
+  acknowledged(core, session, packetId);
   goOn(core, session);
 }
 
@@ -36,15 +37,15 @@ export function handlePuback(core: SessionCore, connection: Connection, packet: 
 export function handlePubrec(core: SessionCore, connection: Connection, packet: Acknowledgement): void {
   const { session } = connection;
   const { packetId } = packet;
-  const delivery = session.deliveries.get(packetId);
+  const qos = sentQoS(session, packetId);
   const refused = packet.reasonCode >= 0x80;
-  if (delivery?.sent && delivery.qos === 1) {
+  if (qos === 1) {
     wrongKind(core, connection, "PUBREC", packetId);
     return;
   }
-  if (delivery?.sent) {
+  if (qos !== undefined) {
     connection.acknowledged(packetId);
-    finish(core, session, delivery);
+    acknowledged(core, session, packetId);
     core.changes.markRow(session);
     if (refused) goOn(core, session);
     else session.released.add(packetId);
@@ -61,7 +62,7 @@ export function handlePubcomp(core: SessionCore, connection: Connection, packet:
   const { session } = connection;
   const { packetId } = packet;
   if (!session.released.delete(packetId)) {
-    if (session.deliveries.get(packetId)?.sent) wrongKind(core, connection, "PUBCOMP", packetId);
+    if (sentQoS(session, packetId) !== undefined) wrongKind(core, connection, "PUBCOMP", packetId);
     else handleAnswer(core, connection, packetId);
     return;
   }

@@ -43,7 +43,7 @@ function watch(core: SessionCore, session: Session, since: number): void {
 export function caughtUp(core: SessionCore, session: Session): void {
   const { holds } = session;
   const { messages, bytes } = boundsOf(core);
-  if (holds === undefined || session.queuedBytes > bytes * SLOW_FILL) return;
+  if (holds === undefined || session.waitingBytes > bytes * SLOW_FILL) return;
   while (holds.length > 0 && session.waiting - holds.length < messages * SLOW_FILL) release(core, holds.shift()!);
   if (holds.length === 0) core.slowing.sessions.delete(session);
 }

@@ -7,7 +7,7 @@
 import type { Choices } from "../choices.ts";
 import type { FaultPort } from "../fault.ts";
 import { CountedMap, CountedSet, Ledger } from "../ledger.ts";
-import { type Limits, MEMORY } from "../limits.ts";
+import { type Limits, MEMORY, PIECE_SIZES, type PieceSizes } from "../limits.ts";
 import type { Origin } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { ENOUGH_ROOM, type Room } from "../room.ts";
@@ -51,6 +51,7 @@ export interface SessionCoreOptions {
   /** Of the whole object, where others count into it as well. */
   readonly ledger?: Ledger;
   readonly room?: Room;
+  readonly sizes?: PieceSizes;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -67,6 +68,7 @@ export class SessionCore {
   readonly sessions: Map<string, Session>;
   readonly connections: Set<Connection>;
   readonly room: Room;
+  readonly sizes: PieceSizes;
   /** Every subscription of every session here, by filter and Client Identifier. */
   readonly subscriptions = new FilterTree<Subscription>();
   /** The members here of each shared subscription, by its whole filter. */
@@ -129,12 +131,19 @@ export class SessionCore {
     this.closing = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
     this.openExchanges = new CountedMap(ledger, "exchanges", () => MEMORY.numberBytes);
     this.room = options.room ?? ENOUGH_ROOM;
+    this.sizes = options.sizes ?? PIECE_SIZES;
     this.now = options.now;
     this.#origin = options.origin;
     this.numbers = new Numbers(options.now);
-    this.log = new MessageLog(options.store, this.repeats, this.numbers.last);
     this.rowChanges = new RowChanges(options.store);
     this.failures = new Failures(options.faults, this.counters);
+    this.log = new MessageLog(
+      options.store,
+      this.repeats,
+      this.numbers.last,
+      (chunk, error) => this.failures.caught(error, `reading chunk ${chunk} of the message log`, undefined),
+      this.sizes.chunkBytes,
+    );
   }
 
   /** Numbers and sequences from now on are above this one, which was given before a restart. */

@@ -15,6 +15,7 @@ import { sendQoS0 } from "./send.ts";
 import type { Session } from "./session.ts";
 import { dueOfShare } from "./share-due.ts";
 import { memberFor } from "./share-member.ts";
+import { inRows, peek } from "./waiting.ts";
 
 /** What became of a message: everybody here has it, nobody here wants it, or somebody's queue is full and it was not taken. */
 export type Outcome = "taken" | "unwanted" | "full";
@@ -51,7 +52,7 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
     } catch (error) {
       // The others get it all the same. What was taken for this one waits for it; of the rest the publisher hears that not everyone has it.
       core.failures.caught(error, "giving it a message", session);
-      isFull = isFull || (Math.min(message.qos, session.matchQoS) > 0 && !isTaken(session, message));
+      isFull = isFull || (Math.min(message.qos, session.matchQoS) > 0 && !isTaken(core, session, message));
     }
   }
   if (isFull) return "full";
@@ -59,8 +60,11 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
 }
 
 /** Whether a message that failed on its way to a client waits for it all the same. */
-function isTaken(session: Session, message: Message): boolean {
-  return session.deliveries.get(session.lastPacketId)?.message === message;
+function isTaken(core: SessionCore, session: Session, message: Message): boolean {
+  const { deliveries, backlog, lastPacketId } = session;
+  const last = backlog.count > 0 ? backlog.at(backlog.count - 1) : undefined;
+  if (last?.packetId === lastPacketId) return core.log.find(last, session.number)?.message === message;
+  return deliveries.get(lastPacketId)?.message === message;
 }
 
 /** Whether a session, which may have moved here, was offered a message before. */
@@ -71,7 +75,7 @@ function hadBefore(core: SessionCore, session: Session, message: Message, repeat
   const { had, lacks } = session;
   const isRecent = core.now - session.movedAt < REPEAT_WINDOW_MS;
   // Of what no name is kept for nobody knows whether it came where the session was: twice is better than not at all.
-  if (repeated && isRecent && message.settledBelow === 0 && message.qos > 0) return waitsFor(session, message);
+  if (repeated && isRecent && message.settledBelow === 0 && message.qos > 0) return waitsFor(core, session, message);
   const object = objectOf(message.origin);
   const lacked = lacks.has(object, message.sequence);
   const offered = repeated ? !lacked : had.has(object, message.sequence);
@@ -85,8 +89,11 @@ function hadBefore(core: SessionCore, session: Session, message: Message, repeat
 }
 
 /** Whether a message is among those that wait for a session's client. */
-function waitsFor(session: Session, { origin, sequence }: Message): boolean {
-  for (const { message } of session.deliveries.values()) if (message?.origin === origin && message.sequence === sequence) return true;
+function waitsFor(core: SessionCore, session: Session, { origin, sequence }: Message): boolean {
+  for (const waiting of inRows(session)) {
+    const message = peek(core, session, waiting)?.message;
+    if (message?.origin === origin && message.sequence === sequence) return true;
+  }
   return false;
 }
 
@@ -108,7 +115,7 @@ function giveShared(core: SessionCore, session: Session, message: Message, filte
     return giveTo(core, session, message, filter);
   } catch (error) {
     core.failures.caught(error, "giving it a message", session);
-    return isTaken(session, message);
+    return isTaken(core, session, message);
   }
 }
 

@@ -1,7 +1,6 @@
 /** One Application Message on its way: to a Session, and from a client until it is answered. Data; who handles it stands above. */
 
 import type { Message } from "../mqtt/message.ts";
-import type { LogRecord } from "./log.ts";
 import type { Ticket } from "./ports.ts";
 import type { Retain } from "./retain.ts";
 
@@ -11,11 +10,15 @@ export interface Delivery {
   readonly qos: 1 | 2;
   readonly retain: Retain;
   readonly identifiers: readonly number[] | undefined;
-  /** Undefined after hibernation when only its acknowledgement is still awaited. */
+  /** Undefined after hibernation when only its acknowledgement is still awaited; the log has it, if anything does. */
   readonly message: Message | undefined;
-  /** Where the message is stored; undefined for sessions that are not, or were not when it came. */
-  record: LogRecord | undefined;
-  /** The shared subscription that it came through, `$share/` included; empty for none. */
+  /** Its record in the log; 0 for sessions that are not stored, or were not when it came. */
+  sequence: number;
+  /** Bytes of topic, properties and payload. */
+  readonly size: number;
+  /** As in `chunk-heads.ts`, of one whose message is not here; 0 for others. */
+  readonly flags: number;
+  /** The shared subscription that it came through, `$share/` included; empty for none, or where the message is not here. */
   readonly share: string;
   /** A retained message that its subscription is owed: it counts against no bound of the queue, and is not dropped. */
   readonly owed: boolean;

@@ -23,8 +23,8 @@ export function sessionFigures(core: SessionCore): SessionFigures {
   let queuedBytes = 0;
   let inflightMessages = 0;
   for (const session of core.sessions.values()) {
-    queuedMessages += session.queued.length;
-    queuedBytes += session.queuedBytes;
+    queuedMessages += session.queued.length + session.backlog.unsent;
+    queuedBytes += session.waitingBytes;
     inflightMessages += session.inflight;
   }
   const { counters, connections, sessions, subscriptions } = core;

@@ -17,6 +17,7 @@ import { forgetDeliveries } from "./redistribute.ts";
 import { forgetRow } from "./rows.ts";
 import { type Connection, NEVER_EXPIRES, type Session } from "./session.ts";
 import { announceShares } from "./share.ts";
+import { park } from "./waiting.ts";
 import { discardWill, publishWill, scheduleWill, willDelayMs } from "./will.ts";
 
 /** DISCONNECT from the client. */
@@ -76,6 +77,7 @@ export function clientLost(core: SessionCore, session: Session): void {
 /** The session waits for its client until it expires. */
 export function beginWaiting(core: SessionCore, session: Session): void {
   const { expirySeconds } = session;
+  park(session);
   session.expiresAt = expirySeconds === NEVER_EXPIRES ? Number.POSITIVE_INFINITY : core.now + expirySeconds * 1000;
   core.changes.markRow(session);
   if (session.expiresAt !== Number.POSITIVE_INFINITY) {

@@ -74,7 +74,7 @@ export class LocalShare {
         this.#turn += 1;
         const from = this.#turn % candidates.length;
         const rotated = [...candidates.slice(from), ...candidates.slice(0, from)];
-        return rotated.reduce((least, each) => (each.deliveries.size < least.deliveries.size ? each : least));
+        return rotated.reduce((least, each) => (each.outstanding < least.outstanding ? each : least));
       }
       default:
         return candidates[key % candidates.length];

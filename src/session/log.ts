@@ -2,38 +2,18 @@
  * The message log: every QoS 1 and 2 message for stored sessions, once per Session object, with the list of sessions that still have
  * to get it. Records share rows ("chunks"): a chunk takes records until it has CHUNK_BYTES, and writing it again costs one row
  * however many it holds. A chunk whose records are all done is deleted; the newest one is overwritten instead, so that a subscriber
- * that keeps up costs one row a flush. Keeps the law: what a publisher was told is safe stands in a row before it is told.
+ * that keeps up costs one row a flush. Only the newest is in memory: of the others it is known how many still need something, and what
+ * is needed is read. Keeps the law: what a publisher was told is safe stands in a row before it is told.
  */
 
-import { CHUNK_BYTES, PACKET_ID_MAX, RECIPIENT_BYTES_MAX } from "../limits.ts";
-import { type Message, writeMessage } from "../mqtt/message.ts";
-import { intact, RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
-import { checkNumber, readStoredMessage } from "../topic/stored-message.ts";
-import type { SessionStore } from "./ports.ts";
+import { CHUNK_BYTES, HEADS_AT_ONCE, RECIPIENT_BYTES_MAX, REPEATS_CHUNKS_MAX } from "../limits.ts";
+import type { Message } from "../mqtt/message.ts";
+import { intact, RecordError, RecordWriter } from "../mqtt/record.ts";
+import type { Waiting } from "./backlog.ts";
+import { decodeRecord, encodeRecord, FLAG_DETAILED, messageIn, type Recipient, recordsIn, sequenceOf, writeChunk } from "./chunk.ts";
+import { decodeHeads, encodeHead, encodeHeads, type Head, type Heads, headFlags } from "./chunk-heads.ts";
+import type { ChunkHeads, SessionStore } from "./ports.ts";
 import type { Repeats } from "./repeats.ts";
-import { AS_PUBLISHED, type Retain } from "./retain.ts";
-
-/** Version 1 did not say how many records there are. */
-const CHUNK_VERSION = 2;
-
-const FLAG_RETAIN = 4;
-/** Older code does not look at it. */
-const FLAG_AS_PUBLISHED = 8;
-/** Older code neither wrote nor looked at it: to it such a message is one of the queue. */
-const FLAG_OWED = 16;
-
-/** Who gets a record: what is needed to send it, and to send it again under the same Packet Identifier. */
-export interface Recipient {
-  readonly sessionNumber: number;
-  readonly packetId: number;
-  readonly qos: 1 | 2;
-  readonly retain: Retain;
-  readonly identifiers: readonly number[] | undefined;
-  /** The shared subscription that it came through; empty for none. */
-  readonly share: string;
-  /** A retained message that its subscription is owed. */
-  readonly owed: boolean;
-}
 
 export interface LogRecord {
   /** Counts the records of this object; grows with time. */
@@ -45,42 +25,67 @@ export interface LogRecord {
   /** How many recipients still need it. */
   open: number;
   chunk: Chunk | undefined;
-  /** Its bytes while its chunk may be written again. */
+  /** It and its heads as bytes while its chunk may be written again. */
   bytes: Uint8Array | undefined;
+  head: Uint8Array | undefined;
 }
 
 interface Chunk {
   readonly number: number;
+  /** Sequences of its first and last record. */
+  first: number;
+  last: number;
   /** Records that may be written again; empty once the chunk is full. */
   records: LogRecord[];
   /** The size of `records`. */
   bytes: number;
-  /** Records that somebody still needs. */
+  /** How many recipients of its records still need them. */
   open: number;
   stored: boolean;
+  /** Its row remembers all that was known of repeats. */
+  whole: boolean;
+  /** It can't be read, or not to its end: its row is left alone. */
+  damaged: boolean;
 }
 
-/** What a restart found in the log. */
-export interface RestoredRecord {
-  readonly record: LogRecord;
-  readonly recipients: readonly Recipient[];
+/** What the log knows of a delivery that `Waiting` does not. */
+export type Found = Pick<Recipient, "identifiers" | "share"> & { readonly message: Message };
+
+/** A chunk that was read. */
+interface Read {
+  readonly number: number;
+  readonly records: ReadonlyMap<number, Uint8Array>;
+  /** Those that were needed. */
+  readonly messages: Map<number, Message>;
 }
+
+/** Is told of each chunk that can't be read, or not to its end, once; it stays in the store, untouched. */
+export type Damaged = (chunk: number, error: RecordError) => void;
 
 export class MessageLog {
   readonly #store: SessionStore;
   readonly #repeats: Repeats;
+  #damaged: Damaged;
+  readonly #chunkBytes: number;
   #nextSequence: number;
   #nextChunk = 1;
+  /** In the order of their numbers and sequences. */
+  #chunks: Chunk[] = [];
+  /** The newest of them, which takes more. */
   #tail: Chunk | undefined;
   /** Records that no row holds yet. */
   #fresh: LogRecord[] = [];
   /** Chunks whose last record was done since the last flush. */
   readonly #finished = new Set<Chunk>();
+  /** The chunk that was read last. */
+  #read: Read | undefined;
 
-  constructor(store: SessionStore, repeats: Repeats, firstSequence: number) {
+  constructor(store: SessionStore, repeats: Repeats, firstSequence: number, damaged: Damaged, chunkBytes = CHUNK_BYTES) {
     this.#nextSequence = firstSequence;
     this.#store = store;
     this.#repeats = repeats;
+    this.#damaged = damaged;
+    this.#chunkBytes = chunkBytes;
   }
 
   /** Records from now on have sequences above this one. */
@@ -98,6 +103,7 @@ export class MessageLog {
       open: 0,
       chunk: undefined,
       bytes: undefined,
+      head: undefined,
     };
     this.#fresh.push(record);
     return record;
@@ -116,11 +122,36 @@ export class MessageLog {
   }
 
   /** One recipient needs the record no longer. */
-  release(record: LogRecord): void {
-    record.open -= 1;
-    if (record.open > 0 || record.chunk === undefined) return;
-    record.chunk.open -= 1;
-    if (record.chunk.open === 0) this.#finished.add(record.chunk);
+  release(sequence: number): void {
+    const record = this.#inMemory(sequence);
+    if (record !== undefined) record.open -= 1;
+    const chunk = record === undefined ? this.#chunkOf(sequence) : record.chunk;
+    if (chunk === undefined) return;
+    chunk.open -= 1;
+    if (chunk.open === 0) this.#finished.add(chunk);
+  }
+
+  /**
+   * What a session needs to be sent that waits for it.
+   * @returns undefined when it can't be read any more
+   */
+  find({ sequence, packetId, flags }: Waiting, sessionNumber: number): Found | undefined {
+    const isSought = (recipient: Recipient): boolean => recipient.sessionNumber === sessionNumber && recipient.packetId === packetId;
+    const record = this.#inMemory(sequence);
+    if (record !== undefined) return found(record.message, record.recipients.find(isSought));
+    const chunk = this.#chunkOf(sequence);
+    const read = chunk && this.#load(chunk);
+    const bytes = read?.records.get(sequence);
+    if (read === undefined || bytes === undefined) return undefined;
+    try {
+      const message = read.messages.get(sequence) ?? messageIn(bytes);
+      read.messages.set(sequence, message);
+      return found(message, (flags & FLAG_DETAILED) === 0 ? undefined : decodeRecord(bytes).recipients.find(isSought));
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      this.#tellDamaged(chunk!, error);
+      return undefined;
+    }
   }
 
   /** Writes what is new and deletes what is done: one row for all new records that fit the newest chunk, one for each finished one. */
@@ -132,16 +163,13 @@ export class MessageLog {
       let grown = false;
       for (const record of fresh) {
         const bytes = encodeRecord(record);
-        if (chunk.bytes > 0 && chunk.bytes + bytes.length > CHUNK_BYTES) {
+        if (chunk.bytes > 0 && chunk.bytes + bytes.length > this.#chunkBytes) {
           if (grown) this.#write(chunk);
           this.#seal(chunk);
           chunk = this.#begin();
         }
-        record.bytes = bytes;
-        record.chunk = chunk;
-        chunk.records.push(record);
-        chunk.bytes += bytes.length;
-        chunk.open += 1;
+        this.#add(chunk, record, bytes);
+        record.message.keep();
         grown = true;
       }
       this.#write(chunk);
@@ -170,132 +198,211 @@ export class MessageLog {
   }
 
   /**
-   * Reads the log after a start.
-   * @param keep tells whether the recipient still needs the record
-   * @param damaged is told of each chunk that could not be read; it stays in the store, untouched
+   * Learns after a start what the log holds; reads the newest chunk, and of the others what is known of repeats.
+   * @param take is told of each recipient of each record, and tells whether it still needs that; the object is used again
+   * @param damaged is told instead of who is told later
    */
-  restore(keep: (recipient: Recipient, sequence: number) => boolean, damaged: (chunk: number, problem: string) => void): RestoredRecord[] {
-    const restored: RestoredRecord[] = [];
-    for (const row of this.#store.chunks()) {
-      this.#nextChunk = Math.max(this.#nextChunk, row.number + 1);
-      if (this.#tail !== undefined) this.#seal(this.#tail);
-      const chunk: Chunk = { number: row.number, records: [], bytes: 0, open: 0, stored: true };
-      this.#tail = chunk;
+  restore(take: (head: Head) => boolean, damaged: Damaged): void {
+    const later = this.#damaged;
+    this.#damaged = damaged;
+    try {
+      this.#restore(take);
+    } finally {
+      this.#damaged = later;
+    }
+  }
+
+  #restore(take: (head: Head) => boolean): void {
+    let newest: ChunkHeads | undefined;
+    for (let after = 0; ; ) {
+      const rows = this.#store.chunkHeads(after, HEADS_AT_ONCE);
+      for (const row of rows) {
+        if (newest !== undefined) this.#restoreFull(newest, take);
+        newest = row;
+      }
+      if (rows.length < HEADS_AT_ONCE) break;
+      after = rows.at(-1)!.number;
+    }
+    if (newest === undefined) return;
+    this.#nextChunk = newest.number + 1;
+    if (decodeHeads(newest)?.whole !== true) this.#restoreRepeats();
+    const tail = this.#restoreRecords(newest.number, take, true);
+    if (!tail.damaged) this.#tail = tail;
+  }
+
+  /** A chunk that takes no more. */
+  #restoreFull(row: ChunkHeads, take: (head: Head) => boolean): void {
+    const known = decodeHeads(row);
+    const chunk = known === undefined ? this.#restoreRecords(row.number, take, false) : this.#restoreHeads(row.number, known, take);
+    if (chunk.open === 0) this.#finished.add(chunk);
+  }
+
+  #restoreHeads(number: number, { whole, first, last, numbers }: Heads, take: (head: Head) => boolean): Chunk {
+    const chunk: Chunk = { number, first, last, records: [], bytes: 0, open: 0, stored: true, whole, damaged: false };
+    this.#chunks.push(chunk);
+    this.raiseSequence(last);
+    const head = { sequence: 0, size: 0, sessionNumber: 0, packetId: 0, flags: 0 };
+    for (let index = 0; index < numbers.length; index += 5) {
+      head.sequence = numbers[index]!;
+      head.size = numbers[index + 1]!;
+      head.sessionNumber = numbers[index + 2]!;
+      head.packetId = numbers[index + 3]!;
+      head.flags = numbers[index + 4]!;
+      if (take(head)) chunk.open += 1;
+    }
+    return chunk;
+  }
+
+  /** Reads a chunk as a whole, its repeats too. @param isNewest its records may be written again */
+  #restoreRecords(number: number, take: (head: Head) => boolean, isNewest: boolean): Chunk {
+    const chunk: Chunk = { number, first: 0, last: 0, records: [], bytes: 0, open: 0, stored: true, whole: false, damaged: false };
+    this.#chunks.push(chunk);
+    let last = 0;
+    try {
+      for (const bytes of recordsIn(this.#rowOf(number), this.#repeats)) {
+        const { sequence, message, recipients } = decodeRecord(bytes);
+        if (sequence <= last) throw new RecordError(`the record ${sequence} behind ${last}`);
+        last = sequence;
+        this.raiseSequence(sequence);
+        const needed = recipients.filter((recipient) => {
+          const { sessionNumber, packetId } = recipient;
+          return take({ sequence, size: message.size, sessionNumber, packetId, flags: headFlags(recipient) });
+        });
+        if (needed.length === 0) continue;
+        const record: LogRecord = {
+          ...{ sequence, message, recipients, recipientBytes: 0, open: needed.length },
+          ...{ chunk: undefined, bytes: undefined, head: undefined },
+        };
+        if (isNewest) message.keep();
+        this.#add(chunk, record, encodeRecord(record));
+      }
+    } catch (error) {
+      this.#tellDamaged(chunk, error);
+    }
+    if (!isNewest || chunk.damaged) chunk.records = [];
+    return chunk;
+  }
+
+  /** What chunks remember of repeats, from the last one on that remembers all. */
+  #restoreRepeats(): void {
+    let from = this.#chunks.length;
+    const least = Math.max(0, from - REPEATS_CHUNKS_MAX);
+    while (from > least && !this.#chunks[from]?.whole) from -= 1;
+    for (const chunk of this.#chunks.slice(from)) {
       try {
-        for (const { record, recipients } of decodeChunk(intact(row).records, this.#repeats)) {
-          this.#nextSequence = Math.max(this.#nextSequence, record.sequence + 1);
-          const open = recipients.filter((recipient) => keep(recipient, record.sequence));
-          if (open.length === 0) continue;
-          record.open = open.length;
-          record.chunk = chunk;
-          record.bytes = encodeRecord(record);
-          chunk.records.push(record);
-          chunk.bytes += record.bytes.length;
-          chunk.open += 1;
-          restored.push({ record, recipients: open });
-        }
+        recordsIn(this.#rowOf(chunk.number), this.#repeats).next();
       } catch (error) {
-        damaged(row.number, error instanceof Error ? error.message : String(error));
-        this.#tail = undefined;
+        this.#tellDamaged(chunk, error);
       }
     }
-    return restored;
+  }
+
+  #rowOf(number: number): Uint8Array {
+    const row = this.#store.chunk(number);
+    if (row === undefined) throw new RecordError("its row is gone");
+    return intact(row).records;
+  }
+
+  #tellDamaged(chunk: Chunk, error: unknown): void {
+    if (!(error instanceof RecordError)) throw error;
+    if (!chunk.damaged) this.#damaged(chunk.number, error);
+    chunk.damaged = true;
+  }
+
+  /** A record that no full chunk holds. */
+  #inMemory(sequence: number): LogRecord | undefined {
+    return recordOf(this.#fresh, sequence) ?? (this.#tail && recordOf(this.#tail.records, sequence));
+  }
+
+  /** The full chunk, or the newest, that holds a record. */
+  #chunkOf(sequence: number): Chunk | undefined {
+    const chunk = this.#chunks[lastNotAbove(this.#chunks, sequence, ({ first }) => first)];
+    return chunk !== undefined && sequence <= chunk.last ? chunk : undefined;
+  }
+
+  /** @returns what of a chunk can be read */
+  #load(chunk: Chunk): Read {
+    if (this.#read?.number === chunk.number) return this.#read;
+    const records = new Map<number, Uint8Array>();
+    try {
+      for (const bytes of recordsIn(this.#rowOf(chunk.number), undefined)) records.set(sequenceOf(bytes), bytes);
+    } catch (error) {
+      this.#tellDamaged(chunk, error);
+    }
+    this.#read = { number: chunk.number, records, messages: new Map() };
+    return this.#read;
+  }
+
+  #add(chunk: Chunk, record: LogRecord, bytes: Uint8Array): void {
+    record.bytes = bytes;
+    record.head = encodeHead(record);
+    record.chunk = chunk;
+    chunk.first ||= record.sequence;
+    chunk.last = record.sequence;
+    chunk.records.push(record);
+    chunk.bytes += bytes.length;
+    chunk.open += record.open;
   }
 
   /** Forgets the records of a chunk that nobody needs: they are not written again. */
   #compact(chunk: Chunk): Chunk {
-    if (chunk.records.length > chunk.open) {
-      chunk.records = chunk.records.filter((record) => record.open > 0);
-      chunk.bytes = chunk.records.reduce((sum, record) => sum + record.bytes!.length, 0);
-    }
+    chunk.records = chunk.records.filter((record) => record.open > 0);
+    chunk.bytes = chunk.records.reduce((sum, record) => sum + record.bytes!.length, 0);
     return chunk;
   }
 
   #begin(): Chunk {
-    const chunk: Chunk = { number: this.#nextChunk++, records: [], bytes: 0, open: 0, stored: false };
-    this.#tail = chunk;
-    return chunk;
+    const number = this.#nextChunk++;
+    this.#tail = { number, first: 0, last: 0, records: [], bytes: 0, open: 0, stored: false, whole: false, damaged: false };
+    this.#chunks.push(this.#tail);
+    return this.#tail;
   }
 
   #seal(chunk: Chunk): void {
-    for (const record of chunk.records) record.bytes = undefined;
     chunk.records = [];
     if (chunk.open === 0) this.#finished.add(chunk);
   }
 
   #write(chunk: Chunk): void {
-    const writer = new RecordWriter(CHUNK_BYTES);
-    writer.byte(CHUNK_VERSION);
-    this.#repeats.write(writer);
-    const records = chunk.records.flatMap(({ bytes }) => bytes ?? []);
-    writer.integer(records.length);
-    for (const record of records) writer.raw(record);
-    this.#store.putChunk({ number: chunk.number, records: writer.finish() });
+    const writer = new RecordWriter(this.#chunkBytes);
+    chunk.whole = writeChunk(
+      writer,
+      this.#repeats,
+      chunk.records.flatMap(({ bytes }) => bytes ?? []),
+    );
+    const heads = encodeHeads(
+      chunk.records.flatMap(({ head }) => head ?? []),
+      chunk.whole,
+    );
+    this.#store.putChunk({ number: chunk.number, heads, records: writer.finish() });
     chunk.stored = true;
   }
 
   #delete(chunk: Chunk): void {
-    if (chunk.stored) this.#store.deleteChunk(chunk.number);
+    const index = this.#chunks.indexOf(chunk);
+    if (index >= 0) this.#chunks.splice(index, 1);
+    if (this.#read?.number === chunk.number) this.#read = undefined;
+    if (chunk.stored && !chunk.damaged) this.#store.deleteChunk(chunk.number);
     chunk.stored = false;
   }
 }
 
-function flagsOf({ qos, retain, owed }: Recipient): number {
-  return qos | (retain ? FLAG_RETAIN : 0) | (retain === AS_PUBLISHED ? FLAG_AS_PUBLISHED : 0) | (owed ? FLAG_OWED : 0);
+function found(message: Message, recipient: Recipient | undefined): Found {
+  return { message, identifiers: recipient?.identifiers, share: recipient?.share ?? "" };
 }
 
-function encodeRecord(record: LogRecord): Uint8Array {
-  const writer = new RecordWriter(record.message.size + 128);
-  const place = writer.beginLength();
-  writer.integer(record.sequence);
-  writeMessage(writer, record.message);
-  writer.integer(record.recipients.length);
-  for (const recipient of record.recipients) {
-    writer.integer(recipient.sessionNumber);
-    writer.integer(recipient.packetId);
-    writer.byte(flagsOf(recipient));
-    const identifiers = recipient.identifiers ?? [];
-    writer.integer(identifiers.length);
-    for (const identifier of identifiers) writer.integer(identifier);
-    writer.string(recipient.share);
-  }
-  writer.endLength(place);
-  return writer.finish();
+function recordOf(records: readonly LogRecord[], sequence: number): LogRecord | undefined {
+  const record = records[lastNotAbove(records, sequence, (each) => each.sequence)];
+  return record?.sequence === sequence ? record : undefined;
 }
 
-function* decodeChunk(bytes: Uint8Array, repeats: Repeats): Generator<{ record: LogRecord; recipients: Recipient[] }> {
-  const reader = new RecordReader(bytes);
-  const version = reader.byte();
-  if (version < 1 || version > CHUNK_VERSION) throw new RecordError(`a chunk of version ${version}, where ${CHUNK_VERSION} was expected`);
-  repeats.read(reader);
-  const records = version === 1 ? undefined : reader.integer();
-  for (let read = 0; records === undefined ? reader.more : read < records; read += 1) {
-    const part = new RecordReader(reader.lengthPrefixed());
-    const sequence = part.integer();
-    checkNumber(sequence);
-    const message = readStoredMessage(part);
-    const recipients: Recipient[] = [];
-    for (let count = part.integer(); count > 0; count -= 1) {
-      const sessionNumber = part.integer();
-      const packetId = part.integer();
-      const flags = part.byte();
-      if (packetId === 0 || packetId > PACKET_ID_MAX || (flags & 3) % 3 === 0) {
-        throw new RecordError(`a recipient with Packet Identifier ${packetId} at QoS ${flags & 3}`);
-      }
-      const identifiers: number[] = [];
-      for (let more = part.integer(); more > 0; more -= 1) identifiers.push(part.integer());
-      recipients.push({
-        sessionNumber,
-        packetId,
-        qos: (flags & 3) as 1 | 2,
-        retain: (flags & FLAG_RETAIN) !== 0 && ((flags & FLAG_AS_PUBLISHED) === 0 || AS_PUBLISHED),
-        owed: (flags & FLAG_OWED) !== 0,
-        identifiers: identifiers.length > 0 ? identifiers : undefined,
-        share: part.string(),
-      });
-    }
-    part.end();
-    yield { record: { sequence, message, recipients, recipientBytes: 0, open: 0, chunk: undefined, bytes: undefined }, recipients };
+/** The index of the last item that is not above a number, among those that grow; -1 when all are. */
+function lastNotAbove<Item>(items: readonly Item[], number: number, numberOf: (item: Item) => number): number {
+  let [low, high] = [0, items.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (numberOf(items[middle]!) <= number) low = middle + 1;
+    else high = middle;
   }
-  reader.end();
+  return low - 1;
 }

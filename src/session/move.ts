@@ -10,6 +10,7 @@ import { type Message, objectOf, readMessage, writeMessage } from "../mqtt/messa
 import { SUCCESS } from "../mqtt/reason-code.ts";
 import { RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { SHARE_PREFIX } from "../topic/filter.ts";
+import { isShared } from "./chunk.ts";
 import { takeOver } from "./connect.ts";
 import type { SessionCore } from "./core.ts";
 import { SESSION_EXPIRY } from "./deadlines.ts";
@@ -28,6 +29,7 @@ import { beginStoring, forgetRow } from "./rows.ts";
 import { Session } from "./session.ts";
 import { announce } from "./share.ts";
 import { decodeSessionState, decodeWill, encodeSessionState, encodeWill, subscriptionOptions, subscriptionRequest } from "./state.ts";
+import { inRows, peek } from "./waiting.ts";
 import { discardWill, scheduleWill, willDelayMs } from "./will.ts";
 
 /** Why the next owner asks for a session. */
@@ -116,16 +118,18 @@ export function exportSession(core: SessionCore, clientId: string, from: number)
   let bytes = 0;
   let through = Math.max(0, from - 1);
   let next: number | undefined;
-  for (const delivery of session.deliveries.values()) {
-    const { message, record } = delivery;
-    if (message === undefined || record === undefined || record.sequence < from) continue;
+  for (const waiting of inRows(session)) {
+    const { sequence, size } = waiting;
+    if (sequence < from) continue;
     if (bytes >= BATCH_BYTES_MAX) {
-      next = record.sequence;
+      next = sequence;
       break;
     }
-    bytes += message.size + 64;
-    through = record.sequence;
-    deliveries.push(movingDelivery(delivery, message));
+    const delivery = peek(core, session, waiting);
+    if (delivery === undefined) continue;
+    bytes += size + 64;
+    through = sequence;
+    deliveries.push(movingDelivery(delivery, delivery.message));
   }
   return {
     state: encodeSessionState(session, core.numbers.next(), true),
@@ -226,8 +230,11 @@ export function putBack(core: SessionCore, copy: Session): void {
  * @param through the number of the last delivery that it took with it
  */
 export function mergeCopy(core: SessionCore, session: Session, copy: Session, through: number): void {
-  for (const { share, message, record, qos, retain, identifiers } of copy.deliveries.values()) {
-    if (share === "" || message === undefined || record === undefined || record.sequence <= through) continue;
+  for (const waiting of [...inRows(copy)]) {
+    if (!isShared(waiting.flags) || waiting.sequence <= through) continue;
+    const delivery = peek(core, copy, waiting);
+    if (delivery === undefined) continue;
+    const { share, message, qos, retain, identifiers } = delivery;
     take(core, session, message, { qos, retain, identifiers, share, owed: false }, core.log.append(message));
   }
   dropCopy(core, copy);
@@ -391,7 +398,7 @@ function takeWaiting(
     const record = core.log.append(message);
     core.log.addRecipient(record, { sessionNumber: session.number, ...due });
     if (due.sent) session.handledThrough = record.sequence;
-    const delivery: Delivery = { ...due, message, record };
+    const delivery: Delivery = { ...due, message, sequence: record.sequence, size: message.size, flags: 0 };
     session.deliveries.set(due.packetId, delivery);
   }
 }

@@ -137,19 +137,30 @@ export interface AliasRow extends StoredRow {
   readonly topic: string;
 }
 
-/** A piece of the message log: records of messages and who still has to get them, versioned bytes of `session/log.ts`. */
-export interface ChunkRow extends StoredRow {
+/** What a start has to know of a piece of the message log. */
+export interface ChunkHeads extends StoredRow {
   readonly number: number;
+  /** Versioned bytes of `session/chunk-heads.ts`, or no such: all is in the records alone. */
+  readonly heads: Uint8Array;
+}
+
+/** A piece of the message log: records of messages and who still has to get them. */
+export interface ChunkRecords extends StoredRow {
+  readonly number: number;
+  /** Versioned bytes of `session/chunk.ts`. */
   readonly records: Uint8Array;
 }
+
+export type ChunkRow = ChunkHeads & ChunkRecords;
 
 /** Rows of one Session object. Each `put` costs one row whether it inserts or replaces; each `delete` one per row that existed. */
 export interface SessionStore {
   sessions(): SessionRow[];
   subscriptions(): SubscriptionRow[];
   wills(): WillRow[];
-  /** In order of their numbers. */
-  chunks(): ChunkRow[];
+  /** The first of the chunks with numbers above `after`, at most so many, in order of their numbers. */
+  chunkHeads(after: number, most: number): ChunkHeads[];
+  chunk(number: number): ChunkRecords | undefined;
   exchanges(): ExchangeRow[];
   aliases(): AliasRow[];
   owed(): OwedRow[];

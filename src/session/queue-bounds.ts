@@ -28,11 +28,11 @@ export function boundsOf({ limits, ledger }: Short): QueueBounds {
 }
 
 /** Whether one more message would not fit. */
-export function isFull({ waiting, queuedBytes }: Session, { size }: Message, { messages, bytes }: QueueBounds): boolean {
-  return waiting >= messages || queuedBytes + size > bytes;
+export function isFull({ waiting, waitingBytes }: Session, { size }: Message, { messages, bytes }: QueueBounds): boolean {
+  return waiting >= messages || waitingBytes + size > bytes;
 }
 
 /** Whether a queue is no fuller than queues of connected clients should be. */
-export function isShort({ waiting, queuedBytes }: Session, { messages, bytes }: QueueBounds): boolean {
-  return waiting <= messages * SLOW_FILL && queuedBytes <= bytes * SLOW_FILL;
+export function isShort({ waiting, waitingBytes }: Session, { messages, bytes }: QueueBounds): boolean {
+  return waiting <= messages * SLOW_FILL && waitingBytes <= bytes * SLOW_FILL;
 }

@@ -8,6 +8,8 @@ import { Message } from "../mqtt/message.ts";
 import { NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
 import { caughtUp, endPatience, hold, keepsUp, mayHold } from "./catch-up.ts";
+import { isShared } from "./chunk.ts";
+import { headFlags } from "./chunk-heads.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
 import type { LogRecord } from "./log.ts";
@@ -16,6 +18,7 @@ import { expired, sendPublish } from "./send.ts";
 import type { Connection, Session } from "./session.ts";
 import { dueOfShare } from "./share-due.ts";
 import { mayBeSent } from "./unread-bound.ts";
+import { deliveryOf, loadNext, noteBacklog, noteBacklogs, queue, waitsInRows, withoutMessage } from "./waiting.ts";
 
 /** How a message is to be delivered to one session. */
 type Due = Pick<Delivery, "qos" | "retain" | "identifiers" | "share" | "owed">;
@@ -33,8 +36,8 @@ export function enqueue(core: SessionCore, session: Session, message: Message, d
 
 /** Whether one more message would leave at once: the client is there and reads, nothing waits for it and its window is not full. */
 export function mayGo(core: SessionCore, session: Session): boolean {
-  const { connection, queued, resending } = session;
-  if (queued.length > 0 || resending.length > 0 || !connection?.open) return false;
+  const { connection, queued, resending, backlog } = session;
+  if (queued.length + resending.length + backlog.count > 0 || !connection?.open) return false;
   return hasWindow(session, connection) && mayBeSent(core, connection);
 }
 
@@ -63,44 +66,36 @@ export function take(core: SessionCore, session: Session, message: Message, due:
 
 function add(core: SessionCore, session: Session, message: Message, due: Due, record: LogRecord | undefined, goes: boolean): void {
   const packetId = session.allocatePacketId();
-  const delivery: Delivery = { ...due, packetId, message, record, sent: false };
+  const { size } = message;
+  const sequence = record?.sequence ?? 0;
   if (record !== undefined) core.log.addRecipient(record, { ...due, sessionNumber: session.number, packetId });
-  session.deliveries.set(packetId, delivery);
-  if (goes) {
-    send(core, session.connection!, delivery, message);
-    return;
+  if (!goes && record !== undefined && waitsInRows(core, session)) {
+    session.backlog.push(sequence, size, packetId, headFlags(due), false);
+    if (due.share !== "") noteBacklog(core, session, due.share);
+  } else {
+    const delivery: Delivery = { ...due, packetId, message, sequence, size, flags: 0, sent: false };
+    session.deliveries.set(packetId, delivery);
+    if (goes) {
+      send(core, session.connection!, delivery, message);
+      return;
+    }
+    queue(core, session, delivery);
+    if (record === undefined) core.waitingInMemory.add(session);
   }
-  queue(core, session, delivery, message);
-  if (record === undefined) core.waitingInMemory.add(session);
   const bounds = boundsOf(core);
   const isHeld = session.connection !== undefined && core.slowing.isSlow(session, message, bounds, core.limits.receiveMaximum);
   keepWithinBounds(core, session, bounds, isHeld ? 1 : 0);
 }
 
-function queue(core: SessionCore, session: Session, delivery: Delivery, message: Message): void {
-  session.queued.push(delivery);
-  if (delivery.owed) session.queuedOwed += 1;
-  else session.queuedBytes += message.size;
-  if (delivery.share !== "") noteBacklog(core, session, delivery.share);
-}
-
 /** A delivery that was queued is not any more. */
-function unqueue(session: Session, delivery: Delivery): void {
-  if (delivery.owed) session.queuedOwed -= 1;
-  else session.queuedBytes -= delivery.message?.size ?? 0;
-}
-
-/** Something that came through a shared subscription waits for a client that is there: other members may take it over. */
-function noteBacklog(core: SessionCore, session: Session, filter: string): void {
-  const share = core.shares.get(filter);
-  if (session.connection === undefined || share === undefined) return;
-  share.backlogs.add(session);
-  core.backlogs.add(share);
+function unqueue(session: Session, { owed, size }: Delivery): void {
+  if (owed) session.queuedOwed -= 1;
+  else session.queuedBytes -= size;
 }
 
 /** Whether a client that takes what it was sent has room for more. */
-export function hasRoom({ queued, resending, inflight, inflightBytes }: Session, { window }: Connection): boolean {
-  return queued.length + resending.length === 0 && 2 * inflight <= window && 2 * inflightBytes <= INFLIGHT_BYTES_MAX;
+export function hasRoom({ queued, resending, backlog, inflight, inflightBytes }: Session, { window }: Connection): boolean {
+  return queued.length + resending.length + backlog.count === 0 && 2 * inflight <= window && 2 * inflightBytes <= INFLIGHT_BYTES_MAX;
 }
 
 /** Gives rows to messages that wait in memory alone, each one message for all sessions that it waits for. */
@@ -109,14 +104,14 @@ export function storeQueued(core: SessionCore, sessions: Iterable<Session>): voi
   for (const session of sessions) {
     for (const delivery of session.queued) {
       const { message, packetId, qos, retain, identifiers, share, owed } = delivery;
-      if (message === undefined || delivery.record !== undefined) continue;
+      if (message === undefined || delivery.sequence !== 0) continue;
       let record = records.get(message);
       if (record === undefined || core.log.isFull(record)) {
         record = core.log.append(message);
         records.set(message, record);
       }
       core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share, owed });
-      delivery.record = record;
+      delivery.sequence = record.sequence;
     }
   }
 }
@@ -136,13 +131,12 @@ export function keepWithinBounds(
 ): void {
   const unsettled = short ? 0 : (session.holds?.length ?? 0) + held;
   // What comes last has a place, however large it is.
-  while (session.waiting > messages + unsettled || (session.queuedBytes > bytes && session.waiting > 1)) {
+  while (session.waiting > messages + unsettled || (session.waitingBytes > bytes && session.waiting > 1)) {
     if (short) core.ledger.refuse("queues");
-    const oldest = takeOldest(session);
+    const oldest = takeOldest(core, session);
     if (passOn(core, session, oldest, elsewhere)) continue;
-    unqueue(session, oldest);
     core.counters.messagesDropped.queue_full += 1;
-    finish(core, session, oldest);
+    over(core, session, oldest);
   }
 }
 
@@ -151,6 +145,8 @@ function passOn(core: SessionCore, session: Session, delivery: Delivery, elsewhe
   const { message, share, qos } = delivery;
   // [MQTT5-4.8.2-5]: it may be begun where the session is, too.
   if (share === "" || message === undefined || (qos === 2 && session.offered)) return false;
+  // A reset would bring it back.
+  if (qos === 2 && waitsBefore(session, delivery.sequence)) return false;
   const taker = takerOf(core, session, share);
   if (taker !== undefined) {
     handOver(core, session, delivery, taker);
@@ -185,19 +181,49 @@ export function handOver(core: SessionCore, owner: Session, delivery: Delivery, 
 
 /** A delivery that was taken out of the queue is somebody else's. */
 function leave(core: SessionCore, session: Session, delivery: Delivery): void {
-  unqueue(session, delivery);
-  finish(core, session, delivery);
+  over(core, session, delivery);
   // A reset must not bring it back here: at QoS 2 one member has it.
   if (delivery.qos === 2) core.changes.markRow(session);
 }
 
+/** A delivery that was taken out of the queue is over without having been sent. */
+function over(core: SessionCore, session: Session, { packetId, sequence }: Delivery): void {
+  session.deliveries.delete(packetId);
+  const through = session.handledThrough;
+  settled(core, session, sequence);
+  // The row must not say that all through this one are done.
+  if (waitsBefore(session, sequence)) session.handledThrough = through;
+}
+
+/** Whether an older one still waits, because the session is owed it. */
+function waitsBefore({ queued, backlog }: Session, sequence: number): boolean {
+  const first = queued.peek() ?? backlog.firstUnsent();
+  return first !== undefined && first.sequence !== 0 && first.sequence < sequence;
+}
+
 /** Takes out the oldest that may be dropped; before it there is no more than what one client is sent at once. */
-function takeOldest({ queued }: Session): Delivery {
+function takeOldest(core: SessionCore, session: Session): Delivery {
+  const { queued, backlog } = session;
+  if (queued.length === session.queuedOwed) {
+    const index = backlog.oldestDroppable();
+    const waiting = backlog.at(index);
+    // Somebody else may have what came through a shared subscription; nothing else is read for that.
+    const found = isShared(waiting.flags) ? core.log.find(waiting, session.number) : undefined;
+    backlog.remove(index);
+    return found === undefined ? withoutMessage(waiting) : deliveryOf(waiting, found);
+  }
   const kept: Delivery[] = [];
   let oldest = queued.shift()!;
   for (; oldest.owed; oldest = queued.shift()!) kept.push(oldest);
   for (const delivery of kept.reverse()) queued.unshift(delivery);
+  unqueue(session, oldest);
   return oldest;
+}
+
+/** Takes out one that waits in memory. */
+export function takeOut(session: Session, delivery: Delivery): void {
+  session.queued.remove(delivery);
+  unqueue(session, delivery);
 }
 
 /** Somebody may have waited long enough for a slow client: its queue may hold less from now on. */
@@ -224,7 +250,7 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
   delivery.sent = true;
   connection.awaitSign(packetId);
   session.inflightBytes += message.size;
-  if (delivery.record !== undefined) session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
+  session.handledThrough = Math.max(session.handledThrough, delivery.sequence);
   core.changes.mark(connection);
 }
 
@@ -232,8 +258,10 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
 export function pump(core: SessionCore, session: Session): void {
   const { connection, resending, queued } = session;
   if (!connection?.open) return;
-  while (resending.length + queued.length > 0 && hasWindow(session, connection) && mayBeSent(core, connection)) {
-    const delivery = resending.shift() ?? queued.shift()!;
+  while (hasWindow(session, connection) && mayBeSent(core, connection)) {
+    if (resending.length + queued.length === 0 && !loadNext(core, session)) break;
+    const delivery = resending.shift() ?? queued.shift();
+    if (delivery === undefined) continue;
     const { message } = delivery;
     if (message === undefined) continue;
     if (!delivery.sent) unqueue(session, delivery);
@@ -250,23 +278,24 @@ export function resend(core: SessionCore, session: Session): void {
     connection.send({ type: PUBREL, packetId, reasonCode: SUCCESS, properties: NO_PROPERTIES });
   }
   requeue(core, session);
+  noteBacklogs(core, session);
   pump(core, session);
 }
 
-/** The deliveries that `waits` tells wait (again), in order. */
-export function requeue(core: SessionCore, session: Session, waits: (delivery: Delivery) => boolean = () => true): void {
+/** The deliveries that are in memory wait (again), in order. */
+export function requeue(core: SessionCore, session: Session): void {
   clearQueues(session);
   for (const delivery of session.deliveries.values()) {
-    if (delivery.message === undefined || !waits(delivery)) continue;
+    if (delivery.message === undefined) continue;
     if (delivery.sent) {
       session.resending.push(delivery);
       continue;
     }
-    queue(core, session, delivery, delivery.message);
+    queue(core, session, delivery);
   }
 }
 
-/** Nothing waits and nothing is in flight any more. */
+/** Nothing waits in memory and nothing is in flight any more. */
 export function clearQueues(session: Session): void {
   session.resending.clear();
   session.queued.clear();
@@ -275,18 +304,29 @@ export function clearQueues(session: Session): void {
   session.inflightBytes = 0;
 }
 
-/** A delivery is over: acknowledged, expired or dropped. */
-export function finish(core: SessionCore, session: Session, delivery: Delivery): void {
+/** What was sent under this Packet Identifier is acknowledged, perhaps before it was sent again on this connection. */
+export function acknowledged(core: SessionCore, session: Session, packetId: number): void {
+  const { deliveries, backlog } = session;
+  session.acknowledgedAt = core.now;
+  session.stuck = false;
+  const delivery = deliveries.get(packetId);
+  if (delivery !== undefined) finish(core, session, delivery);
+  else settled(core, session, backlog.remove(backlog.sentIndex(packetId)).sequence);
+}
+
+/** A delivery is over: acknowledged, expired, given to another or too large. */
+function finish(core: SessionCore, session: Session, delivery: Delivery): void {
   session.deliveries.delete(delivery.packetId);
-  if (delivery.sent) {
-    session.acknowledgedAt = core.now;
-    session.stuck = false;
-    // One that was sent on an earlier connection only was not counted on this one.
-    session.inflightBytes = Math.max(0, session.inflightBytes - (delivery.message?.size ?? 0));
-  }
-  if (delivery.record !== undefined) {
-    session.handledThrough = Math.max(session.handledThrough, delivery.record.sequence);
-    core.log.release(delivery.record);
+  // One that waits to be sent again was not counted on this connection, nor one that was sent before the object slept.
+  if (delivery.sent && !session.resending.remove(delivery)) session.inflightBytes = Math.max(0, session.inflightBytes - delivery.size);
+  settled(core, session, delivery.sequence);
+}
+
+/** Nothing more is to be done about one of its deliveries, in memory or not. @param sequence 0 for one that the log does not have */
+export function settled(core: SessionCore, session: Session, sequence: number): void {
+  if (sequence !== 0) {
+    session.handledThrough = Math.max(session.handledThrough, sequence);
+    core.log.release(sequence);
   }
   if (session.connection !== undefined) core.changes.mark(session.connection);
 }

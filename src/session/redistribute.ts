@@ -3,27 +3,43 @@
 import { Message } from "../mqtt/message.ts";
 import { ANY_QUEUE } from "../mqtt/share-target.ts";
 import { hold, stopSlowing } from "./catch-up.ts";
+import { isShared, qosIn } from "./chunk.ts";
 import type { SessionCore } from "./core.ts";
 import { deliverShared } from "./deliver.ts";
 import { clearQueues } from "./queue.ts";
 import type { Session } from "./session.ts";
+import { inRows, peek } from "./waiting.ts";
 
 /**
  * All deliveries of a session are over here.
  * @param over it has ended: what came through a shared subscription goes to another member
  */
 export function forgetDeliveries(core: SessionCore, session: Session, over: boolean): void {
-  for (const { message, record, share, qos, sent } of session.deliveries.values()) {
-    // [MQTT5-4.8.2-5]: a QoS 2 message that was begun, here or perhaps in another object that has the session, goes to nobody else.
-    if (over && share !== "" && message !== undefined && !(qos === 2 && (sent || session.offered))) {
+  for (const { message, sequence, share, qos, sent } of session.deliveries.values()) {
+    if (sequence === 0 && over && message !== undefined && goesOn(session, share !== "", qos, sent)) {
       core.failures.guard("handing its messages on", session, () => redistribute(core, message, share));
     }
-    if (record !== undefined) core.log.release(record);
+  }
+  for (const waiting of [...inRows(session)]) {
+    const { flags, sent, sequence } = waiting;
+    if (over && goesOn(session, isShared(flags), qosIn(flags), sent)) {
+      core.failures.guard("handing its messages on", session, () => {
+        const delivery = peek(core, session, waiting);
+        if (delivery !== undefined) redistribute(core, delivery.message, delivery.share);
+      });
+    }
+    core.log.release(sequence);
   }
   session.deliveries.clear();
+  session.backlog.clear();
   clearQueues(session);
   stopSlowing(core, session);
   core.waitingInMemory.delete(session);
+}
+
+/** [MQTT5-4.8.2-5]: a QoS 2 message that was begun, here or perhaps in another object that has the session, goes to nobody else. */
+function goesOn(session: Session, shared: boolean, qos: 1 | 2, sent: boolean): boolean {
+  return shared && !(qos === 2 && (sent || session.offered));
 }
 
 /** A message of a member whose session ended without having acknowledged it goes to another one [5.0/4.8.2/qos1-handover]. */

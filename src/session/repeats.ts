@@ -50,6 +50,13 @@ interface Exchanges {
   readonly given: Map<string, Set<number>>;
 }
 
+/** What is written of them under one name. */
+interface StoredExchanges {
+  readonly name: string;
+  readonly settledBelow: number;
+  readonly sequences: ReadonlySet<number>;
+}
+
 function forgetGiven({ given }: Exchanges, isOver: (sequence: number) => boolean): void {
   for (const [filter, sequences] of given) {
     for (const sequence of sequences) if (isOver(sequence)) sequences.delete(sequence);
@@ -191,8 +198,11 @@ export class Repeats {
     for (const [key, seen] of this.#seen) if (now - seen.at > REPEAT_WINDOW_MS) this.#seen.delete(key);
   }
 
-  /** Writes the latest pairs, because after a crash senders repeat what they sent last, and the latest exchanges, in a bounded size. */
-  write(writer: RecordWriter): void {
+  /**
+   * Writes the latest pairs, because after a crash senders repeat what they sent last, and the latest exchanges, in a bounded size.
+   * @returns whether that was all
+   */
+  write(writer: RecordWriter): boolean {
     const latest = [...this.#seen].sort(([, a], [, b]) => b.at - a.at).slice(0, STORED_MAX);
     writer.integer(latest.length);
     for (const [key, seen] of latest) {
@@ -200,32 +210,39 @@ export class Repeats {
       writer.integer(seen.through);
       writer.integer(seen.at);
     }
-    const exchanges = this.#storedExchanges();
+    const { stored: exchanges, whole: wholeList } = this.#storedExchanges();
+    let whole = wholeList && latest.length === this.#seen.size;
     writer.integer(exchanges.length);
     let room = EXCHANGES_STORED_MAX;
     for (const { name, settledBelow, sequences } of exchanges) {
       const written = room === 0 ? [] : [...sequences].slice(-room);
       room -= written.length;
+      whole &&= written.length === sequences.size;
       writer.string(name);
       writer.integer(settledBelow);
       writer.integer(written.length);
       for (const sequence of written) writer.integer(sequence);
     }
+    return whole;
   }
 
   /** What was here, by object, and as far as there is room what of it was given to shared subscriptions, by object and filter. */
-  #storedExchanges(): { readonly name: string; readonly settledBelow: number; readonly sequences: ReadonlySet<number> }[] {
+  #storedExchanges(): { readonly stored: readonly StoredExchanges[]; readonly whole: boolean } {
     const objects = [...this.#exchanges].slice(-STORED_MAX);
-    const all = objects.map(([name, { settledBelow, sequences }]) => ({ name, settledBelow, sequences }));
+    const stored: StoredExchanges[] = objects.map(([name, { settledBelow, sequences }]) => ({ name, settledBelow, sequences }));
+    let whole = objects.length === this.#exchanges.size;
     let room = FILTERS_STORED_MAX;
     for (const [object, { settledBelow, given }] of objects) {
       for (const [filter, sequences] of given) {
-        if (all.length >= STORED_MAX || filter.length > room) continue;
+        if (stored.length >= STORED_MAX || filter.length > room) {
+          whole = false;
+          continue;
+        }
         room -= filter.length;
-        all.push({ name: `${object}${GIVEN}${filter}`, settledBelow, sequences });
+        stored.push({ name: `${object}${GIVEN}${filter}`, settledBelow, sequences });
       }
     }
-    return all;
+    return { stored, whole };
   }
 
   /** Merges what a chunk remembers. */

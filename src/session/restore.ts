@@ -6,6 +6,7 @@
 
 import { PACKET_ID_MAX, RESTART_GRACE_MS } from "../limits.ts";
 import { intact, RecordError } from "../mqtt/record.ts";
+import type { Head } from "./chunk-heads.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
 import { addSubscription } from "./interest.ts";
@@ -13,7 +14,7 @@ import { beginWaiting, clientLost, endSession, keepAliveSlackMs } from "./lifecy
 import { askOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
 import type { AliasRow, Wire } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
-import { finish, keepWithinBounds, requeue } from "./queue.ts";
+import { keepWithinBounds, settled } from "./queue.ts";
 import { decodePage, type ReceivedExchange } from "./received.ts";
 import { Connection, Session } from "./session.ts";
 import {
@@ -22,9 +23,11 @@ import {
   decodeAttachment,
   decodeSessionState,
   decodeWill,
+  type SentDelivery,
   type SessionState,
   storedRequest,
 } from "./state.ts";
+import { noteBacklogs, withoutMessage } from "./waiting.ts";
 import { scheduleWill, watchWills, willDelayMs } from "./will.ts";
 
 /** A socket that is still open, with what was attached to it. */
@@ -68,7 +71,7 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   restoreLog(core, byNumber, states, problems);
   restoreWills(core, problems);
   for (const session of core.sessions.values()) {
-    core.failures.guard("restoring its session", session, () => settle(core, session, states.get(session)));
+    core.failures.guard("restoring its session", session, () => settle(core, session));
   }
   watchWills(core, core.connections);
   for (const session of core.sessions.values()) renewPlaces(core, session);
@@ -103,13 +106,13 @@ export function lostAsleep(core: SessionCore, attachment: Uint8Array, now: numbe
 /** Brings a session that was restored from its row to the state of its attachment: acknowledgements that cost no row. */
 function catchUp(core: SessionCore, session: Session, state: SessionState): void {
   const sent = new Set(state.sent.map(({ recordSequence }) => recordSequence));
-  for (const delivery of [...session.deliveries.values()]) {
-    const { record } = delivery;
-    if (record === undefined) continue;
-    delivery.sent = sent.has(record.sequence);
-    if (!delivery.sent && record.sequence <= state.handledThrough) finish(core, session, delivery);
+  const waiting = [...session.backlog];
+  session.backlog.clear();
+  for (const { sequence, size, packetId, flags } of waiting) {
+    const isSent = sent.has(sequence);
+    if (!isSent && sequence <= state.handledThrough) settled(core, session, sequence);
+    else session.backlog.push(sequence, size, packetId, flags, isSent);
   }
-  requeue(core, session);
   advancePacketId(session, state.nextPacketId === 1 ? PACKET_ID_MAX : state.nextPacketId - 1);
   session.released.clear();
   for (const packetId of state.released) session.released.add(packetId);
@@ -325,7 +328,9 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
         retain: false,
         identifiers: undefined,
         message: undefined,
-        record: undefined,
+        sequence: 0,
+        size: 0,
+        flags: 0,
         share: "",
         owed: false,
         sent: true,
@@ -353,26 +358,38 @@ function restoreSubscriptions(core: SessionCore, byNumber: Numbered, unread: Rea
 }
 
 function restoreLog(core: SessionCore, byNumber: Numbered, states: Map<Session, SessionState>, problems: string[]): void {
-  const sentTo = new Map<Session, Set<number>>();
-  for (const [session, state] of states) sentTo.set(session, new Set(state.sent.map(({ recordSequence }) => recordSequence)));
-  const records = core.log.restore(
-    ({ sessionNumber }, sequence) => {
-      const session = byNumber.get(sessionNumber)?.[0];
-      return session !== undefined && (sequence > session.handledThrough || sentTo.get(session)!.has(sequence));
-    },
-    (chunk, problem) => problems.push(`message log, chunk ${chunk}: ${problem}`),
-  );
-  for (const { record, recipients } of records) {
-    for (const { sessionNumber, packetId, qos, retain, identifiers, share, owed } of recipients) {
-      const [session, state] = byNumber.get(sessionNumber)!;
-      // A session that was online when memory was lost may have been sent more than its row knows.
-      const crashed = session.connection === undefined && state.expiresAt === 0;
-      const sent = crashed || sentTo.get(session)!.has(record.sequence);
-      session.deliveries.set(packetId, { packetId, qos, retain, identifiers, message: record.message, record, share, owed, sent });
-      // Messages that came since the state was written.
-      advancePacketId(session, packetId);
-    }
+  const sentTo = new Map<Session, Map<number, SentDelivery>>();
+  for (const [session, { sent }] of states) {
+    if (sent.length > 0) sentTo.set(session, new Map(sent.map((delivery) => [delivery.recordSequence, delivery])));
   }
+  core.log.restore(
+    (head) => {
+      const { sessionNumber, sequence } = head;
+      const found = byNumber.get(sessionNumber);
+      if (found === undefined) return false;
+      const [session, { expiresAt }] = found;
+      const sent = sentTo.get(session)?.get(sequence);
+      if (sequence <= session.handledThrough && sent === undefined) return false;
+      restoreDelivery(session, head, sent, expiresAt === 0);
+      return true;
+    },
+    (chunk, { message }) => problems.push(`message log, chunk ${chunk}: ${message}`),
+  );
+}
+
+/** @param sent what its state says of it @param online the state is that of a session with a connection */
+function restoreDelivery(session: Session, head: Head, sent: SentDelivery | undefined, online: boolean): void {
+  const { sequence, size, packetId, flags } = head;
+  if (session.connection !== undefined && sent?.resending === false) {
+    // On a live connection nothing is sent again [MQTT5-4.4.0-1].
+    session.deliveries.set(packetId, withoutMessage({ sequence, size, packetId, flags, sent: true }));
+  } else {
+    // A session that was online when memory was lost may have been sent more than its row knows.
+    const crashed = session.connection === undefined && online;
+    session.backlog.push(sequence, size, packetId, flags, crashed || sent !== undefined);
+  }
+  // Messages that came since the state was written.
+  advancePacketId(session, packetId);
 }
 
 /** A will without a session belongs to a connection that was lost with the object's memory: it waits for the grace alone. */
@@ -390,14 +407,11 @@ function restoreWills(core: SessionCore, problems: string[]): void {
 }
 
 /** Starts what waits for a time: the grace of those whose sockets are gone, the expiry and the will delay of those that were away. */
-function settle(core: SessionCore, session: Session, state: SessionState | undefined): void {
+function settle(core: SessionCore, session: Session): void {
   if (session.connection !== undefined) {
-    // On a live connection nothing is sent again [MQTT5-4.4.0-1].
-    const resending = new Set(state?.sent.filter((delivery) => delivery.resending).map(({ packetId }) => packetId));
-    requeue(core, session, ({ sent, packetId }) => !sent || resending.has(packetId));
+    noteBacklogs(core, session);
     return;
   }
-  requeue(core, session);
   // What a full queue dropped while the client was away may be in the log still: no row is written for that.
   const { queueMessagesMax, queueBytesMax } = core.limits;
   keepWithinBounds(core, session, { messages: queueMessagesMax, bytes: queueBytesMax, short: false });

@@ -18,6 +18,7 @@ import {
 import { UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
 import { SHARE_PREFIX } from "../topic/filter.ts";
 import type { Asked } from "./asked.ts";
+import { Backlog } from "./backlog.ts";
 import { ClientAliases } from "./client-aliases.ts";
 import { CLOSE_NORMAL, closeCodeOf, closeReason, FAILED } from "./close-code.ts";
 import { type ConnectionFacts, encodeFor } from "./connection-facts.ts";
@@ -94,10 +95,13 @@ export class Session {
   readonly asked = new Map<string, Asked<Subscription>>();
   /** QoS 1 and 2 messages not yet acknowledged, in the order of their Packet Identifiers' allocation, sent or not. */
   readonly deliveries: Deliveries;
+  /** Those behind them, which are in rows alone: all while the client is away, what it can't take soon while it is connected. */
+  readonly backlog: Backlog;
   /** Those of `deliveries` that were sent on an earlier connection and wait to be sent again on this one, in order. */
   readonly resending = new Deque<Delivery>();
   /** Those of `deliveries` that wait to be sent, in order. */
   readonly queued = new Deque<Delivery>();
+  /** Bytes of those of them that count against the bounds of the queue. */
   queuedBytes = 0;
   /** How many of `queued` are retained messages that the session is owed: they count against no bound. */
   queuedOwed = 0;
@@ -159,6 +163,7 @@ export class Session {
     this.#ledger = ledger;
     this.subscriptions = new CountedMap(ledger, "subscriptions", subscriptionBytes);
     this.deliveries = new Deliveries(ledger);
+    this.backlog = new Backlog(ledger);
     this.released = new CountedSet(ledger, "exchanges", MEMORY.numberBytes);
     this.received = new ReceivedExchanges(ledger);
     this.openExchanges = new CountedMap(ledger, "exchanges", () => MEMORY.numberBytes);
@@ -177,14 +182,24 @@ export class Session {
     return this.number !== 0;
   }
 
-  /** Deliveries that wait to be sent, but for what the session is owed. */
+  /** How many messages wait to be sent for the first time, but for what the session is owed. */
   get waiting(): number {
-    return this.queued.length - this.queuedOwed;
+    return this.queued.length - this.queuedOwed + this.backlog.unsent - this.backlog.owed;
   }
 
   /** Deliveries that were sent on this connection and await an acknowledgement, PUBREL included. */
   get inflight(): number {
     return this.deliveries.size - this.resending.length - this.queued.length + this.released.size;
+  }
+
+  /** How many deliveries are not over, wherever they are. */
+  get outstanding(): number {
+    return this.deliveries.size + this.backlog.count;
+  }
+
+  /** Their bytes. */
+  get waitingBytes(): number {
+    return this.queuedBytes + this.backlog.bytes;
   }
 
   /** The Packet Identifier that was allocated last. */
@@ -209,7 +224,8 @@ export class Session {
   }
 
   #isInUse(packetId: number): boolean {
-    return this.deliveries.has(packetId) || this.released.has(packetId) || isAsked(this.connection, packetId);
+    const { deliveries, released, backlog, connection } = this;
+    return deliveries.has(packetId) || released.has(packetId) || backlog.has(packetId) || isAsked(connection, packetId);
   }
 }
 

@@ -9,8 +9,9 @@ import { caughtUp } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
 import type { LocalShare } from "./local-share.ts";
-import { handOver, mayGo, pump } from "./queue.ts";
+import { handOver, mayGo, pump, takeOut } from "./queue.ts";
 import type { Session } from "./session.ts";
+import { loadNext } from "./waiting.ts";
 
 /** Sends what waits for a session, and when nothing does what waits for other members of its shared subscriptions. */
 export function goOn(core: SessionCore, session: Session): void {
@@ -25,10 +26,10 @@ function takeOverFrom(core: SessionCore, share: LocalShare, taker: Session): voi
   for (const owner of [...share.backlogs]) {
     if (owner === taker) continue;
     while (mayGo(core, taker)) {
-      const delivery = oldest(share, owner);
+      const delivery = oldest(core, share, owner);
       if (delivery === undefined) share.backlogs.delete(owner);
       if (delivery === undefined || delivery === "blocked") break;
-      owner.queued.remove(delivery);
+      takeOut(owner, delivery);
       handOver(core, owner, delivery, taker);
       if (owner.queued.length === 0) core.waitingInMemory.delete(owner);
       caughtUp(core, owner);
@@ -42,12 +43,17 @@ function takeOverFrom(core: SessionCore, share: LocalShare, taker: Session): voi
  * The oldest message of a shared subscription that another member may have. In rows a session has a mark up to which it needs nothing any
  * more: so nothing that has a row may wait before it.
  */
-function oldest({ filter }: LocalShare, owner: Session): Delivery | "blocked" | undefined {
+function oldest(core: SessionCore, { filter }: LocalShare, owner: Session): Delivery | "blocked" | undefined {
   if (owner.connection === undefined) return undefined;
-  for (const delivery of owner.queued) {
-    const isBegunElsewhere = delivery.qos === 2 && owner.offered;
-    if (delivery.share === filter && !isBegunElsewhere) return delivery;
-    if (delivery.record !== undefined) return "blocked";
+  const { queued, backlog } = owner;
+  for (;;) {
+    for (const delivery of queued) {
+      const isBegunElsewhere = delivery.qos === 2 && owner.offered;
+      if (delivery.share === filter && !isBegunElsewhere) return delivery;
+      if (delivery.sequence !== 0) return "blocked";
+    }
+    if (backlog.count === 0) return undefined;
+    if (backlog.at(0).sent) return "blocked";
+    loadNext(core, owner);
   }
-  return undefined;
 }

@@ -8,9 +8,9 @@ import type { ProtocolVersion, QoS, SubscriptionRequest } from "../mqtt/packet.t
 import { decodeProperties, encodeProperties, WILL } from "../mqtt/property.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { checkNumber } from "../topic/stored-message.ts";
+import { qosIn } from "./chunk.ts";
 import type { ClientAliases } from "./client-aliases.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
-import type { Delivery } from "./delivery.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 import { type ReceivedExchange, readReceived, writeReceived } from "./received.ts";
 import type { Connection, FormerOwner, PendingWill, RetainedCursor, Session } from "./session.ts";
@@ -99,6 +99,22 @@ function readTime(reader: RecordReader): number {
   return time === 1 ? Number.POSITIVE_INFINITY : time;
 }
 
+/** They are sent in their order: behind the first that was not, none was. */
+function sentDeliveries(session: Session): SentDelivery[] {
+  const sent: SentDelivery[] = [];
+  const again = new Set(session.resending);
+  for (const delivery of session.deliveries.values()) {
+    if (!delivery.sent) return sent;
+    const { packetId, qos, sequence } = delivery;
+    sent.push({ packetId, qos, recordSequence: sequence, resending: again.has(delivery) });
+  }
+  for (const { packetId, flags, sequence, sent: isSent } of session.backlog) {
+    if (!isSent) return sent;
+    sent.push({ packetId, qos: qosIn(flags), recordSequence: sequence, resending: true });
+  }
+  return sent;
+}
+
 /** @param whole with the exchanges that are in rows of their own */
 function writeSession(writer: RecordWriter, session: Session, whole: boolean): void {
   writer.integer(session.expirySeconds);
@@ -106,18 +122,12 @@ function writeSession(writer: RecordWriter, session: Session, whole: boolean): v
   writeOptionalString(writer, session.identity.userName);
   writer.integer(session.nextPacketId);
   writer.integer(session.handledThrough);
-  const sent: Delivery[] = [];
-  for (const delivery of session.deliveries.values()) {
-    // They are sent in their order: behind the first that was not, none was.
-    if (!delivery.sent) break;
-    sent.push(delivery);
-  }
-  const resending = new Set(session.resending);
+  const sent = sentDeliveries(session);
   writer.integer(sent.length);
-  for (const delivery of sent) {
-    writer.integer(delivery.packetId);
-    writer.byte(delivery.qos | (resending.has(delivery) ? FLAG_RESENDING : 0));
-    writer.integer(delivery.record?.sequence ?? 0);
+  for (const { packetId, qos, resending, recordSequence } of sent) {
+    writer.integer(packetId);
+    writer.byte(qos | (resending ? FLAG_RESENDING : 0));
+    writer.integer(recordSequence);
   }
   writer.integer(session.released.size);
   for (const packetId of session.released) writer.integer(packetId);

@@ -3,7 +3,18 @@
  * blobs, the same order, the same count of rows written, and copies, so that nobody changes a stored row by changing their bytes.
  */
 
-import type { AliasRow, ChunkRow, ExchangeRow, OwedRow, SessionRow, SessionStore, SubscriptionRow, WillRow } from "../session/ports.ts";
+import type {
+  AliasRow,
+  ChunkHeads,
+  ChunkRecords,
+  ChunkRow,
+  ExchangeRow,
+  OwedRow,
+  SessionRow,
+  SessionStore,
+  SubscriptionRow,
+  WillRow,
+} from "../session/ports.ts";
 import { compareTopics } from "../topic/order.ts";
 import { checkRowBytes } from "./row-limit.ts";
 import type { RowMeter } from "./row-meter.ts";
@@ -37,9 +48,14 @@ export class MemorySessionStore implements SessionStore {
     return this.#read(rows.map((row) => ({ ...row, will: row.will.slice() })));
   }
 
-  chunks(): ChunkRow[] {
-    const rows = [...this.#chunkRows.values()].sort((a, b) => a.number - b.number);
-    return this.#read(rows.map((row) => ({ ...row, records: row.records.slice() })));
+  chunkHeads(after: number, most: number): ChunkHeads[] {
+    const rows = [...this.#chunkRows.values()].filter(({ number }) => number > after).sort((a, b) => a.number - b.number);
+    return this.#read(rows.slice(0, most).map(({ number, heads }) => ({ number, heads: heads.slice() })));
+  }
+
+  chunk(number: number): ChunkRecords | undefined {
+    const row = this.#chunkRows.get(number);
+    return row && this.#read([{ number, records: row.records.slice() }])[0];
   }
 
   exchanges(): ExchangeRow[] {
@@ -133,7 +149,7 @@ export class MemorySessionStore implements SessionStore {
 
   putChunk(row: ChunkRow): void {
     checkRowBytes(row.records);
-    this.#chunkRows.set(row.number, { ...row, records: row.records.slice() });
+    this.#chunkRows.set(row.number, { ...row, heads: row.heads.slice(), records: row.records.slice() });
     this.#meter.rowsWritten++;
   }
 

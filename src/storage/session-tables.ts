@@ -50,5 +50,16 @@ export const SESSION_TABLES: Role = {
         ) WITHOUT ROWID`,
       ],
     },
+    {
+      // What stands before a blob is read without it: of the log a start reads the heads.
+      name: "heads",
+      statements: [
+        `CREATE TABLE log (
+          number INTEGER PRIMARY KEY, heads BLOB NOT NULL, heads_checksum INTEGER, records BLOB NOT NULL, checksum INTEGER
+        )`,
+        "INSERT INTO log (number, heads, records, checksum) SELECT number, x'00', records, checksum FROM chunk",
+        "DROP TABLE chunk",
+      ],
+    },
   ],
 };

@@ -3,7 +3,18 @@
  * together, before anything that the event sent leaves. Knows nothing of what the blobs mean.
  */
 
-import type { AliasRow, ChunkRow, ExchangeRow, OwedRow, SessionRow, SessionStore, SubscriptionRow, WillRow } from "../session/ports.ts";
+import type {
+  AliasRow,
+  ChunkHeads,
+  ChunkRecords,
+  ChunkRow,
+  ExchangeRow,
+  OwedRow,
+  SessionRow,
+  SessionStore,
+  SubscriptionRow,
+  WillRow,
+} from "../session/ports.ts";
 import { type Checked, changed, checksum } from "./checksum.ts";
 import { checkRowBytes } from "./row-limit.ts";
 import type { RowMeter } from "./row-meter.ts";
@@ -52,13 +63,24 @@ export class SqliteSessionStore implements SessionStore {
       });
   }
 
-  chunks(): ChunkRow[] {
+  chunkHeads(after: number, most: number): ChunkHeads[] {
     return this.#tables
-      .select<Checked<{ number: number; records: ArrayBuffer }>>("SELECT number, records, checksum FROM chunk ORDER BY number")
-      .map(({ number, records: blob, checksum }) => {
-        const records = new Uint8Array(blob);
-        return { number, records, ...changed(checksum, number, records) };
+      .select<Checked<{ number: number; heads: ArrayBuffer }>>(
+        "SELECT number, heads, heads_checksum AS checksum FROM log WHERE number > ? ORDER BY number LIMIT ?",
+        after,
+        most,
+      )
+      .map(({ number, heads: blob, checksum }) => {
+        const heads = new Uint8Array(blob);
+        return { number, heads, ...changed(checksum, number, heads) };
       });
+  }
+
+  chunk(number: number): ChunkRecords | undefined {
+    const [row] = this.#tables.select<Checked<{ records: ArrayBuffer }>>("SELECT records, checksum FROM log WHERE number = ?", number);
+    if (row === undefined) return undefined;
+    const records = new Uint8Array(row.records);
+    return { number, records, ...changed(row.checksum, number, records) };
   }
 
   exchanges(): ExchangeRow[] {
@@ -202,15 +224,18 @@ export class SqliteSessionStore implements SessionStore {
   putChunk(row: ChunkRow): void {
     checkRowBytes(row.records);
     this.#tables.put(
-      `INSERT INTO chunk (number, records, checksum) VALUES (?, ?, ?)
-        ON CONFLICT (number) DO UPDATE SET records = excluded.records, checksum = excluded.checksum`,
+      `INSERT INTO log (number, heads, heads_checksum, records, checksum) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (number) DO UPDATE SET
+          heads = excluded.heads, heads_checksum = excluded.heads_checksum, records = excluded.records, checksum = excluded.checksum`,
       row.number,
+      row.heads,
+      checksum(row.number, row.heads),
       row.records,
       checksum(row.number, row.records),
     );
   }
 
   deleteChunk(number: number): void {
-    this.#tables.delete("DELETE FROM chunk WHERE number = ?", number);
+    this.#tables.delete("DELETE FROM log WHERE number = ?", number);
   }
 }

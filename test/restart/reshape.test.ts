@@ -203,7 +203,7 @@ test.each([
     const second = owner(broker, ID);
     for (let count = 0; count < 20; count += 1) writer.publish("t/0", 1);
     await broker.pass(4_000);
-    const waiting = (object: SimulatedObject): number => object.sessionHost!.core.sessions.get(ID)!.deliveries.size;
+    const waiting = (object: SimulatedObject): number => object.sessionHost!.core.sessions.get(ID)!.outstanding;
     expect(waiting(first)).toBeGreaterThan(0);
     expect(waiting(first) + waiting(second)).toBe(20);
     world.reshape(TWO);

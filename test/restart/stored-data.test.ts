@@ -1,6 +1,7 @@
 /** What is stored outlives memory; what is stored in a form that the code does not know costs itself and a line in the log. */
 
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
+import { NO_BYTES } from "../../src/mqtt/record.ts";
 import type { SimulatedClient } from "../simulation/client.ts";
 import type { SimulatedObject } from "../simulation/object.ts";
 import { Broker, gotOf, SHAPES } from "./support.ts";
@@ -78,7 +79,7 @@ describe.each(SHAPES)("%s, %i Session objects", (...shape) => {
     store.putSession({ number: 1, clientId: "old", state: bad });
     store.putSubscription({ sessionNumber: 1, filter: "t", options: 1, subscriptionIdentifier: 0 });
     store.putWill({ clientId: "old", will: bad });
-    store.putChunk({ number: 1, records: bad });
+    store.putChunk({ number: 1, heads: NO_BYTES, records: bad });
     await restart(broker, client);
     const lines = logged().filter(({ event }) => event === "stored data skipped");
     expect(lines.map(({ problem }) => problem.replace(/:.*/s, "")).sort()).toEqual([

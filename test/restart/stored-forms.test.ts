@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import { ROOT } from "../../scripts/build/bundle.ts";
+import { NO_BYTES } from "../../src/mqtt/record.ts";
 import { decodePage, encodePage } from "../../src/session/received.ts";
 import {
   decodeAttachment,
@@ -19,6 +20,7 @@ import {
 import type { SimulatedObject } from "../simulation/object.ts";
 import { SimulatedSocket } from "../simulation/socket.ts";
 import { BEGINNING } from "../simulation/world.ts";
+import { deliveriesOf } from "../support/deliveries.ts";
 import { Broker, gotOf } from "./support.ts";
 
 const FOLDER = join(ROOT, "test/fixtures/stored");
@@ -53,7 +55,7 @@ interface Rows {
   readonly chunk: Uint8Array;
 }
 
-const ROWS: Rows = { session: fixture("session.2"), will: fixture("will.2"), chunk: fixture("chunk.2") };
+const ROWS: Rows = { session: fixture("session.2"), will: fixture("will.2"), chunk: fixture("chunk.3") };
 
 /** A compact broker that finds these rows. */
 function brokerWith({ session, will, chunk }: Rows): { broker: Broker; object: SimulatedObject } {
@@ -66,7 +68,7 @@ function brokerWith({ session, will, chunk }: Rows): { broker: Broker; object: S
   store.putSubscription({ sessionNumber: OTHER, filter: "t", options: 1, subscriptionIdentifier: 0 });
   store.putWill({ clientId: "käpt", will });
   store.putWill({ clientId: "p", will: fixture("will.1") });
-  store.putChunk({ number: 1, records: chunk });
+  store.putChunk({ number: 1, heads: NO_BYTES, records: chunk });
   return { broker, object };
 }
 
@@ -160,7 +162,7 @@ describe("what is stored means what it meant", () => {
     });
   });
 
-  test.each(["chunk.1", "chunk.2"])("all of them together with %s, as an object finds them", async (chunk) => {
+  test.each(["chunk.1", "chunk.2", "chunk.3"])("all of them together with %s, as an object finds them", async (chunk) => {
     const { broker, object } = brokerWith({ ...ROWS, chunk: fixture(chunk) });
     await object.wake();
     const { core } = object.sessionHost!;
@@ -168,7 +170,7 @@ describe("what is stored means what it meant", () => {
     expect([...session.subscriptions.values()].map(({ request, identifier }) => [request, identifier])).toEqual([
       [{ filter: "a/+", qos: 2, noLocal: true, retainAsPublished: true, retainHandling: 2 }, 99],
     ]);
-    const waiting = [...session.deliveries.values()].map(({ packetId, qos, message }) => [
+    const waiting = deliveriesOf(core, session).map(({ packetId, qos, message }) => [
       packetId,
       qos,
       message!.topic,
@@ -205,7 +207,7 @@ test("whatever the code writes has a fixture of its version", async () => {
   const object = broker.world.object("n/broker");
   await object.wake();
   const session = object.sessionHost!.core.sessions.get("client")!;
-  const chunk = object.sessionStore.chunks()[0]!.records;
+  const chunk = object.sessionStore.chunk(1)!.records;
   const retained = object.routingStore.retained("t")!.message;
   const versions = {
     session: encodeSessionState(session, 0)[0]!,

@@ -192,7 +192,7 @@ describe.each([1, 2] as const)("QoS %i", (qos) => {
       const { answers } = settled({ ...all, durable: again });
       expect([steps, answers]).toEqual([steps, [[answer, 0]]]);
       // Stored once, whatever was repeated: a second copy would be a second delivery.
-      expect(again.connection.session.deliveries.size).toBe(1);
+      expect(again.connection.session.outstanding).toBe(1);
     }
   });
 });

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { DEADLINE_COARSE_MS, REPEAT_WINDOW_MS } from "../../src/limits.ts";
 import { Deadlines, KEEP_ALIVE, LOG_TIDY, SESSION_EXPIRY, WILL_DELAY } from "../../src/session/deadlines.ts";
 import { World } from "../support/core-harness.ts";
+import { allChunks } from "../support/deliveries.ts";
 
 const DURABLE = { clean: false, properties: { sessionExpiryInterval: 3600 } };
 
@@ -104,7 +105,7 @@ describe("Session Expiry", () => {
     world.advance(1);
     expect([core.sessions.has("c"), store.sessions().length, store.subscriptions().length, core.interests.size]).toEqual([false, 0, 0, 0]);
     world.advance(REPEAT_WINDOW_MS);
-    expect(store.chunks()).toEqual([]);
+    expect(allChunks(store)).toEqual([]);
   });
 
   test("[5.0/3.1.2.11.2/default] absent or 0 ends with the connection; 0xFFFFFFFF never where the operator allows it", () => {

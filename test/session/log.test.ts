@@ -1,21 +1,29 @@
 /** The message log: what a message costs in rows, how chunks live and end, and what a restart finds. */
 
-import { describe, expect, test } from "vitest";
-import { CHUNK_BYTES, RECIPIENT_BYTES_MAX, REPEAT_WINDOW_MS } from "../../src/limits.ts";
-import { type LogRecord, MessageLog, type Recipient } from "../../src/session/log.ts";
+import { describe, expect, test, vi } from "vitest";
+import { CHUNK_BYTES, RECIPIENT_BYTES_MAX, REPEAT_WINDOW_MS, REPEATS_CHUNKS_MAX } from "../../src/limits.ts";
+import type { Recipient } from "../../src/session/chunk.ts";
+import type { Head } from "../../src/session/chunk-heads.ts";
+import { type Damaged, type LogRecord, MessageLog } from "../../src/session/log.ts";
 import { Repeats } from "../../src/session/repeats.ts";
+import { AS_PUBLISHED } from "../../src/session/retain.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { createRowMeter } from "../../src/storage/row-meter.ts";
 import { World } from "../support/core-harness.ts";
+import { allChunks } from "../support/deliveries.ts";
 import { messageTo } from "./support.ts";
 
 const DURABLE = { clean: false, properties: { sessionExpiryInterval: 3600 } };
+
+const nothingDamaged: Damaged = (chunk, { message }) => {
+  throw new Error(`chunk ${chunk}: ${message}`);
+};
 
 function setup() {
   const meter = createRowMeter();
   const store = new MemorySessionStore(meter);
   let sequence = 0;
-  const open = (): MessageLog => new MessageLog(store, new Repeats(), 1);
+  const open = (damaged = nothingDamaged): MessageLog => new MessageLog(store, new Repeats(), 1, damaged);
   const log = open();
   /** Appends a message for one recipient of session 1. */
   const append = (bytes = 10, to: MessageLog = log): LogRecord => {
@@ -36,7 +44,7 @@ function setup() {
     action();
     return meter.rowsWritten - before;
   };
-  const chunks = (): number[] => store.chunks().map(({ number }) => number);
+  const chunks = (): number[] => allChunks(store).map(({ number }) => number);
   return { store, log, open, append, cost, chunks };
 }
 
@@ -50,7 +58,7 @@ describe("rows", () => {
 
   test("a message that everybody had before the flush is never written", () => {
     const { log, append, cost } = setup();
-    log.release(append());
+    log.release(append().sequence);
     expect(cost(() => log.flush())).toBe(0);
   });
 
@@ -60,13 +68,13 @@ describe("rows", () => {
     log.flush();
     for (let count = 0; count < 100; count += 1) {
       const next = append(1000);
-      log.release(previous);
+      log.release(previous.sequence);
       expect(cost(() => log.flush())).toBe(1);
       previous = next;
     }
     expect(chunks()).toEqual([1]);
     // What is done is not written again: the chunk holds what is needed and no more.
-    expect(store.chunks()[0]!.records.length).toBeLessThan(1500);
+    expect(allChunks(store)[0]!.records.length).toBeLessThan(1500);
   });
 
   test("large messages cost one row each as well", () => {
@@ -84,9 +92,9 @@ describe("rows", () => {
     log.flush();
     expect(chunks()).toEqual([1, 2, 3]);
     const inFirst = records.filter(({ chunk }) => chunk!.number === 1);
-    for (const record of inFirst.slice(1)) log.release(record);
+    for (const record of inFirst.slice(1)) log.release(record.sequence);
     expect(cost(() => log.flush())).toBe(0);
-    log.release(inFirst[0]!);
+    log.release(inFirst[0]!.sequence);
     expect(cost(() => log.flush())).toBe(1);
     expect(chunks()).toEqual([2, 3]);
   });
@@ -97,7 +105,7 @@ describe("rows", () => {
     log.flush();
     log.tidy();
     expect([log.untidy, chunks()]).toEqual([false, [1]]);
-    log.release(record);
+    log.release(record.sequence);
     log.flush();
     expect([log.untidy, chunks()]).toEqual([true, [1]]);
     log.tidy();
@@ -120,10 +128,10 @@ describe("rows", () => {
       owed: false,
     } as Recipient);
     log.flush();
-    log.release(record);
+    log.release(record.sequence);
     log.tidy();
     expect(chunks()).toEqual([1]);
-    log.release(record);
+    log.release(record.sequence);
     log.tidy();
     expect(chunks()).toEqual([]);
   });
@@ -131,21 +139,92 @@ describe("rows", () => {
 
 describe("restart", () => {
   const everything = (): boolean => true;
-  const nothingDamaged = (chunk: number, problem: string): never => {
-    throw new Error(`chunk ${chunk}: ${problem}`);
-  };
 
-  test("finds what is needed, with all that is known of it, in order; done chunks go at the next flush", () => {
+  /** What a new log says after a start of what is needed. */
+  function restored(log: MessageLog, needed: (head: Head) => boolean = everything, damaged: Damaged = nothingDamaged): Head[] {
+    const heads: Head[] = [];
+    log.restore((head) => {
+      if (!needed(head)) return false;
+      heads.push({ ...head });
+      return true;
+    }, damaged);
+    return heads;
+  }
+
+  const read = (log: MessageLog, head: Head) => log.find({ ...head, sent: false }, head.sessionNumber);
+
+  test.each(["with heads", "without heads, as older code wrote them"])(
+    "finds what is needed, %s, with all that is known of it, in order; done chunks go at the next flush",
+    (how) => {
+      const { log, open, append, chunks, store } = setup();
+      const records = [...Array(40).keys()].map(() => append(1000));
+      log.flush();
+      if (how !== "with heads") for (const row of allChunks(store)) store.putChunk({ ...row, heads: new Uint8Array(1) });
+      const again = open();
+      const heads = restored(again, ({ packetId }) => packetId > 30);
+      expect(heads.map(({ sequence }) => sequence)).toEqual(records.slice(30).map(({ sequence }) => sequence));
+      expect(heads[0]).toMatchObject({ sessionNumber: 1, packetId: 31, flags: 1, size: 1001 });
+      expect(read(again, heads[0]!)).toMatchObject({ message: { topic: "t", qos: 1, origin: "elsewhere@1", sequence: 31 }, share: "" });
+      expect(heads.map((head) => read(again, head)!.message.sequence)).toEqual([...Array(10).keys()].map((index) => 31 + index));
+      again.flush();
+      expect(chunks()).toEqual([3]);
+    },
+  );
+
+  test("reads the newest chunk and none of the others, until something of them is asked for", () => {
+    const { log, open, append, store } = setup();
+    for (let count = 0; count < 40; count += 1) append(1000);
+    log.flush();
+    const reads = vi.spyOn(store, "chunk");
+    const again = open();
+    const heads = restored(again);
+    expect(reads.mock.calls).toEqual([[3]]);
+    expect([read(again, heads[0]!)?.message.sequence, read(again, heads[1]!)?.message.sequence]).toEqual([1, 2]);
+    expect(reads.mock.calls).toEqual([[3], [1]]);
+  });
+
+  test("of chunks that are not read every recipient counts: the last one takes the row with it", () => {
     const { log, open, append, chunks } = setup();
-    const records = [...Array(40).keys()].map(() => append(1000));
+    for (let count = 0; count < 40; count += 1) append(1000);
     log.flush();
     const again = open();
-    const restored = again.restore(({ packetId }) => packetId > 30, nothingDamaged);
-    expect(restored.map(({ record }) => record.sequence)).toEqual(records.slice(30).map(({ sequence }) => sequence));
-    expect(restored[0]!.recipients).toMatchObject([{ sessionNumber: 1, packetId: 31, qos: 1, retain: false, identifiers: undefined }]);
-    expect(restored[0]!.record.message).toMatchObject({ topic: "t", qos: 1, origin: "elsewhere@1", sequence: 31 });
+    const first = restored(again).filter(({ sequence }) => sequence <= 16);
+    for (const { sequence } of first.slice(1)) again.release(sequence);
     again.flush();
-    expect(chunks()).toEqual([3]);
+    expect(chunks()).toEqual([1, 2, 3]);
+    again.release(first[0]!.sequence);
+    again.flush();
+    expect(chunks()).not.toContain(1);
+  });
+
+  test("who came through a shared subscription, or has Subscription Identifiers, is read from the record", () => {
+    const { log, open } = setup();
+    const record = log.append(messageTo("t"));
+    const due = { qos: 2, retain: AS_PUBLISHED, owed: true } as const;
+    log.addRecipient(record, { ...due, sessionNumber: 1, packetId: 7, identifiers: [5, 6], share: "$share/g/t" });
+    log.addRecipient(record, { ...due, sessionNumber: 2, packetId: 7, identifiers: undefined, share: "" });
+    log.append(messageTo("t"));
+    log.flush();
+    const filling = log.append(messageTo("t", { payload: new Uint8Array(CHUNK_BYTES) }));
+    log.addRecipient(filling, { ...due, sessionNumber: 2, packetId: 8, identifiers: undefined, share: "" });
+    log.flush();
+    const again = open();
+    const [one, other] = restored(again);
+    expect(read(again, one!)).toMatchObject({ identifiers: [5, 6], share: "$share/g/t" });
+    expect(read(again, other!)).toMatchObject({ identifiers: undefined, share: "" });
+    expect([one!.flags, other!.flags]).toEqual([2 + 4 + 8 + 16 + 32 + 64, 2 + 4 + 8 + 16]);
+  });
+
+  test("a message for more recipients than heads have room for is found all the same", () => {
+    const { log, open, store } = setup();
+    const record = log.append(messageTo("t"));
+    for (let sessionNumber = 1; sessionNumber <= 12_000; sessionNumber += 1) {
+      const due = { qos: 1, retain: false, identifiers: undefined, share: "", owed: false } as const;
+      log.addRecipient(record, { ...due, sessionNumber: 2 ** 50 + sessionNumber, packetId: 1 });
+    }
+    log.flush();
+    expect(store.chunkHeads(0, 1)[0]!.heads.length).toBe(1);
+    expect(restored(open()).length).toBe(12_000);
   });
 
   test("new chunks and sequences come after the old ones", () => {
@@ -153,7 +232,7 @@ describe("restart", () => {
     const last = append();
     log.flush();
     const again = open();
-    again.restore(everything, nothingDamaged);
+    restored(again);
     const next = append(CHUNK_BYTES, again);
     again.flush();
     expect(next.sequence).toBeGreaterThan(last.sequence);
@@ -165,44 +244,89 @@ describe("restart", () => {
     append();
     log.flush();
     const again = open();
-    for (const { record } of again.restore(everything, nothingDamaged)) again.release(record);
+    for (const { sequence } of restored(again)) again.release(sequence);
     again.tidy();
     expect(chunks()).toEqual([]);
   });
 
-  test("a damaged chunk is told and left alone; the others are read", () => {
+  test("a damaged chunk is told once, when it is read, and left alone; the others are there", () => {
+    const { log, open, append, store, chunks } = setup();
+    for (let count = 0; count < 60; count += 1) append(1000);
+    log.flush();
+    const [first, second] = allChunks(store);
+    store.putChunk({ ...first!, records: new Uint8Array([99]) });
+    store.putChunk({ ...second!, records: second!.records.slice(0, 5000) });
+    const damaged: string[] = [];
+    const again = open((chunk, { message }) => damaged.push(`${chunk}: ${message}`));
+    const heads = restored(again);
+    const found = heads.map((head) => read(again, head)?.message.sequence);
+    expect(damaged).toEqual(["1: a chunk of version 99, where 3 was expected", expect.stringMatching(/^2: the record ends/)]);
+    const inFirst = found.indexOf(found.find((sequence) => sequence !== undefined));
+    // Of the second chunk the beginning can be read.
+    expect(found.slice(inFirst, inFirst + 4)).toEqual(heads.slice(inFirst, inFirst + 4).map((_head, index) => inFirst + 1 + index));
+    expect(found[inFirst + 5]).toBe(undefined);
+    expect(found.at(-1)).toBe(60);
+    for (const { sequence } of heads) again.release(sequence);
+    again.flush();
+    again.tidy();
+    expect(chunks()).toEqual([1, 2]);
+  });
+
+  test("the newest chunk, or one without heads, is read at the start: damage is told there", () => {
     const { log, open, append, store, chunks } = setup();
     for (let count = 0; count < 40; count += 1) append(1000);
     log.flush();
-    const [first, second] = store.chunks();
-    store.putChunk({ number: first!.number, records: new Uint8Array([99]) });
-    store.putChunk({ number: second!.number, records: second!.records.slice(0, 5000) });
+    const [first, , third] = allChunks(store);
+    store.putChunk({ ...first!, heads: new Uint8Array(1), records: new Uint8Array([99]) });
+    store.putChunk({ ...third!, records: third!.records.slice(0, 2500) });
     const damaged: string[] = [];
     const again = open();
-    const restored = again.restore(everything, (chunk, problem) => damaged.push(`${chunk}: ${problem}`));
-    expect(damaged).toEqual(["1: a chunk of version 99, where 2 was expected", expect.stringMatching(/^2: the record ends/)]);
-    expect(restored.at(-1)!.record.message.sequence).toBe(40);
-    // Of the second chunk the beginning could be read, the third is whole.
-    const numbers = restored.map(({ record }) => record.message.sequence);
-    const third = restored.filter(({ record }) => record.chunk!.number === 3).map(({ record }) => record.message.sequence);
-    expect(third).toEqual([...Array(third.length).keys()].map((index) => 41 - third.length + index));
-    expect([numbers[0]! > 10, third.length > 5]).toEqual([true, true]);
+    const heads = restored(again, everything, (chunk, { message }) => damaged.push(`${chunk}: ${message}`));
+    expect(damaged).toEqual(["1: a chunk of version 99, where 3 was expected", expect.stringMatching(/^3: the record ends/)]);
+    expect(heads.map((head) => read(again, head)?.message.sequence)).toEqual(heads.map(({ packetId }) => packetId));
+    append(10, again);
     again.flush();
-    expect(chunks()).toEqual([1, 2, 3]);
+    expect(chunks()).toEqual([1, 2, 3, 4]);
   });
 
   test("remembers from its chunks which messages were here already", () => {
     const { store, append } = setup();
     const repeats = new Repeats();
-    const remembering = new MessageLog(store, repeats, 1);
+    const remembering = new MessageLog(store, repeats, 1, nothingDamaged);
     repeats.isRepeat(messageTo("t", { sequence: 7, origin: "a@1" }), "topic-1", 1000);
     append(10, remembering);
     remembering.flush();
     const again = new Repeats();
-    new MessageLog(store, again, 1).restore(everything, nothingDamaged);
+    new MessageLog(store, again, 1, nothingDamaged).restore(everything, nothingDamaged);
     expect(again.isRepeat(messageTo("t", { sequence: 7, origin: "a@1" }), "topic-1", 2000)).toBe(true);
     expect(again.isRepeat(messageTo("t", { sequence: 8, origin: "a@1" }), "topic-1", 2000)).toBe(false);
   });
+
+  test.each([1, 40])(
+    "of so many pairs that no chunk holds all, each chunk remembers some: what %i chunks remember is known again",
+    (most) => {
+      const { store, append } = setup();
+      const repeats = new Repeats();
+      const remembering = new MessageLog(store, repeats, 1, nothingDamaged);
+      const pairs = most * 200;
+      for (let pair = 0; pair < pairs; pair += 1) {
+        repeats.isRepeat(messageTo("t", { sequence: 7, origin: `origin-${pair}@1` }), "topic-1", 1000 + pair);
+        if (pair % 100 === 0) append(CHUNK_BYTES, remembering);
+        remembering.flush();
+      }
+      append(CHUNK_BYTES, remembering);
+      remembering.flush();
+      const again = new Repeats();
+      const reads = vi.spyOn(store, "chunk");
+      new MessageLog(store, again, 1, nothingDamaged).restore(everything, nothingDamaged);
+      const known = [...Array(pairs).keys()]
+        .slice(-3900)
+        .filter((pair) => again.isRepeat(messageTo("t", { sequence: 7, origin: `origin-${pair}@1` }), "topic-1", 2000 + pairs));
+      // More than ORIGINS_MAX are never known.
+      expect(known.length).toBe(Math.min(pairs, 3900));
+      expect(reads.mock.calls.length).toBeLessThanOrEqual(most === 1 ? 1 : 1 + REPEATS_CHUNKS_MAX);
+    },
+  );
 });
 
 describe("in the core", () => {
@@ -233,7 +357,7 @@ describe("in the core", () => {
     for (const { packetId } of client.messages()) client.puback(packetId);
     world.advance(REPEAT_WINDOW_MS + 1);
     expect(meter.rowsWritten - before).toBeLessThan(20);
-    expect(world.sessions[0]!.store.chunks()).toEqual([]);
+    expect(allChunks(world.sessions[0]!.store)).toEqual([]);
   });
 
   test("clean sessions and QoS 0 write no rows", () => {
@@ -281,10 +405,10 @@ describe("in the core", () => {
     }
     world.connect("p").publish(filters[0]!, new Uint8Array(1_000_000), { qos: 1 });
     world.settle();
-    const bytes = node.store.chunks().map(({ records }) => records.length);
+    const bytes = allChunks(node.store).map(({ records }) => records.length);
     expect(Math.max(...bytes)).toBeLessThan(1_000_000 + RECIPIENT_BYTES_MAX + 64 * 1024);
     node.crash();
-    const waiting = [...node.core.sessions.values()].reduce((sum, { deliveries }) => sum + deliveries.size, 0);
+    const waiting = [...node.core.sessions.values()].reduce((sum, { outstanding }) => sum + outstanding, 0);
     expect(waiting).toBe(count);
   });
 });

@@ -18,6 +18,7 @@ import { Repeats } from "../../src/session/repeats.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { createRowMeter } from "../../src/storage/row-meter.ts";
 import { type SessionNode, type TestClient, World } from "../support/core-harness.ts";
+import { allChunks } from "../support/deliveries.ts";
 import { messageTo } from "./support.ts";
 
 const KEPT = { clean: false, properties: { sessionExpiryInterval: 3600 } };
@@ -310,14 +311,14 @@ test("a will as large as a packet can bring fits its row", () => {
 test("a message of the largest packet, with the topic of an alias and as many recipients as one record takes, fits its row", () => {
   const meter = createRowMeter();
   const store = new MemorySessionStore(meter);
-  const log = new MessageLog(store, new Repeats(), 1_800_000_000_000_000);
+  const log = new MessageLog(store, new Repeats(), 1_800_000_000_000_000, () => {});
   const payload = new Uint8Array(ROW_BYTES_MAX - CHUNK_OVERHEAD_BYTES_MAX);
   const record = log.append(messageTo("t".repeat(65_535), { payload }));
   const share = `$share/${"n".repeat(32_760)}/${"t".repeat(32_760)}`;
   for (let packetId = 1; !log.isFull(record); packetId += 1)
     log.addRecipient(record, { sessionNumber: 2 ** 51, packetId, qos: 1, retain: false, identifiers: undefined, share, owed: false });
   log.flush();
-  expect(store.chunks()).toHaveLength(1);
+  expect(allChunks(store)).toHaveLength(1);
 });
 
 test("what is remembered for a session that has moved is bounded: of very many the first ones are forgotten", () => {

@@ -1,6 +1,6 @@
 /** What holds in a Session object after every single event: queues, windows and tables stay within their bounds, and fit together. */
 
-import type { Limits } from "../../src/limits.ts";
+import type { Limits, PieceSizes } from "../../src/limits.ts";
 import type { SessionCore } from "../../src/session/core.ts";
 import type { Session } from "../../src/session/session.ts";
 import type { Rows } from "./rows.ts";
@@ -14,7 +14,7 @@ export function brokenBounds(core: SessionCore, limits: Limits): string[] {
   let connected = 0;
   for (const session of core.sessions.values()) {
     if (session.connection !== undefined) connected += 1;
-    for (const problem of brokenSession(session, limits)) problems.push(`${session.clientId}: ${problem}`);
+    for (const problem of brokenSession(session, limits, core.sizes)) problems.push(`${session.clientId}: ${problem}`);
   }
   expect(connected === core.connections.size, `${core.connections.size} connections, of which ${connected} have a session`);
   expect(core.connections.size <= limits.connectionsMax, `${core.connections.size} connections`);
@@ -43,19 +43,19 @@ export function brokenBounds(core: SessionCore, limits: Limits): string[] {
   return problems;
 }
 
-function brokenSession(session: Session, limits: Limits): string[] {
-  const { connection, deliveries, released, queued, resending, received } = session;
+function brokenSession(session: Session, limits: Limits, sizes: PieceSizes): string[] {
+  const { connection, deliveries, backlog, released, queued, resending, received } = session;
   const problems: string[] = [];
   const expect = (holds: boolean, what: string): void => {
     if (!holds) problems.push(what);
   };
   // Behind a full queue there may be what its publishers do not take for safe yet.
   const held = session.holds?.length ?? 0;
-  const waiting = queued.length - session.queuedOwed;
+  const { waiting } = session;
   expect(waiting <= limits.queueMessagesMax + held, `${waiting} messages are queued, and the publishers of ${held} wait`);
   expect(held <= limits.receiveMaximum, `${held} publishers wait`);
   expect(held === 0 || connection !== undefined, `${held} publishers wait for a client that is away`);
-  expect(session.queuedBytes <= limits.queueBytesMax, `${session.queuedBytes} bytes are queued`);
+  expect(session.waitingBytes <= limits.queueBytesMax, `${session.waitingBytes} bytes are queued`);
   expect(session.inflight >= 0, `${session.inflight} messages in flight`);
   if (connection !== undefined) {
     // What is released holds its place until PUBCOMP, also where a new connection has a smaller window.
@@ -74,7 +74,14 @@ function brokenSession(session: Session, limits: Limits): string[] {
   expect(owed === session.queuedOwed, `${session.queuedOwed} are counted as owed, where ${owed} are queued`);
   expect(bytes === session.queuedBytes, `${session.queuedBytes} bytes are counted, where ${bytes} are queued`);
   expect(queued.length + resending.length <= deliveries.size, "more waits than there is");
-  for (const packetId of deliveries.keys()) expect(!released.has(packetId), `${packetId} is both on its way and released`);
+  const loaded = [...queued].reduce((sum, { size }) => sum + size, 0);
+  expect(queued.length <= sizes.loadedMessages || !session.stored, `${queued.length} messages are queued in memory`);
+  expect(loaded <= sizes.loadedBytes + limits.packetBytesMax || !session.stored, `${loaded} bytes are queued in memory`);
+  if (connection === undefined)
+    for (const { sequence } of deliveries.values()) expect(sequence === 0, "one that is away has messages in memory");
+  const packetIds = [...deliveries.keys(), ...[...backlog].map(({ packetId }) => packetId)];
+  expect(new Set(packetIds).size === packetIds.length, `Packet Identifiers that are given twice: ${packetIds}`);
+  for (const packetId of packetIds) expect(!released.has(packetId), `${packetId} is both on its way and released`);
   expect(session.subscriptions.size <= limits.subscriptionsMax, `${session.subscriptions.size} subscriptions`);
   return problems;
 }

@@ -335,10 +335,10 @@ function checkSessions({ world, clients }: Scenario, gone: readonly SimulatedCli
   const absent = new Set(gone.map(({ id }) => id));
   for (const object of world.objects) {
     for (const session of object.sessionHost?.core.sessions.values() ?? []) {
-      const { clientId, deliveries, released, received } = session;
+      const { clientId, outstanding, released, received } = session;
       // What is left of sessions that moved away stays for a while; no client has such an identifier.
       if (absent.has(clientId) || clientId.startsWith("\0")) continue;
-      const open = deliveries.size + released.size;
+      const open = outstanding + released.size;
       if (open > 0) problems.push(`${object.name} has ${open} messages for ${clientId} that were never acknowledged`);
       if (received.size > 0) problems.push(`${object.name} has ${received.size} messages of ${clientId} that were never released`);
       const held = clients.find(({ id }) => id === clientId)?.held ?? [];

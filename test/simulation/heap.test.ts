@@ -141,15 +141,16 @@ const CASES: readonly (readonly [what: string, run: (broker: Broker, sockets: re
         properties: { willDelayInterval: 900 },
       }),
   ],
-  ["messages of 100 bytes that wait", (broker, sockets) => waiting(broker, sockets, 100)],
-  ["messages of 10,000 bytes that wait", (broker, sockets) => waiting(broker, sockets, 10_000)],
+  ["messages of 100 bytes in flight", (broker, sockets) => waiting(broker, sockets, 100, false)],
+  ["messages of 10,000 bytes in flight", (broker, sockets) => waiting(broker, sockets, 10_000, false)],
+  ["messages that wait for clients that are away", (broker, sockets) => waiting(broker, sockets, 100, true)],
   ["QoS 2 exchanges", (broker, sockets) => (number) => broker.publish(sockets[number % 100]!, "nobody", 10, { qos: 2 })],
 ];
 
-function waiting(broker: Broker, sockets: readonly WebSocket[], bytes: number): (number: number) => void {
+function waiting(broker: Broker, sockets: readonly WebSocket[], bytes: number, away: boolean): (number: number) => void {
   for (const [number, socket] of sockets.entries()) {
     broker.subscribe(socket, `to/${number}`);
-    broker.host.lost(socket);
+    if (away) broker.host.lost(socket);
   }
   const publisher = broker.connect("publisher");
   return (number) => broker.publish(publisher, `to/${number}`, bytes);

@@ -120,7 +120,7 @@ test.each([
   core.sessions.set("moved", session);
   core.moved.add(session);
   for (const _copy of [1, 2]) await come(true);
-  expect(session.deliveries.size).toBe(1);
+  expect(session.outstanding).toBe(1);
 });
 
 test("a fault at one message of a batch is told of that message, and the others are taken", async () => {

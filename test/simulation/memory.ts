@@ -11,6 +11,7 @@ import type { OpenExchanges } from "../../src/session/open-exchanges.ts";
 import type { PendingWill, RetainedCursor, Session } from "../../src/session/session.ts";
 import { hash } from "../../src/topic/hash.ts";
 import { compareTopics } from "../../src/topic/order.ts";
+import { deliveriesOf } from "../support/deliveries.ts";
 
 interface RememberedDelivery {
   readonly packetId: number;
@@ -51,7 +52,7 @@ export interface Memory {
 /** Writes down what an object knows. */
 export function remember(core: SessionCore): Memory {
   const sessions = new Map<string, RememberedSession>();
-  for (const [clientId, session] of core.sessions) sessions.set(clientId, rememberSession(session));
+  for (const [clientId, session] of core.sessions) sessions.set(clientId, rememberSession({ core, session }));
   const lines = [
     ...[...core.interests.keys()].map((filter) => `interest in ${filter}`),
     ...[...core.shares].map(([filter, { members }]) => `members of ${filter}: ${list([...members].map(({ clientId }) => clientId))}`),
@@ -65,12 +66,18 @@ function list(items: Iterable<string | number>): string {
   return [...items].sort().join(" ");
 }
 
-function rememberSession(session: Session): RememberedSession {
-  const { number, expirySeconds, expiresAt, will, connection, resending, queued, nextPacketId } = session;
+/** A session in the object that holds it. */
+export interface Held {
+  readonly core: SessionCore;
+  readonly session: Session;
+}
+
+function rememberSession({ core, session }: Held): RememberedSession {
+  const { number, expirySeconds, expiresAt, will, connection, resending, queued, backlog, nextPacketId } = session;
   const subscriptions = new Set(
     [...session.subscriptions.values()].map(({ request, identifier }) => `${JSON.stringify(request)} ${identifier}`),
   );
-  const deliveries = new Map([...session.deliveries.values()].map((delivery) => [delivery.packetId, rememberDelivery(delivery)]));
+  const deliveries = new Map(deliveriesOf(core, session).map((delivery) => [delivery.packetId, rememberDelivery(delivery)]));
   const received = new Map(
     [...session.received].map(([packetId, { sequence, reasonCode }]) => [
       packetId,
@@ -91,7 +98,8 @@ function rememberSession(session: Session): RememberedSession {
     `subscriptions ${list(subscriptions)}`,
     `deliveries ${[...deliveries.values()].map(({ all }) => all).join("; ")}`,
     // What is to be sent again is found out when the client is back.
-    `${connection === undefined ? "all" : resending.length} to send again, ${queued.length} queued, ${session.queuedBytes} bytes`,
+    `${connection === undefined ? "all" : resending.length + backlog.count - backlog.unsent} to send again`,
+    `${queued.length + backlog.unsent} queued, ${session.waitingBytes} bytes`,
     `released ${[...released].join(" ")}`,
     `received ${list([...received].map(([packetId, what]) => `${packetId}:${what}`))}`,
     `next Packet Identifier ${nextPacketId}`,
@@ -145,16 +153,16 @@ function nameOfOwed({ filter, place, from }: RetainedCursor): string {
   return `${filter} of ${place} from ${from}`;
 }
 
-function rememberDelivery({ packetId, qos, retain, sent, share, owed, message, record, identifiers }: Delivery): RememberedDelivery {
+function rememberDelivery({ packetId, qos, retain, sent, share, owed, message, sequence, identifiers }: Delivery): RememberedDelivery {
   // Of one that was sent and is in no row only its acknowledgement is awaited.
-  const isKept = record !== undefined || !sent;
+  const isKept = sequence !== 0 || !sent;
   const name = message && `${message.origin} ${message.sequence}`;
   const content = isKept ? `${name} ${retain} ${share} ${owed} ${identifiers?.join(",")} ${message && messageText(message)}` : "";
   const all = `${packetId} QoS ${qos} ${sent ? "sent" : "waits"} ${content}`;
   return {
     packetId,
     message: name,
-    isStored: record !== undefined,
+    isStored: sequence !== 0,
     expiresAt: message?.expiresAt ?? 0,
     content: `QoS ${qos} ${content}`,
     all,
@@ -219,10 +227,10 @@ export function losses(before: Memory, after: Memory, now: number): string[] {
  * differ, nor what came to its former owner since, which is offered at its new one as well.
  * @param through the numbers of the last delivery that its former owner gave away, and of the last of a shared subscription
  */
-export function lostInMove(was: Session, is: Session, through: { readonly all: number; readonly shared: number }, now: number): string[] {
+export function lostInMove(was: Held, is: Held, through: { readonly all: number; readonly shared: number }, now: number): string[] {
   const [before, after] = [rememberSession(was), rememberSession(is)];
   const problems: string[] = [];
-  const lost = (what: string): void => void problems.push(`${was.clientId} lost ${what} when it moved`);
+  const lost = (what: string): void => void problems.push(`${was.session.clientId} lost ${what} when it moved`);
   if (before.user !== after.user) lost(`its user: ${before.user}, now ${after.user}`);
   if (before.expirySeconds !== after.expirySeconds) lost(`its expiry: ${before.expirySeconds}, now ${after.expirySeconds}`);
   if (before.will !== undefined && before.will !== after.will) lost(`its will: ${before.will}, now ${after.will}`);
@@ -231,14 +239,14 @@ export function lostInMove(was: Session, is: Session, through: { readonly all: n
   if (list(before.released) !== list(after.released)) lost(`what was released: ${list(before.released)}, now ${list(after.released)}`);
   const exchanges = (session: RememberedSession): string => list([...session.received.keys()]);
   if (exchanges(before) !== exchanges(after)) lost(`exchanges: ${exchanges(before)}, now ${exchanges(after)}`);
-  for (const delivery of was.deliveries.values()) {
-    const { message, record, packetId, share } = delivery;
-    const isDue = message !== undefined && record !== undefined && record.sequence <= (share === "" ? through.all : through.shared);
+  const here = deliveriesOf(is.core, is.session);
+  for (const { message, sequence, packetId, share } of deliveriesOf(was.core, was.session)) {
+    const isDue = message !== undefined && sequence !== 0 && sequence <= (share === "" ? through.all : through.shared);
     if (!isDue || (message.expiresAt !== 0 && message.expiresAt <= now)) continue;
-    const [there, here] = [before.deliveries.get(packetId)!, after.deliveries.get(packetId)];
+    const [there, found] = [before.deliveries.get(packetId)!, after.deliveries.get(packetId)];
     // What came to its former owner while it moved came here by itself.
-    const isHere = here?.message !== there.message && [...is.deliveries.values()].some((other) => isSame(other.message, message));
-    if (here?.all !== there.all && !isHere) lost(`${there.all}, now ${here?.all}`);
+    const isHere = found?.message !== there.message && here.some((other) => isSame(other.message, message));
+    if (found?.all !== there.all && !isHere) lost(`${there.all}, now ${found?.all}`);
   }
   return problems;
 }

@@ -66,8 +66,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "send PUBREL before PUBREC is on record",
     file: "src/session/acknowledge.ts",
-    find: "    finish(core, session, delivery);\n    core.changes.markRow(session);\n",
-    replace: "    finish(core, session, delivery);\n",
+    find: "    acknowledged(core, session, packetId);\n    core.changes.markRow(session);\n",
+    replace: "    acknowledged(core, session, packetId);\n",
     seeds: 100,
   },
   {
@@ -179,8 +179,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget in hibernation what was to be sent again",
     file: "src/session/restore.ts",
-    find: "({ sent, packetId }) => !sent || resending.has(packetId)",
-    replace: "({ sent }) => !sent",
+    find: "sent?.resending === false",
+    replace: "sent !== undefined",
     seeds: 400,
   },
   {

@@ -253,6 +253,7 @@ export class SimulatedObject {
         state,
       ),
       settings,
+      sizes: world.sizes,
       name: this.name,
       meter: this.meter,
       runtime,
@@ -324,14 +325,16 @@ export class SimulatedObject {
   /** A session that came here is about to be forgotten where it was. */
   #checkMove({ core }: SessionHost, clientId: string, from: string): void {
     const was = core.sessions.get(clientId);
-    const is = this.sessionHost?.core.sessions.get(clientId);
+    const here = this.sessionHost?.core;
+    const is = here?.sessions.get(clientId);
     // Of several former owners the last one had it.
     const owner = is?.cameFrom.at(-1);
-    if (was?.stored !== true || is === undefined || owner?.object !== from || is.connection !== undefined) return;
+    if (was?.stored !== true || here === undefined || is === undefined || owner?.object !== from || is.connection !== undefined) return;
     // A short queue may have dropped some here.
     const isShort = this.#world.settings.limits.queueMessagesMax < DELIVERIES_MAX;
     const through = isShort ? { all: 0, shared: 0 } : { all: this.#taken.get(`${clientId} of ${from}`) ?? 0, shared: owner.through };
-    for (const problem of lostInMove(was, is, through, this.#now)) this.#world.problem(`${from} to ${this.name}: ${problem}`);
+    for (const problem of lostInMove({ core, session: was }, { core: here, session: is }, through, this.#now))
+      this.#world.problem(`${from} to ${this.name}: ${problem}`);
   }
 
   /** The calls that a Topic object takes. */
@@ -559,7 +562,7 @@ export class SimulatedObject {
     return {
       sessions: this.sessionStore.sessions().length,
       subscriptions: this.sessionStore.subscriptions().length,
-      chunks: this.sessionStore.chunks().length,
+      chunks: this.sessionStore.chunkHeads(0, Number.MAX_SAFE_INTEGER).length,
       wills: this.sessionStore.wills().length,
       routes: this.routingStore.routes().length,
     };

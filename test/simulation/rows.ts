@@ -11,6 +11,7 @@ import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import type { RowMeter } from "../../src/storage/row-meter.ts";
 import { SqliteRoutingStore } from "../../src/storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../../src/storage/sqlite-session-store.ts";
+import { allChunks } from "../support/deliveries.ts";
 
 export interface Rows {
   readonly sessions: SessionStore;
@@ -43,7 +44,7 @@ export class MemoryRows implements Rows {
     for (const row of this.sessions.sessions()) sessions.putSession(row);
     for (const row of this.sessions.subscriptions()) sessions.putSubscription(row);
     for (const row of this.sessions.wills()) sessions.putWill(row);
-    for (const row of this.sessions.chunks()) sessions.putChunk(row);
+    for (const row of allChunks(this.sessions)) sessions.putChunk(row);
     for (const row of this.sessions.exchanges()) sessions.putExchanges(row);
     for (const row of this.sessions.aliases()) sessions.putAlias(row);
     for (const row of this.sessions.owed()) sessions.putOwed(row);

@@ -4,7 +4,7 @@
  */
 
 import { DEFAULT_CHOICES, SHARED_STRATEGIES } from "../../src/choices.ts";
-import { DEFAULT_LIMITS } from "../../src/limits.ts";
+import { DEFAULT_LIMITS, PIECE_SIZES, type PieceSizes } from "../../src/limits.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import type { PreviousShape } from "../../src/settings.ts";
 import type { Happening } from "./chance.ts";
@@ -156,6 +156,13 @@ function shapesOf(random: Random): PreviousShape[] {
   return random.chance(0.3) ? [...back, other] : back;
 }
 
+/** With the usual ones hardly a queue is in more than one piece. */
+const SIZES: readonly PieceSizes[] = [
+  PIECE_SIZES,
+  { chunkBytes: 300, loadedMessages: 2, loadedBytes: 1000 },
+  { chunkBytes: 2000, loadedMessages: 7, loadedBytes: 4096 },
+];
+
 function begin(seed: number, reshaped: boolean, kept: ReadonlySet<string> | undefined): Scenario {
   const short = seed % 11 === 0;
   const world: World = new World({
@@ -168,6 +175,7 @@ function begin(seed: number, reshaped: boolean, kept: ReadonlySet<string> | unde
       queuePolicy: seed % 2 === 0 ? "reject_new" : "drop_oldest",
       sharedStrategy: SHARED_STRATEGIES[seed % SHARED_STRATEGIES.length]!,
     },
+    sizes: SIZES[seed % SIZES.length]!,
     sqlite: seed % 4 === 1,
     users: USERS,
     kept,

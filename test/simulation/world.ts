@@ -4,7 +4,7 @@
  */
 
 import type { Choices } from "../../src/choices.ts";
-import type { Limits } from "../../src/limits.ts";
+import { type Limits, PIECE_SIZES, type PieceSizes } from "../../src/limits.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
 import type { PreviousShape, Settings } from "../../src/settings.ts";
 import { Chance } from "./chance.ts";
@@ -59,6 +59,7 @@ export interface WorldOptions {
   readonly sessionShards: number;
   readonly limits: Limits;
   readonly choices: Choices;
+  readonly sizes?: PieceSizes;
   /** Rows are in SQLite, and not only in memory. */
   readonly sqlite?: boolean;
   /** The secret USERS; empty: there are none. Who gives no name is let in all the same. */
@@ -80,6 +81,7 @@ export const BEGINNING = 1_800_000_000_000;
 export class World {
   readonly chance: Chance;
   settings: Settings;
+  readonly sizes: PieceSizes;
   readonly sqlite: boolean;
   now = BEGINNING;
   faults: Faults = NO_FAULTS;
@@ -98,7 +100,8 @@ export class World {
   #order = 0;
   readonly #objects = new Map<string, SimulatedObject>();
 
-  constructor({ seed, topology, sessionShards, limits, choices, sqlite = false, users = "", kept }: WorldOptions) {
+  constructor({ seed, topology, sessionShards, limits, choices, sizes = PIECE_SIZES, sqlite = false, users = "", kept }: WorldOptions) {
+    this.sizes = sizes;
     this.chance = new Chance(seed, kept, () => this.now - BEGINNING);
     this.sqlite = sqlite;
     this.settings = {

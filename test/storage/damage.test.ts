@@ -33,10 +33,10 @@ const TABLES: Readonly<Record<string, Table>> = {
     put: ({ sessions }) => sessions.putWill({ clientId: "c", will: BLOB }),
     read: ({ sessions }) => sessions.wills(),
   },
-  chunk: {
-    columns: ["number", "records"],
-    put: ({ sessions }) => sessions.putChunk({ number: 4, records: BLOB }),
-    read: ({ sessions }) => sessions.chunks(),
+  log: {
+    columns: ["number", "heads", "records"],
+    put: ({ sessions }) => sessions.putChunk({ number: 4, heads: BLOB, records: BLOB }),
+    read: ({ sessions }) => sessions.chunkHeads(0, 1).map((heads) => ({ ...heads, ...sessions.chunk(heads.number)! })),
   },
   exchange: {
     columns: ["session_number", "page", "exchanges"],
@@ -114,10 +114,12 @@ test("what damaged rows held is skipped, each with a line, and given to nobody",
   client.subscribe("a", 1);
   world.connect("p").publish("a", "changed", { qos: 1, retain: true });
   const { store } = node!;
-  for (const name of ["subscriptions", "wills", "chunks"] as const) {
+  for (const name of ["subscriptions", "wills"] as const) {
     const original = store[name].bind(store) as () => object[];
     Object.assign(store, { [name]: () => original().map((row) => ({ ...row, damaged: true })) });
   }
+  const chunk = store.chunk.bind(store);
+  Object.assign(store, { chunk: (number: number) => ({ ...chunk(number), damaged: true }) });
   node!.crash();
   expect(node!.problems.map((problem) => problem.replace(/\d+/g, "N"))).toEqual([
     'subscription of session N to "a": its bytes have changed since they were written',

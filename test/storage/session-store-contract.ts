@@ -11,7 +11,7 @@ import { bytes, sameBytes, type WithStore } from "./support.ts";
 export function sessionStoreContract(name: string, withStore: WithStore<SessionStore>): void {
   /** The rows written by an action on a store that has had its first row. */
   const cost = (store: SessionStore, meter: { rowsWritten: number }, action: () => void): number => {
-    store.putChunk({ number: 999_999, records: bytes(1) });
+    store.putChunk({ number: 999_999, heads: bytes(0), records: bytes(1) });
     const before = meter.rowsWritten;
     action();
     const written = meter.rowsWritten - before;
@@ -23,7 +23,13 @@ export function sessionStoreContract(name: string, withStore: WithStore<SessionS
     test("is empty at first, and reading and deleting write nothing", () =>
       withStore((open, meter) => {
         const store = open();
-        expect([store.sessions(), store.subscriptions(), store.wills(), store.chunks()]).toEqual([[], [], [], []]);
+        expect([store.sessions(), store.subscriptions(), store.wills(), store.chunkHeads(0, 9), store.chunk(1)]).toEqual([
+          [],
+          [],
+          [],
+          [],
+          undefined,
+        ]);
         store.deleteSession(1);
         store.deleteSubscription(1, "a");
         store.deleteWill("a");
@@ -143,9 +149,15 @@ export function sessionStoreContract(name: string, withStore: WithStore<SessionS
       withStore((open) => {
         const store = open();
         const numbers = [10, 9, 2 ** 40, 1, 100];
-        for (const number of numbers) store.putChunk({ number, records: bytes(3, number % 250) });
+        for (const number of numbers) store.putChunk({ number, heads: bytes(2, number % 250), records: bytes(3, number % 250) });
         store.deleteChunk(9);
-        expect(store.chunks()).toEqual([1, 10, 100, 2 ** 40].map((number) => ({ number, records: bytes(3, number % 250) })));
+        const heads = [1, 10, 100, 2 ** 40].map((number) => ({ number, heads: bytes(2, number % 250) }));
+        expect(store.chunkHeads(0, 100)).toEqual(heads);
+        expect(store.chunkHeads(0, 2)).toEqual(heads.slice(0, 2));
+        expect(store.chunkHeads(10, 2)).toEqual(heads.slice(2));
+        expect(store.chunkHeads(2 ** 40, 2)).toEqual([]);
+        for (const { number } of heads) expect(store.chunk(number)).toEqual({ number, records: bytes(3, number % 250) });
+        expect(store.chunk(9)).toBe(undefined);
       }));
 
     test("a put costs one row, new or replaced; a delete one for each row that existed", () =>
@@ -162,8 +174,8 @@ export function sessionStoreContract(name: string, withStore: WithStore<SessionS
         expect(costs(() => store.putSubscription({ ...subscription, filter: "c" }))).toBe(1);
         expect(costs(() => store.putWill({ clientId: "a", will: bytes(1) }))).toBe(1);
         expect(costs(() => store.putWill({ clientId: "a", will: bytes(2) }))).toBe(1);
-        expect(costs(() => store.putChunk({ number: 1, records: bytes(1) }))).toBe(1);
-        expect(costs(() => store.putChunk({ number: 1, records: bytes(16_384) }))).toBe(1);
+        expect(costs(() => store.putChunk({ number: 1, heads: bytes(0), records: bytes(1) }))).toBe(1);
+        expect(costs(() => store.putChunk({ number: 1, heads: bytes(0), records: bytes(16_384) }))).toBe(1);
         expect(costs(() => store.deleteSubscription(1, "c"))).toBe(1);
         expect(costs(() => store.deleteSubscription(1, "c"))).toBe(0);
         expect(costs(() => store.deleteSession(1))).toBe(3);
@@ -177,10 +189,12 @@ export function sessionStoreContract(name: string, withStore: WithStore<SessionS
     test("reading counts at least the rows it returns", () =>
       withStore((open, meter) => {
         const store = open();
-        for (let number = 1; number <= 5; number++) store.putChunk({ number, records: bytes(1) });
+        for (let number = 1; number <= 5; number++) store.putChunk({ number, heads: bytes(3), records: bytes(1) });
         const before = meter.rowsRead;
-        store.chunks();
+        store.chunkHeads(0, 5);
         expect(meter.rowsRead - before).toBeGreaterThanOrEqual(5);
+        store.chunk(1);
+        expect(meter.rowsRead - before).toBeGreaterThanOrEqual(6);
       }));
 
     test("takes blobs up to ROW_BYTES_MAX and gives them back unchanged; one byte more throws and writes nothing", () =>
@@ -189,27 +203,29 @@ export function sessionStoreContract(name: string, withStore: WithStore<SessionS
         const largest = bytes(ROW_BYTES_MAX, 7);
         store.putSession({ number: 1, clientId: "a", state: largest });
         store.putWill({ clientId: "a", will: largest });
-        store.putChunk({ number: 1, records: largest });
+        store.putChunk({ number: 1, heads: bytes(0), records: largest });
         expect(sameBytes(store.sessions()[0].state, largest)).toBe(true);
         expect(sameBytes(store.wills()[0].will, largest)).toBe(true);
-        expect(sameBytes(store.chunks()[0].records, largest)).toBe(true);
+        expect(sameBytes(store.chunk(1)!.records, largest)).toBe(true);
         const before = meter.rowsWritten;
         const tooLarge = bytes(ROW_BYTES_MAX + 1);
         expect(() => store.putSession({ number: 1, clientId: "a", state: tooLarge })).toThrow(/1900001 bytes/);
         expect(() => store.putWill({ clientId: "a", will: tooLarge })).toThrow(/1900001 bytes/);
-        expect(() => store.putChunk({ number: 1, records: tooLarge })).toThrow(/1900001 bytes/);
+        expect(() => store.putChunk({ number: 1, heads: bytes(0), records: tooLarge })).toThrow(/1900001 bytes/);
         expect(meter.rowsWritten).toBe(before);
-        expect(store.chunks()[0].records.length).toBe(ROW_BYTES_MAX);
+        expect(store.chunk(1)!.records.length).toBe(ROW_BYTES_MAX);
       }));
 
     test("stores a view's bytes only, and keeps them when the caller's or the reader's bytes change", () =>
       withStore((open) => {
         const store = open();
         const buffer = Uint8Array.of(1, 2, 3, 4);
-        store.putChunk({ number: 1, records: buffer.subarray(1, 3) });
+        store.putChunk({ number: 1, heads: buffer.subarray(0, 2), records: buffer.subarray(1, 3) });
         buffer.fill(9);
-        store.chunks()[0].records.fill(8);
-        expect(store.chunks()[0].records).toEqual(Uint8Array.of(2, 3));
+        store.chunk(1)!.records.fill(8);
+        store.chunkHeads(0, 1)[0].heads.fill(8);
+        expect(store.chunk(1)).toEqual({ number: 1, records: Uint8Array.of(2, 3) });
+        expect(store.chunkHeads(0, 1)[0].heads).toEqual(Uint8Array.of(1, 2));
       }));
 
     test("a new store over the same rows finds all of them", () =>
@@ -218,12 +234,13 @@ export function sessionStoreContract(name: string, withStore: WithStore<SessionS
         store.putSession({ number: 7, clientId: "a", state: bytes(3) });
         store.putSubscription({ sessionNumber: 7, filter: "a/#", options: 2, subscriptionIdentifier: 5 });
         store.putWill({ clientId: "a", will: bytes(4) });
-        store.putChunk({ number: 1, records: bytes(5) });
+        store.putChunk({ number: 1, heads: bytes(2), records: bytes(5) });
         const reopened = open();
         expect(reopened.sessions()).toEqual([{ number: 7, clientId: "a", state: bytes(3) }]);
         expect(reopened.subscriptions()).toEqual([{ sessionNumber: 7, filter: "a/#", options: 2, subscriptionIdentifier: 5 }]);
         expect(reopened.wills()).toEqual([{ clientId: "a", will: bytes(4) }]);
-        expect(reopened.chunks()).toEqual([{ number: 1, records: bytes(5) }]);
+        expect(reopened.chunkHeads(0, 9)).toEqual([{ number: 1, heads: bytes(2) }]);
+        expect(reopened.chunk(1)).toEqual({ number: 1, records: bytes(5) });
       }));
   });
 }

@@ -22,6 +22,7 @@ export function recountSessions(core: SessionCore): Recount {
       total.messages += MEMORY.deliveryBytes + MEMORY.numberBytes * (identifiers?.length ?? 0);
       if (message !== undefined) messages.add(message);
     }
+    total.messages += session.backlog.memoryBytes;
     total.exchanges += MEMORY.numberBytes * (session.released.size + session.openExchanges.size);
     total.exchanges += MEMORY.incomingBytes * session.received.size;
     total.wills += willBytes(session);
