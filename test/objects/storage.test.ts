@@ -51,7 +51,7 @@ describe("tables", () => {
     withSql((sql, meter) => {
       new SqliteSessionStore(sql, meter).putSession(session);
       expect(tableNames(sql)).toEqual(["alias", "exchange", "log", "migration", "owed", "session", "subscription", "will"]);
-      expect(meter.rowsWritten).toBe(2 * 8 + 6 + 1 + 1);
+      expect(meter.rowsWritten).toBe(2 * 9 + 6 + 1 + 1);
     }));
 
   test("further rows do not look for the tables again", () =>
@@ -71,7 +71,7 @@ describe("tables", () => {
       routing.putRoute(route);
       expect(meter.rowsWritten).toBe(2 * 4 + 2 + 1 + 1);
       sessions.putSession(session);
-      expect(meter.rowsWritten).toBe(2 * 11 + 8 + 2 + 2);
+      expect(meter.rowsWritten).toBe(2 * 12 + 8 + 2 + 2);
       expect(new SqliteSessionStore(sql, meter).sessions()).toEqual([session]);
       expect(new SqliteRoutingStore(sql, meter).routes()).toEqual([route]);
     }));
@@ -172,6 +172,20 @@ describe("migrations", () => {
       expect(() => sql.exec("PRAGMA user_version")).toThrow(/not authorized/);
     }));
 
+  test("a message log of before there were heads is moved, with its checksums", () =>
+    withSql((sql, meter) => {
+      const before = { ...SESSION_TABLES, migrations: SESSION_TABLES.migrations.slice(0, 4) };
+      migrate(new MeteredSql(sql, meter), before);
+      for (const number of [2, 7]) {
+        sql.exec("INSERT INTO chunk (number, records, checksum) VALUES (?, ?, ?)", number, bytes(9), number === 2 ? null : 1);
+      }
+      const store = new SqliteSessionStore(sql, meter);
+      expect(tableNames(sql)).not.toContain("chunk");
+      expect(store.chunkHeads(0, 9)).toEqual([2, 7].map((number) => ({ number, heads: Uint8Array.of(0) })));
+      expect(store.chunk(2)).toEqual({ number: 2, records: bytes(9) });
+      expect(store.chunk(7)).toEqual({ number: 7, records: bytes(9), damaged: true });
+    }));
+
   test("the history that databases out there have had is what the code has", () => {
     // A failure here means that a migration was edited after it was released: append a new one instead.
     expect(SESSION_TABLES.migrations.map(fingerprint)).toEqual([
@@ -179,6 +193,7 @@ describe("migrations", () => {
       "pieces:b0022792",
       "checksums:017d6143",
       "owed:2d6c6315",
+      "heads:641c16a5",
     ]);
     expect(ROUTING_TABLES.migrations.map(fingerprint)).toEqual(["tables:d94ab5a9", "lineage:e82d495b", "checksums:9f0c7d53"]);
   });

@@ -31,7 +31,7 @@ describe.each([1, 2] as const)("QoS %i", (qos) => {
     publishMany(publisher, 8, qos);
     // One is in flight, two fill half of the queue.
     expect(answered(publisher)).toEqual([1, 2, 3]);
-    expect(session.queued.length).toBe(7);
+    expect(session.waiting).toBe(7);
     const got: string[] = [];
     const heard: number[][] = [];
     for (let fresh = client.messages(); fresh.length > 0; fresh = client.messages()) {
@@ -55,14 +55,14 @@ test("a client that acknowledges nothing is waited for once; then its oldest mes
   publishMany(publisher, 8);
   answered(publisher);
   world.advance(SLOW_MS_MAX - 1);
-  expect([answered(publisher), session.queued.length]).toEqual([[], 7]);
+  expect([answered(publisher), session.waiting]).toEqual([[], 7]);
   world.advance(1);
-  expect([answered(publisher), session.queued.length]).toEqual([[4, 5, 6, 7, 8], 4]);
+  expect([answered(publisher), session.waiting]).toEqual([[4, 5, 6, 7, 8], 4]);
   publishMany(publisher, 3);
-  expect([answered(publisher), session.queued.length, session.stuck]).toEqual([[9, 10, 11], 4, true]);
+  expect([answered(publisher), session.waiting, session.stuck]).toEqual([[9, 10, 11], 4, true]);
   client.puback(1);
   publishMany(publisher, 2);
-  expect([answered(publisher), session.queued.length, session.stuck]).toEqual([[], 5, false]);
+  expect([answered(publisher), session.waiting, session.stuck]).toEqual([[], 5, false]);
 });
 
 test("a client that acknowledges too slowly is waited for as long for each message", () => {
@@ -85,9 +85,9 @@ test("nobody waits for a client that is away, and what waited is told when it go
   publishMany(publisher, 8);
   answered(publisher);
   client.lose();
-  expect([answered(publisher), session.queued.length]).toEqual([[4, 5, 6, 7, 8], 4]);
+  expect([answered(publisher), session.waiting]).toEqual([[4, 5, 6, 7, 8], 4]);
   publishMany(publisher, 2);
-  expect([answered(publisher), session.queued.length, world.sessions[0]!.core.slowing.sessions.size]).toEqual([[9, 10], 4, 0]);
+  expect([answered(publisher), session.waiting, world.sessions[0]!.core.slowing.sessions.size]).toEqual([[9, 10], 4, 0]);
 });
 
 test("what waited for a session is told when it ends", () => {
@@ -154,13 +154,13 @@ test("no more outcomes wait for one client than a publisher may have open", () =
   const all = [publisher, ...["p2", "p3"].map((id) => publisher.node.world.connect(id))];
   for (const each of all) publishMany(each, 3);
   // Beyond them the oldest message goes.
-  expect([session.holds?.length, session.queued.length]).toEqual([3, 7]);
+  expect([session.holds?.length, session.waiting]).toEqual([3, 7]);
 });
 
 test("the bytes of a queue slow its publishers down as well", () => {
   const { client, publisher, session } = slow({ limits: { queueMessagesMax: 1000, queueBytesMax: 1000, packetBytesMax: 500 } });
   for (const text of ["a", "b", "c", "d"]) publisher.publish("t", text.repeat(300), { qos: 1 });
-  expect([answered(publisher), session.queued.length]).toEqual([[1, 2], 3]);
+  expect([answered(publisher), session.waiting]).toEqual([[1, 2], 3]);
   client.take();
   client.puback(1);
   expect(answered(publisher)).toEqual([]);
@@ -171,7 +171,7 @@ test("the bytes of a queue slow its publishers down as well", () => {
 test("QUEUE_POLICY=reject_new: publishers are slowed down, and a full queue takes nothing", () => {
   const { world, publisher, session } = slow({ choices: { queuePolicy: "reject_new" } });
   publishMany(publisher, 6);
-  expect([answered(publisher), session.queued.length]).toEqual([[1, 2, 3], 4]);
+  expect([answered(publisher), session.waiting]).toEqual([[1, 2, 3], 4]);
   world.advance(SLOW_MS_MAX);
   expect(answered(publisher)).toEqual([4, 5, 6]);
 });
@@ -181,5 +181,5 @@ test("a reset leaves nobody waiting", () => {
   publishMany(publisher, 8);
   world.sessions[0]!.crash();
   const { session } = world.connect("slow", { clean: false, properties: { sessionExpiryInterval: 100 } }).connection;
-  expect([client.closed?.code, session.queued.length + session.resending.length, session.holds]).toEqual([1006, 7, undefined]);
+  expect([client.closed?.code, session.outstanding - session.inflight, session.holds]).toEqual([1006, 7, undefined]);
 });

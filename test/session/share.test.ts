@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { SHARED_STRATEGIES } from "../../src/choices.ts";
 import { CHUNK_BYTES } from "../../src/limits.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
+import { deliveriesOf } from "../support/deliveries.ts";
 import { plain } from "./support.ts";
 
 const DURABLE = { clean: false, properties: { sessionExpiryInterval: 3600 } };
@@ -303,7 +304,16 @@ describe("what waits for a member whose window is full", () => {
     const { a, b, sessions } = backlog(1, DURABLE);
     b.lose();
     for (let fresh = a.messages(); fresh.length > 0; fresh = a.messages()) for (const { packetId } of fresh) a.puback(packetId);
-    expect(sessions.map(({ deliveries }) => deliveries.size)).toEqual([0, 5]);
+    expect(sessions.map(({ outstanding }) => outstanding)).toEqual([0, 5]);
+  });
+
+  test("goes to another one after hibernation as well, when all of it is in rows", () => {
+    const { world, a } = backlog(1, DURABLE);
+    world.sessions[0]!.hibernate();
+    const session = (id: string) => world.sessions[0]!.core.sessions.get(id)!;
+    expect([session("m1").queued.length, session("m1").waiting > 0]).toEqual([0, true]);
+    for (let fresh = a.messages(); fresh.length > 0; fresh = a.messages()) for (const { packetId } of fresh) a.puback(packetId);
+    expect([session("m0").outstanding, session("m1").waiting]).toEqual([0, 0]);
   });
 
   test("goes to nobody who takes it at QoS 0", () => {
@@ -323,13 +333,15 @@ describe("what waits for a member whose window is full", () => {
     publisher.publish("own", "own", { qos: 1 });
     for (let number = 4; number < 8; number += 1) publisher.publish("jobs/1", String(number), { qos: 1 });
     for (let fresh = a.messages(); fresh.length > 0; fresh = a.messages()) for (const { packetId } of fresh) a.puback(packetId);
-    const { queued } = b.connection.session;
-    expect([...queued].map(({ share }) => share)).toEqual(["", FILTER]);
+    const waiting = (): string[] => {
+      const { core } = world.sessions[0]!;
+      const unsent = deliveriesOf(core, core.sessions.get("m1")!).filter(({ sent }) => !sent);
+      return unsent.map(({ share, message }) => `${share} ${message!.topic}`);
+    };
+    expect(waiting()).toEqual([" own", `${FILTER} jobs/1`]);
     // The mark in its row must not pass what still waits.
     world.sessions[0]!.hibernate();
-    expect([...queued].length).toBe(2);
-    const again = [...world.sessions[0]!.core.sessions.get("m1")!.queued].map(({ message }) => message!.topic);
-    expect(again).toEqual(["own", "jobs/1"]);
+    expect(waiting()).toEqual([" own", `${FILTER} jobs/1`]);
   });
 
   test.each(["hibernate", "crash"] as const)(
@@ -347,8 +359,8 @@ describe("what waits for a member whose window is full", () => {
       }
       world.sessions[0]![fault]();
       const { core } = world.sessions[0]!;
-      const left = ["m0", "m1"].flatMap((id) => [...core.sessions.get(id)!.deliveries.values()]);
-      const waiting = left.flatMap(({ message }) => (message === undefined ? [] : [new TextDecoder().decode(message.payload)]));
+      const left = ["m0", "m1"].flatMap((id) => deliveriesOf(core, core.sessions.get(id)!));
+      const waiting = left.map(({ message }) => new TextDecoder().decode(message!.payload));
       expect(new Set(waiting).size).toBe(waiting.length);
       expect(waiting.filter((text) => got.includes(text))).toEqual([]);
     },
