@@ -69,7 +69,7 @@ export class MessageLog {
   readonly #chunkBytes: number;
   #nextSequence: number;
   #nextChunk = 1;
-  /** In the order of their numbers and sequences. */
+  /** Those that have records, in the order of their numbers and sequences. */
   #chunks: Chunk[] = [];
   /** The newest of them, which takes more. */
   #tail: Chunk | undefined;
@@ -168,6 +168,7 @@ export class MessageLog {
           this.#seal(chunk);
           chunk = this.#begin();
         }
+        this.#extend(chunk, record.sequence);
         this.#add(chunk, record, bytes);
         record.message.keep();
         grown = true;
@@ -239,7 +240,7 @@ export class MessageLog {
 
   #restoreHeads(number: number, { whole, first, last, numbers }: Heads, take: (head: Head) => boolean): Chunk {
     const chunk: Chunk = { number, first, last, records: [], bytes: 0, open: 0, stored: true, whole, damaged: false };
-    this.#chunks.push(chunk);
+    if (last !== 0) this.#chunks.push(chunk);
     this.raiseSequence(last);
     const head = { sequence: 0, size: 0, sessionNumber: 0, packetId: 0, flags: 0 };
     for (let index = 0; index < numbers.length; index += 5) {
@@ -256,13 +257,11 @@ export class MessageLog {
   /** Reads a chunk as a whole, its repeats too. @param isNewest its records may be written again */
   #restoreRecords(number: number, take: (head: Head) => boolean, isNewest: boolean): Chunk {
     const chunk: Chunk = { number, first: 0, last: 0, records: [], bytes: 0, open: 0, stored: true, whole: false, damaged: false };
-    this.#chunks.push(chunk);
-    let last = 0;
     try {
       for (const bytes of recordsIn(this.#rowOf(number), this.#repeats)) {
         const { sequence, message, recipients } = decodeRecord(bytes);
-        if (sequence <= last) throw new RecordError(`the record ${sequence} behind ${last}`);
-        last = sequence;
+        if (sequence <= chunk.last) throw new RecordError(`the record ${sequence} behind ${chunk.last}`);
+        this.#extend(chunk, sequence);
         this.raiseSequence(sequence);
         const needed = recipients.filter((recipient) => {
           const { sessionNumber, packetId } = recipient;
@@ -333,12 +332,19 @@ export class MessageLog {
     return this.#read;
   }
 
+  /** A chunk has a record; from its first one on it is among those in which records are sought. */
+  #extend(chunk: Chunk, sequence: number): void {
+    if (chunk.last === 0) {
+      chunk.first = sequence;
+      this.#chunks.push(chunk);
+    }
+    chunk.last = sequence;
+  }
+
   #add(chunk: Chunk, record: LogRecord, bytes: Uint8Array): void {
     record.bytes = bytes;
     record.head = encodeHead(record);
     record.chunk = chunk;
-    chunk.first ||= record.sequence;
-    chunk.last = record.sequence;
     chunk.records.push(record);
     chunk.bytes += bytes.length;
     chunk.open += record.open;
@@ -354,7 +360,6 @@ export class MessageLog {
   #begin(): Chunk {
     const number = this.#nextChunk++;
     this.#tail = { number, first: 0, last: 0, records: [], bytes: 0, open: 0, stored: false, whole: false, damaged: false };
-    this.#chunks.push(this.#tail);
     return this.#tail;
   }
 

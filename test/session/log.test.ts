@@ -171,6 +171,21 @@ describe("restart", () => {
     },
   );
 
+  test("finds what is in older chunks when nothing of the newest one is needed, and when one between them can't be read", () => {
+    const { log, open, append, store } = setup();
+    for (let count = 0; count < 60; count += 1) append(1000);
+    log.flush();
+    const [, second] = allChunks(store);
+    store.putChunk({ ...second!, heads: new Uint8Array(1), records: new Uint8Array([99]) });
+    const again = open();
+    const heads = restored(
+      again,
+      ({ packetId }) => packetId <= 40,
+      () => {},
+    );
+    expect(heads.map((head) => read(again, head)?.message.sequence)).toEqual(heads.map(({ packetId }) => packetId));
+  });
+
   test("reads the newest chunk and none of the others, until something of them is asked for", () => {
     const { log, open, append, store } = setup();
     for (let count = 0; count < 40; count += 1) append(1000);

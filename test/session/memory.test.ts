@@ -178,6 +178,7 @@ describe("the ledger", () => {
   test("has each message once, however many it waits for, and nothing when all are gone", () => {
     const { core, world } = new Crowded();
     const names = [...Array(10).keys()].map((number) => `client-${number}`);
+    const connected: TestClient[] = [];
     for (const name of names) {
       const client = world.connect(name, {
         ...KEPT,
@@ -189,6 +190,7 @@ describe("the ledger", () => {
       client.publish("b", "x", { qos: 2 });
       // Half of them are away, the others don't acknowledge.
       if (name < "client-5") client.lose();
+      else connected.push(client);
     }
     const publisher = world.connect("publisher");
     publisher.publish("t/1", new Uint8Array(100_000), { qos: 2 });
@@ -198,7 +200,7 @@ describe("the ledger", () => {
     expect(bytes.messages).toBeGreaterThan(100_000);
     expect(bytes.messages).toBeLessThan(200_000);
     expect(bytes.wills).toBeGreaterThan(5000);
-    for (const client of [publisher, ...names.map((name) => world.connect(name))]) {
+    for (const client of [publisher, ...names.map((name) => world.connect(name)), ...connected]) {
       client.disconnect();
       client.lose();
     }

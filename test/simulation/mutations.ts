@@ -86,9 +86,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "lose what was sent before a resume",
-    file: "src/session/queue.ts",
-    find: "  requeue(core, session);\n  pump(core, session);",
-    replace: "  pump(core, session);",
+    file: "src/session/waiting.ts",
+    find: "backlog.unshift(stored.map(waitingOf));",
+    replace: "backlog.unshift(stored.map(waitingOf).filter(({ sent }) => !sent));",
     seeds: 100,
   },
   {
