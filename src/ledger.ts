@@ -86,66 +86,120 @@ export class Ledger {
   }
 }
 
-/** A Map whose entries are counted. What an entry costs must not change while it is in. */
-export class CountedMap<Key, Value> extends Map<Key, Value> {
+/** Of what is empty there are many thousands: those share one. Nothing is ever put in. */
+const NO_ENTRIES = new Map<unknown, unknown>();
+const NO_MEMBERS = new Set<unknown>();
+
+/** A Map whose entries are counted, and which takes next to nothing while it has none. What an entry costs must not change while it is in. */
+export class CountedMap<Key, Value> {
   readonly #ledger: Ledger;
   readonly #kind: MemoryKind;
   readonly #sizeOf: (key: Key, value: Value) => number;
+  #entries = NO_ENTRIES as Map<Key, Value>;
 
   constructor(ledger: Ledger, kind: MemoryKind, sizeOf: (key: Key, value: Value) => number) {
-    super();
     this.#ledger = ledger;
     this.#kind = kind;
     this.#sizeOf = sizeOf;
   }
 
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  has(key: Key): boolean {
+    return this.#entries.has(key);
+  }
+
+  get(key: Key): Value | undefined {
+    return this.#entries.get(key);
+  }
+
   /** As with any Map, an entry that is replaced keeps its place in the order. */
-  override set(key: Key, value: Value): this {
-    const previous = this.get(key);
+  set(key: Key, value: Value): this {
+    const previous = this.#entries.get(key);
     if (previous !== undefined) this.#ledger.add(this.#kind, -this.#sizeOf(key, previous));
     this.#ledger.add(this.#kind, this.#sizeOf(key, value));
-    return super.set(key, value);
+    if (this.#entries === NO_ENTRIES) this.#entries = new Map();
+    this.#entries.set(key, value);
+    return this;
   }
 
-  override delete(key: Key): boolean {
-    const value = this.get(key);
+  delete(key: Key): boolean {
+    const value = this.#entries.get(key);
     if (value === undefined) return false;
     this.#ledger.add(this.#kind, -this.#sizeOf(key, value));
-    return super.delete(key);
+    return this.#entries.delete(key);
   }
 
-  override clear(): void {
-    for (const [key, value] of this) this.#ledger.add(this.#kind, -this.#sizeOf(key, value));
-    super.clear();
+  /** Whoever goes through it just then finds nothing more. */
+  clear(): void {
+    if (this.#entries === NO_ENTRIES) return;
+    for (const [key, value] of this.#entries) this.#ledger.add(this.#kind, -this.#sizeOf(key, value));
+    this.#entries.clear();
+    this.#entries = NO_ENTRIES as Map<Key, Value>;
+  }
+
+  keys(): MapIterator<Key> {
+    return this.#entries.keys();
+  }
+
+  values(): MapIterator<Value> {
+    return this.#entries.values();
+  }
+
+  [Symbol.iterator](): MapIterator<[Key, Value]> {
+    return this.#entries[Symbol.iterator]();
   }
 }
 
-/** A Set whose members are counted, each at the same price. */
-export class CountedSet<Member> extends Set<Member> {
+/** A Set whose members are counted, each at the same price, and which takes next to nothing while it has none. */
+export class CountedSet<Member> {
   readonly #ledger: Ledger;
   readonly #kind: MemoryKind;
   readonly #bytesEach: number;
+  #members = NO_MEMBERS as Set<Member>;
 
   constructor(ledger: Ledger, kind: MemoryKind, bytesEach: number) {
-    super();
     this.#ledger = ledger;
     this.#kind = kind;
     this.#bytesEach = bytesEach;
   }
 
-  override add(member: Member): this {
-    if (!this.has(member)) this.#ledger.add(this.#kind, this.#bytesEach);
-    return super.add(member);
+  get size(): number {
+    return this.#members.size;
   }
 
-  override delete(member: Member): boolean {
-    if (!super.delete(member)) return false;
+  has(member: Member): boolean {
+    return this.#members.has(member);
+  }
+
+  add(member: Member): this {
+    if (this.#members.has(member)) return this;
+    this.#ledger.add(this.#kind, this.#bytesEach);
+    if (this.#members === NO_MEMBERS) this.#members = new Set();
+    this.#members.add(member);
+    return this;
+  }
+
+  delete(member: Member): boolean {
+    if (!this.#members.delete(member)) return false;
     this.#ledger.add(this.#kind, -this.#bytesEach);
     return true;
   }
 
-  override clear(): void {
-    this.#ledger.add(this.#kind, -this.#bytesEach * this.size);
-    super.clear();
+  clear(): void {
+    if (this.#members === NO_MEMBERS) return;
+    this.#ledger.add(this.#kind, -this.#bytesEach * this.#members.size);
+    this.#members.clear();
+    this.#members = NO_MEMBERS as Set<Member>;
+  }
+
+  values(): SetIterator<Member> {
+    return this.#members.values();
+  }
+
+  [Symbol.iterator](): SetIterator<Member> {
+    return this.#members[Symbol.iterator]();
   }
 }

@@ -11,7 +11,7 @@ import { utf8Length } from "../mqtt/bytes.ts";
 export class ClientAliases {
   /** Names the connection in rows; 0 while its aliases stand in its attachment. */
   number = 0;
-  readonly #topics: Map<number, string>;
+  readonly #topics: CountedMap<number, string>;
   #bytes = 0;
   /** Those whose rows are to be written. */
   readonly #changed = new Set<number>();

@@ -65,8 +65,8 @@ export class SessionCore {
   readonly choices: Choices;
   /** What all of this holds in memory. */
   readonly ledger: Ledger;
-  readonly sessions: Map<string, Session>;
-  readonly connections: Set<Connection>;
+  readonly sessions: CountedMap<string, Session>;
+  readonly connections: CountedSet<Connection>;
   readonly room: Room;
   readonly sizes: PieceSizes;
   /** Every subscription of every session here, by filter and Client Identifier. */
@@ -79,7 +79,7 @@ export class SessionCore {
   readonly deadlines = new Deadlines();
   readonly repeats = new Repeats();
   /** Incoming QoS 2 exchanges of stored sessions that no row says are safe, by sequence, the oldest first. */
-  readonly openExchanges: Map<number, Session>;
+  readonly openExchanges: CountedMap<number, Session>;
   readonly recentExchanges = new RecentExchanges();
   readonly log: MessageLog;
   /** Of subscriptions and wills. */

@@ -8,11 +8,15 @@ import { MEMORY } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Delivery } from "./delivery.ts";
 
+function deliveryBytes(_packetId: number, { identifiers }: Delivery): number {
+  return MEMORY.deliveryBytes + MEMORY.numberBytes * (identifiers?.length ?? 0);
+}
+
 export class Deliveries extends CountedMap<number, Delivery> {
   readonly #ledger: Ledger;
 
   constructor(ledger: Ledger) {
-    super(ledger, "messages", (_packetId, { identifiers }) => MEMORY.deliveryBytes + MEMORY.numberBytes * (identifiers?.length ?? 0));
+    super(ledger, "messages", deliveryBytes);
     this.#ledger = ledger;
   }
 

@@ -1,6 +1,9 @@
+/** Of what is empty there are many thousands: those share one. Nothing is ever put in. */
+const NOTHING: unknown[] = [];
+
 /** A first-in, first-out list that takes from its head in constant time. */
 export class Deque<Item> {
-  #items: Item[] = [];
+  #items = NOTHING as Item[];
   #head = 0;
   readonly #changed: ((by: number) => void) | undefined;
 
@@ -14,6 +17,7 @@ export class Deque<Item> {
   }
 
   push(item: Item): void {
+    if (this.#items === NOTHING) this.#items = [];
     this.#items.push(item);
     this.#changed?.(1);
   }
@@ -22,6 +26,7 @@ export class Deque<Item> {
   unshift(item: Item): void {
     this.#changed?.(1);
     if (this.#head === 0) {
+      if (this.#items === NOTHING) this.#items = [];
       this.#items.unshift(item);
       return;
     }
@@ -61,7 +66,7 @@ export class Deque<Item> {
 
   clear(): void {
     if (this.length > 0) this.#changed?.(-this.length);
-    this.#items = [];
+    this.#items = NOTHING as Item[];
     this.#head = 0;
   }
 

@@ -13,8 +13,8 @@ const CANDIDATES_FACTOR = 4;
 export class OutgoingAliases {
   readonly #max: number;
   readonly #ledger: Ledger;
-  readonly #aliases: Map<string, number>;
-  readonly #candidates: Map<string, true>;
+  readonly #aliases: CountedMap<string, number>;
+  readonly #candidates: CountedMap<string, true>;
   /** Characters of the topics that have one. */
   #characters = 0;
   /** Characters of the candidates. */

@@ -24,40 +24,45 @@ export interface ReceivedExchange {
   readonly begunAt: string | undefined;
 }
 
+function incomingBytes(): number {
+  return MEMORY.incomingBytes;
+}
+
 export class ReceivedExchanges extends CountedMap<number, Incoming> {
   /** They stand in pages; until none is left. */
   paged = false;
   /** Pages that differ from what is stored. */
-  readonly #changed = new Set<number>();
+  #changed: Set<number> | undefined;
 
   constructor(ledger: Ledger) {
-    super(ledger, "exchanges", () => MEMORY.incomingBytes);
+    super(ledger, "exchanges", incomingBytes);
   }
 
   override set(packetId: number, exchange: Incoming): this {
-    this.#changed.add(packetId >> PAGE_BITS);
+    this.touch(packetId);
     return super.set(packetId, exchange);
   }
 
   override delete(packetId: number): boolean {
-    this.#changed.add(packetId >> PAGE_BITS);
+    this.touch(packetId);
     return super.delete(packetId);
   }
 
   override clear(): void {
-    for (const packetId of this.keys()) this.#changed.add(packetId >> PAGE_BITS);
+    for (const packetId of this.keys()) this.touch(packetId);
     super.clear();
   }
 
   /** An exchange is not what it was. */
   touch(packetId: number): void {
+    this.#changed ??= new Set();
     this.#changed.add(packetId >> PAGE_BITS);
   }
 
   /** After a start: what is stored is what is here. */
   restored(paged: boolean): void {
     this.paged = paged;
-    this.#changed.clear();
+    this.#changed = undefined;
   }
 
   /**
@@ -67,10 +72,10 @@ export class ReceivedExchanges extends CountedMap<number, Incoming> {
   takePages(): readonly (readonly [page: number, exchanges: readonly Incoming[]])[] {
     if (!this.paged && this.size > RECEIVED_INLINE_MAX) {
       this.paged = true;
-      for (const packetId of this.keys()) this.#changed.add(packetId >> PAGE_BITS);
+      for (const packetId of this.keys()) this.touch(packetId);
     }
-    const pages = this.paged ? [...this.#changed].map((page) => [page, this.#ofPage(page)] as const) : NO_PAGES;
-    this.#changed.clear();
+    const pages = this.paged ? [...(this.#changed ?? [])].map((page) => [page, this.#ofPage(page)] as const) : NO_PAGES;
+    this.#changed = undefined;
     if (this.size === 0) this.paged = false;
     return pages;
   }

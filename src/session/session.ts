@@ -88,11 +88,11 @@ export class Session {
   /** Its socket was lost with the object's memory: its client gets time to come back before the will is published. */
   inGrace = false;
 
-  readonly subscriptions: Map<string, Subscription>;
+  readonly subscriptions: CountedMap<string, Subscription>;
   /** UTF-8 bytes of their filters. */
   subscriptionBytes = 0;
   /** Those of them that Topic objects have not answered yet, the last one for each filter. */
-  readonly asked = new Map<string, Asked<Subscription>>();
+  asked: Map<string, Asked<Subscription>> | undefined;
   /** QoS 1 and 2 messages not yet acknowledged, in the order of their Packet Identifiers' allocation, sent or not. */
   readonly deliveries: Deliveries;
   /** Those behind them, which are in rows alone: all while the client is away, what it can't take soon while it is connected. */
@@ -114,11 +114,11 @@ export class Session {
   /** Milliseconds since the epoch: its client acknowledged something last. */
   acknowledgedAt = 0;
   /** Packet Identifiers whose PUBREC has come and whose PUBREL is out, in that order [MQTT5-4.3.3-6]. */
-  readonly released: Set<number>;
+  readonly released: CountedSet<number>;
   /** Incoming QoS 2 exchanges that are not over, by Packet Identifier [MQTT5-4.3.3-10]. */
   readonly received: ReceivedExchanges;
   /** Those whose message the publisher may repeat after a loss of memory: no row says that it is safe. Packet Identifiers by sequence. */
-  readonly openExchanges: Map<number, number>;
+  readonly openExchanges: CountedMap<number, number>;
   /** Of a session that moved here: QoS 2 messages that it was offered where it was before. */
   readonly had = new OpenExchangeSet();
   /** Of a session that moved here: QoS 2 messages that were offered here before it came, and not where it was. */
@@ -166,7 +166,7 @@ export class Session {
     this.backlog = new Backlog(ledger);
     this.released = new CountedSet(ledger, "exchanges", MEMORY.numberBytes);
     this.received = new ReceivedExchanges(ledger);
-    this.openExchanges = new CountedMap(ledger, "exchanges", () => MEMORY.numberBytes);
+    this.openExchanges = new CountedMap(ledger, "exchanges", numberBytes);
   }
 
   get will(): PendingWill | undefined {
@@ -227,6 +227,10 @@ export class Session {
     const { deliveries, released, backlog, connection } = this;
     return deliveries.has(packetId) || released.has(packetId) || backlog.has(packetId) || isAsked(connection, packetId);
   }
+}
+
+function numberBytes(): number {
+  return MEMORY.numberBytes;
 }
 
 /** What a subscription costs in memory, the trees of filters and the share included. */

@@ -178,7 +178,8 @@ function subscribe(
   addSubscription(core, session, subscription);
   pending.codes[index] = request.qos;
   pending.await();
-  const asked = new Asked(subscription, previous, session.asked.get(filter));
+  const asked = new Asked(subscription, previous, session.asked?.get(filter));
+  session.asked ??= new Map();
   session.asked.set(filter, asked);
   const ticket: Ticket = {
     settled(reasonCode) {
@@ -190,7 +191,8 @@ function subscribe(
           asked.refused();
           if (session.subscriptions.get(filter) === subscription) goBack(core, session, filter, asked.instead);
         }
-        if (session.asked.get(filter)?.isOpen === false) session.asked.delete(filter);
+        if (session.asked?.get(filter)?.isOpen === false) session.asked.delete(filter);
+        if (session.asked?.size === 0) session.asked = undefined;
         if (reasonCode >= 0x80) pending.refuse(index, request.qos, reasonCode, "the filter could not be registered; try again");
         pending.done();
         goOn(core, session);

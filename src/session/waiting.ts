@@ -18,19 +18,20 @@ export function waitsInRows({ sizes }: SessionCore, { connection, backlog, queue
   return queued.length >= sizes.loadedMessages || queuedBytes >= sizes.loadedBytes;
 }
 
-/** The client is away: what is in rows is forgotten from memory. */
+/** The client is away: what is in rows is forgotten from memory, and what is empty takes none. */
 export function park(session: Session): void {
-  const { deliveries, backlog, resending, queued } = session;
-  if (deliveries.size === 0) return;
+  const { deliveries, backlog, resending, queued, released, received, openExchanges } = session;
   const stored = [...deliveries.values()].filter(({ sequence }) => sequence !== 0);
-  if (stored.length === 0) return;
-  backlog.unshift(stored.map(waitingOf));
-  for (const { packetId } of stored) deliveries.delete(packetId);
-  resending.clear();
-  queued.clear();
-  session.queuedBytes = 0;
-  session.queuedOwed = 0;
-  session.inflightBytes = 0;
+  if (stored.length > 0) {
+    backlog.unshift(stored.map(waitingOf));
+    for (const { packetId } of stored) deliveries.delete(packetId);
+    resending.clear();
+    queued.clear();
+    session.queuedBytes = 0;
+    session.queuedOwed = 0;
+    session.inflightBytes = 0;
+  }
+  for (const each of [deliveries, released, received, openExchanges]) if (each.size === 0) each.clear();
 }
 
 function waitingOf(delivery: Delivery): Waiting {
