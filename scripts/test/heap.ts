@@ -23,7 +23,7 @@ try {
   console.log(`filled in ${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
   const measured = measure(database, FILL, NOW + 1_000_000);
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
-  const ms = (time: number): string => `${time.toFixed(0)} ms`;
+  const ms = (time: number): string => `${time.toFixed(0)} ms of CPU`;
   console.log(`start            ${ms(measured.startMs)}, ${measured.rowsRead} rows read`);
   console.log(`held after it    ${mb(measured.startBytes)}`);
   for (const [kind, bytes] of Object.entries(measured.ledgerBytes)) if (bytes > 0) console.log(`  ledger ${kind.padEnd(14)} ${mb(bytes)}`);
