@@ -99,7 +99,7 @@ export const MEMORY = {
   shareBytes: 512,
   deliveryBytes: 320,
   /** Beside sixteen for each delivery. */
-  backlogBytes: 256,
+  backlogBytes: 384,
   messageBytes: 1152,
   incomingBytes: 384,
   numberBytes: 64,
