@@ -108,7 +108,7 @@ export class SessionCore {
    * Sockets of clients that have not answered Close: nothing but the client ends them, so that they are connections as far as memory and
    * CONNECTIONS_MAX are concerned.
    */
-  readonly closing: Set<unknown>;
+  readonly closing: CountedSet<unknown>;
   /** An alarm is set for wills that nothing else would wake the object for. */
   watchesWills = false;
   /** When the log is to be looked through, milliseconds since the epoch; 0 when it is not. */
