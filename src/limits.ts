@@ -242,6 +242,9 @@ export const RELAYED_PACKETS_MAX = 4096;
  */
 export const HASH_PAUSE_MS = 60;
 
+/** A hash that is not over after this time is one of a connection that is gone. */
+export const HASH_LEASE_MS = 1 * SECOND;
+
 /** Passwords that wait to be hashed, in all and of one address; more are refused (0x89, 3.x: return code 3) and may come again. */
 export const HASHES_WAITING_MAX = 128;
 export const HASHES_WAITING_PER_ADDRESS_MAX = 32;

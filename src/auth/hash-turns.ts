@@ -2,15 +2,27 @@
  * Who may hash a password now. Hashing is slow by design, and in one isolate it holds up everybody for as long: so one hash runs at a
  * time, a pause follows each, addresses take turns, and whoever finds too many waiting is refused before anything is hashed. Connections
  * that stand feel one hash at the most, however many passwords are tried.
+ *
+ * In a Worker each connection has a life of its own: a timer or a promise of one must not be what another waits for (2026-11: it is
+ * cancelled with the connection). So whoever waits looks for itself, and one that has stopped looking is passed over.
  */
 
-import { HASH_PAUSE_MS, HASHES_WAITING_MAX, HASHES_WAITING_PER_ADDRESS_MAX } from "../limits.ts";
+import { HASH_LEASE_MS, HASH_PAUSE_MS, HASHES_WAITING_MAX, HASHES_WAITING_PER_ADDRESS_MAX } from "../limits.ts";
+
+interface Waiter {
+  readonly address: string;
+  /** In each round every address that has somebody waiting has one turn. */
+  readonly round: number;
+  /** Milliseconds since the epoch: until then it looks again, or is gone. */
+  looksUntil: number;
+}
 
 export class HashTurns {
-  /** By address, those whose turn came longest ago first; each has at least one that waits. */
-  readonly #waiting = new Map<string, (() => void)[]>();
-  #count = 0;
-  #busy = false;
+  /** In the order in which they came. */
+  #waiting: Waiter[] = [];
+  #round = 0;
+  /** When the next hash may begin, milliseconds since the epoch. */
+  #freeAt = 0;
 
   /**
    * Runs a hash when it is its turn.
@@ -18,39 +30,56 @@ export class HashTurns {
    * @returns undefined when too many wait already
    */
   async run<Result>(address: string, hash: () => Promise<Result>): Promise<Result | undefined> {
-    if (this.#busy) {
-      const others = this.#waiting.get(address)?.length ?? 0;
-      // Where addresses are not known, on one's own machine, they can't be told apart.
-      const othersMax = address === "" ? HASHES_WAITING_MAX : HASHES_WAITING_PER_ADDRESS_MAX;
-      if (this.#count >= HASHES_WAITING_MAX || others >= othersMax) return undefined;
-      await new Promise<void>((resolve) => this.#enter(address, resolve));
+    if (this.#waiting.length > 0 || Date.now() < this.#freeAt) {
+      const waiter = this.#enter(address);
+      if (waiter === undefined) return undefined;
+      while (!this.#isTurnOf(waiter)) await this.#pause(waiter);
+      this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+      this.#round = waiter.round;
     }
-    this.#busy = true;
+    this.#freeAt = Date.now() + HASH_LEASE_MS;
     try {
       return await hash();
     } finally {
-      setTimeout(() => this.#next(), HASH_PAUSE_MS);
+      this.#freeAt = Date.now() + HASH_PAUSE_MS;
     }
   }
 
-  #enter(address: string, turn: () => void): void {
-    const waiting = this.#waiting.get(address) ?? [];
-    waiting.push(turn);
-    this.#waiting.set(address, waiting);
-    this.#count += 1;
+  #enter(address: string): Waiter | undefined {
+    this.#passOver();
+    const others = this.#waiting.filter((each) => each.address === address);
+    // Where addresses are not known, on one's own machine, they can't be told apart.
+    const othersMax = address === "" ? HASHES_WAITING_MAX : HASHES_WAITING_PER_ADDRESS_MAX;
+    if (this.#waiting.length >= HASHES_WAITING_MAX || others.length >= othersMax) return undefined;
+    const round = Math.max(this.#round, (others.at(-1)?.round ?? 0) + 1);
+    const waiter = { address, round, looksUntil: Number.POSITIVE_INFINITY };
+    this.#waiting.push(waiter);
+    return waiter;
   }
 
-  #next(): void {
-    const [first] = this.#waiting;
-    if (first === undefined) {
-      this.#busy = false;
-      return;
-    }
-    const [address, waiting] = first;
-    const turn = waiting.shift()!;
-    this.#count -= 1;
-    this.#waiting.delete(address);
-    if (waiting.length > 0) this.#waiting.set(address, waiting);
-    turn();
+  #isTurnOf(waiter: Waiter): boolean {
+    this.#passOver();
+    return Date.now() >= this.#freeAt && this.#before(waiter) === 0;
+  }
+
+  /** How many have their turns before this one. */
+  #before(waiter: Waiter): number {
+    const at = this.#waiting.indexOf(waiter);
+    return this.#waiting.filter(({ round }, index) => round < waiter.round || (round === waiter.round && index < at)).length;
+  }
+
+  async #pause(waiter: Waiter): Promise<void> {
+    const ms = Math.min(HASH_LEASE_MS, (1 + this.#before(waiter)) * (HASH_PAUSE_MS / 2));
+    waiter.looksUntil = Date.now() + ms + HASH_LEASE_MS;
+    await new Promise<void>((resolve) => setTimeout(resolve, ms));
+    waiter.looksUntil = Number.POSITIVE_INFINITY;
+    // Passed over while the isolate was busy for so long.
+    if (!this.#waiting.includes(waiter)) this.#waiting.push(waiter);
+  }
+
+  #passOver(): void {
+    const now = Date.now();
+    if (this.#waiting.some(({ looksUntil }) => looksUntil < now))
+      this.#waiting = this.#waiting.filter(({ looksUntil }) => looksUntil >= now);
   }
 }

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { HashTurns } from "../../src/auth/hash-turns.ts";
-import { HASH_PAUSE_MS, HASHES_WAITING_MAX, HASHES_WAITING_PER_ADDRESS_MAX } from "../../src/limits.ts";
+import { HASH_LEASE_MS, HASH_PAUSE_MS, HASHES_WAITING_MAX, HASHES_WAITING_PER_ADDRESS_MAX } from "../../src/limits.ts";
 
 const HASH_MS = 20;
 
@@ -69,4 +69,15 @@ test("a hash that fails gives its turn on, and whoever comes to idle turns waits
     return Promise.resolve();
   });
   expect(begun).toBe(true);
+});
+
+test("whose connection is gone while it waits, or hashes, holds up nobody: its timers and promises went with it", async () => {
+  const turns = new HashTurns();
+  const hash = () => new Promise<string>((resolve) => setTimeout(() => resolve("hashed"), HASH_MS));
+  void turns.run("gone while it hashes", hash);
+  void turns.run("gone while it waits", hash);
+  vi.clearAllTimers();
+  const next = turns.run("still there", hash);
+  await vi.advanceTimersByTimeAsync(5 * HASH_LEASE_MS);
+  expect(await next).toBe("hashed");
 });
