@@ -21,7 +21,7 @@ try {
   const startedAt = performance.now();
   fillObject(database, FILL, NOW);
   console.log(`filled in ${((performance.now() - startedAt) / 1000).toFixed(0)} s`);
-  const measured = measure(database, FILL, NOW + 1_000_000);
+  const measured = await measure(database, FILL, NOW + 1_000_000);
   const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
   const ms = (time: number): string => `${time.toFixed(0)} ms of CPU`;
   console.log(`start            ${ms(measured.startMs)}, ${measured.rowsRead} rows read`);

@@ -30,8 +30,9 @@ export interface Fill {
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
 
-/** What V8 holds: objects, and the bytes of buffers. */
-export function heldBytes(): number {
+/** What V8 holds when all that was promised has come: objects, and the bytes of buffers. */
+async function heldBytes(): Promise<number> {
+  await new Promise((resolve) => setTimeout(resolve, 10));
   // Buffers go in the second round.
   collectGarbage();
   collectGarbage();
@@ -273,15 +274,15 @@ export interface Measured {
 }
 
 /** Starts an object over a database that was filled, and has it serve. */
-export function measure(database: ObjectDatabase, fill: Fill, now: number): Measured {
+export async function measure(database: ObjectDatabase, fill: Fill, now: number): Promise<Measured> {
   const settings = settingsFor(fill);
-  const before = heldBytes();
+  const before = await heldBytes();
   let object!: FullObject;
   const startMs = timed(() => {
     object = new FullObject(database, settings, now);
   });
   const rowsRead = object.meter.rowsRead;
-  const startBytes = heldBytes() - before;
+  const startBytes = (await heldBytes()) - before;
   const ledgerBytes = { ...object.host.ledger.bytes };
   const resumed = Math.min(200, fill.sessions / 2);
   const resumeMs = timed(() => {
@@ -304,7 +305,7 @@ export function measure(database: ObjectDatabase, fill: Fill, now: number): Meas
       object.settle();
     }
   });
-  const servingBytes = heldBytes() - before;
+  const servingBytes = (await heldBytes()) - before;
   const { waiting } = object.host.core.sessions.get(clientName(fill.sessions - 1))!;
   if (waiting < fill.messages) throw new Error(`${waiting} messages wait for the last session, where ${fill.messages} were sent`);
   return {
