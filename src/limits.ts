@@ -201,12 +201,12 @@ export const RETAINED_ASKS_PER_SESSION = 32;
 export const RETAINED_RETRY_MS = 5 * SECOND;
 
 /**
- * What one client or one batch may have done in a tick, and what all that wait may have done, as packets: about 0.5 ms and 4 ms. A packet
+ * What one client or one batch may have done in a tick, and what all that wait may have done, as packets: about 2 ms and 8 ms. A packet
  * counts once more for each 4 KiB, and a retained message RETAINED_WORK times, for it writes a row. Less costs more ticks for those who
  * send many packets at once, more makes all others wait longer.
  */
-export const SHARE_WORK = 64;
-export const TICK_WORK = 512;
+export const SHARE_WORK = 256;
+export const TICK_WORK = 1024;
 export const RETAINED_WORK = 8;
 
 /**

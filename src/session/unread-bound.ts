@@ -28,8 +28,12 @@ export function unreadMax({ limits, ledger }: SessionCore): number {
   return Math.min(unheardBytesMax, Math.max(UNREAD_BYTES_LEAST, share));
 }
 
+const UNREAD_UNLOOKED = UNREAD_BYTES_LEAST / UNREAD_QUESTIONS_LIVE;
+
 /** Whether one more message may be sent to a client. Asks it in time, so that one that reads is not held up. */
 export function mayBeSent(core: SessionCore, connection: Connection): boolean {
+  // Nearly always: so little may be unread whatever others leave unread.
+  if (connection.unreadBytes <= UNREAD_UNLOOKED && core.ledger.total < core.ledger.budget) return true;
   const most = unreadMax(core);
   askFrom(core, connection, most / UNREAD_QUESTIONS_LIVE);
   return connection.unreadBytes <= most;
