@@ -387,12 +387,11 @@ export class SimulatedClient {
 
   #begin(topic: string, qos: QoS, kind: Published["kind"], expirySeconds: number, retain: boolean): Published {
     const number = this.#all.length;
-    const { version, long } = this.options;
-    const padding = long && number % 7 === 0 ? 3_000 : number % 40;
+    const look = { ...this.options, random: this.#world.chance.now(`message of ${this.id}`) };
     const published: Published = {
       number,
       retain,
-      content: kind === "clearing" ? emptyContent(number, version) : contentOf(number, version, padding),
+      content: kind === "clearing" ? emptyContent(number, look) : contentOf(number, look),
       forbidden: !mayUse(this.#user, topic),
       publisher: this.id,
       topic,

@@ -1,9 +1,10 @@
 /**
- * What the messages of a run say: payload and properties follow from a number, so that whoever gets one knows what is missing. Every
+ * What the messages of a run say: each its number, so that whoever gets one knows what is missing, and what chance gives it. Every
  * property that a broker passes on unaltered is in some of them.
  */
 
 import { NO_PROPERTIES, type Properties, type ProtocolVersion } from "../../src/mqtt/packet.ts";
+import type { Random } from "./random.ts";
 
 export interface Content {
   readonly payload: Uint8Array;
@@ -13,22 +14,31 @@ export interface Content {
 
 const encoder = new TextEncoder();
 
-/** @param padding how many bytes follow the number */
-export function contentOf(number: number, version: ProtocolVersion, padding: number): Content {
-  return { payload: encoder.encode(`${number} ${"x".repeat(padding)}`), properties: version === 5 ? propertiesOf(number) : NO_PROPERTIES };
+/** What a message is like apart from its number: as that counts what was published before, nothing else may follow from it. */
+export interface Look {
+  readonly version: ProtocolVersion;
+  /** Whether some of them have thousands of bytes. */
+  readonly long: boolean;
+  readonly random: Random;
+}
+
+export function contentOf(number: number, { version, long, random }: Look): Content {
+  const padding = long && random.chance(1 / 7) ? 3_000 : random.below(40);
+  return { payload: encoder.encode(`${number} ${"x".repeat(padding)}`), properties: propertiesOf(number, version, random) };
 }
 
 /** A message that clears what is retained. */
-export function emptyContent(number: number, version: ProtocolVersion): Content {
-  return { payload: new Uint8Array(0), properties: version === 5 ? propertiesOf(number) : NO_PROPERTIES };
+export function emptyContent(number: number, { version, random }: Look): Content {
+  return { payload: new Uint8Array(0), properties: propertiesOf(number, version, random) };
 }
 
-function propertiesOf(number: number): Properties {
+function propertiesOf(number: number, version: ProtocolVersion, random: Random): Properties {
+  if (version !== 5) return NO_PROPERTIES;
   return {
-    ...(number % 5 === 0 ? { payloadFormatIndicator: 1 } : {}),
-    ...(number % 2 === 0 ? { contentType: `text/${number}` } : {}),
-    ...(number % 3 === 0 ? { responseTopic: `answers/${number}`, correlationData: encoder.encode(`c${number}`) } : {}),
-    ...(number % 4 === 0
+    ...(random.chance(1 / 5) ? { payloadFormatIndicator: 1 } : {}),
+    ...(random.chance(1 / 2) ? { contentType: `text/${number}` } : {}),
+    ...(random.chance(1 / 3) ? { responseTopic: `answers/${number}`, correlationData: encoder.encode(`c${number}`) } : {}),
+    ...(random.chance(1 / 4)
       ? {
           userProperties: [
             ["number", `${number}`],
