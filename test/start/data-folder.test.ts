@@ -239,15 +239,14 @@ describe("unused pages", () => {
     await sleeper.subscribeAsync("queue", { qos: 1 });
     await sleeper.endAsync();
     const publisher = await connectMqtt(broker.ws);
-    const sizes: number[] = [];
+    const bytes = 600 * 16_000;
     for (let round = 0; round < 3; round += 1) {
       for (let part = 0; part < 6; part += 1)
         await Promise.all(Array.from({ length: 100 }, () => publisher.publishAsync("queue", "x".repeat(16_000), { qos: 1 })));
       await drain(broker.ws, keeper, 600);
-      sizes.push(statSync(databaseOf(data)).size);
+      // In the first round a part of the pages may still be in the write-ahead log, so the file's size then is no measure of the later ones.
+      expect(statSync(databaseOf(data)).size / bytes).toBeLessThan(1.1);
     }
-    // Without that it would be three times as large.
-    expect(sizes[2]! / sizes[0]!).toBeLessThan(1.5);
     broker.process.kill("SIGTERM");
     await broker.exit;
     expect(statSync(databaseOf(data)).size).toBeGreaterThan(8_000_000);
