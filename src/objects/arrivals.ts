@@ -3,26 +3,11 @@
  * session where it would have connected before. Fetched once, before its CONNECT is handled; what is decided is in `session/move.ts`.
  */
 
+import { beginArrival, cancelArrival, completeArrival, confirmInterests, takeLate, takenThrough } from "../session/arrive.ts";
 import type { SessionCore } from "../session/core.ts";
-import {
-  beginArrival,
-  cancelArrival,
-  completeArrival,
-  confirmInterests,
-  exportSession,
-  leaveShares,
-  letGo,
-  type MoveReason,
-  type MovingPart,
-  type MovingSubscription,
-  mergeCopy,
-  offerSession,
-  putBack,
-  retire,
-  setAside,
-  takeLate,
-  takenThrough,
-} from "../session/move.ts";
+import { exportSession, leaveShares, letGo, offerSession } from "../session/depart.ts";
+import type { MoveReason, MovingPart, MovingSubscription } from "../session/move.ts";
+import { mergeCopy, putBack, retire, setAside } from "../session/moved-copy.ts";
 import type { Session } from "../session/session.ts";
 import type { Settings } from "../settings.ts";
 import { log } from "./log.ts";

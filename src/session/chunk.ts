@@ -7,6 +7,7 @@ import { PACKET_ID_MAX } from "../limits.ts";
 import { type Message, writeMessage } from "../mqtt/message.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { checkNumber, readStoredMessage } from "../topic/stored-message.ts";
+import type { Due } from "./due.ts";
 import { Repeats } from "./repeats.ts";
 import { AS_PUBLISHED, type Retain } from "./retain.ts";
 
@@ -53,16 +54,9 @@ export function checkRecipient(packetId: number, flags: number): void {
 }
 
 /** Who gets a record: what is needed to send it, and to send it again under the same Packet Identifier. */
-export interface Recipient {
+export interface Recipient extends Due {
   readonly sessionNumber: number;
   readonly packetId: number;
-  readonly qos: 1 | 2;
-  readonly retain: Retain;
-  readonly identifiers: readonly number[] | undefined;
-  /** The shared subscription that it came through; empty for none. */
-  readonly share: string;
-  /** A retained message that its subscription is owed. */
-  readonly owed: boolean;
 }
 
 export interface StoredRecord {

@@ -1,16 +1,13 @@
 /** One Application Message on its way: to a Session, and from a client until it is answered. Data; who handles it stands above. */
 
 import type { Message } from "../mqtt/message.ts";
+import type { Due } from "./due.ts";
 import type { Ticket } from "./ports.ts";
-import type { Retain } from "./retain.ts";
 
 /** One Application Message on its way to one Session at QoS 1 or 2. Exists until it is acknowledged, expired or dropped. */
-export interface Delivery {
+export interface Delivery extends Due {
   readonly packetId: number;
-  readonly qos: 1 | 2;
-  readonly retain: Retain;
-  readonly identifiers: readonly number[] | undefined;
-  /** Undefined after hibernation when only its acknowledgement is still awaited; the log has it, if anything does. */
+  /** Undefined after hibernation when only its acknowledgement is still awaited; the log has it and `share`, if anything does. */
   readonly message: Message | undefined;
   /** Its record in the log; 0 for sessions that are not stored, or were not when it came. */
   sequence: number;
@@ -18,10 +15,6 @@ export interface Delivery {
   readonly size: number;
   /** As in `chunk-heads.ts`, of one whose message is not here; 0 for others. */
   readonly flags: number;
-  /** The shared subscription that it came through, `$share/` included; empty for none, or where the message is not here. */
-  readonly share: string;
-  /** A retained message that its subscription is owed: it counts against no bound of the queue, and is not dropped. */
-  readonly owed: boolean;
   /** PUBLISH went out at least once: the next one carries DUP [MQTT5-3.3.1-1], and expiry no longer applies [MQTT5-4.3.3-7]. */
   sent: boolean;
 }

@@ -3,7 +3,7 @@
  * it expires; a connection that ends without DISCONNECT 0x00 leaves its will behind.
  */
 
-import { DEADLINE_COARSE_MS } from "../limits.ts";
+import { DEADLINE_COARSE_MS, RESTART_GRACE_MS } from "../limits.ts";
 import type { Disconnect } from "../mqtt/packet.ts";
 import { KEEP_ALIVE_TIMEOUT, NORMAL_DISCONNECTION, PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
 import { stopSlowing } from "./catch-up.ts";
@@ -83,6 +83,13 @@ export function beginWaiting(core: SessionCore, session: Session): void {
   if (session.expiresAt !== Number.POSITIVE_INFINITY) {
     core.deadlines.add({ at: session.expiresAt, kind: SESSION_EXPIRY, subject: session, slackMs: DEADLINE_COARSE_MS });
   }
+}
+
+/** Its client is expected just now: should it not stay, the session has its whole time again, and the will the grace of a restart. */
+export function beginGrace(core: SessionCore, session: Session): void {
+  session.inGrace = true;
+  beginWaiting(core, session);
+  scheduleWill(core, session, Math.max(RESTART_GRACE_MS, willDelayMs(session)));
 }
 
 /** [MQTT5-3.1.2-4] [MQTT5-4.1.0-2] [MQTT311-3.1.2-6]: nothing of the session remains; a will that waited is published now. */

@@ -18,7 +18,7 @@ import type { SessionCore } from "./core.ts";
 import { type Deadline, KEEP_ALIVE, RETAINED, SESSION_EXPIRY, SLOW, UNREAD, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import { deliver, deliverShared, type Outcome } from "./deliver.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry, handleWillDelay, violated } from "./lifecycle.ts";
-import { clientHeard, handleRetained, takePage } from "./owed-retained.ts";
+import { askOwed, clientHeard, takePage } from "./owed-retained.ts";
 import type { Identity, Wire } from "./ports.ts";
 import { handlePublish, handlePubrel } from "./publish.ts";
 import { handleSlow } from "./queue.ts";
@@ -200,7 +200,7 @@ export class SessionMachine {
     else if (kind === SESSION_EXPIRY) handleSessionExpiry(core, subject as Session);
     else if (kind === WILL_WATCH) handleWillWatch(core);
     else if (kind === UNREAD) handleUnread(core, subject as Connection);
-    else if (kind === RETAINED) handleRetained(core, subject as Session);
+    else if (kind === RETAINED) askOwed(core, subject as Session);
     else if (kind === SLOW) handleSlow(core, subject as Session);
     else tidy(core);
   }

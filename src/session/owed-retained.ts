@@ -121,11 +121,6 @@ function askLater(core: SessionCore, session: Session, afterMs: number): void {
   core.deadlines.add({ at: core.now + afterMs, kind: RETAINED, subject: session, slackMs: 0 });
 }
 
-/** It is time to ask again. */
-export function handleRetained(core: SessionCore, session: Session): void {
-  askOwed(core, session);
-}
-
 /** The client was heard: it may have made room. */
 export function clientHeard(core: SessionCore, { session }: Connection): void {
   if (session.owed.length > 0) askOwed(core, session);

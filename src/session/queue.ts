@@ -12,16 +12,14 @@ import { isShared } from "./chunk.ts";
 import { headFlags } from "./chunk-heads.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
+import type { Due } from "./due.ts";
 import type { LogRecord } from "./log.ts";
 import { boundsOf, isFull, type QueueBounds } from "./queue-bounds.ts";
 import { expired, sendPublish } from "./send.ts";
 import type { Connection, Session } from "./session.ts";
 import { dueOfShare } from "./share-due.ts";
 import { mayBeSent } from "./unread-bound.ts";
-import { deliveryOf, loadNext, noteBacklog, noteBacklogs, queue, waitsInRows, withoutMessage } from "./waiting.ts";
-
-/** How a message is to be delivered to one session. */
-type Due = Pick<Delivery, "qos" | "retain" | "identifiers" | "share" | "owed">;
+import { clearQueues, deliveryOf, loadNext, noteBacklog, noteBacklogs, queue, waitsInRows, withoutMessage } from "./waiting.ts";
 
 /**
  * Sends a message that has just come if it is its turn, or lets it wait.
@@ -52,8 +50,9 @@ function mayWait(core: SessionCore, session: Session, message: Message): boolean
     counters.messagesDropped.memory += 1;
     return false;
   }
+  if (choices.queuePolicy !== "reject_new") return true;
   const bounds = boundsOf(core);
-  if (choices.queuePolicy !== "reject_new" || !isFull(session, message, bounds)) return true;
+  if (!isFull(session, message, bounds)) return true;
   if (bounds.short) ledger.refuse("queues");
   counters.messagesDropped.queue_full += 1;
   return false;
@@ -293,15 +292,6 @@ export function requeue(core: SessionCore, session: Session): void {
     }
     queue(core, session, delivery);
   }
-}
-
-/** Nothing waits in memory and nothing is in flight any more. */
-export function clearQueues(session: Session): void {
-  session.resending.clear();
-  session.queued.clear();
-  session.queuedBytes = 0;
-  session.queuedOwed = 0;
-  session.inflightBytes = 0;
 }
 
 /** What was sent under this Packet Identifier is acknowledged, perhaps before it was sent again on this connection. */

@@ -6,9 +6,8 @@ import { hold, stopSlowing } from "./catch-up.ts";
 import { isShared, qosIn } from "./chunk.ts";
 import type { SessionCore } from "./core.ts";
 import { deliverShared } from "./deliver.ts";
-import { clearQueues } from "./queue.ts";
 import type { Session } from "./session.ts";
-import { inRows, peek } from "./waiting.ts";
+import { clearQueues, inRows, peek } from "./waiting.ts";
 
 /**
  * All deliveries of a session are over here.

@@ -10,7 +10,7 @@ import type { Head } from "./chunk-heads.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
 import { addSubscription } from "./interest.ts";
-import { beginWaiting, clientLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
+import { beginGrace, clientLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
 import { askOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
 import type { AliasRow, Wire } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
@@ -28,7 +28,7 @@ import {
   storedRequest,
 } from "./state.ts";
 import { noteBacklogs, withoutMessage } from "./waiting.ts";
-import { scheduleWill, watchWills, willDelayMs } from "./will.ts";
+import { scheduleWill, watchWills } from "./will.ts";
 
 /** A socket that is still open, with what was attached to it. */
 export interface AttachedWire {
@@ -419,11 +419,8 @@ function settle(core: SessionCore, session: Session): void {
     settleEnded(core, session);
     return;
   }
-  const away = session.expiresAt !== 0;
-  if (!away) {
-    session.inGrace = true;
-    beginWaiting(core, session);
-    scheduleWill(core, session, Math.max(RESTART_GRACE_MS, willDelayMs(session)));
+  if (session.expiresAt === 0) {
+    beginGrace(core, session);
     return;
   }
   if (session.expiresAt !== Number.POSITIVE_INFINITY) {

@@ -20,18 +20,23 @@ export function waitsInRows({ sizes }: SessionCore, { connection, backlog, queue
 
 /** The client is away: what is in rows is forgotten from memory, and what is empty takes none. */
 export function park(session: Session): void {
-  const { deliveries, backlog, resending, queued, released, received, openExchanges } = session;
+  const { deliveries, backlog, released, received, openExchanges } = session;
   const stored = [...deliveries.values()].filter(({ sequence }) => sequence !== 0);
   if (stored.length > 0) {
     backlog.unshift(stored.map(waitingOf));
     for (const { packetId } of stored) deliveries.delete(packetId);
-    resending.clear();
-    queued.clear();
-    session.queuedBytes = 0;
-    session.queuedOwed = 0;
-    session.inflightBytes = 0;
+    clearQueues(session);
   }
   for (const each of [deliveries, released, received, openExchanges]) if (each.size === 0) each.clear();
+}
+
+/** Nothing waits in memory and nothing is in flight any more. */
+export function clearQueues(session: Session): void {
+  session.resending.clear();
+  session.queued.clear();
+  session.queuedBytes = 0;
+  session.queuedOwed = 0;
+  session.inflightBytes = 0;
 }
 
 function waitingOf(delivery: Delivery): Waiting {

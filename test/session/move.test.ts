@@ -3,9 +3,10 @@
 import { expect, test } from "vitest";
 import { BATCH_BYTES_MAX, REPEAT_WINDOW_MS } from "../../src/limits.ts";
 import type { Message } from "../../src/mqtt/message.ts";
+import { beginArrival, completeArrival } from "../../src/session/arrive.ts";
 import type { SessionCore } from "../../src/session/core.ts";
+import { exportSession, letGo, offerSession } from "../../src/session/depart.ts";
 import { SessionMachine } from "../../src/session/machine.ts";
-import { beginArrival, completeArrival, exportSession, letGo, offerSession } from "../../src/session/move.ts";
 import { World } from "../support/core-harness.ts";
 import { deliveriesOf } from "../support/deliveries.ts";
 import { messageTo } from "./support.ts";

@@ -125,6 +125,9 @@ const WILL_OF: Form["of"] = [
   ["src/mqtt/packet.ts", "Will", "will."],
 ];
 
+/** How a message is delivered, in whatever says so. */
+const DUE_OF: Form["of"][number] = ["src/session/due.ts", "Due", ""];
+
 /** What a message is, in whatever holds it. */
 const MESSAGE_FIELDS: Fields = {
   topic: '"nowhere"',
@@ -285,7 +288,7 @@ export const FORMS: readonly Form[] = [
     read: "recipients",
     as: "recipients: ",
     kind: "rows",
-    of: [["src/session/chunk.ts", "Recipient", ""]],
+    of: [["src/session/chunk.ts", "Recipient", ""], DUE_OF],
     fields: {
       sessionNumber: "0",
       packetId: "1",
@@ -316,7 +319,7 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "session that moves",
-    file: "src/session/move.ts",
+    file: "src/session/arrive.ts",
     before: "const state = ",
     read: "decodeSessionState(last.state)",
     of: [...SESSION_OF, [STATE, "StoredState", ""]],
@@ -345,7 +348,7 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "will that moves",
-    file: "src/session/move.ts",
+    file: "src/session/arrive.ts",
     read: "decodeWill(last.will)",
     of: WILL_OF,
     fields: {
@@ -357,7 +360,7 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "subscription that moves",
-    file: "src/session/move.ts",
+    file: "src/session/arrive.ts",
     before:
       "function subscribeAsBefore(core: SessionCore, session: Session, subscriptions: readonly MovingSubscription[], shared: boolean): void {\n  for (const { filter, options, identifier } of ",
     read: "subscriptions",
@@ -368,7 +371,7 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "part of a session that moves",
-    file: "src/session/move.ts",
+    file: "src/session/arrive.ts",
     before: "const last = ",
     read: "parts.at(-1)!",
     of: [["src/session/move.ts", "MovingPart", ""]],
@@ -385,11 +388,11 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "delivery that moves",
-    file: "src/session/move.ts",
+    file: "src/session/arrive.ts",
     before: "    .flatMap(({ deliveries }) => ",
     read: "deliveries",
     kind: "rows",
-    of: [["src/session/move.ts", "MovingDelivery", ""]],
+    of: [["src/session/move.ts", "MovingDelivery", ""], DUE_OF],
     fields: {
       packetId: "1",
       qos: "1",
@@ -404,7 +407,7 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "message that moves",
-    file: "src/session/move.ts",
+    file: "src/session/arrive.ts",
     before: "message: ",
     read: "readMessage(new RecordReader(each.message))",
     kind: "message",

@@ -128,7 +128,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "publish the wills of all who were connected when an object starts",
-    file: "src/session/restore.ts",
+    file: "src/session/lifecycle.ts",
     find: "scheduleWill(core, session, Math.max(RESTART_GRACE_MS, willDelayMs(session)));",
     replace: "scheduleWill(core, session, willDelayMs(session));",
     seeds: 100,
@@ -264,7 +264,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "forget what a session that moved had before",
-    file: "src/session/move.ts",
+    file: "src/session/arrive.ts",
     find: "session.had.add([...state.had, ...last.had]);",
     replace: "",
     seeds: 600,
