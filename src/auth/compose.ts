@@ -3,6 +3,7 @@
  * ALLOW_ANONYMOUS says: a mistake must not open the broker.
  */
 
+import type { Runtime } from "../runtime.ts";
 import type { AuthenticationExchange, Authenticator, Authorizer, EnhancedAuthenticator } from "../session/ports.ts";
 import { AnonymousAuthenticator, AnonymousAuthorizer } from "./anonymous.ts";
 import { ClosedAuthenticator, ClosedAuthorizer } from "./closed.ts";
@@ -25,7 +26,7 @@ export interface Auth {
  * Make it once for an object or an isolate and keep it: it remembers passwords that were verified.
  * @param settings `users` is the secret as given, empty when there is none
  */
-export function createAuth(settings: { readonly users: string; readonly allowAnonymous: boolean }): Auth {
+export function createAuth(settings: { readonly users: string; readonly allowAnonymous: boolean }, runtime: Runtime): Auth {
   const hasUsers = settings.users.trim() !== "";
   if (!hasUsers && !settings.allowAnonymous) {
     return closed("This broker lets nobody in until its operator sets the secret USERS, or ALLOW_ANONYMOUS=true.", []);
@@ -35,7 +36,7 @@ export function createAuth(settings: { readonly users: string; readonly allowAno
 
   const { users, problems } = parseUsers(settings.users);
   if (problems.length > 0) return closed("This broker lets nobody in until its operator corrects the secret USERS.", problems);
-  const named = { authenticator: new UsersAuthenticator(users), authorizer: new UsersAuthorizer(users) };
+  const named = { authenticator: new UsersAuthenticator(users, runtime), authorizer: new UsersAuthorizer(users) };
   const enhanced = new ScramAuthenticator(users);
   if (!settings.allowAnonymous) return { ...named, enhanced, problems: [] };
   return {

@@ -8,6 +8,7 @@
  */
 
 import { HASH_LEASE_MS, HASH_PAUSE_MS, HASHES_WAITING_MAX, HASHES_WAITING_PER_ADDRESS_MAX } from "../limits.ts";
+import type { Runtime } from "../runtime.ts";
 
 interface Waiter {
   readonly address: string;
@@ -18,11 +19,16 @@ interface Waiter {
 }
 
 export class HashTurns {
+  readonly #runtime: Runtime;
   /** In the order in which they came. */
   #waiting: Waiter[] = [];
   #round = 0;
   /** When the next hash may begin, milliseconds since the epoch. */
   #freeAt = 0;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
 
   /**
    * Runs a hash when it is its turn.
@@ -30,18 +36,18 @@ export class HashTurns {
    * @returns undefined when too many wait already
    */
   async run<Result>(address: string, hash: () => Promise<Result>): Promise<Result | undefined> {
-    if (this.#waiting.length > 0 || Date.now() < this.#freeAt) {
+    if (this.#waiting.length > 0 || this.#runtime.now() < this.#freeAt) {
       const waiter = this.#enter(address);
       if (waiter === undefined) return undefined;
       while (!this.#isTurnOf(waiter)) await this.#pause(waiter);
       this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
       this.#round = waiter.round;
     }
-    this.#freeAt = Date.now() + HASH_LEASE_MS;
+    this.#freeAt = this.#runtime.now() + HASH_LEASE_MS;
     try {
       return await hash();
     } finally {
-      this.#freeAt = Date.now() + HASH_PAUSE_MS;
+      this.#freeAt = this.#runtime.now() + HASH_PAUSE_MS;
     }
   }
 
@@ -59,7 +65,7 @@ export class HashTurns {
 
   #isTurnOf(waiter: Waiter): boolean {
     this.#passOver();
-    return Date.now() >= this.#freeAt && this.#before(waiter) === 0;
+    return this.#runtime.now() >= this.#freeAt && this.#before(waiter) === 0;
   }
 
   /** How many have their turns before this one. */
@@ -70,15 +76,15 @@ export class HashTurns {
 
   async #pause(waiter: Waiter): Promise<void> {
     const ms = Math.min(HASH_LEASE_MS, (1 + this.#before(waiter)) * (HASH_PAUSE_MS / 2));
-    waiter.looksUntil = Date.now() + ms + HASH_LEASE_MS;
-    await new Promise<void>((resolve) => setTimeout(resolve, ms));
+    waiter.looksUntil = this.#runtime.now() + ms + HASH_LEASE_MS;
+    await new Promise<void>((resolve) => void this.#runtime.after(ms, resolve));
     waiter.looksUntil = Number.POSITIVE_INFINITY;
     // Passed over while the isolate was busy for so long.
     if (!this.#waiting.includes(waiter)) this.#waiting.push(waiter);
   }
 
   #passOver(): void {
-    const now = Date.now();
+    const now = this.#runtime.now();
     if (this.#waiting.some(({ looksUntil }) => looksUntil < now))
       this.#waiting = this.#waiting.filter(({ looksUntil }) => looksUntil >= now);
   }

@@ -5,6 +5,7 @@
 
 import type { Connect } from "../mqtt/packet.ts";
 import { SERVER_BUSY } from "../mqtt/reason-code.ts";
+import type { Runtime } from "../runtime.ts";
 import type { Authenticator, Identity, Refusal } from "../session/ports.ts";
 import { HashTurns } from "./hash-turns.ts";
 import { dummyHash, equalConstantTime, verifyPassword } from "./password.ts";
@@ -20,9 +21,10 @@ export class UsersAuthenticator implements Authenticator {
   readonly #users: ReadonlyMap<string, User>;
   readonly #dummy: string;
   readonly #verified = new VerifiedPasswords();
-  readonly #turns = new HashTurns();
+  readonly #turns: HashTurns;
 
-  constructor(users: readonly User[]) {
+  constructor(users: readonly User[], runtime: Runtime) {
+    this.#turns = new HashTurns(runtime);
     this.#users = new Map(users.map((user) => [user.user, user]));
     this.#dummy = dummyHash(users[0]?.password);
   }

@@ -19,7 +19,7 @@ import { authOf } from "../objects/auth-of.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { log } from "../objects/log.ts";
 import { sessionObjectName } from "../objects/names.ts";
-import { PLATFORM, type Runtime, type Timer } from "../objects/runtime.ts";
+import { PLATFORM, type Runtime, type Timer } from "../runtime.ts";
 import {
   CLOSE_GOING_AWAY,
   CLOSE_POLICY,
@@ -177,13 +177,14 @@ class Relay {
     const unavailable = { reasonCode: SERVER_UNAVAILABLE, message: "the broker is not available; try again" };
     try {
       // Before any object is touched: strangers wake nothing.
-      const auth = authOf(this.#settings);
+      const auth = authOf(this.#settings, this.#runtime);
       this.#authentication = new Authentication({
         connect,
         address: this.#address,
         authenticators: auth,
         stream: this.#stream,
         limits: this.#limits,
+        runtime: this.#runtime,
         send: (bytes) => this.#send(bytes),
       });
       const answer = await this.#authentication.run();

@@ -12,6 +12,7 @@ import { AUTH, type Connect, DISCONNECT } from "../mqtt/packet.ts";
 import type { PacketStream } from "../mqtt/packet-stream.ts";
 import { BAD_AUTHENTICATION_METHOD, CONTINUE_AUTHENTICATION, NOT_AUTHORIZED, PROTOCOL_ERROR, SERVER_BUSY } from "../mqtt/reason-code.ts";
 import { VIOLATION, type Violation } from "../mqtt/violation.ts";
+import type { Runtime, Timer } from "../runtime.ts";
 import { CLOSE_NORMAL } from "../session/close-code.ts";
 import { connectionFacts } from "../session/connection-facts.ts";
 import type { AuthenticationStep, Authenticator, EnhancedAuthenticator, Identity, Refusal } from "../session/ports.ts";
@@ -39,6 +40,7 @@ export interface AuthenticationOptions {
   /** Where the client's next packets are; only an exchange takes some. */
   readonly stream: PacketStream;
   readonly limits: Limits;
+  readonly runtime: Runtime;
   /** Sends a packet to the client. */
   readonly send: (bytes: Uint8Array) => void;
 }
@@ -49,19 +51,21 @@ export class Authentication {
   readonly #authenticators: Authenticators;
   readonly #stream: PacketStream;
   readonly #limits: Limits;
+  readonly #runtime: Runtime;
   readonly #send: (bytes: Uint8Array) => void;
   #over = false;
   /** Continues an exchange that waits for its client's next packet. */
   #wake: () => void = () => {};
   /** Bounds an exchange. What has come of it is only in memory: in an object the pending timer also keeps that awake. */
-  #patience: ReturnType<typeof setTimeout> | null = null;
+  #patience: Timer | undefined;
 
-  constructor({ connect, address, authenticators, stream, limits, send }: AuthenticationOptions) {
+  constructor({ connect, address, authenticators, stream, limits, runtime, send }: AuthenticationOptions) {
     this.#connect = connect;
     this.#address = address;
     this.#authenticators = authenticators;
     this.#stream = stream;
     this.#limits = limits;
+    this.#runtime = runtime;
     this.#send = send;
   }
 
@@ -87,14 +91,14 @@ export class Authentication {
   /** The socket is gone: `run` may never resolve now. */
   cancel(): void {
     this.#over = true;
-    if (this.#patience !== null) clearTimeout(this.#patience);
+    this.#patience?.cancel();
   }
 
   #tooLate(): Promise<Farewell> {
     const { packetSecondsMax } = this.#limits;
     const refusal = { reasonCode: NOT_AUTHORIZED, message: `the authentication was not finished within ${packetSecondsMax} s` };
     return new Promise((resolve) => {
-      this.#patience = setTimeout(() => resolve(refused(refusal, this.#connect)), packetSecondsMax * 1000);
+      this.#patience = this.#runtime.after(packetSecondsMax * 1000, () => resolve(refused(refusal, this.#connect)));
     });
   }
 

@@ -3,7 +3,7 @@
  * fires too soon finds nothing due and is set again.
  */
 
-import type { Runtime } from "./runtime.ts";
+import type { Runtime } from "../runtime.ts";
 
 /** The object's one alarm, as the platform has it. */
 export interface AlarmStorage {

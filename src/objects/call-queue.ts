@@ -7,9 +7,9 @@ import { type FaultPort, guarded } from "../fault.ts";
 import type { Ledger } from "../ledger.ts";
 import { ANSWER_MS_MAX } from "../limits.ts";
 import { Outbox, type Outgoing } from "../routing/outbox.ts";
+import type { Runtime, Timer } from "../runtime.ts";
 import { unlessRefused } from "./guarded-store.ts";
 import type { CallMeter } from "./meter.ts";
-import type { Runtime, Timer } from "./runtime.ts";
 
 export interface CallQueueOptions<Item, Answer> {
   /** Makes one batch of what waits. */

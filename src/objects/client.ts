@@ -23,6 +23,7 @@ import { type Connect, PUBLISH } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import { CLIENT_IDENTIFIER_NOT_VALID, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
 import { VIOLATION } from "../mqtt/violation.ts";
+import type { Runtime, Timer } from "../runtime.ts";
 import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, closeCodeOf, FAILED, MEMORY_SHORT } from "../session/close-code.ts";
 import type { SessionCore } from "../session/core.ts";
 import { violated } from "../session/lifecycle.ts";
@@ -31,7 +32,6 @@ import type { Connection } from "../session/session.ts";
 import type { Arrivals } from "./arrivals.ts";
 import { StoreRefused } from "./guarded-store.ts";
 import { log } from "./log.ts";
-import type { Runtime, Timer } from "./runtime.ts";
 import type { SocketWire } from "./socket-wire.ts";
 import type { Taker, Turns } from "./turns.ts";
 
@@ -300,7 +300,7 @@ export class Client implements Taker {
   }
 
   async #authenticate(connect: Connect, assigned: boolean): Promise<void> {
-    const { authenticators, limits, flushSoon } = this.#context;
+    const { authenticators, limits, runtime, flushSoon } = this.#context;
     this.#stream.version = connect.version;
     this.#authentication = new Authentication({
       connect,
@@ -308,6 +308,7 @@ export class Client implements Taker {
       authenticators,
       stream: this.#stream,
       limits,
+      runtime,
       send: (bytes) => {
         this.wire.send(bytes);
         flushSoon();

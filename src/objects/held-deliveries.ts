@@ -8,7 +8,7 @@ import { AWAITED_MS, SLOW_MS_MAX } from "../limits.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
 import type { Delivered } from "../routing/ports.ts";
-import type { Runtime, Timer } from "./runtime.ts";
+import type { Runtime, Timer } from "../runtime.ts";
 import type { Delivery } from "./topic-delivery.ts";
 
 interface HeldBatch {

@@ -5,7 +5,7 @@
  */
 
 import { LET_GO_MS } from "../limits.ts";
-import type { Runtime, Timer } from "./runtime.ts";
+import type { Runtime, Timer } from "../runtime.ts";
 
 /** When garbage was collected last, milliseconds since the epoch: for all objects of the process, which share it. */
 let collectedAt = 0;

@@ -9,6 +9,7 @@ import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
 import type { RetainedRow, RoutingStore } from "../routing/ports.ts";
+import type { Runtime } from "../runtime.ts";
 import type { SessionCore } from "../session/core.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
@@ -18,7 +19,6 @@ import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
 import { RetainedReader } from "./retained-reader.ts";
 import type { Router } from "./router.ts";
-import type { Runtime } from "./runtime.ts";
 
 const HERE = "";
 

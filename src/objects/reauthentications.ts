@@ -4,6 +4,7 @@
  */
 
 import { NOT_AUTHORIZED, SERVER_BUSY } from "../mqtt/reason-code.ts";
+import type { Runtime } from "../runtime.ts";
 import type {
   AuthenticationStep,
   EnhancedAuthenticator,
@@ -11,7 +12,6 @@ import type {
   ReauthenticationListener,
   ReauthenticationPort,
 } from "../session/ports.ts";
-import type { Runtime } from "./runtime.ts";
 
 export class Reauthentications implements ReauthenticationPort {
   readonly #enhanced: EnhancedAuthenticator;

@@ -2,8 +2,9 @@
  * Point-in-time recovery: the platform keeps the last 30 days of an object's database and can put it back to any moment of them. Who may
  * ask for that is up to whoever can call the object: no path of the Worker leads here (docs/operations.md, Backups).
  */
+
+import type { Runtime } from "../runtime.ts";
 import { log } from "./log.ts";
-import type { Runtime } from "./runtime.ts";
 
 /** So long that the answer is out before the object is reset. */
 const RESET_MS = 1000;

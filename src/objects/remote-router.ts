@@ -13,6 +13,7 @@ import {
 } from "../mqtt/batch.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
+import type { Runtime } from "../runtime.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
@@ -20,7 +21,6 @@ import { faultsOf } from "./faults.ts";
 import { createCallMeter, type OutboxFigures } from "./meter.ts";
 import { namespaceOf, shapeNumber, shardOf, topicObjectName, topicShard } from "./names.ts";
 import type { Router } from "./router.ts";
-import type { Runtime } from "./runtime.ts";
 import { Request, TopicQueue } from "./topic-queue.ts";
 
 /** Gives a Topic object by its name, a new stub for every call: one whose object was reset stays broken. */

@@ -7,8 +7,8 @@ import type { FaultPort } from "../fault.ts";
 import { RETAINED_WORK_PER_TICK } from "../limits.ts";
 import type { RetainedAsk, RetainedPage } from "../mqtt/batch.ts";
 import type { RoutingCore } from "../routing/core.ts";
+import type { Runtime, Timer } from "../runtime.ts";
 import { Deque } from "../session/deque.ts";
-import type { Runtime, Timer } from "./runtime.ts";
 
 /** Who asks for a page. */
 export interface Reading {

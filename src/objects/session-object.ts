@@ -5,6 +5,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import type { Ledger } from "../ledger.ts";
+import { PLATFORM } from "../runtime.ts";
 import type { MoveReason, MovingPart, MovingSubscription } from "../session/move.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
@@ -16,7 +17,6 @@ import { opened } from "./log.ts";
 import { type Figures, Meter, type Usage } from "./meter.ts";
 import { recover } from "./recovery.ts";
 import { RemoteRouter, type TopicObjects } from "./remote-router.ts";
-import { PLATFORM } from "./runtime.ts";
 import { SessionHost } from "./session-host.ts";
 
 export class SessionObject extends DurableObject<BrokerEnv> implements SessionCalls {

@@ -34,6 +34,7 @@ import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/
 import { RoutingCore } from "../routing/core.ts";
 import { Fence } from "../routing/fence.ts";
 import type { Addressed, Delivered, DeliveryPort, RoutingStore } from "../routing/ports.ts";
+import type { Runtime, Timer } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
@@ -46,7 +47,6 @@ import { log } from "./log.ts";
 import { createCallMeter, type Figures, type Meter } from "./meter.ts";
 import { shapeNumber, shardOf, topicShard } from "./names.ts";
 import { RetainedReader } from "./retained-reader.ts";
-import type { Runtime, Timer } from "./runtime.ts";
 import { attemptAfter, type Cause, Delivery, type Refused, recordOf } from "./topic-delivery.ts";
 import { Turns } from "./turns.ts";
 

@@ -5,6 +5,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import type { RetainedRow, RouteRow } from "../routing/ports.ts";
+import { PLATFORM } from "../runtime.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import type { Adopter } from "./adoption.ts";
 import type { TopicCalls } from "./calls.ts";
@@ -13,7 +14,6 @@ import { guardedStore } from "./guarded-store.ts";
 import { opened } from "./log.ts";
 import { type Figures, Meter, type Usage } from "./meter.ts";
 import { recover } from "./recovery.ts";
-import { PLATFORM } from "./runtime.ts";
 import { TopicHost } from "./topic-host.ts";
 
 export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls {

@@ -19,10 +19,10 @@ import {
 import { decodeExchangeAnswer, type ExchangeAnswer, PENDING } from "../mqtt/exchange-answer.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
 import type { Outgoing } from "../routing/outbox.ts";
+import type { Runtime, Timer } from "../runtime.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { CallMeter } from "./meter.ts";
-import type { Runtime, Timer } from "./runtime.ts";
 
 function sizeOf(record: BatchRecord): number {
   if ("message" in record) return record.message.size;

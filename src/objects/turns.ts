@@ -5,8 +5,8 @@
  */
 
 import { CROWDED_MS, SHARE_WORK, TICK_WORK } from "../limits.ts";
+import type { Runtime, Timer } from "../runtime.ts";
 import { Deque } from "../session/deque.ts";
-import type { Runtime, Timer } from "./runtime.ts";
 
 /** Who has more to do than its share. */
 export interface Taker {

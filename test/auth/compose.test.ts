@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { createAuth } from "../../src/auth/compose.ts";
+import { PLATFORM } from "../../src/runtime.ts";
 import { connect, quickHash } from "./support.ts";
 
 let users: string;
@@ -13,7 +14,7 @@ const ADA = { userName: "ada" };
 describe("createAuth", () => {
   test("nothing configured: refuses everybody with 0x87 and says how to configure", async () => {
     for (const nothing of ["", "  \n"]) {
-      const { authenticator, authorizer, problems } = createAuth({ users: nothing, allowAnonymous: false });
+      const { authenticator, authorizer, problems } = createAuth({ users: nothing, allowAnonymous: false }, PLATFORM);
       expect(problems).toEqual([]);
       for (const packet of [connect(), connect("ada", "lovelace")]) {
         const answer = await authenticator.authenticate(packet, "");
@@ -27,7 +28,7 @@ describe("createAuth", () => {
   });
 
   test("anonymous: lets everybody in without a name, with every right but $ topics", async () => {
-    const { authenticator, authorizer, problems } = createAuth({ users: "", allowAnonymous: true });
+    const { authenticator, authorizer, problems } = createAuth({ users: "", allowAnonymous: true }, PLATFORM);
     expect(problems).toEqual([]);
     for (const packet of [connect(), connect("ada", "anything"), connect("ada")]) {
       expect(await authenticator.authenticate(packet, "")).toEqual(ANONYMOUS);
@@ -37,7 +38,7 @@ describe("createAuth", () => {
   });
 
   test("anonymous clients are not granted what never comes: of $SYS there is only what bridges tell of themselves", () => {
-    const { authorizer } = createAuth({ users: "", allowAnonymous: true });
+    const { authorizer } = createAuth({ users: "", allowAnonymous: true }, PLATFORM);
     for (const filter of ["$SYS", "$SYS/#", "$SYS/+", "$SYS/broker/#", "$SYS/broker/+/+/state", "$SYS/broker/uptime"])
       expect(authorizer.maySubscribe(ANONYMOUS, "c", filter), filter).toBe(false);
     for (const filter of ["$SYSTEM/#", "$dev/#", "a/$SYS", "$SYS/broker/connection/#", "$SYS/broker/connection/+/state"])
@@ -48,7 +49,7 @@ describe("createAuth", () => {
     const password = await quickHash("x");
     const user = (name: string, publish: string[]): object => ({ user: name, password, publish, subscribe: [] });
     const some = [user("all", ["a", "#"]), user("rule", ["$SYS/broker/connection/+/state"]), user("few", ["+/#", "a/#"])];
-    const { authorizer } = createAuth({ users: JSON.stringify(some), allowAnonymous: true });
+    const { authorizer } = createAuth({ users: JSON.stringify(some), allowAnonymous: true }, PLATFORM);
     const mayTell = (userName: string | undefined, topic: string): boolean => authorizer.mayPublish({ userName }, "c", topic);
     const state = "$SYS/broker/connection/host.bridge/state";
     expect([undefined, "all", "rule", "few", "none"].map((name) => mayTell(name, state))).toEqual([true, true, true, false, false]);
@@ -57,19 +58,19 @@ describe("createAuth", () => {
   });
 
   test("[5.0/4.7.2/publish] anonymous clients do not publish to topics that begin with $", () => {
-    const { authorizer } = createAuth({ users: "", allowAnonymous: true });
+    const { authorizer } = createAuth({ users: "", allowAnonymous: true }, PLATFORM);
     for (const topic of ["$SYS/a", "$", "$share/g/a"]) expect(authorizer.mayPublish(ANONYMOUS, "c", topic)).toBe(false);
     expect(authorizer.mayPublish(ANONYMOUS, "c", "a/$b")).toBe(true);
   });
 
   test("a session of a user that was restored after USERS was removed may do nothing", () => {
-    const { authorizer } = createAuth({ users: "", allowAnonymous: true });
+    const { authorizer } = createAuth({ users: "", allowAnonymous: true }, PLATFORM);
     expect(authorizer.mayPublish(ADA, "c", "a/b")).toBe(false);
     expect(authorizer.maySubscribe(ADA, "c", "a/b")).toBe(false);
   });
 
   test("users only: who gives no name is refused", async () => {
-    const { authenticator, authorizer, problems } = createAuth({ users, allowAnonymous: false });
+    const { authenticator, authorizer, problems } = createAuth({ users, allowAnonymous: false }, PLATFORM);
     expect(problems).toEqual([]);
     expect(await authenticator.authenticate(connect("ada", "lovelace"), "")).toEqual(ADA);
     expect(await authenticator.authenticate(connect(), "")).toMatchObject({ reasonCode: 0x86 });
@@ -80,7 +81,7 @@ describe("createAuth", () => {
   });
 
   test("users and anonymous: a name is checked, none is anonymous", async () => {
-    const { authenticator, authorizer } = createAuth({ users, allowAnonymous: true });
+    const { authenticator, authorizer } = createAuth({ users, allowAnonymous: true }, PLATFORM);
     expect(await authenticator.authenticate(connect("ada", "lovelace"), "")).toEqual(ADA);
     expect(await authenticator.authenticate(connect("ada", "wrong"), "")).toMatchObject({ reasonCode: 0x86 });
     expect(await authenticator.authenticate(connect("eve", "wrong"), "")).toMatchObject({ reasonCode: 0x86 });
@@ -96,7 +97,10 @@ describe("createAuth", () => {
 
   test("USERS that is not valid closes the broker, also when anonymous is allowed, and tells clients nothing of it", async () => {
     for (const allowAnonymous of [false, true]) {
-      const { authenticator, authorizer, problems } = createAuth({ users: '[{"user":"ada","password":"plain"}]', allowAnonymous });
+      const { authenticator, authorizer, problems } = createAuth(
+        { users: '[{"user":"ada","password":"plain"}]', allowAnonymous },
+        PLATFORM,
+      );
       expect(problems).toHaveLength(1);
       expect(problems[0]).toMatch(/^USERS\[0\]\.password must be a hash/);
       for (const packet of [connect(), connect("ada", "plain")]) {
@@ -111,15 +115,15 @@ describe("createAuth", () => {
 
   test("Authentication Methods: SCRAM-SHA-256 with users, none without; a closed broker says why whatever the method", async () => {
     for (const allowAnonymous of [false, true]) {
-      const { enhanced } = createAuth({ users, allowAnonymous });
+      const { enhanced } = createAuth({ users, allowAnonymous }, PLATFORM);
       expect(enhanced.methods).toEqual(["SCRAM-SHA-256"]);
       expect(enhanced.begin("SCRAM-SHA-256")).toBeDefined();
       expect(enhanced.begin("SCRAM-SHA-1")).toBeUndefined();
     }
-    const { enhanced: none } = createAuth({ users: "", allowAnonymous: true });
+    const { enhanced: none } = createAuth({ users: "", allowAnonymous: true }, PLATFORM);
     expect(none.methods).toEqual([]);
     expect(none.begin("SCRAM-SHA-256")).toBeUndefined();
-    const { enhanced: closed } = createAuth({ users: "", allowAnonymous: false });
+    const { enhanced: closed } = createAuth({ users: "", allowAnonymous: false }, PLATFORM);
     expect(await closed.begin("SCRAM-SHA-256")?.step(new Uint8Array(0))).toMatchObject({ reasonCode: 0x87, message: /USERS/ });
   });
 });

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { HashTurns } from "../../src/auth/hash-turns.ts";
 import { HASH_LEASE_MS, HASH_PAUSE_MS, HASHES_WAITING_MAX, HASHES_WAITING_PER_ADDRESS_MAX } from "../../src/limits.ts";
+import { PLATFORM } from "../../src/runtime.ts";
 
 const HASH_MS = 20;
 
@@ -11,7 +12,7 @@ afterEach(() => void vi.useRealTimers());
 
 /** Turns whose hashes take a time and are noted. */
 function setup() {
-  const turns = new HashTurns();
+  const turns = new HashTurns(PLATFORM);
   const begun: string[] = [];
   let running = 0;
   let most = 0;
@@ -56,7 +57,7 @@ test("beyond what may wait, of one address and of all, nothing is hashed", async
 });
 
 test("a hash that fails gives its turn on, and whoever comes to idle turns waits for nobody", async () => {
-  const turns = new HashTurns();
+  const turns = new HashTurns(PLATFORM);
   const failing = turns.run("", () => Promise.reject(new Error("no")));
   await expect(failing).rejects.toThrow("no");
   const next = turns.run("", () => Promise.resolve(1));
@@ -72,7 +73,7 @@ test("a hash that fails gives its turn on, and whoever comes to idle turns waits
 });
 
 test("whose connection is gone while it waits, or hashes, holds up nobody: its timers and promises went with it", async () => {
-  const turns = new HashTurns();
+  const turns = new HashTurns(PLATFORM);
   const hash = () => new Promise<string>((resolve) => setTimeout(() => resolve("hashed"), HASH_MS));
   void turns.run("gone while it hashes", hash);
   void turns.run("gone while it waits", hash);

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Reauthentications } from "../../src/objects/reauthentications.ts";
-import { PLATFORM } from "../../src/objects/runtime.ts";
+import { PLATFORM } from "../../src/runtime.ts";
 import type { AuthenticationStep } from "../../src/session/ports.ts";
 
 const SUCCESS: AuthenticationStep = { kind: "success", identity: { userName: "ada" }, data: undefined };

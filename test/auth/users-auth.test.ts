@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import type { User } from "../../src/auth/users.ts";
 import { UsersAuthenticator } from "../../src/auth/users-authenticator.ts";
 import { UsersAuthorizer } from "../../src/auth/users-authorizer.ts";
+import { PLATFORM } from "../../src/runtime.ts";
 import { connect, quickHash } from "./support.ts";
 
 const REFUSAL = { reasonCode: 0x86, message: "The user name or the password is not right." };
@@ -16,7 +17,7 @@ describe("authentication of users", () => {
   });
 
   test("lets in a user with the right password, again and again", async () => {
-    const authenticator = new UsersAuthenticator(users);
+    const authenticator = new UsersAuthenticator(users, PLATFORM);
     for (let round = 0; round < 3; round++) {
       expect(await authenticator.authenticate(connect("ada", "lovelace"), "")).toEqual({ userName: "ada" });
       expect(await authenticator.authenticate(connect("bob", "builder"), "")).toEqual({ userName: "bob" });
@@ -24,7 +25,7 @@ describe("authentication of users", () => {
   });
 
   test("refuses everybody else with 0x86 and one sentence, whether the user exists or not", async () => {
-    const authenticator = new UsersAuthenticator(users);
+    const authenticator = new UsersAuthenticator(users, PLATFORM);
     const refused = async (): Promise<void> => {
       for (const [userName, password] of [
         ["ada", "builder"],
@@ -48,7 +49,7 @@ describe("authentication of users", () => {
   });
 
   test("an unknown user costs the same slow hash as a wrong password; a verified password costs none", async () => {
-    const authenticator = new UsersAuthenticator(users);
+    const authenticator = new UsersAuthenticator(users, PLATFORM);
     const slowHashes = async (userName: string, password: string): Promise<unknown[]> => {
       const original = crypto.subtle.deriveBits;
       const seen: unknown[] = [];
@@ -72,7 +73,7 @@ describe("authentication of users", () => {
   });
 
   test("many at once are told apart", async () => {
-    const authenticator = new UsersAuthenticator(users);
+    const authenticator = new UsersAuthenticator(users, PLATFORM);
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) => authenticator.authenticate(connect(index % 2 === 0 ? "ada" : "bob", "lovelace"), "")),
     );

@@ -6,7 +6,7 @@ import { RELAYED_PACKETS_MAX } from "../../src/limits.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { DISCONNECT, NO_PROPERTIES, PINGREQ } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
-import type { Runtime } from "../../src/objects/runtime.ts";
+import type { Runtime } from "../../src/runtime.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { type ConnectOptions, connectPacket, publishPacket } from "../support/mqtt-client.ts";
 

@@ -8,6 +8,7 @@ import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { AUTH, CONNACK, type Packet } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
+import { PLATFORM } from "../../src/runtime.ts";
 import type { AuthenticationExchange, AuthenticationStep } from "../../src/session/ports.ts";
 import { connect, utf8 } from "../auth/support.ts";
 
@@ -45,6 +46,7 @@ function begin(answers: readonly (string | AuthenticationStep | Promise<Authenti
     authenticators,
     stream,
     limits: DEFAULT_LIMITS,
+    runtime: PLATFORM,
     send: (bytes) => void sent.push(decodePacket(bytes, 5) as Packet),
   });
   const say = (text: string): void => {

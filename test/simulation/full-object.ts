@@ -12,8 +12,8 @@ import { CONNECT, NO_PROPERTIES, type Packet, PUBACK, PUBLISH, SUBSCRIBE } from 
 import { RecordWriter } from "../../src/mqtt/record.ts";
 import { LocalRouter } from "../../src/objects/local-router.ts";
 import { Meter } from "../../src/objects/meter.ts";
-import type { Runtime } from "../../src/objects/runtime.ts";
 import { SessionHost } from "../../src/objects/session-host.ts";
+import type { Runtime } from "../../src/runtime.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { SqliteRoutingStore } from "../../src/storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../../src/storage/sqlite-session-store.ts";

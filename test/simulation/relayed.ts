@@ -1,7 +1,7 @@
 /** The real relay of the edge between a client and its object, in a Worker that may vanish. */
 
 import { type RelayedSocket, relaySocket } from "../../src/edge/relay.ts";
-import type { Runtime } from "../../src/objects/runtime.ts";
+import type { Runtime } from "../../src/runtime.ts";
 import { Lane, type Line, type Peer, SimulatedSocket } from "./socket.ts";
 import type { World } from "./world.ts";
 

@@ -1,6 +1,6 @@
 /** Time for tests of one host. */
 
-import type { Runtime } from "../../src/objects/runtime.ts";
+import type { Runtime } from "../../src/runtime.ts";
 
 /** Time stands still until timers are told to run: then it is as late as they are due. */
 export function stillRuntime(): Runtime & { run(): void } {
