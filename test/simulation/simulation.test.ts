@@ -50,7 +50,8 @@ describe("simulation", () => {
   });
 
   test("the same seed gives the same run, whatever ran before and however fast the machine is", PATIENT, async () => {
-    const seeds = Array.from({ length: 10 }, (_, index) => 41 + index);
+    // In some of these several clients give their passwords at once, which takes turns.
+    const seeds = Array.from({ length: 10 }, (_, index) => 17 + index);
     const [ones, others]: RunResult[][] = [[], []];
     for (const seed of seeds) ones.push(await run({ seed, steps: 200 }));
     for (const seed of seeds.reverse()) others.unshift(await run({ seed, steps: 200 }));
