@@ -29,7 +29,6 @@ export const FLOORS: readonly Floor[] = [
     places: [
       { path: "src/limits.ts", is: "every number, with its unit and reason" },
       { path: "src/choices.ts", is: "what an operator may choose that is no number" },
-      { path: "src/runtime.ts", is: "time: the clock, timers and names of lives; the platform's, or a simulation's" },
       { path: "src/fault.ts", is: "how a fault stays with the one it happened to" },
       { path: "src/ledger.ts", is: "what an object holds in memory, counted by kind, and when that is too much" },
       { path: "src/room.ts", is: "whether there is room for more rows" },
@@ -69,6 +68,7 @@ export const FLOORS: readonly Floor[] = [
   {
     name: "stores and rights",
     places: [
+      { path: "src/runtime.ts", is: "time: the clock, timers and names of lives; the platform's, or a simulation's" },
       { path: "src/storage/", is: "rows, in SQLite and in memory", start: "sqlite-session-store.ts" },
       { path: "src/auth/", is: "who may connect, and who may publish and subscribe to what", start: "compose.ts" },
       { path: "src/settings.ts", is: "what an operator may set, and its parser" },

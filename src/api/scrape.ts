@@ -4,6 +4,7 @@ import { DEFAULT_NAMESPACE, sentence } from "../edge/answers.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";
 import type { Figures } from "../objects/meter.ts";
 import { objectsOf } from "../objects/names.ts";
+import { PLATFORM, type Timer } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
 import { type Asked, exposition } from "./metrics.ts";
 
@@ -55,15 +56,15 @@ export async function scrape(
 }
 
 async function ask(object: string, figures: () => Promise<Figures>): Promise<Asked> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
+  let timer: Timer | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ASK_MS_MAX);
+    timer = PLATFORM.after(ASK_MS_MAX, () => resolve(undefined));
   });
   try {
     return { object, figures: await Promise.race([figures(), late]) };
   } catch {
     return { object, figures: undefined };
   } finally {
-    if (timer !== null) clearTimeout(timer);
+    timer?.cancel();
   }
 }

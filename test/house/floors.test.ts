@@ -144,6 +144,11 @@ describe("the lower two floors are pure", () => {
   });
 });
 
+test("who keeps time does so by the runtime of its host, which a simulation can replace", () => {
+  const found = BROKER.filter(({ code }) => /\bDate\.now\b|\bperformance\b|\bset(?:Timeout|Interval|Immediate)\b/.test(code));
+  expect(found.map(({ path }) => path)).toEqual(["src/runtime.ts"]);
+});
+
 describe("files", () => {
   test("each begins with a header that says what it is", () => {
     const silent = SRC.filter(({ text }) => !/^(?:#![^\n]*\n)?\/\*\*[\s\S]*?\*\//.test(text));
