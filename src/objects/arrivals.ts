@@ -6,6 +6,7 @@
 import { beginArrival, cancelArrival, completeArrival, confirmInterests, takeLate, takenThrough } from "../session/arrive.ts";
 import type { SessionCore } from "../session/core.ts";
 import { exportSession, leaveShares, letGo, offerSession } from "../session/depart.ts";
+import { endSession } from "../session/lifecycle.ts";
 import type { MoveReason, MovingPart, MovingSubscription } from "../session/move.ts";
 import { mergeCopy, putBack, retire, setAside } from "../session/moved-copy.ts";
 import type { Session } from "../session/session.ts";
@@ -65,7 +66,9 @@ export class Arrivals {
     try {
       for (const owner of owners) await this.#ask(owner, clientId, clean);
       const session = core.sessions.get(clientId);
-      if (session !== undefined) await this.#tellOthers(session);
+      // It went elsewhere, and has ended there.
+      if (session?.retired) endSession(core, session);
+      else if (session !== undefined) await this.#tellOthers(session);
     } catch (error) {
       log("a session could not be fetched", { object: name, problem: error instanceof Error ? error.message : String(error) });
       throw error;

@@ -19,7 +19,8 @@ import { discardWill } from "./will.ts";
 
 /**
  * what the session subscribes to.
- * @returns undefined when there is nothing to move, or nothing any more: a session that can't be resumed ends here
+ * @returns undefined when there is nothing to move, or nothing any more: a session that can't be resumed ends here, and of one that went
+ *   elsewhere what is left here is no session
  */
 export function offerSession(core: SessionCore, clientId: string, reason: MoveReason): MovingSubscription[] | undefined {
   takeOver(core, core.sessions.get(clientId));
@@ -31,6 +32,7 @@ export function offerSession(core: SessionCore, clientId: string, reason: MoveRe
     endSession(core, session);
     return undefined;
   }
+  if (session.retired) return undefined;
   beginGrace(core, session);
   return [...session.subscriptions.values()].map(({ request, identifier }) => ({
     filter: request.filter,

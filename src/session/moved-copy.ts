@@ -20,6 +20,7 @@ import { discardWill } from "./will.ts";
 
 /** The session is elsewhere: what is left of it here is a copy, which gets nothing any more. */
 export function retire(core: SessionCore, session: Session): void {
+  session.retired = true;
   leaveRest(core, session);
   discardWill(core, session);
   for (const filter of [...session.subscriptions.keys()]) {

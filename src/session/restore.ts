@@ -316,6 +316,7 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
   session.lacks.add(state.lacks);
   session.cameFrom = state.cameFrom;
   session.offered = state.offered;
+  session.retired = state.retired;
   session.owed = owedCursors(state);
   session.owedInRow = session.owed.length > 0;
   if (session.had.size + session.lacks.size > 0) core.moved.add(session);

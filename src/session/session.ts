@@ -140,6 +140,8 @@ export class Session {
   cameFrom: readonly FormerOwner[] = [];
   /** Another Session object has asked for it: until that has said what became of it, the session may be there and newer. */
   offered = false;
+  /** It is there: what is here is a copy without subscriptions, and nobody may take it for the session. */
+  retired = false;
   /** Milliseconds since the epoch: it moved here in this life of the object; 0 when it did not. */
   movedAt = 0;
   /** It is on its way here from another object, which keeps it safe until it has arrived. */

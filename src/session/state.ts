@@ -28,6 +28,9 @@ const WILL_VERSION = 3;
 
 const FLAG_RESENDING = 4;
 
+const FLAG_OFFERED = 1;
+const FLAG_RETIRED = 2;
+
 /** A delivery that was sent and is not yet acknowledged. */
 export interface SentDelivery {
   readonly packetId: number;
@@ -60,6 +63,7 @@ export interface SessionState {
   readonly lacks: readonly OpenExchanges[];
   readonly cameFrom: readonly FormerOwner[];
   readonly offered: boolean;
+  readonly retired: boolean;
   readonly owed: readonly OwedRetained[];
   /** `received` is in rows of its own. */
   readonly paged: boolean;
@@ -141,7 +145,7 @@ function writeSession(writer: RecordWriter, session: Session, whole: boolean): v
     writer.string(object);
     writer.integer(through);
   }
-  writer.byte(session.offered ? 1 : 0);
+  writer.byte((session.offered ? FLAG_OFFERED : 0) | (session.retired ? FLAG_RETIRED : 0));
   const owed = session.owedApart && !whole ? [] : session.owed;
   writer.integer(owed.length);
   for (const { filter, id, place, from } of owed) {
@@ -172,7 +176,7 @@ function readSession(reader: RecordReader, version: number): SessionState {
   const had = version === 1 ? [] : readExchanges(reader);
   const lacks = version === 1 ? [] : readExchanges(reader);
   const cameFrom = version === 1 ? [] : list(reader, () => ({ object: reader.string(), through: reader.integer() }));
-  const offered = version > 1 && reader.byte() === 1;
+  const elsewhere = version > 1 ? reader.byte() : 0;
   const owed = version < 3 ? [] : list(reader, () => readOwed(reader));
   const aliases = version > 3 ? [] : readAliases(reader);
   return {
@@ -187,7 +191,8 @@ function readSession(reader: RecordReader, version: number): SessionState {
     had,
     lacks,
     cameFrom,
-    offered,
+    offered: (elsewhere & FLAG_OFFERED) !== 0,
+    retired: (elsewhere & FLAG_RETIRED) !== 0,
     owed,
     paged,
     aliases,

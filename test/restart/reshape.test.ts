@@ -1,7 +1,7 @@
 /** Another number of objects, on a broker with data: what moves, what waits, and what is said when it can't. */
 
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
-import { sessionObjectName, topicObjectName, topicShard } from "../../src/objects/names.ts";
+import { sessionObjectName, shapeHistory, topicObjectName, topicShard } from "../../src/objects/names.ts";
 import type { PreviousShape } from "../../src/settings.ts";
 import type { SimulatedClient } from "../simulation/client.ts";
 import type { SimulatedObject } from "../simulation/object.ts";
@@ -230,3 +230,50 @@ test.each([
     ]);
   },
 );
+
+/** A session that was given to its next owner, which has it, and whose way back was cut when what it left behind had made room for it. */
+async function cutOnTheWayBack(): Promise<{ broker: Broker; reader: SimulatedClient; second: SimulatedObject }> {
+  const broker = new Broker(["sharded", 2]);
+  const reader = await broker.connect(ID);
+  reader.subscribe("t/0", 1);
+  await broker.pass(4_000);
+  const first = owner(broker, ID);
+  reader.drop();
+  broker.world.reshape(FIVE);
+  await first.wake();
+  const exported = first.sessionHost!.arrivals.export.bind(first.sessionHost!.arrivals);
+  vi.spyOn(first.sessionHost!.arrivals, "export").mockImplementation((asker, clientId, from, last) =>
+    last ? Promise.reject(new Error("out of reach")) : exported(asker, clientId, from, last),
+  );
+  await back(broker, reader);
+  const second = owner(broker, ID);
+  broker.world.reshape(TWO);
+  await second.wake();
+  const { arrivals } = second.sessionHost!;
+  const part = arrivals.export.bind(arrivals);
+  vi.spyOn(arrivals, "export").mockImplementationOnce(part).mockRejectedValueOnce(new Error("out of reach"));
+  await back(broker, reader);
+  expect(reader.connected).toBe(false);
+  expect(first.sessionStore.subscriptions()).toEqual([]);
+  return { broker, reader, second };
+}
+
+test("what a session has left behind is not taken for it, should the numbers change once more", async () => {
+  const { broker, reader } = await cutOnTheWayBack();
+  broker.world.reshape(FIVE);
+  await back(broker, reader);
+  expect(reader.connected).toBe(true);
+  const writer = await broker.connect("writer");
+  writer.publish("t/0", 1);
+  await broker.pass(4_000);
+  expect(gotOf(broker, reader, "t/0")).toHaveLength(1);
+  expect([reader.problems, broker.world.problems]).toEqual([[], []]);
+});
+
+test("nor when the session has ended where it was", async () => {
+  const { broker, reader, second } = await cutOnTheWayBack();
+  await second.sessionHost!.arrivals.offer(shapeHistory(broker.world.settings), ID, "end");
+  await back(broker, reader);
+  expect(reader.connected).toBe(true);
+  expect(broker.world.trace.some((line) => line.endsWith(`${ID} is connected, Session Present true`))).toBe(false);
+});

@@ -94,12 +94,13 @@ const RECEIVED = [
 
 /** A session of version 1 never moved; that of version 2 did. */
 const MOVES: Record<string, object> = {
-  1: { had: [], lacks: [], cameFrom: [], offered: false, owed: [] },
+  1: { had: [], lacks: [], cameFrom: [], offered: false, retired: false, owed: [] },
   2: {
     had: [{ object: "n/session/7", sequences: [1_800_000_000_000_077] }],
     lacks: [{ object: "n/session/8", sequences: [1_800_000_000_000_088, 1_800_000_000_000_089] }],
     cameFrom: [{ object: "n/session/9", through: 1_800_000_000_000_099 }],
     offered: true,
+    retired: false,
     owed: [],
   },
 };

@@ -95,6 +95,7 @@ function rememberSession({ core, session }: Held): RememberedSession {
     `expires at ${expiresAt}`,
     `will ${will === undefined ? "none" : `${willText(will)} due at ${will.dueAt}${will.inGrace ? ", in grace" : ""}`}`,
     session.offered ? "offered" : "not offered",
+    session.retired ? "retired" : "not retired",
     `subscriptions ${list(subscriptions)}`,
     `deliveries ${[...deliveries.values()].map(({ all }) => all).join("; ")}`,
     // What is to be sent again is found out when the client is back.
