@@ -17,8 +17,8 @@ import {
   ROW_BYTES_MAX,
 } from "../src/limits.ts";
 import { PacketStream } from "../src/mqtt/packet-stream.ts";
+import { decodeAttachment } from "../src/session/attachment.ts";
 import { violated } from "../src/session/lifecycle.ts";
-import { decodeAttachment } from "../src/session/state.ts";
 import { plain } from "./session/support.ts";
 import { World } from "./support/core-harness.ts";
 

@@ -274,12 +274,8 @@ function decodeRecord(reader: RecordReader): BatchRecord {
       return { kind, batch: reader.integer(), record: reader.integer() };
     case RECORD_BARRIER:
       return { kind, sessionObject: reader.string() };
-    case RECORD_AWAITED: {
-      const life = reader.string();
-      const batches: number[] = [];
-      for (let count = reader.integer(); count > 0; count -= 1) batches.push(reader.integer());
-      return { kind, life, batches };
-    }
+    case RECORD_AWAITED:
+      return { kind, life: reader.string(), batches: reader.list(() => reader.integer()) };
     case RECORD_UNSUBSCRIBE:
       return { kind, filter: reader.string(), version: reader.integer() };
     default:
@@ -291,8 +287,7 @@ function writePage(writer: RecordWriter, { clientId, id, from, next, messages }:
   writer.string(clientId);
   writer.integer(id);
   writer.string(from);
-  writer.byte(next === undefined ? 0 : 1);
-  if (next !== undefined) writer.string(next);
+  writer.optionalString(next);
   writer.integer(messages.length);
   for (const message of messages) writeMessage(writer, message);
 }
@@ -301,10 +296,8 @@ function readPage(reader: RecordReader): RetainedPage {
   const clientId = reader.string();
   const id = reader.integer();
   const from = reader.string();
-  const next = reader.byte() === 0 ? undefined : reader.string();
-  const messages: Message[] = [];
-  for (let count = reader.integer(); count > 0; count -= 1) messages.push(readMessage(reader));
-  return { clientId, id, from, next, messages };
+  const next = reader.optionalString();
+  return { clientId, id, from, next, messages: reader.list(() => readMessage(reader)) };
 }
 
 /** Something in a batch that the Session object did not take, or not for everyone. */
@@ -346,8 +339,7 @@ export function decodeDeliveryAnswer(bytes: Uint8Array): DeliveryAnswer {
   const answerVersion = reader.byte();
   if (answerVersion !== BATCH_VERSION) throw new RecordError(`an answer of version ${answerVersion}, where ${BATCH_VERSION} was expected`);
   const version = reader.integer();
-  const slow: number[] = [];
-  for (let count = reader.integer(); count > 0; count -= 1) slow.push(reader.integer());
+  const slow = reader.list(() => reader.integer());
   const unwanted: Unwanted[] = [];
   while (reader.more) {
     unwanted.push({ record: reader.integer(), share: reader.string() || undefined, full: reader.byte() === 1 });

@@ -81,6 +81,11 @@ export class RecordWriter {
     this.length += length;
   }
 
+  optionalString(value: string | undefined): void {
+    this.byte(value === undefined ? 0 : 1);
+    if (value !== undefined) this.string(value);
+  }
+
   /** Keeps four bytes free for a length that is known later. @returns the place to give to `endLength` */
   beginLength(): number {
     this.#reserve(4);
@@ -194,6 +199,17 @@ export class RecordReader {
 
   string(): string {
     return textOf(this.bytes());
+  }
+
+  optionalString(): string | undefined {
+    return this.byte() === 0 ? undefined : this.string();
+  }
+
+  /** Items with their number before them. */
+  list<Item>(read: () => Item): Item[] {
+    const items: Item[] = [];
+    for (let count = this.integer(); count > 0; count -= 1) items.push(read());
+    return items;
   }
 
   /** A view of the bytes that `beginLength` and `endLength` enclosed. */

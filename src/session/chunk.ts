@@ -131,15 +131,13 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord {
   const sequence = reader.integer();
   checkNumber(sequence);
   const message = readStoredMessage(reader);
-  const recipients: Recipient[] = [];
-  for (let count = reader.integer(); count > 0; count -= 1) {
+  const recipients = reader.list(() => {
     const sessionNumber = reader.integer();
     const packetId = reader.integer();
     const flags = reader.byte();
     checkRecipient(packetId, flags);
-    const identifiers: number[] = [];
-    for (let more = reader.integer(); more > 0; more -= 1) identifiers.push(reader.integer());
-    recipients.push({
+    const identifiers = reader.list(() => reader.integer());
+    return {
       sessionNumber,
       packetId,
       qos: qosIn(flags),
@@ -147,8 +145,8 @@ export function decodeRecord(bytes: Uint8Array): StoredRecord {
       owed: isOwed(flags),
       identifiers: identifiers.length > 0 ? identifiers : undefined,
       share: reader.string(),
-    });
-  }
+    };
+  });
   reader.end();
   return { sequence, message, recipients };
 }

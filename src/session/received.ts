@@ -109,18 +109,15 @@ export function writeReceived(writer: RecordWriter, exchanges: readonly Incoming
 
 /** @throws RecordError when the bytes end too early or name an object that is not there */
 export function readReceived(reader: RecordReader): ReceivedExchange[] {
-  const names: string[] = [];
-  for (let count = reader.integer(); count > 0; count -= 1) names.push(reader.string());
-  const exchanges: ReceivedExchange[] = [];
-  for (let count = reader.integer(); count > 0; count -= 1) {
+  const names = reader.list(() => reader.string());
+  return reader.list(() => {
     const packetId = reader.integer();
     const sequence = reader.integer();
     const settled = reader.byte() === 1;
     const name = reader.integer();
     if (name > names.length) throw new RecordError(`the name ${name} of ${names.length}`);
-    exchanges.push({ packetId, sequence, settled, begunAt: name === 0 ? undefined : names[name - 1] });
-  }
-  return exchanges;
+    return { packetId, sequence, settled, begunAt: name === 0 ? undefined : names[name - 1] };
+  });
 }
 
 /** The exchanges of an ExchangeRow. */

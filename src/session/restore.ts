@@ -6,6 +6,7 @@
 
 import { PACKET_ID_MAX, RESTART_GRACE_MS } from "../limits.ts";
 import { intact, RecordError } from "../mqtt/record.ts";
+import { type AttachedState, attachedTo, decodeAttachment } from "./attachment.ts";
 import type { Head } from "./chunk-heads.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
@@ -17,16 +18,7 @@ import { restoreIncoming } from "./publish.ts";
 import { keepWithinBounds, settled } from "./queue.ts";
 import { decodePage, type ReceivedExchange } from "./received.ts";
 import { Connection, Session } from "./session.ts";
-import {
-  type AttachedState,
-  attachedTo,
-  decodeAttachment,
-  decodeSessionState,
-  decodeWill,
-  type SentDelivery,
-  type SessionState,
-  storedRequest,
-} from "./state.ts";
+import { decodeSessionState, decodeWill, type SentDelivery, type SessionState, storedRequest } from "./state.ts";
 import { noteBacklogs, withoutMessage } from "./waiting.ts";
 import { scheduleWill, watchWills } from "./will.ts";
 

@@ -4,12 +4,13 @@
  */
 
 import { ATTACHMENT_BYTES_MAX, OWED_INLINE_BYTES_MAX, RECEIVED_INLINE_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
+import { encodeAttachment } from "./attachment.ts";
 import type { SessionCore } from "./core.ts";
 import { LOG_TIDY } from "./deadlines.ts";
 import { storeQueued } from "./queue.ts";
 import { encodePage } from "./received.ts";
 import type { Connection, Session } from "./session.ts";
-import { encodeAttachment, encodeSessionState } from "./state.ts";
+import { encodeSessionState } from "./state.ts";
 
 /** How many messages and sessions the next flush has to write. */
 export function unwritten({ log, changes }: SessionCore): number {

@@ -1,26 +1,24 @@
 /**
- * What a session, a connection and a will are as bytes: in rows, and in socket attachments while a connection sleeps. Versioned:
- * whoever opens bytes of another version gets a RecordError and goes on without them.
+ * What a session and a will are as bytes, in rows; what is said of a session stands in socket attachments as well (`attachment.ts`).
+ * Versioned: whoever opens bytes of another version gets a RecordError and goes on without them.
  */
 
 import { PACKET_ID_MAX } from "../limits.ts";
-import type { ProtocolVersion, QoS, SubscriptionRequest } from "../mqtt/packet.ts";
+import type { QoS, SubscriptionRequest } from "../mqtt/packet.ts";
 import { decodeProperties, encodeProperties, WILL } from "../mqtt/property.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { checkNumber } from "../topic/stored-message.ts";
 import { qosIn } from "./chunk.ts";
-import type { ClientAliases } from "./client-aliases.ts";
-import type { ConnectionFacts } from "./connection-facts.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 import { type ReceivedExchange, readReceived, writeReceived } from "./received.ts";
-import type { Connection, FormerOwner, PendingWill, RetainedCursor, Session } from "./session.ts";
+import type { FormerOwner, PendingWill, RetainedCursor, Session } from "./session.ts";
 
 /**
  * Version 2 says of incoming exchanges where they began, and what a session that moved had before: a session of version 1 never moved.
  * Version 3 says which retained messages are owed. Version 4 has Topic Aliases with the connection, which they belong to, and may have
  * incoming exchanges elsewhere.
  */
-const STATE_VERSION = 4;
+export const STATE_VERSION = 4;
 const STATE_VERSIONS_READ: readonly number[] = [1, 2, 3, 4];
 
 /** The same in all versions so far. */
@@ -72,7 +70,7 @@ export interface SessionState {
 }
 
 /** @returns the version, one of those up to the latest */
-function readHeader(reader: RecordReader, what: string, latest: number): number {
+export function readHeader(reader: RecordReader, what: string, latest: number): number {
   const version = reader.byte();
   const read = STATE_VERSIONS_READ.filter((each) => each <= latest);
   if (!read.includes(version)) throw new RecordError(`${what} of version ${version}, where ${read.join(", ")} was expected`);
@@ -80,17 +78,8 @@ function readHeader(reader: RecordReader, what: string, latest: number): number 
 }
 
 /** @throws RecordError when a number that was read can't be: the bytes are damaged */
-function checkRange(value: number, least: number, most: number, what: string): void {
+export function checkRange(value: number, least: number, most: number, what: string): void {
   if (!(value >= least && value <= most)) throw new RecordError(`${what} is ${value}, where ${least} to ${most} were expected`);
-}
-
-function writeOptionalString(writer: RecordWriter, value: string | undefined): void {
-  writer.byte(value === undefined ? 0 : 1);
-  if (value !== undefined) writer.string(value);
-}
-
-function readOptionalString(reader: RecordReader): string | undefined {
-  return reader.byte() === 0 ? undefined : reader.string();
 }
 
 /** Infinity (never) is written as 1, which no clock shows. */
@@ -120,10 +109,10 @@ function sentDeliveries(session: Session): SentDelivery[] {
 }
 
 /** @param whole with the exchanges that are in rows of their own */
-function writeSession(writer: RecordWriter, session: Session, whole: boolean): void {
+export function writeSession(writer: RecordWriter, session: Session, whole: boolean): void {
   writer.integer(session.expirySeconds);
   writeTime(writer, session.expiresAt);
-  writeOptionalString(writer, session.identity.userName);
+  writer.optionalString(session.identity.userName);
   writer.integer(session.nextPacketId);
   writer.integer(session.handledThrough);
   const sent = sentDeliveries(session);
@@ -156,28 +145,28 @@ function writeSession(writer: RecordWriter, session: Session, whole: boolean): v
   }
 }
 
-function readSession(reader: RecordReader, version: number): SessionState {
+export function readSession(reader: RecordReader, version: number): SessionState {
   const expirySeconds = reader.integer();
   const expiresAt = readTime(reader);
-  const userName = readOptionalString(reader);
+  const userName = reader.optionalString();
   const nextPacketId = reader.integer();
   const handledThrough = reader.integer();
   checkNumber(handledThrough);
-  const sent = list(reader, () => {
+  const sent = reader.list(() => {
     const packetId = reader.integer();
     const byte = reader.byte();
     checkRange(packetId, 1, PACKET_ID_MAX, "a Packet Identifier");
     checkRange(byte & 3, 1, 2, "a QoS");
     return { packetId, qos: (byte & 3) as 1 | 2, recordSequence: reader.integer(), resending: (byte & FLAG_RESENDING) !== 0 };
   });
-  const released = list(reader, () => reader.integer());
+  const released = reader.list(() => reader.integer());
   const paged = version > 3 && reader.byte() === 1;
-  const received = version > 3 ? readReceived(reader) : list(reader, () => readExchange(reader, version));
+  const received = version > 3 ? readReceived(reader) : reader.list(() => readExchange(reader, version));
   const had = version === 1 ? [] : readExchanges(reader);
   const lacks = version === 1 ? [] : readExchanges(reader);
-  const cameFrom = version === 1 ? [] : list(reader, () => ({ object: reader.string(), through: reader.integer() }));
+  const cameFrom = version === 1 ? [] : reader.list(() => ({ object: reader.string(), through: reader.integer() }));
   const elsewhere = version > 1 ? reader.byte() : 0;
-  const owed = version < 3 ? [] : list(reader, () => readOwed(reader));
+  const owed = version < 3 ? [] : reader.list(() => readOwed(reader));
   const aliases = version > 3 ? [] : readAliases(reader);
   return {
     expirySeconds,
@@ -212,12 +201,12 @@ function readExchange(reader: RecordReader, version: number): ReceivedExchange {
     packetId: reader.integer(),
     sequence: reader.integer(),
     settled: reader.byte() === 1,
-    begunAt: version === 1 ? undefined : readOptionalString(reader),
+    begunAt: version === 1 ? undefined : reader.optionalString(),
   };
 }
 
-function readAliases(reader: RecordReader): (readonly [alias: number, topic: string])[] {
-  return list(reader, () => [reader.integer(), reader.string()] as const);
+export function readAliases(reader: RecordReader): (readonly [alias: number, topic: string])[] {
+  return reader.list(() => [reader.integer(), reader.string()] as const);
 }
 
 function writeExchanges(writer: RecordWriter, all: readonly OpenExchanges[]): void {
@@ -230,13 +219,7 @@ function writeExchanges(writer: RecordWriter, all: readonly OpenExchanges[]): vo
 }
 
 function readExchanges(reader: RecordReader): OpenExchanges[] {
-  return list(reader, () => ({ object: reader.string(), sequences: list(reader, () => reader.integer()) }));
-}
-
-function list<Item>(reader: RecordReader, read: () => Item): Item[] {
-  const items: Item[] = [];
-  for (let count = reader.integer(); count > 0; count -= 1) items.push(read());
-  return items;
+  return reader.list(() => ({ object: reader.string(), sequences: reader.list(() => reader.integer()) }));
 }
 
 /** What a SessionRow says. */
@@ -288,116 +271,6 @@ export function storedRequest(filter: string, options: number): SubscriptionRequ
   checkRange(options & 0x03, 0, 2, "a QoS");
   checkRange(options, 0, 0x2f, "the options of a subscription");
   return subscriptionRequest(filter, options);
-}
-
-/** What a socket's attachment says about its connection and, unless the session has rows, about its subscriptions. */
-export interface AttachedState {
-  readonly clientId: string;
-  readonly sessionNumber: number;
-  readonly facts: ConnectionFacts;
-  readonly lastSeenAt: number;
-  /** Names the connection in the rows of its Topic Aliases; 0 when they are here. */
-  readonly connectionNumber: number;
-  readonly aliases: readonly (readonly [alias: number, topic: string])[];
-  /** Undefined when the state was too large for an attachment: then it is in the session's row. */
-  readonly session: SessionState | undefined;
-  readonly subscriptions: readonly StoredSubscription[];
-}
-
-const FLAG_PROBLEM_INFORMATION = 1;
-const FLAG_RELAYED = 2;
-const FLAG_BRIEF = 4;
-/** Older code does not look at it: to it a bridge is any client. */
-const FLAG_BRIDGE = 8;
-
-/** The number of the connection where they are in rows. */
-function writeAliases(writer: RecordWriter, aliases: ClientAliases): void {
-  writer.integer(aliases.number);
-  writer.integer(aliases.number === 0 ? aliases.size : 0);
-  if (aliases.number !== 0) return;
-  for (const [alias, topic] of aliases) {
-    writer.integer(alias);
-    writer.string(topic);
-  }
-}
-
-/** @param brief leaves out what the session's row holds as well */
-export function encodeAttachment(connection: Connection, brief: boolean): Uint8Array {
-  const { session, facts } = connection;
-  const writer = new RecordWriter(256);
-  writer.byte(STATE_VERSION);
-  writer.string(session.clientId);
-  writer.integer(session.number);
-  writer.byte(facts.version);
-  writer.integer(facts.keepAliveSeconds);
-  writer.integer(facts.receiveMaximum);
-  writer.integer(facts.packetBytesMax === Number.POSITIVE_INFINITY ? 0 : facts.packetBytesMax);
-  writer.integer(facts.topicAliasMaximum);
-  const told = (facts.problemInformation ? FLAG_PROBLEM_INFORMATION : 0) | (facts.relayed ? FLAG_RELAYED : 0);
-  writer.byte(told | (brief ? FLAG_BRIEF : 0) | (facts.bridge ? FLAG_BRIDGE : 0));
-  writeOptionalString(writer, facts.authenticationMethod);
-  writer.integer(connection.lastSeenAt);
-  writeAliases(writer, connection.aliases);
-  if (brief) return writer.finish();
-  writeSession(writer, session, false);
-  const subscriptions = session.stored ? [] : [...session.subscriptions.values()];
-  writer.integer(subscriptions.length);
-  for (const { request, identifier } of subscriptions) {
-    writer.string(request.filter);
-    writer.byte(subscriptionOptions(request));
-    writer.integer(identifier);
-  }
-  return writer.finish();
-}
-
-/** @throws RecordError when the bytes are of another version or end too early */
-export function decodeAttachment(bytes: Uint8Array): AttachedState {
-  const reader = new RecordReader(bytes);
-  const stateVersion = readHeader(reader, "an attachment", STATE_VERSION);
-  const clientId = reader.string();
-  const sessionNumber = reader.integer();
-  const version = reader.byte() as ProtocolVersion;
-  const keepAliveSeconds = reader.integer();
-  const receiveMaximum = reader.integer();
-  const packetBytesMax = reader.integer() || Number.POSITIVE_INFINITY;
-  const topicAliasMaximum = reader.integer();
-  const flags = reader.byte();
-  const facts: ConnectionFacts = {
-    version,
-    keepAliveSeconds,
-    receiveMaximum,
-    packetBytesMax,
-    topicAliasMaximum,
-    problemInformation: (flags & FLAG_PROBLEM_INFORMATION) !== 0,
-    relayed: (flags & FLAG_RELAYED) !== 0,
-    bridge: (flags & FLAG_BRIDGE) !== 0,
-    authenticationMethod: readOptionalString(reader),
-  };
-  checkRange(version, 3, 5, "a protocol version");
-  checkRange(receiveMaximum, 1, 65_535, "a Receive Maximum");
-  const lastSeenAt = reader.integer();
-  const connectionNumber = stateVersion > 3 ? reader.integer() : 0;
-  const attachedAliases = stateVersion > 3 ? readAliases(reader) : [];
-  const connection = { clientId, sessionNumber, facts, lastSeenAt, connectionNumber };
-  if ((flags & FLAG_BRIEF) !== 0) return { ...connection, aliases: attachedAliases, session: undefined, subscriptions: [] };
-  const session = readSession(reader, stateVersion);
-  const subscriptions = list(reader, () => {
-    const filter = reader.string();
-    return { request: storedRequest(filter, reader.byte()), identifier: reader.integer() };
-  });
-  reader.end();
-  return { ...connection, aliases: stateVersion > 3 ? attachedAliases : session.aliases, session, subscriptions };
-}
-
-/** Whose attachment it is, for the log, as far as that can be read. */
-export function attachedTo(bytes: Uint8Array): string {
-  try {
-    const reader = new RecordReader(bytes);
-    readHeader(reader, "an attachment", STATE_VERSION);
-    return JSON.stringify(reader.string());
-  } catch {
-    return "a client whose name can't be read";
-  }
 }
 
 const FLAG_WILL_RETAIN = 4;

@@ -8,15 +8,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import { ROOT } from "../../scripts/build/bundle.ts";
 import { NO_BYTES } from "../../src/mqtt/record.ts";
+import { decodeAttachment, encodeAttachment } from "../../src/session/attachment.ts";
 import { decodePage, encodePage } from "../../src/session/received.ts";
-import {
-  decodeAttachment,
-  decodeSessionState,
-  decodeWill,
-  encodeAttachment,
-  encodeSessionState,
-  encodeWill,
-} from "../../src/session/state.ts";
+import { decodeSessionState, decodeWill, encodeSessionState, encodeWill } from "../../src/session/state.ts";
 import type { SimulatedObject } from "../simulation/object.ts";
 import { SimulatedSocket } from "../simulation/socket.ts";
 import { BEGINNING } from "../simulation/world.ts";

@@ -1,7 +1,7 @@
 /** Bridges of 3.x, which say so in bit 7 of the Protocol Level: what they mean by it, also after a sleep. */
 
 import { expect, test } from "vitest";
-import { decodeAttachment } from "../../src/session/state.ts";
+import { decodeAttachment } from "../../src/session/attachment.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
 
 const seen = (client: TestClient): unknown[] => client.messages().map(({ topic, retain }) => `${topic}${retain ? " retained" : ""}`);

@@ -5,10 +5,10 @@ import { describe, expect, test } from "vitest";
 import { Ledger } from "../../src/ledger.ts";
 import { ATTACHMENT_BYTES_MAX } from "../../src/limits.ts";
 import { RecordError } from "../../src/mqtt/record.ts";
+import { decodeAttachment } from "../../src/session/attachment.ts";
 import { decodePage, encodePage } from "../../src/session/received.ts";
 import { Session } from "../../src/session/session.ts";
 import {
-  decodeAttachment,
   decodeSessionState,
   decodeWill,
   encodeSessionState,

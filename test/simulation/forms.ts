@@ -172,7 +172,7 @@ export const FORMS: readonly Form[] = [
     before: "attachedTo(attachment)}`, problems, () => ",
     read: "decodeAttachment(attachment)",
     of: [
-      [STATE, "AttachedState", ""],
+      ["src/session/attachment.ts", "AttachedState", ""],
       ["src/session/connection-facts.ts", "ConnectionFacts", "facts."],
       [STATE, "StoredSubscription", "subscriptions[]."],
       ["src/mqtt/packet.ts", "SubscriptionRequest", "subscriptions[].request."],
