@@ -330,6 +330,8 @@ export class SimulatedObject {
     // Of several former owners the last one had it.
     const owner = is?.cameFrom.at(-1);
     if (was?.stored !== true || here === undefined || is === undefined || owner?.object !== from || is.connection !== undefined) return;
+    // What made room for a session that was on its way back lacks what that brought here before.
+    if (was.retired) return;
     // A short queue may have dropped some here.
     const isShort = this.#world.settings.limits.queueMessagesMax < DELIVERIES_MAX;
     const through = isShort ? { all: 0, shared: 0 } : { all: this.#taken.get(`${clientId} of ${from}`) ?? 0, shared: owner.through };
