@@ -584,6 +584,11 @@ export class SimulatedClient {
     }
   }
 
+  /** It has lately tried to connect as another user. */
+  get #wasAnother(): boolean {
+    return this.#attempts.some(({ user }) => user !== this.#user);
+  }
+
   #handleConnack(reasonCode: number, sessionPresent: boolean): void {
     const world = this.#world;
     if (reasonCode !== 0) {
@@ -598,7 +603,8 @@ export class SimulatedClient {
     const previous = this.lives.at(-1);
     if (previous !== undefined) {
       previous.backAt ??= world.now;
-      previous.resumed ||= isPresent;
+      // A CONNECT as another user, which may have come late, has ended the session: this may be one that was begun behind it.
+      previous.resumed ||= isPresent && !this.#wasAnother;
     }
     this.#meetSession(isPresent, previous === undefined ? 0 : world.now - previous.heardAt);
     if (this.durable) this.#hasSession = true;
@@ -644,9 +650,7 @@ export class SimulatedClient {
       this.#loseSession(this.#generation);
       return;
     }
-    const mayBeGone =
-      this.#attempts.some(({ user }) => user !== this.#user) ||
-      (world.clocksJump ? lastsSeconds < LONG_SECONDS : awayMs >= lastsSeconds * 1000 - ON_ITS_WAY_MS);
+    const mayBeGone = this.#wasAnother || (world.clocksJump ? lastsSeconds < LONG_SECONDS : awayMs >= lastsSeconds * 1000 - ON_ITS_WAY_MS);
     if (!isPresent) {
       if (!mayBeGone) this.problems.push("the broker lost a durable session");
       this.#loseSession(this.#generation);

@@ -30,6 +30,8 @@ const SLEEP_MS = 10_000;
 
 /** An alarm that is late is so by at most this, milliseconds. */
 const ALARM_LATE_MS_MAX = 120_000;
+/** An alarm whose handler failed fires again. */
+const ALARM_AGAIN_MS = 2_000;
 
 /** A call is on its way for at most this: shorter than late calls of earlier lives are kept out. */
 const CALL_MS_MAX = 8_000;
@@ -120,9 +122,7 @@ export class SimulatedObject {
       this.#host ??= this.#wake();
       run();
     } catch (error) {
-      // Then it was told to start again.
-      if (!(error instanceof StoreRefused))
-        world.problem(`${this.name} threw at ${what}: ${error instanceof Error ? error.stack : String(error)}`);
+      this.#threw(what, error);
     }
     await settled();
     const outputs = this.#outputs;
@@ -139,6 +139,12 @@ export class SimulatedObject {
     for (const leave of outputs) leave();
     this.#check();
     this.#sleepSoon();
+  }
+
+  /** Of a storage that refused it was told to start again. */
+  #threw(what: string, error: unknown): void {
+    if (error instanceof StoreRefused) return;
+    this.#world.problem(`${this.name} threw at ${what}: ${error instanceof Error ? error.stack : String(error)}`);
   }
 
   /** What holds after every event. */
@@ -297,9 +303,17 @@ export class SimulatedObject {
     const { chance, faults } = world;
     this.#alarmAt = undefined;
     if (chance.happens("alarm twice", this.name, faults.alarmTwice, () => `the alarm of ${this.name} fires twice`)) {
-      world.after(world.delay(`alarm of ${this.name}`), () => this.#event("an alarm", () => void (this.#host as SessionHost).alarm()));
+      world.after(world.delay(`alarm of ${this.name}`), () => this.#alarm());
     }
-    return this.#event("an alarm", () => void (this.#host as SessionHost).alarm());
+    return this.#alarm();
+  }
+
+  /** One whose handler fails, or is lost with its object, fires again. */
+  async #alarm(): Promise<void> {
+    await this.#event("an alarm", () => {
+      (this.#host as SessionHost).alarm().catch((error) => this.#threw("an alarm", error));
+    });
+    if (!this.isAwake) this.#world.after(ALARM_AGAIN_MS, () => this.#alarm());
   }
 
   /** The calls that a Session object takes. */
