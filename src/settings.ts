@@ -8,6 +8,7 @@
 
 import { type Choices, DEFAULT_CHOICES, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
 import { CHUNK_OVERHEAD_BYTES_MAX, DEFAULT_LIMITS, type Limits, limitProblems, ROW_BYTES_MAX } from "./limits.ts";
+import { flag, integer, type Setting, secret, setting } from "./setting.ts";
 
 /** Settings as the broker uses them: parsed, whole and consistent. */
 export interface Settings {
@@ -43,20 +44,6 @@ export interface SettingsProblem {
   readonly sentence: string;
 }
 
-/** One variable: `parse` returns undefined when the text does not have the `form`. */
-export interface Setting<T = unknown> {
-  readonly name: string;
-  /** The default as one would write it. */
-  readonly default: string;
-  /** The values that are allowed, to complete "must be ...". */
-  readonly form: string;
-  /** What it does, with unit, for the documentation. */
-  readonly meaning: string;
-  /** A secret is never in wrangler.toml, nor in a message. */
-  readonly secret: boolean;
-  readonly parse: (text: string) => T | undefined;
-}
-
 /** What a namespace may be called: it is a part of the URL's path and of the objects' names. */
 export const NAMESPACE_PATTERN = /^[a-zA-Z0-9_-]{1,64}$/;
 
@@ -65,17 +52,6 @@ const SHARDS_MAX = 1024;
 
 /** Session Expiry Interval is a four-byte integer whose largest value means "never" [5.0/3.1.2.11.2/default]. */
 const EXPIRY_SECONDS_MAX = 0xffff_ffff;
-
-function setting<T>(name: string, text: string, form: string, meaning: string, parse: (text: string) => T | undefined): Setting<T> {
-  return { name, default: text, form, meaning, secret: false, parse };
-}
-
-function integer(name: string, value: number, min: number, max: number, meaning: string): Setting<number> {
-  return setting(name, String(value), `a whole number from ${min} to ${max}`, meaning, (text) => {
-    const number = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
-    return number >= min && number <= max ? number : undefined;
-  });
-}
 
 function parseNamespaces(text: string): readonly string[] | "*" | undefined {
   if (text === "*") return "*";
@@ -130,34 +106,23 @@ const NAMESPACES = setting(
   "the namespaces (tenants) that exist: `default` is served at `/mqtt`, any other at `/{namespace}/mqtt`; `*` = every one that a client names",
   parseNamespaces,
 );
-const ALLOW_ANONYMOUS = setting(
+const ALLOW_ANONYMOUS = flag(
   "ALLOW_ANONYMOUS",
-  "false",
-  "true or false",
+  false,
   "`true` lets clients in without user name and password, with every right. Without it and without `USERS` everybody is refused",
-  (text) => (text === "true" ? true : text === "false" ? false : undefined),
 );
-const USERS: Setting<string> = {
-  ...setting(
-    "USERS",
-    "",
-    "a JSON array of users",
-    'secret: who may connect, a JSON array of `{"user", "password", "publish": [filters], "subscribe": [filters]}`; `password` is a hash `pbkdf2-sha256$iterations$salt$hash` (salt and hash in Base64)',
-    (text) => text,
-  ),
-  secret: true,
-};
-
-const METRICS_TOKEN: Setting<string> = {
-  ...setting(
-    "METRICS_TOKEN",
-    "",
-    "16 or more letters, digits and - . _ ~ + /, or nothing",
-    "secret: the bearer token with which `/metrics` is read; without it `/metrics` is closed",
-    (text) => (text === "" || /^[A-Za-z0-9._~+/-]{16,}=*$/.test(text) ? text : undefined),
-  ),
-  secret: true,
-};
+const USERS = secret(
+  "USERS",
+  "a JSON array of users",
+  'who may connect, a JSON array of `{"user", "password", "publish": [filters], "subscribe": [filters]}`; `password` is a hash `pbkdf2-sha256$iterations$salt$hash` (salt and hash in Base64)',
+  (text) => text,
+);
+const METRICS_TOKEN = secret(
+  "METRICS_TOKEN",
+  "16 or more letters, digits and - . _ ~ + /, or nothing",
+  "the bearer token with which `/metrics` is read; without it `/metrics` is closed",
+  (text) => (text === "" || /^[A-Za-z0-9._~+/-]{16,}=*$/.test(text) ? text : undefined),
+);
 
 const D = DEFAULT_LIMITS;
 const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
@@ -289,12 +254,10 @@ const RESPONSE_INFORMATION = setting(
   "the Response Information that 5.0 clients get when they request it, such as `responses/%c`; empty = none",
   (text) => (/[+#]/.test(text) ? undefined : text),
 );
-const VALIDATE_PAYLOAD_FORMAT = setting(
+const VALIDATE_PAYLOAD_FORMAT = flag(
   "VALIDATE_PAYLOAD_FORMAT",
-  "false",
-  "true or false",
+  false,
   "`true` refuses (0x99) a message that says it is UTF-8 (Payload Format Indicator 1) and is not",
-  (text) => (text === "true" ? true : text === "false" ? false : undefined),
 );
 
 /** Every setting, in the order of the documentation. */

@@ -1,0 +1,35 @@
+/** What one variable is: its name, default, form and meaning, and the common ways to write one. The list of them is settings.ts. */
+
+/** One variable: `parse` returns undefined when the text does not have the `form`. */
+export interface Setting<T = unknown> {
+  readonly name: string;
+  /** The default as one would write it. */
+  readonly default: string;
+  /** The values that are allowed, to complete "must be ...". */
+  readonly form: string;
+  /** What it does, with unit, for the documentation. */
+  readonly meaning: string;
+  /** A secret is never in wrangler.toml, nor in a message. */
+  readonly secret: boolean;
+  readonly parse: (text: string) => T | undefined;
+}
+
+export function setting<T>(name: string, text: string, form: string, meaning: string, parse: (text: string) => T | undefined): Setting<T> {
+  return { name, default: text, form, meaning, secret: false, parse };
+}
+
+export function integer(name: string, value: number, min: number, max: number, meaning: string): Setting<number> {
+  return setting(name, String(value), `a whole number from ${min} to ${max}`, meaning, (text) => {
+    const number = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    return number >= min && number <= max ? number : undefined;
+  });
+}
+
+export function flag(name: string, value: boolean, meaning: string): Setting<boolean> {
+  return setting(name, String(value), "true or false", meaning, (text) => (text === "true" ? true : text === "false" ? false : undefined));
+}
+
+/** A setting that is never in wrangler.toml, nor in a message. */
+export function secret<T>(name: string, form: string, meaning: string, parse: (text: string) => T | undefined): Setting<T> {
+  return { ...setting(name, "", form, `secret: ${meaning}`, parse), secret: true };
+}
