@@ -236,19 +236,6 @@ export const BATCH_ITEMS_MAX = 1024;
 /** Packets of one client that a relay passes on in a tick, about 1 ms; what else has come follows in the next. */
 export const RELAYED_PACKETS_MAX = 4096;
 
-/**
- * After each hash of a password nobody hashes for so long: one takes about 20 ms, in which an isolate does nothing else, so that hashing
- * takes a quarter of it at the most. Right passwords that were right before need no hash.
- */
-export const HASH_PAUSE_MS = 60;
-
-/** A hash that is not over after this time is one of a connection that is gone. */
-export const HASH_LEASE_MS = 1 * SECOND;
-
-/** Passwords that wait to be hashed, in all and of one address; more are refused (0x89, 3.x: return code 3) and may come again. */
-export const HASHES_WAITING_MAX = 128;
-export const HASHES_WAITING_PER_ADDRESS_MAX = 32;
-
 /** The largest Packet Identifier [MQTT5-2.2.1-3]. */
 export const PACKET_ID_MAX = 65_535;
 

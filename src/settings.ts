@@ -6,6 +6,7 @@
  * broker refuses to serve. What a secret contains is never repeated in a sentence.
  */
 
+import { JWT_SETTINGS, type JwtSettings, jwtProblems } from "./auth/jwt-settings.ts";
 import { type Choices, DEFAULT_CHOICES, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
 import { CHUNK_OVERHEAD_BYTES_MAX, DEFAULT_LIMITS, type Limits, limitProblems, ROW_BYTES_MAX } from "./limits.ts";
 import { flag, integer, type Setting, secret, setting } from "./setting.ts";
@@ -24,6 +25,7 @@ export interface Settings {
   readonly allowAnonymous: boolean;
   /** The secret USERS as given (JSON, may be empty); the authenticator validates it. */
   readonly users: string;
+  readonly jwt: JwtSettings;
   /** The secret METRICS_TOKEN: who shows it may read `/metrics`; empty = nobody. */
   readonly metricsToken: string;
   readonly choices: Choices;
@@ -269,6 +271,7 @@ export const SETTINGS: readonly Setting[] = [
   NAMESPACES,
   ALLOW_ANONYMOUS,
   USERS,
+  ...Object.values(JWT_SETTINGS),
   METRICS_TOKEN,
   QUEUE_POLICY,
   SHARED_SUBSCRIPTION_STRATEGY,
@@ -298,6 +301,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     namespaces: read(NAMESPACES),
     allowAnonymous: read(ALLOW_ANONYMOUS),
     users: read(USERS),
+    jwt: Object.fromEntries(Object.entries(JWT_SETTINGS).map(([field, spec]) => [field, read<unknown>(spec)])) as unknown as JwtSettings,
     metricsToken: read(METRICS_TOKEN),
     choices: {
       queuePolicy: read(QUEUE_POLICY),
@@ -308,6 +312,8 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     limits: Object.fromEntries(Object.entries(LIMITS).map(([field, spec]) => [field, read(spec)])) as unknown as Limits,
   };
   if (problems.length > 0) return problems;
+  const unfit = jwtProblems(settings.jwt);
+  if (unfit.length > 0) return [...unfit];
   const broken = limitProblems(settings.limits);
   return broken.length > 0 ? broken.map((sentence) => ({ variable: sentence.split(" ")[0]!, sentence: `${sentence}.` })) : settings;
 }

@@ -7,7 +7,7 @@
  * cancelled with the connection). So whoever waits looks for itself, and one that has stopped looking is passed over.
  */
 
-import { HASH_LEASE_MS, HASH_PAUSE_MS, HASHES_WAITING_MAX, HASHES_WAITING_PER_ADDRESS_MAX } from "../limits.ts";
+import { HASH_LEASE_MS, HASH_PAUSE_MS, HASHES_WAITING_MAX, HASHES_WAITING_PER_ADDRESS_MAX } from "../login-limits.ts";
 import type { Runtime } from "../runtime.ts";
 
 interface Waiter {

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { HashTurns } from "../../src/auth/hash-turns.ts";
-import { HASH_LEASE_MS, HASH_PAUSE_MS, HASHES_WAITING_MAX, HASHES_WAITING_PER_ADDRESS_MAX } from "../../src/limits.ts";
+import { HASH_LEASE_MS, HASH_PAUSE_MS, HASHES_WAITING_MAX, HASHES_WAITING_PER_ADDRESS_MAX } from "../../src/login-limits.ts";
 import { PLATFORM } from "../../src/runtime.ts";
 
 const HASH_MS = 20;

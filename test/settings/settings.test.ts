@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import { DEFAULT_CHOICES } from "../../src/choices.ts";
 import { DEFAULT_LIMITS, limitProblems } from "../../src/limits.ts";
 import { parseSettings, SETTINGS, type Settings } from "../../src/settings.ts";
@@ -24,6 +25,7 @@ describe("parseSettings", () => {
       namespaces: ["default"],
       allowAnonymous: false,
       users: "",
+      jwt: NO_TOKENS,
       metricsToken: "",
       choices: DEFAULT_CHOICES,
       limits: DEFAULT_LIMITS,

@@ -3,6 +3,7 @@
  * Its objects are in object.ts, the ways between them and clients in socket.ts and relayed.ts.
  */
 
+import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import type { Choices } from "../../src/choices.ts";
 import { type Limits, PIECE_SIZES, type PieceSizes } from "../../src/limits.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
@@ -112,6 +113,7 @@ export class World {
       namespaces: "*",
       allowAnonymous: true,
       users,
+      jwt: NO_TOKENS,
       metricsToken: "",
       choices,
       limits,

@@ -1,0 +1,49 @@
+/** The numbers of logins: value, unit, reason. All others are in limits.ts. */
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const KIB = 1024;
+
+/**
+ * After each hash of a password nobody hashes for so long: one takes about 20 ms, in which an isolate does nothing else, so that hashing
+ * takes a quarter of it at the most. Right passwords that were right before need no hash.
+ */
+export const HASH_PAUSE_MS = 60;
+
+/** A hash that is not over after this time is one of a connection that is gone. */
+export const HASH_LEASE_MS = 1 * SECOND;
+
+/** Passwords that wait to be hashed, in all and of one address; more are refused (0x89, 3.x: return code 3) and may come again. */
+export const HASHES_WAITING_MAX = 128;
+export const HASHES_WAITING_PER_ADDRESS_MAX = 32;
+
+/**
+ * A token, characters: those of identity providers have one or two thousand, eight where they list many groups. What is longer is refused before
+ * anything of it is read.
+ */
+export const TOKEN_CHARACTERS_MAX = 16 * KIB;
+
+/** The name of a user that a token brings, UTF-8 bytes: it stands in the session's row and the socket's attachment. */
+export const USER_NAME_BYTES_MAX = 1024;
+
+/** The keys of an identity provider are asked for anew when they are this old: a key that it has withdrawn is good no longer than this. */
+export const JWKS_FRESH_MS = 5 * MINUTE;
+
+/**
+ * Between two times that they are asked for: whoever makes up keys costs a provider no more than a request in this time for each isolate. A
+ * key that is used sooner after it was published is refused so long.
+ */
+export const JWKS_COOL_DOWN_MS = 10 * SECOND;
+
+/** For keys to come: a client whose key is not known waits so long. Below what clients give a broker to answer CONNECT (30 s). */
+export const JWKS_TIMEOUT_MS = 5 * SECOND;
+
+/** How often somebody who waits for keys that another connection has asked for looks whether they have come. */
+export const JWKS_LOOK_MS = 50;
+
+/** A set of keys, bytes and number: providers have two to ten. */
+export const JWKS_BYTES_MAX = 256 * KIB;
+export const JWKS_KEYS_MAX = 64;
+
+/** Keys that are tried for a token which does not say its key's name: each costs about 0.1 ms. */
+export const KEYS_TRIED_MAX = 8;
