@@ -15,9 +15,15 @@ export const QUEUE_POLICIES = ["drop_oldest", "reject_new"] as const;
 
 export type QueuePolicy = (typeof QUEUE_POLICIES)[number];
 
+/** Whose Client Identifier is it while a session lives: its user's, or anyone's who says it. */
+export const CLIENT_ID_OWNERS = ["user", "anyone"] as const;
+
+export type ClientIdOwner = (typeof CLIENT_ID_OWNERS)[number];
+
 export interface Choices {
   readonly queuePolicy: QueuePolicy;
   readonly sharedStrategy: SharedStrategy;
+  readonly clientIdOwner: ClientIdOwner;
   /** Response Information for clients that request it, with `%c` for the Client Identifier; empty = none [MQTT5-3.1.2-28]. */
   readonly responseInformation: string;
   /** Whether a payload whose Payload Format Indicator is 1 must be UTF-8: if not, 0x99. */
@@ -27,6 +33,7 @@ export interface Choices {
 export const DEFAULT_CHOICES: Choices = {
   queuePolicy: "drop_oldest",
   sharedStrategy: "round_robin",
+  clientIdOwner: "user",
   responseInformation: "",
   validatePayloadFormat: false,
 };

@@ -7,7 +7,7 @@
  */
 
 import { JWT_SETTINGS, type JwtSettings, jwtProblems } from "./auth/jwt-settings.ts";
-import { type Choices, DEFAULT_CHOICES, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
+import { type Choices, CLIENT_ID_OWNERS, DEFAULT_CHOICES, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
 import { CHUNK_OVERHEAD_BYTES_MAX, DEFAULT_LIMITS, type Limits, limitProblems, ROW_BYTES_MAX } from "./limits.ts";
 import { flag, integer, type Setting, secret, setting } from "./setting.ts";
 
@@ -242,6 +242,13 @@ const QUEUE_POLICY = setting(
   "what a full queue does: its oldest message goes; or a new one is not taken, and a 5.0 publisher hears 0x97",
   (text) => QUEUE_POLICIES.find((policy) => policy === text),
 );
+const CLIENT_ID_OWNER = setting(
+  "CLIENT_ID_OWNER",
+  DEFAULT_CHOICES.clientIdOwner,
+  CLIENT_ID_OWNERS.join(" or "),
+  "whose a client ID is while its session lives: its user's, and another user who connects with it is refused (0x85); or anyone's, and another user ends connection and session, which it never resumes",
+  (text) => CLIENT_ID_OWNERS.find((owner) => owner === text),
+);
 const SHARED_SUBSCRIPTION_STRATEGY = setting(
   "SHARED_SUBSCRIPTION_STRATEGY",
   DEFAULT_CHOICES.sharedStrategy,
@@ -273,6 +280,7 @@ export const SETTINGS: readonly Setting[] = [
   USERS,
   ...Object.values(JWT_SETTINGS),
   METRICS_TOKEN,
+  CLIENT_ID_OWNER,
   QUEUE_POLICY,
   SHARED_SUBSCRIPTION_STRATEGY,
   RESPONSE_INFORMATION,
@@ -306,6 +314,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     choices: {
       queuePolicy: read(QUEUE_POLICY),
       sharedStrategy: read(SHARED_SUBSCRIPTION_STRATEGY),
+      clientIdOwner: read(CLIENT_ID_OWNER),
       responseInformation: read(RESPONSE_INFORMATION),
       validatePayloadFormat: read(VALIDATE_PAYLOAD_FORMAT),
     },

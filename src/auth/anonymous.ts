@@ -1,13 +1,20 @@
 /** Lets everybody in, with every right except the broker's own topics: a choice that an operator makes by name (ALLOW_ANONYMOUS). */
 
-import type { Authenticator, Authorizer, Identity } from "../session/ports.ts";
+import type { Connect } from "../mqtt/packet.ts";
+import { type Authenticator, type Authorizer, type Caller, type Identity, NOBODY } from "../session/ports.ts";
 import { isSystemTopic } from "../topic/name.ts";
 import { asksInVain, isBridgeState } from "./bridge-state.ts";
 
 export class AnonymousAuthenticator implements Authenticator {
-  /** User names and passwords are not looked at. */
-  async authenticate(): Promise<Identity> {
-    return { userName: undefined };
+  readonly #namesToo: boolean;
+
+  /** @param namesToo whether those who give a user name are let in as well: it is not looked at then */
+  constructor(namesToo: boolean) {
+    this.#namesToo = namesToo;
+  }
+
+  async authenticate({ userName }: Connect, { address }: Caller): Promise<Identity | undefined> {
+    return userName === undefined || this.#namesToo ? { ...NOBODY, address } : undefined;
   }
 }
 
@@ -21,5 +28,13 @@ export class AnonymousAuthorizer implements Authorizer {
   /** What is granted comes: a client that asks for `$SYS/#` is told that there is nothing. */
   maySubscribe(identity: Identity, _clientId: string, topicFilter: string): boolean {
     return identity.userName === undefined && !asksInVain(topicFilter);
+  }
+
+  limitsReceive(): boolean {
+    return false;
+  }
+
+  mayReceive(): boolean {
+    return true;
   }
 }

@@ -25,4 +25,12 @@ export class ClosedAuthorizer implements Authorizer {
   maySubscribe(): boolean {
     return false;
   }
+
+  limitsReceive(): boolean {
+    return true;
+  }
+
+  mayReceive(): boolean {
+    return false;
+  }
 }

@@ -6,15 +6,16 @@
 import type { Runtime } from "../runtime.ts";
 import type { AuthenticationExchange, Authenticator, Authorizer, EnhancedAuthenticator } from "../session/ports.ts";
 import { AnonymousAuthenticator, AnonymousAuthorizer } from "./anonymous.ts";
+import { AuthenticatorChain } from "./chain.ts";
 import { ClosedAuthenticator, ClosedAuthorizer } from "./closed.ts";
-import { MixedAuthenticator, MixedAuthorizer } from "./mixed.ts";
+import { MixedAuthorizer } from "./mixed.ts";
 import { ScramAuthenticator } from "./scram.ts";
 import { parseUsers } from "./users.ts";
 import { UsersAuthenticator } from "./users-authenticator.ts";
 import { UsersAuthorizer } from "./users-authorizer.ts";
 
 export interface Auth {
-  readonly authenticator: Authenticator;
+  readonly authenticator: AuthenticatorChain;
   /** For clients that name an Authentication Method; with users there is SCRAM-SHA-256, without them there is none. */
   readonly enhanced: EnhancedAuthenticator;
   readonly authorizer: Authorizer;
@@ -31,18 +32,19 @@ export function createAuth(settings: { readonly users: string; readonly allowAno
   if (!hasUsers && !settings.allowAnonymous) {
     return closed("This broker lets nobody in until its operator sets the secret USERS, or ALLOW_ANONYMOUS=true.", []);
   }
-  const anonymous = { authenticator: new AnonymousAuthenticator(), authorizer: new AnonymousAuthorizer() };
-  if (!hasUsers) return { ...anonymous, enhanced: NO_METHOD, problems: [] };
+  const anonymous = { authenticator: new AnonymousAuthenticator(!hasUsers), authorizer: new AnonymousAuthorizer() };
+  if (!hasUsers)
+    return { ...anonymous, authenticator: new AuthenticatorChain([anonymous.authenticator]), enhanced: NO_METHOD, problems: [] };
 
   const { users, problems } = parseUsers(settings.users);
   if (problems.length > 0) return closed("This broker lets nobody in until its operator corrects the secret USERS.", problems);
-  const named = { authenticator: new UsersAuthenticator(users, runtime), authorizer: new UsersAuthorizer(users) };
-  const enhanced = new ScramAuthenticator(users);
-  if (!settings.allowAnonymous) return { ...named, enhanced, problems: [] };
+  const chain: Authenticator[] = [new UsersAuthenticator(users, runtime)];
+  if (settings.allowAnonymous) chain.push(anonymous.authenticator);
+  const named = new UsersAuthorizer(users);
   return {
-    enhanced,
-    authenticator: new MixedAuthenticator(named.authenticator, anonymous.authenticator),
-    authorizer: new MixedAuthorizer(named.authorizer, anonymous.authorizer),
+    authenticator: new AuthenticatorChain(chain),
+    enhanced: new ScramAuthenticator(users),
+    authorizer: settings.allowAnonymous ? new MixedAuthorizer(named, anonymous.authorizer) : named,
     problems: [],
   };
 }
@@ -55,5 +57,5 @@ function closed(message: string, problems: readonly string[]): Auth {
   // Whatever the method: that nobody is let in, and why, is the better answer.
   const exchange: AuthenticationExchange = { step: () => authenticator.authenticate() };
   const enhanced: EnhancedAuthenticator = { methods: [], begin: () => exchange };
-  return { authenticator, enhanced, authorizer: new ClosedAuthorizer(), problems };
+  return { authenticator: new AuthenticatorChain([authenticator]), enhanced, authorizer: new ClosedAuthorizer(), problems };
 }

@@ -1,21 +1,7 @@
-/** Users beside anonymous clients: who gives a user name is one of them, who gives none is anonymous. */
+/** Rights of users beside anonymous clients. */
 
-import type { Connect } from "../mqtt/packet.ts";
-import type { Authenticator, Authorizer, Identity, Refusal } from "../session/ports.ts";
-
-export class MixedAuthenticator implements Authenticator {
-  readonly #named: Authenticator;
-  readonly #anonymous: Authenticator;
-
-  constructor(named: Authenticator, anonymous: Authenticator) {
-    this.#named = named;
-    this.#anonymous = anonymous;
-  }
-
-  authenticate(connect: Connect, address: string): Promise<Identity | Refusal> {
-    return (connect.userName === undefined ? this.#anonymous : this.#named).authenticate(connect, address);
-  }
-}
+import type { QoS } from "../mqtt/packet.ts";
+import type { Authorizer, Identity } from "../session/ports.ts";
 
 export class MixedAuthorizer implements Authorizer {
   readonly #named: Authorizer;
@@ -26,12 +12,20 @@ export class MixedAuthorizer implements Authorizer {
     this.#anonymous = anonymous;
   }
 
-  mayPublish(identity: Identity, clientId: string, topic: string): boolean {
-    return this.#of(identity).mayPublish(identity, clientId, topic);
+  mayPublish(identity: Identity, clientId: string, topic: string, qos: QoS, retain: boolean): boolean {
+    return this.#of(identity).mayPublish(identity, clientId, topic, qos, retain);
   }
 
-  maySubscribe(identity: Identity, clientId: string, topicFilter: string): boolean {
-    return this.#of(identity).maySubscribe(identity, clientId, topicFilter);
+  maySubscribe(identity: Identity, clientId: string, topicFilter: string, qos: QoS): boolean {
+    return this.#of(identity).maySubscribe(identity, clientId, topicFilter, qos);
+  }
+
+  limitsReceive(identity: Identity, clientId: string): boolean {
+    return this.#of(identity).limitsReceive(identity, clientId);
+  }
+
+  mayReceive(identity: Identity, clientId: string, topic: string): boolean {
+    return this.#of(identity).mayReceive(identity, clientId, topic);
   }
 
   #of(identity: Identity): Authorizer {

@@ -12,7 +12,14 @@
  * For ASCII that is the password itself.
  */
 
-import type { AuthenticationExchange, AuthenticationStep, EnhancedAuthenticator, Refusal } from "../session/ports.ts";
+import {
+  type AuthenticationExchange,
+  type AuthenticationStep,
+  type Caller,
+  type EnhancedAuthenticator,
+  NOBODY,
+  type Refusal,
+} from "../session/ports.ts";
 import { toBase64 } from "./base64.ts";
 import { equalConstantTime, ITERATIONS_MAX, type PasswordHash, parsePasswordHash } from "./password.ts";
 import { type ClientFirst, parseClientFinal, parseClientFirst, ScramProblem } from "./scram-message.ts";
@@ -36,9 +43,9 @@ export class ScramAuthenticator implements EnhancedAuthenticator {
     this.#credentials = new Credentials(users);
   }
 
-  begin(method: string): AuthenticationExchange | undefined {
+  begin(method: string, _clientId: string, { address }: Caller): AuthenticationExchange | undefined {
     if (method !== SCRAM_SHA_256) return undefined;
-    return new ScramExchange(this.#credentials, toBase64(crypto.getRandomValues(new Uint8Array(NONCE_BYTES))));
+    return new ScramExchange(this.#credentials, toBase64(crypto.getRandomValues(new Uint8Array(NONCE_BYTES))), address);
   }
 }
 
@@ -52,12 +59,14 @@ interface Credential {
 export class ScramExchange implements AuthenticationExchange {
   readonly #credentials: Credentials;
   readonly #serverNonce: string;
+  readonly #address: string;
   #asked = false;
   #first: { readonly message: ClientFirst; readonly answer: string; readonly credential: Credential } | undefined;
 
   /** @param serverNonce printable ASCII without comma, never used before */
-  constructor(credentials: Credentials, serverNonce: string) {
+  constructor(credentials: Credentials, serverNonce: string, address: string) {
     this.#credentials = credentials;
+    this.#address = address;
     this.#serverNonce = serverNonce;
   }
 
@@ -93,7 +102,8 @@ export class ScramExchange implements AuthenticationExchange {
     const isRight = equalConstantTime(await sha256(xor(final.proof, clientSignature)), storedKey);
     if (!isRight || !credential.known) return refusal("The user name or the password is not right.");
     const serverSignature = await hmac(await hmac(saltedPassword, "Server Key"), signed);
-    return { kind: "success", identity: { userName: message.userName }, data: encoder.encode(`v=${toBase64(serverSignature)}`) };
+    const identity = { ...NOBODY, userName: message.userName, address: this.#address };
+    return { kind: "success", identity, data: encoder.encode(`v=${toBase64(serverSignature)}`) };
   }
 }
 

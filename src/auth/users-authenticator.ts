@@ -6,13 +6,11 @@
 import type { Connect } from "../mqtt/packet.ts";
 import { SERVER_BUSY } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
-import type { Authenticator, Identity, Refusal } from "../session/ports.ts";
+import { type Admission, type Authenticator, type Caller, NOBODY, type Refusal } from "../session/ports.ts";
+import { NOT_KNOWN } from "./chain.ts";
 import { HashTurns } from "./hash-turns.ts";
 import { dummyHash, equalConstantTime, verifyPassword } from "./password.ts";
 import type { User } from "./users.ts";
-
-/** Bad User Name or Password; a 3.x connection gets return code 4. */
-const REFUSAL: Refusal = { reasonCode: 0x86, message: "The user name or the password is not right." };
 
 /** Server busy; a 3.x connection gets return code 3. */
 const BUSY: Refusal = { reasonCode: SERVER_BUSY, message: "Too many passwords are being checked; try again." };
@@ -30,17 +28,18 @@ export class UsersAuthenticator implements Authenticator {
   }
 
   /** Refuses with 0x86 whoever does not give the password of a configured user, and with 0x89 whom too many others are before. */
-  async authenticate(connect: Connect, address: string): Promise<Identity | Refusal> {
-    const { userName, password } = connect;
-    if (userName === undefined || password === undefined) return REFUSAL;
+  async authenticate({ userName, password }: Connect, { address }: Caller): Promise<Admission | Refusal | undefined> {
+    if (userName === undefined) return undefined;
+    if (password === undefined) return NOT_KNOWN;
+    const admission = { ...NOBODY, userName, address };
     const user = this.#users.get(userName);
-    if (user !== undefined && (await this.#verified.has(userName, password))) return { userName };
+    if (user !== undefined && (await this.#verified.has(userName, password))) return admission;
     // An unknown user costs the same work as a wrong password.
     const isRight = await this.#turns.run(address, () => verifyPassword(password, user?.password ?? this.#dummy));
     if (isRight === undefined) return BUSY;
-    if (user === undefined || !isRight) return REFUSAL;
+    if (user === undefined || !isRight) return NOT_KNOWN;
     await this.#verified.add(userName, password);
-    return { userName };
+    return admission;
   }
 }
 

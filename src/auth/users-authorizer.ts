@@ -37,6 +37,14 @@ export class UsersAuthorizer implements Authorizer {
     return user?.subscribe.some((rule) => allows(rule, user, clientId, topicFilter, covers)) ?? false;
   }
 
+  limitsReceive(): boolean {
+    return false;
+  }
+
+  mayReceive(): boolean {
+    return true;
+  }
+
   #find({ userName }: Identity): User | undefined {
     return userName === undefined ? undefined : this.#users.get(userName);
   }

@@ -7,7 +7,7 @@
 import { toBase64 } from "../auth/base64.ts";
 import { Authentication } from "../handshake/authentication.ts";
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
-import { addressOf, assignClientId, type Handover } from "../handshake/handover.ts";
+import { assignClientId, callerOf, type Handover } from "../handshake/handover.ts";
 import type { Limits } from "../limits.ts";
 import { AHEAD_PACKETS_MAX, KEEP_ALIVE_FACTOR, LIVENESS_MS, RELAYED_PACKETS_MAX } from "../limits.ts";
 import { concatenate } from "../mqtt/bytes.ts";
@@ -29,6 +29,7 @@ import {
   closeCodeOf,
 } from "../session/close-code.ts";
 import { type ConnectionFacts, connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "../session/connection-facts.ts";
+import type { Caller } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { handOver } from "./hand-over.ts";
 
@@ -50,14 +51,13 @@ export function relay(socket: WebSocket, request: Request, env: BrokerEnv, setti
     if (webSocket === null) throw new Error("the object did not accept the socket");
     return webSocket;
   };
-  relaySocket(socket, { settings, namespace, address: addressOf(request), reach, runtime: PLATFORM });
+  relaySocket(socket, { settings, namespace, caller: callerOf(request), reach, runtime: PLATFORM });
 }
 
 export interface RelayOptions {
   readonly settings: Settings;
   readonly namespace: string;
-  /** Where the client is; empty when that is not known. */
-  readonly address: string;
+  readonly caller: Caller;
   readonly reach: Reach;
   readonly runtime: Runtime;
 }
@@ -80,7 +80,7 @@ class Relay {
   readonly #settings: Settings;
   readonly #limits: Limits;
   readonly #namespace: string;
-  readonly #address: string;
+  readonly #caller: Caller;
   readonly #stream: PacketStream;
   #object: RelayedSocket | undefined;
   #authentication: Authentication | undefined;
@@ -106,14 +106,14 @@ class Relay {
   #passing: Timer | undefined;
   #patience: Timer | undefined;
 
-  constructor(socket: RelayedSocket, { settings, namespace, address, reach, runtime }: RelayOptions) {
+  constructor(socket: RelayedSocket, { settings, namespace, caller, reach, runtime }: RelayOptions) {
     this.#socket = socket;
     this.#reach = reach;
     this.#runtime = runtime;
     this.#settings = settings;
     this.#limits = settings.limits;
     this.#namespace = namespace;
-    this.#address = address;
+    this.#caller = caller;
     this.#lastSeenAt = runtime.now();
     this.#passedOnAt = this.#lastSeenAt;
     this.#stream = new PacketStream(settings.limits.packetBytesMax);
@@ -180,7 +180,7 @@ class Relay {
       const auth = authOf(this.#settings, this.#runtime);
       this.#authentication = new Authentication({
         connect,
-        address: this.#address,
+        caller: this.#caller,
         authenticators: auth,
         stream: this.#stream,
         limits: this.#limits,
@@ -194,14 +194,14 @@ class Relay {
         this.#end(answer);
         return;
       }
-      const assignedClientId = connect.clientId === "" ? assignClientId() : undefined;
-      this.#clientId = assignedClientId ?? connect.clientId;
+      const { identity: admission, authenticationData } = answer;
+      const assignedClientId = connect.clientId === "" ? (admission.clientId ?? assignClientId()) : undefined;
+      this.#clientId = admission.clientId ?? assignedClientId ?? connect.clientId;
       const objectName = sessionObjectName(this.#settings, this.#namespace, this.#clientId);
-      const { identity, authenticationData } = answer;
       const handover: Handover = {
         relayed: true,
         ...(assignedClientId === undefined ? {} : { assignedClientId }),
-        ...(identity.userName === undefined ? {} : { userName: identity.userName }),
+        admission,
         ...(authenticationData === undefined ? {} : { authenticationData: toBase64(authenticationData) }),
       };
       this.#open(await this.#reach(objectName, handover), connect, bytes);

@@ -3,7 +3,7 @@
  * object that is known by now, or accepted here and relayed once CONNECT has told which object it is.
  */
 
-import { chooseSubprotocol, switchingProtocols } from "../handshake/handover.ts";
+import { callerOf, chooseSubprotocol, switchingProtocols } from "../handshake/handover.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { onlySessionObject, sessionObjectName } from "../objects/names.ts";
@@ -35,10 +35,14 @@ export async function upgrade(request: Request, env: BrokerEnv, settings: Settin
     if (!mayBeClientId(clientId, settings)) {
       return sentence(400, `The clientId of the URL must have at most ${settings.limits.clientIdBytesMax} bytes, and no U+0000.`);
     }
-    return handOver(request, env, sessionObjectName(settings, namespace, clientId), { relayed: false, expectedClientId: clientId });
+    return handOver(request, env, sessionObjectName(settings, namespace, clientId), {
+      relayed: false,
+      expectedClientId: clientId,
+      caller: callerOf(request),
+    });
   }
   const only = onlySessionObject(settings, namespace);
-  if (only !== undefined) return handOver(request, env, only, { relayed: false });
+  if (only !== undefined) return handOver(request, env, only, { relayed: false, caller: callerOf(request) });
   const { 0: outer, 1: inner } = new WebSocketPair();
   relay(inner, request, env, settings, namespace);
   return switchingProtocols(outer, request);

@@ -6,36 +6,43 @@
  */
 
 import type { Limits } from "../limits.ts";
-import { EMPTY_BYTES } from "../mqtt/bytes.ts";
+import { EMPTY_BYTES, utf8Length } from "../mqtt/bytes.ts";
 import { decodePacket } from "../mqtt/decode.ts";
 import { AUTH, type Connect, DISCONNECT } from "../mqtt/packet.ts";
 import type { PacketStream } from "../mqtt/packet-stream.ts";
-import { BAD_AUTHENTICATION_METHOD, CONTINUE_AUTHENTICATION, NOT_AUTHORIZED, PROTOCOL_ERROR, SERVER_BUSY } from "../mqtt/reason-code.ts";
+import {
+  BAD_AUTHENTICATION_METHOD,
+  CLIENT_IDENTIFIER_NOT_VALID,
+  CONTINUE_AUTHENTICATION,
+  NOT_AUTHORIZED,
+  PROTOCOL_ERROR,
+  SERVER_UNAVAILABLE,
+} from "../mqtt/reason-code.ts";
 import { VIOLATION, type Violation } from "../mqtt/violation.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import { CLOSE_NORMAL } from "../session/close-code.ts";
 import { connectionFacts } from "../session/connection-facts.ts";
-import type { AuthenticationStep, Authenticator, EnhancedAuthenticator, Identity, Refusal } from "../session/ports.ts";
+import type { Admission, AuthenticationStep, Caller, EnhancedAuthenticator, Refusal } from "../session/ports.ts";
 import { encodeAuth, NO_ROOM_TO_AUTHENTICATE, OTHER_METHOD } from "../session/reauthenticate.ts";
 import { type Farewell, refused } from "./first-packet.ts";
 
 export interface Authenticators {
-  readonly authenticator: Authenticator;
+  /** Always decides. */
+  readonly authenticator: { authenticate(connect: Connect, caller: Caller): Promise<Admission | Refusal> };
   readonly enhanced: EnhancedAuthenticator;
 }
 
 /** Who the client is, and what CONNACK has to tell it besides. */
 export interface Accepted {
-  readonly identity: Identity;
+  readonly identity: Admission;
   readonly authenticationData: Uint8Array | undefined;
 }
 
-const UNAVAILABLE: Refusal = { reasonCode: SERVER_BUSY, message: "the authentication service is not available; try again" };
+const UNAVAILABLE: Refusal = { reasonCode: SERVER_UNAVAILABLE, message: "the authentication service is not available; try again" };
 
 export interface AuthenticationOptions {
   readonly connect: Connect;
-  /** Where the client is; empty when that is not known. */
-  readonly address: string;
+  readonly caller: Caller;
   readonly authenticators: Authenticators;
   /** Where the client's next packets are; only an exchange takes some. */
   readonly stream: PacketStream;
@@ -47,7 +54,7 @@ export interface AuthenticationOptions {
 
 export class Authentication {
   readonly #connect: Connect;
-  readonly #address: string;
+  readonly #caller: Caller;
   readonly #authenticators: Authenticators;
   readonly #stream: PacketStream;
   readonly #limits: Limits;
@@ -59,9 +66,9 @@ export class Authentication {
   /** Bounds an exchange. What has come of it is only in memory: in an object the pending timer also keeps that awake. */
   #patience: Timer | undefined;
 
-  constructor({ connect, address, authenticators, stream, limits, runtime, send }: AuthenticationOptions) {
+  constructor({ connect, caller, authenticators, stream, limits, runtime, send }: AuthenticationOptions) {
     this.#connect = connect;
-    this.#address = address;
+    this.#caller = caller;
     this.#authenticators = authenticators;
     this.#stream = stream;
     this.#limits = limits;
@@ -74,8 +81,8 @@ export class Authentication {
     const method = this.#connect.properties.authenticationMethod;
     try {
       if (method !== undefined) return await Promise.race([this.#exchange(method), this.#tooLate()]);
-      const answer = await this.#authenticators.authenticator.authenticate(this.#connect, this.#address);
-      return "reasonCode" in answer ? refused(answer, this.#connect) : { identity: answer, authenticationData: undefined };
+      const answer = await this.#authenticators.authenticator.authenticate(this.#connect, this.#caller);
+      return "reasonCode" in answer ? refused(answer, this.#connect) : this.#accept(answer, undefined);
     } catch {
       return refused(UNAVAILABLE, this.#connect);
     } finally {
@@ -104,7 +111,7 @@ export class Authentication {
 
   async #exchange(method: string): Promise<Accepted | Farewell> {
     const { enhanced } = this.#authenticators;
-    const exchange = enhanced.begin(method);
+    const exchange = enhanced.begin(method, this.#connect.clientId, this.#caller);
     if (exchange === undefined) {
       // [MQTT5-4.12.0-1] [5.0/4.12/default-deny]
       const supported = enhanced.methods.length === 0 ? "none is supported" : `supported: ${enhanced.methods.join(", ")}`;
@@ -113,7 +120,7 @@ export class Authentication {
     const facts = connectionFacts(this.#connect, false);
     let step: AuthenticationStep = await exchange.step(this.#connect.properties.authenticationData ?? EMPTY_BYTES);
     while (!("reasonCode" in step)) {
-      if (step.kind === "success") return { identity: step.identity, authenticationData: step.data };
+      if (step.kind === "success") return this.#accept(step.identity, step.data);
       // [MQTT5-4.12.0-2] [MQTT5-3.2.0-1]
       const auth = encodeAuth(CONTINUE_AUTHENTICATION, method, step.data, facts);
       if (auth === undefined) return refused(NO_ROOM_TO_AUTHENTICATE, this.#connect);
@@ -123,6 +130,16 @@ export class Authentication {
       step = await exchange.step(data);
     }
     return refused(step, this.#connect);
+  }
+
+  /** What an authenticator makes of a Client Identifier has to be one. */
+  #accept(identity: Admission, authenticationData: Uint8Array | undefined): Accepted | Farewell {
+    const { clientId } = identity;
+    const { clientIdBytesMax } = this.#limits;
+    if (clientId === undefined || (clientId !== "" && !clientId.includes("\0") && utf8Length(clientId) <= clientIdBytesMax)) {
+      return { identity, authenticationData };
+    }
+    return this.#refuse(CLIENT_IDENTIFIER_NOT_VALID, "the Client Identifier that the login gives is none");
   }
 
   async #nextPacket(): Promise<Uint8Array | Violation> {

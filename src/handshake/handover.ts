@@ -3,6 +3,8 @@
  * the Worker, which always sets this header itself: a client's own header of that name never arrives.
  */
 
+import type { Admission, Caller } from "../session/ports.ts";
+
 export interface Handover {
   /** A relay stands before the socket: it has read and checked CONNECT, answers PINGREQ and enforces Keep Alive. */
   readonly relayed: boolean;
@@ -10,18 +12,20 @@ export interface Handover {
   readonly expectedClientId?: string;
   /** The Client Identifier that the relay assigned because CONNECT had none. */
   readonly assignedClientId?: string;
-  /** Where the client is, as the platform tells it; absent when it does not. */
-  readonly address?: string;
+  /** Of whom the object has to find out who it is. */
+  readonly caller?: Caller;
   /** Who the relay found the client to be. */
-  readonly userName?: string;
+  readonly admission?: Admission;
   /** What CONNACK has to say last in the exchange of an Authentication Method, in Base64. */
   readonly authenticationData?: string;
 }
 
-/** Where a client is, as the platform tells it; empty when it does not. */
-export function addressOf(request: Request): string {
-  return request.headers.get("CF-Connecting-IP") ?? "";
+/** Who asks for a WebSocket, as far as platform and URL tell. */
+export function callerOf(request: Request): Caller {
+  return { address: request.headers.get("CF-Connecting-IP") ?? "", token: new URL(request.url).searchParams.get("token") ?? "" };
 }
+
+export const UNKNOWN_CALLER: Caller = { address: "", token: "" };
 
 export const HANDOVER_HEADER = "Durable-MQTT-Handover";
 
@@ -30,7 +34,11 @@ export function encodeHandover(handover: Handover): string {
 }
 
 export function decodeHandover(header: string): Handover {
-  return JSON.parse(decodeURIComponent(header)) as Handover;
+  const { admission, ...handover } = JSON.parse(decodeURIComponent(header)) as Handover;
+  if (admission === undefined) return handover;
+  // JSON has neither undefined nor Infinity.
+  const { userName, expiresAt } = admission as { userName?: string; expiresAt: number | null };
+  return { ...handover, admission: { ...admission, userName, expiresAt: expiresAt ?? Number.POSITIVE_INFINITY } };
 }
 
 /** The WebSocket subprotocols that are spoken here: that of the specification, and names that clients have made for one version. */

@@ -7,18 +7,25 @@ import { beginArrival, cancelArrival, completeArrival, confirmInterests, takeLat
 import type { SessionCore } from "../session/core.ts";
 import { exportSession, leaveShares, letGo, offerSession } from "../session/depart.ts";
 import { endSession } from "../session/lifecycle.ts";
-import type { MoveReason, MovingPart, MovingSubscription } from "../session/move.ts";
+import { type MoveReason, type MovingPart, type MovingSubscription, OF_ANOTHER, type Offer } from "../session/move.ts";
 import { mergeCopy, putBack, retire, setAside } from "../session/moved-copy.ts";
+import type { Identity } from "../session/ports.ts";
 import type { Session } from "../session/session.ts";
 import type { Settings } from "../settings.ts";
 import { log } from "./log.ts";
 import { namespaceOf, previousSessionObjects, refuseEarlierShape, shapeHistory } from "./names.ts";
 import type { Router } from "./router.ts";
 
+/** Who asks for a session. */
+type Claimant = Pick<Identity, "userName">;
+
+/** The session belongs to another user, for whom it stays where it is. */
+export class OfAnotherUser extends Error {}
+
 /** Another Session object. */
 export interface SessionPeer {
   /** @param asker the `shapeHistory` of who asks */
-  offerSession(asker: string, clientId: string, reason: MoveReason): Promise<MovingSubscription[] | undefined>;
+  offerSession(asker: string, clientId: string, reason: MoveReason, by: Claimant): Promise<Offer>;
   /** @param last the session has arrived where it is asked for: only what came since is asked for */
   exportSession(asker: string, clientId: string, from: number, last: boolean): Promise<MovingPart | undefined>;
   letGo(asker: string, clientId: string): Promise<void>;
@@ -38,7 +45,7 @@ export interface ArrivalsOptions {
 export class Arrivals {
   readonly #options: ArrivalsOptions;
   /** By Client Identifier: who connects again meanwhile waits for the same. */
-  readonly #underWay = new Map<string, Promise<void>>();
+  readonly #underWay = new Map<string, { readonly by: Claimant; readonly fetched: Promise<void> }>();
 
   constructor(options: ArrivalsOptions) {
     this.#options = options;
@@ -47,37 +54,41 @@ export class Arrivals {
   /**
    * Fetches the session of a client, if it may be elsewhere.
    * @param clean its client wants none of it
-   * @returns undefined when there is nowhere to look; else a promise that rejects when somebody is out of reach
+   * @returns undefined when there is nowhere to look; else a promise that rejects when somebody is out of reach, or with OfAnotherUser
    */
-  fetch(clientId: string, clean: boolean): Promise<void> | undefined {
+  fetch(clientId: string, clean: boolean, by: Claimant): Promise<void> | undefined {
     const { core, settings, name } = this.#options;
-    let underWay = this.#underWay.get(clientId);
-    if (underWay !== undefined) return underWay;
+    const underWay = this.#underWay.get(clientId);
+    if (underWay?.by.userName === by.userName) return underWay?.fetched;
+    // What another user hears of it says nothing to this one.
+    if (underWay !== undefined) return underWay.fetched.catch(() => {}).then(() => this.fetch(clientId, clean, by));
     const session = core.sessions.get(clientId);
     const owners = isHere(session) ? [] : previousSessionObjects(settings, namespaceOf(name), clientId);
     if (owners.length === 0 && (session === undefined || session.cameFrom.length === 0)) return undefined;
-    underWay = this.#fetch(owners, clientId, clean).finally(() => this.#underWay.delete(clientId));
-    this.#underWay.set(clientId, underWay);
-    return underWay;
+    const fetched = this.#fetch(owners, clientId, clean, by).finally(() => this.#underWay.delete(clientId));
+    this.#underWay.set(clientId, { by, fetched });
+    return fetched;
   }
 
-  async #fetch(owners: readonly string[], clientId: string, clean: boolean): Promise<void> {
+  async #fetch(owners: readonly string[], clientId: string, clean: boolean, by: Claimant): Promise<void> {
     const { core, name } = this.#options;
     try {
-      for (const owner of owners) await this.#ask(owner, clientId, clean);
+      for (const owner of owners) await this.#ask(owner, clientId, clean, by);
       const session = core.sessions.get(clientId);
       // It went elsewhere, and has ended there.
       if (session?.retired) endSession(core, session);
       else if (session !== undefined) await this.#tellOthers(session);
     } catch (error) {
-      log("a session could not be fetched", { object: name, problem: error instanceof Error ? error.message : String(error) });
+      if (!(error instanceof OfAnotherUser))
+        log("a session could not be fetched", { object: name, problem: error instanceof Error ? error.message : String(error) });
       throw error;
     }
   }
 
-  async #ask(owner: string, clientId: string, clean: boolean): Promise<void> {
+  async #ask(owner: string, clientId: string, clean: boolean, by: Claimant): Promise<void> {
     const { core, settings, name, peers, written } = this.#options;
-    const subscriptions = await peers(owner).offerSession(shapeHistory(settings), clientId, clean ? "end" : "resume");
+    const subscriptions = await peers(owner).offerSession(shapeHistory(settings), clientId, clean ? "end" : "resume", by);
+    if (subscriptions === OF_ANOTHER) throw new OfAnotherUser();
     const session = core.sessions.get(clientId);
     if (subscriptions === undefined || isHere(session)) return;
     // What is left here of a session that went there is older, but for what came since.
@@ -157,15 +168,15 @@ export class Arrivals {
   }
 
   /** The other side: this object may have a session that another one owns now. */
-  async offer(asker: string, clientId: string, reason: MoveReason): Promise<MovingSubscription[] | undefined> {
+  async offer(asker: string, clientId: string, reason: MoveReason, by: Claimant | undefined): Promise<Offer> {
     const { core, settings, written } = this.#options;
     await written();
     refuseEarlierShape(settings, asker);
-    const offered = offerSession(core, clientId, reason);
+    const offered = offerSession(core, clientId, reason, by);
     await written();
     const session = core.sessions.get(clientId);
     // It may have come here just before, and who asks may still stand for it with Topic objects.
-    if (offered !== undefined && session !== undefined) {
+    if (offered !== undefined && offered !== OF_ANOTHER && session !== undefined) {
       await this.#settled((ticket) => confirmInterests(core, session, ticket));
     }
     return offered;

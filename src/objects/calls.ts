@@ -4,7 +4,8 @@
  */
 
 import type { RetainedRow, RouteRow } from "../routing/ports.ts";
-import type { MoveReason, MovingPart, MovingSubscription } from "../session/move.ts";
+import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
+import type { Identity } from "../session/ports.ts";
 import type { Adopter } from "./adoption.ts";
 import type { Figures, Usage } from "./meter.ts";
 
@@ -12,7 +13,7 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   /** A batch of messages from a Topic object (`mqtt/batch.ts`). @returns its answer, once everything in it is safe */
   deliver(batch: Uint8Array): Promise<Uint8Array>;
   /** The Session object that owns a client now asks for its session, which may be here (`session/move.ts`). */
-  offerSession(asker: string, clientId: string, reason: MoveReason): Promise<MovingSubscription[] | undefined>;
+  offerSession(asker: string, clientId: string, reason: MoveReason, by: Pick<Identity, "userName"> | undefined): Promise<Offer>;
   /** A part of the session, which stays here until it is let go. */
   exportSession(asker: string, clientId: string, from: number, last: boolean): Promise<MovingPart | undefined>;
   /** The session is with who asked for it. */

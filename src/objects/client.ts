@@ -6,7 +6,7 @@
 import { fromBase64 } from "../auth/base64.ts";
 import { type Accepted, Authentication, type Authenticators } from "../handshake/authentication.ts";
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
-import { assignClientId, type Handover } from "../handshake/handover.ts";
+import { assignClientId, type Handover, UNKNOWN_CALLER } from "../handshake/handover.ts";
 import {
   AHEAD_BYTES,
   AHEAD_PACKETS_MAX,
@@ -25,11 +25,13 @@ import { CLIENT_IDENTIFIER_NOT_VALID, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_U
 import { VIOLATION } from "../mqtt/violation.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, closeCodeOf, FAILED, MEMORY_SHORT } from "../session/close-code.ts";
+import { OF_ANOTHER_USER } from "../session/connect.ts";
 import type { SessionCore } from "../session/core.ts";
 import { violated } from "../session/lifecycle.ts";
 import type { SessionMachine } from "../session/machine.ts";
+import type { Admission } from "../session/ports.ts";
 import type { Connection } from "../session/session.ts";
-import type { Arrivals } from "./arrivals.ts";
+import { type Arrivals, OfAnotherUser } from "./arrivals.ts";
 import { StoreRefused } from "./guarded-store.ts";
 import { log } from "./log.ts";
 import type { SocketWire } from "./socket-wire.ts";
@@ -55,6 +57,11 @@ export interface ClientContext {
 function workOf(bytes: Uint8Array): number {
   const retained = bytes[0]! >> 4 === PUBLISH && (bytes[0]! & 1) === 1;
   return 1 + (bytes.length >> 12) + (retained ? RETAINED_WORK : 0);
+}
+
+/** CONNECT with the Client Identifier that the login gives. */
+function asAdmitted(connect: Connect, { clientId }: Admission): Connect {
+  return clientId === undefined ? connect : { ...connect, clientId };
 }
 
 export class Client implements Taker {
@@ -281,7 +288,7 @@ export class Client implements Taker {
       this.#end(connect);
       return;
     }
-    const { expectedClientId, assignedClientId, relayed, userName, authenticationData } = this.#handover;
+    const { expectedClientId, assignedClientId, admission, authenticationData } = this.#handover;
     if (expectedClientId !== undefined && connect.clientId !== "" && connect.clientId !== expectedClientId) {
       const message = "the Client Identifier of CONNECT must be the clientId of the URL";
       this.#end(refused({ reasonCode: CLIENT_IDENTIFIER_NOT_VALID, message }, connect));
@@ -290,9 +297,9 @@ export class Client implements Taker {
     const clientId = connect.clientId === "" ? (expectedClientId ?? assignedClientId ?? assignClientId()) : connect.clientId;
     const named: Connect = clientId === connect.clientId ? connect : { ...connect, clientId };
     const assigned = named !== connect;
-    if (relayed) {
+    if (admission !== undefined) {
       const data = authenticationData === undefined ? undefined : fromBase64(authenticationData);
-      this.#admit(named, { identity: { userName }, authenticationData: data }, assigned);
+      this.#admit(asAdmitted(named, admission), { identity: admission, authenticationData: data }, assigned);
       return;
     }
     this.#state = "authenticating";
@@ -304,7 +311,7 @@ export class Client implements Taker {
     this.#stream.version = connect.version;
     this.#authentication = new Authentication({
       connect,
-      address: this.#handover.address ?? "",
+      caller: this.#handover.caller ?? UNKNOWN_CALLER,
       authenticators,
       stream: this.#stream,
       limits,
@@ -321,19 +328,25 @@ export class Client implements Taker {
       this.#end(answer);
       return;
     }
-    this.#admit(connect, answer, assigned);
+    this.#admit(asAdmitted(connect, answer.identity), answer, assigned);
     this.#drain();
   }
 
   /** Connects, at once or when its session has been fetched from where it was. */
   #admit(connect: Connect, accepted: Accepted, assigned: boolean): void {
     const { owns, arrivals } = this.#context;
+    const { expectedClientId } = this.#handover;
+    if (expectedClientId !== undefined && connect.clientId !== expectedClientId) {
+      const message = "the login gives another Client Identifier than the clientId of the URL, by which its session is found";
+      this.#end(refused({ reasonCode: CLIENT_IDENTIFIER_NOT_VALID, message }, connect));
+      return;
+    }
     if (!owns(connect.clientId)) {
       // The Worker that sent it here does not know of a change of shards yet.
       this.#end(refused({ reasonCode: SERVER_UNAVAILABLE, message: "the broker is being updated; connect again" }, connect));
       return;
     }
-    const fetched = arrivals.fetch(connect.clientId, connect.clean);
+    const fetched = arrivals.fetch(connect.clientId, connect.clean, { userName: accepted.identity.userName });
     if (fetched === undefined) this.#connect(connect, accepted, assigned);
     else {
       this.#state = "fetching";
@@ -345,8 +358,11 @@ export class Client implements Taker {
   async #connectOnce(fetched: Promise<void>, connect: Connect, accepted: Accepted, assigned: boolean): Promise<void> {
     try {
       await fetched;
-    } catch {
-      const refusal = { reasonCode: SERVER_UNAVAILABLE, message: "the session could not be fetched from where it was; connect again" };
+    } catch (error) {
+      const refusal =
+        error instanceof OfAnotherUser
+          ? { reasonCode: CLIENT_IDENTIFIER_NOT_VALID, message: OF_ANOTHER_USER }
+          : { reasonCode: SERVER_UNAVAILABLE, message: "the session could not be fetched from where it was; connect again" };
       if (this.#state === "fetching") this.#end(refused(refusal, connect));
       return;
     }

@@ -7,6 +7,7 @@ import { NOT_AUTHORIZED, SERVER_BUSY } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
 import type {
   AuthenticationStep,
+  Caller,
   EnhancedAuthenticator,
   Reauthentication,
   ReauthenticationListener,
@@ -30,8 +31,8 @@ export class Reauthentications implements ReauthenticationPort {
     this.#answered = answered;
   }
 
-  begin(method: string, listener: ReauthenticationListener): Reauthentication | undefined {
-    const exchange = this.#enhanced.begin(method);
+  begin(method: string, clientId: string, caller: Caller, listener: ReauthenticationListener): Reauthentication | undefined {
+    const exchange = this.#enhanced.begin(method, clientId, caller);
     if (exchange === undefined) return undefined;
     let over = false;
     const cancel = (): void => {

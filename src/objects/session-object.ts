@@ -6,7 +6,8 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Ledger } from "../ledger.ts";
 import { PLATFORM } from "../runtime.ts";
-import type { MoveReason, MovingPart, MovingSubscription } from "../session/move.ts";
+import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
+import type { Identity } from "../session/ports.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
 import type { SessionCalls } from "./calls.ts";
@@ -93,9 +94,9 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
   }
 
   /** The Session object that owns a client now asks for its session, which may be here (`session/move.ts`). */
-  offerSession(asker: string, clientId: string, reason: MoveReason): Promise<MovingSubscription[] | undefined> {
+  offerSession(asker: string, clientId: string, reason: MoveReason, by: Pick<Identity, "userName"> | undefined): Promise<Offer> {
     this.#meter.calls += 1;
-    return this.#host.arrivals.offer(asker, clientId, reason);
+    return this.#host.arrivals.offer(asker, clientId, reason, by);
   }
 
   /** A part of the session, which stays here until it is let go. */

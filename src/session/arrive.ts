@@ -7,12 +7,13 @@ import { RecordReader } from "../mqtt/record.ts";
 import { SHARE_PREFIX } from "../topic/filter.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
+import { setIdentity } from "./identity.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import { beginGrace } from "./lifecycle.ts";
 import type { Moving, MovingDelivery, MovingPart, MovingSubscription } from "./move.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 import { owedCursors, renewPlaces } from "./owed-retained.ts";
-import type { Ticket } from "./ports.ts";
+import { NOBODY, type Ticket } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { requeue, take } from "./queue.ts";
 import { forgetDeliveries } from "./redistribute.ts";
@@ -27,7 +28,7 @@ import { decodeSessionState, decodeWill, subscriptionRequest } from "./state.ts"
  * @param ticket settled once every Topic object concerned sends here what the session subscribes to
  */
 export function beginArrival(core: SessionCore, clientId: string, subscriptions: readonly MovingSubscription[], ticket: Ticket): Session {
-  const session = new Session(clientId, 0, { userName: undefined }, core.ledger);
+  const session = new Session(clientId, 0, NOBODY, core.ledger);
   session.arriving = true;
   core.moved.add(session);
   core.sessions.set(clientId, session);
@@ -80,7 +81,7 @@ export function completeArrival(core: SessionCore, session: Session, { from, sub
   forgetDeliveries(core, session, false);
   session.arriving = false;
   session.cameFrom = [...state.cameFrom, { object: from, through: last.through }];
-  session.identity = { userName: state.userName };
+  setIdentity(core, session, state.identity);
   session.expirySeconds = state.expirySeconds;
   session.expiresAt = state.expiresAt;
   session.nextPacketId = state.nextPacketId;

@@ -84,7 +84,7 @@ export function encodeAttachment(connection: Connection, brief: boolean): Uint8A
 /** @throws RecordError when the bytes are of another version or end too early */
 export function decodeAttachment(bytes: Uint8Array): AttachedState {
   const reader = new RecordReader(bytes);
-  const stateVersion = readHeader(reader, "an attachment", STATE_VERSION);
+  const stateVersion = readHeader(reader, "an attachment");
   const clientId = reader.string();
   const sessionNumber = reader.integer();
   const version = reader.byte() as ProtocolVersion;
@@ -124,7 +124,7 @@ export function decodeAttachment(bytes: Uint8Array): AttachedState {
 export function attachedTo(bytes: Uint8Array): string {
   try {
     const reader = new RecordReader(bytes);
-    readHeader(reader, "an attachment", STATE_VERSION);
+    readHeader(reader, "an attachment");
     return JSON.stringify(reader.string());
   } catch {
     return "a client whose name can't be read";

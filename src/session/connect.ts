@@ -23,11 +23,13 @@ import { closeCodeOf, closeReason, MEMORY_SHORT } from "./close-code.ts";
 import { connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE } from "./deadlines.ts";
+import { setIdentity } from "./identity.ts";
 import { connectionLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
 import { askOwed } from "./owed-retained.ts";
 import type { Identity, Refusal, Wire } from "./ports.ts";
 import { resend } from "./queue.ts";
 import { responseInformation } from "./response-information.ts";
+import { endForbidden, LOGIN_ENDED, watchLogin } from "./rights.ts";
 import { Connection, Session } from "./session.ts";
 import { announceShares } from "./share.ts";
 import { goOn } from "./share-backlog.ts";
@@ -102,7 +104,8 @@ export function handleConnect(
     wire.close(closeCodeOf(reasonCode), closeReason(message));
     return undefined;
   };
-  if (will !== undefined && !core.authorizer.mayPublish(identity, clientId, will.topic)) {
+  if (identity.expiresAt <= core.now) return refuse(NOT_AUTHORIZED, LOGIN_ENDED);
+  if (will !== undefined && !core.authorizer.mayPublish(identity, clientId, will.topic, will.qos, will.retain)) {
     return refuse(NOT_AUTHORIZED, "not authorized to publish the Will Message");
   }
   if (
@@ -114,6 +117,7 @@ export function handleConnect(
     return refuse(PAYLOAD_FORMAT_INVALID, "the Will Payload is not the UTF-8 that it says it is");
   }
   const previous = core.sessions.get(clientId);
+  if (previous !== undefined && isRefused(core, previous, identity)) return refuse(CLIENT_IDENTIFIER_NOT_VALID, OF_ANOTHER_USER);
   if (previous?.connection === undefined && core.connections.size + core.closing.size >= core.limits.connectionsMax) {
     return refuse(QUOTA_EXCEEDED, `this part of the broker has ${core.limits.connectionsMax} connections already`);
   }
@@ -138,7 +142,7 @@ export function handleConnect(
   takeOver(core, previous);
   const resumed = sessionToResume(core, clientId, identity, connect.clean);
   const session = resumed ?? beginSession(core, clientId, identity, granted);
-  session.identity = identity;
+  setIdentity(core, session, identity);
   session.expirySeconds = granted;
   session.expiresAt = 0;
   session.inGrace = false;
@@ -151,6 +155,7 @@ export function handleConnect(
   core.changes.markRow(session);
   core.changes.mark(connection);
   watchWills(core, [connection]);
+  watchLogin(core, connection);
   if (connection.keepAliveMs > 0) {
     core.deadlines.add({
       at: core.now + connection.keepAliveMs,
@@ -161,6 +166,7 @@ export function handleConnect(
   }
   // [MQTT311-3.2.2-1..3] [MQTT5-3.2.2-2] [MQTT5-3.2.2-3]; [3.1/connack/flags] is the encoder's.
   connection.send({ ...connack, sessionPresent: resumed !== undefined });
+  endForbidden(core, session);
   resend(core, session);
   goOn(core, session);
   askOwed(core, session);
@@ -183,8 +189,7 @@ function sessionToResume(core: SessionCore, clientId: string, identity: Identity
   // After a restart the client is back within its grace: its will was never due.
   if (previous.inGrace) discardWill(core, previous);
   // What another user subscribed to, and what waits of it, is not for this one.
-  const foreign = previous.identity.userName !== identity.userName;
-  if (clean || foreign || previous.expirySeconds === 0 || previous.expiresAt <= core.now) {
+  if (clean || isOfAnother(previous, identity) || previous.expirySeconds === 0 || previous.expiresAt <= core.now) {
     endSession(core, previous);
     return undefined;
   }
@@ -192,6 +197,18 @@ function sessionToResume(core: SessionCore, clientId: string, identity: Identity
   discardWill(core, previous);
   return previous;
 }
+
+function isOfAnother({ identity }: Session, { userName }: Pick<Identity, "userName">): boolean {
+  return identity.userName !== userName;
+}
+
+/** Whether who says this Client Identifier is refused because there is, or may come back, the client of another user. */
+export function isRefused({ choices, now }: SessionCore, session: Session, identity: Pick<Identity, "userName">): boolean {
+  if (choices.clientIdOwner !== "user" || !isOfAnother(session, identity) || session.retired) return false;
+  return session.connection !== undefined || session.expiresAt > now;
+}
+
+export const OF_ANOTHER_USER = "the session of this Client Identifier belongs to another user";
 
 function beginSession(core: SessionCore, clientId: string, identity: Identity, expirySeconds: number): Session {
   const session = new Session(clientId, expirySeconds > 0 ? core.numbers.next() : 0, identity, core.ledger);

@@ -126,7 +126,11 @@ export class SessionCore {
     this.choices = options.choices;
     const ledger = options.ledger ?? new Ledger(options.limits.objectBytesMax);
     this.ledger = ledger;
-    this.sessions = new CountedMap(ledger, "sessions", (clientId) => MEMORY.sessionBytes + MEMORY.characterBytes * clientId.length);
+    this.sessions = new CountedMap(
+      ledger,
+      "sessions",
+      (clientId, { identity }) => MEMORY.sessionBytes + MEMORY.characterBytes * clientId.length + identity.grants.length,
+    );
     this.connections = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
     this.closing = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
     this.openExchanges = new CountedMap(ledger, "exchanges", () => MEMORY.numberBytes);

@@ -13,6 +13,7 @@ export const WILL_WATCH = 5;
 export const RETAINED = 6;
 export const SLOW = 7;
 export const UNREAD = 8;
+export const LOGIN_END = 9;
 
 export type DeadlineKind =
   | typeof KEEP_ALIVE
@@ -22,7 +23,8 @@ export type DeadlineKind =
   | typeof WILL_WATCH
   | typeof RETAINED
   | typeof SLOW
-  | typeof UNREAD;
+  | typeof UNREAD
+  | typeof LOGIN_END;
 
 export interface Deadline {
   /** Milliseconds since the epoch. */

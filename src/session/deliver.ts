@@ -8,6 +8,7 @@ import { type Message, objectOf } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { ShareTarget } from "../mqtt/share-target.ts";
 import type { SessionCore } from "./core.ts";
+import { mayReceive } from "./identity.ts";
 import type { LogRecord } from "./log.ts";
 import { enqueue } from "./queue.ts";
 import { AS_PUBLISHED } from "./retain.ts";
@@ -33,6 +34,10 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
   for (const session of matching.sessions) {
     try {
       if (core.moved.size > 0 && hadBefore(core, session, message, repeated)) continue;
+      if (!mayReceive(core, session, message.topic)) {
+        core.counters.messagesDropped.not_authorized += 1;
+        continue;
+      }
       // [MQTT5-3.8.4-8] [MQTT311-3.8.4-6]
       const qos = Math.min(message.qos, session.matchQoS) as QoS;
       // [MQTT5-3.3.1-12] [MQTT5-3.3.1-13] [MQTT311-3.3.1-9]
@@ -112,7 +117,7 @@ export function deliverShared(core: SessionCore, message: Message, { filter, key
 /** @returns false when the member's queue is full, or it can't be given anything */
 function giveShared(core: SessionCore, session: Session, message: Message, filter: string): boolean {
   try {
-    return giveTo(core, session, message, filter);
+    return mayReceive(core, session, message.topic) && giveTo(core, session, message, filter);
   } catch (error) {
     core.failures.caught(error, "giving it a message", session);
     return isTaken(core, session, message);

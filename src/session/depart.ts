@@ -4,14 +4,15 @@ import { BATCH_BYTES_MAX } from "../limits.ts";
 import { type Message, writeMessage } from "../mqtt/message.ts";
 import { RecordWriter } from "../mqtt/record.ts";
 import { SHARE_PREFIX } from "../topic/filter.ts";
-import { takeOver } from "./connect.ts";
+import { isRefused, takeOver } from "./connect.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
 import { forgetSubscription } from "./interest.ts";
 import { beginGrace, endSession } from "./lifecycle.ts";
-import type { MoveReason, MovingDelivery, MovingPart, MovingSubscription } from "./move.ts";
+import { type MoveReason, type MovingDelivery, type MovingPart, OF_ANOTHER, type Offer } from "./move.ts";
 import { dropCopy, retire, setAside } from "./moved-copy.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
+import type { Identity } from "./ports.ts";
 import type { Session } from "./session.ts";
 import { encodeSessionState, encodeWill, subscriptionOptions } from "./state.ts";
 import { inRows, peek } from "./waiting.ts";
@@ -19,10 +20,13 @@ import { discardWill } from "./will.ts";
 
 /**
  * what the session subscribes to.
+ * @param by who asks for it; undefined from a build that does not say so
  * @returns undefined when there is nothing to move, or nothing any more: a session that can't be resumed ends here, and of one that went
  *   elsewhere what is left here is no session
  */
-export function offerSession(core: SessionCore, clientId: string, reason: MoveReason): MovingSubscription[] | undefined {
+export function offerSession(core: SessionCore, clientId: string, reason: MoveReason, by: Pick<Identity, "userName"> | undefined): Offer {
+  const standing = core.sessions.get(clientId);
+  if (standing !== undefined && by !== undefined && isRefused(core, standing, by)) return OF_ANOTHER;
   takeOver(core, core.sessions.get(clientId));
   const session = core.sessions.get(clientId);
   if (session === undefined || session.arriving) return undefined;
@@ -70,7 +74,7 @@ export function exportSession(core: SessionCore, clientId: string, from: number)
   }
   return {
     state: encodeSessionState(session, core.numbers.next(), true),
-    will: session.will && encodeWill(session.will),
+    will: session.will && encodeWill(session.will, session.identity),
     had: exchangesHad(core, session),
     settled: core.repeats.settledBelow(),
     deliveries,

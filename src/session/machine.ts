@@ -15,7 +15,7 @@ import { hold } from "./catch-up.ts";
 import { CLOSE_INTERNAL_ERROR, FAILED } from "./close-code.ts";
 import { type ConnectOptions, handleConnect } from "./connect.ts";
 import type { SessionCore } from "./core.ts";
-import { type Deadline, KEEP_ALIVE, RETAINED, SESSION_EXPIRY, SLOW, UNREAD, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
+import { type Deadline, KEEP_ALIVE, LOGIN_END, RETAINED, SESSION_EXPIRY, SLOW, UNREAD, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import { deliver, deliverShared, type Outcome } from "./deliver.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleSessionExpiry, handleWillDelay, violated } from "./lifecycle.ts";
 import { askOwed, clientHeard, takePage } from "./owed-retained.ts";
@@ -23,6 +23,7 @@ import type { Identity, Wire } from "./ports.ts";
 import { handlePublish, handlePubrel } from "./publish.ts";
 import { handleSlow } from "./queue.ts";
 import { handleAuth } from "./reauthenticate.ts";
+import { handleLoginEnd } from "./rights.ts";
 import { tidy } from "./rows.ts";
 import type { Connection, Session } from "./session.ts";
 import { handleSubscribe, handleUnsubscribe } from "./subscribe.ts";
@@ -200,6 +201,7 @@ export class SessionMachine {
     else if (kind === SESSION_EXPIRY) handleSessionExpiry(core, subject as Session);
     else if (kind === WILL_WATCH) handleWillWatch(core);
     else if (kind === UNREAD) handleUnread(core, subject as Connection);
+    else if (kind === LOGIN_END) handleLoginEnd(core, subject as Connection);
     else if (kind === RETAINED) askOwed(core, subject as Session);
     else if (kind === SLOW) handleSlow(core, subject as Session);
     else tidy(core);
@@ -209,5 +211,5 @@ export class SessionMachine {
 /** Whose deadline it is; undefined for the object's own. */
 function sessionOf({ kind, subject }: Deadline): Session | undefined {
   if (subject === undefined) return undefined;
-  return kind === KEEP_ALIVE || kind === UNREAD ? (subject as Connection).session : (subject as Session);
+  return kind === KEEP_ALIVE || kind === UNREAD || kind === LOGIN_END ? (subject as Connection).session : (subject as Session);
 }

@@ -29,6 +29,12 @@ export interface MovingDelivery extends Due {
   readonly message: Uint8Array;
 }
 
+/** The answer to who asks for the session of another user: nothing has happened to it. */
+export const OF_ANOTHER = "of another user";
+
+/** What an old owner answers: undefined when there is nothing to move. */
+export type Offer = readonly MovingSubscription[] | typeof OF_ANOTHER | undefined;
+
 /** One part of what a session is and of what waits for it. */
 export interface MovingPart {
   /** As in its row. */

@@ -10,6 +10,7 @@ import { SESSION_EXPIRY } from "./deadlines.ts";
 import { forgetExchanges } from "./exchanges.ts";
 import { forgetSubscription } from "./interest.ts";
 import { beginWaiting } from "./lifecycle.ts";
+import { NOBODY } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { take } from "./queue.ts";
 import { forgetDeliveries } from "./redistribute.ts";
@@ -38,7 +39,7 @@ const REST = "\0moved";
  * whose publishers repeat them at their new owners under the names they have from here, are not called settled.
  */
 function leaveRest(core: SessionCore, session: Session): void {
-  const rest = core.sessions.get(REST) ?? new Session(REST, core.numbers.next(), { userName: undefined }, core.ledger);
+  const rest = core.sessions.get(REST) ?? new Session(REST, core.numbers.next(), NOBODY, core.ledger);
   core.sessions.set(REST, rest);
   for (const [packetId, { sequence, reasonCode, begunAt }] of session.received) {
     if (!session.openExchanges.has(sequence)) continue;

@@ -11,6 +11,7 @@ import type { QoS } from "../mqtt/packet.ts";
 import { compareTopics } from "../topic/order.ts";
 import type { SessionCore } from "./core.ts";
 import { RETAINED } from "./deadlines.ts";
+import { mayReceive } from "./identity.ts";
 import { isHeldBack } from "./matching.ts";
 import { hasRoom, take } from "./queue.ts";
 import { sendQoS0 } from "./send.ts";
@@ -146,6 +147,10 @@ export function takePage(core: SessionCore, { clientId, id, from, next, messages
 
 function deliverRetained(core: SessionCore, session: Session, subscription: Subscription, message: Message): void {
   if (isHeldBack(subscription, message)) return;
+  if (!mayReceive(core, session, message.topic)) {
+    core.counters.messagesDropped.not_authorized += 1;
+    return;
+  }
   const { request, identifier } = subscription;
   const qos = Math.min(message.qos, request.qos) as QoS;
   // [5.0/3.3.4/retained-id]

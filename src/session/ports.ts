@@ -9,21 +9,47 @@ import type { Message } from "../mqtt/message.ts";
 import type { Connect, QoS } from "../mqtt/packet.ts";
 import type { StoredRow } from "../mqtt/record.ts";
 
-/** Who a Network Connection speaks for, decided when it connected. */
+/** Who a Network Connection speaks for, decided when it connected or authenticated anew. */
 export interface Identity {
   /** The authenticated user, or undefined for an anonymous client. */
   readonly userName: string | undefined;
+  /** Where the client is, as the platform tells it; empty when that is not known. */
+  readonly address: string;
+  /**
+   * Rights that came with the login, as a text that is the authorizer's own; at most GRANTS_BYTES_MAX. Empty: what the settings give to the
+   * user name at the time.
+   */
+  readonly grants: string;
+  /** When the login ends and the connection with it, milliseconds since the epoch; Infinity = never. */
+  readonly expiresAt: number;
+}
+
+/** Of a session that nobody speaks for. */
+export const NOBODY: Identity = { userName: undefined, address: "", grants: "", expiresAt: Number.POSITIVE_INFINITY };
+
+/** What is known of a client besides its CONNECT. */
+export interface Caller {
+  /** Where the client is, as the platform tells it; empty when that is not known. */
+  readonly address: string;
+  /** The `token` of the URL, a secret; empty when there is none. */
+  readonly token: string;
+}
+
+/** An identity that is let in. */
+export interface Admission extends Identity {
+  /** The Client Identifier that the client has, whatever its CONNECT says; undefined = that of CONNECT. */
+  readonly clientId?: string;
 }
 
 /** Decides whether a CONNECT is let in. It may take time (hashing, a call to another service): hosts await it before the core sees CONNECT. */
 export interface Authenticator {
   /**
    * @param connect the CONNECT packet; its `clientId` may be empty
-   * @param address where the client is, as the platform tells it; empty when that is not known
-   * @returns the identity, or a refusal with a 5.0 Reason Code (0x86 bad user name or password, 0x87 not authorized ...)
-   *   and a sentence that is safe to show to the client
+   * @returns the identity; or a refusal with a 5.0 Reason Code (0x86 bad user name or password, 0x87 not authorized ...) and a sentence
+   *   that is safe to show to the client; or undefined when this is not for it to decide: then the next one is asked, and where there
+   *   is none the client is refused
    */
-  authenticate(connect: Connect, address: string): Promise<Identity | Refusal>;
+  authenticate(connect: Connect, caller: Caller): Promise<Admission | Refusal | undefined>;
 }
 
 /**
@@ -33,8 +59,11 @@ export interface Authenticator {
 export interface EnhancedAuthenticator {
   /** The Authentication Methods that `begin` knows, for messages. */
   readonly methods: readonly string[];
-  /** @returns undefined when the method is not known */
-  begin(method: string): AuthenticationExchange | undefined;
+  /**
+   * @param clientId of CONNECT; may be empty
+   * @returns undefined when the method is not known
+   */
+  begin(method: string, clientId: string, caller: Caller): AuthenticationExchange | undefined;
 }
 
 /** One exchange with one client, from its beginning to its success or refusal. */
@@ -50,13 +79,13 @@ export type AuthenticationStep =
   /** The broker says this and the client has to answer it. */
   | { readonly kind: "continue"; readonly data: Uint8Array }
   /** @property data what the broker says last, if anything */
-  | { readonly kind: "success"; readonly identity: Identity; readonly data: Uint8Array | undefined }
+  | { readonly kind: "success"; readonly identity: Admission; readonly data: Uint8Array | undefined }
   | Refusal;
 
 /** Runs the exchanges of clients that authenticate anew on a live connection, and gives each of them a bounded time. */
 export interface ReauthenticationPort {
   /** @returns undefined when the method is not known, for example not any longer */
-  begin(method: string, listener: ReauthenticationListener): Reauthentication | undefined;
+  begin(method: string, clientId: string, caller: Caller, listener: ReauthenticationListener): Reauthentication | undefined;
 }
 
 export interface Reauthentication {
@@ -78,9 +107,15 @@ export interface Refusal {
 
 /** Decides at once, on every publish, subscribe and will, what an identity may do. */
 export interface Authorizer {
-  mayPublish(identity: Identity, clientId: string, topic: string): boolean;
-  /** @param topicFilter without `$share/{name}/` */
-  maySubscribe(identity: Identity, clientId: string, topicFilter: string): boolean;
+  mayPublish(identity: Identity, clientId: string, topic: string, qos: QoS, retain: boolean): boolean;
+  /**
+   * Whether it may have all that the filter can match.
+   * @param topicFilter without `$share/{name}/`
+   */
+  maySubscribe(identity: Identity, clientId: string, topicFilter: string, qos: QoS): boolean;
+  /** Whether what comes for it is looked at one by one, by `mayReceive`. */
+  limitsReceive(identity: Identity, clientId: string): boolean;
+  mayReceive(identity: Identity, clientId: string, topic: string): boolean;
 }
 
 /**

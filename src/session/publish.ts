@@ -190,7 +190,7 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
 
 /** Why a message may not be published; SUCCESS when it may. */
 function refusalOf(core: SessionCore, session: Session, publish: Publish, topic: string): number {
-  if (!core.authorizer.mayPublish(session.identity, session.clientId, topic)) return NOT_AUTHORIZED;
+  if (!core.authorizer.mayPublish(session.identity, session.clientId, topic, publish.qos, publish.retain)) return NOT_AUTHORIZED;
   const claimsUtf8 = core.choices.validatePayloadFormat && publish.properties.payloadFormatIndicator === 1;
   return claimsUtf8 && !isUtf8Text(publish.payload) ? PAYLOAD_FORMAT_INVALID : SUCCESS;
 }

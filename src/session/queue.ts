@@ -13,6 +13,7 @@ import { headFlags } from "./chunk-heads.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Due } from "./due.ts";
+import { mayStillHave } from "./identity.ts";
 import type { LogRecord } from "./log.ts";
 import { boundsOf, isFull, type QueueBounds } from "./queue-bounds.ts";
 import { expired, sendPublish } from "./send.ts";
@@ -237,6 +238,12 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
   // [MQTT5-3.3.2-5] [MQTT5-4.3.3-7]
   if (!delivery.sent && expired(message, core.now)) {
     core.counters.messagesDropped.expired += 1;
+    finish(core, session, delivery);
+    return;
+  }
+  if (!delivery.sent && !mayStillHave(core, session, message.topic)) {
+    if (passOn(core, session, delivery, true)) return;
+    core.counters.messagesDropped.not_authorized += 1;
     finish(core, session, delivery);
     return;
   }

@@ -10,13 +10,15 @@ import { type AttachedState, attachedTo, decodeAttachment } from "./attachment.t
 import type { Head } from "./chunk-heads.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
+import { doubtWaiting, setIdentity } from "./identity.ts";
 import { addSubscription } from "./interest.ts";
 import { beginGrace, clientLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
 import { askOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
-import type { AliasRow, Wire } from "./ports.ts";
+import { type AliasRow, NOBODY, type Wire } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { keepWithinBounds, settled } from "./queue.ts";
 import { decodePage, type ReceivedExchange } from "./received.ts";
+import { endForbidden, watchLogin } from "./rights.ts";
 import { Connection, Session } from "./session.ts";
 import { decodeSessionState, decodeWill, type SentDelivery, type SessionState, storedRequest } from "./state.ts";
 import { noteBacklogs, withoutMessage } from "./waiting.ts";
@@ -67,11 +69,16 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   }
   watchWills(core, core.connections);
   for (const session of core.sessions.values()) renewPlaces(core, session);
-  for (const { session } of core.connections) askOwed(core, session);
   for (const filter of core.subscriptions.filters()) {
     let qos = 0;
     for (const subscription of core.subscriptions.keysOf(filter)!.values()) qos = Math.max(qos, subscription.request.qos);
     core.interests.set(filter, { qos: qos as 0 | 1 | 2, confirmed: true, lasting: true, version: core.numbers.next() });
+  }
+  for (const connection of core.connections) {
+    watchLogin(core, connection);
+    core.failures.guard("looking at its rights", connection.session, () => endForbidden(core, connection.session));
+    doubtWaiting(connection.session);
+    askOwed(core, connection.session);
   }
   core.counters.rowsSwept += swept;
   return { connections, problems, swept };
@@ -150,7 +157,7 @@ function restoreSessions(core: SessionCore, unread: Set<number>, problems: strin
       core.store.deleteSession(older.number);
       byNumber.delete(older.number);
     }
-    const session = new Session(row.clientId, row.number, { userName: state.userName }, core.ledger);
+    const session = new Session(row.clientId, row.number, state.identity, core.ledger);
     core.sessions.set(row.clientId, session);
     byNumber.set(row.number, [session, state]);
   }
@@ -290,13 +297,14 @@ function sessionOf(core: SessionCore, attached: AttachedState, byNumber: Numbere
     return stored !== undefined && stored === known && stored.connection === undefined ? stored : undefined;
   }
   if (known?.connection !== undefined) return undefined;
-  const session = new Session(clientId, 0, { userName: attached.session?.userName }, core.ledger);
+  const session = new Session(clientId, 0, attached.session?.identity ?? NOBODY, core.ledger);
   core.sessions.set(clientId, session);
   for (const { request, identifier } of attached.subscriptions) addSubscription(core, session, { session, request, identifier });
   return session;
 }
 
 function applyState(core: SessionCore, session: Session, state: SessionState): void {
+  setIdentity(core, session, state.identity);
   session.expirySeconds = state.expirySeconds;
   session.expiresAt = state.expiresAt;
   session.nextPacketId = state.nextPacketId;
@@ -392,10 +400,10 @@ function restoreWills(core: SessionCore, problems: string[]): void {
     if (will === undefined) continue;
     let session = core.sessions.get(row.clientId);
     if (session === undefined) {
-      session = new Session(row.clientId, 0, { userName: undefined }, core.ledger);
+      session = new Session(row.clientId, 0, will.identity ?? NOBODY, core.ledger);
       core.sessions.set(row.clientId, session);
     }
-    session.will = will;
+    session.will = { ...will, checked: will.identity === undefined };
   }
 }
 

@@ -67,7 +67,7 @@ export class RowChanges {
     for (const [clientId, put] of this.#wills) {
       try {
         if (put === undefined) this.#store.deleteWill(clientId);
-        else this.#store.putWill({ clientId, will: encodeWill(put.will) });
+        else this.#store.putWill({ clientId, will: encodeWill(put.will, put.session.identity) });
       } catch (error) {
         failed(error, put?.session);
       }

@@ -72,13 +72,20 @@ export interface PendingWill {
   readonly dueAt: number;
   /** It waits for a client that was lost with the object's memory, which may know nothing of it: back in time, it has its will discarded. */
   readonly inGrace: boolean;
+  /** Its row does not say whose it is: what was found at CONNECT holds. */
+  readonly checked?: boolean;
 }
 
 export class Session {
   readonly clientId: string;
   /** Names the session in rows; 0 when it is not stored: then it lives in its socket's attachment and ends with it. */
   number: number;
+  /** `setIdentity` changes it. */
   identity: Identity;
+  /** Whether what comes for it is looked at one by one; undefined until something comes. */
+  limitsReceive: boolean | undefined;
+  /** How many of those that wait to be sent may have come under other rights than it has now. */
+  doubted = 0;
   connection: Connection | undefined;
   /** Session Expiry Interval, seconds; 0 = ends with its connection. */
   expirySeconds = 0;

@@ -10,19 +10,17 @@ import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { checkNumber } from "../topic/stored-message.ts";
 import { qosIn } from "./chunk.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
+import { type Identity, NOBODY } from "./ports.ts";
 import { type ReceivedExchange, readReceived, writeReceived } from "./received.ts";
 import type { FormerOwner, PendingWill, RetainedCursor, Session } from "./session.ts";
 
 /**
  * Version 2 says of incoming exchanges where they began, and what a session that moved had before: a session of version 1 never moved.
  * Version 3 says which retained messages are owed. Version 4 has Topic Aliases with the connection, which they belong to, and may have
- * incoming exchanges elsewhere.
+ * incoming exchanges elsewhere. Version 5 says all of an identity, in wills as well; those were the same in the three versions before.
  */
-export const STATE_VERSION = 4;
-const STATE_VERSIONS_READ: readonly number[] = [1, 2, 3, 4];
-
-/** The same in all versions so far. */
-const WILL_VERSION = 3;
+export const STATE_VERSION = 5;
+const STATE_VERSIONS_READ: readonly number[] = [1, 2, 3, 4, 5];
 
 const FLAG_RESENDING = 4;
 
@@ -51,7 +49,7 @@ export interface SessionState {
   readonly expirySeconds: number;
   /** Milliseconds since the epoch; 0 = a client is connected. */
   readonly expiresAt: number;
-  readonly userName: string | undefined;
+  readonly identity: Identity;
   readonly nextPacketId: number;
   readonly handledThrough: number;
   readonly sent: readonly SentDelivery[];
@@ -69,11 +67,12 @@ export interface SessionState {
   readonly aliases: readonly (readonly [alias: number, topic: string])[];
 }
 
-/** @returns the version, one of those up to the latest */
-export function readHeader(reader: RecordReader, what: string, latest: number): number {
+/** @returns the version */
+export function readHeader(reader: RecordReader, what: string): number {
   const version = reader.byte();
-  const read = STATE_VERSIONS_READ.filter((each) => each <= latest);
-  if (!read.includes(version)) throw new RecordError(`${what} of version ${version}, where ${read.join(", ")} was expected`);
+  if (!STATE_VERSIONS_READ.includes(version)) {
+    throw new RecordError(`${what} of version ${version}, where ${STATE_VERSIONS_READ.join(", ")} was expected`);
+  }
   return version;
 }
 
@@ -90,6 +89,20 @@ function writeTime(writer: RecordWriter, time: number): void {
 function readTime(reader: RecordReader): number {
   const time = reader.integer();
   return time === 1 ? Number.POSITIVE_INFINITY : time;
+}
+
+function writeIdentity(writer: RecordWriter, { userName, address, grants, expiresAt }: Identity): void {
+  writer.optionalString(userName);
+  writer.string(address);
+  writer.string(grants);
+  writeTime(writer, expiresAt);
+}
+
+/** Before version 5 there was nothing but the user name. */
+function readIdentity(reader: RecordReader, version: number): Identity {
+  const userName = reader.optionalString();
+  if (version < 5) return { ...NOBODY, userName };
+  return { userName, address: reader.string(), grants: reader.string(), expiresAt: readTime(reader) };
 }
 
 /** They are sent in their order: behind the first that was not, none was. */
@@ -112,7 +125,7 @@ function sentDeliveries(session: Session): SentDelivery[] {
 export function writeSession(writer: RecordWriter, session: Session, whole: boolean): void {
   writer.integer(session.expirySeconds);
   writeTime(writer, session.expiresAt);
-  writer.optionalString(session.identity.userName);
+  writeIdentity(writer, session.identity);
   writer.integer(session.nextPacketId);
   writer.integer(session.handledThrough);
   const sent = sentDeliveries(session);
@@ -148,7 +161,7 @@ export function writeSession(writer: RecordWriter, session: Session, whole: bool
 export function readSession(reader: RecordReader, version: number): SessionState {
   const expirySeconds = reader.integer();
   const expiresAt = readTime(reader);
-  const userName = reader.optionalString();
+  const identity = readIdentity(reader, version);
   const nextPacketId = reader.integer();
   const handledThrough = reader.integer();
   checkNumber(handledThrough);
@@ -171,7 +184,7 @@ export function readSession(reader: RecordReader, version: number): SessionState
   return {
     expirySeconds,
     expiresAt,
-    userName,
+    identity,
     nextPacketId,
     handledThrough,
     sent,
@@ -243,7 +256,7 @@ export function encodeSessionState(session: Session, lastNumber: number, whole =
 /** @throws RecordError when the bytes are of another version or end too early */
 export function decodeSessionState(bytes: Uint8Array): StoredState {
   const reader = new RecordReader(bytes);
-  const version = readHeader(reader, "a session", STATE_VERSION);
+  const version = readHeader(reader, "a session");
   const lastNumber = reader.integer();
   checkNumber(lastNumber);
   const session = readSession(reader, version);
@@ -277,30 +290,37 @@ const FLAG_WILL_RETAIN = 4;
 /** Older code neither wrote nor looked at it: to it the will only waits. */
 const FLAG_WILL_IN_GRACE = 8;
 
-/** The will of a WillRow. */
-export function encodeWill({ will, dueAt, inGrace }: PendingWill): Uint8Array {
+/** The will of a WillRow. @param identity whose it is */
+export function encodeWill({ will, dueAt, inGrace }: PendingWill, identity: Identity): Uint8Array {
   const writer = new RecordWriter(will.payload.length + 256);
-  writer.byte(WILL_VERSION);
+  writer.byte(STATE_VERSION);
   writeTime(writer, dueAt);
   writer.byte(will.qos | (will.retain ? FLAG_WILL_RETAIN : 0) | (inGrace ? FLAG_WILL_IN_GRACE : 0));
   writer.string(will.topic);
   writer.bytes(will.payload);
   writer.bytes(encodeProperties(will.properties, WILL));
+  writeIdentity(writer, identity);
   return writer.finish();
 }
 
+export interface StoredWill extends PendingWill {
+  /** Whose it is; undefined before version 5. */
+  readonly identity: Identity | undefined;
+}
+
 /** @throws RecordError when the bytes are of another version, end too early or hold properties that a will can't have */
-export function decodeWill(bytes: Uint8Array): PendingWill {
+export function decodeWill(bytes: Uint8Array): StoredWill {
   const reader = new RecordReader(bytes);
-  readHeader(reader, "a will", WILL_VERSION);
+  const version = readHeader(reader, "a will");
   const dueAt = readTime(reader);
   const flags = reader.byte();
   const topic = reader.string();
   const payload = reader.bytes();
   const properties = decodeProperties(reader.bytes(), WILL);
+  const identity = version < 5 ? undefined : readIdentity(reader, version);
   reader.end();
   checkRange(flags & 3, 0, 2, "a QoS");
   if ("type" in properties) throw new RecordError(`a will whose properties can't be read: ${properties.message}`);
   const will = { qos: (flags & 3) as QoS, retain: (flags & FLAG_WILL_RETAIN) !== 0, topic, payload, properties };
-  return { dueAt, inGrace: (flags & FLAG_WILL_IN_GRACE) !== 0, will };
+  return { dueAt, inGrace: (flags & FLAG_WILL_IN_GRACE) !== 0, will, identity };
 }

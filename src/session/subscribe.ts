@@ -151,7 +151,7 @@ function subscribe(
 ): void {
   const { session } = connection;
   const { filter } = request;
-  if (!core.authorizer.maySubscribe(session.identity, session.clientId, topicFilter)) {
+  if (!core.authorizer.maySubscribe(session.identity, session.clientId, topicFilter, request.qos)) {
     pending.refuse(index, request.qos, NOT_AUTHORIZED, `not authorized to subscribe to ${quote(filter)}`);
     return;
   }

@@ -51,7 +51,14 @@ export function publishWill(core: SessionCore, session: Session): void {
   const pending = session.will;
   if (pending === undefined) return;
   session.will = undefined;
-  const { clientId } = session;
+  const { clientId, identity } = session;
+  const { topic, qos, retain } = pending.will;
+  // What was allowed at CONNECT may not be any more.
+  if (pending.checked !== true && !core.authorizer.mayPublish(identity, clientId, topic, qos, retain)) {
+    core.counters.messagesDropped.not_authorized += 1;
+    core.rowChanges.deleteWill(clientId);
+    return;
+  }
   const message = messageOfWill(pending.will, core.nextOrigin(clientId), core.now);
   core.router.publish(message, {
     settled(reasonCode) {

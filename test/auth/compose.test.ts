@@ -1,15 +1,16 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { createAuth } from "../../src/auth/compose.ts";
 import { PLATFORM } from "../../src/runtime.ts";
-import { connect, quickHash } from "./support.ts";
+import { NOBODY } from "../../src/session/ports.ts";
+import { CALLER, connect, quickHash } from "./support.ts";
 
 let users: string;
 beforeAll(async () => {
   users = JSON.stringify([{ user: "ada", password: await quickHash("lovelace"), publish: ["a/#"], subscribe: ["a/#"] }]);
 });
 
-const ANONYMOUS = { userName: undefined };
-const ADA = { userName: "ada" };
+const ANONYMOUS = NOBODY;
+const ADA = { ...NOBODY, userName: "ada" };
 
 describe("createAuth", () => {
   test("nothing configured: refuses everybody with 0x87 and says how to configure", async () => {
@@ -17,12 +18,12 @@ describe("createAuth", () => {
       const { authenticator, authorizer, problems } = createAuth({ users: nothing, allowAnonymous: false }, PLATFORM);
       expect(problems).toEqual([]);
       for (const packet of [connect(), connect("ada", "lovelace")]) {
-        const answer = await authenticator.authenticate(packet, "");
+        const answer = await authenticator.authenticate(packet, CALLER);
         expect(answer).toMatchObject({ reasonCode: 0x87, message: expect.stringMatching(/USERS.*ALLOW_ANONYMOUS=true/) });
       }
       for (const identity of [ANONYMOUS, ADA]) {
-        expect(authorizer.mayPublish(identity, "c", "a")).toBe(false);
-        expect(authorizer.maySubscribe(identity, "c", "a")).toBe(false);
+        expect(authorizer.mayPublish(identity, "c", "a", 0, false)).toBe(false);
+        expect(authorizer.maySubscribe(identity, "c", "a", 0)).toBe(false);
       }
     }
   });
@@ -31,18 +32,18 @@ describe("createAuth", () => {
     const { authenticator, authorizer, problems } = createAuth({ users: "", allowAnonymous: true }, PLATFORM);
     expect(problems).toEqual([]);
     for (const packet of [connect(), connect("ada", "anything"), connect("ada")]) {
-      expect(await authenticator.authenticate(packet, "")).toEqual(ANONYMOUS);
+      expect(await authenticator.authenticate(packet, CALLER)).toEqual(ANONYMOUS);
     }
-    expect(authorizer.mayPublish(ANONYMOUS, "c", "a/b")).toBe(true);
-    expect(authorizer.maySubscribe(ANONYMOUS, "c", "#")).toBe(true);
+    expect(authorizer.mayPublish(ANONYMOUS, "c", "a/b", 0, false)).toBe(true);
+    expect(authorizer.maySubscribe(ANONYMOUS, "c", "#", 0)).toBe(true);
   });
 
   test("anonymous clients are not granted what never comes: of $SYS there is only what bridges tell of themselves", () => {
     const { authorizer } = createAuth({ users: "", allowAnonymous: true }, PLATFORM);
     for (const filter of ["$SYS", "$SYS/#", "$SYS/+", "$SYS/broker/#", "$SYS/broker/+/+/state", "$SYS/broker/uptime"])
-      expect(authorizer.maySubscribe(ANONYMOUS, "c", filter), filter).toBe(false);
+      expect(authorizer.maySubscribe(ANONYMOUS, "c", filter, 0), filter).toBe(false);
     for (const filter of ["$SYSTEM/#", "$dev/#", "a/$SYS", "$SYS/broker/connection/#", "$SYS/broker/connection/+/state"])
-      expect(authorizer.maySubscribe(ANONYMOUS, "c", filter), filter).toBe(true);
+      expect(authorizer.maySubscribe(ANONYMOUS, "c", filter, 0), filter).toBe(true);
   });
 
   test("bridges tell of themselves: anonymous ones, and users who may publish everything or have a rule for it", async () => {
@@ -50,7 +51,8 @@ describe("createAuth", () => {
     const user = (name: string, publish: string[]): object => ({ user: name, password, publish, subscribe: [] });
     const some = [user("all", ["a", "#"]), user("rule", ["$SYS/broker/connection/+/state"]), user("few", ["+/#", "a/#"])];
     const { authorizer } = createAuth({ users: JSON.stringify(some), allowAnonymous: true }, PLATFORM);
-    const mayTell = (userName: string | undefined, topic: string): boolean => authorizer.mayPublish({ userName }, "c", topic);
+    const mayTell = (userName: string | undefined, topic: string): boolean =>
+      authorizer.mayPublish({ ...NOBODY, userName }, "c", topic, 0, false);
     const state = "$SYS/broker/connection/host.bridge/state";
     expect([undefined, "all", "rule", "few", "none"].map((name) => mayTell(name, state))).toEqual([true, true, true, false, false]);
     for (const topic of ["$SYS/broker/connection/state", "$SYS/broker/connection/a/b/state", "$SYS/broker/connection/a", "$SYS/a"])
@@ -59,40 +61,40 @@ describe("createAuth", () => {
 
   test("[5.0/4.7.2/publish] anonymous clients do not publish to topics that begin with $", () => {
     const { authorizer } = createAuth({ users: "", allowAnonymous: true }, PLATFORM);
-    for (const topic of ["$SYS/a", "$", "$share/g/a"]) expect(authorizer.mayPublish(ANONYMOUS, "c", topic)).toBe(false);
-    expect(authorizer.mayPublish(ANONYMOUS, "c", "a/$b")).toBe(true);
+    for (const topic of ["$SYS/a", "$", "$share/g/a"]) expect(authorizer.mayPublish(ANONYMOUS, "c", topic, 0, false)).toBe(false);
+    expect(authorizer.mayPublish(ANONYMOUS, "c", "a/$b", 0, false)).toBe(true);
   });
 
   test("a session of a user that was restored after USERS was removed may do nothing", () => {
     const { authorizer } = createAuth({ users: "", allowAnonymous: true }, PLATFORM);
-    expect(authorizer.mayPublish(ADA, "c", "a/b")).toBe(false);
-    expect(authorizer.maySubscribe(ADA, "c", "a/b")).toBe(false);
+    expect(authorizer.mayPublish(ADA, "c", "a/b", 0, false)).toBe(false);
+    expect(authorizer.maySubscribe(ADA, "c", "a/b", 0)).toBe(false);
   });
 
   test("users only: who gives no name is refused", async () => {
     const { authenticator, authorizer, problems } = createAuth({ users, allowAnonymous: false }, PLATFORM);
     expect(problems).toEqual([]);
-    expect(await authenticator.authenticate(connect("ada", "lovelace"), "")).toEqual(ADA);
-    expect(await authenticator.authenticate(connect(), "")).toMatchObject({ reasonCode: 0x86 });
-    expect(authorizer.mayPublish(ADA, "c", "a/b")).toBe(true);
-    expect(authorizer.mayPublish(ADA, "c", "b")).toBe(false);
-    expect(authorizer.mayPublish(ANONYMOUS, "c", "a/b")).toBe(false);
-    expect(authorizer.maySubscribe(ANONYMOUS, "c", "a/b")).toBe(false);
+    expect(await authenticator.authenticate(connect("ada", "lovelace"), CALLER)).toEqual(ADA);
+    expect(await authenticator.authenticate(connect(), CALLER)).toMatchObject({ reasonCode: 0x86 });
+    expect(authorizer.mayPublish(ADA, "c", "a/b", 0, false)).toBe(true);
+    expect(authorizer.mayPublish(ADA, "c", "b", 0, false)).toBe(false);
+    expect(authorizer.mayPublish(ANONYMOUS, "c", "a/b", 0, false)).toBe(false);
+    expect(authorizer.maySubscribe(ANONYMOUS, "c", "a/b", 0)).toBe(false);
   });
 
   test("users and anonymous: a name is checked, none is anonymous", async () => {
     const { authenticator, authorizer } = createAuth({ users, allowAnonymous: true }, PLATFORM);
-    expect(await authenticator.authenticate(connect("ada", "lovelace"), "")).toEqual(ADA);
-    expect(await authenticator.authenticate(connect("ada", "wrong"), "")).toMatchObject({ reasonCode: 0x86 });
-    expect(await authenticator.authenticate(connect("eve", "wrong"), "")).toMatchObject({ reasonCode: 0x86 });
-    expect(await authenticator.authenticate(connect("", "wrong"), "")).toMatchObject({ reasonCode: 0x86 });
-    expect(await authenticator.authenticate(connect(), "")).toEqual(ANONYMOUS);
-    expect(authorizer.mayPublish(ANONYMOUS, "c", "b")).toBe(true);
-    expect(authorizer.maySubscribe(ANONYMOUS, "c", "b")).toBe(true);
-    expect(authorizer.mayPublish(ADA, "c", "b")).toBe(false);
-    expect(authorizer.maySubscribe(ADA, "c", "b")).toBe(false);
-    expect(authorizer.maySubscribe(ADA, "c", "a/+")).toBe(true);
-    expect(authorizer.mayPublish({ userName: "removed" }, "c", "a/b")).toBe(false);
+    expect(await authenticator.authenticate(connect("ada", "lovelace"), CALLER)).toEqual(ADA);
+    expect(await authenticator.authenticate(connect("ada", "wrong"), CALLER)).toMatchObject({ reasonCode: 0x86 });
+    expect(await authenticator.authenticate(connect("eve", "wrong"), CALLER)).toMatchObject({ reasonCode: 0x86 });
+    expect(await authenticator.authenticate(connect("", "wrong"), CALLER)).toMatchObject({ reasonCode: 0x86 });
+    expect(await authenticator.authenticate(connect(), CALLER)).toEqual(ANONYMOUS);
+    expect(authorizer.mayPublish(ANONYMOUS, "c", "b", 0, false)).toBe(true);
+    expect(authorizer.maySubscribe(ANONYMOUS, "c", "b", 0)).toBe(true);
+    expect(authorizer.mayPublish(ADA, "c", "b", 0, false)).toBe(false);
+    expect(authorizer.maySubscribe(ADA, "c", "b", 0)).toBe(false);
+    expect(authorizer.maySubscribe(ADA, "c", "a/+", 0)).toBe(true);
+    expect(authorizer.mayPublish({ ...NOBODY, userName: "removed" }, "c", "a/b", 0, false)).toBe(false);
   });
 
   test("USERS that is not valid closes the broker, also when anonymous is allowed, and tells clients nothing of it", async () => {
@@ -104,12 +106,12 @@ describe("createAuth", () => {
       expect(problems).toHaveLength(1);
       expect(problems[0]).toMatch(/^USERS\[0\]\.password must be a hash/);
       for (const packet of [connect(), connect("ada", "plain")]) {
-        expect(await authenticator.authenticate(packet, "")).toEqual({
+        expect(await authenticator.authenticate(packet, CALLER)).toEqual({
           reasonCode: 0x87,
           message: "This broker lets nobody in until its operator corrects the secret USERS.",
         });
       }
-      expect(authorizer.mayPublish(ANONYMOUS, "c", "a")).toBe(false);
+      expect(authorizer.mayPublish(ANONYMOUS, "c", "a", 0, false)).toBe(false);
     }
   });
 
@@ -117,13 +119,13 @@ describe("createAuth", () => {
     for (const allowAnonymous of [false, true]) {
       const { enhanced } = createAuth({ users, allowAnonymous }, PLATFORM);
       expect(enhanced.methods).toEqual(["SCRAM-SHA-256"]);
-      expect(enhanced.begin("SCRAM-SHA-256")).toBeDefined();
-      expect(enhanced.begin("SCRAM-SHA-1")).toBeUndefined();
+      expect(enhanced.begin("SCRAM-SHA-256", "c", CALLER)).toBeDefined();
+      expect(enhanced.begin("SCRAM-SHA-1", "c", CALLER)).toBeUndefined();
     }
     const { enhanced: none } = createAuth({ users: "", allowAnonymous: true }, PLATFORM);
     expect(none.methods).toEqual([]);
-    expect(none.begin("SCRAM-SHA-256")).toBeUndefined();
+    expect(none.begin("SCRAM-SHA-256", "c", CALLER)).toBeUndefined();
     const { enhanced: closed } = createAuth({ users: "", allowAnonymous: false }, PLATFORM);
-    expect(await closed.begin("SCRAM-SHA-256")?.step(new Uint8Array(0))).toMatchObject({ reasonCode: 0x87, message: /USERS/ });
+    expect(await closed.begin("SCRAM-SHA-256", "c", CALLER)?.step(new Uint8Array(0))).toMatchObject({ reasonCode: 0x87, message: /USERS/ });
   });
 });

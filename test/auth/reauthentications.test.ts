@@ -3,9 +3,10 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Reauthentications } from "../../src/objects/reauthentications.ts";
 import { PLATFORM } from "../../src/runtime.ts";
-import type { AuthenticationStep } from "../../src/session/ports.ts";
+import { type AuthenticationStep, NOBODY } from "../../src/session/ports.ts";
+import { CALLER } from "./support.ts";
 
-const SUCCESS: AuthenticationStep = { kind: "success", identity: { userName: "ada" }, data: undefined };
+const SUCCESS: AuthenticationStep = { kind: "success", identity: { ...NOBODY, userName: "ada" }, data: undefined };
 const CONTINUE: AuthenticationStep = { kind: "continue", data: new Uint8Array(1) };
 
 beforeEach(() => {
@@ -24,7 +25,7 @@ function begin(step: () => Promise<AuthenticationStep>) {
     flushes += 1;
   });
   const listener = { answered: (answer: AuthenticationStep) => void answers.push(answer) };
-  const { step: say, cancel } = port.begin("X", listener)!;
+  const { step: say, cancel } = port.begin("X", "c", CALLER, listener)!;
   return { port, answers, listener, say: () => say(new Uint8Array(0)), cancel, flushes: () => flushes };
 }
 
@@ -41,7 +42,7 @@ test("answers reach the listener, each with a flush; after the last one there is
 
 test("an unknown method has no exchange", () => {
   const { port, listener } = begin(async () => SUCCESS);
-  expect(port.begin("Y", listener)).toBeUndefined();
+  expect(port.begin("Y", "c", CALLER, listener)).toBeUndefined();
 });
 
 test("a method that fails is an authentication service that is not available", async () => {

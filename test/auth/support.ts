@@ -2,6 +2,10 @@
 
 import { hashPassword, ITERATIONS_MIN } from "../../src/auth/password.ts";
 import { CONNECT, type Connect, NO_PROPERTIES } from "../../src/mqtt/packet.ts";
+import type { Caller } from "../../src/session/ports.ts";
+
+/** A client of which nothing is known. */
+export const CALLER: Caller = { address: "", token: "" };
 
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 

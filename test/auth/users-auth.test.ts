@@ -1,9 +1,11 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { AuthenticatorChain } from "../../src/auth/chain.ts";
 import type { User } from "../../src/auth/users.ts";
 import { UsersAuthenticator } from "../../src/auth/users-authenticator.ts";
 import { UsersAuthorizer } from "../../src/auth/users-authorizer.ts";
 import { PLATFORM } from "../../src/runtime.ts";
-import { connect, quickHash } from "./support.ts";
+import { NOBODY } from "../../src/session/ports.ts";
+import { CALLER, connect, quickHash } from "./support.ts";
 
 const REFUSAL = { reasonCode: 0x86, message: "The user name or the password is not right." };
 
@@ -19,13 +21,13 @@ describe("authentication of users", () => {
   test("lets in a user with the right password, again and again", async () => {
     const authenticator = new UsersAuthenticator(users, PLATFORM);
     for (let round = 0; round < 3; round++) {
-      expect(await authenticator.authenticate(connect("ada", "lovelace"), "")).toEqual({ userName: "ada" });
-      expect(await authenticator.authenticate(connect("bob", "builder"), "")).toEqual({ userName: "bob" });
+      expect(await authenticator.authenticate(connect("ada", "lovelace"), CALLER)).toEqual({ ...NOBODY, userName: "ada" });
+      expect(await authenticator.authenticate(connect("bob", "builder"), CALLER)).toEqual({ ...NOBODY, userName: "bob" });
     }
   });
 
   test("refuses everybody else with 0x86 and one sentence, whether the user exists or not", async () => {
-    const authenticator = new UsersAuthenticator(users, PLATFORM);
+    const authenticator = new AuthenticatorChain([new UsersAuthenticator(users, PLATFORM)]);
     const refused = async (): Promise<void> => {
       for (const [userName, password] of [
         ["ada", "builder"],
@@ -39,12 +41,12 @@ describe("authentication of users", () => {
         [undefined, "lovelace"],
         [undefined, undefined],
       ]) {
-        expect(await authenticator.authenticate(connect(userName, password), ""), `${userName} ${password}`).toEqual(REFUSAL);
+        expect(await authenticator.authenticate(connect(userName, password), CALLER), `${userName} ${password}`).toEqual(REFUSAL);
       }
     };
     await refused();
     // A password that was verified opens the door to its own user only.
-    expect(await authenticator.authenticate(connect("ada", "lovelace"), "")).toEqual({ userName: "ada" });
+    expect(await authenticator.authenticate(connect("ada", "lovelace"), CALLER)).toEqual({ ...NOBODY, userName: "ada" });
     await refused();
   });
 
@@ -58,7 +60,7 @@ describe("authentication of users", () => {
         return original.call(crypto.subtle, algorithm as never, ...rest);
       }) as typeof original;
       try {
-        await authenticator.authenticate(connect(userName, password), "");
+        await authenticator.authenticate(connect(userName, password), CALLER);
         return seen;
       } finally {
         crypto.subtle.deriveBits = original;
@@ -75,9 +77,9 @@ describe("authentication of users", () => {
   test("many at once are told apart", async () => {
     const authenticator = new UsersAuthenticator(users, PLATFORM);
     const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => authenticator.authenticate(connect(index % 2 === 0 ? "ada" : "bob", "lovelace"), "")),
+      Array.from({ length: 20 }, (_, index) => authenticator.authenticate(connect(index % 2 === 0 ? "ada" : "bob", "lovelace"), CALLER)),
     );
-    expect(answers).toEqual(Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? { userName: "ada" } : REFUSAL)));
+    expect(answers).toEqual(Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? { ...NOBODY, userName: "ada" } : REFUSAL)));
   });
 });
 
@@ -90,9 +92,9 @@ describe("authorization of users", () => {
     { user: "nobody", password: "", publish: [], subscribe: [] },
   ]);
   const mayPublish = (userName: string | undefined, clientId: string, topic: string): boolean =>
-    authorizer.mayPublish({ userName }, clientId, topic);
+    authorizer.mayPublish({ ...NOBODY, userName }, clientId, topic);
   const maySubscribe = (userName: string | undefined, clientId: string, filter: string): boolean =>
-    authorizer.maySubscribe({ userName }, clientId, filter);
+    authorizer.maySubscribe({ ...NOBODY, userName }, clientId, filter);
 
   test("publishes where a filter matches and nowhere else", () => {
     expect(mayPublish("ada", "c1", "home/lamp/set")).toBe(true);

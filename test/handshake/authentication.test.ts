@@ -3,13 +3,14 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Accepted, Authentication } from "../../src/handshake/authentication.ts";
 import { type Farewell, isFarewell } from "../../src/handshake/first-packet.ts";
+import { UNKNOWN_CALLER } from "../../src/handshake/handover.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { AUTH, CONNACK, type Packet } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import { PLATFORM } from "../../src/runtime.ts";
-import type { AuthenticationExchange, AuthenticationStep } from "../../src/session/ports.ts";
+import { type AuthenticationExchange, type AuthenticationStep, NOBODY } from "../../src/session/ports.ts";
 import { connect, utf8 } from "../auth/support.ts";
 
 const METHOD = "X-TEST";
@@ -42,7 +43,7 @@ function begin(answers: readonly (string | AuthenticationStep | Promise<Authenti
   const packet = { ...connect("ada", "lovelace"), properties };
   const authentication = new Authentication({
     connect: packet,
-    address: "",
+    caller: UNKNOWN_CALLER,
     authenticators,
     stream,
     limits: DEFAULT_LIMITS,
@@ -64,7 +65,7 @@ function refusalOf(answer: Accepted | Farewell): unknown[] {
   return packet.type === CONNACK ? [packet.reasonCode, packet.properties.reasonString] : [];
 }
 
-const SUCCESS: AuthenticationStep = { kind: "success", identity: { userName: "ada" }, data: undefined };
+const SUCCESS: AuthenticationStep = { kind: "success", identity: { ...NOBODY, userName: "ada" }, data: undefined };
 
 test("a method may take as many steps as it likes, also with answers that were there before they were asked for", async () => {
   const { authentication, heard, sent, say } = begin(["one", "two", "three", SUCCESS]);
@@ -73,7 +74,7 @@ test("a method may take as many steps as it likes, also with answers that were t
   const run = authentication.run();
   await vi.advanceTimersByTimeAsync(1);
   say("3");
-  expect(await run).toEqual({ identity: { userName: "ada" }, authenticationData: undefined });
+  expect(await run).toEqual({ identity: { ...NOBODY, userName: "ada" }, authenticationData: undefined });
   expect(heard).toEqual(["hello", "1", "2", "3"]);
   expect(
     sent.map((packet) => (packet.type === AUTH ? new TextDecoder().decode(packet.properties.authenticationData) : packet.type)),
@@ -83,12 +84,12 @@ test("a method may take as many steps as it likes, also with answers that were t
 
 test("a method that fails is an authentication service that is not available", async () => {
   expect(refusalOf(await begin([Promise.reject(new Error("secret detail"))]).authentication.run())).toEqual([
-    0x89,
+    0x88,
     "the authentication service is not available; try again",
   ]);
   const later = begin(["go on", Promise.reject(new Error("secret detail"))]);
   later.say("1");
-  expect(refusalOf(await later.authentication.run())[0]).toBe(0x89);
+  expect(refusalOf(await later.authentication.run())[0]).toBe(0x88);
   expect(vi.getTimerCount()).toBe(0);
 });
 

@@ -9,6 +9,7 @@ import { encodePacket } from "../../src/mqtt/encode.ts";
 import { AUTH, CONNACK, CONNECT, type Connect, DISCONNECT, NO_PROPERTIES, type Packet } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import type { Violation } from "../../src/mqtt/violation.ts";
+import { NOBODY } from "../../src/session/ports.ts";
 import { auth, CONTINUE, REAUTHENTICATE, USERS } from "../support/auth-packets.ts";
 import { SCRAM_SHA_256, ScramClient } from "../support/scram-client.ts";
 
@@ -126,7 +127,7 @@ test("[MQTT5-4.12.1-2] after hibernation a wrong proof ends the connection", asy
 
 test("a relay's client, whose first exchange the object never saw, re-authenticates after hibernation", async () => {
   const object = objectOf("relayed");
-  const peer = await open(object, { relayed: true, userName: "ada", authenticationData: btoa("v=proof") });
+  const peer = await open(object, { relayed: true, admission: { ...NOBODY, userName: "ada" }, authenticationData: btoa("v=proof") });
   peer.send(connect({ authenticationMethod: SCRAM_SHA_256, authenticationData: new Uint8Array(1) }));
   const authenticationData = new TextEncoder().encode("v=proof");
   expect(await peer.next()).toMatchObject({ type: CONNACK, properties: { authenticationMethod: SCRAM_SHA_256, authenticationData } });
@@ -136,7 +137,7 @@ test("a relay's client, whose first exchange the object never saw, re-authentica
 
 test("[MQTT5-4.12.0-7] a connection without a method has none after hibernation either", async () => {
   const object = objectOf("no method");
-  const peer = await open(object, { relayed: true, userName: "ada" });
+  const peer = await open(object, { relayed: true, admission: { ...NOBODY, userName: "ada" } });
   peer.send(connect(NO_PROPERTIES));
   expect(await peer.next()).toMatchObject({ type: CONNACK, reasonCode: 0 });
   await evictDurableObject(object);

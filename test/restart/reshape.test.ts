@@ -272,7 +272,7 @@ test("what a session has left behind is not taken for it, should the numbers cha
 
 test("nor when the session has ended where it was", async () => {
   const { broker, reader, second } = await cutOnTheWayBack();
-  await second.sessionHost!.arrivals.offer(shapeHistory(broker.world.settings), ID, "end");
+  await second.sessionHost!.arrivals.offer(shapeHistory(broker.world.settings), ID, "end", undefined);
   await back(broker, reader);
   expect(reader.connected).toBe(true);
   expect(broker.world.trace.some((line) => line.endsWith(`${ID} is connected, Session Present true`))).toBe(false);

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } 
 import { ROOT } from "../../scripts/build/bundle.ts";
 import { NO_BYTES } from "../../src/mqtt/record.ts";
 import { decodeAttachment, encodeAttachment } from "../../src/session/attachment.ts";
+import { NOBODY } from "../../src/session/ports.ts";
 import { decodePage, encodePage } from "../../src/session/received.ts";
 import { decodeSessionState, decodeWill, encodeSessionState, encodeWill } from "../../src/session/state.ts";
 import type { SimulatedObject } from "../simulation/object.ts";
@@ -69,7 +70,7 @@ function brokerWith({ session, will, chunk }: Rows): { broker: Broker; object: S
 const MEANING = {
   expirySeconds: 3600,
   expiresAt: 0,
-  userName: "ada",
+  identity: { ...NOBODY, userName: "ada" },
   nextPacketId: 5,
   handledThrough: 1_800_000_000_000_001,
   sent: [{ packetId: 1, qos: 1, recordSequence: 1_800_000_000_000_000, resending: false }],
@@ -102,20 +103,23 @@ const MOVES: Record<string, object> = {
 MOVES["3"] = { ...MOVES["2"], owed: [{ filter: "a/+", id: 1_800_000_000_000_111, place: "3/4", from: "a/b" }] };
 /** In version 4 Topic Aliases are with the connection. */
 MOVES["4"] = { ...MOVES["3"], received: RECEIVED, aliases: [] };
+/** Version 5 says all of an identity. */
+const IDENTITY = { userName: "ada", address: "2001:db8::1", grants: '{"acl":[]}', expiresAt: 1_800_000_000_321 };
+MOVES["5"] = { ...MOVES["4"], identity: IDENTITY };
 
 describe("what is stored means what it meant", () => {
-  test.each(["1", "2", "3", "4"])("a session of version %s", (version) => {
+  test.each(["1", "2", "3", "4", "5"])("a session of version %s", (version) => {
     const meaning = { ...MEANING, ...MOVES[version], lastNumber: 1_800_000_000_000_012 };
     expect(decodeSessionState(fixture(`session.${version}`))).toEqual(meaning);
   });
 
-  test("a session whose exchanges are in pages, and a page", () => {
-    const meaning = { ...MEANING, ...MOVES["4"], lastNumber: 1_800_000_000_000_012, received: [], paged: true };
-    expect(decodeSessionState(fixture("session-paged.4"))).toEqual(meaning);
+  test.each(["4", "5"])("a session of version %s whose exchanges are in pages, and a page", (version) => {
+    const meaning = { ...MEANING, ...MOVES[version], lastNumber: 1_800_000_000_000_012, received: [], paged: true };
+    expect(decodeSessionState(fixture(`session-paged.${version}`))).toEqual(meaning);
     expect(decodePage(fixture("exchanges.1"))).toEqual(RECEIVED);
   });
 
-  test.each(["1", "2", "3", "4"])("an attachment of version %s", (version) => {
+  test.each(["1", "2", "3", "4", "5"])("an attachment of version %s", (version) => {
     const facts = { version: 5, keepAliveSeconds: 60, receiveMaximum: 7, packetBytesMax: 12_345, topicAliasMaximum: 3, relayed: true };
     const brief = {
       clientId: "käpt",
@@ -129,7 +133,7 @@ describe("what is stored means what it meant", () => {
     const whole = { ...brief, session: { ...MEANING, ...MOVES[version] } };
     expect(decodeAttachment(fixture(`attachment.${version}`))).toEqual(whole);
     if (version !== "1") {
-      const aliases = version === "4" ? { connectionNumber: 1_800_000_000_000_222, aliases: [] } : { aliases: [] };
+      const aliases = Number(version) >= 4 ? { connectionNumber: 1_800_000_000_000_222, aliases: [] } : { aliases: [] };
       expect(decodeAttachment(fixture(`attachment-brief.${version}`))).toEqual({ ...brief, ...aliases, session: undefined });
     }
   });
@@ -143,10 +147,11 @@ describe("what is stored means what it meant", () => {
     });
   });
 
-  test.each(["1", "2", "3"])("a will of version %s", (version) => {
+  test.each(["1", "2", "3", "5"])("a will of version %s", (version) => {
     expect(decodeWill(fixture(`will.${version}`))).toEqual({
       dueAt: 0,
       inGrace: false,
+      identity: version === "5" ? IDENTITY : undefined,
       will: {
         qos: 1,
         retain: true,
@@ -209,7 +214,7 @@ test("whatever the code writes has a fixture of its version", async () => {
     attachment: encodeAttachment(session.connection!, false)[0]!,
     "attachment-brief": encodeAttachment(session.connection!, true)[0]!,
     exchanges: encodePage([])[0]!,
-    will: encodeWill({ will, dueAt: 0, inGrace: false })[0]!,
+    will: encodeWill({ will, dueAt: 0, inGrace: false }, NOBODY)[0]!,
     chunk: chunk[0]!,
     retained: retained[0]!,
   };

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { PUBLISH } from "../../src/mqtt/packet.ts";
 import { validateConnect } from "../../src/session/connect.ts";
 import { World } from "../support/core-harness.ts";
+import { ALL_RIGHTS } from "../support/rights.ts";
 import { plain } from "./support.ts";
 
 const DURABLE = { clean: false, properties: { sessionExpiryInterval: 3600 } };
@@ -128,7 +129,7 @@ describe("CONNACK", () => {
 
 describe("refusals", () => {
   test("[MQTT5-3.1.4-2] [MQTT5-3.2.2-6] [MQTT5-3.2.2-7] [MQTT311-3.2.2-4] [MQTT311-3.2.2-5] a will that its client may not publish", () => {
-    const authorizer = { mayPublish: () => false, maySubscribe: () => true };
+    const authorizer = { ...ALL_RIGHTS, mayPublish: () => false };
     for (const [version, reasonCode] of [
       [5, 0x87],
       [4, 5],
@@ -146,7 +147,7 @@ describe("refusals", () => {
   });
 
   test("a refused CONNECT leaves the session and the connection of that Client Identifier alone", () => {
-    const authorizer = { mayPublish: () => false, maySubscribe: () => true };
+    const authorizer = { ...ALL_RIGHTS, mayPublish: () => false };
     const world = new World({ authorizer });
     const client = world.connect("c", DURABLE);
     world.connect("c", { will: { topic: "w" } });

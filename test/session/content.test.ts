@@ -5,11 +5,12 @@ import { REASONS_CHARACTERS_MAX } from "../../src/limits.ts";
 import { NO_PROPERTIES, type ProtocolVersion, SUBACK, type Suback, type SubscriptionRequest } from "../../src/mqtt/packet.ts";
 import { closeReason } from "../../src/session/close-code.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
+import { ALL_RIGHTS } from "../support/rights.ts";
 
 /** The longest string there can be, of characters that JSON writes as six. */
 const WIDE = "\u0001".repeat(65_000);
 
-const NOBODY_MAY = { mayPublish: () => false, maySubscribe: () => false };
+const NOBODY_MAY = { ...ALL_RIGHTS, mayPublish: () => false, maySubscribe: () => false };
 
 function subscribe(client: TestClient, filters: readonly string[]): Suback | undefined {
   const subscriptions: SubscriptionRequest[] = filters.map((filter) => ({

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { type ProtocolVersion, PUBACK, PUBCOMP, PUBLISH, PUBREC } from "../../src/mqtt/packet.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
+import { ALL_RIGHTS } from "../support/rights.ts";
 import { plain } from "./support.ts";
 
 const DURABLE = { clean: false, properties: { sessionExpiryInterval: 3600 } };
@@ -226,7 +227,7 @@ describe("Receive Maximum of the broker", () => {
   });
 
   test("a refused message takes no room", () => {
-    const authorizer = { mayPublish: () => false, maySubscribe: () => true };
+    const authorizer = { ...ALL_RIGHTS, mayPublish: () => false };
     const world = new World({ limits: { receiveMaximum: 1 }, authorizer });
     const client = world.connect("c");
     for (let packetId = 1; packetId < 5; packetId += 1) client.publish("t", "x", { qos: 2, packetId });
@@ -236,8 +237,8 @@ describe("Receive Maximum of the broker", () => {
 
 describe("refusals", () => {
   const authorizer = {
+    ...ALL_RIGHTS,
     mayPublish: (_identity: unknown, _clientId: string, topic: string) => topic !== "secret",
-    maySubscribe: () => true,
   };
 
   test("[5.0/3.4.2.1/refuse] [MQTT5-4.3.3-9] 5.0: 0x87, nothing is forwarded, the connection stays, the identifier is free", () => {

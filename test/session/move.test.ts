@@ -7,6 +7,7 @@ import { beginArrival, completeArrival } from "../../src/session/arrive.ts";
 import type { SessionCore } from "../../src/session/core.ts";
 import { exportSession, letGo, offerSession } from "../../src/session/depart.ts";
 import { SessionMachine } from "../../src/session/machine.ts";
+import type { MovingSubscription } from "../../src/session/move.ts";
 import { World } from "../support/core-harness.ts";
 import { deliveriesOf } from "../support/deliveries.ts";
 import { messageTo } from "./support.ts";
@@ -33,7 +34,7 @@ function movedInParts(): { world: World; to: SessionCore; between: Message } {
     arrive(from.core, messageTo("t", { qos: 2, sequence, settledBelow: 1, payload: new Uint8Array(BATCH_BYTES_MAX / 4) }), now);
     from.flush();
   }
-  const subscriptions = offerSession(from.core, "s", "resume")!;
+  const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
   const session = beginArrival(to.core, "s", subscriptions, { settled: () => {} });
   const first = exportSession(from.core, "s", 0)!;
   const between = messageTo("t", { qos: 2, sequence: 6, settledBelow: 1 });
@@ -63,7 +64,7 @@ test("a message that was lost on its way to the former owner reaches the session
   world.settle();
   const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
   const { core } = world.sessions.find((node) => node !== from)!;
-  const subscriptions = offerSession(from.core, "s", "resume")!;
+  const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
   const session = beginArrival(core, "s", subscriptions, { settled: () => {} });
   const come = (sequence: number, now: number): void => arrive(core, messageTo("t", { qos: 1, sequence }), now);
   come(6, world.now);

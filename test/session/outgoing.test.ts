@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { SLOW_MS_MAX } from "../../src/limits.ts";
 import { PUBLISH, PUBREL } from "../../src/mqtt/packet.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
+import { ALL_RIGHTS } from "../support/rights.ts";
 import { plain } from "./support.ts";
 
 /** A subscriber of `t` at QoS 2 and a publisher. */
@@ -248,7 +249,14 @@ describe("Message Expiry", () => {
     client.puback(3);
     // [5.0/3.3.2.3.3/absent]
     expect(client.messages()[0]!.properties).toEqual({});
-    expect(world.sessions[0]!.core.counters.messagesDropped).toEqual({ memory: 0, unread: 0, queue_full: 0, too_large: 0, expired: 1 });
+    expect(world.sessions[0]!.core.counters.messagesDropped).toEqual({
+      memory: 0,
+      unread: 0,
+      queue_full: 0,
+      too_large: 0,
+      not_authorized: 0,
+      expired: 1,
+    });
   });
 
   test("[MQTT5-3.3.2-6] only whole seconds count, and the last second is told as 1", () => {
@@ -329,7 +337,7 @@ describe("Maximum Packet Size of the client", () => {
   });
 
   test("[MQTT5-3.9.2-1] [MQTT5-3.14.2-3] explanations are left out where the packet would be too large with them", () => {
-    const authorizer = { mayPublish: () => true, maySubscribe: () => false };
+    const authorizer = { ...ALL_RIGHTS, maySubscribe: () => false };
     const world = new World({ authorizer });
     const client = world.connect("c", { properties: { maximumPacketSize: 30 } });
     client.take();

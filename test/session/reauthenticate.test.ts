@@ -7,12 +7,13 @@ import { decodePacket } from "../../src/mqtt/decode.ts";
 import { AUTH, DISCONNECT, type Packet } from "../../src/mqtt/packet.ts";
 import { SessionCore } from "../../src/session/core.ts";
 import { SessionMachine } from "../../src/session/machine.ts";
-import type { AuthenticationStep, ReauthenticationListener, RouterPort, Wire } from "../../src/session/ports.ts";
+import { type AuthenticationStep, NOBODY, type ReauthenticationListener, type RouterPort, type Wire } from "../../src/session/ports.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { createRowMeter } from "../../src/storage/row-meter.ts";
 import { connect, utf8 } from "../auth/support.ts";
 import { auth, REAUTHENTICATE } from "../support/auth-packets.ts";
 import { NO_FAULTS } from "../support/faults.ts";
+import { ALL_RIGHTS } from "../support/rights.ts";
 import { SCRAM_SHA_256 } from "../support/scram-client.ts";
 
 /** A core with one connection of ada, who came in by a method. */
@@ -29,9 +30,9 @@ function begin({ knowsMethod = true } = {}) {
     store: new MemorySessionStore(createRowMeter()),
     // No client of these tests subscribes or publishes.
     router: {} as RouterPort,
-    authorizer: { mayPublish: () => true, maySubscribe: () => true },
+    authorizer: ALL_RIGHTS,
     reauthentication: {
-      begin(method, given) {
+      begin(method, _clientId, _caller, given) {
         if (!knowsMethod || method !== SCRAM_SHA_256) return undefined;
         listener = given;
         return {
@@ -52,14 +53,14 @@ function begin({ knowsMethod = true } = {}) {
   };
   const packet = { ...connect(), properties: { authenticationMethod: SCRAM_SHA_256 } };
   const options = { assigned: false, relayed: false, authenticationData: undefined };
-  const connection = machine.connect(wire, packet, { userName: "ada" }, options, 1000)!;
+  const connection = machine.connect(wire, packet, ADA.identity, options, 1000)!;
   sent.length = 0;
   machine.handle(connection, auth(REAUTHENTICATE, utf8("again")), 2000);
   const answer = (step: AuthenticationStep): void => listener?.answered(step, 3000);
   return { core, machine, connection, sent, said, answer, cancelled: () => cancelled };
 }
 
-const ADA = { kind: "success", identity: { userName: "ada" }, data: undefined } as const;
+const ADA = { kind: "success", identity: { ...NOBODY, userName: "ada" }, data: undefined } as const;
 
 test("[MQTT5-4.12.1-2] a method that has gone since CONNECT ends the connection with 0x87", () => {
   const { connection, sent } = begin({ knowsMethod: false });

@@ -6,6 +6,7 @@ import { SHARED_STRATEGIES, type SharedStrategy } from "../../src/choices.ts";
 import { Ledger } from "../../src/ledger.ts";
 import { Shares } from "../../src/routing/shares.ts";
 import { LocalShare } from "../../src/session/local-share.ts";
+import { NOBODY } from "../../src/session/ports.ts";
 import { Session } from "../../src/session/session.ts";
 import { messageTo } from "./support.ts";
 
@@ -36,10 +37,7 @@ describe("in one object", () => {
     const step = fc.tuple(fc.constantFrom("join", "leave", "connect", "lose", "choose", "choose", "choose"), fc.nat(7));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-        const sessions = Array.from(
-          { length: 8 },
-          (_, number) => new Session(`c${number}`, number + 1, { userName: undefined }, new Ledger(1 << 30)),
-        );
+        const sessions = Array.from({ length: 8 }, (_, number) => new Session(`c${number}`, number + 1, NOBODY, new Ledger(1 << 30)));
         const share = new LocalShare("$share/g/t");
         const plain = new PlainShare();
         for (const [what, number] of steps) {
@@ -61,8 +59,7 @@ describe("in one object", () => {
 
   test.each(STRATEGIES)("%s looks at ten thousand members once, whatever the number of messages", (strategy) => {
     const share = new LocalShare("$share/g/t");
-    for (let number = 0; number < 10_000; number += 1)
-      share.members.add(new Session(`c${number}`, number, { userName: undefined }, new Ledger(1 << 30)));
+    for (let number = 0; number < 10_000; number += 1) share.members.add(new Session(`c${number}`, number, NOBODY, new Ledger(1 << 30)));
     share.changed();
     let looks = 0;
     const { members } = share;

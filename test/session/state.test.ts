@@ -6,6 +6,7 @@ import { Ledger } from "../../src/ledger.ts";
 import { ATTACHMENT_BYTES_MAX } from "../../src/limits.ts";
 import { RecordError } from "../../src/mqtt/record.ts";
 import { decodeAttachment } from "../../src/session/attachment.ts";
+import { type Identity, NOBODY } from "../../src/session/ports.ts";
 import { decodePage, encodePage } from "../../src/session/received.ts";
 import { Session } from "../../src/session/session.ts";
 import {
@@ -18,13 +19,15 @@ import {
 } from "../../src/session/state.ts";
 import { utf8, World } from "../support/core-harness.ts";
 
-function session(userName?: string): Session {
-  return new Session("client", 7, { userName }, new Ledger(1 << 30));
+const WHO: Identity = { userName: "ädá", address: "2001:db8::1", grants: '{"acl":[]}', expiresAt: 1_800_000_000_321 };
+
+function session(identity: Identity = NOBODY): Session {
+  return new Session("client", 7, identity, new Ledger(1 << 30));
 }
 
 describe("a session", () => {
-  test("comes back with its times, user, numbers and exchanges", () => {
-    const before = session("ädá");
+  test("comes back with its times, identity, numbers and exchanges", () => {
+    const before = session(WHO);
     before.expirySeconds = 4_294_967_295;
     before.expiresAt = 1_800_000_000_123;
     before.nextPacketId = 65_535;
@@ -44,7 +47,7 @@ describe("a session", () => {
       lastNumber: 1_800_000_000_000_777,
       expirySeconds: 4_294_967_295,
       expiresAt: 1_800_000_000_123,
-      userName: "ädá",
+      identity: WHO,
       nextPacketId: 65_535,
       handledThrough: 1_800_000_000_000_000,
       sent: [],
@@ -60,10 +63,11 @@ describe("a session", () => {
     const anonymous = session();
     anonymous.expiresAt = Number.POSITIVE_INFINITY;
     expect(decodeSessionState(encodeSessionState(anonymous, 0))).toMatchObject({
-      userName: undefined,
+      identity: NOBODY,
       expiresAt: Number.POSITIVE_INFINITY,
     });
-    expect(decodeSessionState(encodeSessionState(session(""), 0))).toMatchObject({ userName: "", expiresAt: 0 });
+    const unnamed = { ...NOBODY, userName: "" };
+    expect(decodeSessionState(encodeSessionState(session(unnamed), 0))).toMatchObject({ identity: unnamed, expiresAt: 0 });
   });
 });
 
@@ -92,7 +96,7 @@ test("an attachment says everything that hibernation must not lose of a clean se
     },
     lastSeenAt: world.now,
     session: {
-      userName: "ada",
+      identity: { userName: "ada" },
       sent: [
         { packetId: 1, qos: 1 },
         { packetId: 2, qos: 2 },
@@ -153,7 +157,8 @@ test("a will comes back with its properties and the time it is due", () => {
     },
   } as const;
   for (const dueAt of [0, 1_800_000_000_000]) {
-    for (const inGrace of [false, true]) expect(decodeWill(encodeWill({ will, dueAt, inGrace }))).toEqual({ will, dueAt, inGrace });
+    for (const inGrace of [false, true])
+      expect(decodeWill(encodeWill({ will, dueAt, inGrace }, WHO))).toEqual({ will, dueAt, inGrace, identity: WHO });
   }
 });
 
@@ -225,7 +230,7 @@ describe("foreign bytes", () => {
     node.store.putWill({ clientId: "a", will: new Uint8Array([1]) });
     node.crash();
     expect(node.problems).toEqual([
-      expect.stringMatching(/^session row \d+: a session of version 77, where 1, 2, 3, 4 was expected$/),
+      expect.stringMatching(/^session row \d+: a session of version 77, where 1, 2, 3, 4, 5 was expected$/),
       expect.stringMatching(/^will of "a": the record ends/),
     ]);
     expect(world.connect("a", durable).connack.sessionPresent).toBe(false);

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { NO_PROPERTIES, SUBACK, type SubscriptionRequest, UNSUBACK } from "../../src/mqtt/packet.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
+import { ALL_RIGHTS } from "../support/rights.ts";
 import { plain } from "./support.ts";
 
 const DURABLE = { clean: false, properties: { sessionExpiryInterval: 3600 } };
@@ -205,7 +206,7 @@ describe.each(["direct", "batched"] as const)("retained messages, %s", (wiring) 
 
 describe("refusals", () => {
   const authorizer = {
-    mayPublish: () => true,
+    ...ALL_RIGHTS,
     maySubscribe: (_identity: unknown, _clientId: string, filter: string) => !filter.startsWith("secret"),
   };
 

@@ -57,6 +57,7 @@ describe("parseSettings", () => {
     });
     expect(settings.namespaces).toEqual(["default", "acme", "a_B-9"]);
     expect(settings.choices).toEqual({
+      clientIdOwner: "user",
       queuePolicy: "drop_oldest",
       sharedStrategy: "sticky",
       responseInformation: "responses/%c",

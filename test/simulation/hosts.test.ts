@@ -24,7 +24,7 @@ import { SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import { TopicQueue } from "../../src/objects/topic-queue.ts";
 import { addSubscription } from "../../src/session/interest.ts";
-import type { Ticket, Wanted } from "../../src/session/ports.ts";
+import { NOBODY, type Ticket, type Wanted } from "../../src/session/ports.ts";
 import { Session } from "../../src/session/session.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
@@ -113,7 +113,7 @@ test.each([
     await host.deliver(writer.finish());
   };
   await come(false);
-  const session = new Session("moved", core.numbers.next(), { userName: undefined }, new Ledger(1 << 30));
+  const session = new Session("moved", core.numbers.next(), NOBODY, new Ledger(1 << 30));
   const request = { filter: "a", qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
   addSubscription(core, session, { session, request, identifier: 0 });
   session.lacks.add([{ object: "n/session/9", sequences: [5] }]);

@@ -322,7 +322,7 @@ export class SimulatedObject {
       this.#call(name, (host) => run(host as SessionHost), alive);
     return {
       deliver: (batch) => call((host) => host.deliver(batch.slice())),
-      offerSession: (asker, clientId, reason) => call((host) => host.arrivals.offer(asker, clientId, reason)),
+      offerSession: (asker, clientId, reason, by) => call((host) => host.arrivals.offer(asker, clientId, reason, by)),
       exportSession: async (asker, clientId, from, last) => {
         const part = await call((host) => host.arrivals.export(asker, clientId, from, last));
         if (part !== undefined && !last) this.#taken.set(`${clientId} of ${name}`, part.through);

@@ -29,6 +29,7 @@ import {
 import { encodeProperties } from "../../src/mqtt/property.ts";
 import { encodeRefusal, validateConnect } from "../../src/session/connect.ts";
 import type { Wire } from "../../src/session/ports.ts";
+import { NOBODY } from "../../src/session/ports.ts";
 import type { Connection } from "../../src/session/session.ts";
 import type { SessionNode, World } from "./core-harness.ts";
 
@@ -162,7 +163,7 @@ export class TestClient {
     const connection = machine.connect(
       this.wire,
       connect,
-      { userName },
+      { ...NOBODY, userName },
       { assigned: false, relayed, authenticationData: undefined },
       this.#world.now,
     );

@@ -49,6 +49,7 @@ import { hasWildcard, topicFilterOf } from "../../src/topic/filter.ts";
 import { type ConnectOptions, type FakeWire, TestClient } from "./core-client.ts";
 import { DeliveryItem, joined, Link, type LinkStep, RouterItem, recordOf } from "./core-link.ts";
 import { NO_FAULTS } from "./faults.ts";
+import { ALL_RIGHTS } from "./rights.ts";
 
 export { FakeWire, TestClient, utf8 } from "./core-client.ts";
 
@@ -457,8 +458,6 @@ export interface WorldOptions {
   readonly auto?: boolean;
 }
 
-const EVERYTHING_ALLOWED: Authorizer = { mayPublish: () => true, maySubscribe: () => true };
-
 export class World {
   /** Milliseconds since the epoch. */
   now = 1_800_000_000_000;
@@ -475,7 +474,7 @@ export class World {
     this.wiring = options.wiring ?? "direct";
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.choices = { ...DEFAULT_CHOICES, ...options.choices };
-    this.authorizer = options.authorizer ?? EVERYTHING_ALLOWED;
+    this.authorizer = options.authorizer ?? ALL_RIGHTS;
     this.faults = options.faults ?? NO_FAULTS;
     this.auto = options.auto ?? true;
     const numbers = (count: number): number[] => [...Array(count).keys()];

@@ -9,11 +9,13 @@ import { IMPLEMENTATION_SPECIFIC_ERROR } from "../../../src/mqtt/reason-code.ts"
 import { SessionCore } from "../../../src/session/core.ts";
 import { SessionMachine } from "../../../src/session/machine.ts";
 import type { Ticket, Wire } from "../../../src/session/ports.ts";
+import { NOBODY } from "../../../src/session/ports.ts";
 import type { Connection } from "../../../src/session/session.ts";
 import { MemorySessionStore } from "../../../src/storage/memory-session-store.ts";
 import { createRowMeter } from "../../../src/storage/row-meter.ts";
 import { NO_FAULTS } from "../../support/faults.ts";
 import { connectPacket, publishPacket } from "../../support/mqtt-client.ts";
+import { ALL_RIGHTS } from "../../support/rights.ts";
 
 class TestWire implements Wire {
   readonly packets: Packet[] = [];
@@ -45,7 +47,7 @@ it("[MQTT311-4.8.0-2] [3.1.1/4.8/isolation] (core) a message that can't be hande
       places: () => [],
       ask: () => {},
     },
-    authorizer: { mayPublish: () => true, maySubscribe: () => true },
+    authorizer: ALL_RIGHTS,
     reauthentication: { begin: () => undefined },
     now: 1,
   });
@@ -53,7 +55,7 @@ it("[MQTT311-4.8.0-2] [3.1.1/4.8/isolation] (core) a message that can't be hande
   const connect = (clientId: string): { wire: TestWire; connection: Connection } => {
     const wire = new TestWire();
     const options = { assigned: false, relayed: false, authenticationData: undefined };
-    return { wire, connection: machine.connect(wire, connectPacket({ clientId }), { userName: undefined }, options, 1)! };
+    return { wire, connection: machine.connect(wire, connectPacket({ clientId }), NOBODY, options, 1)! };
   };
   const unlucky = connect("unlucky");
   const other = connect("other");

@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import { Ledger } from "../../../src/ledger.ts";
 import { NO_PROPERTIES, PUBACK, PUBCOMP, PUBREC, PUBREL, SUBACK, SUBSCRIBE, UNSUBACK, UNSUBSCRIBE } from "../../../src/mqtt/packet.ts";
 import type { Delivery } from "../../../src/session/delivery.ts";
+import { NOBODY } from "../../../src/session/ports.ts";
 import { Session } from "../../../src/session/session.ts";
 import { acknowledgement, publishPacket, request, textOf, unique } from "../../support/mqtt-client.ts";
 import { type Bytes, describe5, field, hex, raw, rawConnect, reaction, refusal, section, text } from "./support.ts";
@@ -278,7 +279,7 @@ describe5((broker) => {
 });
 
 it("[MQTT5-2.2.1-4] skips identifiers in use when the numbers come round again (core)", () => {
-  const session = new Session("c", 0, { userName: undefined }, new Ledger(1 << 30));
+  const session = new Session("c", 0, NOBODY, new Ledger(1 << 30));
   session.nextPacketId = 65_534;
   for (const packetId of [65_535, 1]) session.deliveries.set(packetId, {} as Delivery);
   session.released.add(2);

@@ -1,0 +1,23 @@
+/** Asks one authenticator after the other until one decides. Nobody is let in whom none of them knows. */
+
+import type { Connect } from "../mqtt/packet.ts";
+import type { Admission, Authenticator, Caller, Refusal } from "../session/ports.ts";
+
+/** Bad User Name or Password; a 3.x connection gets return code 4. */
+export const NOT_KNOWN: Refusal = { reasonCode: 0x86, message: "The user name or the password is not right." };
+
+export class AuthenticatorChain implements Authenticator {
+  readonly #authenticators: readonly Authenticator[];
+
+  constructor(authenticators: readonly Authenticator[]) {
+    this.#authenticators = authenticators;
+  }
+
+  async authenticate(connect: Connect, caller: Caller): Promise<Admission | Refusal> {
+    for (const each of this.#authenticators) {
+      const answer = await each.authenticate(connect, caller);
+      if (answer !== undefined) return answer;
+    }
+    return NOT_KNOWN;
+  }
+}

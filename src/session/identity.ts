@@ -1,0 +1,37 @@
+/**
+ * Who speaks for a session, and what it may be given. What waits for it when that changes may have come under other rights: it is looked
+ * at once more when it is sent.
+ */
+
+import type { SessionCore } from "./core.ts";
+import type { Identity } from "./ports.ts";
+import type { Session } from "./session.ts";
+
+/** This one speaks for the session from now on. What waits for it may have come under other rights. */
+export function setIdentity(core: SessionCore, session: Session, identity: Identity): void {
+  if (core.sessions.get(session.clientId) === session) {
+    core.ledger.add("sessions", identity.grants.length - session.identity.grants.length);
+  }
+  session.identity = identity;
+  session.limitsReceive = undefined;
+  doubtWaiting(session);
+}
+
+/** All that waits to be sent is looked at when it is. */
+export function doubtWaiting(session: Session): void {
+  session.doubted = session.queued.length + session.backlog.unsent;
+}
+
+/** Whether a message of this topic may be given to the session. */
+export function mayReceive(core: SessionCore, session: Session, topic: string): boolean {
+  const { authorizer } = core;
+  session.limitsReceive ??= authorizer.limitsReceive(session.identity, session.clientId);
+  return !session.limitsReceive || authorizer.mayReceive(session.identity, session.clientId, topic);
+}
+
+/** Whether the next of what has waited, in its order, may still be given to the session. */
+export function mayStillHave(core: SessionCore, session: Session, topic: string): boolean {
+  if (session.doubted === 0) return true;
+  session.doubted -= 1;
+  return core.authorizer.maySubscribe(session.identity, session.clientId, topic, 0) && mayReceive(core, session, topic);
+}

@@ -1,0 +1,37 @@
+/**
+ * What a connection may still do when its identity has changed, or in time: a CONNECT or an AUTH brings other rights, settings are others
+ * after a restart, a login ends.
+ */
+
+import { NOT_AUTHORIZED } from "../mqtt/reason-code.ts";
+import { topicFilterOf } from "../topic/filter.ts";
+import type { SessionCore } from "./core.ts";
+import { LOGIN_END } from "./deadlines.ts";
+import { forgetSubscription } from "./interest.ts";
+import { violated } from "./lifecycle.ts";
+import type { Connection, Session } from "./session.ts";
+
+/** Ends the subscriptions that the session may not have any more. */
+export function endForbidden(core: SessionCore, session: Session): void {
+  for (const [filter, { request }] of [...session.subscriptions]) {
+    if (core.authorizer.maySubscribe(session.identity, session.clientId, topicFilterOf(filter), request.qos)) continue;
+    if (session.stored) core.rowChanges.deleteSubscription(session, filter);
+    forgetSubscription(core, session, filter);
+    if (session.connection !== undefined) core.changes.mark(session.connection);
+  }
+}
+
+/** Whoever is connected is so for as long as its login lasts. */
+export function watchLogin(core: SessionCore, connection: Connection): void {
+  const { expiresAt } = connection.session.identity;
+  if (expiresAt !== Number.POSITIVE_INFINITY) core.deadlines.add({ at: expiresAt, kind: LOGIN_END, subject: connection, slackMs: 0 });
+}
+
+/** A login may have ended. */
+export function handleLoginEnd(core: SessionCore, connection: Connection): void {
+  if (!connection.open) return;
+  if (connection.session.identity.expiresAt > core.now) watchLogin(core, connection);
+  else violated(core, connection, NOT_AUTHORIZED, LOGIN_ENDED);
+}
+
+export const LOGIN_ENDED = "the login has expired";
