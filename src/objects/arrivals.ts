@@ -59,9 +59,11 @@ export class Arrivals {
   fetch(clientId: string, clean: boolean, by: Claimant): Promise<void> | undefined {
     const { core, settings, name } = this.#options;
     const underWay = this.#underWay.get(clientId);
-    if (underWay?.by.userName === by.userName) return underWay?.fetched;
-    // What another user hears of it says nothing to this one.
-    if (underWay !== undefined) return underWay.fetched.catch(() => {}).then(() => this.fetch(clientId, clean, by));
+    if (underWay !== undefined) {
+      // What another user hears of it says nothing to this one.
+      const isSame = underWay.by.userName === by.userName;
+      return isSame ? underWay.fetched : underWay.fetched.catch(() => {}).then(() => this.fetch(clientId, clean, by));
+    }
     const session = core.sessions.get(clientId);
     const owners = isHere(session) ? [] : previousSessionObjects(settings, namespaceOf(name), clientId);
     if (owners.length === 0 && (session === undefined || session.cameFrom.length === 0)) return undefined;

@@ -65,11 +65,16 @@ const SLOW = "no queue of the simulation is so long that publishers have to wait
 
 const OF_OLD = "rows of today do not have them; an older version wrote them";
 
+const BY_LOGIN = "no right and no login of the simulation depends on it; test/restart/identity.test.ts has such";
+
 /** What a session is, in whatever holds it. */
 const SESSION: Fields = {
   expirySeconds: "0",
   expiresAt: "0",
-  userName: "undefined",
+  "identity.userName": "undefined",
+  "identity.address": { value: '""', unnoticed: BY_LOGIN },
+  "identity.grants": { value: '""', unnoticed: BY_LOGIN },
+  "identity.expiresAt": { value: "0", unnoticed: BY_LOGIN },
   nextPacketId: "1",
   handledThrough: "0",
   sent: "[]",
@@ -96,8 +101,11 @@ const SESSION: Fields = {
   aliases: { value: "[]", unnoticed: OF_OLD },
 };
 
+const IDENTITY_OF: Form["of"][number] = ["src/session/ports.ts", "Identity", "identity."];
+
 const SESSION_OF: Form["of"] = [
   [STATE, "SessionState", ""],
+  IDENTITY_OF,
   [STATE, "SentDelivery", "sent[]."],
   [STATE, "ReceivedExchange", "received[]."],
   [STATE, "OwedRetained", "owed[]."],
@@ -119,10 +127,17 @@ const WILL: Fields = {
   "will.properties": "{}",
   dueAt: "0",
   inGrace: "false",
+  checked: { value: "true", unnoticed: OF_OLD },
+  "identity.userName": { value: "undefined", unnoticed: BY_LOGIN },
+  "identity.address": { value: '""', unnoticed: BY_LOGIN },
+  "identity.grants": { value: '""', unnoticed: BY_LOGIN },
+  "identity.expiresAt": { value: "0", unnoticed: BY_LOGIN },
 };
 
 const WILL_OF: Form["of"] = [
   ["src/session/session.ts", "PendingWill", ""],
+  [STATE, "StoredWill", ""],
+  IDENTITY_OF,
   ["src/mqtt/packet.ts", "Will", "will."],
 ];
 

@@ -172,6 +172,7 @@ function begin(seed: number, reshaped: boolean, kept: ReadonlySet<string> | unde
     limits: { ...DEFAULT_LIMITS, inflightMax: 4, queueMessagesMax: short ? 8 : 20_000, queueBytesMax: short ? 1 << 20 : 1 << 28 },
     choices: {
       ...DEFAULT_CHOICES,
+      clientIdOwner: "anyone",
       queuePolicy: seed % 2 === 0 ? "reject_new" : "drop_oldest",
       sharedStrategy: SHARED_STRATEGIES[seed % SHARED_STRATEGIES.length]!,
     },
