@@ -3,7 +3,7 @@
  * the Worker, which always sets this header itself: a client's own header of that name never arrives.
  */
 
-import type { Admission, Caller } from "../session/ports.ts";
+import { type Admission, type Caller, NOBODY } from "../session/ports.ts";
 
 export interface Handover {
   /** A relay stands before the socket: it has read and checked CONNECT, answers PINGREQ and enforces Keep Alive. */
@@ -29,16 +29,17 @@ export const UNKNOWN_CALLER: Caller = { address: "", token: "" };
 
 export const HANDOVER_HEADER = "Durable-MQTT-Handover";
 
+/** While a new build spreads, an object of the one before may read it: that knows the user name alone, beside the rest. */
 export function encodeHandover(handover: Handover): string {
-  return encodeURIComponent(JSON.stringify(handover));
+  return encodeURIComponent(JSON.stringify({ ...handover, userName: handover.admission?.userName }));
 }
 
+/** JSON has neither undefined nor Infinity; and a Worker of the build before says the user name alone. */
 export function decodeHandover(header: string): Handover {
-  const { admission, ...handover } = JSON.parse(decodeURIComponent(header)) as Handover;
-  if (admission === undefined) return handover;
-  // JSON has neither undefined nor Infinity.
-  const { userName, expiresAt } = admission as { userName?: string; expiresAt: number | null };
-  return { ...handover, admission: { ...admission, userName, expiresAt: expiresAt ?? Number.POSITIVE_INFINITY } };
+  const { admission, userName, ...handover } = JSON.parse(decodeURIComponent(header)) as Handover & { userName?: string };
+  if (!handover.relayed) return handover;
+  const expiresAt = admission?.expiresAt ?? Number.POSITIVE_INFINITY;
+  return { ...handover, admission: { ...NOBODY, ...admission, userName, expiresAt } };
 }
 
 /** The WebSocket subprotocols that are spoken here: that of the specification, and names that clients have made for one version. */

@@ -14,6 +14,7 @@ import { LocalRouter } from "../../src/objects/local-router.ts";
 import { Meter } from "../../src/objects/meter.ts";
 import { SessionHost } from "../../src/objects/session-host.ts";
 import type { Runtime } from "../../src/runtime.ts";
+import { NOBODY } from "../../src/session/ports.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { SqliteRoutingStore } from "../../src/storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../../src/storage/sqlite-session-store.ts";
@@ -149,7 +150,7 @@ export class FullObject {
 
   connect(clientId: string, clean = false): CountingSocket {
     const socket = new CountingSocket();
-    this.host.adopt(socket as unknown as WebSocket, { relayed: true });
+    this.host.adopt(socket as unknown as WebSocket, { relayed: true, admission: NOBODY });
     const rest = { keepAliveSeconds: 60, will: undefined, userName: undefined, password: undefined };
     const properties = { sessionExpiryInterval: clean ? 0 : 100_000 };
     this.send(socket, { type: CONNECT, version: 5, clean, clientId, properties, ...rest });

@@ -12,6 +12,7 @@ import { LocalRouter } from "../../src/objects/local-router.ts";
 import { Meter } from "../../src/objects/meter.ts";
 import { SessionHost } from "../../src/objects/session-host.ts";
 import type { Runtime } from "../../src/runtime.ts";
+import { NOBODY } from "../../src/session/ports.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
@@ -77,7 +78,7 @@ class Broker {
 
   connect(clientId: string, will?: Will): WebSocket {
     const socket = new DeadSocket() as unknown as WebSocket;
-    this.host.adopt(socket, { relayed: true });
+    this.host.adopt(socket, { relayed: true, admission: NOBODY });
     const properties = { sessionExpiryInterval: 1000 };
     const rest = { keepAliveSeconds: 60, will, userName: undefined, password: undefined };
     this.send(socket, { type: CONNECT, version: 5, clean: false, clientId, properties, ...rest });

@@ -103,7 +103,7 @@ test.each([
     { kind: RECORD_SHARED, live: true, shares: [{ filter: "$share/g/a", key: 0, demand: 0 }] } as const,
   ],
 ])("a message that comes again %s reaches a session that has moved here in between without it", async (_, record) => {
-  const settings = parseSettings({ TOPOLOGY: "sharded" }) as Settings;
+  const settings = parseSettings({ TOPOLOGY: "sharded", ALLOW_ANONYMOUS: "true" }) as Settings;
   const host = sessionHost(settings);
   const { core } = host;
   const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings));
@@ -380,7 +380,7 @@ describe("packets that do not come whole", () => {
 
   function connect(host: SessionHost, clientId: string, password?: string): DeafSocket {
     const socket = new DeafSocket();
-    host.adopt(socket as unknown as WebSocket, { relayed: password === undefined });
+    host.adopt(socket as unknown as WebSocket, password === undefined ? { relayed: true, admission: NOBODY } : { relayed: false });
     const user = password === undefined ? undefined : "user";
     const rest = { keepAliveSeconds: 0, will: undefined, userName: user, password: password === undefined ? undefined : new Uint8Array(8) };
     receive(host, socket, encodePacket({ type: CONNECT, version: 4, clean: true, clientId, properties: NO_PROPERTIES, ...rest }, 4));
@@ -451,7 +451,7 @@ test("a socket that was closed and whose client has not answered counts as a con
   const host = sessionHost(settings);
   const connect = (clientId: string): SlowSocket => {
     const socket = new SlowSocket();
-    host.adopt(socket as unknown as WebSocket, { relayed: true });
+    host.adopt(socket as unknown as WebSocket, { relayed: true, admission: NOBODY });
     host.receive(socket as unknown as WebSocket, encodePacket(connectPacket({ version: 4, clientId }), 4).slice().buffer);
     host.flush();
     return socket;

@@ -15,6 +15,7 @@ import { RemoteRouter } from "../../src/objects/remote-router.ts";
 import { SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import type { Runtime } from "../../src/runtime.ts";
+import { NOBODY } from "../../src/session/ports.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
@@ -248,7 +249,7 @@ export class StageClient {
       },
       serializeAttachment: () => {},
     } as unknown as WebSocket;
-    host.adopt(this.#socket, { relayed: true });
+    host.adopt(this.#socket, { relayed: true, admission: NOBODY });
   }
 
   send(packet: Packet): void {
