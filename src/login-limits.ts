@@ -47,3 +47,46 @@ export const JWKS_KEYS_MAX = 64;
 
 /** Keys that are tried for a token which does not say its key's name: each costs about 0.1 ms. */
 export const KEYS_TRIED_MAX = 8;
+
+/**
+ * What an isolate knows from the directory (a user, that there is no such user, the bans) is good for so long: what is changed reaches new
+ * connections within this time where their isolate has not been told, live ones at once.
+ */
+export const DIRECTORY_FRESH_MS = 10 * SECOND;
+
+/** Users that an isolate remembers for that time; more are forgotten, the oldest first: about 1 KiB each. */
+export const DIRECTORY_REMEMBERED_MAX = 10_000;
+
+/** A login that began before a user was changed may arrive this much later: so long changes are remembered by whom they concern. */
+export const DIRECTORY_CHANGES_MS = 6 * DIRECTORY_FRESH_MS;
+
+/** Users of the directory of a namespace: a few hundred bytes each, of which a change reads all. */
+export const DIRECTORY_USERS_MAX = 1_000_000;
+
+/** Users in one request that adds or lists them: 1 MiB and 50 ms of an object. */
+export const DIRECTORY_USERS_PER_CALL = 1000;
+
+/** A Session object that could not be told is told again after this time, then twice as long each time, up to the second. */
+export const DIRECTORY_RETRY_MS = 1 * SECOND;
+export const DIRECTORY_RETRY_MS_MAX = 1 * MINUTE;
+
+/** Session objects that are told at a time. */
+export const DIRECTORY_CALLS_MAX = 16;
+
+/** The answer to a call of the directory, milliseconds: later, the connection is refused. */
+export const DIRECTORY_CALL_MS = 5 * SECOND;
+
+/** Bans of a namespace: the list is passed on as a whole and looked through for each CONNECT. */
+export const BANS_MAX = 1000;
+
+/** Those of them by regular expressions: each is tried with each client, up to 0.2 ms. */
+export const BAN_PATTERNS_MAX = 32;
+
+/** Bans that FLAPPING may add by itself; the others are for people. */
+export const FLAPPING_BANS_MAX = 500;
+
+/** Client Identifiers whose connections are counted for FLAPPING at a time in an object; more are not counted. */
+export const FLAPPING_COUNTED_MAX = 10_000;
+
+export const BAN_WHO_CHARACTERS_MAX = 1024;
+export const BAN_REASON_CHARACTERS_MAX = 256;

@@ -33,6 +33,7 @@ export const FLOORS: readonly Floor[] = [
       { path: "src/fault.ts", is: "how a fault stays with the one it happened to" },
       { path: "src/ledger.ts", is: "what an object holds in memory, counted by kind, and when that is too much" },
       { path: "src/room.ts", is: "whether there is room for more rows" },
+      { path: "src/pattern.ts", is: "regular expressions of operators, matched in a time that no text can make long" },
     ],
   },
   {
@@ -62,6 +63,11 @@ export const FLOORS: readonly Floor[] = [
       {
         path: "src/routing/",
         is: "what a Topic object decides: who wants what, retained messages, shares; and the outbox",
+        start: "core.ts",
+      },
+      {
+        path: "src/directory/",
+        is: "what the directory of a namespace decides: its users, bans, and whom it tells of a change",
         start: "core.ts",
       },
     ],

@@ -1,0 +1,276 @@
+/**
+ * The directory of a namespace: its users and their credentials, its bans, and who has to be told of a change. What was changed and who does
+ * not know it yet stands in rows before anybody is told, so that a restart forgets nobody. Nothing is awaited: the host tells.
+ */
+
+import { DIRECTORY_CHANGES_MS, DIRECTORY_USERS_MAX, FLAPPING_BANS_MAX, USER_NAME_BYTES_MAX } from "../login-limits.ts";
+import { utf8Length } from "../mqtt/bytes.ts";
+import { type Ban, type BanKind, type BanList, Bans, banProblem, roomProblem } from "./bans.ts";
+import { withCredential } from "./grants.ts";
+import type { KnownUser, Looked, News, Presence, UserNews } from "./news.ts";
+import type { DirectoryState, DirectoryStore, UserRow } from "./ports.ts";
+
+/** What is to become of a user; what is missing stays as it is. */
+export interface UserEntry {
+  readonly user: string;
+  /** A password hash. */
+  readonly password?: string | undefined;
+  /** JSON of its rights. */
+  readonly rights?: string | undefined;
+}
+
+/** `add` refuses users who are there, `change` those who are not, `put` does either. */
+export type PutMode = "add" | "change" | "put";
+
+export interface PutProblem {
+  readonly code: "ALREADY_EXISTS" | "NOT_FOUND" | "BAD_REQUEST";
+  /** A sentence without capital and full stop. */
+  readonly problem: string;
+}
+
+export type PutResult = "added" | "changed" | "unchanged" | PutProblem;
+
+/** The one who bans by itself. */
+export const FLAPPING = "flapping";
+
+export interface DirectoryCoreOptions {
+  readonly store: DirectoryStore;
+  /** The Session objects; undefined where each client has its own: those say of themselves that they are there. */
+  readonly objects: readonly string[] | undefined;
+}
+
+export class DirectoryCore {
+  readonly #store: DirectoryStore;
+  readonly #objects: readonly string[] | undefined;
+  #state: DirectoryState;
+  #bans: BanList;
+  #counted: number | undefined;
+
+  constructor({ store, objects }: DirectoryCoreOptions) {
+    this.#store = store;
+    this.#objects = objects;
+    this.#state = store.state() ?? { version: 0, bans: 0 };
+    this.#bans = this.#readBans();
+  }
+
+  #readBans(): BanList {
+    return { version: this.#state.bans, bans: this.#store.bans().filter(({ damaged }) => damaged !== true) };
+  }
+
+  get bans(): readonly Ban[] {
+    return this.#bans.bans;
+  }
+
+  /** @param knownBans the version of the list that the asker has; -1 for none */
+  look(userName: string | undefined, knownBans: number): Looked {
+    const first = this.#store.users("", 1)[0];
+    const user = userName === undefined || first === undefined ? undefined : this.#store.user(userName);
+    const isKnown = user !== undefined && user.damaged !== true;
+    return {
+      bans: knownBans === this.#bans.version ? undefined : this.#bans,
+      isEmpty: first === undefined,
+      user: isKnown ? knownUser(user) : undefined,
+      like: isKnown || userName === undefined ? undefined : (this.#store.users(userName, 1)[0] ?? first)?.password,
+    };
+  }
+
+  /** @returns all that has changed since this version */
+  news(since: number): News {
+    const users = this.#store.changesSince(since).map(({ user }) => this.#newsOf(user));
+    return { version: this.#state.version, bans: this.#bans.version > since ? this.#bans : undefined, users };
+  }
+
+  /** @returns what one has to know who knew nothing until now: the bans, and what may be news to logins that are on their way */
+  recent(now: number): News {
+    const recent = this.#store.changesSince(0).filter(({ at }) => at > now - DIRECTORY_CHANGES_MS);
+    return { version: this.#state.version, bans: this.#bans, users: recent.map(({ user }) => this.#newsOf(user)) };
+  }
+
+  /** A Session object of a client of its own says that it is there. */
+  enter(presence: Presence, now: number): News {
+    const { object, clientId, userName, address } = presence;
+    const known = this.#store.presence(object);
+    const isSame = known?.clientId === clientId && known.userName === userName && known.address === address;
+    if (!isSame) this.#store.putPresence(presence);
+    return this.recent(now);
+  }
+
+  #newsOf(user: string): UserNews {
+    const row = this.#store.user(user);
+    if (row === undefined || row.damaged) return { user, credential: undefined, grants: undefined };
+    return { user, credential: row.credential, grants: withCredential(row.rights, row.credential) };
+  }
+
+  /** @returns one result for each entry, in their order */
+  putUsers(entries: readonly UserEntry[], mode: PutMode, now: number): PutResult[] {
+    const version = this.#state.version + 1;
+    const told = new Set(this.#store.changesSince(0).map(({ user }) => user));
+    const concerned: string[] = [];
+    const results = entries.map((entry): PutResult => {
+      const row = this.#store.user(entry.user);
+      const problem = entryProblem(entry, row, mode, this.#hasRoom);
+      if (problem !== undefined) return problem;
+      const next = nextRow(entry, row, version, now);
+      if (row !== undefined && row.damaged !== true && next.password === row.password && next.rights === row.rights) return "unchanged";
+      this.#store.putUser(next);
+      // Who is new has no logins, unless the removal of one of that name is not long ago.
+      if (row !== undefined || told.has(entry.user)) concerned.push(entry.user);
+      if (row !== undefined) return "changed";
+      this.#added(1);
+      return "added";
+    });
+    if (results.some((result) => result === "added" || result === "changed")) this.#usersChanged(version, concerned, now);
+    return results;
+  }
+
+  /** @returns whether it was there */
+  removeUser(user: string, now: number): boolean {
+    if (!this.#store.deleteUser(user)) return false;
+    this.#added(-1);
+    this.#usersChanged(this.#state.version + 1, [user], now);
+    return true;
+  }
+
+  user(name: string): UserRow | undefined {
+    return this.#store.user(name);
+  }
+
+  /** @param from the name behind which, or the place at which it begins @returns at most so many, in the order of their names */
+  users(from: string | number, most: number): UserRow[] {
+    return typeof from === "string" ? this.#store.users(from, most) : this.#store.usersFrom(from, most);
+  }
+
+  #added(count: number): void {
+    if (this.#counted !== undefined) this.#counted += count;
+  }
+
+  get userCount(): number {
+    return this.#count;
+  }
+
+  /** Counted when first asked for: that reads every row. */
+  get #count(): number {
+    this.#counted ??= this.#store.countUsers();
+    return this.#counted;
+  }
+
+  get #hasRoom(): boolean {
+    return this.#count < DIRECTORY_USERS_MAX;
+  }
+
+  #usersChanged(version: number, users: readonly string[], now: number): void {
+    this.#state = { ...this.#state, version };
+    this.#store.putState(this.#state);
+    if (users.length === 0) return;
+    if (this.#store.untold().length === 0) this.#store.deleteChanges(now - DIRECTORY_CHANGES_MS);
+    for (const user of users) this.#store.putChange({ user, version, at: now });
+    const concerned = new Set(users);
+    this.#tell(({ userName }) => userName !== undefined && concerned.has(userName));
+  }
+
+  /**
+   * Bans somebody, or bans him differently.
+   * @returns why that can't be, in a sentence
+   */
+  putBan(ban: Ban, now: number): string | undefined {
+    const problem = banProblem(ban);
+    if (problem !== undefined) return problem;
+    const others = this.bans.filter(({ kind, who, until }) => (kind !== ban.kind || who !== ban.who) && until > now);
+    const full = ban.by === FLAPPING && others.filter(({ by }) => by === FLAPPING).length >= FLAPPING_BANS_MAX;
+    const noRoom = full ? `there are ${FLAPPING_BANS_MAX} bans by ${FLAPPING} already` : roomProblem(others, ban.kind);
+    if (noRoom !== undefined) return noRoom;
+    this.#store.putBan(ban);
+    const bans = new Bans({ version: 0, bans: [ban] });
+    this.#bansChanged(({ clientId, userName, address }) => {
+      return bans.find({ clientId, userNames: userName === undefined ? [] : [userName], address }, now) !== undefined;
+    });
+    return undefined;
+  }
+
+  /** @returns whether it was there */
+  removeBan(kind: BanKind, who: string): boolean {
+    if (!this.#store.deleteBan(kind, who)) return false;
+    this.#bansChanged(() => false);
+    return true;
+  }
+
+  /** Deletes bans that are over. @returns how many */
+  sweep(now: number): number {
+    const over = this.bans.filter(({ until }) => until <= now);
+    for (const { kind, who } of over) this.#store.deleteBan(kind, who);
+    if (over.length > 0) this.#bansChanged(() => false);
+    return over.length;
+  }
+
+  /** When the next ban is over, milliseconds since the epoch; Infinity when none will be. */
+  get sweepAt(): number {
+    return this.bans.reduce((earliest, { until }) => Math.min(earliest, until), Number.POSITIVE_INFINITY);
+  }
+
+  #bansChanged(concerns: (presence: Presence) => boolean): void {
+    const version = this.#state.version + 1;
+    this.#state = { version, bans: version };
+    this.#store.putState(this.#state);
+    this.#bans = this.#readBans();
+    this.#tell(concerns);
+  }
+
+  /** @param concerns whom of those who are found only by what they have said of themselves */
+  #tell(concerns: (presence: Presence) => boolean): void {
+    const known = new Set(this.#store.untold().map(({ object }) => object));
+    const objects =
+      this.#objects ??
+      this.#store
+        .presences()
+        .filter(concerns)
+        .map(({ object }) => object);
+    const since = this.#state.version - 1;
+    for (const object of objects) if (!known.has(object)) this.#store.putUntold({ object, since });
+  }
+
+  /** Whom to tell, and since when it knows nothing. */
+  get untold(): readonly { readonly object: string; readonly since: number }[] {
+    return this.#store.untold();
+  }
+
+  /**
+   * An object has taken the news.
+   * @param through their version
+   * @param isPresent whether somebody is still connected there
+   */
+  told(object: string, through: number, isPresent: boolean): void {
+    if (this.#state.version > through) this.#store.putUntold({ object, since: through });
+    else this.#store.deleteUntold(object);
+    if (this.#objects === undefined && !isPresent) this.#store.deletePresence(object);
+  }
+}
+
+function knownUser({ password, rights, credential }: UserRow): KnownUser {
+  return { password, grants: withCredential(rights, credential) };
+}
+
+function entryProblem(entry: UserEntry, row: UserRow | undefined, mode: PutMode, hasRoom: boolean): PutProblem | undefined {
+  const { user, password } = entry;
+  if (user === "" || utf8Length(user) > USER_NAME_BYTES_MAX) {
+    return { code: "BAD_REQUEST", problem: `a user name has 1 to ${USER_NAME_BYTES_MAX} bytes` };
+  }
+  if (mode === "add" && row !== undefined) return { code: "ALREADY_EXISTS", problem: "there is a user of this name already" };
+  if (mode === "change" && row === undefined) return { code: "NOT_FOUND", problem: "there is no user of this name" };
+  if (row === undefined && password === undefined) return { code: "BAD_REQUEST", problem: "a new user needs a password" };
+  if (row === undefined && !hasRoom) return { code: "BAD_REQUEST", problem: `there are ${DIRECTORY_USERS_MAX} users already` };
+  return undefined;
+}
+
+function nextRow({ user, password, rights }: UserEntry, row: UserRow | undefined, version: number, now: number): UserRow {
+  const next = password ?? row!.password;
+  return {
+    user,
+    password: next,
+    rights: rights ?? row?.rights ?? NO_RIGHTS,
+    credential: next === row?.password ? row.credential : version,
+    createdAt: row?.createdAt ?? now,
+    changedAt: now,
+  };
+}
+
+const NO_RIGHTS = "{}";

@@ -1,0 +1,103 @@
+/** The rows of a directory in memory, for tests: the same answers as those of SQLite. */
+
+import type { Ban, BanKind } from "../directory/bans.ts";
+import type { Presence } from "../directory/news.ts";
+import type { BanRow, ChangeRow, DirectoryState, DirectoryStore, UntoldRow, UserRow } from "../directory/ports.ts";
+import { compareTopics } from "../topic/order.ts";
+
+export class MemoryDirectoryStore implements DirectoryStore {
+  #state: DirectoryState | undefined;
+  readonly #users = new Map<string, UserRow>();
+  readonly #bans = new Map<string, BanRow>();
+  readonly #changes = new Map<string, ChangeRow>();
+  readonly #untold = new Map<string, UntoldRow>();
+  readonly #presences = new Map<string, Presence>();
+
+  state(): DirectoryState | undefined {
+    return this.#state;
+  }
+
+  putState(state: DirectoryState): void {
+    this.#state = state;
+  }
+
+  user(name: string): UserRow | undefined {
+    return this.#users.get(name);
+  }
+
+  users(after: string, most: number): UserRow[] {
+    return this.#inOrder.filter(({ user }) => compareTopics(user, after) > 0).slice(0, most);
+  }
+
+  usersFrom(place: number, most: number): UserRow[] {
+    return this.#inOrder.slice(place, place + most);
+  }
+
+  get #inOrder(): UserRow[] {
+    return [...this.#users.values()].sort((one, other) => compareTopics(one.user, other.user));
+  }
+
+  countUsers(): number {
+    return this.#users.size;
+  }
+
+  putUser(row: UserRow): void {
+    this.#users.set(row.user, row);
+  }
+
+  deleteUser(name: string): boolean {
+    return this.#users.delete(name);
+  }
+
+  bans(): BanRow[] {
+    return [...this.#bans.values()];
+  }
+
+  putBan(ban: Ban): void {
+    this.#bans.set(`${ban.kind} ${ban.who}`, ban);
+  }
+
+  deleteBan(kind: BanKind, who: string): boolean {
+    return this.#bans.delete(`${kind} ${who}`);
+  }
+
+  changesSince(version: number): ChangeRow[] {
+    return [...this.#changes.values()].filter((change) => change.version > version);
+  }
+
+  putChange(row: ChangeRow): void {
+    this.#changes.set(row.user, row);
+  }
+
+  deleteChanges(before: number): void {
+    for (const { user, at } of [...this.#changes.values()]) if (at < before) this.#changes.delete(user);
+  }
+
+  untold(): UntoldRow[] {
+    return [...this.#untold.values()];
+  }
+
+  putUntold(row: UntoldRow): void {
+    this.#untold.set(row.object, row);
+  }
+
+  deleteUntold(object: string): void {
+    this.#untold.delete(object);
+  }
+
+  presence(object: string): Presence | undefined {
+    return this.#presences.get(object);
+  }
+
+  presences(): Presence[] {
+    return [...this.#presences.values()];
+  }
+
+  putPresence(presence: Presence): void {
+    this.#presences.set(presence.object, presence);
+  }
+
+  deletePresence(object: string): void {
+    this.#presences.delete(object);
+  }
+}

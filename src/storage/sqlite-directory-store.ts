@@ -1,0 +1,190 @@
+/**
+ * The rows of a directory in the SQLite database of its Durable Object. Users come in the order of the UTF-8 bytes of their names, which is
+ * the order of the table. Knows nothing of what rights and hashes say.
+ */
+
+import type { Ban, BanKind } from "../directory/bans.ts";
+import type { Presence } from "../directory/news.ts";
+import type { BanRow, ChangeRow, DirectoryState, DirectoryStore, UntoldRow, UserRow } from "../directory/ports.ts";
+import { changed, checksum } from "./checksum.ts";
+import { DIRECTORY_TABLES } from "./directory-tables.ts";
+import type { SqlRow } from "./metered-sql.ts";
+import type { RowMeter } from "./row-meter.ts";
+import { Tables } from "./tables.ts";
+
+interface StoredUser extends SqlRow {
+  user: string;
+  password: string;
+  rights: string;
+  credential: number;
+  created_at: number;
+  changed_at: number;
+  checksum: number;
+}
+
+interface StoredBan extends SqlRow {
+  kind: BanKind;
+  who: string;
+  by: string;
+  reason: string;
+  at: number;
+  until: number;
+  checksum: number;
+}
+
+const USER = "SELECT user, password, rights, credential, created_at, changed_at, checksum FROM user";
+
+/** What stands for never in a row. */
+const NEVER = 0;
+
+export class SqliteDirectoryStore implements DirectoryStore {
+  readonly #tables: Tables;
+
+  /** @throws Error when the database was written by newer code or under an edited history of migrations */
+  constructor(sql: SqlStorage, meter: RowMeter) {
+    this.#tables = new Tables(sql, meter, DIRECTORY_TABLES);
+  }
+
+  state(): DirectoryState | undefined {
+    return this.#tables.select<{ version: number; bans: number }>("SELECT version, bans FROM state")[0];
+  }
+
+  putState({ version, bans }: DirectoryState): void {
+    this.#tables.put(
+      "INSERT INTO state (id, version, bans) VALUES (0, ?, ?) ON CONFLICT (id) DO UPDATE SET version = excluded.version, bans = excluded.bans",
+      version,
+      bans,
+    );
+  }
+
+  user(name: string): UserRow | undefined {
+    return this.#tables.select<StoredUser>(`${USER} WHERE user = ?`, name).map(userRow)[0];
+  }
+
+  users(after: string, most: number): UserRow[] {
+    return this.#tables.select<StoredUser>(`${USER} WHERE user > ? ORDER BY user LIMIT ?`, after, most).map(userRow);
+  }
+
+  usersFrom(place: number, most: number): UserRow[] {
+    return this.#tables.select<StoredUser>(`${USER} ORDER BY user LIMIT ? OFFSET ?`, most, place).map(userRow);
+  }
+
+  countUsers(): number {
+    return this.#tables.select<{ count: number }>("SELECT COUNT(*) AS count FROM user")[0]?.count ?? 0;
+  }
+
+  putUser({ user, password, rights, credential, createdAt, changedAt }: UserRow): void {
+    const values = [user, password, rights, credential, createdAt, changedAt];
+    this.#tables.put(
+      `INSERT INTO user (user, password, rights, credential, created_at, changed_at, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (user) DO UPDATE SET
+          password = excluded.password, rights = excluded.rights, credential = excluded.credential,
+          created_at = excluded.created_at, changed_at = excluded.changed_at, checksum = excluded.checksum`,
+      ...values,
+      checksum(...values),
+    );
+  }
+
+  deleteUser(name: string): boolean {
+    return this.#tables.delete("DELETE FROM user WHERE user = ?", name) > 0;
+  }
+
+  bans(): BanRow[] {
+    return this.#tables.select<StoredBan>("SELECT kind, who, by, reason, at, until, checksum FROM ban").map(banRow);
+  }
+
+  putBan({ kind, who, by, reason, at, until }: Ban): void {
+    const values = [kind, who, by, reason, at, until === Number.POSITIVE_INFINITY ? NEVER : until];
+    this.#tables.put(
+      `INSERT INTO ban (kind, who, by, reason, at, until, checksum) VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (kind, who) DO UPDATE SET
+          by = excluded.by, reason = excluded.reason, at = excluded.at, until = excluded.until, checksum = excluded.checksum`,
+      ...values,
+      checksum(...values),
+    );
+  }
+
+  deleteBan(kind: BanKind, who: string): boolean {
+    return this.#tables.delete("DELETE FROM ban WHERE kind = ? AND who = ?", kind, who) > 0;
+  }
+
+  changesSince(version: number): ChangeRow[] {
+    return this.#tables.select<{ user: string; version: number; at: number }>(
+      "SELECT user, version, at FROM change WHERE version > ?",
+      version,
+    );
+  }
+
+  putChange({ user, version, at }: ChangeRow): void {
+    this.#tables.put(
+      "INSERT INTO change (user, version, at) VALUES (?, ?, ?) ON CONFLICT (user) DO UPDATE SET version = excluded.version, at = excluded.at",
+      user,
+      version,
+      at,
+    );
+  }
+
+  deleteChanges(before: number): void {
+    this.#tables.delete("DELETE FROM change WHERE at < ?", before);
+  }
+
+  untold(): UntoldRow[] {
+    return this.#tables.select<{ object: string; since: number }>("SELECT object, since FROM untold");
+  }
+
+  putUntold({ object, since }: UntoldRow): void {
+    this.#tables.put(
+      "INSERT INTO untold (object, since) VALUES (?, ?) ON CONFLICT (object) DO UPDATE SET since = excluded.since",
+      object,
+      since,
+    );
+  }
+
+  deleteUntold(object: string): void {
+    this.#tables.delete("DELETE FROM untold WHERE object = ?", object);
+  }
+
+  presence(object: string): Presence | undefined {
+    return this.#presences("WHERE object = ?", object)[0];
+  }
+
+  presences(): Presence[] {
+    return this.#presences("");
+  }
+
+  #presences(where: string, ...values: string[]): Presence[] {
+    return this.#tables
+      .select<{ object: string; client_id: string; user: string | null; address: string }>(
+        `SELECT object, client_id, user, address FROM presence ${where}`,
+        ...values,
+      )
+      .map(({ object, client_id: clientId, user, address }) => ({ object, clientId, userName: user ?? undefined, address }));
+  }
+
+  putPresence({ object, clientId, userName, address }: Presence): void {
+    // Nobody is called by an empty name, which stands for none.
+    this.#tables.put(
+      `INSERT INTO presence (object, client_id, user, address) VALUES (?, ?, NULLIF(?, ''), ?)
+        ON CONFLICT (object) DO UPDATE SET client_id = excluded.client_id, user = excluded.user, address = excluded.address`,
+      object,
+      clientId,
+      userName ?? "",
+      address,
+    );
+  }
+
+  deletePresence(object: string): void {
+    this.#tables.delete("DELETE FROM presence WHERE object = ?", object);
+  }
+}
+
+function userRow(row: StoredUser): UserRow {
+  const { user, password, rights, credential, created_at: createdAt, changed_at: changedAt } = row;
+  const sum = changed(row.checksum, user, password, rights, credential, createdAt, changedAt);
+  return { user, password, rights, credential, createdAt, changedAt, ...sum };
+}
+
+function banRow({ kind, who, by, reason, at, until, checksum: stored }: StoredBan): BanRow {
+  const sum = changed(stored, kind, who, by, reason, at, until);
+  return { kind, who, by, reason, at, until: until === NEVER ? Number.POSITIVE_INFINITY : until, ...sum };
+}

@@ -1,0 +1,176 @@
+/** The directory's decisions: users and their credentials, bans, and whom a change is told. */
+
+import { describe, expect, test } from "vitest";
+import type { Ban } from "../../src/directory/bans.ts";
+import { DirectoryCore, FLAPPING } from "../../src/directory/core.ts";
+import { credentialOf } from "../../src/directory/grants.ts";
+import { DIRECTORY_CHANGES_MS, FLAPPING_BANS_MAX } from "../../src/login-limits.ts";
+import { MemoryDirectoryStore } from "../../src/storage/memory-directory-store.ts";
+
+const OBJECTS = ["default/session/0", "default/session/1"];
+
+function directory(objects?: readonly string[]) {
+  const store = new MemoryDirectoryStore();
+  const begin = (): DirectoryCore => new DirectoryCore({ store, objects });
+  return { store, begin, core: begin() };
+}
+
+function entry(user: string, password = `hash of ${user}`, rights = '{"acl":[]}') {
+  return { user, password, rights };
+}
+
+function ban(who: string, more: Partial<Ban> = {}): Ban {
+  return { kind: "clientid", who, by: "ada", reason: "", at: 0, until: Number.POSITIVE_INFINITY, ...more };
+}
+
+/** Tells everybody. */
+function tell(core: DirectoryCore, isPresent = true): string[] {
+  return core.untold.map(({ object, since }) => {
+    core.told(object, core.news(since).version, isPresent);
+    return object;
+  });
+}
+
+describe("users", () => {
+  test("a new one is known at once, and nobody has to be told", () => {
+    const { core } = directory(OBJECTS);
+    expect(core.look("ada", -1)).toMatchObject({ isEmpty: true, user: undefined, like: undefined });
+    expect(core.putUsers([entry("ada")], "add", 1)).toEqual(["added"]);
+    const { user, isEmpty } = core.look("ada", -1);
+    expect([isEmpty, user!.password, credentialOf(user!.grants)]).toEqual([false, "hash of ada", 1]);
+    expect(core.untold).toEqual([]);
+  });
+
+  test("for an unknown one there is the hash of always the same other one", () => {
+    const { core } = directory(OBJECTS);
+    core.putUsers([entry("b"), entry("d")], "add", 1);
+    expect(["a", "c", "e"].map((name) => core.look(name, 0).like)).toEqual(["hash of b", "hash of d", "hash of b"]);
+    expect(core.look("b", 0).like).toBeUndefined();
+  });
+
+  test("changed rights leave the credential as it is, a changed password does not; all objects are told", () => {
+    const { core } = directory(OBJECTS);
+    core.putUsers([entry("ada"), entry("bob")], "add", 1);
+    expect(core.putUsers([{ user: "ada", rights: '{"superuser":true}' }], "change", 2)).toEqual(["changed"]);
+    expect(core.untold.map(({ object }) => object)).toEqual(OBJECTS);
+    const { since } = core.untold[0]!;
+    const news = core.news(since);
+    expect(news.users).toMatchObject([{ user: "ada", credential: 1 }]);
+    expect(news.bans).toBeUndefined();
+    core.putUsers([{ user: "ada", password: "other" }], "change", 3);
+    expect(core.news(since).users).toMatchObject([{ user: "ada", credential: 3 }]);
+  });
+
+  test("what changes nothing is told to nobody", () => {
+    const { core } = directory(OBJECTS);
+    core.putUsers([entry("ada")], "add", 1);
+    expect(core.putUsers([entry("ada")], "put", 2)).toEqual(["unchanged"]);
+    expect(core.untold).toEqual([]);
+  });
+
+  test("modes: added once, changed only who is there", () => {
+    const { core } = directory(OBJECTS);
+    expect(core.putUsers([{ user: "ada" }], "put", 1)).toMatchObject([{ code: "BAD_REQUEST" }]);
+    expect(core.putUsers([entry("ada")], "change", 1)).toMatchObject([{ code: "NOT_FOUND" }]);
+    core.putUsers([entry("ada")], "add", 1);
+    expect(core.putUsers([entry("ada"), entry("bob"), entry("")], "add", 1)).toMatchObject([
+      { code: "ALREADY_EXISTS" },
+      "added",
+      { code: "BAD_REQUEST" },
+    ]);
+    expect(core.userCount).toBe(2);
+  });
+
+  test("a removed one is told, also when one of the same name comes again before", () => {
+    const { core } = directory(OBJECTS);
+    core.putUsers([entry("ada")], "add", 1);
+    expect([core.removeUser("ada", 2), core.removeUser("ada", 2)]).toEqual([true, false]);
+    const { since } = core.untold[0]!;
+    expect(core.news(since).users).toEqual([{ user: "ada", credential: undefined, grants: undefined }]);
+    core.putUsers([entry("ada")], "add", 3);
+    expect(core.news(since).users).toMatchObject([{ user: "ada", credential: 3 }]);
+  });
+
+  test("are listed in the order of their names", () => {
+    const { core } = directory(OBJECTS);
+    core.putUsers(
+      ["b", "a", "\u{1f600}", "\uffee"].map((name) => entry(name)),
+      "add",
+      1,
+    );
+    const names = (users: readonly { readonly user: string }[]): string[] => users.map(({ user }) => user);
+    expect([names(core.users("", 2)), names(core.users("b", 9)), names(core.users(1, 2))]).toEqual([
+      ["a", "b"],
+      ["\uffee", "\u{1f600}"],
+      ["b", "\uffee"],
+    ]);
+  });
+});
+
+describe("bans", () => {
+  test("are passed on as a whole, and only to who has not this version", () => {
+    const { core } = directory(OBJECTS);
+    expect(core.putBan(ban("c1"), 1)).toBeUndefined();
+    const { bans } = core.look(undefined, -1);
+    expect(bans).toMatchObject({ version: 1, bans: [{ who: "c1" }] });
+    expect(core.look(undefined, 1).bans).toBeUndefined();
+    expect(core.news(0).bans?.bans).toHaveLength(1);
+    expect(core.removeBan("clientid", "c1")).toBe(true);
+    expect(core.look(undefined, 1).bans).toEqual({ version: 2, bans: [] });
+  });
+
+  test("end", () => {
+    const { core } = directory(OBJECTS);
+    core.putBan(ban("c1", { until: 100 }), 1);
+    core.putBan(ban("c2"), 1);
+    expect([core.sweepAt, core.sweep(99), core.sweep(100), core.sweepAt]).toEqual([100, 0, 1, Number.POSITIVE_INFINITY]);
+    expect(core.bans.map(({ who }) => who)).toEqual(["c2"]);
+  });
+
+  test("a wrong one is refused, and those that are made by themselves leave room for others", () => {
+    const { core } = directory(OBJECTS);
+    expect(core.putBan(ban("(", { kind: "clientid_re" }), 1)).toContain("regular expression");
+    for (let index = 0; index < FLAPPING_BANS_MAX; index += 1) core.putBan(ban(`f${index}`, { by: FLAPPING, until: 100 }), 1);
+    expect(core.putBan(ban("f", { by: FLAPPING }), 1)).toContain("by flapping");
+    expect(core.putBan(ban("f0", { by: FLAPPING, until: 200 }), 1)).toBeUndefined();
+    expect(core.putBan(ban("c"), 1)).toBeUndefined();
+    expect(core.putBan(ban("f", { by: FLAPPING }), 150)).toBeUndefined();
+  });
+});
+
+describe("who is told", () => {
+  test("every object, until it has taken all of it; a restart forgets nobody", () => {
+    const { core, begin } = directory(OBJECTS);
+    core.putUsers([entry("ada")], "add", 1);
+    core.removeUser("ada", 2);
+    const [first] = core.untold;
+    core.putBan(ban("c1"), 3);
+    core.told(first!.object, 2, true);
+    const again = begin();
+    expect(again.untold).toEqual([
+      { object: OBJECTS[0], since: 2 },
+      { object: OBJECTS[1], since: 1 },
+    ]);
+    expect(tell(again)).toEqual(OBJECTS);
+    expect(again.untold).toEqual([]);
+    expect(again.recent(3).users.map(({ user }) => user)).toEqual(["ada"]);
+    expect(again.recent(2 + DIRECTORY_CHANGES_MS).users).toEqual([]);
+  });
+
+  test("where each client has its own object, those of whom it is known that they are concerned", () => {
+    const { core } = directory();
+    core.putUsers([entry("ada"), entry("bob")], "add", 1);
+    const enter = (clientId: string, userName: string | undefined, address: string) =>
+      core.enter({ object: `default/client/${clientId}`, clientId, userName, address }, 2);
+    enter("c1", "ada", "10.0.0.1");
+    enter("c2", "bob", "10.0.0.2");
+    enter("c3", undefined, "10.0.0.1");
+    core.removeUser("ada", 3);
+    expect(tell(core)).toEqual(["default/client/c1"]);
+    core.putBan(ban("10.0.0.1", { kind: "peerhost" }), 4);
+    expect(tell(core, false)).toEqual(["default/client/c1", "default/client/c3"]);
+    core.putBan(ban("10.0.0.0/8", { kind: "peerhost_net" }), 5);
+    expect(tell(core)).toEqual(["default/client/c2"]);
+    expect(enter("c1", "ada", "10.0.0.1")).toMatchObject({ bans: { bans: [{}, {}] }, users: [{ user: "ada", credential: undefined }] });
+  });
+});
