@@ -111,7 +111,7 @@ const NAMESPACES = setting(
 const ALLOW_ANONYMOUS = flag(
   "ALLOW_ANONYMOUS",
   false,
-  "`true` lets clients in without user name and password, with every right. Without it and without `USERS` everybody is refused",
+  "`true` lets clients in without user name and password, with every right. Without it, `USERS` and keys for tokens (`JWT_...`) everybody is refused",
 );
 const USERS = secret(
   "USERS",
@@ -287,6 +287,15 @@ export const SETTINGS: readonly Setting[] = [
   VALIDATE_PAYLOAD_FORMAT,
   ...Object.values(LIMITS),
 ];
+
+/** Those that say who may connect: without any of them nobody may. */
+export const ACCESS_SETTINGS: readonly string[] = [
+  USERS,
+  JWT_SETTINGS.secret,
+  JWT_SETTINGS.publicKeys,
+  JWT_SETTINGS.jwksUrls,
+  ALLOW_ANONYMOUS,
+].map(({ name }) => name);
 
 /**
  * Reads all settings out of the Worker's or the process's environment; other entries of it (bindings) are left alone.

@@ -5,10 +5,8 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { unstable_getVarsForDev as getVarsForDev } from "wrangler";
+import { ACCESS_SETTINGS } from "../../src/settings.ts";
 import { isLoopback } from "./loopback.ts";
-
-/** What decides who may connect; where one of them is given, nothing is added. */
-const ACCESS = ["USERS", "ALLOW_ANONYMOUS"];
 
 /** What opens `wrangler dev` to others, beside another `--ip`. */
 const REACHABLE = ["--remote", "-r", "--tunnel", "--tunnel-name", "--tunnelName"];
@@ -24,7 +22,9 @@ export function openingArguments(args: readonly string[], folder: string): reado
   const { ip, env, "env-file": files } = parseArgs({ args: [...args], strict: false, options }).values;
   if ((ip !== undefined && !isLoopback(String(ip))) || args.some((argument) => REACHABLE.includes(argument.split("=")[0]!))) return [];
   const given = getVarsForDev(join(folder, "wrangler.toml"), files?.map(String), {}, env?.toString(), true);
-  if (ACCESS.some((name) => name in given || args.some((argument) => argument.replace("--var=", "").startsWith(`${name}:`)))) return [];
+  // Where it is said who may connect, nothing is added.
+  if (ACCESS_SETTINGS.some((name) => name in given || args.some((argument) => argument.replace("--var=", "").startsWith(`${name}:`))))
+    return [];
   // Among the keys that wrangler listens to is one that opens a tunnel from everywhere to here.
   const opening = ["--var", "ALLOW_ANONYMOUS:true", "--show-interactive-dev-session=false"];
   return ip === undefined ? [...opening, "--ip", "127.0.0.1"] : opening;

@@ -9,7 +9,7 @@ const opening = openingArguments(args, ROOT);
 console.log(
   opening.length > 0
     ? "durable-mqtt: every program on this machine may connect (ALLOW_ANONYMOUS=true), other machines cannot reach it. Ctrl-C stops it."
-    : "durable-mqtt: USERS and ALLOW_ANONYMOUS say who may connect; without them nobody may. Ctrl-C stops it.",
+    : "durable-mqtt: the settings say who may connect; where they do not, nobody may. Ctrl-C stops it.",
 );
 const command = join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
 const wrangler = spawn(process.execPath, [command, "dev", ...args, ...opening], { cwd: ROOT, stdio: "inherit" });

@@ -2,7 +2,7 @@
 import { networkInterfaces } from "node:os";
 import { parseArgs } from "node:util";
 import { parseUsers } from "../../src/auth/users.ts";
-import { SETTINGS } from "../../src/settings.ts";
+import { ACCESS_SETTINGS, SETTINGS } from "../../src/settings.ts";
 import { buildPage } from "../build/bundle.ts";
 import { type Broker, StartProblem, startBroker } from "./local-broker.ts";
 import { isLoopback } from "./loopback.ts";
@@ -55,7 +55,7 @@ function portOf(name: string, text: string): number {
   return port <= 65_535 ? port : fail(`${name} must be a port from 0 to 65535 (0 = any free one), not ${JSON.stringify(text)}.`, 2);
 }
 
-/** The settings in the environment; on loopback without users everybody may connect, unless the environment says otherwise. */
+/** The settings in the environment; on loopback everybody may connect, unless the environment says who. */
 function readSettings(topology: string | undefined, host: string): Record<string, string> {
   const env: Record<string, string> = {};
   for (const { name } of SETTINGS) {
@@ -63,7 +63,7 @@ function readSettings(topology: string | undefined, host: string): Record<string
     if (value !== undefined && value !== "") env[name] = value;
   }
   if (topology !== undefined) env.TOPOLOGY = topology;
-  if (isLoopback(host) && env.USERS === undefined) env.ALLOW_ANONYMOUS ??= "true";
+  if (isLoopback(host) && !ACCESS_SETTINGS.some((name) => name in env)) env.ALLOW_ANONYMOUS = "true";
   return env;
 }
 
@@ -83,8 +83,8 @@ function announce(broker: Broker, host: string, data: string, env: Record<string
       ? isLoopback(host)
         ? "Every program on this machine may connect (ALLOW_ANONYMOUS=true); other machines cannot reach it."
         : "Everybody who can reach this machine may connect (ALLOW_ANONYMOUS=true)."
-      : env.USERS !== undefined
-        ? "The users of USERS may connect."
+      : ACCESS_SETTINGS.some((name) => name !== "ALLOW_ANONYMOUS" && name in env)
+        ? "Those whom the settings name may connect."
         : "Nobody may connect yet: set USERS, or ALLOW_ANONYMOUS=true to let everybody in who can reach this machine.";
   return `durable-mqtt is running (${env.TOPOLOGY ?? "compact"} topology, storage in ${data}${broker.isNew ? ", new" : ""}). Ctrl-C stops it.
 

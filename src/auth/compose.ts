@@ -1,6 +1,6 @@
 /**
- * Chooses who is let in, from the settings USERS and ALLOW_ANONYMOUS. Closed by default, and closed when USERS is not valid, whatever
- * ALLOW_ANONYMOUS says: a mistake must not open the broker.
+ * Chooses who is let in, from the settings USERS, JWT_... and ALLOW_ANONYMOUS. Closed by default, and closed when USERS is not valid, whatever
+ * the others say: a mistake must not open the broker.
  */
 
 import type { Runtime } from "../runtime.ts";
@@ -8,6 +8,11 @@ import type { AuthenticationExchange, Authenticator, Authorizer, EnhancedAuthent
 import { AnonymousAuthenticator, AnonymousAuthorizer } from "./anonymous.ts";
 import { AuthenticatorChain } from "./chain.ts";
 import { ClosedAuthenticator, ClosedAuthorizer } from "./closed.ts";
+import type { Fetch } from "./jwk-set.ts";
+import { JwtAuthenticator, Tokens } from "./jwt.ts";
+import { JwtMethods } from "./jwt-methods.ts";
+import { type JwtSettings, takesTokens } from "./jwt-settings.ts";
+import { Methods } from "./methods.ts";
 import { MixedAuthorizer } from "./mixed.ts";
 import { ScramAuthenticator } from "./scram.ts";
 import { parseUsers } from "./users.ts";
@@ -16,41 +21,60 @@ import { UsersAuthorizer } from "./users-authorizer.ts";
 
 export interface Auth {
   readonly authenticator: AuthenticatorChain;
-  /** For clients that name an Authentication Method; with users there is SCRAM-SHA-256, without them there is none. */
+  /** For clients that name an Authentication Method: SCRAM-SHA-256 with users, three for tokens with keys for them. */
   readonly enhanced: EnhancedAuthenticator;
   readonly authorizer: Authorizer;
   /** What is wrong with USERS, as sentences that repeat nothing of it; for the log and for operators. */
   readonly problems: readonly string[];
 }
 
-/**
- * Make it once for an object or an isolate and keep it: it remembers passwords that were verified.
- * @param settings `users` is the secret as given, empty when there is none
- */
-export function createAuth(settings: { readonly users: string; readonly allowAnonymous: boolean }, runtime: Runtime): Auth {
-  const hasUsers = settings.users.trim() !== "";
-  if (!hasUsers && !settings.allowAnonymous) {
-    return closed("This broker lets nobody in until its operator sets the secret USERS, or ALLOW_ANONYMOUS=true.", []);
-  }
-  const anonymous = { authenticator: new AnonymousAuthenticator(!hasUsers), authorizer: new AnonymousAuthorizer() };
-  if (!hasUsers)
-    return { ...anonymous, authenticator: new AuthenticatorChain([anonymous.authenticator]), enhanced: NO_METHOD, problems: [] };
+export interface AuthSettings {
+  /** The secret as given, empty when there is none. */
+  readonly users: string;
+  readonly jwt: JwtSettings;
+  readonly allowAnonymous: boolean;
+}
 
-  const { users, problems } = parseUsers(settings.users);
+/** What authenticators need of the platform. */
+export interface AuthServices {
+  readonly fetch: Fetch;
+  /** Something that is asked does not answer as it should: a sentence for the log. */
+  readonly failed: (problem: string) => void;
+}
+
+/** Make it once for an object or an isolate and keep it: it remembers passwords that were verified, and the keys of identity providers. */
+export function createAuth(settings: AuthSettings, runtime: Runtime, services: AuthServices): Auth {
+  const hasUsers = settings.users.trim() !== "";
+  const hasTokens = takesTokens(settings.jwt);
+  if (!hasUsers && !hasTokens && !settings.allowAnonymous) {
+    return closed(
+      "This broker lets nobody in until its operator sets the secret USERS, keys for tokens (JWT_...), or ALLOW_ANONYMOUS=true.",
+      [],
+    );
+  }
+  const { users, problems } = parseUsers(hasUsers ? settings.users : "[]");
   if (problems.length > 0) return closed("This broker lets nobody in until its operator corrects the secret USERS.", problems);
-  const chain: Authenticator[] = [new UsersAuthenticator(users, runtime)];
-  if (settings.allowAnonymous) chain.push(anonymous.authenticator);
+  const chain: Authenticator[] = [];
+  const methods: EnhancedAuthenticator[] = [];
+  if (hasTokens) {
+    const tokens = new Tokens(settings.jwt, { ...services, runtime });
+    chain.push(new JwtAuthenticator(tokens, settings.jwt.from));
+    methods.push(new JwtMethods(tokens));
+  }
+  if (hasUsers) {
+    chain.push(new UsersAuthenticator(users, runtime));
+    methods.push(new ScramAuthenticator(users));
+  }
+  // Whoever gives a user name means to be somebody, where there is anybody to be.
+  if (settings.allowAnonymous) chain.push(new AnonymousAuthenticator(!hasUsers && !hasTokens));
   const named = new UsersAuthorizer(users);
   return {
     authenticator: new AuthenticatorChain(chain),
-    enhanced: new ScramAuthenticator(users),
-    authorizer: settings.allowAnonymous ? new MixedAuthorizer(named, anonymous.authorizer) : named,
+    enhanced: new Methods(methods),
+    authorizer: settings.allowAnonymous ? new MixedAuthorizer(named, new AnonymousAuthorizer()) : named,
     problems: [],
   };
 }
-
-/** Authentication Methods of a broker that has none [5.0/4.12/default-deny]. */
-const NO_METHOD: EnhancedAuthenticator = { methods: [], begin: () => undefined };
 
 function closed(message: string, problems: readonly string[]): Auth {
   const authenticator = new ClosedAuthenticator(message);

@@ -2,9 +2,10 @@
  * What the claims of a token say, once its signature is known to be right: whether it is good now and for this client, whom it names and
  * until when. Pure; knows no keys.
  *
- * **A token speaks for the user whom it names.** A claim that JWT_VERIFY_CLAIMS says must be the user name of CONNECT names the user, who is
- * refused under any other name; otherwise `sub` does, and the user name of CONNECT, which 3.1.1 clients have to give with a password, is not
- * looked at. A token without either names nobody: its client has what the token itself says that it may do, and no name.
+ * **A token speaks for the user whom it names**, and for nobody else. A claim that JWT_VERIFY_CLAIMS says must be the user name (`${username}`)
+ * names the user, and who gives CONNECT another user name is refused. Where there is no such claim, `sub` names the user, and the user name of
+ * CONNECT, which 3.1.1 clients have to give beside a password, is not looked at. A token without either names nobody: its client has what the
+ * token says that it may do, and no name.
  */
 
 import { USER_NAME_BYTES_MAX } from "../login-limits.ts";
@@ -17,6 +18,7 @@ export type Claims = Readonly<Record<string, unknown>>;
 export interface TokenBearer {
   /** Empty when it left its Client Identifier to the broker. */
   readonly clientId: string;
+  /** Undefined when it gave none, or where there is no place for one. */
   readonly userName: string | undefined;
 }
 
@@ -58,10 +60,10 @@ export function judge(claims: Claims, bearer: TokenBearer, rules: ClaimRules, no
     return "the token is for another audience";
   const unmet = Object.entries(rules.verifyClaims).find(([name, expected]) => !isAsExpected(claimOf(claims, name), expected, bearer));
   if (unmet !== undefined) return `the claim ${unmet[0]} of the token is not what it must be`;
-  const userName = userNameOf(claims, bearer, rules);
-  if (userName === "wrong") return "sub of the token is no user name";
+  const names = namesOf(claims, rules);
+  if (!names.every(isUserName) || new Set(names).size > 1) return "the token does not name one user";
   return {
-    userName: userName?.name,
+    userName: names[0],
     expiresAt: expires === undefined || !rules.disconnectAfterExpire ? Number.POSITIVE_INFINITY : (expires + tolerance) * 1000,
   };
 }
@@ -79,23 +81,20 @@ function audienceOf(claims: Claims): readonly unknown[] {
   return Array.isArray(audience) ? audience : [audience];
 }
 
-/** What CONNECT leaves empty fits no claim. */
-function isAsExpected(claim: unknown, expected: ExpectedClaim, { clientId, userName = "" }: TokenBearer): boolean {
-  const value = expected === CLIENT_ID ? clientId : expected === USER_NAME ? userName : expected;
-  return claim === value && value !== "";
+function isAsExpected(claim: unknown, expected: ExpectedClaim, { clientId, userName }: TokenBearer): boolean {
+  // An identifier that the broker chooses is in no token.
+  if (expected === CLIENT_ID) return claim === clientId && clientId !== "";
+  return expected === USER_NAME ? userName === undefined || claim === userName : claim === expected;
 }
 
-function userNameOf(
-  claims: Claims,
-  { userName }: TokenBearer,
-  { verifyClaims }: ClaimRules,
-): { readonly name: string } | "wrong" | undefined {
-  if (Object.values(verifyClaims).includes(USER_NAME)) return { name: userName! };
+/** What names the user: all of it has to be the same name. */
+function namesOf(claims: Claims, { verifyClaims }: ClaimRules): readonly unknown[] {
+  const names = Object.keys(verifyClaims).filter((name) => verifyClaims[name] === USER_NAME);
+  if (names.length > 0) return names.map((name) => claimOf(claims, name));
   const subject = claimOf(claims, "sub");
-  if (subject === undefined) return undefined;
-  return typeof subject === "string" && isUserName(subject) ? { name: subject } : "wrong";
+  return subject === undefined ? [] : [subject];
 }
 
-function isUserName(text: string): boolean {
-  return text !== "" && !UNFIT.test(text) && utf8Length(text) <= USER_NAME_BYTES_MAX;
+function isUserName(text: unknown): text is string {
+  return typeof text === "string" && text !== "" && !UNFIT.test(text) && utf8Length(text) <= USER_NAME_BYTES_MAX;
 }

@@ -100,20 +100,14 @@ export const NO_TOKENS = Object.fromEntries(
 
 /** @returns what is wrong with values that do not go together */
 export function jwtProblems(settings: JwtSettings): { readonly variable: string; readonly sentence: string }[] {
-  const { issuers, audiences, verifyClaims, from } = settings;
+  const { issuers, audiences, verifyClaims } = settings;
   const needing = [
     ...(issuers.length > 0 ? ["JWT_ISSUER"] : []),
     ...(audiences.length > 0 ? ["JWT_AUDIENCE"] : []),
     ...(Object.keys(verifyClaims).length > 0 ? ["JWT_VERIFY_CLAIMS"] : []),
   ];
-  if (!takesTokens(settings) && needing.length > 0)
-    return needing.map((variable) => ({
-      variable,
-      sentence: `${variable} needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URLS beside it.`,
-    }));
-  const isNameless = from.every((place) => place === "username") && Object.values(verifyClaims).includes(USER_NAME);
-  const sentence = "JWT_VERIFY_CLAIMS must not have ${username} where JWT_FROM is username: the user name is the token.";
-  return isNameless ? [{ variable: "JWT_VERIFY_CLAIMS", sentence }] : [];
+  if (takesTokens(settings)) return [];
+  return needing.map((variable) => ({ variable, sentence: `${variable} needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URLS beside it.` }));
 }
 
 /** Whether anybody can be let in by a token. */

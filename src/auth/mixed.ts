@@ -29,6 +29,6 @@ export class MixedAuthorizer implements Authorizer {
   }
 
   #of(identity: Identity): Authorizer {
-    return identity.userName === undefined ? this.#anonymous : this.#named;
+    return identity.userName === undefined && identity.grants === "" ? this.#anonymous : this.#named;
   }
 }

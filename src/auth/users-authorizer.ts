@@ -45,8 +45,9 @@ export class UsersAuthorizer implements Authorizer {
     return true;
   }
 
-  #find({ userName }: Identity): User | undefined {
-    return userName === undefined ? undefined : this.#users.get(userName);
+  /** Whose rights came with the login has none of a user with the same name. */
+  #find({ userName, grants }: Identity): User | undefined {
+    return userName === undefined || grants !== "" ? undefined : this.#users.get(userName);
   }
 }
 

@@ -5,18 +5,32 @@ import type { Runtime } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
 import { log } from "./log.ts";
 
+interface Known {
+  readonly bySettings: WeakMap<Settings, Auth>;
+  /** By what the settings say: the Worker and each object of an isolate have read them for themselves. */
+  readonly byText: Map<string, Auth>;
+}
+
 /** One for each isolate, which has one runtime, and setting. */
-const auths = new WeakMap<Runtime, Map<string, Auth>>();
+const auths = new WeakMap<Runtime, Known>();
 
 export function authOf(settings: Settings, runtime: Runtime): Auth {
-  const here = auths.get(runtime) ?? new Map<string, Auth>();
-  auths.set(runtime, here);
-  const key = `${settings.allowAnonymous} ${settings.users}`;
-  let auth = here.get(key);
-  if (auth === undefined) {
-    auth = createAuth(settings, runtime);
-    here.set(key, auth);
-    for (const problem of auth.problems) log("setting USERS is wrong", { problem });
-  }
+  const known = auths.get(runtime) ?? { bySettings: new WeakMap(), byText: new Map() };
+  auths.set(runtime, known);
+  const auth = known.bySettings.get(settings) ?? made(settings, runtime, known.byText);
+  known.bySettings.set(settings, auth);
+  return auth;
+}
+
+function made(settings: Settings, runtime: Runtime, byText: Map<string, Auth>): Auth {
+  const text = JSON.stringify(settings);
+  const known = byText.get(text);
+  if (known !== undefined) return known;
+  const auth = createAuth(settings, runtime, {
+    fetch: (url, init) => fetch(url, init),
+    failed: (problem) => log("authentication is not available", { problem }),
+  });
+  byText.set(text, auth);
+  for (const problem of auth.problems) log("setting USERS is wrong", { problem });
   return auth;
 }

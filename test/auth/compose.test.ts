@@ -1,13 +1,20 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { createAuth } from "../../src/auth/compose.ts";
-import { PLATFORM } from "../../src/runtime.ts";
+import { type Auth, type AuthSettings, createAuth as create } from "../../src/auth/compose.ts";
+import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
+import { PLATFORM, type Runtime } from "../../src/runtime.ts";
 import { NOBODY } from "../../src/session/ports.ts";
+import { SECRET, signed } from "../support/tokens.ts";
 import { CALLER, connect, quickHash } from "./support.ts";
 
 let users: string;
 beforeAll(async () => {
   users = JSON.stringify([{ user: "ada", password: await quickHash("lovelace"), publish: ["a/#"], subscribe: ["a/#"] }]);
 });
+
+const SERVICES = { fetch: () => Promise.reject(new Error("nothing is fetched here")), failed: () => {} };
+
+const createAuth = (settings: Omit<AuthSettings, "jwt"> & Partial<AuthSettings>, runtime: Runtime): Auth =>
+  create({ jwt: NO_TOKENS, ...settings }, runtime, SERVICES);
 
 const ANONYMOUS = NOBODY;
 const ADA = { ...NOBODY, userName: "ada" };
@@ -127,5 +134,37 @@ describe("createAuth", () => {
     expect(none.begin("SCRAM-SHA-256", "c", CALLER)).toBeUndefined();
     const { enhanced: closed } = createAuth({ users: "", allowAnonymous: false }, PLATFORM);
     expect(await closed.begin("SCRAM-SHA-256", "c", CALLER)?.step(new Uint8Array(0))).toMatchObject({ reasonCode: 0x87, message: /USERS/ });
+  });
+
+  describe("tokens", () => {
+    const jwt = { ...NO_TOKENS, secret: new TextEncoder().encode(SECRET) };
+
+    test("come first, what is none is left to users, and whoever is neither is refused", async () => {
+      const { authenticator, enhanced, authorizer } = createAuth({ users, jwt, allowAnonymous: false }, PLATFORM);
+      const login = (name: string | undefined, word: string | undefined) => authenticator.authenticate(connect(name, word), CALLER);
+      expect(await login("x", signed({ sub: "bob" }))).toEqual({ ...NOBODY, userName: "bob", grants: "{}" });
+      expect(await login("ada", "lovelace")).toEqual(ADA);
+      for (const [name, word] of [
+        ["ada", "wrong"],
+        ["ada", signed({ sub: "ada" }, `${SECRET}.`)],
+        ["ada", undefined],
+        [undefined, undefined],
+      ])
+        expect(await login(name, word)).toMatchObject({ reasonCode: 0x86 });
+      expect(enhanced.methods).toEqual(["JWT", "OAUTH2-JWT", "CUSTOM-JWT", "SCRAM-SHA-256"]);
+      for (const method of enhanced.methods) expect(enhanced.begin(method, "c", CALLER)).toBeDefined();
+      expect(authorizer.mayPublish({ ...ADA, grants: "{}" }, "c", "a/b", 0, false)).toBe(false);
+    });
+
+    test("beside anonymous clients: whoever gives a user name means to be somebody", async () => {
+      const { authenticator, authorizer } = createAuth({ users: "", jwt, allowAnonymous: true }, PLATFORM);
+      expect(await authenticator.authenticate(connect(), CALLER)).toEqual(ANONYMOUS);
+      expect(await authenticator.authenticate(connect("ada", "lovelace"), CALLER)).toMatchObject({ reasonCode: 0x86 });
+      expect(await authenticator.authenticate(connect("ada", signed({}, `${SECRET}.`)), CALLER)).toMatchObject({ reasonCode: 0x86 });
+      const nameless = { ...NOBODY, grants: "{}" };
+      expect(await authenticator.authenticate(connect("ada", signed({})), CALLER)).toEqual(nameless);
+      expect(authorizer.mayPublish(nameless, "c", "a", 0, false)).toBe(false);
+      expect(authorizer.maySubscribe(nameless, "c", "a", 0)).toBe(false);
+    });
   });
 });

@@ -94,8 +94,8 @@ describe("claims that must be as the settings say", () => {
     [{ client: "${clientid}" }, { client: "c2" }, BEARER],
     [{ client: "${clientid}" }, {}, BEARER],
     [{ client: "${clientid}" }, { client: "" }, { clientId: "", userName: "ada" }],
-    [{ name: "${username}" }, {}, { clientId: "c1", userName: undefined }],
-    [{ name: "${username}" }, { name: "" }, { clientId: "c1", userName: "" }],
+    [{ name: "${username}" }, { name: "ada" }, { clientId: "c1", userName: "" }],
+    [{ name: "${username}" }, { name: "ada" }, { clientId: "c1", userName: "Ada" }],
     [{ name: "${username}" }, { name: ["ada"] }, BEARER],
     [{ level: 3 }, { level: "3" }, BEARER],
     [{ constructor: "x" }, {}, BEARER],
@@ -113,11 +113,20 @@ describe("a token speaks for the user whom it names", () => {
     expect(judged({ sub: "eve" }, {}, { clientId: "c1", userName: undefined })).toEqual(named("eve"));
   });
 
-  test("or the claim that has to be the user name, under which alone it is let in", () => {
+  test("or the claim that has to be the user name: no other may be given", () => {
     const rules = { verifyClaims: { name: "${username}" } };
     expect(judged({ sub: "4711", name: "ada" }, rules)).toEqual(named("ada"));
+    expect(judged({ sub: "4711", name: "ada" }, rules, { clientId: "", userName: undefined })).toEqual(named("ada"));
     expect(judged({ sub: "ada", name: "eve" }, rules)).toMatch(/the claim name/);
     expect(judged({ sub: "ada" }, rules)).toMatch(/the claim name/);
+  });
+
+  test("where several claims have to be the user name, they are", () => {
+    const rules = { verifyClaims: { name: "${username}", alias: "${username}" } };
+    const bearer = { clientId: "", userName: undefined };
+    expect(judged({ name: "ada", alias: "ada" }, rules, bearer)).toEqual(named("ada"));
+    expect(judged({ name: "ada", alias: "eve" }, rules, bearer)).toBe("the token does not name one user");
+    expect(judged({ name: "ada" }, rules, bearer)).toBe("the token does not name one user");
   });
 
   test("or nobody: never the user name that only CONNECT gives", () => {
@@ -128,7 +137,7 @@ describe("a token speaks for the user whom it names", () => {
   test.each([[""], ["a\0b"], ["\ud800"], [7], [null], [["ada"]], ["x".repeat(USER_NAME_BYTES_MAX + 1)]])(
     "sub %j is no user name",
     (sub) => {
-      expect(judged({ sub })).toBe("sub of the token is no user name");
+      expect(judged({ sub })).toBe("the token does not name one user");
     },
   );
 });

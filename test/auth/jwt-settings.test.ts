@@ -109,9 +109,3 @@ test("what is to be looked at in tokens needs a key", () => {
   );
   expect(jwt({ ...env, JWT_JWKS_URLS: "https://a.example/k, http://127.0.0.1:1/k" }).jwksUrls).toHaveLength(2);
 });
-
-test("where the user name is the token, no claim can be asked to be the user name", () => {
-  const env = { JWT_SECRET: SECRET, JWT_FROM: "username", JWT_VERIFY_CLAIMS: '{"name":"${username}"}' };
-  expect(sentences(env)).toEqual([expect.stringContaining("the user name is the token")]);
-  expect(sentences({ ...env, JWT_FROM: "username,password" })).toEqual([]);
-});

@@ -128,7 +128,7 @@ describe("who may connect", () => {
     });
     const users = JSON.stringify([{ user: "ada", password: hash, publish: ["#"], subscribe: ["#"] }]);
     const broker = await running(["--data", newFolder()], { USERS: users });
-    await broker.prints(/The users of USERS may connect/);
+    await broker.prints(/Those whom the settings name may connect/);
     await expect(connectMqtt(broker.ws)).rejects.toThrow();
     await connectMqtt(broker.ws, { username: "ada", password: "lovelace" });
   });

@@ -1,0 +1,32 @@
+/** What a token's claims give: rights, attributes and a Client Identifier. What is not right in them refuses the token: a slip must not open anything. */
+
+import { GRANTS_BYTES_MAX } from "../login-limits.ts";
+import { utf8Length } from "../mqtt/bytes.ts";
+import { type Claims, claimOf } from "./jwt-claims.ts";
+
+export type Problem = { readonly problem: string };
+
+/** `clientid_override`: the Client Identifier that the client has, whatever it says. */
+export function clientIdOf(claims: Claims): { readonly clientId?: string } | Problem {
+  const clientId = claimOf(claims, "clientid_override");
+  if (clientId === undefined) return {};
+  // How long it may be the hosts know, as of every Client Identifier.
+  if (typeof clientId === "string" && clientId !== "" && !/[\0\ud800-\udfff]/u.test(clientId)) return { clientId };
+  return { problem: "clientid_override of the token is no Client Identifier" };
+}
+
+/** The text of the rights that come with the login; without any in the token it says that there are none. */
+export function grantsOf(claims: Claims): { readonly text: string } | Problem {
+  const superuser = claimOf(claims, "is_superuser");
+  const attributes = claimOf(claims, "client_attrs");
+  if (superuser !== undefined && typeof superuser !== "boolean") return { problem: "is_superuser of the token must be true or false" };
+  if (attributes !== undefined && !areTexts(attributes)) return { problem: "client_attrs of the token must be texts by their names" };
+  const acl = claimOf(claims, "acl");
+  const text = JSON.stringify({ ...(superuser === true ? { superuser } : {}), acl, attributes });
+  return utf8Length(text) > GRANTS_BYTES_MAX ? { problem: "the token gives more rights than a login may bring" } : { text };
+}
+
+function areTexts(value: unknown): value is Record<string, string> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((each) => typeof each === "string");
+}
