@@ -36,7 +36,7 @@ export const JWKS_FRESH_MS = 5 * MINUTE;
 export const JWKS_COOL_DOWN_MS = 10 * SECOND;
 
 /** For keys to come: a client whose key is not known waits so long. Below what clients give a broker to answer CONNECT (30 s). */
-export const JWKS_TIMEOUT_MS = 5 * SECOND;
+export const JWKS_TIMEOUT_MS = 3 * SECOND;
 
 /** How often somebody who waits for keys that another connection has asked for looks whether they have come. */
 export const JWKS_LOOK_MS = 50;
@@ -90,3 +90,9 @@ export const FLAPPING_COUNTED_MAX = 10_000;
 
 export const BAN_WHO_CHARACTERS_MAX = 1024;
 export const BAN_REASON_CHARACTERS_MAX = 256;
+
+/**
+ * Rights that come with a login, UTF-8 bytes of their text: some 20 to 40 rules. They stand in the session's row, in the attachment of its
+ * socket (ATTACHMENT_BYTES_MAX) and in its will.
+ */
+export const GRANTS_BYTES_MAX = 4 * KIB;
