@@ -140,6 +140,8 @@ class PatternReader {
       if (from === undefined) return undefined;
       this.#at += 1;
       const to = this.#characters[this.#at + 1];
+      // [[:alpha:]] of other engines, which would mean something else here.
+      if (from === "[" && this.#next === ":") return undefined;
       if (from === "\\") {
         const has = this.#escaped();
         if (has === undefined) return undefined;
@@ -194,7 +196,12 @@ function compileAny({ parts }: Node & { readonly kind: "any" }, steps: Step[]): 
 }
 
 function compileRepeat({ part, least, most }: Node & { readonly kind: "repeat" }, steps: Step[]): boolean {
-  for (let time = 0; time < least; time += 1) if (!compile(part, steps)) return false;
+  for (let time = 0; time < least; time += 1) {
+    const before = steps.length;
+    if (!compile(part, steps)) return false;
+    // Nothing, however often, is nothing: counting it would take its time.
+    if (steps.length === before) break;
+  }
   if (most === Number.POSITIVE_INFINITY) {
     const again = steps.length;
     const fork = [again + 1];

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { covers } from "../../src/auth/covers.ts";
+import { covers, coversTogether, levelsOf, overlap } from "../../src/auth/covers.ts";
 import { matches } from "../../src/topic/filter.ts";
 
 /** All texts of 1 to `levelsMax` levels, without the empty one, which is neither name nor filter. */
@@ -101,5 +101,77 @@ describe("covers", () => {
         }
       }
     }
+  });
+});
+
+describe("overlap", () => {
+  test.each([
+    ["a/#", "+/b", "a/b"],
+    ["a/#", "a", "a"],
+    ["a/+", "a", undefined],
+    ["a/#", "a/+/#", "a/+/#"],
+    ["+/+", "a/#", "a/+"],
+    ["#", "a/+", "a/+"],
+    ["/#", "+/b", "/b"],
+    ["/#", "+", undefined],
+    ["a/b", "a/c", undefined],
+  ])("%s and %s: %s", (a, b, expected) => {
+    expect(overlap(levelsOf(a), levelsOf(b))?.join("/")).toBe(expected);
+    expect(overlap(levelsOf(b), levelsOf(a))?.join("/")).toBe(expected);
+  });
+
+  test("[MQTT5-4.7.2-1] [MQTT311-4.7.2-1] a wildcard in the first level has nothing in common with what begins with $", () => {
+    for (const wild of ["#", "+/#", "+/a"]) expect(overlap(levelsOf(wild), levelsOf("$SYS/#"))).toBeUndefined();
+    expect(overlap(levelsOf("$SYS/#"), levelsOf("$SYS/+"))).toEqual(["$SYS", "+"]);
+  });
+
+  test("is what both match, for all pairs of filters of up to three levels and all topics of up to four", () => {
+    const topics = texts(["a", "$s", "", "other"], 4);
+    const all = filters(["a", "$s", ""], 3);
+    const matched = new Map(all.map((filter) => [filter, topics.map((topic) => matches(filter, topic))]));
+    for (const a of all) {
+      for (const b of all) {
+        const both = matched.get(a)!.map((isMatched, at) => isMatched && matched.get(b)![at]);
+        const common = overlap(levelsOf(a), levelsOf(b))?.join("/");
+        const ours = topics.map((topic) => common !== undefined && matches(common, topic));
+        if (common === "" || ours.some((isMatched, at) => isMatched !== both[at])) expect.fail(`overlap(${a}, ${b}) is not ${common}`);
+      }
+    }
+  });
+});
+
+describe("coversTogether", () => {
+  test.each([
+    [["a", "a/+", "a/+/#"], "a/#", true],
+    [["a", "a/+/#"], "a/#", true],
+    [["a", "a/+", "a/+/+"], "a/#", false],
+    [["a", "a/+/+/#"], "a/#", false],
+    [["+", "+/+", "+/+/#"], "#", true],
+    [["+", "/+", "/#", "+/#"], "#", true],
+    [["a/b", "a/+"], "a/+", true],
+    [["a/b", "a/c"], "a/+", false],
+    [[], "a", false],
+    [[], "#", false],
+  ])("%j over %s: %s", (allowed, requested, expected) => {
+    expect(coversTogether(allowed.map(levelsOf), levelsOf(requested))).toBe(expected);
+  });
+
+  test("agrees with matching, for lists of filters of up to three levels and all topics of up to five", () => {
+    const topics = texts(["a", "$s", "", "other"], 5);
+    const all = filters(["a", "$s", ""], 3);
+    const matched = new Map(all.map((filter) => [filter, topics.map((topic) => matches(filter, topic))]));
+    // Of these several cover what none does alone, often enough.
+    const few = fc.constantFrom("+", "+/+", "+/+/#", "a", "a/+", "a/+/#", "a/+/+", "/+/#", "/+", "$s", "$s/+/#", "$s/+");
+    let covered = 0;
+    fc.assert(
+      fc.property(fc.array(fc.oneof(few, fc.constantFrom(...all)), { maxLength: 8 }), fc.constantFrom(...all), (allowed, requested) => {
+        const expected = matched.get(requested)!.every((is, at) => !is || allowed.some((each) => matched.get(each)![at]));
+        const ours = coversTogether(allowed.map(levelsOf), levelsOf(requested));
+        if (ours !== expected) expect.fail(`coversTogether(${allowed}, ${requested}) should be ${expected}`);
+        if (expected && !allowed.some((each) => covers(each, requested))) covered += 1;
+      }),
+      { numRuns: 5000 },
+    );
+    expect(covered).toBeGreaterThan(5);
   });
 });
