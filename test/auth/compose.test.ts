@@ -133,7 +133,10 @@ describe("createAuth", () => {
     expect(none.methods).toEqual([]);
     expect(none.begin("SCRAM-SHA-256", "c", CALLER)).toBeUndefined();
     const { enhanced: closed } = createAuth({ users: "", allowAnonymous: false }, PLATFORM);
-    expect(await closed.begin("SCRAM-SHA-256", "c", CALLER)?.step(new Uint8Array(0))).toMatchObject({ reasonCode: 0x87, message: /USERS/ });
+    expect(await closed.begin("SCRAM-SHA-256", "c", CALLER)?.step(new Uint8Array(0))).toMatchObject({
+      reasonCode: 0x87,
+      message: expect.stringMatching(/USERS/),
+    });
   });
 
   describe("tokens", () => {

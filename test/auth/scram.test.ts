@@ -129,9 +129,12 @@ describe("who is refused", () => {
   });
 
   test("channel binding, foreign authzid, mandatory extensions", async () => {
-    expect(await first("p=tls-exporter,,n=ada,r=abc")).toMatchObject({ reasonCode: 0x87, message: /channel binding/ });
-    expect(await first("n,a=bob,n=ada,r=abc")).toMatchObject({ reasonCode: 0x87, message: /authzid/ });
-    expect(await first("n,,m=x,n=ada,r=abc")).toMatchObject({ reasonCode: 0x87, message: /extension/ });
+    expect(await first("p=tls-exporter,,n=ada,r=abc")).toMatchObject({
+      reasonCode: 0x87,
+      message: expect.stringMatching(/channel binding/),
+    });
+    expect(await first("n,a=bob,n=ada,r=abc")).toMatchObject({ reasonCode: 0x87, message: expect.stringMatching(/authzid/) });
+    expect(await first("n,,m=x,n=ada,r=abc")).toMatchObject({ reasonCode: 0x87, message: expect.stringMatching(/extension/) });
   });
 
   test("first messages without the form", async () => {
@@ -180,13 +183,19 @@ describe("who is refused", () => {
 
   test("another binding or another nonce, also when the proof is right for what it says", async () => {
     const binding = (message: string): string => message.replace("c=biws", `c=${btoa("y,,")}`);
-    expect((await run("ada", "lovelace", { tamper: binding }))[0]).toMatchObject({ reasonCode: 0x87, message: /channel binding/ });
+    expect((await run("ada", "lovelace", { tamper: binding }))[0]).toMatchObject({
+      reasonCode: 0x87,
+      message: expect.stringMatching(/channel binding/),
+    });
     const longer = (message: string): string => `${message}x`;
-    expect((await run("ada", "lovelace", { tamper: longer }))[0]).toMatchObject({ reasonCode: 0x87, message: /nonce/ });
+    expect((await run("ada", "lovelace", { tamper: longer }))[0]).toMatchObject({
+      reasonCode: 0x87,
+      message: expect.stringMatching(/nonce/),
+    });
     const ofClientAlone = (message: string): string => message.replace(/r=.*/, "r=abc");
     expect((await run("ada", "lovelace", { nonce: "abc", tamper: ofClientAlone }))[0]).toMatchObject({
       reasonCode: 0x87,
-      message: /nonce/,
+      message: expect.stringMatching(/nonce/),
     });
   });
 
