@@ -110,8 +110,8 @@ function takeWhatCame(
   settled: MovingPart["settled"],
   here: ReadonlySet<string>,
 ): void {
-  for (const { message, qos, retain, identifiers, share } of came) {
-    if (message === undefined || here.has(nameOf(message))) continue;
+  for (const { message, qos, retain, identifiers, share } of inOrder(came)) {
+    if (here.has(nameOf(message))) continue;
     const object = objectOf(message.origin);
     if (message.settledBelow > 0) {
       if (session.had.has(object, message.sequence) || message.sequence < (settled.get(object) ?? 0)) continue;
@@ -119,6 +119,18 @@ function takeWhatCame(
     }
     take(core, session, message, { qos, retain, identifiers, share, owed: false }, core.log.append(message));
   }
+}
+
+/**
+ * While it arrives it takes repeats as well, of what came before it was here: those stand behind what is newer. What entered at one
+ * object is put into the order of its numbers.
+ */
+function inOrder(came: readonly Delivery[]): (Delivery & { message: Message })[] {
+  const all = came.flatMap((delivery) => (delivery.message === undefined ? [] : { ...delivery, message: delivery.message }));
+  const byObject = new Map(all.map(({ message }) => [objectOf(message.origin), [] as typeof all]));
+  for (const delivery of all) byObject.get(objectOf(delivery.message.origin))!.push(delivery);
+  for (const group of byObject.values()) group.sort((one, other) => other.message.sequence - one.message.sequence);
+  return all.map(({ message }) => byObject.get(objectOf(message.origin))!.pop()!);
 }
 
 /** What was offered here and not to the session, where it was or on its way. */

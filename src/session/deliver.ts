@@ -33,7 +33,8 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
   let isFull = false;
   for (const session of matching.sessions) {
     try {
-      if (core.moved.size > 0 && hadBefore(core, session, message, repeated)) continue;
+      // Not by whether any session has moved alone: the last of them may just have ceased to be told apart.
+      if ((repeated || core.moved.size > 0) && hadBefore(core, session, message, repeated)) continue;
       if (!mayReceive(core, session, message.topic)) {
         core.counters.messagesDropped.not_authorized += 1;
         continue;

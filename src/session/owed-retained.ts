@@ -43,6 +43,14 @@ export function forgetOwed(core: SessionCore, session: Session, filter: string):
   }
 }
 
+/** A subscription was refused: what it would have been owed is not. */
+export function forgetUnpromised(core: SessionCore, session: Session, filter: string): void {
+  for (const cursor of session.owed.filter((each) => each.filter === filter && !each.promised)) {
+    answered(core, cursor);
+    end(core, session, cursor);
+  }
+}
+
 /** A cursor is owed no more. */
 function end(core: SessionCore, session: Session, cursor: RetainedCursor): void {
   session.owed = session.owed.filter((each) => each !== cursor);

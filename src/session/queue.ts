@@ -248,7 +248,8 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
     return;
   }
   const { qos, retain, packetId, identifiers } = delivery;
-  if (!sendPublish(core, connection, message, { qos, retain, dup: delivery.sent, packetId, identifiers })) {
+  const shape = { qos, retain, dup: delivery.sent, packetId, identifiers };
+  if (!waitsIfItFails(session, delivery, () => sendPublish(core, connection, message, shape))) {
     core.counters.messagesDropped.too_large += 1;
     finish(core, session, delivery);
     return;
@@ -258,6 +259,21 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
   session.inflightBytes += message.size;
   session.handledThrough = Math.max(session.handledThrough, delivery.sequence);
   core.changes.mark(connection);
+}
+
+/** A delivery that a fault of ours kept from leaving waits again, first of all: until its connection has ended for that it counts. */
+function waitsIfItFails(session: Session, delivery: Delivery, sends: () => boolean): boolean {
+  try {
+    return sends();
+  } catch (error) {
+    if (delivery.sent) session.resending.unshift(delivery);
+    else {
+      session.queued.unshift(delivery);
+      if (delivery.owed) session.queuedOwed += 1;
+      else session.queuedBytes += delivery.size;
+    }
+    throw error;
+  }
 }
 
 /** Sends what waits as far as the client's window allows. */

@@ -409,13 +409,14 @@ function restoreWills(core: SessionCore, problems: string[]): void {
 
 /** Starts what waits for a time: the grace of those whose sockets are gone, the expiry and the will delay of those that were away. */
 function settle(core: SessionCore, session: Session): void {
+  // What a full queue dropped may be in the log still: no row is written for that, nor does what is attached tell it where something older
+  // waits.
+  const { queueMessagesMax, queueBytesMax } = core.limits;
+  keepWithinBounds(core, session, { messages: queueMessagesMax, bytes: queueBytesMax, short: false });
   if (session.connection !== undefined) {
     noteBacklogs(core, session);
     return;
   }
-  // What a full queue dropped while the client was away may be in the log still: no row is written for that.
-  const { queueMessagesMax, queueBytesMax } = core.limits;
-  keepWithinBounds(core, session, { messages: queueMessagesMax, bytes: queueBytesMax, short: false });
   if (session.expirySeconds === 0) {
     settleEnded(core, session);
     return;

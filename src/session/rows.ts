@@ -48,7 +48,7 @@ function writeOne(core: SessionCore, session: Session, write: () => void): void 
 function putRow(core: SessionCore, session: Session): void {
   partOwed(session);
   if (session.owedApart) writeOwed(core, session);
-  session.owedInRow = !session.owedApart && session.owed.length > 0;
+  session.owedInRow = !session.owedApart && session.owed.some(({ promised }) => promised);
   for (const [page, exchanges] of session.received.takePages()) {
     if (exchanges.length === 0) core.store.deleteExchanges(session.number, page);
     else core.store.putExchanges({ sessionNumber: session.number, page, exchanges: encodePage(exchanges) });

@@ -148,7 +148,8 @@ export function writeSession(writer: RecordWriter, session: Session, whole: bool
     writer.integer(through);
   }
   writer.byte((session.offered ? FLAG_OFFERED : 0) | (session.retired ? FLAG_RETIRED : 0));
-  const owed = session.owedApart && !whole ? [] : session.owed;
+  // What a SUBSCRIBE would be owed that is not granted yet belongs to no subscription that is on record: another one may stand there.
+  const owed = session.owedApart && !whole ? [] : session.owed.filter(({ promised }) => promised);
   writer.integer(owed.length);
   for (const { filter, id, place, from } of owed) {
     writer.string(filter);

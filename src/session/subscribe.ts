@@ -34,7 +34,7 @@ import { encodeFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import { violated } from "./lifecycle.ts";
-import { askOwed, oweRetained, promiseOwed } from "./owed-retained.ts";
+import { askOwed, forgetUnpromised, oweRetained, promiseOwed } from "./owed-retained.ts";
 import type { Ticket } from "./ports.ts";
 import type { Connection, Session, Subscription } from "./session.ts";
 import { announce } from "./share.ts";
@@ -214,7 +214,11 @@ function subscribe(
 /** A subscription was refused: what stood before it stands again. */
 function goBack(core: SessionCore, session: Session, filter: string, instead: Subscription | undefined): void {
   if (instead === undefined) forgetSubscription(core, session, filter);
-  else addSubscription(core, session, instead);
+  else {
+    addSubscription(core, session, instead);
+    // Nor is it owed what the other one would have been.
+    if (session.asked?.get(filter)?.isOpen === false) forgetUnpromised(core, session, filter);
+  }
 }
 
 function keepSubscription(core: SessionCore, session: Session, subscription: Subscription): void {

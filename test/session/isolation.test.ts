@@ -4,9 +4,12 @@
  */
 
 import { describe, expect, test } from "vitest";
-import { DISCONNECT, PUBACK, PUBCOMP, PUBREC, SUBACK } from "../../src/mqtt/packet.ts";
+import { DISCONNECT, NO_PROPERTIES, PUBACK, PUBCOMP, PUBREC, SUBACK } from "../../src/mqtt/packet.ts";
+import { SessionMachine } from "../../src/session/machine.ts";
 import { RowTooLarge } from "../../src/storage/row-limit.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
+import { deliveriesOf } from "../support/deliveries.ts";
+import { messageTo } from "./support.ts";
 
 const KEPT = { clean: false, properties: { sessionExpiryInterval: 3600 } };
 
@@ -209,6 +212,30 @@ describe.each(["direct", "batched"] as const)("%s", (wiring) => {
     for (const text of ["a", "b", "c"]) publisher.publish("t", text, { qos: 1 });
     expect(publisher.take().filter(({ type }) => type === PUBACK)).toMatchObject([{ reasonCode: 0 }, { reasonCode: 0 }, { reasonCode: 0 }]);
     expect(world.connect("victim", KEPT).texts()).toEqual(["a", "b", "c"]);
+  });
+
+  test("a message that could not be sent counts against the bound of the queue that it waits in again", () => {
+    for (const queuePolicy of ["drop_oldest", "reject_new"] as const) {
+      const faults = { caught: () => {} };
+      const limits = { inflightMax: 1, queueMessagesMax: 3 };
+      const world = new World({ wiring, faults, auto: false, limits, choices: { queuePolicy } });
+      const victim = world.connect("victim", KEPT);
+      victim.subscribe("t", 1);
+      world.settle();
+      const { core } = victim.node;
+      const machine = new SessionMachine(core);
+      const come = (sequence: number): unknown => machine.deliver(messageTo("t", { sequence }), world.now);
+      for (const sequence of [1, 2, 3, 4]) come(sequence);
+      const session = victim.connection.session;
+      const mend = failing(victim.wire, "send", () => true);
+      machine.handle(victim.connection, { type: PUBACK, packetId: 1, reasonCode: 0, properties: NO_PROPERTIES }, world.now);
+      come(5);
+      mend();
+      world.settle();
+      expect([session.connection, session.waiting]).toEqual([undefined, 3]);
+      const kept = deliveriesOf(core, session).map(({ message }) => message!.sequence);
+      expect(kept).toEqual(queuePolicy === "drop_oldest" ? [3, 4, 5] : [2, 3, 4]);
+    }
   });
 
   test("a 5.0 client is told, and the socket closed with 1011", () => {

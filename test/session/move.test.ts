@@ -95,3 +95,47 @@ test("[MQTT5-4.8.2-5] of a session that ends where it was when it may be elsewhe
   expect(core.sessions.has("s")).toBe(false);
   expect(other.texts()).toEqual(["at QoS 1"]);
 });
+
+test("what comes again while a session arrives, behind newer ones, waits in the order in which it was published", () => {
+  const world = new World({ auto: false, sessionObjects: 2 });
+  const client = world.connect("s", { clean: false, properties: { sessionExpiryInterval: 1000 } });
+  client.subscribe("t", 2);
+  world.settle();
+  const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
+  const { core } = world.sessions.find((node) => node !== from)!;
+  const come = (qos: 1 | 2, sequence: number): void =>
+    arrive(core, messageTo("t", { qos, sequence, settledBelow: qos === 2 ? 1 : 0 }), world.now);
+  // The first two come before the session is expected.
+  come(2, 1);
+  come(1, 2);
+  const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
+  const session = beginArrival(core, "s", subscriptions, { settled: () => {} });
+  come(2, 3);
+  come(1, 4);
+  // Their Topic object has lost its memory.
+  come(2, 1);
+  come(1, 2);
+  completeArrival(core, session, { from: from.name, subscriptions, parts: [exportSession(from.core, "s", 0)!] });
+  expect(deliveriesOf(core, session).map(({ message }) => message!.sequence)).toEqual([1, 2, 3, 4]);
+});
+
+test("a repeat that ends the doubt about one session that moved is not given again to those that have it", () => {
+  const { world, to } = movedInParts();
+  const other = world.connect("other", {
+    clean: false,
+    properties: { sessionExpiryInterval: 1000 },
+    at: world.sessions.findIndex(({ core }) => core === to),
+  });
+  other.subscribe("t", 2);
+  world.settle();
+  const moved = to.sessions.get("s")!;
+  const later = messageTo("t", { qos: 2, sequence: 7, settledBelow: 7 });
+  arrive(to, later, world.now);
+  const waiting = [moved.outstanding, to.sessions.get("other")!.outstanding];
+  // After a restart it is long ago that it moved.
+  moved.movedAt = 0;
+  moved.had.add([{ object: "elsewhere", sequences: [6] }]);
+  arrive(to, messageTo("t", { ...later, repeated: true }), world.now);
+  expect(to.moved.size).toBe(0);
+  expect([moved.outstanding, to.sessions.get("other")!.outstanding]).toEqual(waiting);
+});

@@ -214,3 +214,40 @@ test("a page that comes twice, or answers an earlier subscription, is not taken"
   world.settle();
   expect(client.messages().map(({ topic }) => topic)).toEqual(["r/0"]);
 });
+
+describe("a SUBSCRIBE that is not granted yet", () => {
+  const FILTER = "r/+";
+
+  /** A subscription that wants no retained messages stands; another SUBSCRIBE to the same filter, which wants them, has just come. */
+  function resubscribing(): { world: World; client: TestClient } {
+    const world = worldWith(3, { wiring: "batched", auto: false, topicObjects: 2 });
+    world.settle();
+    const client = world.connect("c", KEPT);
+    world.settle();
+    client.subscribe(FILTER, 1, { retainHandling: 2 });
+    world.settle();
+    client.subscribe(FILTER, 1);
+    return { world, client };
+  }
+
+  test("is owed nothing after a reset: the subscription from before it stands", () => {
+    const { world, client } = resubscribing();
+    const node = world.sessions[0]!;
+    // Something else has the row of the session written.
+    client.publish("x", "x", { qos: 2 });
+    node.flushRows();
+    expect(client.connection.session.owed).toHaveLength(2);
+    node.crash();
+    const again = world.connect("c", KEPT);
+    world.settle();
+    expect([again.connection.session.owed, again.messages().filter(({ topic }) => topic !== "x")]).toEqual([[], []]);
+  });
+
+  test("is owed nothing when it is refused", () => {
+    const { world, client } = resubscribing();
+    for (const link of world.links()) link.broken = "request";
+    for (let minutes = 0; minutes < 3; minutes += 1) world.advance(60_000);
+    const { session } = client.connection;
+    expect([session.subscriptions.get(FILTER)!.request.retainHandling, session.owed]).toEqual([2, []]);
+  });
+});

@@ -185,3 +185,24 @@ describe("what belongs together is written together", () => {
     expect(node.core.counters.rowsSwept).toBe(0);
   });
 });
+
+test("what a full queue dropped behind a retained message that is owed does not come back after hibernation", () => {
+  const world = new World({ limits: { inflightMax: 1, queueMessagesMax: 2 } });
+  const publisher = world.connect("p");
+  publisher.publish("r/1", "kept", { qos: 1, retain: true });
+  publisher.publish("r/2", "kept", { qos: 1, retain: true });
+  const subscriber = world.connect("s", DURABLE);
+  subscriber.subscribe("t", 1);
+  subscriber.subscribe("r/+", 1);
+  for (const text of ["a", "b", "c", "d"]) publisher.publish("t", text, { qos: 1 });
+  // Nobody waits for a slow client any more.
+  world.advance(60_000);
+  const { session } = subscriber.connection;
+  expect([session.queuedOwed, session.waiting]).toEqual([1, 2]);
+  const node = world.sessions[0]!;
+  node.hibernate();
+  const again = node.core.sessions.get("s")!;
+  expect([again.backlog.owed, again.waiting]).toEqual([1, 2]);
+  for (let packetId = 1; packetId <= 8; packetId += 1) subscriber.puback(packetId);
+  expect(subscriber.texts()).toEqual(["kept", "kept", "c", "d"]);
+});

@@ -116,6 +116,8 @@ export class SimulatedClient {
   readonly got: Got[] = [];
   readonly problems: string[] = [];
   readonly lives: Life[] = [];
+  /** Milliseconds: its session had ended, or it could not tell. */
+  readonly sessionsLost: number[] = [];
   #life: Life | undefined;
   readonly #world: World;
   readonly #all: Published[];
@@ -444,6 +446,7 @@ export class SimulatedClient {
   /** @param but what was asked and sent on this connection stays */
   #loseSession(but?: number): void {
     this.#session += 1;
+    this.sessionsLost.push(this.#world.now);
     this.#hasSession = false;
     for (const [packetId, { connection }] of this.#outgoing) if (connection !== but) this.#outgoing.delete(packetId);
     this.#incoming.clear();
@@ -577,7 +580,10 @@ export class SimulatedClient {
         this.#subscribing.delete(packet.packetId);
         return;
       case UNSUBACK:
-        for (const held of this.#subscribing.get(packet.packetId) ?? []) held.ended ??= this.#world.now;
+        for (const held of this.#subscribing.get(packet.packetId) ?? []) {
+          // What was asked on another connection and not answered may be late, and be granted behind this.
+          if (held.since !== undefined || held.connection === this.#generation) held.ended ??= this.#world.now;
+        }
         this.#subscribing.delete(packet.packetId);
         return;
       default:
