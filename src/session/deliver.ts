@@ -112,7 +112,9 @@ export function deliverShared(core: SessionCore, message: Message, { filter, key
   if (member === undefined) return "full";
   if (giveShared(core, member, message, filter)) return "taken";
   for (const other of share.members) if (other !== member && giveShared(core, other, message, filter)) return "taken";
-  return "full";
+  for (const each of share.members) if (mayReceive(core, each, message.topic)) return "full";
+  core.counters.messagesDropped.not_authorized += 1;
+  return "unwanted";
 }
 
 /** @returns false when the member's queue is full, or it can't be given anything */

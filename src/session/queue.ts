@@ -13,7 +13,7 @@ import { headFlags } from "./chunk-heads.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Due } from "./due.ts";
-import { mayStillHave } from "./identity.ts";
+import { mayReceive, mayStillHave } from "./identity.ts";
 import type { LogRecord } from "./log.ts";
 import { boundsOf, isFull, type QueueBounds } from "./queue-bounds.ts";
 import { expired, sendPublish } from "./send.ts";
@@ -147,7 +147,7 @@ function passOn(core: SessionCore, session: Session, delivery: Delivery, elsewhe
   if (share === "" || message === undefined || (qos === 2 && session.offered)) return false;
   // A reset would bring it back.
   if (qos === 2 && waitsBefore(session, delivery.sequence)) return false;
-  const taker = takerOf(core, session, share);
+  const taker = takerOf(core, session, share, message.topic);
   if (taker !== undefined) {
     handOver(core, session, delivery, taker);
     return true;
@@ -159,11 +159,12 @@ function passOn(core: SessionCore, session: Session, delivery: Delivery, elsewhe
 }
 
 /** Of the members here that keep up the one with the shortest queue. */
-function takerOf(core: SessionCore, session: Session, filter: string): Session | undefined {
+function takerOf(core: SessionCore, session: Session, filter: string, topic: string): Session | undefined {
   let taker: Session | undefined;
   for (const member of core.shares.get(filter)?.candidates ?? []) {
     const takes = keepsUp(core, member) && member.subscriptions.get(filter)!.request.qos > 0 && mayHold(core, member);
-    if (takes && member !== session && (taker === undefined || member.waiting < taker.waiting)) taker = member;
+    if (!takes || member === session || !mayReceive(core, member, topic)) continue;
+    if (taker === undefined || member.waiting < taker.waiting) taker = member;
   }
   return taker;
 }

@@ -8,6 +8,7 @@ import { isCertain } from "../choices.ts";
 import { caughtUp } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
+import { mayReceive } from "./identity.ts";
 import type { LocalShare } from "./local-share.ts";
 import { handOver, mayGo, pump, takeOut } from "./queue.ts";
 import type { Session } from "./session.ts";
@@ -28,7 +29,7 @@ function takeOverFrom(core: SessionCore, share: LocalShare, taker: Session): voi
     while (mayGo(core, taker)) {
       const delivery = oldest(core, share, owner);
       if (delivery === undefined) share.backlogs.delete(owner);
-      if (delivery === undefined || delivery === "blocked") break;
+      if (delivery === undefined || delivery === "blocked" || !mayReceive(core, taker, delivery.message!.topic)) break;
       takeOut(owner, delivery);
       handOver(core, owner, delivery, taker);
       if (owner.queued.length === 0) core.waitingInMemory.delete(owner);

@@ -5,6 +5,7 @@ import { sessionObjectName, shapeHistory, topicObjectName, topicShard } from "..
 import type { PreviousShape } from "../../src/settings.ts";
 import type { SimulatedClient } from "../simulation/client.ts";
 import type { SimulatedObject } from "../simulation/object.ts";
+import { USERS, withInstantCrypto } from "../simulation/users.ts";
 import { Broker, gotOf } from "./support.ts";
 
 let log: MockInstance<typeof console.log>;
@@ -277,3 +278,28 @@ test("nor when the session has ended where it was", async () => {
   expect(reader.connected).toBe(true);
   expect(broker.world.trace.some((line) => line.endsWith(`${ID} is connected, Session Present true`))).toBe(false);
 });
+
+test("who is another user gets nothing of a session and ends nothing where it was, and says nothing to its user", () =>
+  withInstantCrypto(async () => {
+    const broker = new Broker(["sharded", 2], USERS);
+    const reader = await broker.connect(ID, { user: "alice" });
+    reader.subscribe("t/0", 1);
+    await broker.pass(4_000, reader);
+    reader.drop();
+    const first = owner(broker, ID);
+    broker.world.reshape(FIVE);
+    const refusals = (): string[] => broker.world.trace.filter((line) => line.includes("was refused"));
+    const eve = await broker.connect(ID, { user: "bob", version: 4, expirySeconds: 0 });
+    const eves = await broker.connect(ID, { user: "bob" });
+    await broker.pass(20_000);
+    expect(refusals().map((line) => line.replace(/^\d+ /, ""))).toEqual([`${ID} was refused: 2`, `${ID} was refused: 133`]);
+    expect(first.sessionStore.subscriptions().map(({ filter }) => filter)).toEqual(["t/0"]);
+    expect(owner(broker, ID).sessionStore.sessions()).toEqual([]);
+    // While both ask for it, each hears what is for it.
+    eves.connect();
+    reader.connect();
+    eve.connect();
+    await broker.pass(20_000, reader);
+    expect([eve.connected, eves.connected, reader.connected, reader.lives.at(-2)!.resumed]).toEqual([false, false, true, true]);
+    expect(refusals()).toHaveLength(4);
+  }));

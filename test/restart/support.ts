@@ -17,8 +17,9 @@ export class Broker {
   readonly world: World;
   readonly published: Published[] = [];
 
-  constructor([topology, sessionShards]: readonly ["compact" | "sharded", number]) {
-    this.world = new World({ seed: 1, topology, sessionShards, limits: DEFAULT_LIMITS, choices: DEFAULT_CHOICES });
+  /** @param users the secret USERS; without it everybody is let in */
+  constructor([topology, sessionShards]: readonly ["compact" | "sharded", number], users = "") {
+    this.world = new World({ seed: 1, topology, sessionShards, limits: DEFAULT_LIMITS, choices: DEFAULT_CHOICES, users });
   }
 
   /** A client that is connected; by default of 5.0, with a session that lasts long. */

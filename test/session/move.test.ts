@@ -51,6 +51,19 @@ test("a message that comes between two parts of a session is in the second one, 
   expect(deliveriesOf(to, to.sessions.get("s")!).map(({ message }) => message!.sequence)).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
+test("who speaks for a session comes with it", () => {
+  const world = new World({ auto: false, sessionObjects: 2 });
+  const identity = { userName: "ada", address: "192.0.2.1", grants: "{}", expiresAt: 1_900_000_000_000 };
+  world.connect("s", { clean: false, properties: { sessionExpiryInterval: 1000 }, identity }).lose();
+  world.settle();
+  const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
+  const { core } = world.sessions.find((node) => node !== from)!;
+  const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
+  const session = beginArrival(core, "s", subscriptions, { settled: () => {} });
+  completeArrival(core, session, { from: from.name, subscriptions, parts: [exportSession(from.core, "s", 0)!] });
+  expect(session.identity).toEqual(identity);
+});
+
 test("and when its publisher repeats it, the session has had it", () => {
   const { world, to, between } = movedInParts();
   arrive(to, messageTo("t", { ...between, repeated: true }), world.now);

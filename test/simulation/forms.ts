@@ -65,7 +65,7 @@ const SLOW = "no queue of the simulation is so long that publishers have to wait
 
 const OF_OLD = "rows of today do not have them; an older version wrote them";
 
-const BY_LOGIN = "no right and no login of the simulation depends on it; test/restart/identity.test.ts has such";
+const BY_LOGIN = "no right and no login of the simulation depends on it; test/session/rights.test.ts and move.test.ts have such";
 
 /** What a session is, in whatever holds it. */
 const SESSION: Fields = {

@@ -29,7 +29,7 @@ import {
 import { encodeProperties } from "../../src/mqtt/property.ts";
 import { encodeRefusal, validateConnect } from "../../src/session/connect.ts";
 import type { Wire } from "../../src/session/ports.ts";
-import { NOBODY } from "../../src/session/ports.ts";
+import { type Identity, NOBODY } from "../../src/session/ports.ts";
 import type { Connection } from "../../src/session/session.ts";
 import type { SessionNode, World } from "./core-harness.ts";
 
@@ -110,6 +110,8 @@ export interface ConnectOptions {
   readonly properties?: Properties;
   readonly will?: Partial<Will> & { readonly topic: string };
   readonly userName?: string;
+  /** What is known of who it is besides. */
+  readonly identity?: Partial<Identity>;
   readonly relayed?: boolean;
 }
 
@@ -149,7 +151,7 @@ export class TestClient {
     this.#moved();
   }
 
-  #connect(sent: Connect, { userName, relayed = false }: ConnectOptions): void {
+  #connect(sent: Connect, { userName, identity, relayed = false }: ConnectOptions): void {
     const { machine } = this.node;
     const connect = decodePacket(encodePacket(sent, this.version), this.version);
     if (connect.type !== CONNECT) throw new Error(`CONNECT does not decode: ${JSON.stringify(connect)}`);
@@ -163,7 +165,7 @@ export class TestClient {
     const connection = machine.connect(
       this.wire,
       connect,
-      { ...NOBODY, userName },
+      { ...NOBODY, userName, ...identity },
       { assigned: false, relayed, authenticationData: undefined },
       this.#world.now,
     );

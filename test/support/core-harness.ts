@@ -39,7 +39,7 @@ import { firstAttempt, nextAttempt } from "../../src/routing/shares.ts";
 import { SessionCore } from "../../src/session/core.ts";
 import { flush } from "../../src/session/flush.ts";
 import { SessionMachine } from "../../src/session/machine.ts";
-import type { Authorizer, RouterPort, Ticket } from "../../src/session/ports.ts";
+import type { Authorizer, ReauthenticationPort, RouterPort, Ticket } from "../../src/session/ports.ts";
 import { restore } from "../../src/session/restore.ts";
 import type { Connection } from "../../src/session/session.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
@@ -103,7 +103,7 @@ export class SessionNode {
       origin: `${this.name}@${this.#incarnation}`,
       limits: world.limits,
       choices: world.choices,
-      reauthentication: { begin: () => undefined },
+      reauthentication: world.reauthentication,
       store: this.store,
       router: world.wiring === "direct" ? this.#directRouter() : this.#batchedRouter(),
       authorizer: world.authorizer,
@@ -452,6 +452,7 @@ export interface WorldOptions {
   readonly limits?: Partial<Limits>;
   readonly choices?: Partial<Choices>;
   readonly authorizer?: Authorizer;
+  readonly reauthentication?: ReauthenticationPort;
   /** Is told of faults; without it they break the test. */
   readonly faults?: FaultPort;
   /** Whether whatever a client does runs until nothing moves; default true. */
@@ -465,6 +466,7 @@ export class World {
   readonly limits: Limits;
   readonly choices: Choices;
   readonly authorizer: Authorizer;
+  readonly reauthentication: ReauthenticationPort;
   readonly faults: FaultPort;
   readonly auto: boolean;
   readonly topics: readonly TopicNode[];
@@ -475,6 +477,7 @@ export class World {
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.choices = { ...DEFAULT_CHOICES, ...options.choices };
     this.authorizer = options.authorizer ?? ALL_RIGHTS;
+    this.reauthentication = options.reauthentication ?? { begin: () => undefined };
     this.faults = options.faults ?? NO_FAULTS;
     this.auto = options.auto ?? true;
     const numbers = (count: number): number[] => [...Array(count).keys()];
