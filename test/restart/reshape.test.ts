@@ -297,6 +297,7 @@ test("who is another user gets nothing of a session and ends nothing where it wa
     expect(owner(broker, ID).sessionStore.sessions()).toEqual([]);
     // While both ask for it, each hears what is for it.
     eves.connect();
+    await broker.pass(500);
     reader.connect();
     eve.connect();
     await broker.pass(20_000, reader);
