@@ -48,6 +48,9 @@ export const JWKS_KEYS_MAX = 64;
 /** Keys that are tried for a token which does not say its key's name: each costs about 0.1 ms. */
 export const KEYS_TRIED_MAX = 8;
 
+/** Right passwords that an isolate remembers, so that whoever comes back costs no hash; more are forgotten, the oldest first: 200 bytes each. */
+export const PASSWORDS_REMEMBERED_MAX = 20_000;
+
 /**
  * What an isolate knows from the directory (a user, that there is no such user, the bans) is good for so long: what is changed reaches new
  * connections within this time where their isolate has not been told, live ones at once.
@@ -56,6 +59,9 @@ export const DIRECTORY_FRESH_MS = 10 * SECOND;
 
 /** Users that an isolate remembers for that time; more are forgotten, the oldest first: about 1 KiB each. */
 export const DIRECTORY_REMEMBERED_MAX = 10_000;
+
+/** Namespaces whose directories an isolate remembers; more are forgotten, the oldest first. */
+export const DIRECTORIES_REMEMBERED_MAX = 1000;
 
 /** A login that began before a user was changed may arrive this much later: so long changes are remembered by whom they concern. */
 export const DIRECTORY_CHANGES_MS = 6 * DIRECTORY_FRESH_MS;
@@ -96,3 +102,9 @@ export const BAN_REASON_CHARACTERS_MAX = 256;
  * socket (ATTACHMENT_BYTES_MAX) and in its will.
  */
 export const GRANTS_BYTES_MAX = 4 * KIB;
+
+/** The body of a request of the API, bytes: a thousand users with some rules each. */
+export const API_BODY_BYTES_MAX = 4 * 1024 * KIB;
+
+/** Items on a page of the API. */
+export const PAGE_LIMIT_MAX = 1000;

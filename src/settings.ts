@@ -6,6 +6,7 @@
  * broker refuses to serve. What a secret contains is never repeated in a sentence.
  */
 
+import { DIRECTORY_SETTINGS, type DirectorySettings, directoryProblems } from "./auth/directory-settings.ts";
 import { JWT_SETTINGS, type JwtSettings, jwtProblems } from "./auth/jwt-settings.ts";
 import { type Choices, CLIENT_ID_OWNERS, DEFAULT_CHOICES, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
 import { CHUNK_OVERHEAD_BYTES_MAX, DEFAULT_LIMITS, type Limits, limitProblems, ROW_BYTES_MAX } from "./limits.ts";
@@ -26,6 +27,7 @@ export interface Settings {
   /** The secret USERS as given (JSON, may be empty); the authenticator validates it. */
   readonly users: string;
   readonly jwt: JwtSettings;
+  readonly directory: DirectorySettings;
   /** The secret METRICS_TOKEN: who shows it may read `/metrics`; empty = nobody. */
   readonly metricsToken: string;
   readonly choices: Choices;
@@ -279,6 +281,7 @@ export const SETTINGS: readonly Setting[] = [
   ALLOW_ANONYMOUS,
   USERS,
   ...Object.values(JWT_SETTINGS),
+  ...Object.values(DIRECTORY_SETTINGS),
   METRICS_TOKEN,
   CLIENT_ID_OWNER,
   QUEUE_POLICY,
@@ -319,6 +322,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     allowAnonymous: read(ALLOW_ANONYMOUS),
     users: read(USERS),
     jwt: Object.fromEntries(Object.entries(JWT_SETTINGS).map(([field, spec]) => [field, read<unknown>(spec)])) as unknown as JwtSettings,
+    directory: { adminToken: read(DIRECTORY_SETTINGS.adminToken), flapping: read(DIRECTORY_SETTINGS.flapping) },
     metricsToken: read(METRICS_TOKEN),
     choices: {
       queuePolicy: read(QUEUE_POLICY),
@@ -330,7 +334,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     limits: Object.fromEntries(Object.entries(LIMITS).map(([field, spec]) => [field, read(spec)])) as unknown as Limits,
   };
   if (problems.length > 0) return problems;
-  const unfit = jwtProblems(settings.jwt);
+  const unfit = [...jwtProblems(settings.jwt), ...directoryProblems(settings.directory)];
   if (unfit.length > 0) return [...unfit];
   const broken = limitProblems(settings.limits);
   return broken.length > 0 ? broken.map((sentence) => ({ variable: sentence.split(" ")[0]!, sentence: `${sentence}.` })) : settings;

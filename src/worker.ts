@@ -1,12 +1,14 @@
 /** The Worker: paths. MQTT connections go to `edge/`, the rest of HTTP to `api/`. */
 
 import { Hono } from "hono";
+import { admin } from "./api/admin.ts";
 import { namespacesOf, refusal, scrape } from "./api/scrape.ts";
 import { DEFAULT_NAMESPACE, exists, noNamespace, sentence } from "./edge/answers.ts";
 import { asksForWebSocket, upgrade } from "./edge/upgrade.ts";
 import { type BrokerEnv, settingsOf } from "./objects/env.ts";
 import type { Settings } from "./settings.ts";
 
+export { DirectoryObject } from "./objects/directory-object.ts";
 export { SessionObject } from "./objects/session-object.ts";
 export { TopicObject } from "./objects/topic-object.ts";
 
@@ -41,6 +43,7 @@ app.get("/metrics", async (context) => {
   if (asked !== undefined && !exists(settings, asked)) return noNamespace(asked);
   return scrape(context.env, settings, namespacesOf(settings, asked));
 });
+app.route("/api/v5", admin);
 app.notFound((context) => {
   const { pathname } = new URL(context.req.url);
   return sentence(404, `There is nothing at ${pathname}. MQTT clients connect to /mqtt or /{namespace}/mqtt.`);

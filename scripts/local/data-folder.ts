@@ -4,6 +4,7 @@
  */
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { ADMIN_FILE } from "./admin-file.ts";
 import { DataRecord, FolderTaken, type KnownFile, PROCESS_FILE, RECORD_FILE } from "./data-record.ts";
 import {
   checkDatabase,
@@ -28,7 +29,16 @@ const DAMAGED = "damaged";
 const FORMER_LOCK = "lock";
 
 /** What a broker puts into its folder: one with something else in it belongs to somebody else as well. */
-const OWN = new Set([OBJECTS, DAMAGED, FORMER_LOCK, RECORD_FILE, `${RECORD_FILE}-journal`, `${RECORD_FILE}.damaged`, PROCESS_FILE]);
+const OWN = new Set([
+  OBJECTS,
+  DAMAGED,
+  ADMIN_FILE,
+  FORMER_LOCK,
+  RECORD_FILE,
+  `${RECORD_FILE}-journal`,
+  `${RECORD_FILE}.damaged`,
+  PROCESS_FILE,
+]);
 
 /** How often what is there is compared with what should be, milliseconds. */
 const WATCH_MS = 1000;

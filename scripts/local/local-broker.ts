@@ -144,6 +144,7 @@ async function serve(
             durableObjects: {
               SESSIONS: { className: "SessionObject", useSQLite: true },
               TOPICS: { className: "TopicObject", useSQLite: true },
+              DIRECTORY: { className: "DirectoryObject", useSQLite: true },
             },
             serviceBindings: { ASSETS: "page", NOTES: () => Response.json(watch?.notes() ?? { notes }) },
             unsafeDirectSockets: [{ host, port: options.port ?? 0, proxy: true }],

@@ -6,13 +6,13 @@ import { createHash, createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { onlySessionObject, sessionShardName, topicObjectName } from "../../src/objects/names.ts";
+import { directoryObjectName, onlySessionObject, sessionShardName, topicObjectName } from "../../src/objects/names.ts";
 
 /** The Worker's name for Miniflare; its folders of databases begin with it. */
 export const WORKER_NAME = "durable-mqtt";
 
 /** Classes of Durable Objects; each has a folder. */
-const CLASSES = ["SessionObject", "TopicObject"];
+const CLASSES = ["SessionObject", "TopicObject", "DirectoryObject"];
 
 /** The file beside the databases of objects in which the runtime keeps their alarms. */
 const ALARMS = "metadata.sqlite";
@@ -39,6 +39,7 @@ export class ObjectNames {
   /** @param namespaces that may have objects here */
   constructor(namespaces: Iterable<string>) {
     for (const namespace of namespaces) {
+      this.#learn("DirectoryObject", directoryObjectName(namespace));
       this.#learn("SessionObject", onlySessionObject({ topology: "compact", sessionShards: 1, topicShards: 1 }, namespace)!);
       for (let shard = 0; shard < SHARDS_TRIED; shard += 1) {
         this.#learn("SessionObject", sessionShardName(namespace, shard));
@@ -87,5 +88,8 @@ export class ObjectNames {
 }
 
 function classOf(path: string): string {
-  return dirname(path) === `${WORKER_NAME}-TopicObject` ? "Topic object" : "Session object";
+  const name = dirname(path)
+    .slice(WORKER_NAME.length + 1)
+    .replace(/Object$/, "");
+  return `${name} object`;
 }

@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { parseUsers } from "../../src/auth/users.ts";
 import { ACCESS_SETTINGS, SETTINGS } from "../../src/settings.ts";
 import { buildPage } from "../build/bundle.ts";
+import { adminTokenOf, writeAdminFile } from "./admin-file.ts";
 import { type Broker, StartProblem, startBroker } from "./local-broker.ts";
 import { isLoopback } from "./loopback.ts";
 
@@ -131,8 +132,11 @@ await buildPage();
 if (process.platform !== "win32") process.umask(0o077);
 
 try {
+  // `npm run user` and `npm run ban` on this machine know where to find it.
+  env.ADMIN_TOKEN ??= adminTokenOf(options.data);
   const broker = await startBroker({ port, tcpPort, host: options.host, data: options.data, acceptLoss: options["accept-loss"], env });
   stopOnSignals(broker);
+  writeAdminFile(options.data, { url: broker.url, token: env.ADMIN_TOKEN });
   for (const note of broker.notes) console.error(note);
   void broker.ended.then((sentence) => fail(sentence, 1));
   console.log(announce(broker, options.host, options.data, env));

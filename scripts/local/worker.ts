@@ -10,7 +10,7 @@ import worker, { SessionObject as DeployedSessionObject } from "../../src/worker
 import { type Life, Lives } from "./lives.ts";
 import { COLLECT_PATH, CONTROL_HEADER, CONTROL_PATH, type Control, type Notes, type Report, WORKER_FIRST_PATHS } from "./worker-paths.ts";
 
-export { TopicObject } from "../../src/worker.ts";
+export { DirectoryObject, TopicObject } from "../../src/worker.ts";
 
 interface LocalEnv extends BrokerEnv {
   readonly ASSETS: Fetcher;

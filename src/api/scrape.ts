@@ -6,6 +6,7 @@ import type { Figures } from "../objects/meter.ts";
 import { objectsOf } from "../objects/names.ts";
 import { PLATFORM, type Timer } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
+import { showsToken } from "./bearer.ts";
 import { type Asked, exposition } from "./metrics.ts";
 
 /** How long an object is waited for, milliseconds: less than the 10 s after which Prometheus gives a scrape up. */
@@ -16,19 +17,10 @@ const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 /** The answer to a request that may not read the metrics; undefined for one that may. */
 export async function refusal(request: Request, settings: Settings): Promise<Response | undefined> {
   if (settings.metricsToken === "") return sentence(404, "Metrics are closed. The operator opens them with the secret METRICS_TOKEN.");
-  const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.get("Authorization") ?? "") ?? [];
-  if (token !== undefined && (await same(token, settings.metricsToken))) return undefined;
+  if (await showsToken(request, settings.metricsToken)) return undefined;
   return sentence(401, "Metrics are read with the header Authorization: Bearer, and the token in METRICS_TOKEN.", {
     "WWW-Authenticate": 'Bearer realm="metrics"',
   });
-}
-
-/** Compares digests, to the last byte: the time it takes tells nothing of either text. */
-async function same(one: string, other: string): Promise<boolean> {
-  const digest = async (text: string): Promise<Uint8Array> =>
-    new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  const [first, second] = await Promise.all([digest(one), digest(other)]);
-  return first.reduce((difference, byte, index) => difference | (byte ^ second[index]!), 0) === 0;
 }
 
 /** Which namespaces are told of: the one that is asked for, or all that are configured. */

@@ -1,13 +1,16 @@
 /**
- * Chooses who is let in, from the settings USERS, JWT_... and ALLOW_ANONYMOUS. Closed by default, and closed when USERS is not valid, whatever
+ * Chooses who is let in, from the settings USERS, ADMIN_TOKEN (users of the directory), JWT_... and ALLOW_ANONYMOUS. Closed by default, and closed when USERS is not valid, whatever
  * the others say: a mistake must not open the broker.
  */
 
+import type { DirectoryPort } from "../directory/ports.ts";
 import type { Runtime } from "../runtime.ts";
 import type { AuthenticationExchange, Authenticator, Authorizer, EnhancedAuthenticator } from "../session/ports.ts";
 import { AnonymousAuthenticator, AnonymousAuthorizer } from "./anonymous.ts";
+import { BanGate, GatedMethods } from "./ban-gate.ts";
 import { AuthenticatorChain } from "./chain.ts";
 import { ClosedAuthenticator, ClosedAuthorizer } from "./closed.ts";
+import type { DirectorySettings } from "./directory-settings.ts";
 import type { Fetch } from "./jwk-set.ts";
 import { JwtAuthenticator, Tokens } from "./jwt.ts";
 import { JwtMethods } from "./jwt-methods.ts";
@@ -32,12 +35,15 @@ export interface AuthSettings {
   /** The secret as given, empty when there is none. */
   readonly users: string;
   readonly jwt: JwtSettings;
+  readonly directory: DirectorySettings;
   readonly allowAnonymous: boolean;
 }
 
 /** What authenticators need of the platform. */
 export interface AuthServices {
   readonly fetch: Fetch;
+  /** Asks the directory; undefined where there is none. */
+  readonly directory: DirectoryPort | undefined;
   /** Something that is asked does not answer as it should: a sentence for the log. */
   readonly failed: (problem: string) => void;
 }
@@ -46,9 +52,10 @@ export interface AuthServices {
 export function createAuth(settings: AuthSettings, runtime: Runtime, services: AuthServices): Auth {
   const hasUsers = settings.users.trim() !== "";
   const hasTokens = takesTokens(settings.jwt);
-  if (!hasUsers && !hasTokens && !settings.allowAnonymous) {
+  const { directory } = services;
+  if (!hasUsers && !hasTokens && directory === undefined && !settings.allowAnonymous) {
     return closed(
-      "This broker lets nobody in until its operator sets the secret USERS, keys for tokens (JWT_...), or ALLOW_ANONYMOUS=true.",
+      "This broker lets nobody in until its operator sets the secret USERS or ADMIN_TOKEN, keys for tokens (JWT_...), or ALLOW_ANONYMOUS=true.",
       [],
     );
   }
@@ -56,21 +63,23 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
   if (problems.length > 0) return closed("This broker lets nobody in until its operator corrects the secret USERS.", problems);
   const chain: Authenticator[] = [];
   const methods: EnhancedAuthenticator[] = [];
+  const gate = directory && new BanGate(directory, runtime);
+  if (gate !== undefined) chain.push(gate);
   if (hasTokens) {
     const tokens = new Tokens(settings.jwt, { ...services, runtime });
     chain.push(new JwtAuthenticator(tokens, settings.jwt.from));
     methods.push(new JwtMethods(tokens));
   }
-  if (hasUsers) {
-    chain.push(new UsersAuthenticator(users, runtime));
-    methods.push(new ScramAuthenticator(users));
+  if (hasUsers || directory !== undefined) {
+    chain.push(new UsersAuthenticator(users, runtime, directory));
+    methods.push(new ScramAuthenticator(users, directory, settings.directory.adminToken));
   }
   // Whoever gives a user name means to be somebody, where there is anybody to be.
   if (settings.allowAnonymous) chain.push(new AnonymousAuthenticator(!hasUsers && !hasTokens));
   const named = new UsersAuthorizer(users);
   return {
     authenticator: new AuthenticatorChain(chain),
-    enhanced: new Methods(methods),
+    enhanced: gate === undefined ? new Methods(methods) : new GatedMethods(gate, new Methods(methods)),
     authorizer: settings.allowAnonymous ? new MixedAuthorizer(named, new AnonymousAuthorizer()) : named,
     problems: [],
   };

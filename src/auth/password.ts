@@ -8,6 +8,7 @@
  */
 
 import { fromBase64, toBase64 } from "./base64.ts";
+import { dummyLike, hashAs } from "./mosquitto-hash.ts";
 
 /** Workers refuse more (documented by the platform, 2026-11; local workerd does not). */
 export const ITERATIONS_MAX = 100_000;
@@ -42,12 +43,15 @@ export async function hashPassword(password: Uint8Array, iterations = ITERATIONS
 }
 
 /**
- * Whether the password is the one that was hashed. Takes as long when it is not.
- * @returns false as well when the hash has not the form that `isPasswordHash` tells
+ * Whether the password is the one that was hashed, also by mosquitto. Takes as long when it is not.
+ * @returns false as well when the hash has not the form that `isPasswordHash` or `isMosquittoHash` tells
  */
 export async function verifyPassword(password: Uint8Array, hash: string): Promise<boolean> {
   const expected = parsePasswordHash(hash);
-  if (expected === undefined) return false;
+  if (expected === undefined) {
+    const foreign = await hashAs(password, hash);
+    return foreign !== undefined && equalConstantTime(foreign.hash, foreign.expected);
+  }
   return equalConstantTime(await derive(password, expected.salt, expected.iterations), expected.hash);
 }
 
@@ -61,6 +65,8 @@ export function isPasswordHash(text: string): boolean {
  * @param like a hash that it takes as long to check as; without it, as long as one with ITERATIONS_MAX
  */
 export function dummyHash(like: string | undefined): string {
+  const foreign = like === undefined ? undefined : dummyLike(like);
+  if (foreign !== undefined) return foreign;
   const iterations = (like === undefined ? undefined : parsePasswordHash(like)?.iterations) ?? ITERATIONS_MAX;
   return format({ iterations, salt: new Uint8Array(SALT_BYTES), hash: new Uint8Array(HASH_BYTES) });
 }

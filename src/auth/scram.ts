@@ -12,6 +12,7 @@
  * For ASCII that is the password itself.
  */
 
+import type { DirectoryPort } from "../directory/ports.ts";
 import {
   type AuthenticationExchange,
   type AuthenticationStep,
@@ -34,18 +35,19 @@ const NOTHING = new Uint8Array(0);
 
 const encoder = new TextEncoder();
 
-/** Lets in the configured users by SCRAM-SHA-256. */
+/** Lets in the users of the variable USERS and of the directory by SCRAM-SHA-256. */
 export class ScramAuthenticator implements EnhancedAuthenticator {
   readonly methods = [SCRAM_SHA_256];
   readonly #credentials: Credentials;
 
-  constructor(users: readonly User[]) {
-    this.#credentials = new Credentials(users);
+  /** @param secret what nobody else knows, where there may be no users */
+  constructor(users: readonly User[], directory?: DirectoryPort, secret = "") {
+    this.#credentials = new Credentials(users, directory, secret);
   }
 
-  begin(method: string, _clientId: string, { address }: Caller): AuthenticationExchange | undefined {
+  begin(method: string, _clientId: string, caller: Caller): AuthenticationExchange | undefined {
     if (method !== SCRAM_SHA_256) return undefined;
-    return new ScramExchange(this.#credentials, toBase64(crypto.getRandomValues(new Uint8Array(NONCE_BYTES))), address);
+    return new ScramExchange(this.#credentials, toBase64(crypto.getRandomValues(new Uint8Array(NONCE_BYTES))), caller);
   }
 }
 
@@ -53,20 +55,22 @@ export class ScramAuthenticator implements EnhancedAuthenticator {
 interface Credential {
   readonly known: boolean;
   readonly passwordHash: PasswordHash;
+  /** Rights that come with the login. */
+  readonly grants: string;
 }
 
 /** The server's side of one exchange. */
 export class ScramExchange implements AuthenticationExchange {
   readonly #credentials: Credentials;
   readonly #serverNonce: string;
-  readonly #address: string;
+  readonly #caller: Caller;
   #asked = false;
   #first: { readonly message: ClientFirst; readonly answer: string; readonly credential: Credential } | undefined;
 
   /** @param serverNonce printable ASCII without comma, never used before */
-  constructor(credentials: Credentials, serverNonce: string, address: string) {
+  constructor(credentials: Credentials, serverNonce: string, caller: Caller) {
     this.#credentials = credentials;
-    this.#address = address;
+    this.#caller = caller;
     this.#serverNonce = serverNonce;
   }
 
@@ -81,7 +85,7 @@ export class ScramExchange implements AuthenticationExchange {
   async #start(data: Uint8Array): Promise<AuthenticationStep> {
     const message = parseClientFirst(data);
     if (message instanceof ScramProblem) return refusal(message.message);
-    const credential = await this.#credentials.of(message.userName);
+    const credential = await this.#credentials.of(message.userName, this.#caller.namespace);
     const { salt, iterations } = credential.passwordHash;
     const answer = `r=${message.nonce}${this.#serverNonce},s=${toBase64(salt)},i=${iterations}`;
     this.#first = { message, answer, credential };
@@ -102,7 +106,7 @@ export class ScramExchange implements AuthenticationExchange {
     const isRight = equalConstantTime(await sha256(xor(final.proof, clientSignature)), storedKey);
     if (!isRight || !credential.known) return refusal("The user name or the password is not right.");
     const serverSignature = await hmac(await hmac(saltedPassword, "Server Key"), signed);
-    const identity = { ...NOBODY, userName: message.userName, address: this.#address };
+    const identity = { ...NOBODY, userName: message.userName, address: this.#caller.address, grants: credential.grants };
     return { kind: "success", identity, data: encoder.encode(`v=${toBase64(serverSignature)}`) };
   }
 }
@@ -114,28 +118,37 @@ export class ScramExchange implements AuthenticationExchange {
 export class Credentials {
   readonly #users: ReadonlyMap<string, PasswordHash>;
   readonly #hashes: readonly PasswordHash[];
+  readonly #directory: DirectoryPort | undefined;
   readonly #secret: Uint8Array;
 
-  constructor(users: readonly User[]) {
+  constructor(users: readonly User[], directory?: DirectoryPort, secret = "") {
+    this.#directory = directory;
     this.#users = new Map(users.map(({ user, password }) => [user, parsePasswordHash(password)!]));
     this.#hashes = [...this.#users.values()];
-    this.#secret = encoder.encode(`unknown users\n${users.map(({ password }) => password).join("\n")}`);
+    this.#secret = encoder.encode(`unknown users\n${secret}${users.map(({ password }) => password).join("\n")}`);
   }
 
-  async of(userName: string): Promise<Credential> {
+  async of(userName: string, namespace: string): Promise<Credential> {
+    const looked = await this.#directory?.look(namespace, userName);
     // Made for known users too: the time must not tell either.
-    const semblance = await this.#semblance(userName);
-    const passwordHash = this.#users.get(userName);
-    return { known: passwordHash !== undefined, passwordHash: passwordHash ?? semblance };
+    const semblance = await this.#semblance(userName, looked?.like);
+    const configured = this.#users.get(userName);
+    // Of a user with a hash of mosquitto nobody can prove a password this way.
+    const passwordHash = configured ?? (looked?.user && parsePasswordHash(looked.user.password));
+    const grants = configured === undefined ? (looked?.user?.grants ?? "") : "";
+    return { known: passwordHash !== undefined, passwordHash: passwordHash ?? semblance, grants };
   }
 
-  /** Iterations and length of the salt are those of one of the users: where they differ among users, they differ among strangers. */
-  async #semblance(userName: string): Promise<PasswordHash> {
+  /**
+   * Iterations and length of the salt are those of one of the users: where they differ among users, they differ among strangers.
+   * @param like the hash of one of the directory
+   */
+  async #semblance(userName: string, like: string | undefined): Promise<PasswordHash> {
     const key = await crypto.subtle.importKey("raw", this.#secret, "HKDF", false, ["deriveBits"]);
     const algorithm = { name: "HKDF", hash: "SHA-256", salt: encoder.encode(userName), info: NOTHING };
     const bytes = new Uint8Array(await crypto.subtle.deriveBits(algorithm, key, (SALT_BYTES_MAX + HASH_BYTES + 4) * 8));
     const choice = new DataView(bytes.buffer).getUint32(SALT_BYTES_MAX + HASH_BYTES);
-    const model = this.#hashes[choice % this.#hashes.length];
+    const model = (like && parsePasswordHash(like)) || this.#hashes[choice % this.#hashes.length];
     return {
       iterations: model?.iterations ?? ITERATIONS_MAX,
       salt: bytes.subarray(0, model?.salt.length ?? 16),

@@ -1,8 +1,10 @@
 /**
- * Lets in the configured users who know their password. Nothing that it answers, nor the time it takes, tells whether a user exists,
- * as long as all passwords are hashed with the same number of iterations.
+ * Lets in the users of the variable USERS and of the directory who know their password. Nothing that it answers, nor the time it takes, tells
+ * whether a user exists, as long as all passwords are hashed with the same number of iterations.
  */
 
+import type { DirectoryPort, Known } from "../directory/ports.ts";
+import { PASSWORDS_REMEMBERED_MAX } from "../login-limits.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { SERVER_BUSY } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
@@ -17,48 +19,64 @@ const BUSY: Refusal = { reasonCode: SERVER_BUSY, message: "Too many passwords ar
 
 export class UsersAuthenticator implements Authenticator {
   readonly #users: ReadonlyMap<string, User>;
+  readonly #directory: DirectoryPort | undefined;
   readonly #dummy: string;
   readonly #verified = new VerifiedPasswords();
   readonly #turns: HashTurns;
 
-  constructor(users: readonly User[], runtime: Runtime) {
+  constructor(users: readonly User[], runtime: Runtime, directory?: DirectoryPort) {
     this.#turns = new HashTurns(runtime);
     this.#users = new Map(users.map((user) => [user.user, user]));
+    this.#directory = directory;
     this.#dummy = dummyHash(users[0]?.password);
   }
 
-  /** Refuses with 0x86 whoever does not give the password of a configured user, and with 0x89 whom too many others are before. */
-  async authenticate({ userName, password }: Connect, { address }: Caller): Promise<Admission | Refusal | undefined> {
+  /**
+   * Refuses with 0x86 whoever does not give the password of a user, and with 0x89 whom too many others are before. Where there are no users at
+   * all, names say nothing, and this has nothing to decide.
+   */
+  async authenticate({ userName, password }: Connect, { namespace, address }: Caller): Promise<Admission | Refusal | undefined> {
     if (userName === undefined) return undefined;
+    const known = await this.#directory?.look(namespace, userName);
+    if (this.#users.size === 0 && known?.isEmpty !== false) return undefined;
     if (password === undefined) return NOT_KNOWN;
-    const admission = { ...NOBODY, userName, address };
-    const user = this.#users.get(userName);
-    if (user !== undefined && (await this.#verified.has(userName, password))) return admission;
+    const user = this.#find(userName, known);
+    const admission = { ...NOBODY, userName, address, grants: user?.grants ?? "" };
+    if (user !== undefined && (await this.#verified.has(user.password, password))) return admission;
     // An unknown user costs the same work as a wrong password.
-    const isRight = await this.#turns.run(address, () => verifyPassword(password, user?.password ?? this.#dummy));
+    const hash = user?.password ?? (known?.like === undefined ? this.#dummy : dummyHash(known.like));
+    const isRight = await this.#turns.run(address, () => verifyPassword(password, hash));
     if (isRight === undefined) return BUSY;
     if (user === undefined || !isRight) return NOT_KNOWN;
-    await this.#verified.add(userName, password);
+    await this.#verified.add(user.password, password);
     return admission;
+  }
+
+  /** USERS, which only a deploy changes, goes before. */
+  #find(userName: string, known: Known | undefined): { readonly password: string; readonly grants: string } | undefined {
+    const user = this.#users.get(userName);
+    return user === undefined ? known?.user : { password: user.password, grants: "" };
   }
 }
 
 /**
- * The last right password of each user, as a keyed digest under a key that never leaves memory. After a restart a whole fleet comes
- * back at once, often under one user name: only the first of them then costs a slow hash. A wrong password always does.
+ * Passwords that were right, as keyed digests under a key that never leaves memory, each by the hash that it fits. After a restart a whole
+ * fleet comes back at once, often under one user name: only the first of them then costs a slow hash. A wrong password always does.
  */
 class VerifiedPasswords {
   readonly #digests = new Map<string, Uint8Array>();
   /** Made when first needed: a Worker has no randomness before its first request. */
   #key: CryptoKey | undefined;
 
-  async has(userName: string, password: Uint8Array): Promise<boolean> {
-    const known = this.#digests.get(userName);
+  async has(hash: string, password: Uint8Array): Promise<boolean> {
+    const known = this.#digests.get(hash);
     return known !== undefined && equalConstantTime(known, await this.#digest(password));
   }
 
-  async add(userName: string, password: Uint8Array): Promise<void> {
-    this.#digests.set(userName, await this.#digest(password));
+  async add(hash: string, password: Uint8Array): Promise<void> {
+    const digest = await this.#digest(password);
+    if (this.#digests.size >= PASSWORDS_REMEMBERED_MAX) this.#digests.delete(this.#digests.keys().next().value!);
+    this.#digests.set(hash, digest);
   }
 
   async #digest(password: Uint8Array): Promise<Uint8Array> {

@@ -67,6 +67,7 @@ export class DirectoryCore {
     const user = userName === undefined || first === undefined ? undefined : this.#store.user(userName);
     const isKnown = user !== undefined && user.damaged !== true;
     return {
+      version: this.#state.version,
       bans: knownBans === this.#bans.version ? undefined : this.#bans,
       isEmpty: first === undefined,
       user: isKnown ? knownUser(user) : undefined,

@@ -12,6 +12,8 @@ export interface KnownUser {
 
 /** The answer to one question before a login. */
 export interface Looked {
+  /** All changes up to this one. */
+  readonly version: number;
   /** Undefined when the asker has them already. */
   readonly bans: BanList | undefined;
   /** Nobody is in the directory. */

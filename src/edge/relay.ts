@@ -16,6 +16,8 @@ import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import { KEEP_ALIVE_TIMEOUT, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
 import { authOf } from "../objects/auth-of.ts";
+import { directoryOf } from "../objects/directory-of.ts";
+import type { DirectoryService } from "../objects/directory-watch.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { log } from "../objects/log.ts";
 import { sessionObjectName } from "../objects/names.ts";
@@ -51,13 +53,15 @@ export function relay(socket: WebSocket, request: Request, env: BrokerEnv, setti
     if (webSocket === null) throw new Error("the object did not accept the socket");
     return webSocket;
   };
-  relaySocket(socket, { settings, namespace, caller: callerOf(request), reach, runtime: PLATFORM });
+  const directory = directoryOf(env, settings, PLATFORM);
+  relaySocket(socket, { settings, namespace, directory, caller: callerOf(request, namespace), reach, runtime: PLATFORM });
 }
 
 export interface RelayOptions {
   readonly settings: Settings;
   readonly namespace: string;
   readonly caller: Caller;
+  readonly directory?: DirectoryService | undefined;
   readonly reach: Reach;
   readonly runtime: Runtime;
 }
@@ -81,6 +85,7 @@ class Relay {
   readonly #limits: Limits;
   readonly #namespace: string;
   readonly #caller: Caller;
+  readonly #directory: DirectoryService | undefined;
   readonly #stream: PacketStream;
   #object: RelayedSocket | undefined;
   #authentication: Authentication | undefined;
@@ -106,7 +111,7 @@ class Relay {
   #passing: Timer | undefined;
   #patience: Timer | undefined;
 
-  constructor(socket: RelayedSocket, { settings, namespace, caller, reach, runtime }: RelayOptions) {
+  constructor(socket: RelayedSocket, { settings, namespace, caller, directory, reach, runtime }: RelayOptions) {
     this.#socket = socket;
     this.#reach = reach;
     this.#runtime = runtime;
@@ -114,6 +119,7 @@ class Relay {
     this.#limits = settings.limits;
     this.#namespace = namespace;
     this.#caller = caller;
+    this.#directory = directory;
     this.#lastSeenAt = runtime.now();
     this.#passedOnAt = this.#lastSeenAt;
     this.#stream = new PacketStream(settings.limits.packetBytesMax);
@@ -177,7 +183,7 @@ class Relay {
     const unavailable = { reasonCode: SERVER_UNAVAILABLE, message: "the broker is not available; try again" };
     try {
       // Before any object is touched: strangers wake nothing.
-      const auth = authOf(this.#settings, this.#runtime);
+      const auth = authOf(this.#settings, this.#runtime, this.#directory);
       this.#authentication = new Authentication({
         connect,
         caller: this.#caller,

@@ -38,11 +38,11 @@ export async function upgrade(request: Request, env: BrokerEnv, settings: Settin
     return handOver(request, env, sessionObjectName(settings, namespace, clientId), {
       relayed: false,
       expectedClientId: clientId,
-      caller: callerOf(request),
+      caller: callerOf(request, namespace),
     });
   }
   const only = onlySessionObject(settings, namespace);
-  if (only !== undefined) return handOver(request, env, only, { relayed: false, caller: callerOf(request) });
+  if (only !== undefined) return handOver(request, env, only, { relayed: false, caller: callerOf(request, namespace) });
   const { 0: outer, 1: inner } = new WebSocketPair();
   relay(inner, request, env, settings, namespace);
   return switchingProtocols(outer, request);

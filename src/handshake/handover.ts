@@ -21,11 +21,13 @@ export interface Handover {
 }
 
 /** Who asks for a WebSocket, as far as platform and URL tell. */
-export function callerOf(request: Request): Caller {
-  return { address: request.headers.get("CF-Connecting-IP") ?? "", token: new URL(request.url).searchParams.get("token") ?? "" };
+export function callerOf(request: Request, namespace: string): Caller {
+  return { namespace, address: request.headers.get("CF-Connecting-IP") ?? "", token: new URL(request.url).searchParams.get("token") ?? "" };
 }
 
-export const UNKNOWN_CALLER: Caller = { address: "", token: "" };
+export function unknownCaller(namespace: string): Caller {
+  return { namespace, address: "", token: "" };
+}
 
 export const HANDOVER_HEADER = "Durable-MQTT-Handover";
 

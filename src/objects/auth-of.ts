@@ -3,6 +3,7 @@
 import { type Auth, createAuth } from "../auth/compose.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
+import type { DirectoryService } from "./directory-watch.ts";
 import { log } from "./log.ts";
 
 interface Known {
@@ -14,20 +15,21 @@ interface Known {
 /** One for each isolate, which has one runtime, and setting. */
 const auths = new WeakMap<Runtime, Known>();
 
-export function authOf(settings: Settings, runtime: Runtime): Auth {
+export function authOf(settings: Settings, runtime: Runtime, directory: DirectoryService | undefined): Auth {
   const known = auths.get(runtime) ?? { bySettings: new WeakMap(), byText: new Map() };
   auths.set(runtime, known);
-  const auth = known.bySettings.get(settings) ?? made(settings, runtime, known.byText);
+  const auth = known.bySettings.get(settings) ?? made(settings, runtime, directory, known.byText);
   known.bySettings.set(settings, auth);
   return auth;
 }
 
-function made(settings: Settings, runtime: Runtime, byText: Map<string, Auth>): Auth {
+function made(settings: Settings, runtime: Runtime, directory: DirectoryService | undefined, byText: Map<string, Auth>): Auth {
   const text = JSON.stringify(settings);
   const known = byText.get(text);
   if (known !== undefined) return known;
   const auth = createAuth(settings, runtime, {
     fetch: (url, init) => fetch(url, init),
+    directory: directory?.memory,
     failed: (problem) => log("authentication is not available", { problem }),
   });
   byText.set(text, auth);

@@ -3,6 +3,9 @@
  * bindings are typed by it, so that who calls need not know them.
  */
 
+import type { Ban, BanKind } from "../directory/bans.ts";
+import type { PutMode, PutResult, UserEntry } from "../directory/core.ts";
+import type { Looked, News, Presence } from "../directory/news.ts";
 import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { Identity } from "../session/ports.ts";
@@ -18,6 +21,11 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   exportSession(asker: string, clientId: string, from: number, last: boolean): Promise<MovingPart | undefined>;
   /** The session is with who asked for it. */
   letGo(asker: string, clientId: string): Promise<void>;
+  /**
+   * The directory of the namespace tells of changes, which hold here from now on.
+   * @returns whether somebody is connected here
+   */
+  learn(news: News): Promise<boolean>;
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
   recover(to: number | string): Promise<string>;
   /** What `/metrics` tells of this object. */
@@ -39,4 +47,39 @@ export interface TopicCalls extends Rpc.DurableObjectBranded {
   figures(): Figures;
   /** What this object did that is billed, since it woke. */
   usage(): Usage;
+}
+
+/** A user as it is told to people: without its password. */
+export interface UserView {
+  readonly user: string;
+  /** JSON. */
+  readonly rights: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly changedAt: number;
+}
+
+export interface DirectoryCalls extends Rpc.DurableObjectBranded {
+  /** What has to be known before a login. @param knownBans the version of the bans that the asker has; -1 for none */
+  look(userName: string | undefined, knownBans: number): Promise<Looked>;
+  /** What a Session object has to know that has just woken. */
+  recent(): Promise<News>;
+  /** The same for one that the directory could not find by itself. */
+  enter(presence: Presence): Promise<News>;
+  /** @returns one result for each, when Session objects have been told or are out of reach */
+  putUsers(entries: readonly UserEntry[], mode: PutMode): Promise<PutResult[]>;
+  /** @returns whether it was there */
+  removeUser(user: string): Promise<boolean>;
+  user(name: string): Promise<UserView | undefined>;
+  /** @param from the name behind which, or the place from 0 at which it begins */
+  users(from: string | number, most: number): Promise<{ readonly users: readonly UserView[]; readonly count: number }>;
+  bans(): Promise<readonly Ban[]>;
+  /** @returns why that can't be, in a sentence */
+  putBan(ban: Ban): Promise<string | undefined>;
+  /** @returns whether it was there */
+  removeBan(kind: BanKind, who: string): Promise<boolean>;
+  /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
+  recover(to: number | string): Promise<string>;
+  /** What this object did that is billed, since it woke. */
+  usage(): Promise<Usage>;
 }

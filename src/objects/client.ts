@@ -6,7 +6,7 @@
 import { fromBase64 } from "../auth/base64.ts";
 import { type Accepted, Authentication, type Authenticators } from "../handshake/authentication.ts";
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
-import { assignClientId, type Handover, UNKNOWN_CALLER } from "../handshake/handover.ts";
+import { assignClientId, type Handover, unknownCaller } from "../handshake/handover.ts";
 import {
   AHEAD_BYTES,
   AHEAD_PACKETS_MAX,
@@ -29,9 +29,10 @@ import { OF_ANOTHER_USER } from "../session/connect.ts";
 import type { SessionCore } from "../session/core.ts";
 import { violated } from "../session/lifecycle.ts";
 import type { SessionMachine } from "../session/machine.ts";
-import type { Admission } from "../session/ports.ts";
+import type { Admission, Refusal } from "../session/ports.ts";
 import type { Connection } from "../session/session.ts";
 import { type Arrivals, OfAnotherUser } from "./arrivals.ts";
+import type { DirectoryWatch } from "./directory-watch.ts";
 import { StoreRefused } from "./guarded-store.ts";
 import { log } from "./log.ts";
 import type { SocketWire } from "./socket-wire.ts";
@@ -41,7 +42,10 @@ export interface ClientContext {
   readonly core: SessionCore;
   readonly machine: SessionMachine;
   readonly limits: Limits;
+  readonly namespace: string;
   readonly authenticators: Authenticators;
+  /** What the directory says to those who are let in; undefined where there is none. */
+  readonly directory: DirectoryWatch | undefined;
   readonly runtime: Runtime;
   readonly arrivals: Arrivals;
   readonly turns: Turns;
@@ -58,6 +62,8 @@ function workOf(bytes: Uint8Array): number {
   const retained = bytes[0]! >> 4 === PUBLISH && (bytes[0]! & 1) === 1;
   return 1 + (bytes.length >> 12) + (retained ? RETAINED_WORK : 0);
 }
+
+const DIRECTORY_UNAVAILABLE: Refusal = { reasonCode: SERVER_UNAVAILABLE, message: "the directory is not available; try again" };
 
 /** CONNECT with the Client Identifier that the login gives. */
 function asAdmitted(connect: Connect, { clientId }: Admission): Connect {
@@ -307,11 +313,11 @@ export class Client implements Taker {
   }
 
   async #authenticate(connect: Connect, assigned: boolean): Promise<void> {
-    const { authenticators, limits, runtime, flushSoon } = this.#context;
+    const { authenticators, limits, runtime, flushSoon, namespace } = this.#context;
     this.#stream.version = connect.version;
     this.#authentication = new Authentication({
       connect,
-      caller: this.#handover.caller ?? UNKNOWN_CALLER,
+      caller: { ...unknownCaller(namespace), ...this.#handover.caller, namespace },
       authenticators,
       stream: this.#stream,
       limits,
@@ -332,9 +338,9 @@ export class Client implements Taker {
     this.#drain();
   }
 
-  /** Connects, at once or when its session has been fetched from where it was. */
+  /** Connects, at once or when the directory has said all and its session has been fetched from where it was. */
   #admit(connect: Connect, accepted: Accepted, assigned: boolean): void {
-    const { owns, arrivals } = this.#context;
+    const { owns, directory } = this.#context;
     const { expectedClientId } = this.#handover;
     if (expectedClientId !== undefined && connect.clientId !== expectedClientId) {
       const message = "the login gives another Client Identifier than the clientId of the URL, by which its session is found";
@@ -346,7 +352,28 @@ export class Client implements Taker {
       this.#end(refused({ reasonCode: SERVER_UNAVAILABLE, message: "the broker is being updated; connect again" }, connect));
       return;
     }
-    const fetched = arrivals.fetch(connect.clientId, connect.clean, { userName: accepted.identity.userName });
+    const judged = directory?.admit(connect, accepted.identity) ?? accepted.identity;
+    if (judged instanceof Promise) {
+      this.#state = "fetching";
+      this.#stream.version = connect.version;
+      this.#fetchOnce(judged, connect, accepted, assigned).catch((error) => this.#failedLater(error, "connecting"));
+    } else this.#fetch(judged, connect, accepted, assigned);
+  }
+
+  async #fetchOnce(judging: Promise<Admission | Refusal>, connect: Connect, accepted: Accepted, assigned: boolean): Promise<void> {
+    const judged = await judging.catch(() => DIRECTORY_UNAVAILABLE);
+    if (this.#state !== "fetching") return;
+    this.#fetch(judged, connect, accepted, assigned);
+    this.#drain();
+  }
+
+  #fetch(judged: Admission | Refusal, connect: Connect, { authenticationData }: Accepted, assigned: boolean): void {
+    if ("reasonCode" in judged) {
+      this.#end(refused(judged, connect));
+      return;
+    }
+    const accepted = { identity: judged, authenticationData };
+    const fetched = this.#context.arrivals.fetch(connect.clientId, connect.clean, { userName: judged.userName });
     if (fetched === undefined) this.#connect(connect, accepted, assigned);
     else {
       this.#state = "fetching";
@@ -367,7 +394,10 @@ export class Client implements Taker {
       return;
     }
     if (this.#state !== "fetching") return;
-    this.#connect(connect, accepted, assigned);
+    // What the directory was told meanwhile.
+    const judged = this.#context.directory?.judge(connect, accepted.identity) ?? accepted.identity;
+    if ("reasonCode" in judged) this.#end(refused(judged, connect));
+    else this.#connect(connect, { ...accepted, identity: judged }, assigned);
     this.#drain();
   }
 

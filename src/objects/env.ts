@@ -1,11 +1,13 @@
 /** The bindings of wrangler.toml, and the settings in them. */
 
 import { parseSettings, type Settings } from "../settings.ts";
-import type { SessionCalls, TopicCalls } from "./calls.ts";
+import type { DirectoryCalls, SessionCalls, TopicCalls } from "./calls.ts";
 
 export interface BrokerEnv {
   readonly SESSIONS: DurableObjectNamespace<SessionCalls>;
   readonly TOPICS: DurableObjectNamespace<TopicCalls>;
+  /** Missing where a broker was deployed without it: then there is no directory, whatever the settings say. */
+  readonly DIRECTORY?: DurableObjectNamespace<DirectoryCalls>;
   readonly ASSETS?: Fetcher;
   readonly [variable: string]: unknown;
 }

@@ -33,6 +33,11 @@ export function topicObjectName(namespace: string, shard: number): string {
   return `${namespace}/topic/${shard}`;
 }
 
+/** The object that knows the users and bans of a namespace. */
+export function directoryObjectName(namespace: string): string {
+  return `${namespace}/directory`;
+}
+
 /** The objects of a namespace that can be named: all, but for Session objects where every client ID has one of its own. */
 export function objectsOf(shape: Shape, namespace: string): { sessions: string[]; topics: string[] } {
   const { topology, sessionShards, topicShards } = shape;

@@ -7,7 +7,6 @@ import { NOT_AUTHORIZED, SERVER_BUSY } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
 import type {
   AuthenticationStep,
-  Caller,
   EnhancedAuthenticator,
   Reauthentication,
   ReauthenticationListener,
@@ -16,23 +15,26 @@ import type {
 
 export class Reauthentications implements ReauthenticationPort {
   readonly #enhanced: EnhancedAuthenticator;
+  readonly #namespace: string;
   readonly #secondsMax: number;
   readonly #runtime: Runtime;
   readonly #answered: () => void;
 
   /**
+   * @param namespace of the clients
    * @param secondsMax for a whole exchange
    * @param answered called after a listener was given an answer: there may be something to flush
    */
-  constructor(enhanced: EnhancedAuthenticator, secondsMax: number, runtime: Runtime, answered: () => void) {
+  constructor(enhanced: EnhancedAuthenticator, namespace: string, secondsMax: number, runtime: Runtime, answered: () => void) {
     this.#runtime = runtime;
     this.#enhanced = enhanced;
+    this.#namespace = namespace;
     this.#secondsMax = secondsMax;
     this.#answered = answered;
   }
 
-  begin(method: string, clientId: string, caller: Caller, listener: ReauthenticationListener): Reauthentication | undefined {
-    const exchange = this.#enhanced.begin(method, clientId, caller);
+  begin(method: string, clientId: string, address: string, listener: ReauthenticationListener): Reauthentication | undefined {
+    const exchange = this.#enhanced.begin(method, clientId, { namespace: this.#namespace, address, token: "" });
     if (exchange === undefined) return undefined;
     let over = false;
     const cancel = (): void => {

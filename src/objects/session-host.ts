@@ -3,6 +3,7 @@
  * the alarm. The one place where the order "rows, then bytes" is kept.
  */
 
+import type { News } from "../directory/news.ts";
 import { type FaultPort, guarded } from "../fault.ts";
 import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../handshake/handover.ts";
 import { Ledger } from "../ledger.ts";
@@ -23,6 +24,7 @@ import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
 import { Arrivals, type SessionPeer } from "./arrivals.ts";
 import { authOf } from "./auth-of.ts";
 import { Client, type ClientContext } from "./client.ts";
+import { type DirectoryService, DirectoryWatch } from "./directory-watch.ts";
 import { faultsOf } from "./faults.ts";
 import { startAgain } from "./guarded-store.ts";
 import { LetGo } from "./let-go.ts";
@@ -62,6 +64,8 @@ export interface SessionHostOptions {
   readonly sizes?: PieceSizes;
   /** Makes the way to the Topic objects; it may call back into the core from the first publish on. */
   readonly router: (machine: () => SessionMachine, ledger: Ledger) => Router;
+  /** Undefined where there is no directory. */
+  readonly directory?: DirectoryService | undefined;
   /** The other Session objects. */
   readonly peers: (name: string) => SessionPeer;
 }
@@ -84,6 +88,7 @@ export class SessionHost {
   readonly #turns: Turns;
   readonly #letGo: LetGo;
   readonly #context: ClientContext;
+  readonly #directory: DirectoryWatch | undefined;
   #changedWires: SocketWire[] = [];
   #tick: Timer | undefined;
   /** Runs while what has to be written waits for more of its kind. */
@@ -110,7 +115,11 @@ export class SessionHost {
     this.#shape = shapeNumber(settings);
     this.#meter = meter;
     this.#alarm = new AlarmClock(state.storage, runtime);
-    const auth = authOf(settings, runtime);
+    const namespace = namespaceOf(name);
+    const { directory } = options;
+    const auth = authOf(settings, runtime, directory);
+    const isOneClients = settings.topology !== "compact" && settings.sessionShards === 0;
+    this.#directory = directory && new DirectoryWatch({ service: directory, namespace, object: name, isOneClients, runtime });
     this.ledger = new Ledger(settings.limits.objectBytesMax);
     this.#router = options.router(() => this.machine, this.ledger);
     this.#letGo = new LetGo(runtime);
@@ -127,7 +136,7 @@ export class SessionHost {
       room: LOCAL_ROOM,
       sizes: options.sizes ?? PIECE_SIZES,
       authorizer: auth.authorizer,
-      reauthentication: new Reauthentications(auth.enhanced, settings.limits.packetSecondsMax, runtime, flushSoon),
+      reauthentication: new Reauthentications(auth.enhanced, namespace, settings.limits.packetSecondsMax, runtime, flushSoon),
       faults: {
         caught: (error, doing, client) => {
           this.#faults.caught(error, doing, client);
@@ -146,12 +155,14 @@ export class SessionHost {
       peers: options.peers,
       written: () => this.#written(),
     });
-    const owns = (clientId: string): boolean => sessionObjectName(settings, namespaceOf(name), clientId) === name;
+    const owns = (clientId: string): boolean => sessionObjectName(settings, namespace, clientId) === name;
     this.#context = {
       core: this.core,
       machine: this.machine,
       limits: settings.limits,
+      namespace,
       authenticators: auth,
+      directory: this.#directory,
       runtime,
       flushSoon,
       arrivals: this.arrivals,
@@ -269,6 +280,18 @@ export class SessionHost {
     const answer = encodeDeliveryAnswer({ version: this.core.numbers.next(), unwanted, slow });
     await this.#written();
     return answer;
+  }
+
+  /** The directory tells of changes. @returns whether somebody is connected here, once all that follows is in rows, and sent */
+  async learn(news: News): Promise<boolean> {
+    this.#meter.calls += 1;
+    const directory = this.#directory;
+    // Not yet in this object's settings: it will ask when it is.
+    if (directory === undefined) return false;
+    directory.learn(news);
+    this.machine.revoke(directory.verdictOf(news), this.#runtime.now());
+    await this.#written();
+    return this.core.connections.size > 0;
   }
 
   figures(): Figures {

@@ -4,6 +4,7 @@
  */
 
 import { DurableObject } from "cloudflare:workers";
+import type { News } from "../directory/news.ts";
 import type { Ledger } from "../ledger.ts";
 import { PLATFORM } from "../runtime.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
@@ -11,6 +12,7 @@ import type { Identity } from "../session/ports.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
 import type { SessionCalls } from "./calls.ts";
+import { directoryOf } from "./directory-of.ts";
 import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
 import { guardedStore } from "./guarded-store.ts";
 import { LocalRouter } from "./local-router.ts";
@@ -35,6 +37,7 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
       ctx,
     );
     const peers = stubs(env.SESSIONS);
+    const directory = directoryOf(env, settings, PLATFORM);
     if (settings.topology === "compact") {
       let local: LocalRouter | undefined;
       this.#host = new SessionHost({
@@ -44,6 +47,7 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
         name,
         meter,
         runtime: PLATFORM,
+        directory,
         peers,
         router: (machine, ledger) => {
           const routing = guardedStore(
@@ -60,7 +64,7 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
       const topics: TopicObjects = stubs(env.TOPICS);
       const router = (_machine: unknown, ledger: Ledger): RemoteRouter =>
         new RemoteRouter(settings, name, topics, PLATFORM, ledger, () => this.#host.flush());
-      this.#host = new SessionHost({ state: ctx, store, settings, name, meter, runtime: PLATFORM, router, peers });
+      this.#host = new SessionHost({ state: ctx, store, settings, name, meter, runtime: PLATFORM, directory, router, peers });
     }
   }
 
@@ -109,6 +113,11 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
   letGo(asker: string, clientId: string): Promise<void> {
     this.#meter.calls += 1;
     return this.#host.arrivals.letGo(asker, clientId);
+  }
+
+  /** The directory of the namespace tells of changes. @returns whether somebody is connected here */
+  learn(news: News): Promise<boolean> {
+    return this.#host.learn(news);
   }
 
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */

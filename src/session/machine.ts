@@ -23,6 +23,7 @@ import type { Identity, Wire } from "./ports.ts";
 import { handlePublish, handlePubrel } from "./publish.ts";
 import { handleSlow } from "./queue.ts";
 import { handleAuth } from "./reauthenticate.ts";
+import { revoke, type Verdict } from "./revoke.ts";
 import { handleLoginEnd } from "./rights.ts";
 import { tidy } from "./rows.ts";
 import type { Connection, Session } from "./session.ts";
@@ -135,6 +136,12 @@ export class SessionMachine {
   lost(connection: Connection, now: number): void {
     this.#core.now = now;
     connectionLost(this.#core, connection);
+  }
+
+  /** The operator's word about sessions: `revoke.ts`. */
+  revoke(judge: (session: Session) => Verdict | undefined, now: number): void {
+    this.#core.now = now;
+    revoke(this.#core, judge);
   }
 
   /** Its socket is no more: what waited in it is gone. */

@@ -29,6 +29,8 @@ export const NOBODY: Identity = { userName: undefined, address: "", grants: "", 
 
 /** What is known of a client besides its CONNECT. */
 export interface Caller {
+  /** The namespace that it wants to. */
+  readonly namespace: string;
   /** Where the client is, as the platform tells it; empty when that is not known. */
   readonly address: string;
   /** The `token` of the URL, a secret; empty when there is none. */
@@ -85,7 +87,7 @@ export type AuthenticationStep =
 /** Runs the exchanges of clients that authenticate anew on a live connection, and gives each of them a bounded time. */
 export interface ReauthenticationPort {
   /** @returns undefined when the method is not known, for example not any longer */
-  begin(method: string, clientId: string, caller: Caller, listener: ReauthenticationListener): Reauthentication | undefined;
+  begin(method: string, clientId: string, address: string, listener: ReauthenticationListener): Reauthentication | undefined;
 }
 
 export interface Reauthentication {

@@ -8,10 +8,9 @@ import { AUTH, type Auth, DISCONNECT } from "../mqtt/packet.ts";
 import { CONTINUE_AUTHENTICATION, NOT_AUTHORIZED, PROTOCOL_ERROR, REASON_CODES, REAUTHENTICATE, SUCCESS } from "../mqtt/reason-code.ts";
 import { type ConnectionFacts, encodeFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
-import { setIdentity } from "./identity.ts";
 import { violated } from "./lifecycle.ts";
-import type { AuthenticationStep, Identity, Refusal } from "./ports.ts";
-import { endForbidden, watchLogin } from "./rights.ts";
+import type { AuthenticationStep, Refusal } from "./ports.ts";
+import { replaceIdentity } from "./rights.ts";
 import type { Connection, OpenReauthentication } from "./session.ts";
 
 /**
@@ -68,17 +67,12 @@ export const OTHER_METHOD = "AUTH needs the Authentication Method of CONNECT";
 
 function begin(core: SessionCore, connection: Connection, method: string): OpenReauthentication | undefined {
   const { clientId, identity } = connection.session;
-  const exchange = core.reauthentication.begin(
-    method,
-    clientId,
-    { address: identity.address, token: "" },
-    {
-      answered(step, now) {
-        core.now = now;
-        core.failures.guard("answering its AUTH", connection.session, () => handleAnswer(core, connection, method, step));
-      },
+  const exchange = core.reauthentication.begin(method, clientId, identity.address, {
+    answered(step, now) {
+      core.now = now;
+      core.failures.guard("answering its AUTH", connection.session, () => handleAnswer(core, connection, method, step));
     },
-  );
+  });
   if (exchange !== undefined) connection.reauthentication = { exchange, clientsTurn: true };
   return connection.reauthentication;
 }
@@ -97,20 +91,9 @@ function handleAnswer(core: SessionCore, connection: Connection, method: string,
   open.clientsTurn = true;
   if ("kind" in step && step.kind === "success") {
     connection.reauthentication = undefined;
-    replaceIdentity(core, connection, step.identity);
+    replaceIdentity(core, connection.session, step.identity);
   }
   connection.write(answer);
-}
-
-/** Rights and the end of the login are from now on those of this identity. */
-function replaceIdentity(core: SessionCore, connection: Connection, identity: Identity): void {
-  const { session } = connection;
-  setIdentity(core, session, identity);
-  endForbidden(core, session);
-  watchLogin(core, connection);
-  if (session.will !== undefined) core.rowChanges.putWill(session, session.will);
-  core.changes.markRow(session);
-  core.changes.mark(connection);
 }
 
 function answerOf({ session, facts }: Connection, method: string, step: AuthenticationStep): Uint8Array | Refusal {

@@ -7,8 +7,10 @@ import { NOT_AUTHORIZED } from "../mqtt/reason-code.ts";
 import { topicFilterOf } from "../topic/filter.ts";
 import type { SessionCore } from "./core.ts";
 import { LOGIN_END } from "./deadlines.ts";
+import { setIdentity } from "./identity.ts";
 import { forgetSubscription } from "./interest.ts";
 import { violated } from "./lifecycle.ts";
+import type { Identity } from "./ports.ts";
 import type { Connection, Session } from "./session.ts";
 
 /** Ends the subscriptions that the session may not have any more. */
@@ -19,6 +21,18 @@ export function endForbidden(core: SessionCore, session: Session): void {
     forgetSubscription(core, session, filter);
     if (session.connection !== undefined) core.changes.mark(session.connection);
   }
+}
+
+/** Rights and the end of the login are from now on those of this identity. */
+export function replaceIdentity(core: SessionCore, session: Session, identity: Identity): void {
+  const { connection } = session;
+  setIdentity(core, session, identity);
+  endForbidden(core, session);
+  if (session.will !== undefined) core.rowChanges.putWill(session, session.will);
+  core.changes.markRow(session);
+  if (connection === undefined) return;
+  watchLogin(core, connection);
+  core.changes.mark(connection);
 }
 
 /** Whoever is connected is so for as long as its login lasts. */

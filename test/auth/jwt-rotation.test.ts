@@ -10,7 +10,7 @@ import { JWKS_COOL_DOWN_MS, JWKS_FRESH_MS, JWKS_TIMEOUT_MS } from "../../src/log
 import { PLATFORM, type Runtime } from "../../src/runtime.ts";
 import { type IdentityProvider, startProvider } from "../support/identity-provider.ts";
 import { jwkOf, signed, type TokenKeys, tokenKeys } from "../support/tokens.ts";
-import { connect } from "./support.ts";
+import { CALLER, connect } from "./support.ts";
 
 let now = 1_800_000_000_000;
 /** Nothing takes too long: a machine that is busy must not decide. */
@@ -22,7 +22,6 @@ const PATIENT: Runtime = {
 
 /** Between two logins of a client. */
 const STEP_MS = 2000;
-const CALLER = { address: "", token: "" };
 
 let provider: IdentityProvider | undefined;
 afterEach(() => provider?.close());

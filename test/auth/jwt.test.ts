@@ -10,7 +10,7 @@ import { PLATFORM } from "../../src/runtime.ts";
 import { SECRET, seconds, signed, tokenKeys } from "../support/tokens.ts";
 import { connect, utf8 } from "./support.ts";
 
-const CALLER = { address: "203.0.113.7", token: "" };
+const CALLER = { namespace: "default", address: "203.0.113.7", token: "" };
 const RIGHT = signed({ sub: "ada" });
 const WRONG = signed({ sub: "ada" }, `${SECRET}.`);
 const ADA = { userName: "ada", address: "203.0.113.7", grants: "{}", expiresAt: Number.POSITIVE_INFINITY };

@@ -4,7 +4,6 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Reauthentications } from "../../src/objects/reauthentications.ts";
 import { PLATFORM } from "../../src/runtime.ts";
 import { type AuthenticationStep, NOBODY } from "../../src/session/ports.ts";
-import { CALLER } from "./support.ts";
 
 const SUCCESS: AuthenticationStep = { kind: "success", identity: { ...NOBODY, userName: "ada" }, data: undefined };
 const CONTINUE: AuthenticationStep = { kind: "continue", data: new Uint8Array(1) };
@@ -21,11 +20,11 @@ function begin(step: () => Promise<AuthenticationStep>) {
   const answers: AuthenticationStep[] = [];
   let flushes = 0;
   const enhanced = { methods: ["X"], begin: (method: string) => (method === "X" ? { step } : undefined) };
-  const port = new Reauthentications(enhanced, 10, PLATFORM, () => {
+  const port = new Reauthentications(enhanced, "default", 10, PLATFORM, () => {
     flushes += 1;
   });
   const listener = { answered: (answer: AuthenticationStep) => void answers.push(answer) };
-  const { step: say, cancel } = port.begin("X", "c", CALLER, listener)!;
+  const { step: say, cancel } = port.begin("X", "c", "", listener)!;
   return { port, answers, listener, say: () => say(new Uint8Array(0)), cancel, flushes: () => flushes };
 }
 
@@ -42,7 +41,7 @@ test("answers reach the listener, each with a flush; after the last one there is
 
 test("an unknown method has no exchange", () => {
   const { port, listener } = begin(async () => SUCCESS);
-  expect(port.begin("Y", "c", CALLER, listener)).toBeUndefined();
+  expect(port.begin("Y", "c", "", listener)).toBeUndefined();
 });
 
 test("a method that fails is an authentication service that is not available", async () => {

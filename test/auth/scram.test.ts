@@ -50,7 +50,7 @@ describe("the example of RFC 7677", () => {
   test("the broker's side", async () => {
     const hash = pbkdf2Sync("pencil", Buffer.from(salt, "base64"), 4096, 32, "sha256").toString("base64");
     const user = { user: "user", password: `pbkdf2-sha256$4096$${salt}$${hash}`, publish: [], subscribe: [] };
-    const exchange = new ScramExchange(new Credentials([user]), "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0", "");
+    const exchange = new ScramExchange(new Credentials([user]), "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0", CALLER);
     const challenge = await exchange.step(utf8(clientFirst));
     expect(challenge).toMatchObject({ kind: "continue" });
     expect(text(challenge)).toBe(serverFirst);
@@ -200,9 +200,9 @@ describe("who is refused", () => {
   });
 
   test("an unknown user, even with what the broker itself would take for the hash", async () => {
-    const { passwordHash } = await new Credentials(users).of("eve");
+    const { passwordHash } = await new Credentials(users).of("eve", "default");
     expect((await run("eve", "", { saltedPassword: passwordHash.hash }))[0]).toEqual(WRONG);
-    const { passwordHash: ofAda } = await new Credentials(users).of("ada");
+    const { passwordHash: ofAda } = await new Credentials(users).of("ada", "default");
     expect((await run("ada", "", { saltedPassword: ofAda.hash }))[0]).toMatchObject({ kind: "success" });
   });
 

@@ -5,7 +5,7 @@ import { CONNECT, type Connect, NO_PROPERTIES } from "../../src/mqtt/packet.ts";
 import type { Caller } from "../../src/session/ports.ts";
 
 /** A client of which nothing is known. */
-export const CALLER: Caller = { address: "", token: "" };
+export const CALLER: Caller = { namespace: "default", address: "", token: "" };
 
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { type RelayedSocket, relaySocket } from "../../src/edge/relay.ts";
-import { UNKNOWN_CALLER } from "../../src/handshake/handover.ts";
+import { unknownCaller } from "../../src/handshake/handover.ts";
 import { RELAYED_PACKETS_MAX } from "../../src/limits.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { DISCONNECT, NO_PROPERTIES, PINGREQ } from "../../src/mqtt/packet.ts";
@@ -68,7 +68,13 @@ async function relayed(connect: ConnectOptions = {}): Promise<{
   const opened = new Promise<void>((resolve) => {
     object.accept = resolve;
   });
-  relaySocket(client.asRelayed, { settings, namespace: "default", caller: UNKNOWN_CALLER, reach: async () => object.asRelayed, runtime });
+  relaySocket(client.asRelayed, {
+    settings,
+    namespace: "default",
+    caller: unknownCaller("default"),
+    reach: async () => object.asRelayed,
+    runtime,
+  });
   client.tell("message", encodePacket(connectPacket({ version: 4, ...connect }), 4));
   await opened;
   object.sent.length = 0;

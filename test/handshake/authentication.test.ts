@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Accepted, Authentication } from "../../src/handshake/authentication.ts";
 import { type Farewell, isFarewell } from "../../src/handshake/first-packet.ts";
-import { UNKNOWN_CALLER } from "../../src/handshake/handover.ts";
+import { unknownCaller } from "../../src/handshake/handover.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
@@ -43,7 +43,7 @@ function begin(answers: readonly (string | AuthenticationStep | Promise<Authenti
   const packet = { ...connect("ada", "lovelace"), properties };
   const authentication = new Authentication({
     connect: packet,
-    caller: UNKNOWN_CALLER,
+    caller: unknownCaller("default"),
     authenticators,
     stream,
     limits: DEFAULT_LIMITS,

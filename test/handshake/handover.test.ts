@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { decodeHandover, encodeHandover, type Handover } from "../../src/handshake/handover.ts";
 import { NOBODY } from "../../src/session/ports.ts";
 
-const CALLER = { address: "2001:db8::1", token: "a.b.c" };
+const CALLER = { namespace: "default", address: "2001:db8::1", token: "a.b.c" };
 const ADMISSION = { userName: "ädá", address: "192.0.2.1", grants: '{"acl":[]}', expiresAt: 1_800_000_000_000, clientId: "c%1" };
 
 test.each<Handover>([

@@ -37,7 +37,7 @@ const BY_GRANTS: Authorizer = {
 
 /** Whoever authenticates anew is at once who its Authentication Data says. */
 const AS_SAID: ReauthenticationPort = {
-  begin: (_method, _clientId, { address }, listener) => ({
+  begin: (_method, _clientId, address, listener) => ({
     step: (data) => {
       const { now, ...said } = JSON.parse(new TextDecoder().decode(data)) as Partial<Identity> & { now: number };
       listener.answered({ kind: "success", identity: { ...NOBODY, address, ...said }, data: undefined }, now);

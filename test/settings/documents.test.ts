@@ -26,8 +26,12 @@ describe("wrangler.toml", () => {
     expect(config.durable_objects.bindings).toEqual([
       { name: "SESSIONS", class_name: "SessionObject" },
       { name: "TOPICS", class_name: "TopicObject" },
+      { name: "DIRECTORY", class_name: "DirectoryObject" },
     ]);
-    expect(config.migrations[0]).toEqual({ tag: "v1", new_sqlite_classes: ["SessionObject", "TopicObject"] });
+    expect(config.migrations).toEqual([
+      { tag: "v1", new_sqlite_classes: ["SessionObject", "TopicObject"] },
+      { tag: "v2", new_sqlite_classes: ["DirectoryObject"] },
+    ]);
   });
 });
 

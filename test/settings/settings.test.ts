@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import { DEFAULT_CHOICES } from "../../src/choices.ts";
 import { DEFAULT_LIMITS, limitProblems } from "../../src/limits.ts";
@@ -26,6 +27,7 @@ describe("parseSettings", () => {
       allowAnonymous: false,
       users: "",
       jwt: NO_TOKENS,
+      directory: NO_DIRECTORY,
       metricsToken: "",
       choices: DEFAULT_CHOICES,
       limits: DEFAULT_LIMITS,

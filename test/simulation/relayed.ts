@@ -1,7 +1,7 @@
 /** The real relay of the edge between a client and its object, in a Worker that may vanish. */
 
 import { type RelayedSocket, relaySocket } from "../../src/edge/relay.ts";
-import { UNKNOWN_CALLER } from "../../src/handshake/handover.ts";
+import { unknownCaller } from "../../src/handshake/handover.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { Lane, type Line, type Peer, SimulatedSocket } from "./socket.ts";
 import type { World } from "./world.ts";
@@ -80,7 +80,7 @@ export function connectRelayed(world: World, name: string, peer: Peer): Line {
     return inner as unknown as RelayedSocket;
   };
   const runtime = workerRuntime(world, () => alive);
-  relaySocket(outer as unknown as RelayedSocket, { settings: world.settings, namespace: "n", caller: UNKNOWN_CALLER, reach, runtime });
+  relaySocket(outer as unknown as RelayedSocket, { settings: world.settings, namespace: "n", caller: unknownCaller("n"), reach, runtime });
   return {
     send: (bytes) => up.send(() => (alive ? outer.came(bytes) : undefined)),
     drop: () => {

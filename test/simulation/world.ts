@@ -3,6 +3,7 @@
  * Its objects are in object.ts, the ways between them and clients in socket.ts and relayed.ts.
  */
 
+import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import type { Choices } from "../../src/choices.ts";
 import { type Limits, PIECE_SIZES, type PieceSizes } from "../../src/limits.ts";
@@ -114,6 +115,7 @@ export class World {
       allowAnonymous: true,
       users,
       jwt: NO_TOKENS,
+      directory: NO_DIRECTORY,
       metricsToken: "",
       choices,
       limits,

@@ -1,0 +1,64 @@
+/** How the directory is told to the broker: ADMIN_TOKEN, without which there is none, and FLAPPING. */
+
+import { type Setting, secret, setting } from "../setting.ts";
+
+/** A client that connects too often is banned for some time. */
+export interface Flapping {
+  /** Connections of one Client Identifier within the window, beyond which it is banned; 0 = nobody is. */
+  readonly count: number;
+  readonly windowMs: number;
+  readonly banMs: number;
+}
+
+export interface DirectorySettings {
+  /** Who shows it may change users and bans; empty = there is no directory. */
+  readonly adminToken: string;
+  readonly flapping: Flapping;
+}
+
+const NO_FLAPPING: Flapping = { count: 0, windowMs: 0, banMs: 0 };
+
+export const NO_DIRECTORY: DirectorySettings = { adminToken: "", flapping: NO_FLAPPING };
+
+const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const BAN_DEFAULT = "5m";
+/** What is counted is in memory alone. */
+const WINDOW_MS_MAX = 3_600_000;
+
+/** In the order of the documentation. */
+export const DIRECTORY_SETTINGS: { readonly [Field in keyof DirectorySettings]: Setting<DirectorySettings[Field]> } = {
+  adminToken: secret(
+    "ADMIN_TOKEN",
+    "16 or more letters, digits and - . _ ~ + /, or nothing",
+    "the bearer token with which users and bans are changed while the broker runs (`npm run user`, `npm run ban`); without it there are none",
+    (text) => (text === "" || /^[A-Za-z0-9._~+/-]{16,}=*$/.test(text) ? text : undefined),
+  ),
+  flapping: setting(
+    "FLAPPING",
+    "",
+    "a number of connections, a time of at most 1h and the time of the ban, such as 15/1m or 15/1m/5m, or nothing",
+    "a client ID that connects more often than this is banned, for five minutes if no time is given: `15/1m/5m` = after 15 times within a minute, for 5 minutes; needs `ADMIN_TOKEN`; empty = nobody is",
+    parseFlapping,
+  ),
+};
+
+function parseFlapping(text: string): Flapping | undefined {
+  if (text === "") return NO_FLAPPING;
+  const [rate, window, ban = BAN_DEFAULT, ...rest] = text.split("/");
+  const count = /^[1-9]\d{0,5}$/.test(rate ?? "") ? Number(rate) : Number.NaN;
+  const [windowMs, banMs] = [durationMs(window ?? ""), durationMs(ban)];
+  if (!(count > 0 && windowMs <= WINDOW_MS_MAX && banMs > 0) || rest.length > 0) return undefined;
+  return { count, windowMs, banMs };
+}
+
+/** @returns milliseconds; NaN when it is no time such as 30s, 5m, 12h or 7d */
+export function durationMs(text: string): number {
+  const match = /^([1-9]\d{0,5})([smhd])$/.exec(text);
+  return match === null ? Number.NaN : Number(match[1]) * UNITS[match[2]!]!;
+}
+
+/** @returns what is wrong with values that do not go together */
+export function directoryProblems({ adminToken, flapping }: DirectorySettings): { readonly variable: string; readonly sentence: string }[] {
+  if (flapping.count === 0 || adminToken !== "") return [];
+  return [{ variable: "FLAPPING", sentence: "FLAPPING needs ADMIN_TOKEN beside it: bans are kept in the directory." }];
+}

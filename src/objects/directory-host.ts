@@ -1,0 +1,166 @@
+/**
+ * What a directory does around its core: tells Session objects of changes, all of them before whoever made the change is answered if they can
+ * be reached, those that can't be later; and sweeps bans that are over. What is to be told is in rows, and an alarm set, before it begins.
+ */
+
+import type { Ban, BanKind } from "../directory/bans.ts";
+import { DirectoryCore, type PutMode, type PutResult, type UserEntry } from "../directory/core.ts";
+import type { Looked, News, Presence } from "../directory/news.ts";
+import type { DirectoryStore, UserRow } from "../directory/ports.ts";
+import { DIRECTORY_CALL_MS, DIRECTORY_CALLS_MAX, DIRECTORY_RETRY_MS, DIRECTORY_RETRY_MS_MAX } from "../login-limits.ts";
+import type { Runtime } from "../runtime.ts";
+import type { Settings } from "../settings.ts";
+import type { SessionCalls, UserView } from "./calls.ts";
+import { inTime } from "./directory-memory.ts";
+import { log } from "./log.ts";
+import type { Meter } from "./meter.ts";
+import { namespaceOf, objectsOf } from "./names.ts";
+
+export interface DirectoryHostOptions {
+  readonly store: DirectoryStore;
+  readonly settings: Settings;
+  readonly name: string;
+  readonly storage: { setAlarm(at: number): Promise<void> };
+  readonly sessions: (name: string) => Pick<SessionCalls, "learn">;
+  readonly meter: Meter;
+  readonly runtime: Runtime;
+}
+
+export class DirectoryHost {
+  readonly #core: DirectoryCore;
+  readonly #options: DirectoryHostOptions;
+  /** Objects that are being told, each until it has answered. */
+  readonly #telling = new Map<string, Promise<void>>();
+  /** Milliseconds since the epoch; Infinity while none is set that is known of. */
+  #alarmAt = Number.POSITIVE_INFINITY;
+  #retryMs = DIRECTORY_RETRY_MS;
+
+  constructor(options: DirectoryHostOptions) {
+    const { store, settings, name } = options;
+    const hasOneEach = settings.topology !== "compact" && settings.sessionShards === 0;
+    this.#options = options;
+    this.#core = new DirectoryCore({ store, objects: hasOneEach ? undefined : objectsOf(settings, namespaceOf(name)).sessions });
+    this.#arm();
+  }
+
+  get #now(): number {
+    return this.#options.runtime.now();
+  }
+
+  look(userName: string | undefined, knownBans: number): Looked {
+    return this.#called().look(userName, knownBans);
+  }
+
+  recent(): News {
+    return this.#called().recent(this.#now);
+  }
+
+  enter(presence: Presence): News {
+    return this.#called().enter(presence, this.#now);
+  }
+
+  user(name: string): UserView | undefined {
+    const row = this.#called().user(name);
+    return row && viewOf(row);
+  }
+
+  users(from: string | number, most: number): { readonly users: readonly UserView[]; readonly count: number } {
+    const core = this.#called();
+    return { users: core.users(from, most).map(viewOf), count: core.userCount };
+  }
+
+  bans(): readonly Ban[] {
+    const now = this.#now;
+    return this.#called().bans.filter(({ until }) => until > now);
+  }
+
+  async putUsers(entries: readonly UserEntry[], mode: PutMode): Promise<PutResult[]> {
+    const results = this.#called().putUsers(entries, mode, this.#now);
+    await this.#tell();
+    return results;
+  }
+
+  async removeUser(user: string): Promise<boolean> {
+    const wasThere = this.#called().removeUser(user, this.#now);
+    if (wasThere) await this.#tell();
+    return wasThere;
+  }
+
+  async putBan(ban: Ban): Promise<string | undefined> {
+    const problem = this.#called().putBan(ban, this.#now);
+    if (problem === undefined) await this.#tell();
+    return problem;
+  }
+
+  async removeBan(kind: BanKind, who: string): Promise<boolean> {
+    const wasThere = this.#called().removeBan(kind, who);
+    if (wasThere) await this.#tell();
+    return wasThere;
+  }
+
+  #called(): DirectoryCore {
+    this.#options.meter.calls += 1;
+    return this.#core;
+  }
+
+  async alarm(): Promise<void> {
+    this.#options.meter.alarms += 1;
+    this.#alarmAt = Number.POSITIVE_INFINITY;
+    const ended = this.#core.sweep(this.#now);
+    if (ended > 0) log("bans have ended", { object: this.#options.name, bans: ended });
+    await this.#tell();
+    this.#arm();
+  }
+
+  /** Tells everybody who does not know all, some at a time. Nothing is thrown: who can't be told is told later. */
+  async #tell(): Promise<void> {
+    this.#arm();
+    const waiting = this.#core.untold.map(({ object }) => object);
+    const one = async (): Promise<void> => {
+      for (let object = waiting.pop(); object !== undefined; object = waiting.pop()) await this.#tellOne(object);
+    };
+    await Promise.all(Array.from({ length: DIRECTORY_CALLS_MAX }, one));
+    const isDone = this.#core.untold.length === 0;
+    this.#retryMs = isDone ? DIRECTORY_RETRY_MS : Math.min(2 * this.#retryMs, DIRECTORY_RETRY_MS_MAX);
+  }
+
+  async #tellOne(object: string): Promise<void> {
+    // It is told something already, which may not be all.
+    await this.#telling.get(object);
+    const untold = this.#core.untold.find((each) => each.object === object);
+    if (untold === undefined) return;
+    const told = this.#call(object, untold.since);
+    this.#telling.set(object, told);
+    await told;
+    if (this.#telling.get(object) === told) this.#telling.delete(object);
+  }
+
+  async #call(object: string, since: number): Promise<void> {
+    const { sessions, runtime, name } = this.#options;
+    const news = this.#core.news(since);
+    try {
+      const isPresent = await inTime(sessions(object).learn(news), DIRECTORY_CALL_MS, runtime);
+      this.#core.told(object, news.version, isPresent);
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      log("a Session object could not be told of changes and is told later", { object: name, of: object, problem });
+    }
+  }
+
+  /** Sets the alarm, if it has to be earlier than it is. */
+  #arm(): void {
+    const { storage, meter, name } = this.#options;
+    const toldAt = this.#core.untold.length === 0 ? Number.POSITIVE_INFINITY : this.#now + DIRECTORY_CALL_MS + this.#retryMs;
+    const at = Math.min(this.#core.sweepAt, toldAt);
+    if (at >= this.#alarmAt) return;
+    this.#alarmAt = at;
+    meter.rowsWritten += 1;
+    storage
+      .setAlarm(Math.max(at, this.#now + 1))
+      .catch((error) => log("the alarm could not be set", { object: name, problem: String(error) }));
+  }
+}
+
+function viewOf({ user, rights, createdAt, changedAt }: UserRow): UserView {
+  return { user, rights, createdAt, changedAt };
+}

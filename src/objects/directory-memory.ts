@@ -1,0 +1,112 @@
+/**
+ * What an isolate knows of directories: bans, and users that were asked for, each for a stated time. Values, never promises: in a Worker each
+ * connection has a life of its own, and what one waits for is cancelled with it.
+ */
+
+import { Bans, NO_BANS } from "../directory/bans.ts";
+import type { KnownUser, Looked, News } from "../directory/news.ts";
+import type { DirectoryPort, Known } from "../directory/ports.ts";
+import { DIRECTORIES_REMEMBERED_MAX, DIRECTORY_CALL_MS, DIRECTORY_FRESH_MS, DIRECTORY_REMEMBERED_MAX } from "../login-limits.ts";
+import type { Runtime, Timer } from "../runtime.ts";
+
+/** The directory of a namespace, as far as logins ask it. */
+export interface Asked {
+  look(userName: string | undefined, knownBans: number): Promise<Looked>;
+}
+
+interface KnownLogin {
+  /** When it was asked for, milliseconds since the epoch. */
+  readonly at: number;
+  readonly user: KnownUser | undefined;
+  readonly like: string | undefined;
+}
+
+class Place {
+  /** The latest change that is known here. */
+  version = 0;
+  bans = NO_BANS;
+  /** The bans were never asked for. */
+  hasBans = false;
+  isEmpty = true;
+  /** When all but the users was asked for, milliseconds since the epoch. */
+  at = Number.NEGATIVE_INFINITY;
+  readonly logins = new Map<string, KnownLogin>();
+
+  known(login: Pick<KnownLogin, "user" | "like"> | undefined): Known {
+    return { bans: this.bans, isEmpty: this.isEmpty, user: login?.user, like: login?.like };
+  }
+
+  remember(userName: string, login: KnownLogin): void {
+    this.logins.delete(userName);
+    if (this.logins.size >= DIRECTORY_REMEMBERED_MAX) this.logins.delete(this.logins.keys().next().value!);
+    this.logins.set(userName, login);
+  }
+}
+
+export class DirectoryMemory implements DirectoryPort {
+  readonly #ask: (namespace: string) => Asked;
+  readonly #runtime: Runtime;
+  readonly #places = new Map<string, Place>();
+
+  constructor(ask: (namespace: string) => Asked, runtime: Runtime) {
+    this.#ask = ask;
+    this.#runtime = runtime;
+  }
+
+  async look(namespace: string, userName: string | undefined): Promise<Known> {
+    const place = this.#place(namespace);
+    const now = this.#runtime.now();
+    const isFresh = (at: number): boolean => at > now - DIRECTORY_FRESH_MS && at <= now;
+    const login = userName === undefined ? undefined : place.logins.get(userName);
+    if (isFresh(place.at) && (userName === undefined || (login !== undefined && isFresh(login.at)))) return place.known(login);
+    const asked = this.#ask(namespace).look(userName, place.hasBans ? place.bans.version : -1);
+    const looked = await inTime(asked, DIRECTORY_CALL_MS, this.#runtime);
+    // What was told meanwhile is newer: the answer serves this login alone, which is judged once more where its session is.
+    if (looked.version >= place.version) this.#learn(place, userName, looked, now);
+    return { ...place.known(looked), isEmpty: looked.isEmpty };
+  }
+
+  #learn(place: Place, userName: string | undefined, { version, bans, isEmpty, user, like }: Looked, now: number): void {
+    place.version = version;
+    if (bans !== undefined) place.bans = new Bans(bans);
+    place.hasBans = true;
+    place.isEmpty = isEmpty;
+    place.at = now;
+    if (userName !== undefined) place.remember(userName, { at: now, user, like });
+  }
+
+  /** The directory has told of changes. */
+  take(namespace: string, { version, bans, users }: News): void {
+    const place = this.#place(namespace);
+    if (version <= place.version) return;
+    place.version = version;
+    if (bans !== undefined) {
+      place.bans = new Bans(bans);
+      place.hasBans = true;
+    }
+    for (const { user } of users) place.logins.delete(user);
+  }
+
+  #place(namespace: string): Place {
+    let place = this.#places.get(namespace);
+    if (place === undefined) {
+      place = new Place();
+      if (this.#places.size >= DIRECTORIES_REMEMBERED_MAX) this.#places.delete(this.#places.keys().next().value!);
+      this.#places.set(namespace, place);
+    }
+    return place;
+  }
+}
+
+/** @throws Error when the answer takes longer */
+export async function inTime<Answer>(answer: Promise<Answer>, ms: number, runtime: Runtime): Promise<Answer> {
+  let timer: Timer | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = runtime.after(ms, () => reject(new Error(`no answer within ${ms} ms`)));
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    timer?.cancel();
+  }
+}
