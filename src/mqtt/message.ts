@@ -5,12 +5,10 @@
  */
 
 import { KEPT_BYTES_BESIDE_MAX, KEPT_FACTOR_MAX } from "../limits.ts";
-import { variableByteIntegerLength, writeVariableByteInteger } from "./bytes.ts";
+import { utf8Encode, variableByteIntegerLength, writeVariableByteInteger } from "./bytes.ts";
 import { type Properties, type ProtocolVersion, PUBLISH, type Publish, type QoS, type Will } from "./packet.ts";
 import { encodeProperties } from "./property.ts";
 import { NO_BYTES, type RecordReader, type RecordWriter, textOf } from "./record.ts";
-
-const encoder = new TextEncoder();
 
 export class Message {
   readonly topic: string;
@@ -61,7 +59,7 @@ export class Message {
 
   /** The topic as UTF-8, without its length. */
   get topicBytes(): Uint8Array {
-    this.#topicBytes ??= encoder.encode(this.topic);
+    this.#topicBytes ??= utf8Encode(this.topic);
     return this.#topicBytes;
   }
 
@@ -145,7 +143,12 @@ export function messageOfPublish(publish: Publish, topic: string, from: Origin, 
     payload: publish.payload,
     propertyBytes: altered ? forwardedProperties(properties) : publish.propertyBytes,
     expiresAt: expiry(properties, now),
-    ...from,
+    // One by one: a spread behind other fields costs more than all of them.
+    publisher: from.publisher,
+    origin: from.origin,
+    sequence: from.sequence,
+    repeated: from.repeated,
+    settledBelow: from.settledBelow,
   });
 }
 
