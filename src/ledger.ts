@@ -39,11 +39,31 @@ function zeros<Key extends string>(keys: readonly Key[]): Record<Key, number> {
   return Object.fromEntries(keys.map((key) => [key, 0])) as Record<Key, number>;
 }
 
+/** What is held of one kind. Whoever counts often keeps it: to find it by its name each time costs more than to count. */
+export class Account {
+  #bytes = 0;
+  readonly #ledger: { total: number };
+
+  constructor(ledger: { total: number }) {
+    this.#ledger = ledger;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** @param bytes negative when it goes */
+  add(bytes: number): void {
+    this.#bytes += bytes;
+    this.#ledger.total += bytes;
+  }
+}
+
 export class Ledger {
   readonly budget: number;
-  readonly #bytes = zeros(MEMORY_KINDS);
+  readonly #sum = { total: 0 };
+  readonly #accounts = new Map(MEMORY_KINDS.map((kind) => [kind, new Account(this.#sum)]));
   readonly #refused = zeros(LOADS);
-  #total = 0;
 
   /** @param budget bytes */
   constructor(budget: number) {
@@ -51,27 +71,30 @@ export class Ledger {
   }
 
   get total(): number {
-    return this.#total;
+    return this.#sum.total;
   }
 
   /** Bytes of each kind. */
   get bytes(): Readonly<Record<MemoryKind, number>> {
-    return this.#bytes;
+    return Object.fromEntries(MEMORY_KINDS.map((kind) => [kind, this.account(kind).bytes])) as Record<MemoryKind, number>;
+  }
+
+  account(kind: MemoryKind): Account {
+    return this.#accounts.get(kind)!;
   }
 
   figures(): MemoryFigures {
-    return { bytes: { ...this.#bytes }, budget: this.budget, refused: { ...this.#refused } };
+    return { bytes: this.bytes, budget: this.budget, refused: { ...this.#refused } };
   }
 
   /** @param bytes negative when it goes */
   add(kind: MemoryKind, bytes: number): void {
-    this.#bytes[kind] += bytes;
-    this.#total += bytes;
+    this.account(kind).add(bytes);
   }
 
   /** Whether there is so much that this sort of load is refused. */
   isShortFor(load: Load): boolean {
-    return this.#total > this.budget * REFUSED_ABOVE[load];
+    return this.total > this.budget * REFUSED_ABOVE[load];
   }
 
   /** Whether one more of this sort is taken; counts those that are not. */
@@ -92,15 +115,19 @@ const NO_MEMBERS = new Set<unknown>();
 
 /** A Map whose entries are counted, and which takes next to nothing while it has none. What an entry costs must not change while it is in. */
 export class CountedMap<Key, Value> {
-  readonly #ledger: Ledger;
-  readonly #kind: MemoryKind;
-  readonly #sizeOf: (key: Key, value: Value) => number;
+  readonly #account: Account;
+  readonly #taken: (key: Key, value: Value) => number;
+  readonly #left: (key: Key, value: Value) => number;
   #entries = NO_ENTRIES as Map<Key, Value>;
 
-  constructor(ledger: Ledger, kind: MemoryKind, sizeOf: (key: Key, value: Value) => number) {
-    this.#ledger = ledger;
-    this.#kind = kind;
-    this.#sizeOf = sizeOf;
+  /**
+   * @param taken what an entry adds; called once as it comes in
+   * @param left what goes with it; called once as it leaves
+   */
+  constructor(ledger: Ledger, kind: MemoryKind, taken: (key: Key, value: Value) => number, left = taken) {
+    this.#account = ledger.account(kind);
+    this.#taken = taken;
+    this.#left = left;
   }
 
   get size(): number {
@@ -118,8 +145,8 @@ export class CountedMap<Key, Value> {
   /** As with any Map, an entry that is replaced keeps its place in the order. */
   set(key: Key, value: Value): this {
     const previous = this.#entries.get(key);
-    if (previous !== undefined) this.#ledger.add(this.#kind, -this.#sizeOf(key, previous));
-    this.#ledger.add(this.#kind, this.#sizeOf(key, value));
+    if (previous !== undefined) this.#account.add(-this.#left(key, previous));
+    this.#account.add(this.#taken(key, value));
     if (this.#entries === NO_ENTRIES) this.#entries = new Map();
     this.#entries.set(key, value);
     return this;
@@ -128,14 +155,14 @@ export class CountedMap<Key, Value> {
   delete(key: Key): boolean {
     const value = this.#entries.get(key);
     if (value === undefined) return false;
-    this.#ledger.add(this.#kind, -this.#sizeOf(key, value));
+    this.#account.add(-this.#left(key, value));
     return this.#entries.delete(key);
   }
 
   /** Whoever goes through it just then finds nothing more. */
   clear(): void {
     if (this.#entries === NO_ENTRIES) return;
-    for (const [key, value] of this.#entries) this.#ledger.add(this.#kind, -this.#sizeOf(key, value));
+    for (const [key, value] of this.#entries) this.#account.add(-this.#left(key, value));
     this.#entries.clear();
     this.#entries = NO_ENTRIES as Map<Key, Value>;
   }
@@ -155,14 +182,12 @@ export class CountedMap<Key, Value> {
 
 /** A Set whose members are counted, each at the same price, and which takes next to nothing while it has none. */
 export class CountedSet<Member> {
-  readonly #ledger: Ledger;
-  readonly #kind: MemoryKind;
+  readonly #account: Account;
   readonly #bytesEach: number;
   #members = NO_MEMBERS as Set<Member>;
 
   constructor(ledger: Ledger, kind: MemoryKind, bytesEach: number) {
-    this.#ledger = ledger;
-    this.#kind = kind;
+    this.#account = ledger.account(kind);
     this.#bytesEach = bytesEach;
   }
 
@@ -176,7 +201,7 @@ export class CountedSet<Member> {
 
   add(member: Member): this {
     if (this.#members.has(member)) return this;
-    this.#ledger.add(this.#kind, this.#bytesEach);
+    this.#account.add(this.#bytesEach);
     if (this.#members === NO_MEMBERS) this.#members = new Set();
     this.#members.add(member);
     return this;
@@ -184,13 +209,13 @@ export class CountedSet<Member> {
 
   delete(member: Member): boolean {
     if (!this.#members.delete(member)) return false;
-    this.#ledger.add(this.#kind, -this.#bytesEach);
+    this.#account.add(-this.#bytesEach);
     return true;
   }
 
   clear(): void {
     if (this.#members === NO_MEMBERS) return;
-    this.#ledger.add(this.#kind, -this.#bytesEach * this.#members.size);
+    this.#account.add(-this.#bytesEach * this.#members.size);
     this.#members.clear();
     this.#members = NO_MEMBERS as Set<Member>;
   }

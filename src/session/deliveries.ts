@@ -8,44 +8,31 @@ import { MEMORY } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Delivery } from "./delivery.ts";
 
-function deliveryBytes(_packetId: number, { identifiers }: Delivery): number {
+/** One more waits for its message. @returns what that adds */
+function taken(_packetId: number, { identifiers, message }: Delivery): number {
+  const bytes = deliveryBytes(identifiers);
+  if (message === undefined) return bytes;
+  message.holders += 1;
+  if (message.holders > 1) return bytes;
+  message.keep();
+  return bytes + messageBytes(message);
+}
+
+/** One of those that wait for its message is over. @returns what goes with it */
+function left(_packetId: number, { identifiers, message }: Delivery): number {
+  const bytes = deliveryBytes(identifiers);
+  if (message === undefined) return bytes;
+  message.holders -= 1;
+  return message.holders === 0 ? bytes + messageBytes(message) : bytes;
+}
+
+function deliveryBytes(identifiers: readonly number[] | undefined): number {
   return MEMORY.deliveryBytes + MEMORY.numberBytes * (identifiers?.length ?? 0);
 }
 
 export class Deliveries extends CountedMap<number, Delivery> {
-  readonly #ledger: Ledger;
-
   constructor(ledger: Ledger) {
-    super(ledger, "messages", deliveryBytes);
-    this.#ledger = ledger;
-  }
-
-  override set(packetId: number, delivery: Delivery): this {
-    this.#release(this.get(packetId)?.message);
-    super.set(packetId, delivery);
-    const { message } = delivery;
-    if (message === undefined) return this;
-    message.holders += 1;
-    if (message.holders > 1) return this;
-    message.keep();
-    this.#ledger.add("messages", messageBytes(message));
-    return this;
-  }
-
-  override delete(packetId: number): boolean {
-    this.#release(this.get(packetId)?.message);
-    return super.delete(packetId);
-  }
-
-  override clear(): void {
-    for (const { message } of this.values()) this.#release(message);
-    super.clear();
-  }
-
-  #release(message: Message | undefined): void {
-    if (message === undefined) return;
-    message.holders -= 1;
-    if (message.holders === 0) this.#ledger.add("messages", -messageBytes(message));
+    super(ledger, "messages", taken, left);
   }
 }
 

@@ -4,7 +4,7 @@
  * what to say. What is decided with them stands in the files of the packets.
  */
 
-import { CountedMap, CountedSet, type Ledger } from "../ledger.ts";
+import { type Account, CountedMap, CountedSet, type Ledger } from "../ledger.ts";
 import { KEEP_ALIVE_FACTOR, LIVENESS_MS, type Limits, MEMORY, PACKET_ID_MAX } from "../limits.ts";
 import {
   DISCONNECT,
@@ -313,7 +313,7 @@ export class Connection {
   readonly questions: Question[] = [];
   /** A message whose acknowledgement shows as much. */
   #sign: { readonly packetId: number; readonly position: number } | undefined;
-  readonly #ledger: Ledger;
+  readonly #unsent: Account;
 
   /** @param ledger what it holds is counted there until `forget` */
   constructor(wire: Wire, session: Session, facts: ConnectionFacts, limits: Limits, ledger: Ledger, now: number) {
@@ -321,8 +321,9 @@ export class Connection {
     this.session = session;
     this.facts = facts;
     this.window = Math.min(facts.receiveMaximum, limits.inflightMax);
-    this.#ledger = ledger;
-    this.incoming = new Deque((count) => ledger.add("exchanges", count * MEMORY.incomingBytes));
+    this.#unsent = ledger.account("unsent");
+    const exchanges = ledger.account("exchanges");
+    this.incoming = new Deque((count) => exchanges.add(count * MEMORY.incomingBytes));
     this.aliases = new ClientAliases(ledger);
     this.ownAliases = new OutgoingAliases(facts.topicAliasMaximum, ledger);
     this.lastSeenAt = now;
@@ -336,7 +337,7 @@ export class Connection {
   /** Sends a whole packet. */
   write(bytes: Uint8Array): void {
     this.sentBytes += bytes.length;
-    this.#ledger.add("unsent", bytes.length);
+    this.#unsent.add(bytes.length);
     this.wire.send(bytes);
   }
 
@@ -356,7 +357,7 @@ export class Connection {
   hasRead(position: number): void {
     const more = Math.max(0, position - this.#readBytes);
     this.#readBytes += more;
-    this.#ledger.add("unsent", -more);
+    this.#unsent.add(-more);
   }
 
   /** The socket is gone as well: nothing waits in it any more. */

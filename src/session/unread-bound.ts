@@ -24,7 +24,7 @@ export function unreadMax({ limits, ledger }: SessionCore): number {
   if (unheardBytesMax === 0) return Number.POSITIVE_INFINITY;
   const left = ledger.budget - ledger.total;
   if (left <= 0) return Math.min(unheardBytesMax, UNREAD_BYTES_FULL);
-  const share = Math.min(left, ledger.budget * UNREAD_SHARE_MAX - ledger.bytes.unsent);
+  const share = Math.min(left, ledger.budget * UNREAD_SHARE_MAX - ledger.account("unsent").bytes);
   return Math.min(unheardBytesMax, Math.max(UNREAD_BYTES_LEAST, share));
 }
 

@@ -52,7 +52,7 @@ export function endUnread(core: SessionCore, connection: Connection): void {
 /** While much is unread by all together, everybody is asked: most have read long ago what was too little to ask for. */
 export function askAll(core: SessionCore): void {
   const { ledger, now } = core;
-  if (core.limits.unheardBytesMax === 0 || ledger.bytes.unsent < (ledger.budget * UNREAD_SHARE_MAX) / 2) return;
+  if (core.limits.unheardBytesMax === 0 || ledger.account("unsent").bytes < (ledger.budget * UNREAD_SHARE_MAX) / 2) return;
   if (now >= core.unreadAskedAt && now < core.unreadAskedAt + UNREAD_ASK_MS) return;
   core.unreadAskedAt = now;
   for (const connection of core.connections) {
