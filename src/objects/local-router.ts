@@ -28,6 +28,8 @@ export class LocalRouter implements Router {
   readonly #store: RoutingStore;
   readonly #machine: () => SessionMachine;
   readonly #reader: RetainedReader;
+  /** Milliseconds since the epoch, of the message at hand. */
+  #now = 0;
 
   /**
    * @param store of the routing role, of which only the retained messages are used
@@ -56,7 +58,7 @@ export class LocalRouter implements Router {
       ledger,
       delivery: {
         deliver: (_sessionObject, message, { live, shares }, done) => {
-          const now = runtime.now();
+          const now = this.#now;
           let isFull = false;
           try {
             isFull = live && machine().deliver(message, now) === "full";
@@ -87,7 +89,8 @@ export class LocalRouter implements Router {
   }
 
   publish(message: Message, ticket: Ticket | undefined): void {
-    this.#routing.publish(message, this.#runtime.now(), ticket && ((reasonCode) => ticket.settled(reasonCode)));
+    this.#now = this.#runtime.now();
+    this.#routing.publish(message, this.#now, ticket && ((reasonCode) => ticket.settled(reasonCode)));
   }
 
   subscribe({ filter, qos, version }: Wanted, ticket: Ticket): void {

@@ -149,15 +149,28 @@ export class RoutingCore {
       published?.(kept ? NO_MATCHING_SUBSCRIBERS : QUOTA_EXCEEDED);
       return;
     }
+    if (targets.size === 1 && kept) {
+      this.#publishToOne(message, published);
+      return;
+    }
     // One for this loop: a delivery may be done before the next one begins.
     const joint = new JointOutcome(published, 1, kept ? SUCCESS : QUOTA_EXCEEDED);
     for (const [sessionObject, { qos, addressed }] of [...targets]) {
-      // Where everybody takes it at QoS 0, nothing is promised that the publisher would have to wait for.
-      const awaited = Math.min(qos, message.qos) > 0;
+      const awaited = isAwaited(message, qos);
       if (awaited) joint.expect();
       this.#send(sessionObject, message, addressed, awaited ? joint.settled : undefined);
     }
     joint.settled(SUCCESS);
+  }
+
+  /** To the only one of `#targets`, whose outcome is that of the publish. */
+  #publishToOne(message: Message, published: Published): void {
+    for (const [sessionObject, { qos, addressed }] of this.#targets) {
+      const awaited = isAwaited(message, qos);
+      this.#send(sessionObject, message, addressed, awaited ? published : undefined);
+      if (!awaited) published(SUCCESS);
+      return;
+    }
   }
 
   readonly #collect = (route: Route, sessionObject: string): void => {
@@ -368,6 +381,11 @@ export class RoutingCore {
     this.#store.putRetained({ topic, message: writer.finish(), expiresAt: message.expiresAt });
     return true;
   }
+}
+
+/** Where everybody takes it at QoS 0, nothing is promised that the publisher would have to wait for. */
+function isAwaited(message: Message, qos: QoS): boolean {
+  return Math.min(qos, message.qos) > 0;
 }
 
 /** Filters of shared subscriptions may be long, and a call between objects is bounded: with very many the message goes more than once. */
