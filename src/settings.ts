@@ -10,6 +10,7 @@ import { DIRECTORY_SETTINGS, type DirectorySettings, directoryProblems } from ".
 import { JWT_SETTINGS, type JwtSettings, jwtProblems } from "./auth/jwt-settings.ts";
 import { type Choices, CLIENT_ID_OWNERS, DEFAULT_CHOICES, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
 import { CHUNK_OVERHEAD_BYTES_MAX, DEFAULT_LIMITS, type Limits, limitProblems, ROW_BYTES_MAX } from "./limits.ts";
+import { BYTE_RATE_FORM, parseByteRate, parseRate, RATE_FORM, type Rate, type Rates } from "./rate.ts";
 import { flag, integer, type Setting, secret, setting } from "./setting.ts";
 
 /** Settings as the broker uses them: parsed, whole and consistent. */
@@ -31,6 +32,7 @@ export interface Settings {
   /** The secret METRICS_TOKEN: who shows it may read `/metrics`; empty = nobody. */
   readonly metricsToken: string;
   readonly choices: Choices;
+  readonly rates: Rates;
   readonly limits: Limits;
 }
 
@@ -237,6 +239,40 @@ const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
   ),
 };
 
+function rate(name: string, text: string, meaning: string): Setting<Rate> {
+  return setting(name, text, RATE_FORM, meaning, parseRate);
+}
+
+const RATES: { readonly [Field in keyof Rates]: Setting<Rate> } = {
+  clientMessages: rate(
+    "CLIENT_MESSAGE_RATE",
+    "unlimited",
+    "PUBLISH packets of one client; above it QoS 0 is dropped, QoS 1 and 2 are refused (0x97), and a 3.x client is read more slowly and then closed",
+  ),
+  clientBytes: setting(
+    "CLIENT_BYTE_RATE",
+    "unlimited",
+    BYTE_RATE_FORM,
+    "bytes of the PUBLISH packets of one client; above it as above `CLIENT_MESSAGE_RATE`",
+    parseByteRate,
+  ),
+  clientSubscribes: rate(
+    "CLIENT_SUBSCRIBE_RATE",
+    "unlimited",
+    "SUBSCRIBE packets of one client; above it they are refused (0x97), and a 3.x client is read more slowly and then closed",
+  ),
+  addressConnects: rate(
+    "ADDRESS_CONNECT_RATE",
+    "unlimited",
+    "WebSocket connections that one address (of IPv6 one /64) asks for; above it they are refused (HTTP 429)",
+  ),
+  addressLoginFailures: rate(
+    "ADDRESS_LOGIN_FAILURE_RATE",
+    "60/1m",
+    "logins of one address (of IPv6 one /64) that fail; above it they are refused before any hash is begun (0x9F; 3.x: return code 3)",
+  ),
+};
+
 const QUEUE_POLICY = setting(
   "QUEUE_POLICY",
   DEFAULT_CHOICES.queuePolicy,
@@ -289,6 +325,7 @@ export const SETTINGS: readonly Setting[] = [
   RESPONSE_INFORMATION,
   VALIDATE_PAYLOAD_FORMAT,
   ...Object.values(LIMITS),
+  ...Object.values(RATES),
 ];
 
 /** Those that say who may connect: without any of them nobody may. */
@@ -331,6 +368,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
       responseInformation: read(RESPONSE_INFORMATION),
       validatePayloadFormat: read(VALIDATE_PAYLOAD_FORMAT),
     },
+    rates: Object.fromEntries(Object.entries(RATES).map(([field, spec]) => [field, read(spec)])) as unknown as Rates,
     limits: Object.fromEntries(Object.entries(LIMITS).map(([field, spec]) => [field, read(spec)])) as unknown as Limits,
   };
   if (problems.length > 0) return problems;

@@ -29,6 +29,7 @@ export const FLOORS: readonly Floor[] = [
     places: [
       { path: "src/limits.ts", is: "every number, with its unit and reason" },
       { path: "src/login-limits.ts", is: "the numbers of logins" },
+      { path: "src/rate.ts", is: "rates: how operators write them, and what holds somebody to one" },
       { path: "src/choices.ts", is: "what an operator may choose that is no number" },
       { path: "src/fault.ts", is: "how a fault stays with the one it happened to" },
       { path: "src/ledger.ts", is: "what an object holds in memory, counted by kind, and when that is too much" },

@@ -6,7 +6,7 @@
 import { LOADS, MEMORY_KINDS } from "../ledger.ts";
 import type { Figures, Usage } from "../objects/meter.ts";
 import { namespaceOf } from "../objects/names.ts";
-import { DROP_REASONS } from "../session/counters.ts";
+import { DROP_REASONS, PACED } from "../session/counters.ts";
 import type { SessionFigures } from "../session/figures.ts";
 
 /** What was learnt of one object: undefined figures when it did not answer. */
@@ -82,6 +82,15 @@ export const METRICS: readonly Metric[] = [
     read: (figures) => {
       const dropped = figures?.session?.counters.messagesDropped;
       return dropped === undefined ? [] : DROP_REASONS.map((reason) => ({ labels: { reason }, value: dropped[reason] }));
+    },
+  },
+  {
+    name: `${PREFIX}above_rate_total`,
+    type: "counter",
+    help: `PUBLISH and SUBSCRIBE packets that were dropped or refused because their client sends faster than it may, by rate (${PACED.join(", ")}); since the object woke`,
+    read: (figures) => {
+      const above = figures?.session?.counters.aboveRate;
+      return above === undefined ? [] : PACED.map((rate) => ({ labels: { rate }, value: above[rate] }));
     },
   },
   counter(

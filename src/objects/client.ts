@@ -13,6 +13,8 @@ import {
   EARLY_PACKETS_MAX,
   FRAME_BYTES,
   type Limits,
+  PACE_BYTES_MAX,
+  PACE_MS_MAX,
   RETAINED_WORK,
   SHARE_WORK,
   TICK_WORK,
@@ -21,7 +23,13 @@ import {
 import { decodePacket } from "../mqtt/decode.ts";
 import { type Connect, PUBLISH } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import { CLIENT_IDENTIFIER_NOT_VALID, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
+import {
+  CLIENT_IDENTIFIER_NOT_VALID,
+  MESSAGE_RATE_TOO_HIGH,
+  PACKET_TOO_LARGE,
+  QUOTA_EXCEEDED,
+  SERVER_UNAVAILABLE,
+} from "../mqtt/reason-code.ts";
 import { VIOLATION } from "../mqtt/violation.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, closeCodeOf, FAILED, MEMORY_SHORT } from "../session/close-code.ts";
@@ -32,6 +40,7 @@ import type { SessionMachine } from "../session/machine.ts";
 import type { Admission, Refusal } from "../session/ports.ts";
 import type { Connection } from "../session/session.ts";
 import { type Arrivals, OfAnotherUser } from "./arrivals.ts";
+import { Brake } from "./brake.ts";
 import type { DirectoryWatch } from "./directory-watch.ts";
 import { StoreRefused } from "./guarded-store.ts";
 import { log } from "./log.ts";
@@ -89,6 +98,7 @@ export class Client implements Taker {
   #patience: Timer | undefined;
   /** What came last waits for a turn. */
   #waits = false;
+  readonly #brake: Brake;
   /** The socket is over, and what came over it waits. */
   #closing = false;
   /** What is left of its share in this round. */
@@ -100,6 +110,7 @@ export class Client implements Taker {
     this.wire = wire;
     this.#context = context;
     this.#handover = handover;
+    this.#brake = new Brake(context.runtime);
     this.#stream = new PacketStream(context.limits.packetBytesMax);
     this.#connection = connection;
     this.#state = connection === undefined ? "first" : "connected";
@@ -137,7 +148,7 @@ export class Client implements Taker {
 
   /** What waits, with what it costs beside its bytes. */
   get #ahead(): number {
-    return this.#stream.pendingBytes + this.#stream.pendingChunks * FRAME_BYTES;
+    return this.#stream.pendingBytes + this.#stream.pendingChunks * FRAME_BYTES + this.#brake.bytes;
   }
 
   /** Bytes that came and are no whole packet yet, or wait for its turn. */
@@ -146,7 +157,11 @@ export class Client implements Taker {
   }
 
   #countUnfinished(): void {
-    if (this.#state === "ended") this.#stream.clear();
+    if (this.#state === "ended") {
+      this.#stream.clear();
+      this.#brake.release();
+      this.#brake.take();
+    }
     const bytes = this.#ahead;
     this.#context.core.ledger.add("unfinished", bytes - this.#unfinishedBytes);
     this.#unfinishedBytes = bytes;
@@ -158,6 +173,11 @@ export class Client implements Taker {
    */
   #boundUnfinished(): void {
     const { core, flushSoon, limits } = this.#context;
+    const isTooFast = this.#brake.isOn && this.#unfinishedBytes > PACE_BYTES_MAX + limits.packetBytesMax;
+    if (isTooFast) {
+      this.#endTooFast();
+      return;
+    }
     const isFarAhead = this.#waits && this.#unfinishedBytes > AHEAD_PACKETS_MAX * limits.packetBytesMax;
     if (!isFarAhead && (this.#unfinishedBytes <= UNFINISHED_BYTES_SHORT || core.ledger.takes("unfinished"))) return;
     const connection = this.#connection;
@@ -169,8 +189,22 @@ export class Client implements Taker {
     flushSoon();
   }
 
-  /** The socket closed or failed. What came before is handled before. */
+  /** The client, of 3.x, sends so much faster than it may that reading it more slowly is of no use. */
+  #endTooFast(): void {
+    const { core, flushSoon } = this.#context;
+    violated(core, this.#connection!, MESSAGE_RATE_TOO_HIGH, "the client sends faster than it may");
+    this.#state = "ended";
+    this.#countUnfinished();
+    flushSoon();
+  }
+
+  /** The socket closed or failed. What came before is handled before; what is above a rate is not taken then. */
   lost(): void {
+    if (this.#brake.isOn) {
+      this.#brake.release();
+      this.#waits = true;
+      this.#context.turns.wait(this);
+    }
     this.#closing = this.#waits && this.#state === "connected";
     if (!this.#closing) this.#lost();
   }
@@ -195,6 +229,7 @@ export class Client implements Taker {
     const { core, flushSoon } = this.#context;
     this.#state = "ended";
     this.#patience?.cancel();
+    this.#brake.release();
     this.#authentication?.cancel();
     const session = this.#connection?.session;
     const isConnected = session !== undefined && session.connection === this.#connection;
@@ -220,6 +255,11 @@ export class Client implements Taker {
   #read(): void {
     if (this.#waits) {
       this.#catchUp();
+      return;
+    }
+    if (this.#brake.isOn) {
+      // It lives, though its packets wait.
+      this.#connection!.lastSeenAt = this.#context.runtime.now();
       return;
     }
     if (this.#state === "first") this.#readConnect();
@@ -261,25 +301,34 @@ export class Client implements Taker {
    */
   #handle(work: number): number {
     const connection = this.#connection!;
-    const { machine, runtime, turns } = this.#context;
+    const { core, machine, runtime, turns } = this.#context;
     const now = runtime.now();
     let done = 0;
     while (connection.open && done < work) {
-      const bytes = this.#stream.next();
+      const bytes = this.#brake.take() ?? this.#stream.next();
       if (bytes === undefined) break;
       // The next packet has its own time.
       this.#patience?.cancel();
       this.#patience = undefined;
+      const waitMs = bytes instanceof Uint8Array && !this.#closing ? core.paces.waitMs(connection, bytes, now) : 0;
+      if (waitMs > PACE_MS_MAX) {
+        this.#endTooFast();
+        break;
+      }
+      if (waitMs > 0) {
+        this.#brake.hold(bytes as Uint8Array, waitMs, () => this.turn(SHARE_WORK));
+        break;
+      }
       const packet = bytes instanceof Uint8Array ? decodePacket(bytes, connection.version) : bytes;
       // A 3.x client is not told why it is closed: who runs it finds out here.
       if (packet.type === VIOLATION && packet.reasonCode === PACKET_TOO_LARGE) {
         log("packet too large", { client: connection.session.clientId, problem: packet.message });
       }
-      machine.handle(connection, packet, now);
+      machine.handle(connection, packet, now, bytes instanceof Uint8Array ? bytes.length : 0);
       done += bytes instanceof Uint8Array ? workOf(bytes) : 1;
     }
     if (!connection.open) this.#state = "ended";
-    else if (done >= work && this.#stream.pendingBytes > 0 && !this.#waits) {
+    else if (done >= work && this.#stream.pendingBytes > 0 && !this.#waits && !this.#brake.isOn) {
       this.#waits = true;
       turns.wait(this);
     }
@@ -425,7 +474,8 @@ export class Client implements Taker {
 
   /** Gives an incomplete packet, or a CONNECT that has not come, its time [5.0/3.1.4/timeout] [3.1.1/3.1.4/timeout]. */
   #await(): void {
-    const incomplete = this.#state === "first" || (this.#state === "connected" && !this.#waits && this.#stream.pendingBytes > 0);
+    const incomplete =
+      this.#state === "first" || (this.#state === "connected" && !this.#waits && !this.#brake.isOn && this.#stream.pendingBytes > 0);
     if (!incomplete) {
       this.#patience?.cancel();
       this.#patience = undefined;

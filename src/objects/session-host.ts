@@ -131,6 +131,7 @@ export class SessionHost {
       limits: settings.limits,
       ledger: this.ledger,
       choices: settings.choices,
+      rates: settings.rates,
       store: options.store,
       router: this.#router,
       room: LOCAL_ROOM,

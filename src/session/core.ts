@@ -10,6 +10,7 @@ import { CountedMap, CountedSet, Ledger } from "../ledger.ts";
 import { type Limits, MEMORY, PIECE_SIZES, type PieceSizes } from "../limits.ts";
 import type { Origin } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
+import { DEFAULT_RATES, type Rates } from "../rate.ts";
 import { ENOUGH_ROOM, type Room } from "../room.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { Changes } from "./changes.ts";
@@ -20,6 +21,7 @@ import type { LocalShare } from "./local-share.ts";
 import { MessageLog } from "./log.ts";
 import { Matching } from "./matching.ts";
 import { Numbers } from "./numbers.ts";
+import { Paces } from "./paces.ts";
 import type { Authorizer, ReauthenticationPort, RouterPort, SessionStore } from "./ports.ts";
 import { RecentExchanges } from "./recent-exchanges.ts";
 import { Repeats } from "./repeats.ts";
@@ -47,6 +49,8 @@ export interface SessionCoreOptions {
   readonly authorizer: Authorizer;
   readonly reauthentication: ReauthenticationPort;
   readonly choices: Choices;
+  /** Those of clients; by default none. */
+  readonly rates?: Rates;
   readonly faults: FaultPort;
   /** Of the whole object, where others count into it as well. */
   readonly ledger?: Ledger;
@@ -90,6 +94,7 @@ export class SessionCore {
   readonly changes = new Changes();
   readonly failures: Failures;
   readonly slowing = new Slowing();
+  readonly paces: Paces;
   /** Sessions that came from another object and differ in what they had from the others here. */
   readonly moved = new Set<Session>();
   /** Copies of sessions that are being fetched back: still in memory, but nobody's any more. */
@@ -135,6 +140,7 @@ export class SessionCore {
     this.closing = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
     this.openExchanges = new CountedMap(ledger, "exchanges", () => MEMORY.numberBytes);
     this.room = options.room ?? ENOUGH_ROOM;
+    this.paces = new Paces(options.rates ?? DEFAULT_RATES, this.counters, ledger);
     this.sizes = options.sizes ?? PIECE_SIZES;
     this.now = options.now;
     this.#origin = options.origin;

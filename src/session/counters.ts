@@ -5,12 +5,17 @@ export const DROP_REASONS = ["queue_full", "too_large", "expired", "memory", "un
 
 export type DropReason = (typeof DROP_REASONS)[number];
 
+/** What clients may send so much of in a time. */
+export const PACED = ["messages", "bytes", "subscribes"] as const;
+
 export interface SessionCounters {
   /** Messages that clients published here, and wills. */
   messagesReceived: number;
   /** PUBLISH packets that were sent to clients, repeats included. */
   messagesDelivered: number;
   readonly messagesDropped: Record<DropReason, number>;
+  /** PUBLISH and SUBSCRIBE packets that were dropped or refused because their client sends faster than it may, by the rate. */
+  readonly aboveRate: Record<(typeof PACED)[number], number>;
   /** Rows that belonged to no session any more and were deleted at the start. */
   rowsSwept: number;
   /** Faults of the broker's own that happened to one client. */
@@ -19,5 +24,6 @@ export interface SessionCounters {
 
 export function createCounters(): SessionCounters {
   const dropped = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<DropReason, number>;
-  return { messagesReceived: 0, messagesDelivered: 0, messagesDropped: dropped, rowsSwept: 0, faults: 0 };
+  const aboveRate = { messages: 0, bytes: 0, subscribes: 0 };
+  return { messagesReceived: 0, messagesDelivered: 0, messagesDropped: dropped, aboveRate, rowsSwept: 0, faults: 0 };
 }

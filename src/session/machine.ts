@@ -58,12 +58,13 @@ export class SessionMachine {
     }
   }
 
-  /** A packet of a connection; ignored once the connection has ended. */
-  handle(connection: Connection, packet: Packet | Violation, now: number): void {
+  /** A packet of a connection; ignored once the connection has ended. @param packetBytes as it came */
+  handle(connection: Connection, packet: Packet | Violation, now: number, packetBytes = 0): void {
     const core = this.#core;
     core.now = now;
     if (!connection.open) return;
     this.#seen(connection);
+    connection.packetBytes = packetBytes;
     try {
       this.#dispatch(connection, packet);
       clientHeard(core, connection);

@@ -32,7 +32,10 @@ import type { Connection, Session } from "./session.ts";
 const REASONS: { readonly [reasonCode: number]: Properties } = {
   [NOT_AUTHORIZED]: { reasonString: "not authorized to publish to this topic" },
   [PAYLOAD_FORMAT_INVALID]: { reasonString: "the payload is not the UTF-8 that it says it is" },
-  [QUOTA_EXCEEDED]: { reasonString: "not everyone took the message: a queue, the room for retained messages or the storage is full" },
+  [QUOTA_EXCEEDED]: {
+    reasonString:
+      "not everyone took the message: a queue, the room for retained messages or the storage is full, or its client sends faster than it may",
+  },
   [IMPLEMENTATION_SPECIFIC_ERROR]: { reasonString: "the message could not be delivered to everyone; send it again" },
 };
 
@@ -119,7 +122,8 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   }
   const refusal = refusalOf(core, session, publish, topic);
   if (publish.qos === 0) {
-    if (refusal === SUCCESS) core.router.publish(messageOfPublish(publish, topic, core.nextOrigin(session.clientId), core.now), undefined);
+    if (refusal === SUCCESS && core.paces.takesMessage(connection, core.now))
+      core.router.publish(messageOfPublish(publish, topic, core.nextOrigin(session.clientId), core.now), undefined);
     // A message without an answer can't be refused but with its connection; one that is not allowed is dropped in silence.
     else if (refusal === PAYLOAD_FORMAT_INVALID) violated(core, connection, refusal, "the payload is not the UTF-8 that it says it is");
     return;
@@ -152,7 +156,7 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     incoming.settled(refused ? refusal : SUCCESS);
     return;
   }
-  if (!core.ledger.takes("messages")) {
+  if (!core.ledger.takes("messages") || !core.paces.takesMessage(connection, core.now)) {
     // Not acknowledged: who has no word for it sends it again on another connection.
     incoming.settled(connection.version === 5 ? QUOTA_EXCEEDED : IMPLEMENTATION_SPECIFIC_ERROR);
     return;

@@ -28,6 +28,7 @@ import { Deque } from "./deque.ts";
 import type { Hold } from "./held-outcome.ts";
 import { OpenExchangeSet } from "./open-exchanges.ts";
 import { OutgoingAliases } from "./outgoing-aliases.ts";
+import type { Pace } from "./paces.ts";
 import type { Identity, Reauthentication, Wire } from "./ports.ts";
 import { ReceivedExchanges } from "./received.ts";
 
@@ -298,6 +299,10 @@ export class Connection {
   reauthentication: OpenReauthentication | undefined;
   /** How many of `incoming` are QoS 1: with the open QoS 2 exchanges of the session they count against our Receive Maximum. */
   unansweredQoS1 = 0;
+  /** How fast it may send; from the first packet on that is limited. */
+  pace: Pace | undefined;
+  /** Of the packet at hand, as it came. */
+  packetBytes = 0;
   /** Milliseconds since the epoch. */
   lastSeenAt: number;
   /** `lastSeenAt` as the attachment has it. */

@@ -106,9 +106,11 @@ export function handleSubscribe(core: SessionCore, connection: Connection, packe
   const filters = packet.subscriptions.map(({ filter }) => parseFilter(filter, core.limits));
   if (refusesWhole(core, connection, SUBACK, filters)) return;
   const pending = new PendingSubscribe(connection, packet.packetId);
+  const isInTime = core.paces.takesSubscribe(connection, core.now);
   for (const [index, parsed] of filters.entries()) {
     const request = packet.subscriptions[index]!;
     if (isTopicProblem(parsed)) pending.refuse(index, request.qos, TOPIC_FILTER_INVALID, parsed.message);
+    else if (!isInTime) pending.refuse(index, request.qos, QUOTA_EXCEEDED, "the client subscribes more often than it may; try again later");
     else subscribe(core, connection, connection.facts.bridge ? asOfBridge(request, parsed) : request, parsed, identifier, index, pending);
   }
   pending.done();

@@ -3,6 +3,7 @@ import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import { DEFAULT_CHOICES } from "../../src/choices.ts";
 import { DEFAULT_LIMITS, limitProblems } from "../../src/limits.ts";
+import { DEFAULT_RATES } from "../../src/rate.ts";
 import { parseSettings, SETTINGS, type Settings } from "../../src/settings.ts";
 
 function parsed(env: Record<string, unknown>): Settings {
@@ -30,6 +31,7 @@ describe("parseSettings", () => {
       directory: NO_DIRECTORY,
       metricsToken: "",
       choices: DEFAULT_CHOICES,
+      rates: DEFAULT_RATES,
       limits: DEFAULT_LIMITS,
     };
     expect(parsed({})).toEqual(defaults);

@@ -34,7 +34,7 @@ export function recountSessions(core: SessionCore): Recount {
     for (const topic of [...aliases.values(), ...ownAliases.topics()]) total.aliases += MEMORY.aliasBytes + characterBytes * topic.length;
     total.exchanges += MEMORY.incomingBytes * incoming.length;
   }
-  total.connections += MEMORY.connectionBytes * core.closing.size;
+  total.connections += MEMORY.connectionBytes * core.closing.size + MEMORY.paceBytes * core.paces.size;
   for (const { unreadBytes } of [...core.connections, ...core.lingering]) total.unsent += unreadBytes;
   return total;
 }
