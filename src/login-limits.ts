@@ -10,6 +10,12 @@ const KIB = 1024;
  */
 export const HASH_PAUSE_MS = 60;
 
+/** Addresses, and users at an address, whose attempts an isolate or object remembers: 200 bytes each. More are forgotten. */
+export const ADDRESSES_COUNTED_MAX = 10_000;
+
+/** That logins of an address are refused is told in the log no more often than this. */
+export const REFUSED_LOGINS_TOLD_MS = 1 * MINUTE;
+
 /** A hash that is not over after this time is one of a connection that is gone. */
 export const HASH_LEASE_MS = 1 * SECOND;
 

@@ -123,6 +123,57 @@ export class Bucket {
   }
 }
 
+/** A bucket for each of many, of whom a bounded number is remembered: whoever is not has a full one. */
+export class Buckets {
+  readonly #rate: Rate;
+  readonly #max: number;
+  readonly #buckets = new Map<string, Bucket>();
+
+  /** @param max how many are remembered; more are forgotten, those with full buckets first, then those known longest */
+  constructor(rate: Rate, max: number) {
+    this.#rate = rate;
+    this.#max = max;
+  }
+
+  take(key: string, amount: number, now: number): boolean {
+    return !isLimited(this.#rate) || this.#of(key, now).take(amount, now);
+  }
+
+  /** Whether so much could be taken. */
+  has(key: string, amount: number, now: number): boolean {
+    return (this.#buckets.get(key)?.waitMs(amount, now) ?? 0) === 0;
+  }
+
+  giveBack(key: string, amount: number): void {
+    this.#buckets.get(key)?.giveBack(amount);
+  }
+
+  /** For how long so much can't be taken, milliseconds. */
+  waitMs(key: string, amount: number, now: number): number {
+    return this.#buckets.get(key)?.waitMs(amount, now) ?? 0;
+  }
+
+  #of(key: string, now: number): Bucket {
+    const known = this.#buckets.get(key);
+    if (known !== undefined) return known;
+    if (this.#buckets.size >= this.#max) this.#forgetSome(now);
+    const bucket = new Bucket(this.#rate, now);
+    this.#buckets.set(key, bucket);
+    return bucket;
+  }
+
+  #forgetSome(now: number): void {
+    for (const [key, bucket] of this.#buckets) if (bucket.isFull(now)) this.#buckets.delete(key);
+    let more = this.#buckets.size - this.#max / 2;
+    if (this.#buckets.size < this.#max) return;
+    for (const key of this.#buckets.keys()) {
+      if (more <= 0) return;
+      this.#buckets.delete(key);
+      more -= 1;
+    }
+  }
+}
+
 /** All rates that an operator may set. */
 export interface Rates {
   /** PUBLISH packets of a client. */

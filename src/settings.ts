@@ -31,6 +31,10 @@ export interface Settings {
   readonly directory: DirectorySettings;
   /** The secret METRICS_TOKEN: who shows it may read `/metrics`; empty = nobody. */
   readonly metricsToken: string;
+  /** Names, without port, by which the broker may be asked for, `loopback` for all of this machine; none = any. */
+  readonly allowedHosts: readonly string[];
+  /** Origins of pages that may connect beside the broker's own; undefined = what ALLOW_ANONYMOUS makes safe. */
+  readonly allowedOrigins: readonly string[] | "*" | undefined;
   readonly choices: Choices;
   readonly rates: Rates;
   readonly limits: Limits;
@@ -75,6 +79,19 @@ function parsePreviousShapes(text: string): readonly PreviousShape[] | undefined
     shapes.push(shape);
   }
   return shapes;
+}
+
+function parseOrigins(text: string): { readonly origins: readonly string[] | "*" | undefined } | undefined {
+  if (text === "" || text === "*") return { origins: text === "*" ? "*" : undefined };
+  const origins = text.split(",").map((each) => each.trim().toLowerCase());
+  return origins.every((each) => !each.includes("*") && URL.canParse(each) && new URL(each).origin === each) ? { origins } : undefined;
+}
+
+function parseHosts(text: string): readonly string[] | undefined {
+  const hosts = text === "" ? [] : text.split(",").map((each) => each.trim().toLowerCase());
+  return hosts.every((host) => URL.canParse(`http://${host}`) && new URL(`http://${host}`).host === host && !/:\d+$/.test(host))
+    ? hosts
+    : undefined;
 }
 
 const TOPOLOGY = setting(
@@ -128,6 +145,21 @@ const METRICS_TOKEN = secret(
   "16 or more letters, digits and - . _ ~ + /, or nothing",
   "the bearer token with which `/metrics` is read; without it `/metrics` is closed",
   (text) => (text === "" || /^[A-Za-z0-9._~+/-]{16,}=*$/.test(text) ? text : undefined),
+);
+
+const ALLOWED_ORIGINS = setting(
+  "ALLOWED_ORIGINS",
+  "",
+  "* or origins such as https://app.example separated by commas, or nothing",
+  "pages that may connect from a browser, beside the broker's own; `*` = all. Nothing: all, but with `ALLOW_ANONYMOUS` the broker's own only, and on a loopback address those of this machine",
+  parseOrigins,
+);
+const ALLOWED_HOSTS = setting(
+  "ALLOWED_HOSTS",
+  "",
+  "host names without port separated by commas, among them loopback for all names of this machine, or nothing",
+  "names by which the broker may be asked for (HTTP `Host`); nothing = any. `npm start` on a loopback address sets `loopback`",
+  parseHosts,
 );
 
 const D = DEFAULT_LIMITS;
@@ -319,6 +351,8 @@ export const SETTINGS: readonly Setting[] = [
   ...Object.values(JWT_SETTINGS),
   ...Object.values(DIRECTORY_SETTINGS),
   METRICS_TOKEN,
+  ALLOWED_ORIGINS,
+  ALLOWED_HOSTS,
   CLIENT_ID_OWNER,
   QUEUE_POLICY,
   SHARED_SUBSCRIPTION_STRATEGY,
@@ -361,6 +395,8 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     jwt: Object.fromEntries(Object.entries(JWT_SETTINGS).map(([field, spec]) => [field, read<unknown>(spec)])) as unknown as JwtSettings,
     directory: { adminToken: read(DIRECTORY_SETTINGS.adminToken), flapping: read(DIRECTORY_SETTINGS.flapping) },
     metricsToken: read(METRICS_TOKEN),
+    allowedHosts: read(ALLOWED_HOSTS),
+    allowedOrigins: read(ALLOWED_ORIGINS)?.origins,
     choices: {
       queuePolicy: read(QUEUE_POLICY),
       sharedStrategy: read(SHARED_SUBSCRIPTION_STRATEGY),

@@ -4,6 +4,8 @@ import { Hono } from "hono";
 import { admin } from "./api/admin.ts";
 import { namespacesOf, refusal, scrape } from "./api/scrape.ts";
 import { DEFAULT_NAMESPACE, exists, noNamespace, sentence } from "./edge/answers.ts";
+import { withHeaders } from "./edge/headers.ts";
+import { refusesHost } from "./edge/origin.ts";
 import { asksForWebSocket, upgrade } from "./edge/upgrade.ts";
 import { type BrokerEnv, settingsOf } from "./objects/env.ts";
 import type { Settings } from "./settings.ts";
@@ -22,16 +24,17 @@ app.use(async (context, next) => {
     return sentence(500, `The broker's settings are wrong, so it serves nobody:\n${sentences}`);
   }
   context.set("settings", settings as Settings);
-  return next();
+  return refusesHost(context.req.raw, settings as Settings) ?? next();
 });
 
 app.all("/mqtt", (context) => upgrade(context.req.raw, context.env, context.get("settings"), DEFAULT_NAMESPACE));
 // Where clients look that were told no path. The page is also at /, so that it is asked for through here; the files it needs are not.
 app.all("/ws", (context) => upgrade(context.req.raw, context.env, context.get("settings"), DEFAULT_NAMESPACE));
-app.all("/", (context) => {
+app.all("/", async (context) => {
   const { raw } = context.req;
   if (asksForWebSocket(raw)) return upgrade(raw, context.env, context.get("settings"), DEFAULT_NAMESPACE);
-  return context.env.ASSETS?.fetch(raw) ?? context.notFound();
+  const page = await context.env.ASSETS?.fetch(raw);
+  return page === undefined ? context.notFound() : withHeaders(page, true);
 });
 app.all("/:namespace/mqtt", (context) => upgrade(context.req.raw, context.env, context.get("settings"), context.req.param("namespace")));
 app.get("/health", (context) => context.json({ status: "ok", topology: context.get("settings").topology }));
@@ -53,4 +56,9 @@ app.onError((error) => {
   return sentence(500, "The broker failed to answer this request.");
 });
 
-export default app;
+export default {
+  async fetch(request: Request, env: BrokerEnv, context: ExecutionContext): Promise<Response> {
+    const answer = await app.fetch(request, env, context);
+    return answer.headers.has("Content-Security-Policy") ? answer : withHeaders(answer);
+  },
+};

@@ -23,9 +23,11 @@ export function openingArguments(args: readonly string[], folder: string): reado
   if ((ip !== undefined && !isLoopback(String(ip))) || args.some((argument) => REACHABLE.includes(argument.split("=")[0]!))) return [];
   const given = getVarsForDev(join(folder, "wrangler.toml"), files?.map(String), {}, env?.toString(), true);
   // Where it is said who may connect, nothing is added.
-  if (ACCESS_SETTINGS.some((name) => name in given || args.some((argument) => argument.replace("--var=", "").startsWith(`${name}:`))))
-    return [];
+  const isSaid = (name: string): boolean => name in given || args.some((argument) => argument.replace("--var=", "").startsWith(`${name}:`));
+  if (ACCESS_SETTINGS.some(isSaid)) return [];
   // Among the keys that wrangler listens to is one that opens a tunnel from everywhere to here.
-  const opening = ["--var", "ALLOW_ANONYMOUS:true", "--show-interactive-dev-session=false"];
+  // Other names that mean this machine are those that a page has made so.
+  const hosts = isSaid("ALLOWED_HOSTS") ? [] : ["ALLOWED_HOSTS:loopback"];
+  const opening = ["--var", "ALLOW_ANONYMOUS:true", ...hosts, "--show-interactive-dev-session=false"];
   return ip === undefined ? [...opening, "--ip", "127.0.0.1"] : opening;
 }

@@ -51,6 +51,8 @@ export interface BrokerOptions {
   readonly diskSpace?: (() => Space) | undefined;
   /** Lets `collectGarbage` work, for measurements of memory; V8 has to be told `--expose-gc` (MINIFLARE_WORKERD_V8_FLAGS). */
   readonly collectsGarbage?: boolean;
+  /** Believes what `CF-Connecting-IP` of a request says of where its client is: for tests, and behind a proxy that sets it. */
+  readonly trustsAddresses?: boolean;
   /** Takes each line that workerd or the Worker writes; by default they go to stderr. */
   readonly log?: (line: string) => void;
 }
@@ -140,7 +142,12 @@ async function serve(
             name: WORKER_NAME,
             modules: [{ type: "ESModule", path: "worker.js", contents: script }],
             compatibilityDate: COMPATIBILITY_DATE,
-            bindings: { ...env, CONTROL_TOKEN: token, COLLECTS_GARBAGE: options.collectsGarbage === true },
+            bindings: {
+              ...env,
+              CONTROL_TOKEN: token,
+              COLLECTS_GARBAGE: options.collectsGarbage === true,
+              TRUSTS_ADDRESSES: options.trustsAddresses === true,
+            },
             durableObjects: {
               SESSIONS: { className: "SessionObject", useSQLite: true },
               TOPICS: { className: "TopicObject", useSQLite: true },
@@ -201,7 +208,7 @@ async function serve(
     const local = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
     const url = `http://${local}:${port}`;
     const mqttUrl = `ws://${local}:${port}/mqtt`;
-    if (options.tcpPort !== undefined) tcp = await listenTcp({ host, port: options.tcpPort, mqttUrl });
+    if (options.tcpPort !== undefined) tcp = await listenTcp({ host, port: options.tcpPort, mqttUrl, token });
     return {
       url,
       mqttUrl,

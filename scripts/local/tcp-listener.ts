@@ -4,6 +4,7 @@
  */
 import { createServer, type Socket } from "node:net";
 import WebSocket from "ws";
+import { ADDRESS_HEADER, CONTROL_HEADER } from "./worker-paths.ts";
 
 export interface TcpListenerOptions {
   readonly host: string;
@@ -11,6 +12,8 @@ export interface TcpListenerOptions {
   readonly port: number;
   /** The broker's WebSocket URL. */
   readonly mqttUrl: string;
+  /** With it the broker believes where a client is. */
+  readonly token: string;
 }
 
 export interface TcpListener {
@@ -32,13 +35,15 @@ const LINGER_MS = 5000;
 const HANDSHAKE_MS = 10_000;
 
 /** @throws the system's error when the port cannot be had */
-export async function listenTcp({ host, port, mqttUrl }: TcpListenerOptions): Promise<TcpListener> {
+export async function listenTcp({ host, port, mqttUrl, token }: TcpListenerOptions): Promise<TcpListener> {
   const clients = new Set<Socket>();
   // Half-open: a client may close its side and still has to get what was sent before.
   const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true, keepAlive: true }, (client) => {
     clients.add(client);
     client.once("close", () => clients.delete(client));
-    bridge(client, new WebSocket(mqttUrl, "mqtt", { perMessageDeflate: false, handshakeTimeout: HANDSHAKE_MS, skipUTF8Validation: true }));
+    const headers = { [CONTROL_HEADER]: token, [ADDRESS_HEADER]: client.remoteAddress ?? "" };
+    const options = { perMessageDeflate: false, handshakeTimeout: HANDSHAKE_MS, skipUTF8Validation: true, headers };
+    bridge(client, new WebSocket(mqttUrl, "mqtt", options));
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

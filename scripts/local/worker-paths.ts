@@ -8,6 +8,9 @@ export const COLLECT_PATH = "/collect-garbage";
 export const CONTROL_PATH = "/control";
 export const CONTROL_HEADER = "durable-mqtt-control";
 
+/** Where a client is, as the platform says it. */
+export const ADDRESS_HEADER = "CF-Connecting-IP";
+
 /** What is said: whether the disk is full. */
 export interface Control {
   readonly isFull: boolean;

@@ -4,11 +4,21 @@
  * third of the processor time of connecting (measured 2026-11). And it watches over its objects, for `npm start` to ask.
  */
 
+import { withHeaders } from "../../src/edge/headers.ts";
 import { type BrokerEnv, stubs } from "../../src/objects/env.ts";
 import { LOCAL_ROOM } from "../../src/objects/local-room.ts";
 import worker, { SessionObject as DeployedSessionObject } from "../../src/worker.ts";
 import { type Life, Lives } from "./lives.ts";
-import { COLLECT_PATH, CONTROL_HEADER, CONTROL_PATH, type Control, type Notes, type Report, WORKER_FIRST_PATHS } from "./worker-paths.ts";
+import {
+  ADDRESS_HEADER,
+  COLLECT_PATH,
+  CONTROL_HEADER,
+  CONTROL_PATH,
+  type Control,
+  type Notes,
+  type Report,
+  WORKER_FIRST_PATHS,
+} from "./worker-paths.ts";
 
 export { DirectoryObject, TopicObject } from "../../src/worker.ts";
 
@@ -17,6 +27,7 @@ interface LocalEnv extends BrokerEnv {
   readonly NOTES: Fetcher;
   readonly CONTROL_TOKEN: string;
   readonly COLLECTS_GARBAGE: boolean;
+  readonly TRUSTS_ADDRESSES: boolean;
 }
 
 /** Of all objects of this process, which share their memory with the Worker. */
@@ -33,8 +44,9 @@ export class SessionObject extends DeployedSessionObject {
 
   override fetch(request: Request): Response {
     this.#life.called();
-    this.#life.sockets += 1;
-    return super.fetch(request);
+    const answer = super.fetch(request);
+    if (answer.status === 101) this.#life.sockets += 1;
+    return answer;
   }
 
   override webSocketMessage(socket: WebSocket, data: ArrayBuffer | string): void {
@@ -93,16 +105,19 @@ export default {
     const request = whole(raw);
     if (request === undefined) return new Response("Bad Request\n", { status: 400 });
     const { pathname } = new URL(request.url);
-    if (pathname === CONTROL_PATH && request.headers.get(CONTROL_HEADER) === env.CONTROL_TOKEN) return control(request, env);
+    const isTold = request.headers.get(CONTROL_HEADER) === env.CONTROL_TOKEN;
+    // Where a client is only the platform knows: here nobody may say so but who was told the token.
+    if (!isTold && !env.TRUSTS_ADDRESSES) request.headers.delete(ADDRESS_HEADER);
+    if (pathname === CONTROL_PATH && isTold) return control(request, env);
     if (pathname === COLLECT_PATH && env.COLLECTS_GARBAGE) {
       (globalThis as unknown as { gc(): void }).gc();
       return new Response("");
     }
     if (!workerFirst.some((path) => path.test(pathname))) {
       const file = await env.ASSETS.fetch(request.clone());
-      if (file.status !== 404) return file;
+      if (file.status !== 404) return withHeaders(file, true);
     }
     const response = await worker.fetch(request, env, context);
-    return pathname === "/health" && response.ok ? health(request, response, env) : response;
+    return pathname === "/health" && response.ok ? withHeaders(await health(request, response, env)) : response;
   },
 };

@@ -4,6 +4,7 @@
  */
 
 import type { DirectoryPort } from "../directory/ports.ts";
+import type { Rates } from "../rate.ts";
 import type { Runtime } from "../runtime.ts";
 import type { AuthenticationExchange, Authenticator, Authorizer, EnhancedAuthenticator } from "../session/ports.ts";
 import { AnonymousAuthenticator, AnonymousAuthorizer } from "./anonymous.ts";
@@ -11,6 +12,7 @@ import { BanGate, GatedMethods } from "./ban-gate.ts";
 import { AuthenticatorChain } from "./chain.ts";
 import { ClosedAuthenticator, ClosedAuthorizer } from "./closed.ts";
 import type { DirectorySettings } from "./directory-settings.ts";
+import { FailedLogins } from "./failed-logins.ts";
 import type { Fetch } from "./jwk-set.ts";
 import { JwtAuthenticator, Tokens } from "./jwt.ts";
 import { JwtMethods } from "./jwt-methods.ts";
@@ -37,6 +39,7 @@ export interface AuthSettings {
   readonly jwt: JwtSettings;
   readonly directory: DirectorySettings;
   readonly allowAnonymous: boolean;
+  readonly rates: Pick<Rates, "addressLoginFailures">;
 }
 
 /** What authenticators need of the platform. */
@@ -46,6 +49,8 @@ export interface AuthServices {
   readonly directory: DirectoryPort | undefined;
   /** Something that is asked does not answer as it should: a sentence for the log. */
   readonly failed: (problem: string) => void;
+  /** Logins of this address are refused because too many have failed. */
+  readonly tooManyFailed: (address: string) => void;
 }
 
 /** Make it once for an object or an isolate and keep it: it remembers passwords that were verified, and the keys of identity providers. */
@@ -71,8 +76,9 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
     methods.push(new JwtMethods(tokens));
   }
   if (hasUsers || directory !== undefined) {
-    chain.push(new UsersAuthenticator(users, runtime, directory));
-    methods.push(new ScramAuthenticator(users, directory, settings.directory.adminToken));
+    const failures = new FailedLogins(settings.rates.addressLoginFailures, runtime, services.tooManyFailed);
+    chain.push(new UsersAuthenticator(users, runtime, failures, directory));
+    methods.push(new ScramAuthenticator(users, failures, directory, settings.directory.adminToken));
   }
   // Whoever gives a user name means to be somebody, where there is anybody to be.
   if (settings.allowAnonymous) chain.push(new AnonymousAuthenticator(!hasUsers && !hasTokens));

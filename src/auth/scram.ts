@@ -22,6 +22,7 @@ import {
   type Refusal,
 } from "../session/ports.ts";
 import { toBase64 } from "./base64.ts";
+import { type FailedLogins, TOO_MANY_FAILED } from "./failed-logins.ts";
 import { equalConstantTime, ITERATIONS_MAX, type PasswordHash, parsePasswordHash } from "./password.ts";
 import { type ClientFirst, parseClientFinal, parseClientFirst, ScramProblem } from "./scram-message.ts";
 import type { User } from "./users.ts";
@@ -39,15 +40,18 @@ const encoder = new TextEncoder();
 export class ScramAuthenticator implements EnhancedAuthenticator {
   readonly methods = [SCRAM_SHA_256];
   readonly #credentials: Credentials;
+  readonly #failures: FailedLogins;
 
   /** @param secret what nobody else knows, where there may be no users */
-  constructor(users: readonly User[], directory?: DirectoryPort, secret = "") {
+  constructor(users: readonly User[], failures: FailedLogins, directory?: DirectoryPort, secret = "") {
+    this.#failures = failures;
     this.#credentials = new Credentials(users, directory, secret);
   }
 
   begin(method: string, _clientId: string, caller: Caller): AuthenticationExchange | undefined {
     if (method !== SCRAM_SHA_256) return undefined;
-    return new ScramExchange(this.#credentials, toBase64(crypto.getRandomValues(new Uint8Array(NONCE_BYTES))), caller);
+    const nonce = toBase64(crypto.getRandomValues(new Uint8Array(NONCE_BYTES)));
+    return new ScramExchange(this.#credentials, nonce, caller, this.#failures);
   }
 }
 
@@ -64,11 +68,13 @@ export class ScramExchange implements AuthenticationExchange {
   readonly #credentials: Credentials;
   readonly #serverNonce: string;
   readonly #caller: Caller;
+  readonly #failures: FailedLogins;
   #asked = false;
   #first: { readonly message: ClientFirst; readonly answer: string; readonly credential: Credential } | undefined;
 
   /** @param serverNonce printable ASCII without comma, never used before */
-  constructor(credentials: Credentials, serverNonce: string, caller: Caller) {
+  constructor(credentials: Credentials, serverNonce: string, caller: Caller, failures: FailedLogins) {
+    this.#failures = failures;
     this.#credentials = credentials;
     this.#caller = caller;
     this.#serverNonce = serverNonce;
@@ -98,13 +104,18 @@ export class ScramExchange implements AuthenticationExchange {
     if (final instanceof ScramProblem) return refusal(final.message);
     if (final.channelBinding !== btoaUtf8(message.gs2Header)) return refusal("The channel binding is not that of the first SCRAM message.");
     if (final.nonce !== message.nonce + this.#serverNonce) return refusal("The nonce is not that of this SCRAM exchange.");
+    // It costs little, but it is a guess all the same.
+    if (this.#failures.isShut(this.#caller.address, message.userName)) return TOO_MANY_FAILED;
     const signed = encoder.encode(`${message.bare},${answer},${final.withoutProof}`);
     const saltedPassword = credential.passwordHash.hash;
     const storedKey = await sha256(await hmac(saltedPassword, "Client Key"));
     const clientSignature = await hmac(storedKey, signed);
     // A proof of another length has another digest.
     const isRight = equalConstantTime(await sha256(xor(final.proof, clientSignature)), storedKey);
-    if (!isRight || !credential.known) return refusal("The user name or the password is not right.");
+    if (!isRight || !credential.known) {
+      this.#failures.begin(this.#caller.address, message.userName);
+      return refusal("The user name or the password is not right.");
+    }
     const serverSignature = await hmac(await hmac(saltedPassword, "Server Key"), signed);
     const identity = { ...NOBODY, userName: message.userName, address: this.#caller.address, grants: credential.grants };
     return { kind: "success", identity, data: encoder.encode(`v=${toBase64(serverSignature)}`) };

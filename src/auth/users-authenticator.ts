@@ -10,6 +10,7 @@ import { SERVER_BUSY } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
 import { type Admission, type Authenticator, type Caller, NOBODY, type Refusal } from "../session/ports.ts";
 import { NOT_KNOWN } from "./chain.ts";
+import { type FailedLogins, TOO_MANY_FAILED } from "./failed-logins.ts";
 import { HashTurns } from "./hash-turns.ts";
 import { dummyHash, equalConstantTime, verifyPassword } from "./password.ts";
 import type { User } from "./users.ts";
@@ -23,8 +24,10 @@ export class UsersAuthenticator implements Authenticator {
   readonly #dummy: string;
   readonly #verified = new VerifiedPasswords();
   readonly #turns: HashTurns;
+  readonly #failures: FailedLogins;
 
-  constructor(users: readonly User[], runtime: Runtime, directory?: DirectoryPort) {
+  constructor(users: readonly User[], runtime: Runtime, failures: FailedLogins, directory?: DirectoryPort) {
+    this.#failures = failures;
     this.#turns = new HashTurns(runtime);
     this.#users = new Map(users.map((user) => [user.user, user]));
     this.#directory = directory;
@@ -32,20 +35,24 @@ export class UsersAuthenticator implements Authenticator {
   }
 
   /**
-   * Refuses with 0x86 whoever does not give the password of a user, and with 0x89 whom too many others are before. Where there are no users at
-   * all, names say nothing, and this has nothing to decide.
+   * Refuses with 0x86 whoever does not give the password of a user, with 0x89 whom too many others are before, and with 0x9F whoever is
+   * where too many logins have failed. Where there are no users at all, names say nothing, and this has nothing to decide.
    */
   async authenticate({ userName, password }: Connect, { namespace, address }: Caller): Promise<Admission | Refusal | undefined> {
     if (userName === undefined) return undefined;
     const known = await this.#directory?.look(namespace, userName);
     if (this.#users.size === 0 && known?.isEmpty !== false) return undefined;
     if (password === undefined) return NOT_KNOWN;
+    const failures = this.#failures;
+    if (failures.isShut(address, userName)) return TOO_MANY_FAILED;
     const user = this.#find(userName, known);
     const admission = { ...NOBODY, userName, address, grants: user?.grants ?? "" };
     if (user !== undefined && (await this.#verified.has(user.password, password))) return admission;
+    if (!failures.begin(address, userName)) return TOO_MANY_FAILED;
     // An unknown user costs the same work as a wrong password.
     const hash = user?.password ?? (known?.like === undefined ? this.#dummy : dummyHash(known.like));
     const isRight = await this.#turns.run(address, () => verifyPassword(password, hash));
+    if (isRight !== false) failures.right(address, userName);
     if (isRight === undefined) return BUSY;
     if (user === undefined || !isRight) return NOT_KNOWN;
     await this.#verified.add(user.password, password);

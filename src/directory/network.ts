@@ -64,3 +64,18 @@ function groupsOf(text: string): number[] | undefined {
   }
   return bytes;
 }
+
+/** Bytes of an address of IPv6 that are one network: whoever has one address of it has 2^64. */
+const NETWORK_BYTES = 8;
+
+/**
+ * Who is one where something is limited for each address: an address of IPv4, a /64 of IPv6.
+ * @param address as the platform writes it; empty when it is not known: all those are one
+ */
+export function limitedAs(address: string): string {
+  if (!address.includes(":")) return address;
+  const bytes = parseAddress(address);
+  if (bytes === undefined) return address;
+  const isV4 = contains({ address: [...MAPPED, 0, 0, 0, 0], bits: 96 }, bytes);
+  return isV4 ? bytes.slice(12).join(".") : `${bytes.slice(0, NETWORK_BYTES).join(":")}/64`;
+}

@@ -3,14 +3,26 @@
  * object that is known by now, or accepted here and relayed once CONNECT has told which object it is.
  */
 
+import { ConnectRate } from "../handshake/connect-rate.ts";
 import { callerOf, chooseSubprotocol, switchingProtocols } from "../handshake/handover.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { onlySessionObject, sessionObjectName } from "../objects/names.ts";
+import { PLATFORM } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
 import { exists, noNamespace, sentence } from "./answers.ts";
 import { handOver } from "./hand-over.ts";
+import { refusesOrigin } from "./origin.ts";
 import { relay } from "./relay.ts";
+
+/** Of this isolate. */
+const connectRates = new WeakMap<Settings, ConnectRate>();
+
+function connectRateOf(settings: Settings): ConnectRate {
+  const known = connectRates.get(settings) ?? new ConnectRate(settings.rates.addressConnects);
+  connectRates.set(settings, known);
+  return known;
+}
 
 /** A HEAD with the headers of an upgrade asks for none (RFC 6455, 4.1). */
 export function asksForWebSocket(request: Request): boolean {
@@ -19,13 +31,17 @@ export function asksForWebSocket(request: Request): boolean {
 
 /**
  * Answers a request to a path at which MQTT is served.
- * @returns 101 with the socket; 400, 404 or 426 with a sentence
+ * @returns 101 with the socket; 400, 403, 404, 426 or 429 with a sentence
  */
 export async function upgrade(request: Request, env: BrokerEnv, settings: Settings, namespace: string): Promise<Response> {
   if (!exists(settings, namespace)) return noNamespace(namespace);
   if (!asksForWebSocket(request)) {
     return sentence(426, "This path speaks MQTT over WebSocket: connect an MQTT client to it.", { Upgrade: "websocket" });
   }
+  const refused = refusesOrigin(request, settings);
+  if (refused !== undefined) return refused;
+  const tooOften = connectRateOf(settings).refusal(callerOf(request, namespace).address, PLATFORM.now());
+  if (tooOften !== undefined) return tooOften;
   if (!chooseSubprotocol(request).accepted) {
     return sentence(400, "None of the WebSocket subprotocols offered is spoken here. Offer mqtt or none.");
   }

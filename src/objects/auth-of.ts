@@ -31,6 +31,7 @@ function made(settings: Settings, runtime: Runtime, directory: DirectoryService 
     fetch: (url, init) => fetch(url, init),
     directory: directory?.memory,
     failed: (problem) => log("authentication is not available", { problem }),
+    tooManyFailed: (address) => log("logins are refused: too many have failed", { address }),
   });
   byText.set(text, auth);
   for (const problem of auth.problems) log("setting USERS is wrong", { problem });

@@ -5,6 +5,8 @@
 
 import { DurableObject } from "cloudflare:workers";
 import type { News } from "../directory/news.ts";
+import { ConnectRate } from "../handshake/connect-rate.ts";
+import { decodeHandover, HANDOVER_HEADER } from "../handshake/handover.ts";
 import type { Ledger } from "../ledger.ts";
 import { PLATFORM } from "../runtime.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
@@ -25,10 +27,12 @@ import { SessionHost } from "./session-host.ts";
 export class SessionObject extends DurableObject<BrokerEnv> implements SessionCalls {
   readonly #host: SessionHost;
   readonly #meter = new Meter();
+  readonly #connectRate: ConnectRate;
 
   constructor(ctx: DurableObjectState, env: BrokerEnv) {
     super(ctx, env);
     const settings = requireSettings(env);
+    this.#connectRate = new ConnectRate(settings.rates.addressConnects);
     const name = ctx.id.name!;
     const meter = this.#meter;
     const store = guardedStore(
@@ -70,7 +74,9 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
 
   /** Takes a socket from the Worker. */
   override fetch(request: Request): Response {
-    return this.#host.accept(request);
+    const { relayed, caller } = decodeHandover(request.headers.get(HANDOVER_HEADER)!);
+    const refused = relayed ? undefined : this.#connectRate.refusal(caller?.address ?? "", PLATFORM.now());
+    return refused ?? this.#host.accept(request);
   }
 
   override webSocketMessage(socket: WebSocket, data: ArrayBuffer | string): void {

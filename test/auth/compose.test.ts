@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type Auth, type AuthSettings, createAuth as create } from "../../src/auth/compose.ts";
 import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
+import { DEFAULT_RATES } from "../../src/rate.ts";
 import { PLATFORM, type Runtime } from "../../src/runtime.ts";
 import { NOBODY } from "../../src/session/ports.ts";
 import { SECRET, signed } from "../support/tokens.ts";
@@ -12,10 +13,15 @@ beforeAll(async () => {
   users = JSON.stringify([{ user: "ada", password: await quickHash("lovelace"), publish: ["a/#"], subscribe: ["a/#"] }]);
 });
 
-const SERVICES = { fetch: () => Promise.reject(new Error("nothing is fetched here")), directory: undefined, failed: () => {} };
+const SERVICES = {
+  fetch: () => Promise.reject(new Error("nothing is fetched here")),
+  directory: undefined,
+  failed: () => {},
+  tooManyFailed: () => {},
+};
 
-const createAuth = (settings: Omit<AuthSettings, "jwt" | "directory"> & Partial<AuthSettings>, runtime: Runtime): Auth =>
-  create({ jwt: NO_TOKENS, directory: NO_DIRECTORY, ...settings }, runtime, SERVICES);
+const createAuth = (settings: Omit<AuthSettings, "jwt" | "directory" | "rates"> & Partial<AuthSettings>, runtime: Runtime): Auth =>
+  create({ jwt: NO_TOKENS, directory: NO_DIRECTORY, rates: DEFAULT_RATES, ...settings }, runtime, SERVICES);
 
 const ANONYMOUS = NOBODY;
 const ADA = { ...NOBODY, userName: "ada" };

@@ -6,7 +6,7 @@ import { parseClientFinal, parseClientFirst, ScramProblem } from "../../src/auth
 import type { User } from "../../src/auth/users.ts";
 import type { AuthenticationExchange, AuthenticationStep } from "../../src/session/ports.ts";
 import { SCRAM_SHA_256, ScramClient, type ScramClientOptions } from "../support/scram-client.ts";
-import { CALLER, quickHash, utf8 } from "./support.ts";
+import { CALLER, quickHash, UNCOUNTED, utf8 } from "./support.ts";
 
 const WRONG = { reasonCode: 0x87, message: "The user name or the password is not right." };
 const REFUSAL = { reasonCode: 0x87, message: expect.any(String) };
@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 
 function begin(): AuthenticationExchange {
-  const exchange = new ScramAuthenticator(users).begin(SCRAM_SHA_256, "c", CALLER);
+  const exchange = new ScramAuthenticator(users, UNCOUNTED).begin(SCRAM_SHA_256, "c", CALLER);
   if (exchange === undefined) throw new Error("the method was expected to be known");
   return exchange;
 }
@@ -50,7 +50,7 @@ describe("the example of RFC 7677", () => {
   test("the broker's side", async () => {
     const hash = pbkdf2Sync("pencil", Buffer.from(salt, "base64"), 4096, 32, "sha256").toString("base64");
     const user = { user: "user", password: `pbkdf2-sha256$4096$${salt}$${hash}`, publish: [], subscribe: [] };
-    const exchange = new ScramExchange(new Credentials([user]), "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0", CALLER);
+    const exchange = new ScramExchange(new Credentials([user]), "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0", CALLER, UNCOUNTED);
     const challenge = await exchange.step(utf8(clientFirst));
     expect(challenge).toMatchObject({ kind: "continue" });
     expect(text(challenge)).toBe(serverFirst);
@@ -108,7 +108,7 @@ describe("who is let in", () => {
   });
 
   test("only the method of that exact name is known", () => {
-    const authenticator = new ScramAuthenticator(users);
+    const authenticator = new ScramAuthenticator(users, UNCOUNTED);
     for (const method of ["SCRAM-SHA-1", "SCRAM-SHA-256-PLUS", "scram-sha-256", ""])
       expect(authenticator.begin(method, "c", CALLER)).toBeUndefined();
     expect(authenticator.methods).toEqual([SCRAM_SHA_256]);
@@ -219,7 +219,7 @@ describe("who is refused", () => {
 
 describe("a stranger can't find out who exists", () => {
   const challengeOf = async (among: readonly User[], userName: string): Promise<RegExpExecArray> => {
-    const exchange = new ScramAuthenticator(among).begin(SCRAM_SHA_256, "c", CALLER)!;
+    const exchange = new ScramAuthenticator(among, UNCOUNTED).begin(SCRAM_SHA_256, "c", CALLER)!;
     return /^r=abc(.+),s=(.+),i=(\d+)$/.exec(text(await exchange.step(utf8(`n,,n=${userName},r=abc`))))!;
   };
 

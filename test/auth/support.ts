@@ -1,8 +1,14 @@
 /** What the tests of authentication share. */
 
+import { FailedLogins } from "../../src/auth/failed-logins.ts";
 import { hashPassword, ITERATIONS_MIN } from "../../src/auth/password.ts";
 import { CONNECT, type Connect, NO_PROPERTIES } from "../../src/mqtt/packet.ts";
+import { UNLIMITED } from "../../src/rate.ts";
+import { PLATFORM } from "../../src/runtime.ts";
 import type { Caller } from "../../src/session/ports.ts";
+
+/** Logins may fail as often as they like. */
+export const UNCOUNTED = new FailedLogins(UNLIMITED, PLATFORM, () => {});
 
 /** A client of which nothing is known. */
 export const CALLER: Caller = { namespace: "default", address: "", token: "" };

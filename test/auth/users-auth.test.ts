@@ -5,7 +5,7 @@ import { UsersAuthenticator } from "../../src/auth/users-authenticator.ts";
 import { UsersAuthorizer } from "../../src/auth/users-authorizer.ts";
 import { PLATFORM } from "../../src/runtime.ts";
 import { NOBODY } from "../../src/session/ports.ts";
-import { CALLER, connect, quickHash } from "./support.ts";
+import { CALLER, connect, quickHash, UNCOUNTED } from "./support.ts";
 
 const REFUSAL = { reasonCode: 0x86, message: "The user name or the password is not right." };
 
@@ -19,7 +19,7 @@ describe("authentication of users", () => {
   });
 
   test("lets in a user with the right password, again and again", async () => {
-    const authenticator = new UsersAuthenticator(users, PLATFORM);
+    const authenticator = new UsersAuthenticator(users, PLATFORM, UNCOUNTED);
     for (let round = 0; round < 3; round++) {
       expect(await authenticator.authenticate(connect("ada", "lovelace"), CALLER)).toEqual({ ...NOBODY, userName: "ada" });
       expect(await authenticator.authenticate(connect("bob", "builder"), CALLER)).toEqual({ ...NOBODY, userName: "bob" });
@@ -27,7 +27,7 @@ describe("authentication of users", () => {
   });
 
   test("refuses everybody else with 0x86 and one sentence, whether the user exists or not", async () => {
-    const authenticator = new AuthenticatorChain([new UsersAuthenticator(users, PLATFORM)]);
+    const authenticator = new AuthenticatorChain([new UsersAuthenticator(users, PLATFORM, UNCOUNTED)]);
     const refused = async (): Promise<void> => {
       for (const [userName, password] of [
         ["ada", "builder"],
@@ -51,7 +51,7 @@ describe("authentication of users", () => {
   });
 
   test("an unknown user costs the same slow hash as a wrong password; a verified password costs none", async () => {
-    const authenticator = new UsersAuthenticator(users, PLATFORM);
+    const authenticator = new UsersAuthenticator(users, PLATFORM, UNCOUNTED);
     const slowHashes = async (userName: string, password: string): Promise<unknown[]> => {
       const original = crypto.subtle.deriveBits;
       const seen: unknown[] = [];
@@ -75,7 +75,7 @@ describe("authentication of users", () => {
   });
 
   test("many at once are told apart", async () => {
-    const authenticator = new UsersAuthenticator(users, PLATFORM);
+    const authenticator = new UsersAuthenticator(users, PLATFORM, UNCOUNTED);
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, index) => authenticator.authenticate(connect(index % 2 === 0 ? "ada" : "bob", "lovelace"), CALLER)),
     );

@@ -40,7 +40,7 @@ export function describeClient(kind: RealClientKind): void {
         beforeAll(async () => {
           url = broker.mqttUrl;
           if (!kind.overTcp) return;
-          tcp = await listenTcp({ host: "127.0.0.1", port: 0, mqttUrl: url });
+          tcp = await listenTcp({ host: "127.0.0.1", port: 0, mqttUrl: url, token: "" });
           url = `mqtt://127.0.0.1:${tcp.port}`;
         });
         afterAll(() => tcp?.close());

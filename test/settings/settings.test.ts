@@ -30,6 +30,8 @@ describe("parseSettings", () => {
       jwt: NO_TOKENS,
       directory: NO_DIRECTORY,
       metricsToken: "",
+      allowedHosts: [],
+      allowedOrigins: undefined,
       choices: DEFAULT_CHOICES,
       rates: DEFAULT_RATES,
       limits: DEFAULT_LIMITS,

@@ -8,6 +8,7 @@ import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import type { Choices } from "../../src/choices.ts";
 import { type Limits, PIECE_SIZES, type PieceSizes } from "../../src/limits.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
+import { DEFAULT_RATES, UNLIMITED } from "../../src/rate.ts";
 import type { PreviousShape, Settings } from "../../src/settings.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedObject } from "./object.ts";
@@ -117,6 +118,10 @@ export class World {
       jwt: NO_TOKENS,
       directory: NO_DIRECTORY,
       metricsToken: "",
+      allowedHosts: [],
+      allowedOrigins: undefined,
+      // Wrong passwords are as many as chance wants.
+      rates: { ...DEFAULT_RATES, addressLoginFailures: UNLIMITED },
       choices,
       limits,
     };

@@ -21,11 +21,16 @@ it.each([
   ["other variables", ["--var", "TOPOLOGY:compact"], { ".dev.vars": "METRICS_TOKEN=a-token-of-your-own\n" }],
 ])("lets everybody on this machine in, and no other one: %s", (_name, args, files) => {
   const opening = openingArguments(args, folderWith(files));
-  expect(opening.join(" ")).toBe("--var ALLOW_ANONYMOUS:true --show-interactive-dev-session=false --ip 127.0.0.1");
+  expect(opening.join(" ")).toBe("--var ALLOW_ANONYMOUS:true ALLOWED_HOSTS:loopback --show-interactive-dev-session=false --ip 127.0.0.1");
 });
 
 it.each([["--ip", "::1"], ["--ip=localhost"]])("does not repeat an address that was given: %s", (...args) => {
-  expect(openingArguments(args, newFolder())).toEqual(["--var", "ALLOW_ANONYMOUS:true", "--show-interactive-dev-session=false"]);
+  expect(openingArguments(args, newFolder())).toEqual([
+    "--var",
+    "ALLOW_ANONYMOUS:true",
+    "ALLOWED_HOSTS:loopback",
+    "--show-interactive-dev-session=false",
+  ]);
 });
 
 it.each([

@@ -13,7 +13,7 @@ beforeEach(async () => {
   server = new WebSocketServer({ port: 0, host: "127.0.0.1", perMessageDeflate: true, handleProtocols: (names) => [...names][0] ?? false });
   await once(server, "listening");
   const { port } = server.address() as { port: number };
-  listener = await listenTcp({ host: "127.0.0.1", port: 0, mqttUrl: `ws://127.0.0.1:${port}/mqtt` });
+  listener = await listenTcp({ host: "127.0.0.1", port: 0, mqttUrl: `ws://127.0.0.1:${port}/mqtt`, token: "t" });
 });
 
 afterEach(async () => {

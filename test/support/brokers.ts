@@ -94,7 +94,7 @@ function brokerOf(env: Readonly<Record<string, string>>): Promise<Broker> {
   const key = JSON.stringify(env);
   let broker = brokers.get(key);
   if (broker === undefined) {
-    broker = startBroker({ env });
+    broker = startBroker({ env, trustsAddresses: true });
     brokers.set(key, broker);
   }
   return broker;

@@ -52,6 +52,8 @@ export type PacketOf<T extends Packet["type"]> = T extends AcknowledgementType ?
 export interface OpenOptions {
   /** `["mqtt"]` by default; `[]` offers none. */
   readonly subprotocols?: readonly string[];
+  /** Of the upgrade. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Incoming QoS 1 and 2 messages are acknowledged by the client itself (default), or step by step by the test. */
   readonly autoAck?: boolean;
   /** Of the bytes until a CONNECT says it; 4 by default. */
@@ -207,8 +209,8 @@ export class MqttTestClient {
    * @throws Error with the HTTP status in its message when the upgrade is refused
    */
   static async open(mqttUrl: string, options: OpenOptions = {}): Promise<MqttTestClient> {
-    const { subprotocols = ["mqtt"], closeTimeoutMs: closeTimeout = 30_000 } = options;
-    const socket = new WebSocket(mqttUrl, [...subprotocols], { perMessageDeflate: false, closeTimeout } as ClientOptions);
+    const { subprotocols = ["mqtt"], closeTimeoutMs: closeTimeout = 30_000, headers = {} } = options;
+    const socket = new WebSocket(mqttUrl, [...subprotocols], { perMessageDeflate: false, closeTimeout, headers } as ClientOptions);
     const client = new MqttTestClient(socket, options);
     await new Promise<void>((resolve, reject) => {
       socket.once("open", resolve);
