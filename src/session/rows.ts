@@ -11,6 +11,7 @@ import { storeQueued } from "./queue.ts";
 import { encodePage } from "./received.ts";
 import type { Connection, Session } from "./session.ts";
 import { encodeSessionState } from "./state.ts";
+import { unload } from "./waiting.ts";
 
 /** How many messages and sessions the next flush has to write. */
 export function unwritten({ log, changes }: SessionCore): number {
@@ -142,6 +143,7 @@ export function storeWaiting(core: SessionCore): void {
     core.changes.markRow(session);
   }
   storeQueued(core, waiting);
+  for (const session of waiting) unload(core, session);
   core.waitingInMemory.clear();
 }
 

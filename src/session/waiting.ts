@@ -30,6 +30,19 @@ export function park(session: Session): void {
   for (const each of [deliveries, released, received, openExchanges]) if (each.size === 0) each.clear();
 }
 
+/** What waits for a connected client has rows by now: where it is more than is loaded at once, it waits there alone. */
+export function unload({ sizes }: SessionCore, session: Session): void {
+  const { deliveries, backlog, queued } = session;
+  const all = [...queued];
+  const isMuch = all.length > sizes.loadedMessages || session.queuedBytes > sizes.loadedBytes;
+  if (!isMuch || all.some(({ sequence }) => sequence === 0)) return;
+  backlog.unshift(all.map(waitingOf));
+  for (const { packetId } of all) deliveries.delete(packetId);
+  queued.clear();
+  session.queuedBytes = 0;
+  session.queuedOwed = 0;
+}
+
 /** Nothing waits in memory and nothing is in flight any more. */
 export function clearQueues(session: Session): void {
   session.resending.clear();

@@ -3,6 +3,7 @@
 import { describe, expect, test, vi } from "vitest";
 import { INFLIGHT_BYTES_MAX, LOADED_BYTES, LOADED_MESSAGES } from "../../src/limits.ts";
 import { PUBREL } from "../../src/mqtt/packet.ts";
+import { storeWaiting } from "../../src/session/rows.ts";
 import { type TestClient, utf8, World } from "../support/core-harness.ts";
 import { allChunks } from "../support/deliveries.ts";
 import { miscounted, recountSessions } from "../support/recount.ts";
@@ -195,4 +196,22 @@ describe("of a long queue of a connected client", () => {
     for (let packetId = 1; packetId <= 200; packetId += 1) client.puback(packetId);
     expect([topics(client), session().outstanding]).toEqual([upTo(200), 0]);
   });
+});
+
+test("what waited in memory alone for a client that is there waits in rows alone once it has them, and comes in order", () => {
+  const world = new World({ limits: { inflightMax: 2, queueMessagesMax: 500 } });
+  const node = world.sessions[0]!;
+  const client = world.connect("c");
+  client.subscribe("t/#", 1);
+  const publisher = world.connect("p");
+  for (const topic of upTo(3 * LOADED_MESSAGES)) publisher.publish(topic, "x", { qos: 1 });
+  world.advance(60_000);
+  const session = node.core.sessions.get("c")!;
+  expect([session.stored, session.queued.length]).toEqual([false, 3 * LOADED_MESSAGES - 2]);
+  storeWaiting(node.core);
+  world.settle();
+  expect([session.stored, session.queued.length, session.outstanding]).toEqual([true, 0, 3 * LOADED_MESSAGES]);
+  expect(miscounted(node.core.ledger, recountSessions(node.core))).toEqual([]);
+  for (let packetId = 1; packetId <= 3 * LOADED_MESSAGES; packetId += 1) client.puback(packetId);
+  expect(topics(client)).toEqual(upTo(3 * LOADED_MESSAGES));
 });
