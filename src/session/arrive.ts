@@ -80,7 +80,8 @@ export function completeArrival(core: SessionCore, session: Session, { from, sub
   const came = [...session.deliveries.values()];
   forgetDeliveries(core, session, false);
   session.arriving = false;
-  session.cameFrom = [...state.cameFrom, { object: from, through: last.through }];
+  // It may have been there before: what had come late then is in what it takes along now.
+  session.cameFrom = [...state.cameFrom.filter(({ object }) => object !== from), { object: from, through: last.through }];
   setIdentity(core, session, state.identity);
   session.expirySeconds = state.expirySeconds;
   session.expiresAt = state.expiresAt;

@@ -109,6 +109,33 @@ test("[MQTT5-4.8.2-5] of a session that ends where it was when it may be elsewhe
   expect(other.texts()).toEqual(["at QoS 1"]);
 });
 
+test("of an owner that had it twice, what the session brought along is not asked for as what came late", () => {
+  const world = new World({ auto: false, sessionObjects: 2 });
+  const client = world.connect("s", { clean: false, properties: { sessionExpiryInterval: 1000 } });
+  client.subscribe("t", 2);
+  world.settle();
+  client.lose();
+  world.settle();
+  const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
+  const { core } = world.sessions.find((node) => node !== from)!;
+  arrive(from.core, messageTo("t", { qos: 2, sequence: 1, settledBelow: 1 }), world.now);
+  from.flush();
+  // It was reset before its row could say that the others know.
+  from.core.sessions.get("s")!.cameFrom = [
+    { object: from.name, through: 0 },
+    { object: "n/session/9", through: 3 },
+  ];
+  const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
+  const session = beginArrival(core, "s", subscriptions, { settled: () => {} });
+  const part = exportSession(from.core, "s", 0)!;
+  completeArrival(core, session, { from: from.name, subscriptions, parts: [part] });
+  expect(part.through).toBeGreaterThan(0);
+  expect(session.cameFrom).toEqual([
+    { object: "n/session/9", through: 3 },
+    { object: from.name, through: part.through },
+  ]);
+});
+
 test("what comes again while a session arrives, behind newer ones, waits in the order in which it was published", () => {
   const world = new World({ auto: false, sessionObjects: 2 });
   const client = world.connect("s", { clean: false, properties: { sessionExpiryInterval: 1000 } });
