@@ -112,6 +112,8 @@ export class Arrivals {
     for (const { object, through } of session.cameFrom) {
       if (object === name) continue;
       const parts = await this.#parts(object, clientId, through + 1, true);
+      // Its time may be over meanwhile; then it is so where it was, too.
+      if (core.sessions.get(clientId) !== session) return;
       for (const { deliveries } of parts) takeLate(core, session, deliveries);
       const taken = parts.at(-1)?.through ?? through;
       session.cameFrom = session.cameFrom.map((owner) => (owner.object === object ? { object, through: taken } : owner));
