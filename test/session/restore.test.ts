@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { RESTART_GRACE_MS } from "../../src/limits.ts";
+import { SUBACK } from "../../src/mqtt/packet.ts";
 import { World } from "../support/core-harness.ts";
 import { allChunks } from "../support/deliveries.ts";
 import { plain } from "./support.ts";
@@ -205,4 +206,22 @@ test("what a full queue dropped behind a retained message that is owed does not 
   expect([again.backlog.owed, again.waiting]).toEqual([1, 2]);
   for (let packetId = 1; packetId <= 8; packetId += 1) subscriber.puback(packetId);
   expect(subscriber.texts()).toEqual(["kept", "kept", "c", "d"]);
+});
+
+test("a subscription that was granted has its row, also when a later one on the same filter was still awaited", () => {
+  const world = new World({ wiring: "batched", auto: false });
+  const node = world.sessions[0]!;
+  const client = world.connect("s", DURABLE);
+  world.settle();
+  client.subscribe("t", 1, { retainHandling: 2 });
+  node.flush();
+  const link = node.links[0]!;
+  link.step("send");
+  client.subscribe("t", 2, { retainHandling: 2 });
+  link.step("arrive");
+  link.step("return");
+  node.flush();
+  expect(plain(client.take()).filter(({ type }) => type === SUBACK)).toMatchObject([{ reasonCodes: [1] }]);
+  node.crash();
+  expect([...node.core.sessions.get("s")!.subscriptions.values()].map(({ request }) => [request.filter, request.qos])).toEqual([["t", 1]]);
 });

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { RESTART_GRACE_MS } from "../../src/limits.ts";
 import type { Properties } from "../../src/mqtt/packet.ts";
+import { QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
 import { type TestClient, utf8, World } from "../support/core-harness.ts";
 
 function listening(world: World): TestClient {
@@ -244,4 +245,15 @@ describe("after a restart of the object", () => {
     world.advance(RESTART_GRACE_MS);
     expect(listener.texts()).toEqual(["gone"]);
   });
+});
+
+test("a will that a full queue has refused leaves no row: the others have it, and a repeat would not help", () => {
+  const world = new World();
+  const client = world.connect("c", { will: { topic: "w", qos: 1 } });
+  const { store, core } = client.node;
+  core.router.publish = (_message, ticket) => ticket?.settled(QUOTA_EXCEEDED);
+  expect(store.wills()).toHaveLength(1);
+  client.lose();
+  world.settle();
+  expect(store.wills()).toEqual([]);
 });

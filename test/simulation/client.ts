@@ -591,7 +591,7 @@ export class SimulatedClient {
   }
 
   /** It has lately tried to connect as another user. */
-  get #wasAnother(): boolean {
+  get wasAnother(): boolean {
     return this.#attempts.some(({ user }) => user !== this.#user);
   }
 
@@ -610,7 +610,7 @@ export class SimulatedClient {
     if (previous !== undefined) {
       previous.backAt ??= world.now;
       // A CONNECT as another user, which may have come late, has ended the session: this may be one that was begun behind it.
-      previous.resumed ||= isPresent && !this.#wasAnother;
+      previous.resumed ||= isPresent && !this.wasAnother;
     }
     this.#meetSession(isPresent, previous === undefined ? 0 : world.now - previous.heardAt);
     if (this.durable) this.#hasSession = true;
@@ -656,7 +656,7 @@ export class SimulatedClient {
       this.#loseSession(this.#generation);
       return;
     }
-    const mayBeGone = this.#wasAnother || (world.clocksJump ? lastsSeconds < LONG_SECONDS : awayMs >= lastsSeconds * 1000 - ON_ITS_WAY_MS);
+    const mayBeGone = this.wasAnother || (world.clocksJump ? lastsSeconds < LONG_SECONDS : awayMs >= lastsSeconds * 1000 - ON_ITS_WAY_MS);
     if (!isPresent) {
       if (!mayBeGone) this.problems.push("the broker lost a durable session");
       this.#loseSession(this.#generation);
