@@ -20,6 +20,11 @@ export const CLIENT_ID_OWNERS = ["user", "anyone"] as const;
 
 export type ClientIdOwner = (typeof CLIENT_ID_OWNERS)[number];
 
+/** What a message of a 3.x client does that it may not publish: it is dropped in silence, or ends the connection. */
+export const DENY_ACTIONS = ["ignore", "disconnect"] as const;
+
+export type DenyAction = (typeof DENY_ACTIONS)[number];
+
 export interface Choices {
   readonly queuePolicy: QueuePolicy;
   readonly sharedStrategy: SharedStrategy;
@@ -28,6 +33,7 @@ export interface Choices {
   readonly responseInformation: string;
   /** Whether a payload whose Payload Format Indicator is 1 must be UTF-8: if not, 0x99. */
   readonly validatePayloadFormat: boolean;
+  readonly denyAction: DenyAction;
 }
 
 export const DEFAULT_CHOICES: Choices = {
@@ -36,4 +42,5 @@ export const DEFAULT_CHOICES: Choices = {
   clientIdOwner: "user",
   responseInformation: "",
   validatePayloadFormat: false,
+  denyAction: "ignore",
 };

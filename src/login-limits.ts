@@ -114,3 +114,15 @@ export const API_BODY_BYTES_MAX = 4 * 1024 * KIB;
 
 /** Items on a page of the API. */
 export const PAGE_LIMIT_MAX = 1000;
+
+/** Topics of one list of rules, each a filter that a SUBSCRIBE is held against, in 20 to 100 ns. */
+export const RULE_FILTERS_MAX = 1000;
+
+/** A text that a pattern of a rule is held against, characters: up to 1,000 steps each, once for a client. Longer Client Identifiers can't be. */
+export const RULE_PATTERN_TEXT_CHARACTERS_MAX = 1024;
+
+/** Texts of grants whose rules are kept parsed, characters together: what is parsed takes some ten times as much memory. */
+export const GRANTS_PARSED_CHARACTERS_MAX = 1024 * KIB;
+
+/** Clients whose rules are kept with their placeholders filled in, 0.5 to 2 KiB each; for others that is done again, in some microseconds. */
+export const FILLED_RULES_MAX = 4096;

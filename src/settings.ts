@@ -6,9 +6,10 @@
  * broker refuses to serve. What a secret contains is never repeated in a sentence.
  */
 
+import { ACL_SETTINGS, type AclSettings, aclProblems } from "./auth/acl-settings.ts";
 import { DIRECTORY_SETTINGS, type DirectorySettings, directoryProblems } from "./auth/directory-settings.ts";
 import { JWT_SETTINGS, type JwtSettings, jwtProblems } from "./auth/jwt-settings.ts";
-import { type Choices, CLIENT_ID_OWNERS, DEFAULT_CHOICES, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
+import { type Choices, CLIENT_ID_OWNERS, DEFAULT_CHOICES, DENY_ACTIONS, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
 import { CHUNK_OVERHEAD_BYTES_MAX, DEFAULT_LIMITS, type Limits, limitProblems, ROW_BYTES_MAX } from "./limits.ts";
 import { BYTE_RATE_FORM, parseByteRate, parseRate, RATE_FORM, type Rate, type Rates } from "./rate.ts";
 import { flag, integer, type Setting, secret, setting } from "./setting.ts";
@@ -29,6 +30,7 @@ export interface Settings {
   readonly users: string;
   readonly jwt: JwtSettings;
   readonly directory: DirectorySettings;
+  readonly acl: AclSettings;
   /** The secret METRICS_TOKEN: who shows it may read `/metrics`; empty = nobody. */
   readonly metricsToken: string;
   /** Names, without port, by which the broker may be asked for, `loopback` for all of this machine; none = any. */
@@ -137,7 +139,7 @@ const ALLOW_ANONYMOUS = flag(
 const USERS = secret(
   "USERS",
   "a JSON array of users",
-  'who may connect, a JSON array of `{"user", "password", "publish": [filters], "subscribe": [filters]}`; `password` is a hash `pbkdf2-sha256$iterations$salt$hash` (salt and hash in Base64)',
+  'who may connect, a JSON array of `{"user", "password", "publish": [filters], "subscribe": [filters], "acl": [rules]}`; `password` is a hash `pbkdf2-sha256$iterations$salt$hash` (salt and hash in Base64)',
   (text) => text,
 );
 const METRICS_TOKEN = secret(
@@ -319,6 +321,13 @@ const CLIENT_ID_OWNER = setting(
   "whose a client ID is while its session lives: its user's, and another user who connects with it is refused (0x85); or anyone's, and another user ends connection and session, which it never resumes",
   (text) => CLIENT_ID_OWNERS.find((owner) => owner === text),
 );
+const ACL_DENY_ACTION = setting(
+  "ACL_DENY_ACTION",
+  DEFAULT_CHOICES.denyAction,
+  DENY_ACTIONS.join(" or "),
+  "what a message of a 3.x client does that it may not publish, which 3.x has no word for: it is acknowledged and goes nowhere, or ends the connection",
+  (text) => DENY_ACTIONS.find((action) => action === text),
+);
 const SHARED_SUBSCRIPTION_STRATEGY = setting(
   "SHARED_SUBSCRIPTION_STRATEGY",
   DEFAULT_CHOICES.sharedStrategy,
@@ -350,6 +359,8 @@ export const SETTINGS: readonly Setting[] = [
   USERS,
   ...Object.values(JWT_SETTINGS),
   ...Object.values(DIRECTORY_SETTINGS),
+  ...Object.values(ACL_SETTINGS),
+  ACL_DENY_ACTION,
   METRICS_TOKEN,
   ALLOWED_ORIGINS,
   ALLOWED_HOSTS,
@@ -394,6 +405,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     users: read(USERS),
     jwt: Object.fromEntries(Object.entries(JWT_SETTINGS).map(([field, spec]) => [field, read<unknown>(spec)])) as unknown as JwtSettings,
     directory: { adminToken: read(DIRECTORY_SETTINGS.adminToken), flapping: read(DIRECTORY_SETTINGS.flapping) },
+    acl: { rules: read(ACL_SETTINGS.rules), noMatch: read(ACL_SETTINGS.noMatch) },
     metricsToken: read(METRICS_TOKEN),
     allowedHosts: read(ALLOWED_HOSTS),
     allowedOrigins: read(ALLOWED_ORIGINS)?.origins,
@@ -403,13 +415,14 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
       clientIdOwner: read(CLIENT_ID_OWNER),
       responseInformation: read(RESPONSE_INFORMATION),
       validatePayloadFormat: read(VALIDATE_PAYLOAD_FORMAT),
+      denyAction: read(ACL_DENY_ACTION),
     },
     rates: Object.fromEntries(Object.entries(RATES).map(([field, spec]) => [field, read(spec)])) as unknown as Rates,
     limits: Object.fromEntries(Object.entries(LIMITS).map(([field, spec]) => [field, read(spec)])) as unknown as Limits,
   };
   if (problems.length > 0) return problems;
-  const unfit = [...jwtProblems(settings.jwt), ...directoryProblems(settings.directory)];
-  if (unfit.length > 0) return [...unfit];
+  const unfit = [...jwtProblems(settings.jwt), ...directoryProblems(settings.directory), ...aclProblems(settings.acl)];
+  if (unfit.length > 0) return unfit;
   const broken = limitProblems(settings.limits);
   return broken.length > 0 ? broken.map((sentence) => ({ variable: sentence.split(" ")[0]!, sentence: `${sentence}.` })) : settings;
 }

@@ -12,7 +12,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { hashPassword } from "../../src/auth/password.ts";
-import { parseUsers, type User } from "../../src/auth/users.ts";
+import { parseUsers } from "../../src/auth/users.ts";
 import { readPassword } from "./password-input.ts";
 
 function fail(sentence: string): never {
@@ -21,10 +21,13 @@ function fail(sentence: string): never {
 }
 
 /** Adds a user to the secret USERS in a file of secrets as wrangler reads it, or gives it a new password. JSON: wrangler would replace `$` in others. */
-function addToSecrets(file: string, added: User): void {
+function addToSecrets(file: string, added: { readonly user: string; readonly password: string }): void {
   const secrets = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Record<string, string>) : {};
-  const { users, problems } = parseUsers(secrets.USERS ?? "[]");
+  const text = secrets.USERS ?? "[]";
+  const { problems } = parseUsers(text);
   if (problems.length > 0) fail(`${file} was left as it is: ${problems[0]}`);
+  // As they were written, with all that they have.
+  const users = JSON.parse(text) as { readonly user: string }[];
   const former = users.find(({ user }) => user === added.user);
   const entry = former === undefined ? added : { ...former, password: added.password };
   const others = users.filter((user) => user !== former);
@@ -45,7 +48,7 @@ async function main(): Promise<void> {
   if (password === "") fail("The password must not be empty.");
   const hash = await hashPassword(new TextEncoder().encode(password), Number(values.iterations));
 
-  const entry: User = { user: values.user, password: hash, publish: ["home/#"], subscribe: ["home/#"] };
+  const entry = { user: values.user, password: hash, publish: ["home/#"], subscribe: ["home/#"] };
   const file = values["secrets-file"];
   if (file !== undefined) {
     addToSecrets(file, entry);

@@ -3,19 +3,8 @@
  * will, so that a bridge that may not would never come in. There is nothing else under `$SYS`.
  */
 
-import { matches } from "../topic/filter.ts";
-import { covers } from "./covers.ts";
+/** What bridges publish to. By the level behind `connection` they tell themselves apart. */
+export const BRIDGE_STATE = "$SYS/broker/connection/+/state";
 
-/** By the level behind `connection` bridges tell themselves apart. */
-const BRIDGE_STATE = "$SYS/broker/connection/+/state";
-
-/** Whether bridges publish to this topic. */
-export function isBridgeState(topic: string): boolean {
-  return matches(BRIDGE_STATE, topic);
-}
-
-/** Whether a filter asks for something under `$SYS` that will never come. */
-export function asksInVain(topicFilter: string): boolean {
-  const isSystem = topicFilter === "$SYS" || topicFilter.startsWith("$SYS/");
-  return isSystem && !covers("$SYS/broker/connection/#", topicFilter);
-}
+/** What anonymous clients may subscribe to of it. */
+export const BRIDGE_STATES = "$SYS/broker/connection/#";

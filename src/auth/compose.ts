@@ -7,29 +7,31 @@ import type { DirectoryPort } from "../directory/ports.ts";
 import type { Rates } from "../rate.ts";
 import type { Runtime } from "../runtime.ts";
 import type { AuthenticationExchange, Authenticator, Authorizer, EnhancedAuthenticator } from "../session/ports.ts";
-import { AnonymousAuthenticator, AnonymousAuthorizer } from "./anonymous.ts";
+import type { AclSettings } from "./acl-settings.ts";
+import { AnonymousAuthenticator } from "./anonymous.ts";
 import { BanGate, GatedMethods } from "./ban-gate.ts";
 import { AuthenticatorChain } from "./chain.ts";
 import { ClosedAuthenticator, ClosedAuthorizer } from "./closed.ts";
 import type { DirectorySettings } from "./directory-settings.ts";
 import { FailedLogins } from "./failed-logins.ts";
+import { claimNamesOf } from "./grants.ts";
 import type { Fetch } from "./jwk-set.ts";
 import { JwtAuthenticator, Tokens } from "./jwt.ts";
 import { JwtMethods } from "./jwt-methods.ts";
 import { type JwtSettings, takesTokens } from "./jwt-settings.ts";
 import { Methods } from "./methods.ts";
-import { MixedAuthorizer } from "./mixed.ts";
+import { parseAclText } from "./rules.ts";
+import { RulesAuthorizer } from "./rules-authorizer.ts";
 import { ScramAuthenticator } from "./scram.ts";
 import { parseUsers } from "./users.ts";
 import { UsersAuthenticator } from "./users-authenticator.ts";
-import { UsersAuthorizer } from "./users-authorizer.ts";
 
 export interface Auth {
   readonly authenticator: AuthenticatorChain;
   /** For clients that name an Authentication Method: SCRAM-SHA-256 with users, three for tokens with keys for them. */
   readonly enhanced: EnhancedAuthenticator;
   readonly authorizer: Authorizer;
-  /** What is wrong with USERS, as sentences that repeat nothing of it; for the log and for operators. */
+  /** What is wrong with USERS or ACL, as sentences that repeat nothing of it; for the log and for operators. */
   readonly problems: readonly string[];
 }
 
@@ -38,6 +40,7 @@ export interface AuthSettings {
   readonly users: string;
   readonly jwt: JwtSettings;
   readonly directory: DirectorySettings;
+  readonly acl: AclSettings;
   readonly allowAnonymous: boolean;
   readonly rates: Pick<Rates, "addressLoginFailures">;
 }
@@ -66,12 +69,14 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
   }
   const { users, problems } = parseUsers(hasUsers ? settings.users : "[]");
   if (problems.length > 0) return closed("This broker lets nobody in until its operator corrects the secret USERS.", problems);
+  const { acl, problems: unfit } = parseAclText(settings.acl.rules, "ACL");
+  if (unfit.length > 0) return closed("This broker lets nobody in until its operator corrects ACL.", unfit);
   const chain: Authenticator[] = [];
   const methods: EnhancedAuthenticator[] = [];
   const gate = directory && new BanGate(directory, runtime);
   if (gate !== undefined) chain.push(gate);
   if (hasTokens) {
-    const tokens = new Tokens(settings.jwt, { ...services, runtime });
+    const tokens = new Tokens(settings.jwt, { ...services, runtime }, claimNamesOf(acl));
     chain.push(new JwtAuthenticator(tokens, settings.jwt.from));
     methods.push(new JwtMethods(tokens));
   }
@@ -82,11 +87,10 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
   }
   // Whoever gives a user name means to be somebody, where there is anybody to be.
   if (settings.allowAnonymous) chain.push(new AnonymousAuthenticator(!hasUsers && !hasTokens));
-  const named = new UsersAuthorizer(users);
   return {
     authenticator: new AuthenticatorChain(chain),
     enhanced: gate === undefined ? new Methods(methods) : new GatedMethods(gate, new Methods(methods)),
-    authorizer: settings.allowAnonymous ? new MixedAuthorizer(named, new AnonymousAuthorizer()) : named,
+    authorizer: new RulesAuthorizer({ users, acl, noMatch: settings.acl.noMatch, allowsAnonymous: settings.allowAnonymous }),
     problems: [],
   };
 }

@@ -33,8 +33,11 @@ export class Tokens {
   readonly #settings: JwtSettings;
   readonly #runtime: Runtime;
   readonly #signatures: Signatures;
+  readonly #claimNames: readonly string[];
 
-  constructor(settings: JwtSettings, services: ProviderServices) {
+  /** @param claimNames the claims that rules for everybody ask for */
+  constructor(settings: JwtSettings, services: ProviderServices, claimNames: readonly string[] = []) {
+    this.#claimNames = claimNames;
     this.#settings = settings;
     this.#runtime = services.runtime;
     this.#signatures = new Signatures(settings, services);
@@ -58,7 +61,7 @@ export class Tokens {
     const named = judge(claims, bearer, this.#settings, this.#runtime.now());
     if (typeof named === "string") return refuse(named);
     const clientId = clientIdOf(claims);
-    const grants = grantsOf(claims);
+    const grants = grantsOf(claims, this.#claimNames);
     if ("problem" in clientId) return refuse(clientId.problem);
     if ("problem" in grants) return refuse(grants.problem);
     return { ...named, ...clientId, grants: grants.text, address: bearer.address };

@@ -121,6 +121,10 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     return;
   }
   const refusal = refusalOf(core, session, publish, topic);
+  if (refusal === NOT_AUTHORIZED && connection.version !== 5 && core.choices.denyAction === "disconnect") {
+    violated(core, connection, refusal, "not authorized to publish to this topic");
+    return;
+  }
   if (publish.qos === 0) {
     if (refusal === SUCCESS && core.paces.takesMessage(connection, core.now))
       core.router.publish(messageOfPublish(publish, topic, core.nextOrigin(session.clientId), core.now), undefined);

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { FailedLogins } from "../../src/auth/failed-logins.ts";
+import { NO_RULES } from "../../src/auth/rules.ts";
 import type { User } from "../../src/auth/users.ts";
 import { UsersAuthenticator } from "../../src/auth/users-authenticator.ts";
 import { limitedAs } from "../../src/directory/network.ts";
@@ -35,7 +36,7 @@ beforeEach(async () => {
   hashes = 0;
   failures = new FailedLogins(parseRate("3/1h")!, runtime, (address) => told.push(address));
   const users: User[] = [];
-  for (const user of ["ada", "bob"]) users.push({ user, password: await quickHash(`of ${user}`), publish: [], subscribe: [] });
+  for (const user of ["ada", "bob"]) users.push({ user, password: await quickHash(`of ${user}`), acl: NO_RULES });
   authenticator = new UsersAuthenticator(users, runtime, failures);
 });
 

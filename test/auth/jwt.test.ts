@@ -97,7 +97,9 @@ describe("what a token gives", () => {
     [{ client_attrs: "x" }, /client_attrs/],
     [{ client_attrs: { a: 1 } }, /client_attrs/],
     [{ client_attrs: ["x"] }, /client_attrs/],
-    [{ client_attrs: { a: "x".repeat(GRANTS_BYTES_MAX) } }, /more rights/],
+    [{ acl: "none" }, /none: acl must be an object/],
+    [{ acl: [{ permission: "allow", action: "all", topic: "a/#/b" }] }, /acl\[0\].topic is not a valid Topic Filter/],
+    [{ client_attrs: { a: "x".repeat(GRANTS_BYTES_MAX) } }, /more than 4096 bytes/],
   ])("%j refuses it: a slip must not open anything", async (given, message) => {
     expect(await loginOf(signed({ sub: "ada", ...given }))).toMatchObject({ reasonCode: 0x86, message: expect.stringMatching(message) });
   });

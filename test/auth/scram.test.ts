@@ -1,6 +1,7 @@
 import { pbkdf2Sync } from "node:crypto";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { NO_RULES } from "../../src/auth/rules.ts";
 import { Credentials, ScramAuthenticator, ScramExchange } from "../../src/auth/scram.ts";
 import { parseClientFinal, parseClientFirst, ScramProblem } from "../../src/auth/scram-message.ts";
 import type { User } from "../../src/auth/users.ts";
@@ -14,9 +15,9 @@ const REFUSAL = { reasonCode: 0x87, message: expect.any(String) };
 let users: User[];
 beforeAll(async () => {
   users = [
-    { user: "ada", password: await quickHash("lovelace"), publish: [], subscribe: [] },
-    { user: "a=b,c", password: await quickHash("comma"), publish: [], subscribe: [] },
-    { user: "Zoë", password: await quickHash("naïve"), publish: [], subscribe: [] },
+    { user: "ada", password: await quickHash("lovelace"), acl: NO_RULES },
+    { user: "a=b,c", password: await quickHash("comma"), acl: NO_RULES },
+    { user: "Zoë", password: await quickHash("naïve"), acl: NO_RULES },
   ];
 });
 
@@ -49,7 +50,7 @@ describe("the example of RFC 7677", () => {
 
   test("the broker's side", async () => {
     const hash = pbkdf2Sync("pencil", Buffer.from(salt, "base64"), 4096, 32, "sha256").toString("base64");
-    const user = { user: "user", password: `pbkdf2-sha256$4096$${salt}$${hash}`, publish: [], subscribe: [] };
+    const user = { user: "user", password: `pbkdf2-sha256$4096$${salt}$${hash}`, acl: NO_RULES };
     const exchange = new ScramExchange(new Credentials([user]), "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0", CALLER, UNCOUNTED);
     const challenge = await exchange.step(utf8(clientFirst));
     expect(challenge).toMatchObject({ kind: "continue" });

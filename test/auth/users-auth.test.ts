@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { AuthenticatorChain } from "../../src/auth/chain.ts";
+import { allowance, NO_RULES, PUBLISH, SUBSCRIBE } from "../../src/auth/rules.ts";
+import { RulesAuthorizer } from "../../src/auth/rules-authorizer.ts";
 import type { User } from "../../src/auth/users.ts";
 import { UsersAuthenticator } from "../../src/auth/users-authenticator.ts";
-import { UsersAuthorizer } from "../../src/auth/users-authorizer.ts";
 import { PLATFORM } from "../../src/runtime.ts";
 import { NOBODY } from "../../src/session/ports.ts";
 import { CALLER, connect, quickHash, UNCOUNTED } from "./support.ts";
@@ -13,8 +14,8 @@ describe("authentication of users", () => {
   let users: User[];
   beforeAll(async () => {
     users = [
-      { user: "ada", password: await quickHash("lovelace"), publish: [], subscribe: [] },
-      { user: "bob", password: await quickHash("builder"), publish: [], subscribe: [] },
+      { user: "ada", password: await quickHash("lovelace"), acl: NO_RULES },
+      { user: "bob", password: await quickHash("builder"), acl: NO_RULES },
     ];
   });
 
@@ -84,17 +85,22 @@ describe("authentication of users", () => {
 });
 
 describe("authorization of users", () => {
-  const authorizer = new UsersAuthorizer([
-    { user: "ada", password: "", publish: ["home/+/set", "c/%c/#", "u/%u"], subscribe: ["home/#", "c/%c/#"] },
-    { user: "all", password: "", publish: ["#", "+/+"], subscribe: ["#"] },
-    { user: "system", password: "", publish: ["$control/#"], subscribe: ["$SYS/#"] },
-    { user: "first", password: "", publish: ["%c/#"], subscribe: ["%c/#"] },
-    { user: "nobody", password: "", publish: [], subscribe: [] },
-  ]);
+  const user = (name: string, publish: readonly string[], subscribe: readonly string[]): User => {
+    const rules = [...allowance(PUBLISH, publish), ...allowance(SUBSCRIBE, subscribe)];
+    return { user: name, password: "", acl: { rules, closed: false } };
+  };
+  const users = [
+    user("ada", ["home/+/set", "c/%c/#", "u/%u"], ["home/#", "c/%c/#"]),
+    user("all", ["#", "+/+"], ["#"]),
+    user("system", ["$control/#"], ["$SYS/#"]),
+    user("first", ["%c/#"], ["%c/#"]),
+    user("nobody", [], []),
+  ];
+  const authorizer = new RulesAuthorizer({ users, acl: NO_RULES, noMatch: "deny", allowsAnonymous: false });
   const mayPublish = (userName: string | undefined, clientId: string, topic: string): boolean =>
-    authorizer.mayPublish({ ...NOBODY, userName }, clientId, topic);
+    authorizer.mayPublish({ ...NOBODY, userName }, clientId, topic, 0, false);
   const maySubscribe = (userName: string | undefined, clientId: string, filter: string): boolean =>
-    authorizer.maySubscribe({ ...NOBODY, userName }, clientId, filter);
+    authorizer.maySubscribe({ ...NOBODY, userName }, clientId, filter, 0);
 
   test("publishes where a filter matches and nowhere else", () => {
     expect(mayPublish("ada", "c1", "home/lamp/set")).toBe(true);

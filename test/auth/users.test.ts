@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { parseUsers, substitute } from "../../src/auth/users.ts";
+import { allowance, PUBLISH, SUBSCRIBE } from "../../src/auth/rules.ts";
+import { parseUsers } from "../../src/auth/users.ts";
 import { quickHash } from "./support.ts";
 
 let password: string;
@@ -15,13 +16,17 @@ describe("the secret USERS", () => {
       { user: "ada", password, publish: ["a/#"], subscribe: ["+/%u/%c", "$SYS/#"] },
       { user: "bob", password },
     ]);
-    expect(parseUsers(text)).toEqual({
-      users: [
-        { user: "ada", password, publish: ["a/#"], subscribe: ["+/%u/%c", "$SYS/#"] },
-        { user: "bob", password, publish: [], subscribe: [] },
-      ],
-      problems: [],
+    const { users, problems } = parseUsers(text);
+    expect(problems).toEqual([]);
+    expect(users.map(({ user, password: hash }) => [user, hash])).toEqual([
+      ["ada", password],
+      ["bob", password],
+    ]);
+    expect(users[0]!.acl).toEqual({
+      rules: [...allowance(PUBLISH, ["a/#"]), ...allowance(SUBSCRIBE, ["+/%u/%c", "$SYS/#"])],
+      closed: false,
     });
+    expect(users[1]!.acl.rules.flatMap(({ filters }) => filters)).toEqual([]);
     expect(parseUsers("[]")).toEqual({ users: [], problems: [] });
   });
 
@@ -43,14 +48,14 @@ describe("the secret USERS", () => {
       "USERS[0].subscribe[1] is not a valid Topic Filter: it must not be empty, + and # must fill a level, # only the last one.",
     ]);
     expect(problemsOf([{ user: "ada", password, publish: ["a/x%c", "%c%u", "%c"] }])).toEqual([
-      "USERS[0].publish[0] has a level with %c or %u among other characters: they must fill a whole level.",
-      "USERS[0].publish[1] has a level with %c or %u among other characters: they must fill a whole level.",
+      "USERS[0].publish[0] has a level with a placeholder among other characters, or one that is not known: %c %u ${clientid} ${username} ${claim.NAME} ${client_attrs.NAME} must fill a whole level.",
+      "USERS[0].publish[1] has a level with a placeholder among other characters, or one that is not known: %c %u ${clientid} ${username} ${claim.NAME} ${client_attrs.NAME} must fill a whole level.",
     ]);
     expect(problemsOf([{ user: "ada", password, pubish: [] }])).toEqual([
-      "USERS[0] has an unknown field: user, password, publish and subscribe are known.",
+      "USERS[0] has an unknown field: user, password, publish, subscribe and acl are known.",
     ]);
     expect(problemsOf({ user: "ada" })).toEqual(["USERS must be an array."]);
-    expect(problemsOf(["ada"])).toEqual(["USERS[0] must be an object with user, password, publish and subscribe."]);
+    expect(problemsOf(["ada"])).toEqual(["USERS[0] must be an object with user, password, publish, subscribe and acl."]);
     expect(problemsOf("[{")).toEqual([
       'USERS is not valid JSON: a JSON array of {"user", "password", "publish", "subscribe"} was expected.',
     ]);
@@ -93,24 +98,5 @@ describe("the secret USERS", () => {
       expect(problems.join(" ")).not.toContain(canary);
       for (const problem of problems) expect(problem).toMatch(/^USERS.*\.$/);
     }
-  });
-});
-
-describe("placeholders", () => {
-  test("are replaced where they fill a level, once", () => {
-    expect(substitute("a/%c/%u/#", "ada", "c1")).toBe("a/c1/ada/#");
-    expect(substitute("%u/%c", "%c", "%u")).toBe("%c/%u");
-    expect(substitute("a/50%/+", "ada", "c1")).toBe("a/50%/+");
-    expect(substitute("a/%c", "ada", "$1 $& %c")).toBe("a/$1 $& %c");
-  });
-
-  test("a value that would reach beyond its level makes the rule apply to nothing", () => {
-    for (const value of ["+", "#", "a/b", "/", "a+", "#a", ""]) {
-      expect(substitute("a/%c", "ada", value)).toBeUndefined();
-      expect(substitute("a/%u/b", value, "c1")).toBeUndefined();
-      expect(substitute("a/b", value, value)).toBe("a/b");
-    }
-    expect(substitute("%c/#", "ada", "$SYS")).toBeUndefined();
-    expect(substitute("a/%c", "ada", "$SYS")).toBe("a/$SYS");
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { NO_ACL } from "../../src/auth/acl-settings.ts";
 import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import { DEFAULT_CHOICES } from "../../src/choices.ts";
@@ -29,6 +30,7 @@ describe("parseSettings", () => {
       users: "",
       jwt: NO_TOKENS,
       directory: NO_DIRECTORY,
+      acl: NO_ACL,
       metricsToken: "",
       allowedHosts: [],
       allowedOrigins: undefined,
@@ -51,6 +53,9 @@ describe("parseSettings", () => {
       SHARED_SUBSCRIPTION_STRATEGY: "sticky",
       RESPONSE_INFORMATION: "responses/%c",
       VALIDATE_PAYLOAD_FORMAT: "true",
+      ACL: '{"pub":["a"]}',
+      ACL_NO_MATCH: "allow",
+      ACL_DENY_ACTION: "disconnect",
       PACKET_SECONDS_MAX: "3",
       SESSIONS: { idFromName: () => 1 },
     });
@@ -68,6 +73,7 @@ describe("parseSettings", () => {
       sharedStrategy: "sticky",
       responseInformation: "responses/%c",
       validatePayloadFormat: true,
+      denyAction: "disconnect",
     });
     expect(settings.limits).toEqual({ ...DEFAULT_LIMITS, packetSecondsMax: 3 });
     expect(parsed({ NAMESPACES: "*" }).namespaces).toBe("*");

@@ -3,6 +3,7 @@
  * Its objects are in object.ts, the ways between them and clients in socket.ts and relayed.ts.
  */
 
+import { NO_ACL } from "../../src/auth/acl-settings.ts";
 import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import type { Choices } from "../../src/choices.ts";
@@ -117,6 +118,7 @@ export class World {
       users,
       jwt: NO_TOKENS,
       directory: NO_DIRECTORY,
+      acl: NO_ACL,
       metricsToken: "",
       allowedHosts: [],
       allowedOrigins: undefined,

@@ -91,12 +91,12 @@ export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("h
 const password = await hashPassword(new TextEncoder().encode("secret"), ITERATIONS_MIN);
 
 /**
- * The setting USERS, all with the password `secret`: ann may use topics below `ann/` only, sys may publish below `$dev/`. Who gives no
- * user name is anonymous, with every right but that to publish on topics with $.
+ * The setting USERS, all with the password `secret`: ann may use topics below `ann/` only, sys may publish below `$dev/` and subscribe to
+ * everything. Who gives no user name is anonymous, with every right but on topics with $.
  */
 export const USERS = JSON.stringify([
   { user: "ann", password, publish: ["ann/#"], subscribe: ["ann/#"] },
-  { user: "sys", password, publish: ["$dev/#"], subscribe: [] },
+  { user: "sys", password, publish: ["$dev/#"], subscribe: ["#", "$dev/#"] },
 ]);
 
 export const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,125 @@
+/**
+ * Who may do what, by rules. In this order, and the first rule that speaks of what is asked decides: the rules that came with the login, or
+ * else those of the user of USERS by that name, or of anonymous clients; then those of ACL; then ACL_NO_MATCH. A superuser may do everything.
+ *
+ * Users are looked up by name each time: so it holds for sessions restored after hibernation, and a user who was removed may do nothing at
+ * once. Matching is exact [MQTT5-4.7.3-4] [MQTT311-4.7.3-4]. Clients choose their Client Identifiers: a rule with `%c` keeps honest clients
+ * apart, not hostile ones that share a user.
+ */
+
+import { FILLED_RULES_MAX, GRANTS_PARSED_CHARACTERS_MAX } from "../login-limits.ts";
+import type { QoS } from "../mqtt/packet.ts";
+import type { Authorizer, Identity } from "../session/ports.ts";
+import { BoundedMap } from "./bounded-map.ts";
+import { BRIDGE_STATE, BRIDGE_STATES } from "./bridge-state.ts";
+import { parseGrants } from "./grants.ts";
+import { type Otherwise, Rights } from "./rights.ts";
+import type { ClientFacts } from "./rule-topics.ts";
+import { type Acl, allowance, isForAll, PUBLISH, type Rule, SUBSCRIBE } from "./rules.ts";
+import type { User } from "./users.ts";
+
+export interface RuleSources {
+  readonly users: readonly User[];
+  /** The setting ACL. */
+  readonly acl: Acl;
+  /** What no rule speaks of. */
+  readonly noMatch: "allow" | "deny";
+  /** Whether clients without a login are let in. */
+  readonly allowsAnonymous: boolean;
+}
+
+/** The rules of some clients, and their rights where these are the same for all of them. */
+interface Rulebook {
+  readonly rules: readonly Rule[];
+  readonly otherwise: Otherwise;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly claims: Readonly<Record<string, string>>;
+  readonly shared: Rights | undefined;
+}
+
+/** The rights of one client, by what they were made for. */
+interface Filled {
+  readonly clientId: string;
+  readonly rulebook: Rulebook;
+  readonly rights: Rights;
+}
+
+const NO_TEXTS: Readonly<Record<string, string>> = {};
+const NO_CLIENT: ClientFacts = { clientId: "", userName: undefined, address: "", claims: NO_TEXTS, attributes: NO_TEXTS };
+const NOTHING = rulebookOf([], "nothing");
+const EVERYTHING = rulebookOf([], "everything");
+
+export class RulesAuthorizer implements Authorizer {
+  readonly #users: ReadonlyMap<string, Rulebook>;
+  readonly #anonymous: Rulebook;
+  readonly #acl: Acl;
+  readonly #otherwise: Otherwise;
+  readonly #granted = new BoundedMap<string, Rulebook>(GRANTS_PARSED_CHARACTERS_MAX);
+  readonly #filled = new BoundedMap<Identity, Filled>(FILLED_RULES_MAX);
+
+  constructor({ users, acl, noMatch, allowsAnonymous }: RuleSources) {
+    this.#acl = acl;
+    this.#otherwise = acl.closed || noMatch === "deny" ? "nothing" : "ordinary";
+    this.#users = new Map(users.map((user) => [user.user, this.#rulebook(user.acl)]));
+    this.#anonymous = allowsAnonymous ? this.#ofAnonymous() : NOTHING;
+  }
+
+  mayPublish(identity: Identity, clientId: string, topic: string, qos: QoS, retain: boolean): boolean {
+    return this.#rightsOf(identity, clientId).mayPublish(topic, qos, retain);
+  }
+
+  maySubscribe(identity: Identity, clientId: string, topicFilter: string, qos: QoS): boolean {
+    return this.#rightsOf(identity, clientId).maySubscribe(topicFilter, qos);
+  }
+
+  limitsReceive(identity: Identity, clientId: string): boolean {
+    return this.#rightsOf(identity, clientId).limitsReceive;
+  }
+
+  mayReceive(identity: Identity, clientId: string, topic: string): boolean {
+    return this.#rightsOf(identity, clientId).mayReceive(topic);
+  }
+
+  #rightsOf(identity: Identity, clientId: string): Rights {
+    const rulebook = this.#rulebookOf(identity);
+    if (rulebook.shared !== undefined) return rulebook.shared;
+    const known = this.#filled.get(identity);
+    if (known !== undefined && known.clientId === clientId && known.rulebook === rulebook) return known.rights;
+    const { userName, address } = identity;
+    const { rules, otherwise, claims, attributes } = rulebook;
+    const rights = new Rights(rules, { clientId, userName, address, claims, attributes }, otherwise);
+    this.#filled.set(identity, { clientId, rulebook, rights }, 1);
+    return rights;
+  }
+
+  /** Whose rights came with the login has none of a user with the same name. */
+  #rulebookOf({ userName, grants }: Identity): Rulebook {
+    if (grants !== "") return this.#granted.get(grants) ?? this.#read(grants);
+    if (userName === undefined) return this.#anonymous;
+    return this.#users.get(userName) ?? NOTHING;
+  }
+
+  #read(text: string): Rulebook {
+    const grants = parseGrants(text);
+    const rulebook =
+      grants === undefined ? NOTHING : grants.superuser ? EVERYTHING : this.#rulebook(grants.acl, grants.attributes, grants.claims);
+    this.#granted.set(text, rulebook, text.length);
+    return rulebook;
+  }
+
+  #rulebook(acl: Acl, attributes = NO_TEXTS, claims = NO_TEXTS): Rulebook {
+    if (acl.closed) return rulebookOf(acl.rules, "nothing", attributes, claims);
+    return rulebookOf([...acl.rules, ...this.#acl.rules], this.#otherwise, attributes, claims);
+  }
+
+  /** Without ACL everything but `$` topics: what ALLOW_ANONYMOUS says by its name. [5.0/4.7.2/publish] */
+  #ofAnonymous(): Rulebook {
+    if (this.#acl.rules.length > 0 || this.#acl.closed) return this.#rulebook({ rules: [], closed: false });
+    return rulebookOf([...allowance(PUBLISH, [BRIDGE_STATE]), ...allowance(SUBSCRIBE, [BRIDGE_STATES])], "ordinary");
+  }
+}
+
+function rulebookOf(rules: readonly Rule[], otherwise: Otherwise, attributes = NO_TEXTS, claims = NO_TEXTS): Rulebook {
+  const shared = rules.every(isForAll) ? new Rights(rules, NO_CLIENT, otherwise) : undefined;
+  return { rules, otherwise, attributes, claims, shared };
+}
