@@ -63,6 +63,11 @@ async function live({ client, connack }: Shown, fresh: string, way: Way): Promis
   return reason;
 }
 
+/** All of its pieces of twelve characters. */
+function piecesOf(text: string): string[] {
+  return Array.from({ length: Math.max(0, text.length - 11) }, (_, at) => text.slice(at, at + 12));
+}
+
 test("tokens in every place, right and wrong, in every shape: nothing of them is said", async () => {
   const planted: string[] = [SECRET, METRICS_TOKEN, "of-the-url"];
   const said: string[] = [];
@@ -98,8 +103,11 @@ test("tokens in every place, right and wrong, in every shape: nothing of them is
   expect(lines.filter((line) => line.includes("authentication is not available"))).not.toEqual([]);
   expect(said.filter((text) => text.includes("expired"))).not.toEqual([]);
   const output = [...lines, ...said].join("\n");
-  const parts = planted.flatMap((text) => [text, ...text.split(".")]).filter((text) => text.length > 8 && !text.startsWith("eyJhbGciOi"));
-  const claims = planted.flatMap((text) => /hidden\w+/.exec(Buffer.from(text.split(".")[1] ?? "", "base64url").toString())?.[0] ?? []);
-  expect(claims.length).toBeGreaterThan(100);
-  expect([...new Set([...parts, ...claims])].filter((text) => output.includes(text))).toEqual([]);
+  const secrets = planted.flatMap((text) => [
+    text,
+    /hidden\w+/.exec(Buffer.from(text.split(".")[1] ?? "", "base64url").toString())?.[0] ?? "",
+  ]);
+  const pieces = new Set(secrets.flatMap(piecesOf));
+  expect(pieces.size).toBeGreaterThan(10_000);
+  expect(piecesOf(output).filter((piece) => pieces.has(piece))).toEqual([]);
 });
