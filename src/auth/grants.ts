@@ -7,6 +7,7 @@
  */
 
 import * as z from "zod/mini";
+import { CREDENTIAL } from "../directory/grants.ts";
 import { GRANTS_BYTES_MAX } from "../login-limits.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
 import type { Placeholder } from "./rule-topics.ts";
@@ -54,7 +55,13 @@ export function makeGrants({ superuser, acl, attributes, claims = {}, claimNames
     ...(Object.keys(named).length === 0 ? {} : { claims: named }),
   };
   const result = GRANTS.safeParse(value);
-  const problems = [...rules.problems, ...(result.success ? [] : result.error.issues.map(describe))];
+  const forged = result.success && Object.hasOwn(result.data.attributes ?? {}, CREDENTIAL);
+  const problems = [
+    ...rules.problems,
+    ...(result.success ? [] : result.error.issues.map(describe)),
+    // It would pass for a login of the directory's user with the same name.
+    ...(forged ? [`rights.attributes must not have ${CREDENTIAL}, which is the broker's own.`] : []),
+  ];
   if (problems.length > 0) return { text: "", problems };
   const text = JSON.stringify(value);
   if (utf8Length(text) > GRANTS_BYTES_MAX) return { text: "", problems: [`The rights have more than ${GRANTS_BYTES_MAX} bytes.`] };

@@ -4,7 +4,8 @@
  * over from one that is not, by whoever has no more than this text.
  */
 
-const CREDENTIAL = "directory";
+/** An attribute that no login may bring by itself. */
+export const CREDENTIAL = "directory";
 
 interface Grants {
   readonly attributes?: Readonly<Record<string, string>>;

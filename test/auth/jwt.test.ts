@@ -97,6 +97,7 @@ describe("what a token gives", () => {
     [{ client_attrs: "x" }, /client_attrs/],
     [{ client_attrs: { a: 1 } }, /client_attrs/],
     [{ client_attrs: ["x"] }, /client_attrs/],
+    [{ client_attrs: { directory: "1" } }, /directory, which is the broker's own/],
     [{ acl: "none" }, /none: acl must be an object/],
     [{ acl: [{ permission: "allow", action: "all", topic: "a/#/b" }] }, /acl\[0\].topic is not a valid Topic Filter/],
     [{ client_attrs: { a: "x".repeat(GRANTS_BYTES_MAX) } }, /more than 4096 bytes/],
