@@ -62,6 +62,8 @@ export interface OpenOptions {
   readonly clientId?: string;
   /** How long the broker may take from its Close frame to the end of TCP; 30,000 by default. */
   readonly closeTimeoutMs?: number;
+  /** Of the upgrade. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface ConnectOptions {

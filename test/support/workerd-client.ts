@@ -47,6 +47,8 @@ export interface ConnectOptions {
   readonly clean?: boolean;
   readonly keepAliveSeconds?: number;
   readonly will?: Will;
+  readonly userName?: string;
+  readonly password?: string;
   readonly properties?: Properties;
 }
 
@@ -74,8 +76,8 @@ export class WorkerdClient {
       keepAliveSeconds: options.keepAliveSeconds ?? 0,
       clientId,
       will: options.will,
-      userName: undefined,
-      password: undefined,
+      userName: options.userName,
+      password: options.password === undefined ? undefined : encoder.encode(options.password),
       properties: options.properties ?? NO_PROPERTIES,
     };
     client.send(connect);
