@@ -37,24 +37,31 @@ export interface DirectoryCoreOptions {
   readonly store: DirectoryStore;
   /** The Session objects; undefined where each client has its own: those say of themselves that they are there. */
   readonly objects: readonly string[] | undefined;
+  /** Something stored can't be used, as it is not what was written: a sentence that quotes nothing of it. */
+  readonly damaged?: (problem: string) => void;
 }
 
 export class DirectoryCore {
   readonly #store: DirectoryStore;
   readonly #objects: readonly string[] | undefined;
+  readonly #damaged: (problem: string) => void;
   #state: DirectoryState;
   #bans: BanList;
   #counted: number | undefined;
 
-  constructor({ store, objects }: DirectoryCoreOptions) {
+  constructor({ store, objects, damaged = () => {} }: DirectoryCoreOptions) {
     this.#store = store;
+    this.#damaged = damaged;
     this.#objects = objects;
     this.#state = store.state() ?? { version: 0, bans: 0 };
     this.#bans = this.#readBans();
   }
 
   #readBans(): BanList {
-    return { version: this.#state.bans, bans: this.#store.bans().filter(({ damaged }) => damaged !== true) };
+    const rows = this.#store.bans();
+    const bans = rows.filter(({ damaged }) => damaged !== true);
+    if (bans.length < rows.length) this.#damaged(`${rows.length - bans.length} bans are not what was written and hold no more`);
+    return { version: this.#state.bans, bans };
   }
 
   get bans(): readonly Ban[] {
@@ -66,6 +73,7 @@ export class DirectoryCore {
     const first = this.#store.users("", 1)[0];
     const user = userName === undefined || first === undefined ? undefined : this.#store.user(userName);
     const isKnown = user !== undefined && user.damaged !== true;
+    if (user?.damaged) this.#damaged("a user is not what was written and is let in no more");
     return {
       version: this.#state.version,
       bans: knownBans === this.#bans.version ? undefined : this.#bans,

@@ -39,7 +39,11 @@ export class DirectoryHost {
     const { store, settings, name } = options;
     const hasOneEach = settings.topology !== "compact" && settings.sessionShards === 0;
     this.#options = options;
-    this.#core = new DirectoryCore({ store, objects: hasOneEach ? undefined : objectsOf(settings, namespaceOf(name)).sessions });
+    this.#core = new DirectoryCore({
+      store,
+      objects: hasOneEach ? undefined : objectsOf(settings, namespaceOf(name)).sessions,
+      damaged: (problem) => log("stored data skipped", { object: name, problem }),
+    });
     this.#arm();
   }
 

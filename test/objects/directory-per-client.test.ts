@@ -4,8 +4,8 @@ import { runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, expect, test } from "vitest";
 import { DISCONNECT } from "../../src/mqtt/packet.ts";
-import { ban, directory, putUser } from "../support/directory-stub.ts";
 import { WorkerdClient } from "../support/workerd-client.ts";
+import { ban, directory, putUser } from "./directory-support.ts";
 
 // Of this file alone: every test file has an isolate of its own, and objects read their settings when they are made.
 Object.assign(env, { ADMIN_TOKEN: "an-admin-token-of-tests", ALLOW_ANONYMOUS: "true", SESSION_SHARDS: "0" });

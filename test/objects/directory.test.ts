@@ -9,7 +9,7 @@ import { encodePacket } from "../../src/mqtt/encode.ts";
 import { CONNACK, CONNECT, DISCONNECT, NO_PROPERTIES } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import { SessionHost } from "../../src/objects/session-host.ts";
-import { ban, directory, putUser } from "../support/directory-stub.ts";
+import { ban, directory, putUser } from "./directory-support.ts";
 import { connect, crash, dropClients, durable, evict, passTime, sessionObject, sessionStub, ways } from "./support.ts";
 
 // Of this file alone: every test file has an isolate of its own, and objects read their settings when they are made.

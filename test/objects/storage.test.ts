@@ -3,14 +3,17 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
+import { DIRECTORY_TABLES } from "../../src/storage/directory-tables.ts";
 import { MeteredSql } from "../../src/storage/metered-sql.ts";
 import { appliedMigrations, fingerprint, migrate, type Role } from "../../src/storage/migrations.ts";
 import { ROUTING_TABLES } from "../../src/storage/routing-tables.ts";
 import { createRowMeter, type RowMeter } from "../../src/storage/row-meter.ts";
 import { SESSION_TABLES } from "../../src/storage/session-tables.ts";
+import { SqliteDirectoryStore } from "../../src/storage/sqlite-directory-store.ts";
 import { SqliteRoutingStore } from "../../src/storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../../src/storage/sqlite-session-store.ts";
 import { Tables } from "../../src/storage/tables.ts";
+import { directoryStoreContract } from "../storage/directory-store-contract.ts";
 import { routingStoreContract } from "../storage/routing-store-contract.ts";
 import { sessionStoreContract } from "../storage/session-store-contract.ts";
 import { bytes } from "../storage/support.ts";
@@ -24,6 +27,7 @@ function withSql(body: (sql: SqlStorage, meter: RowMeter) => void): Promise<void
 }
 
 sessionStoreContract("SQLite", (body) => withSql((sql, meter) => body(() => new SqliteSessionStore(sql, meter), meter)));
+directoryStoreContract("SQLite", (body) => withSql((sql, meter) => body(() => new SqliteDirectoryStore(sql, meter), meter)));
 routingStoreContract("SQLite", (body) => withSql((sql, meter) => body(() => new SqliteRoutingStore(sql, meter), meter)));
 
 const tableNames = (sql: SqlStorage): string[] =>
@@ -186,6 +190,25 @@ describe("migrations", () => {
       expect(store.chunk(7)).toEqual({ number: 7, records: bytes(9), damaged: true });
     }));
 
+  test("users and bans whose bytes have changed say so", () =>
+    withSql((sql, meter) => {
+      const store = new SqliteDirectoryStore(sql, meter);
+      const user = { user: "a", password: "p", rights: "{}", credential: 1, createdAt: 2, changedAt: 3 };
+      const ban = { kind: "clientid", who: "c", by: "b", reason: "r", at: 1, until: 2 } as const;
+      const damage = { password: "'q'", rights: "'{ }'", credential: "9", created_at: "9", changed_at: "9" };
+      for (const [column, value] of Object.entries(damage)) {
+        store.putUser(user);
+        sql.exec(`UPDATE user SET ${column} = ${value}`);
+        expect(store.user("a"), column).toMatchObject({ damaged: true });
+      }
+      for (const column of ["who", "by", "reason", "at", "until"]) {
+        store.putBan(ban);
+        sql.exec(`UPDATE ban SET ${column} = 7`);
+        expect(store.bans(), column).toMatchObject([{ damaged: true }]);
+        sql.exec("DELETE FROM ban");
+      }
+    }));
+
   test("the history that databases out there have had is what the code has", () => {
     // A failure here means that a migration was edited after it was released: append a new one instead.
     expect(SESSION_TABLES.migrations.map(fingerprint)).toEqual([
@@ -195,6 +218,7 @@ describe("migrations", () => {
       "owed:2d6c6315",
       "heads:641c16a5",
     ]);
+    expect(DIRECTORY_TABLES.migrations.map(fingerprint)).toEqual(["tables:84dcba91"]);
     expect(ROUTING_TABLES.migrations.map(fingerprint)).toEqual(["tables:d94ab5a9", "lineage:e82d495b", "checksums:9f0c7d53"]);
   });
 });

@@ -1,0 +1,96 @@
+/** What an isolate remembers of directories, and for how long. */
+
+import { describe, expect, test } from "vitest";
+import type { Looked } from "../../src/directory/news.ts";
+import { DIRECTORY_CALL_MS, DIRECTORY_FRESH_MS, DIRECTORY_REMEMBERED_MAX } from "../../src/login-limits.ts";
+import { DirectoryMemory } from "../../src/objects/directory-memory.ts";
+import type { Runtime } from "../../src/runtime.ts";
+
+const BANS = [{ kind: "clientid", who: "c", by: "", reason: "", at: 0, until: Number.POSITIVE_INFINITY }] as const;
+
+function world() {
+  const asked: [userName: string | undefined, knownBans: number][] = [];
+  const state = {
+    now: 1_000_000,
+    answer: { version: 1, bans: { version: 1, bans: BANS }, isEmpty: false, user: undefined, like: "like" } as Looked,
+  };
+  const timers: (() => void)[] = [];
+  const runtime: Runtime = {
+    now: () => state.now,
+    after: (ms, run) => {
+      expect(ms).toBe(DIRECTORY_CALL_MS);
+      timers.push(run);
+      return { cancel: () => void timers.splice(timers.indexOf(run), 1) };
+    },
+    incarnation: () => "1",
+  };
+  let answer = async (): Promise<Looked> => state.answer;
+  const memory = new DirectoryMemory(
+    () => ({
+      look: (userName, knownBans) => {
+        asked.push([userName, knownBans]);
+        return answer();
+      },
+    }),
+    runtime,
+  );
+  return { asked, state, timers, memory, answerBy: (by: () => Promise<Looked>) => (answer = by) };
+}
+
+const isBanned = (known: Awaited<ReturnType<DirectoryMemory["look"]>>): boolean =>
+  known.bans.find({ clientId: "c", userNames: [], address: "" }, 0) !== undefined;
+
+describe("an isolate", () => {
+  test("asks once for each user in the stated time, and for bans only if they are others", async () => {
+    const { asked, state, memory } = world();
+    for (const user of ["ada", "ada", "bob", undefined]) expect(isBanned(await memory.look("n", user))).toBe(true);
+    expect(asked).toEqual([
+      ["ada", -1],
+      ["bob", 1],
+    ]);
+    state.answer = { ...state.answer, bans: undefined };
+    state.now += DIRECTORY_FRESH_MS;
+    expect(isBanned(await memory.look("n", "ada"))).toBe(true);
+    expect(asked.at(-1)).toEqual(["ada", 1]);
+    await memory.look("other", "ada");
+    expect(asked.at(-1)).toEqual(["ada", -1]);
+  });
+
+  test("knows at once what it is told, and forgets who was changed; an older answer is not kept", async () => {
+    const { asked, memory, answerBy, state } = world();
+    await memory.look("n", "ada");
+    memory.take("n", { version: 3, bans: { version: 3, bans: [] }, users: [{ user: "ada", credential: undefined, grants: undefined }] });
+    expect(isBanned(await memory.look("n", undefined))).toBe(false);
+    // Of before it was told.
+    answerBy(async () => state.answer);
+    const user = { password: "p", grants: "{}" };
+    state.answer = { version: 2, bans: undefined, isEmpty: false, user, like: undefined };
+    expect(await memory.look("n", "ada")).toMatchObject({ user });
+    await memory.look("n", "ada");
+    expect(asked).toHaveLength(3);
+    state.answer = { ...state.answer, version: 3, user: undefined };
+    expect(await memory.look("n", "ada")).toMatchObject({ user: undefined });
+    await memory.look("n", "ada");
+    expect(asked).toHaveLength(4);
+  });
+
+  test("lets nobody wait for ever, and keeps nothing of what failed", async () => {
+    const { asked, memory, answerBy, timers, state } = world();
+    answerBy(() => new Promise(() => {}));
+    const looking = memory.look("n", "ada");
+    timers[0]!();
+    await expect(looking).rejects.toThrow("no answer within");
+    answerBy(async () => state.answer);
+    await memory.look("n", "ada");
+    expect([asked.length, timers.length]).toEqual([2, 0]);
+  });
+
+  test("remembers so many users and no more", async () => {
+    const { asked, memory } = world();
+    for (let index = 0; index <= DIRECTORY_REMEMBERED_MAX; index += 1) await memory.look("n", `u${index}`);
+    const before = asked.length;
+    await memory.look("n", "u1");
+    await memory.look("n", "u0");
+    expect(asked.length - before).toBe(1);
+  });
+});

@@ -1,0 +1,118 @@
+/** What every DirectoryStore does. Run on memory in Node and on SQLite in workerd. */
+
+import { describe, expect, test } from "vitest";
+import type { Ban } from "../../src/directory/bans.ts";
+import type { DirectoryStore, UserRow } from "../../src/directory/ports.ts";
+import { compareTopics } from "../../src/topic/order.ts";
+import type { WithStore } from "./support.ts";
+
+const NAMES = ["b", "a", "\u{1f600}", "\uffee", "A", "a b", "ä"];
+
+function row(user: string, more: Partial<UserRow> = {}): UserRow {
+  return {
+    user,
+    password: `hash of ${user}`,
+    rights: '{"acl":[]}',
+    credential: 3,
+    createdAt: 1_800_000_000_000,
+    changedAt: 1_800_000_000_001,
+    ...more,
+  };
+}
+
+function ban(who: string, more: Partial<Ban> = {}): Ban {
+  return { kind: "clientid", who, by: "ada", reason: "why", at: 5, until: Number.POSITIVE_INFINITY, ...more };
+}
+
+export function directoryStoreContract(name: string, withStore: WithStore<DirectoryStore>): void {
+  describe(`${name}: directory store`, () => {
+    test("is empty at first, and reading and deleting write nothing", () =>
+      withStore((open, meter) => {
+        const store = open();
+        expect([store.state(), store.user("a"), store.users("", 9), store.countUsers(), store.bans(), store.untold()]).toEqual([
+          undefined,
+          undefined,
+          [],
+          0,
+          [],
+          [],
+        ]);
+        expect([store.deleteUser("a"), store.deleteBan("clientid", "a"), store.presence("o"), store.presences()]).toEqual([
+          false,
+          false,
+          undefined,
+          [],
+        ]);
+        store.deleteUntold("o");
+        store.deletePresence("o");
+        store.deleteChanges(9);
+        expect(meter.rowsWritten).toBe(0);
+      }));
+
+    test("keeps users in the order of their names; a put replaces", () =>
+      withStore((open) => {
+        const store = open();
+        for (const user of NAMES) store.putUser(row(user));
+        store.putUser(row("a", { password: "other", credential: 9 }));
+        const sorted = [...NAMES].sort(compareTopics);
+        const names = (rows: readonly UserRow[]): string[] => rows.map(({ user }) => user);
+        expect(names(store.users("", 100))).toEqual(sorted);
+        expect(names(store.users("a", 2))).toEqual(sorted.slice(sorted.indexOf("a") + 1).slice(0, 2));
+        expect(names(store.usersFrom(2, 3))).toEqual(sorted.slice(2, 5));
+        expect(store.user("a")).toEqual(row("a", { password: "other", credential: 9 }));
+        expect([store.deleteUser("a"), store.deleteUser("a"), store.countUsers(), store.user("a")]).toEqual([
+          true,
+          false,
+          NAMES.length - 1,
+          undefined,
+        ]);
+      }));
+
+    test("keeps bans by kind and name, for some time or for ever", () =>
+      withStore((open) => {
+        const store = open();
+        store.putBan(ban("x"));
+        store.putBan(ban("x", { kind: "username", until: 77 }));
+        store.putBan(ban("x", { reason: "another" }));
+        expect(store.bans().sort((one, other) => compareTopics(one.kind, other.kind))).toEqual([
+          ban("x", { reason: "another" }),
+          ban("x", { kind: "username", until: 77 }),
+        ]);
+        expect([store.deleteBan("clientid", "x"), store.deleteBan("clientid", "x")]).toEqual([true, false]);
+        expect(store.bans()).toEqual([ban("x", { kind: "username", until: 77 })]);
+      }));
+
+    test("keeps versions, changes, and who has to be told", () =>
+      withStore((open) => {
+        const store = open();
+        store.putState({ version: 4, bans: 2 });
+        store.putState({ version: 5, bans: 2 });
+        for (const [version, at] of [
+          [3, 30],
+          [5, 50],
+          [4, 40],
+        ] as const) {
+          store.putChange({ user: version === 4 ? "a" : "b", version, at });
+        }
+        store.putUntold({ object: "o", since: 3 });
+        store.putUntold({ object: "o", since: 4 });
+        expect([store.state(), store.untold()]).toEqual([{ version: 5, bans: 2 }, [{ object: "o", since: 4 }]]);
+        expect(store.changesSince(4)).toEqual([{ user: "b", version: 5, at: 50 }]);
+        store.deleteChanges(50);
+        expect(store.changesSince(0)).toEqual([{ user: "b", version: 5, at: 50 }]);
+        store.deleteUntold("o");
+        expect(store.untold()).toEqual([]);
+      }));
+
+    test("keeps who is where, with a user name or without", () =>
+      withStore((open) => {
+        const store = open();
+        const here = { object: "o1", clientId: "c1", userName: "ada", address: "::1" };
+        const anonymous = { object: "o2", clientId: "c2", userName: undefined, address: "" };
+        for (const each of [{ ...here, userName: "bob" }, here, anonymous]) store.putPresence(each);
+        expect([store.presence("o1"), store.presence("o2")]).toEqual([here, anonymous]);
+        store.deletePresence("o1");
+        expect(store.presences()).toEqual([anonymous]);
+      }));
+  });
+}
