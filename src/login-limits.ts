@@ -58,7 +58,7 @@ export const KEYS_TRIED_MAX = 8;
 export const PASSWORDS_REMEMBERED_MAX = 20_000;
 
 /**
- * What an isolate knows from the directory (a user, that there is no such user, the bans) is good for so long: what is changed reaches new
+ * What an isolate knows from the directory (a user, the bans) is good for so long: what is changed reaches new
  * connections within this time where their isolate has not been told, live ones at once.
  */
 export const DIRECTORY_FRESH_MS = 10 * SECOND;
@@ -72,7 +72,7 @@ export const DIRECTORIES_REMEMBERED_MAX = 1000;
 /** A login that began before a user was changed may arrive this much later: so long changes are remembered by whom they concern. */
 export const DIRECTORY_CHANGES_MS = 6 * DIRECTORY_FRESH_MS;
 
-/** Users of the directory of a namespace: a few hundred bytes each, of which a change reads all. */
+/** Users of the directory of a namespace: a few hundred bytes each, which are read to be counted once after a start. */
 export const DIRECTORY_USERS_MAX = 1_000_000;
 
 /** Users in one request that adds or lists them: 1 MiB and 50 ms of an object. */
@@ -108,6 +108,9 @@ export const BAN_REASON_CHARACTERS_MAX = 256;
  * socket (ATTACHMENT_BYTES_MAX) and in its will.
  */
 export const GRANTS_BYTES_MAX = 4 * KIB;
+
+/** The rights of a user of the directory, bytes: with what it adds to them they are those of a login. */
+export const DIRECTORY_RIGHTS_BYTES_MAX = GRANTS_BYTES_MAX - 64;
 
 /** The body of a request of the API, bytes: a thousand users with some rules each. */
 export const API_BODY_BYTES_MAX = 4 * 1024 * KIB;

@@ -1,8 +1,8 @@
 /** The rights of a user in requests and answers: `is_superuser` and `acl` as EMQX has them, `publish` and `subscribe` as USERS has them. */
 
-import { DEFAULT_LIMITS } from "../limits.ts";
-import { parseFilter } from "../topic/filter.ts";
-import { isTopicProblem } from "../topic/name.ts";
+import { makeGrants } from "../auth/grants.ts";
+import { DIRECTORY_RIGHTS_BYTES_MAX } from "../login-limits.ts";
+import { utf8Length } from "../mqtt/bytes.ts";
 import type { Fields } from "./body.ts";
 import { refuse } from "./problem.ts";
 
@@ -16,22 +16,18 @@ interface Rights {
 /** @returns JSON, as the directory keeps it; undefined where nothing is said of rights */
 export function rightsOf(fields: Fields, what: string): string | undefined {
   if (RIGHTS_FIELDS.every((name) => fields[name] === undefined)) return undefined;
-  const { is_superuser: superuser = false, acl = [] } = fields;
-  if (typeof superuser !== "boolean") refuse("BAD_REQUEST", `${what}: is_superuser must be true or false.`);
+  const { is_superuser: superuser, acl = [], publish, subscribe } = fields;
+  if (superuser !== undefined && typeof superuser !== "boolean") refuse("BAD_REQUEST", `${what}: is_superuser must be true or false.`);
   if (!Array.isArray(acl)) return refuse("BAD_REQUEST", `${what}: acl must be a list of rules.`);
-  const lists = ["publish", "subscribe"].flatMap((action) => {
-    const topics = filtersOf(fields[action], `${what}: ${action}`);
-    return topics.length === 0 ? [] : [{ permission: "allow", action, topics }];
-  });
-  return JSON.stringify({ ...(superuser ? { superuser } : {}), acl: [...acl, ...lists] });
-}
-
-function filtersOf(value: unknown, what: string): readonly string[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value) || !value.every((each) => typeof each === "string"))
-    return refuse("BAD_REQUEST", `${what} must be a list of topic filters.`);
-  const wrong = value.findIndex((each) => isTopicProblem(parseFilter(each, DEFAULT_LIMITS)));
-  return wrong < 0 ? value : refuse("BAD_REQUEST", `${what}[${wrong}] is not a valid topic filter.`);
+  const lists = Object.entries({ publish, subscribe }).flatMap(([action, topics]) =>
+    topics === undefined || (Array.isArray(topics) && topics.length === 0) ? [] : [{ permission: "allow", action, topics }],
+  );
+  const { text, problems } = makeGrants({ superuser, acl: [...acl, ...lists] });
+  if (problems.length > 0) return refuse("BAD_REQUEST", `${what}: ${problems[0]}`);
+  // What the directory adds has room too.
+  return utf8Length(text) <= DIRECTORY_RIGHTS_BYTES_MAX
+    ? text
+    : refuse("BAD_REQUEST", `${what}: the rights have more than ${DIRECTORY_RIGHTS_BYTES_MAX} bytes.`);
 }
 
 /** What answers say of rights. */

@@ -17,8 +17,7 @@ export interface Asked {
 interface KnownLogin {
   /** When it was asked for, milliseconds since the epoch. */
   readonly at: number;
-  readonly user: KnownUser | undefined;
-  readonly like: string | undefined;
+  readonly user: KnownUser;
 }
 
 class Place {
@@ -32,8 +31,8 @@ class Place {
   at = Number.NEGATIVE_INFINITY;
   readonly logins = new Map<string, KnownLogin>();
 
-  known(login: Pick<KnownLogin, "user" | "like"> | undefined): Known {
-    return { bans: this.bans, isEmpty: this.isEmpty, user: login?.user, like: login?.like };
+  known({ user, like }: Pick<Known, "user" | "like">): Known {
+    return { bans: this.bans, isEmpty: this.isEmpty, user, like };
   }
 
   remember(userName: string, login: KnownLogin): void {
@@ -58,7 +57,9 @@ export class DirectoryMemory implements DirectoryPort {
     const now = this.#runtime.now();
     const isFresh = (at: number): boolean => at > now - DIRECTORY_FRESH_MS && at <= now;
     const login = userName === undefined ? undefined : place.logins.get(userName);
-    if (isFresh(place.at) && (userName === undefined || (login !== undefined && isFresh(login.at)))) return place.known(login);
+    if (isFresh(place.at) && (userName === undefined || (login !== undefined && isFresh(login.at)))) {
+      return place.known({ user: login?.user, like: undefined });
+    }
     const asked = this.#ask(namespace).look(userName, place.hasBans ? place.bans.version : -1);
     const looked = await inTime(asked, DIRECTORY_CALL_MS, this.#runtime);
     // What was told meanwhile is newer: the answer serves this login alone, which is judged once more where its session is.
@@ -66,13 +67,14 @@ export class DirectoryMemory implements DirectoryPort {
     return { ...place.known(looked), isEmpty: looked.isEmpty };
   }
 
-  #learn(place: Place, userName: string | undefined, { version, bans, isEmpty, user, like }: Looked, now: number): void {
+  #learn(place: Place, userName: string | undefined, { version, bans, isEmpty, user }: Looked, now: number): void {
     place.version = version;
     if (bans !== undefined) place.bans = new Bans(bans);
     place.hasBans = true;
     place.isEmpty = isEmpty;
     place.at = now;
-    if (userName !== undefined) place.remember(userName, { at: now, user, like });
+    // Who is not there may be added in the next moment.
+    if (userName !== undefined && user !== undefined) place.remember(userName, { at: now, user });
   }
 
   /** The directory has told of changes. */

@@ -52,8 +52,6 @@ export type PacketOf<T extends Packet["type"]> = T extends AcknowledgementType ?
 export interface OpenOptions {
   /** `["mqtt"]` by default; `[]` offers none. */
   readonly subprotocols?: readonly string[];
-  /** Of the upgrade. */
-  readonly headers?: Readonly<Record<string, string>>;
   /** Incoming QoS 1 and 2 messages are acknowledged by the client itself (default), or step by step by the test. */
   readonly autoAck?: boolean;
   /** Of the bytes until a CONNECT says it; 4 by default. */
