@@ -6,11 +6,12 @@
 import { parseArgs } from "node:util";
 import { Coverage, coverageText } from "../../test/simulation/coverage.ts";
 
-const USAGE = `Usage: npm run simulate -- [--seed N] [--count N] [--steps N] [--reshaped] [--stop] [--trace] [--whole] [--coverage]
+const USAGE = `Usage: npm run simulate -- [--seed N] [--count N] [--steps N] [--reshaped] [--deployed] [--stop] [--trace] [--whole] [--coverage]
   --seed N    the first seed (1)
   --count N   how many seeds (1)
   --steps N   what clients do in each run (200)
   --reshaped  the numbers of objects change, twice
+  --deployed  a new build spreads in the midst of it, object by object
   --stop      stops at the first seed that fails
   --trace     prints all that happened, also when nothing broke
   --whole     leaves a run that failed as long as it was
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     steps: { type: "string" },
     trace: { type: "boolean" },
     reshaped: { type: "boolean" },
+    deployed: { type: "boolean" },
     stop: { type: "boolean" },
     whole: { type: "boolean" },
     coverage: { type: "boolean" },
@@ -54,7 +56,9 @@ const steps = wholeNumber("steps", values.steps, 200);
 let failed = 0;
 let delivered = 0;
 const forms = values.coverage ? [false, true] : [values.reshaped];
-const all = Array.from({ length: count }, (_, index) => forms.map((reshaped) => ({ seed: first + index, steps, reshaped }))).flat();
+const all = Array.from({ length: count }, (_, index) =>
+  forms.map((reshaped) => ({ seed: first + index, steps, reshaped, deployed: values.deployed })),
+).flat();
 for (const options of all) {
   const { seed } = options;
   const result = await run(options);

@@ -16,9 +16,11 @@ import { type HostState, SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import type { RoutingStore } from "../../src/routing/ports.ts";
 import type { Runtime, Timer } from "../../src/runtime.ts";
+import type { MovingPart } from "../../src/session/move.ts";
 import type { SessionStore } from "../../src/session/ports.ts";
 import { miscounted, recountSessions } from "../support/recount.ts";
 import { brokenBounds, brokenRows } from "./bounds.ts";
+import { ofUnknownVersion, partOfBefore, partOfUnknown, storeOfBuild } from "./builds.ts";
 import { differences, losses, lostInMove, type Memory, remember } from "./memory.ts";
 import { MemoryRows, type Rows, refusing, SqliteRows } from "./rows.ts";
 import type { SimulatedSocket } from "./socket.ts";
@@ -253,7 +255,10 @@ export class SimulatedObject {
       store: guardedStore(
         unluckyStore(
           world,
-          refusing(this.#rows.sessions, () => this.#refuses),
+          storeOfBuild(
+            refusing(this.#rows.sessions, () => this.#refuses),
+            () => world.isOlder(this.name),
+          ),
         ),
         this.name,
         state,
@@ -321,12 +326,12 @@ export class SimulatedObject {
     const call = <Answer>(run: (host: SessionHost) => Promise<Answer>): Promise<Answer> =>
       this.#call(name, (host) => run(host as SessionHost), alive);
     return {
-      deliver: (batch) => call((host) => host.deliver(batch.slice())),
+      deliver: (batch) => call((host) => host.deliver(this.#heard(batch, name))),
       offerSession: (asker, clientId, reason, by) => call((host) => host.arrivals.offer(asker, clientId, reason, by)),
       exportSession: async (asker, clientId, from, last) => {
         const part = await call((host) => host.arrivals.export(asker, clientId, from, last));
         if (part !== undefined && !last) this.#taken.set(`${clientId} of ${name}`, part.through);
-        return part;
+        return part && this.#told(part, name);
       },
       letGo: (asker, clientId) =>
         call((host) => {
@@ -334,6 +339,18 @@ export class SimulatedObject {
           return host.arrivals.letGo(asker, clientId);
         }),
     };
+  }
+
+  /** A batch for another object, as that one finds it. */
+  #heard(batch: Uint8Array, name: string): Uint8Array {
+    const world = this.#world;
+    return world.batchesDiffer && world.isOlder(this.name) !== world.isOlder(name) ? ofUnknownVersion(batch) : batch.slice();
+  }
+
+  /** What another object tells of a session, as this one finds it. */
+  #told(part: MovingPart, name: string): MovingPart {
+    if (this.#world.isOlder(name)) return partOfBefore(part);
+    return this.#world.isOlder(this.name) ? partOfUnknown(part) : part;
   }
 
   /** A session that came here is about to be forgotten where it was. */
@@ -358,7 +375,7 @@ export class SimulatedObject {
     const call = <Answer>(run: (host: TopicHost) => Answer | Promise<Answer>): Promise<Answer> =>
       this.#call(name, async (host) => run(host as TopicHost), alive);
     return {
-      exchange: (batch) => call((host) => host.exchange(batch.slice())),
+      exchange: (batch) => call((host) => host.exchange(this.#heard(batch, name))),
       routesFor: (adopter) => call((host) => host.adoption.routesFor(adopter)),
       retainedFor: (adopter, from, stored) => call((host) => host.adoption.retainedFor(adopter, from, stored)),
     };

@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly steps: number;
   /** The numbers of objects change, twice. */
   readonly reshaped?: boolean | undefined;
+  /** A new build of the broker spreads in the midst of it. */
+  readonly deployed?: boolean | undefined;
   /** Of what chance would have happen, only this does; undefined: all of it. */
   readonly kept?: ReadonlySet<string> | undefined;
 }
@@ -74,6 +76,7 @@ export interface Scenario {
   /** Queues are so short that messages are dropped. */
   readonly short: boolean;
   readonly reshaped: boolean;
+  readonly deployed: boolean;
   /** Objects lose memory and sockets at once. */
   readonly crashes: boolean;
   /** When faults ended. */
@@ -89,8 +92,8 @@ interface Act {
 }
 
 /** Runs one seed. What the broker logs meanwhile goes into the trace. */
-export async function run({ seed, steps, reshaped = false, kept }: RunOptions): Promise<RunResult> {
-  const scenario = begin(seed, reshaped, kept);
+export async function run({ seed, steps, reshaped = false, deployed = false, kept }: RunOptions): Promise<RunResult> {
+  const scenario = begin(seed, reshaped, deployed, kept);
   const { log } = console;
   console.log = (line: string) => {
     scenario.world.note(line);
@@ -119,8 +122,10 @@ async function play(scenario: Scenario, steps: number): Promise<RunResult> {
   world.faults = scenario.wild;
   const shapes = scenario.reshaped ? shapesOf(chance.once("the shape")) : [];
   const between = Math.ceil(steps / (shapes.length + 1));
+  const deployAt = 1 + Math.floor(steps * (0.2 + 0.5 * chance.once("the deploy").next()));
   for (let step = 1; step <= steps; step += 1) {
     if (shapes.length > 0 && step % between === 0) world.reshape(shapes.shift()!);
+    if (scenario.deployed && step === deployAt) world.deploy();
     const random = chance.once(`step ${step}`);
     const act = chooseAct(scenario, random);
     if (act !== undefined && chance.takes(`step ${step}`, () => `${act.client.id} ${act.what}`)) act.run();
@@ -163,7 +168,7 @@ const SIZES: readonly PieceSizes[] = [
   { chunkBytes: 2000, loadedMessages: 7, loadedBytes: 4096 },
 ];
 
-function begin(seed: number, reshaped: boolean, kept: ReadonlySet<string> | undefined): Scenario {
+function begin(seed: number, reshaped: boolean, deployed: boolean, kept: ReadonlySet<string> | undefined): Scenario {
   const short = seed % 11 === 0;
   const world: World = new World({
     seed,
@@ -179,6 +184,7 @@ function begin(seed: number, reshaped: boolean, kept: ReadonlySet<string> | unde
     sizes: SIZES[seed % SIZES.length]!,
     sqlite: seed % 4 === 1,
     users: USERS,
+    deployed,
     kept,
   });
   const { chance } = world;
@@ -220,7 +226,8 @@ function begin(seed: number, reshaped: boolean, kept: ReadonlySet<string> | unde
     wild,
     short,
     reshaped,
-    crashes: crash > 0 || reshaped,
+    deployed,
+    crashes: crash > 0 || reshaped || deployed,
     peaceAt: Number.POSITIVE_INFINITY,
   };
 }

@@ -11,6 +11,7 @@ import { type Limits, PIECE_SIZES, type PieceSizes } from "../../src/limits.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
 import { DEFAULT_RATES, UNLIMITED } from "../../src/rate.ts";
 import type { PreviousShape, Settings } from "../../src/settings.ts";
+import { DEPLOY_MS_MAX } from "./builds.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedObject } from "./object.ts";
 import { connectRelayed } from "./relayed.ts";
@@ -64,6 +65,8 @@ export interface WorldOptions {
   readonly limits: Limits;
   readonly choices: Choices;
   readonly sizes?: PieceSizes;
+  /** The build before runs until `deploy`. */
+  readonly deployed?: boolean;
   /** Rows are in SQLite, and not only in memory. */
   readonly sqlite?: boolean;
   /** The secret USERS; empty: there are none. Who gives no name is let in all the same. */
@@ -100,11 +103,18 @@ export class World {
   readonly unanswered: { readonly from: string; readonly to: string; readonly at: number }[] = [];
   /** What was wrong in the middle of the run. */
   readonly problems: string[] = [];
+  /** Objects of the build before do not understand the batches of the newer one, nor that one theirs. */
+  readonly batchesDiffer: boolean;
+  /** Those that run the build before: all of them, or some while a deploy spreads. */
+  #older: "all" | Set<string>;
   readonly #events: Event[] = [];
   #order = 0;
   readonly #objects = new Map<string, SimulatedObject>();
 
-  constructor({ seed, topology, sessionShards, limits, choices, sizes = PIECE_SIZES, sqlite = false, users = "", kept }: WorldOptions) {
+  constructor(options: WorldOptions) {
+    const { seed, topology, sessionShards, limits, choices, sizes = PIECE_SIZES, sqlite = false, users = "", kept } = options;
+    this.#older = options.deployed ? "all" : new Set();
+    this.batchesDiffer = seed % 2 === 0;
     this.sizes = sizes;
     this.chance = new Chance(seed, kept, () => this.now - BEGINNING);
     this.sqlite = sqlite;
@@ -136,6 +146,25 @@ export class World {
     this.settings = { ...this.settings, ...shape, previousShapes: [{ sessionShards, topicShards }, ...previousShapes] };
     this.note(`the broker has ${shape.sessionShards} + ${shape.topicShards} objects from now on`);
     for (const object of this.objects) object.reset();
+  }
+
+  /** A new build spreads: object by object is started anew with it. */
+  deploy(): void {
+    this.note("a deploy begins");
+    this.#older = new Set(this.objects.map(({ name }) => name));
+    for (const object of this.objects) {
+      const afterMs = this.chance.once(`deploy of ${object.name}`).below(DEPLOY_MS_MAX);
+      this.after(afterMs, () => {
+        this.note(`${object.name} runs the new build`);
+        object.reset();
+        (this.#older as Set<string>).delete(object.name);
+      });
+    }
+  }
+
+  /** Whether an object runs the build before. */
+  isOlder(name: string): boolean {
+    return this.#older === "all" || this.#older.has(name);
   }
 
   note(line: string): void {
