@@ -51,7 +51,7 @@ export class Rights {
     this.#subscribe = about(SUBSCRIBE);
     this.#receive = about(RECEIVE).map(withExact);
     this.#otherwise = otherwise;
-    // A denial of subscribing as well has kept the subscription out: whatever is left of its filter is allowed by a rule before the denial.
+    // A denial of subscribing as well has kept the subscription out: all of a filter that was let in is allowed by rules before the denial.
     const denies = rulings.some(({ allows, speaksOf }) => !allows && speaksOf === RECEIVE);
     // Somebody who may receive nothing, such as a user who was removed, may have subscriptions of an earlier time.
     this.limitsReceive = denies || (otherwise === "nothing" && !this.#receive.some(({ allows }) => allows));

@@ -15,7 +15,7 @@ import { BRIDGE_STATE, BRIDGE_STATES } from "./bridge-state.ts";
 import { parseGrants } from "./grants.ts";
 import { type Otherwise, Rights } from "./rights.ts";
 import type { ClientFacts } from "./rule-topics.ts";
-import { type Acl, allowance, isForAll, PUBLISH, type Rule, SUBSCRIBE } from "./rules.ts";
+import { type Acl, allowPublish, allowSubscribe, isForAll, type Rule } from "./rules.ts";
 import type { User } from "./users.ts";
 
 export interface RuleSources {
@@ -115,7 +115,7 @@ export class RulesAuthorizer implements Authorizer {
   /** Without ACL everything but `$` topics: what ALLOW_ANONYMOUS says by its name. [5.0/4.7.2/publish] */
   #ofAnonymous(): Rulebook {
     if (this.#acl.rules.length > 0 || this.#acl.closed) return this.#rulebook({ rules: [], closed: false });
-    return rulebookOf([...allowance(PUBLISH, [BRIDGE_STATE]), ...allowance(SUBSCRIBE, [BRIDGE_STATES])], "ordinary");
+    return rulebookOf([...allowPublish([BRIDGE_STATE]), ...allowSubscribe([BRIDGE_STATES])], "ordinary");
   }
 }
 

@@ -4,9 +4,9 @@
  * by index and field. A field that is not known is refused: it might be a condition, and the rule mean less than it says.
  *
  * **What a rule speaks of.** The first rule that speaks of what a client does, and matches, decides. `publish` and `subscribe` speak of that,
- * `receive` of what is delivered, `all` of all three; who is allowed to subscribe is allowed to receive, but to deny subscriptions says
- * nothing of what is delivered. `qos` is that of PUBLISH or SUBSCRIBE, `retain` that of PUBLISH; a denial of `all` for some QoS says nothing
- * of what is delivered.
+ * `receive` of what is delivered, `all` of all three; what is said of subscribing is said of receiving too. `qos` is that of PUBLISH or
+ * SUBSCRIBE, `retain` that of PUBLISH: neither is looked at for what is delivered. An allowance for some QoS allows to receive, for a
+ * subscription of that QoS does; a denial for some QoS says nothing of it.
  */
 
 import * as z from "zod/mini";
@@ -55,8 +55,8 @@ export const NO_RULES: Acl = { rules: [], closed: false };
 const ACTIONS: { readonly [name: string]: number } = {
   publish: PUBLISH,
   pub: PUBLISH,
-  subscribe: SUBSCRIBE,
-  sub: SUBSCRIBE,
+  subscribe: SUBSCRIBE | RECEIVE,
+  sub: SUBSCRIBE | RECEIVE,
   receive: RECEIVE,
   all: PUBLISH | SUBSCRIBE | RECEIVE,
 };
@@ -146,14 +146,20 @@ export function parseAclText(text: string, place: string): { readonly acl: Acl; 
   return parseAcl(json, place);
 }
 
-/**
- * A rule that allows without conditions.
- * @param topics without problems
- */
-export function allowance(speaksOf: number, topics: readonly string[]): readonly Rule[] {
+/** What is listed may be published. @param topics without problems */
+export function allowPublish(topics: readonly string[]): readonly Rule[] {
+  return allowance(ACTIONS.publish!, topics);
+}
+
+/** What is listed may be subscribed to and received. @param topics without problems */
+export function allowSubscribe(topics: readonly string[]): readonly Rule[] {
+  return allowance(ACTIONS.subscribe!, topics);
+}
+
+function allowance(speaksOf: number, topics: readonly string[]): readonly Rule[] {
   return withBridge(topics, {
     allows: true,
-    speaksOf: (speaksOf & SUBSCRIBE) === 0 ? speaksOf : speaksOf | RECEIVE,
+    speaksOf,
     qos: ANY_QOS,
     retain: ANY_RETAIN,
     ...topicsOf(topics),
@@ -201,14 +207,14 @@ function ruleOf(given: GivenRule): readonly Rule[] {
   const topics = given.topics ?? [given.topic!];
   const qos = given.qos === undefined ? ANY_QOS : [given.qos].flat().reduce((bits, each) => bits | (1 << each), 0);
   const retain = typeof given.retain === "boolean" ? (given.retain ? 2 : 1) : ANY_RETAIN;
-  let speaksOf = ACTIONS[given.action]!;
-  if (allows && (speaksOf & SUBSCRIBE) !== 0) speaksOf |= RECEIVE;
-  if (!allows && qos !== ANY_QOS) speaksOf &= ~RECEIVE;
+  const action = ACTIONS[given.action]!;
+  const speaksOf = !allows && qos !== ANY_QOS ? action & ~RECEIVE : action;
   return withBridge(topics, { allows, speaksOf, qos, retain, ...topicsOf(topics), conditions: conditionsOf(given) });
 }
 
 function listsOf({ pub = [], sub = [], all = [] }: z.infer<typeof LISTS>): Acl {
-  return { rules: [...allowance(PUBLISH, pub), ...allowance(SUBSCRIBE, sub), ...allowance(PUBLISH | SUBSCRIBE, all)], closed: true };
+  const rules = [...allowance(ACTIONS.publish!, pub), ...allowance(ACTIONS.subscribe!, sub), ...allowance(ACTIONS.all!, all)];
+  return { rules, closed: true };
 }
 
 function topicsOf(topics: readonly string[]): Pick<Rule, "filters" | "exact"> {

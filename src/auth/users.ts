@@ -7,7 +7,7 @@
 
 import * as z from "zod/mini";
 import { ITERATIONS_MAX, ITERATIONS_MIN, isPasswordHash } from "./password.ts";
-import { type Acl, allowance, NO_RULES, PUBLISH, parseAcl, SUBSCRIBE, sentenceOf, TOPIC } from "./rules.ts";
+import { type Acl, allowPublish, allowSubscribe, NO_RULES, parseAcl, sentenceOf, TOPIC } from "./rules.ts";
 
 /** A user of the broker. */
 export interface User {
@@ -57,7 +57,7 @@ function userOf(
   index: number,
 ): { readonly user: User; readonly problems: readonly string[] } {
   const { acl: own, problems } = acl === undefined ? { acl: NO_RULES, problems: [] } : parseAcl(acl, `USERS[${index}].acl`);
-  const rules = [...own.rules, ...allowance(PUBLISH, publish), ...allowance(SUBSCRIBE, subscribe)];
+  const rules = [...own.rules, ...allowPublish(publish), ...allowSubscribe(subscribe)];
   return { user: { user, password, acl: { rules, closed: own.closed } }, problems };
 }
 

@@ -117,6 +117,7 @@ export interface Authorizer {
   maySubscribe(identity: Identity, clientId: string, topicFilter: string, qos: QoS): boolean;
   /** Whether what comes for it is looked at one by one, by `mayReceive`. */
   limitsReceive(identity: Identity, clientId: string): boolean;
+  /** Whether it may be given this: it is not denied, and a subscription that brings it may be allowed. */
   mayReceive(identity: Identity, clientId: string, topic: string): boolean;
 }
 

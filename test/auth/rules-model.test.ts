@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { ROOT } from "../../scripts/build/bundle.ts";
-import { nanosecondsOf } from "./rules-bench.ts";
+import { nanosecondsOf, nanosecondsOfMatching } from "./rules-bench.ts";
 import { checkCase, emptyTally } from "./rules-cases.ts";
 
 test("rights agree with a model that asks for every topic, 5,000 random lists of rules", () => {
@@ -30,11 +30,9 @@ test("the model finds mistakes in what decides", async () => {
   expect(stdout.match(/: seed \d+$/gm)?.length).toBeGreaterThan(2);
 });
 
-test("a publish is judged by ten rules in 0.3 µs, and in 1.5 whatever else the machine does", () => {
-  const rules = Array.from({ length: 10 }, (_, index) => ({
-    permission: "allow",
-    action: "publish",
-    topic: `site/${index}/${"${clientid}"}/+`,
-  }));
-  expect(nanosecondsOf(rules, "site/9/dev-12/state")).toBeLessThan(1500);
+test("ten rules for each client cost less than ten filters that are taken apart for each message", () => {
+  const filters = Array.from({ length: 10 }, (_, index) => `site/${index}/+/+`);
+  const rules = filters.map((topic) => ({ permission: "allow", action: "publish", topic: topic.replace("/+/", "/${clientid}/") }));
+  // Best of several, in turn: what else the machine does is the same for both.
+  expect(nanosecondsOf(rules, "site/9/dev-12/state")).toBeLessThan(nanosecondsOfMatching(filters, "site/9/dev-12/state"));
 });

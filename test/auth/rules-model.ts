@@ -114,9 +114,9 @@ export class Model {
 
   mayReceive(topic: string): boolean {
     return this.#first(topic, (rule) => {
-      if (rule.action === "publish" || (rule.action === "subscribe" && rule.permission === "deny")) return false;
+      if (rule.action === "publish") return false;
       if (rule.permission === "allow" && rule.topics.some((each) => each.startsWith("eq ") && matches(each.slice(3), topic))) return true;
-      const isOfSomeQos = rule.action === "all" && rule.permission === "deny" && rule.qos !== undefined && new Set(rule.qos).size < 3;
+      const isOfSomeQos = rule.permission === "deny" && rule.qos !== undefined && new Set(rule.qos).size < 3;
       return !isOfSomeQos && this.#has(rule, topic);
     });
   }

@@ -129,22 +129,16 @@ export const RIGHTS_MUTATIONS: readonly Mutation[] = [
     replace: "about(RECEIVE)",
   },
   {
-    name: "who may subscribe may not receive",
+    name: "rules about subscribing say nothing of receiving",
     file: RULES,
-    find: "if (allows && (speaksOf & SUBSCRIBE) !== 0) speaksOf |= RECEIVE;",
-    replace: "",
-  },
-  {
-    name: "a denial of subscriptions denies deliveries",
-    file: RULES,
-    find: "if (allows && (speaksOf & SUBSCRIBE) !== 0)",
-    replace: "if ((speaksOf & SUBSCRIBE) !== 0)",
+    find: "subscribe: SUBSCRIBE | RECEIVE,",
+    replace: "subscribe: SUBSCRIBE,",
   },
   {
     name: "a denial for some QoS denies deliveries",
     file: RULES,
-    find: "if (!allows && qos !== ANY_QOS) speaksOf &= ~RECEIVE;",
-    replace: "",
+    find: "!allows && qos !== ANY_QOS ? action & ~RECEIVE : action",
+    replace: "action",
   },
   { name: "deliveries are not looked at", file: RIGHTS, find: "this.limitsReceive = denies || ", replace: "this.limitsReceive = " },
   {

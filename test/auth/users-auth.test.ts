@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { AuthenticatorChain } from "../../src/auth/chain.ts";
-import { allowance, NO_RULES, PUBLISH, SUBSCRIBE } from "../../src/auth/rules.ts";
+import { allowPublish, allowSubscribe, NO_RULES } from "../../src/auth/rules.ts";
 import { RulesAuthorizer } from "../../src/auth/rules-authorizer.ts";
 import type { User } from "../../src/auth/users.ts";
 import { UsersAuthenticator } from "../../src/auth/users-authenticator.ts";
@@ -86,7 +86,7 @@ describe("authentication of users", () => {
 
 describe("authorization of users", () => {
   const user = (name: string, publish: readonly string[], subscribe: readonly string[]): User => {
-    const rules = [...allowance(PUBLISH, publish), ...allowance(SUBSCRIBE, subscribe)];
+    const rules = [...allowPublish(publish), ...allowSubscribe(subscribe)];
     return { user: name, password: "", acl: { rules, closed: false } };
   };
   const users = [

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { allowance, PUBLISH, SUBSCRIBE } from "../../src/auth/rules.ts";
+import { allowPublish, allowSubscribe } from "../../src/auth/rules.ts";
 import { parseUsers } from "../../src/auth/users.ts";
 import { quickHash } from "./support.ts";
 
@@ -23,7 +23,7 @@ describe("the secret USERS", () => {
       ["bob", password],
     ]);
     expect(users[0]!.acl).toEqual({
-      rules: [...allowance(PUBLISH, ["a/#"]), ...allowance(SUBSCRIBE, ["+/%u/%c", "$SYS/#"])],
+      rules: [...allowPublish(["a/#"]), ...allowSubscribe(["+/%u/%c", "$SYS/#"])],
       closed: false,
     });
     expect(users[1]!.acl.rules.flatMap(({ filters }) => filters)).toEqual([]);

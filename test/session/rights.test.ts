@@ -32,7 +32,10 @@ const BY_GRANTS: Authorizer = {
   mayPublish: (identity, _clientId, topic) => rightsOf(identity).publish.some((filter) => matches(filter, topic)),
   maySubscribe: (identity, _clientId, asked) => rightsOf(identity).subscribe.some((filter) => covers(filter, asked)),
   limitsReceive: (identity) => rightsOf(identity).hidden.length > 0,
-  mayReceive: (identity, _clientId, topic) => !rightsOf(identity).hidden.some((filter) => matches(filter, topic)),
+  mayReceive: (identity, _clientId, topic) => {
+    const { subscribe, hidden } = rightsOf(identity);
+    return subscribe.some((filter) => matches(filter, topic)) && !hidden.some((filter) => matches(filter, topic));
+  },
 };
 
 /** Whoever authenticates anew is at once who its Authentication Data says. */
