@@ -129,3 +129,27 @@ export const GRANTS_PARSED_CHARACTERS_MAX = 1024 * KIB;
 
 /** Clients whose rules are kept with their placeholders filled in, 0.5 to 2 KiB each; for others that is done again, in some microseconds. */
 export const FILLED_RULES_MAX = 4096;
+
+/** What a hook answers to one question, bytes: rights of GRANTS_BYTES_MAX and much beside them. */
+export const HOOK_ANSWER_BYTES_MAX = 64 * KIB;
+
+/** Questions to a hook at a time, of an isolate, and those of one address: nobody has all of them. */
+export const HOOK_CALLS_MAX = 32;
+export const HOOK_CALLS_PER_ADDRESS_MAX = 16;
+
+/** Logins that wait until they may ask, at most as long as an answer may take; more are refused (0x89, 3.x: return code 3) and may come again. */
+export const HOOK_WAITING_MAX = 512;
+
+/** How often one that waits looks whether it may ask. */
+export const HOOK_LOOK_MS = 50;
+
+/** After so many questions in a row that were not answered a hook is down: for a time nobody waits for it, then one asks again. */
+export const HOOK_FAILURES_MAX = 5;
+export const HOOK_COOL_DOWN_MS = 10 * SECOND;
+
+/** What a hook does wrong is told again after this time: a line of the log for each login would be too many. */
+export const HOOK_SILENCE_MS = 10 * SECOND;
+
+/** An answer that may be kept is kept so long at the most, and so many bytes of them in an isolate. */
+export const HOOK_CACHE_MS_MAX = 60 * MINUTE;
+export const HOOK_CACHE_BYTES_MAX = 4 * KIB * KIB;

@@ -7,7 +7,9 @@
  */
 
 import { ACL_SETTINGS, type AclSettings, aclProblems } from "./auth/acl-settings.ts";
+import { CHAIN_SETTING, type ChainLink } from "./auth/chain-settings.ts";
 import { DIRECTORY_SETTINGS, type DirectorySettings, directoryProblems } from "./auth/directory-settings.ts";
+import { HTTP_SETTINGS, type HttpSettings, httpProblems } from "./auth/http-settings.ts";
 import { JWT_SETTINGS, type JwtSettings, jwtProblems } from "./auth/jwt-settings.ts";
 import { type Choices, CLIENT_ID_OWNERS, DEFAULT_CHOICES, DENY_ACTIONS, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
 import { CHUNK_OVERHEAD_BYTES_MAX, DEFAULT_LIMITS, type Limits, limitProblems, ROW_BYTES_MAX } from "./limits.ts";
@@ -31,6 +33,9 @@ export interface Settings {
   readonly jwt: JwtSettings;
   readonly directory: DirectorySettings;
   readonly acl: AclSettings;
+  readonly http: HttpSettings;
+  /** Who is asked, in this order; empty = all that is configured. */
+  readonly authChain: readonly ChainLink[];
   /** The secret METRICS_TOKEN: who shows it may read `/metrics`; empty = nobody. */
   readonly metricsToken: string;
   /** Names, without port, by which the broker may be asked for, `loopback` for all of this machine; none = any. */
@@ -361,6 +366,8 @@ export const SETTINGS: readonly Setting[] = [
   ...Object.values(DIRECTORY_SETTINGS),
   ...Object.values(ACL_SETTINGS),
   ACL_DENY_ACTION,
+  ...Object.values(HTTP_SETTINGS),
+  CHAIN_SETTING,
   METRICS_TOKEN,
   ALLOWED_ORIGINS,
   ALLOWED_HOSTS,
@@ -379,6 +386,7 @@ export const ACCESS_SETTINGS: readonly string[] = [
   JWT_SETTINGS.secret,
   JWT_SETTINGS.publicKeys,
   JWT_SETTINGS.jwksUrls,
+  HTTP_SETTINGS.url,
   ALLOW_ANONYMOUS,
 ].map(({ name }) => name);
 
@@ -406,6 +414,8 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     jwt: Object.fromEntries(Object.entries(JWT_SETTINGS).map(([field, spec]) => [field, read<unknown>(spec)])) as unknown as JwtSettings,
     directory: { adminToken: read(DIRECTORY_SETTINGS.adminToken), flapping: read(DIRECTORY_SETTINGS.flapping) },
     acl: { rules: read(ACL_SETTINGS.rules), noMatch: read(ACL_SETTINGS.noMatch) },
+    http: Object.fromEntries(Object.entries(HTTP_SETTINGS).map(([field, spec]) => [field, read<unknown>(spec)])) as unknown as HttpSettings,
+    authChain: read(CHAIN_SETTING),
     metricsToken: read(METRICS_TOKEN),
     allowedHosts: read(ALLOWED_HOSTS),
     allowedOrigins: read(ALLOWED_ORIGINS)?.origins,
@@ -421,7 +431,12 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     limits: Object.fromEntries(Object.entries(LIMITS).map(([field, spec]) => [field, read(spec)])) as unknown as Limits,
   };
   if (problems.length > 0) return problems;
-  const unfit = [...jwtProblems(settings.jwt), ...directoryProblems(settings.directory), ...aclProblems(settings.acl)];
+  const unfit = [
+    ...jwtProblems(settings.jwt),
+    ...directoryProblems(settings.directory),
+    ...aclProblems(settings.acl),
+    ...httpProblems(settings.http),
+  ];
   if (unfit.length > 0) return unfit;
   const broken = limitProblems(settings.limits);
   return broken.length > 0 ? broken.map((sentence) => ({ variable: sentence.split(" ")[0]!, sentence: `${sentence}.` })) : settings;
@@ -434,11 +449,12 @@ function textOf(value: unknown): string | undefined {
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
 }
 
+/** A value that is no secret is quoted, but for what stands before the `@` of a URL. */
 function wrongValue(spec: Setting, text: string | undefined): string {
   const found = spec.secret
     ? ""
     : text === undefined
       ? " (found: something that is not text)"
-      : ` (found: ${JSON.stringify(text.slice(0, 80))})`;
+      : ` (found: ${JSON.stringify(text.replace(/\/\/[^/]*@/, "//...@").slice(0, 80))})`;
   return `${spec.name} must be ${spec.form}${found}.`;
 }

@@ -53,6 +53,8 @@ export interface BrokerOptions {
   readonly collectsGarbage?: boolean;
   /** Believes what `CF-Connecting-IP` of a request says of where its client is: for tests, and behind a proxy that sets it. */
   readonly trustsAddresses?: boolean;
+  /** The source of a Worker, a module, that is bound as AUTH: it is asked who may connect. */
+  readonly authWorker?: string | undefined;
   /** Takes each line that workerd or the Worker writes; by default they go to stderr. */
   readonly log?: (line: string) => void;
 }
@@ -153,9 +155,14 @@ async function serve(
               TOPICS: { className: "TopicObject", useSQLite: true },
               DIRECTORY: { className: "DirectoryObject", useSQLite: true },
             },
-            serviceBindings: { ASSETS: "page", NOTES: () => Response.json(watch?.notes() ?? { notes }) },
+            serviceBindings: {
+              ASSETS: "page",
+              NOTES: () => Response.json(watch?.notes() ?? { notes }),
+              ...(options.authWorker === undefined ? {} : { AUTH: "auth" }),
+            },
             unsafeDirectSockets: [{ host, port: options.port ?? 0, proxy: true }],
           },
+          ...(options.authWorker === undefined ? [] : [workerOf("auth", options.authWorker)]),
           {
             name: "page",
             modules: [{ type: "ESModule", path: "page.js", contents: "export default {}" }],
@@ -237,6 +244,10 @@ async function serve(
     await dispose();
     throw error;
   }
+}
+
+function workerOf(name: string, contents: string) {
+  return { name, modules: [{ type: "ESModule" as const, path: `${name}.js`, contents }], compatibilityDate: COMPATIBILITY_DATE };
 }
 
 async function usageOf(miniflare: Miniflare, settings: Settings): Promise<Usage> {

@@ -1,6 +1,6 @@
 /**
- * Chooses who is let in, from the settings USERS, ADMIN_TOKEN (users of the directory), JWT_... and ALLOW_ANONYMOUS. Closed by default, and closed when USERS is not valid, whatever
- * the others say: a mistake must not open the broker.
+ * Chooses who is let in, from the settings USERS, ADMIN_TOKEN (users of the directory), JWT_..., HTTP_AUTH_..., AUTH_CHAIN and ALLOW_ANONYMOUS,
+ * and from the binding AUTH. Closed by default, and closed when USERS is not valid, whatever the others say: a mistake must not open the broker.
  */
 
 import type { DirectoryPort } from "../directory/ports.ts";
@@ -11,10 +11,16 @@ import type { AclSettings } from "./acl-settings.ts";
 import { AnonymousAuthenticator } from "./anonymous.ts";
 import { BanGate, GatedMethods } from "./ban-gate.ts";
 import { AuthenticatorChain } from "./chain.ts";
+import { CHAIN_LINKS, type ChainLink } from "./chain-settings.ts";
 import { ClosedAuthenticator, ClosedAuthorizer } from "./closed.ts";
+import { CountedLogins } from "./counted-logins.ts";
 import type { DirectorySettings } from "./directory-settings.ts";
 import { FailedLogins } from "./failed-logins.ts";
+import { GoAuthenticator } from "./go-auth.ts";
 import { claimNamesOf } from "./grants.ts";
+import { HttpAuthenticator } from "./http-authenticator.ts";
+import { HttpHook } from "./http-hook.ts";
+import type { HttpSettings } from "./http-settings.ts";
 import type { Fetch } from "./jwk-set.ts";
 import { JwtAuthenticator, Tokens } from "./jwt.ts";
 import { JwtMethods } from "./jwt-methods.ts";
@@ -23,6 +29,8 @@ import { Methods } from "./methods.ts";
 import { parseAclText } from "./rules.ts";
 import { RulesAuthorizer } from "./rules-authorizer.ts";
 import { ScramAuthenticator } from "./scram.ts";
+import { ServiceAuthenticator } from "./service-authenticator.ts";
+import type { AuthenticationService } from "./service-contract.ts";
 import { parseUsers } from "./users.ts";
 import { UsersAuthenticator } from "./users-authenticator.ts";
 
@@ -31,7 +39,7 @@ export interface Auth {
   /** For clients that name an Authentication Method: SCRAM-SHA-256 with users, three for tokens with keys for them. */
   readonly enhanced: EnhancedAuthenticator;
   readonly authorizer: Authorizer;
-  /** What is wrong with USERS or ACL, as sentences that repeat nothing of it; for the log and for operators. */
+  /** What is wrong with USERS, ACL, AUTH_CHAIN or AUTH, as sentences that repeat nothing of a secret; for the log and for operators. */
   readonly problems: readonly string[];
 }
 
@@ -41,6 +49,9 @@ export interface AuthSettings {
   readonly jwt: JwtSettings;
   readonly directory: DirectorySettings;
   readonly acl: AclSettings;
+  readonly http: HttpSettings;
+  /** Empty = all that is configured. */
+  readonly authChain: readonly ChainLink[];
   readonly allowAnonymous: boolean;
   readonly rates: Pick<Rates, "addressLoginFailures">;
 }
@@ -50,49 +61,84 @@ export interface AuthServices {
   readonly fetch: Fetch;
   /** Asks the directory; undefined where there is none. */
   readonly directory: DirectoryPort | undefined;
+  /** The Worker behind the binding AUTH; undefined where there is none. */
+  readonly service?: unknown;
   /** Something that is asked does not answer as it should: a sentence for the log. */
   readonly failed: (problem: string) => void;
   /** Logins of this address are refused because too many have failed. */
   readonly tooManyFailed: (address: string) => void;
 }
 
+/** How one says what is not configured. */
+const NEEDS: { readonly [Link in ChainLink]: string } = {
+  jwt: "JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URLS",
+  users: "USERS or ADMIN_TOKEN",
+  http: "HTTP_AUTH_URL",
+  service: "the binding AUTH",
+};
+
 /** Make it once for an object or an isolate and keep it: it remembers passwords that were verified, and the keys of identity providers. */
 export function createAuth(settings: AuthSettings, runtime: Runtime, services: AuthServices): Auth {
-  const hasUsers = settings.users.trim() !== "";
-  const hasTokens = takesTokens(settings.jwt);
-  const { directory } = services;
-  if (!hasUsers && !hasTokens && directory === undefined && !settings.allowAnonymous) {
+  const { directory, service } = services;
+  const has: { readonly [Link in ChainLink]: boolean } = {
+    jwt: takesTokens(settings.jwt),
+    users: settings.users.trim() !== "" || directory !== undefined,
+    http: settings.http.url !== "",
+    service: service !== undefined,
+  };
+  if (!CHAIN_LINKS.some((link) => has[link]) && !settings.allowAnonymous) {
     return closed(
-      "This broker lets nobody in until its operator sets the secret USERS or ADMIN_TOKEN, keys for tokens (JWT_...), or ALLOW_ANONYMOUS=true.",
+      "This broker lets nobody in until its operator sets the secret USERS or ADMIN_TOKEN, keys for tokens (JWT_...), HTTP_AUTH_URL, the binding AUTH, or ALLOW_ANONYMOUS=true.",
       [],
     );
   }
-  const { users, problems } = parseUsers(hasUsers ? settings.users : "[]");
+  const { users, problems } = parseUsers(settings.users.trim() === "" ? "[]" : settings.users);
   if (problems.length > 0) return closed("This broker lets nobody in until its operator corrects the secret USERS.", problems);
   const { acl, problems: unfit } = parseAclText(settings.acl.rules, "ACL");
   if (unfit.length > 0) return closed("This broker lets nobody in until its operator corrects ACL.", unfit);
-  const chain: Authenticator[] = [];
+  const order = settings.authChain.length > 0 ? settings.authChain : CHAIN_LINKS.filter((link) => has[link]);
+  const wrong = order.filter((link) => !has[link]).map((link) => `AUTH_CHAIN names ${link}, which needs ${NEEDS[link]}.`);
+  if (service !== undefined && !isService(service)) wrong.push("AUTH is not the binding of a service.");
+  if (wrong.length > 0) return closed("This broker lets nobody in until its operator corrects AUTH_CHAIN or AUTH.", wrong);
+
+  const failures = new FailedLogins(settings.rates.addressLoginFailures, runtime, services.tooManyFailed);
   const methods: EnhancedAuthenticator[] = [];
+  const links: { readonly [Link in ChainLink]: () => Authenticator } = {
+    jwt: () => {
+      const tokens = new Tokens(settings.jwt, { ...services, runtime }, claimNamesOf(acl));
+      methods.push(new JwtMethods(tokens));
+      return new JwtAuthenticator(tokens, settings.jwt.from);
+    },
+    users: () => {
+      methods.push(new ScramAuthenticator(users, failures, directory, settings.directory.adminToken));
+      return new UsersAuthenticator(users, runtime, failures, directory, order.at(-1) !== "users");
+    },
+    http: () => {
+      const hook = new HttpHook(settings.http.timeoutMs, { ...services, runtime });
+      const Preset = settings.http.preset === "go-auth" ? GoAuthenticator : HttpAuthenticator;
+      return new CountedLogins(new Preset(settings.http, hook, runtime), failures);
+    },
+    service: () => {
+      const worker = service as AuthenticationService;
+      return new CountedLogins(new ServiceAuthenticator(worker, settings.http.timeoutMs, { ...services, runtime }), failures);
+    },
+  };
   const gate = directory && new BanGate(directory, runtime);
-  if (gate !== undefined) chain.push(gate);
-  if (hasTokens) {
-    const tokens = new Tokens(settings.jwt, { ...services, runtime }, claimNamesOf(acl));
-    chain.push(new JwtAuthenticator(tokens, settings.jwt.from));
-    methods.push(new JwtMethods(tokens));
-  }
-  if (hasUsers || directory !== undefined) {
-    const failures = new FailedLogins(settings.rates.addressLoginFailures, runtime, services.tooManyFailed);
-    chain.push(new UsersAuthenticator(users, runtime, failures, directory));
-    methods.push(new ScramAuthenticator(users, failures, directory, settings.directory.adminToken));
-  }
+  const chain: Authenticator[] = [...(gate === undefined ? [] : [gate]), ...order.map((link) => links[link]())];
   // Whoever gives a user name means to be somebody, where there is anybody to be.
-  if (settings.allowAnonymous) chain.push(new AnonymousAuthenticator(!hasUsers && !hasTokens));
+  const isAnybodyKnown = order.some((link) => link !== "users") || settings.users.trim() !== "";
+  if (settings.allowAnonymous) chain.push(new AnonymousAuthenticator(!isAnybodyKnown));
   return {
     authenticator: new AuthenticatorChain(chain),
     enhanced: gate === undefined ? new Methods(methods) : new GatedMethods(gate, new Methods(methods)),
     authorizer: new RulesAuthorizer({ users, acl, noMatch: settings.acl.noMatch, allowsAnonymous: settings.allowAnonymous }),
     problems: [],
   };
+}
+
+/** Of a variable with that name one would be found out when the first client comes. */
+function isService(binding: unknown): binding is AuthenticationService {
+  return typeof binding === "object" && binding !== null && "fetch" in binding;
 }
 
 function closed(message: string, problems: readonly string[]): Auth {

@@ -1,6 +1,6 @@
 /**
  * Lets in the users of the variable USERS and of the directory who know their password. Nothing that it answers, nor the time it takes, tells
- * whether a user exists, as long as all passwords are hashed with the same number of iterations.
+ * whether a user exists, as long as all passwords are hashed with the same number of iterations, and nobody else is asked after this.
  */
 
 import type { DirectoryPort, Known } from "../directory/ports.ts";
@@ -21,13 +21,16 @@ const BUSY: Refusal = { reasonCode: SERVER_BUSY, message: "Too many passwords ar
 export class UsersAuthenticator implements Authenticator {
   readonly #users: ReadonlyMap<string, User>;
   readonly #directory: DirectoryPort | undefined;
+  readonly #passesOn: boolean;
   readonly #dummy: string;
   readonly #verified = new VerifiedPasswords();
   readonly #turns: HashTurns;
   readonly #failures: FailedLogins;
 
-  constructor(users: readonly User[], runtime: Runtime, failures: FailedLogins, directory?: DirectoryPort) {
+  /** @param passesOn whether somebody else is asked about users who are not known here: nothing is hashed for them, and the time tells it */
+  constructor(users: readonly User[], runtime: Runtime, failures: FailedLogins, directory?: DirectoryPort, passesOn = false) {
     this.#failures = failures;
+    this.#passesOn = passesOn;
     this.#turns = new HashTurns(runtime);
     this.#users = new Map(users.map((user) => [user.user, user]));
     this.#directory = directory;
@@ -42,10 +45,11 @@ export class UsersAuthenticator implements Authenticator {
     if (userName === undefined) return undefined;
     const known = await this.#directory?.look(namespace, userName);
     if (this.#users.size === 0 && known?.isEmpty !== false) return undefined;
+    const user = this.#find(userName, known);
+    if (user === undefined && this.#passesOn) return undefined;
     if (password === undefined) return NOT_KNOWN;
     const failures = this.#failures;
     if (failures.isShut(address, userName)) return TOO_MANY_FAILED;
-    const user = this.#find(userName, known);
     const admission = { ...NOBODY, userName, address, grants: user?.grants ?? "" };
     if (user !== undefined && (await this.#verified.has(user.password, password))) return admission;
     if (!failures.begin(address, userName)) return TOO_MANY_FAILED;
@@ -70,7 +74,7 @@ export class UsersAuthenticator implements Authenticator {
  * Passwords that were right, as keyed digests under a key that never leaves memory, each by the hash that it fits. After a restart a whole
  * fleet comes back at once, often under one user name: only the first of them then costs a slow hash. A wrong password always does.
  */
-class VerifiedPasswords {
+export class VerifiedPasswords {
   readonly #digests = new Map<string, Uint8Array>();
   /** Made when first needed: a Worker has no randomness before its first request. */
   #key: CryptoKey | undefined;

@@ -54,7 +54,8 @@ export function relay(socket: WebSocket, request: Request, env: BrokerEnv, setti
     return webSocket;
   };
   const directory = directoryOf(env, settings, PLATFORM);
-  relaySocket(socket, { settings, namespace, directory, caller: callerOf(request, namespace), reach, runtime: PLATFORM });
+  const caller = callerOf(request, namespace);
+  relaySocket(socket, { settings, namespace, directory, authService: env.AUTH, caller, reach, runtime: PLATFORM });
 }
 
 export interface RelayOptions {
@@ -62,6 +63,8 @@ export interface RelayOptions {
   readonly namespace: string;
   readonly caller: Caller;
   readonly directory?: DirectoryService | undefined;
+  /** The binding AUTH. */
+  readonly authService?: unknown;
   readonly reach: Reach;
   readonly runtime: Runtime;
 }
@@ -86,6 +89,7 @@ class Relay {
   readonly #namespace: string;
   readonly #caller: Caller;
   readonly #directory: DirectoryService | undefined;
+  readonly #authService: unknown;
   readonly #stream: PacketStream;
   #object: RelayedSocket | undefined;
   #authentication: Authentication | undefined;
@@ -111,7 +115,7 @@ class Relay {
   #passing: Timer | undefined;
   #patience: Timer | undefined;
 
-  constructor(socket: RelayedSocket, { settings, namespace, caller, directory, reach, runtime }: RelayOptions) {
+  constructor(socket: RelayedSocket, { settings, namespace, caller, directory, authService, reach, runtime }: RelayOptions) {
     this.#socket = socket;
     this.#reach = reach;
     this.#runtime = runtime;
@@ -120,6 +124,7 @@ class Relay {
     this.#namespace = namespace;
     this.#caller = caller;
     this.#directory = directory;
+    this.#authService = authService;
     this.#lastSeenAt = runtime.now();
     this.#passedOnAt = this.#lastSeenAt;
     this.#stream = new PacketStream(settings.limits.packetBytesMax);
@@ -183,7 +188,7 @@ class Relay {
     const unavailable = { reasonCode: SERVER_UNAVAILABLE, message: "the broker is not available; try again" };
     try {
       // Before any object is touched: strangers wake nothing.
-      const auth = authOf(this.#settings, this.#runtime, this.#directory);
+      const auth = authOf(this.#settings, this.#runtime, this.#directory, this.#authService);
       this.#authentication = new Authentication({
         connect,
         caller: this.#caller,

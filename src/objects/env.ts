@@ -9,6 +9,8 @@ export interface BrokerEnv {
   /** Missing where a broker was deployed without it: then there is no directory, whatever the settings say. */
   readonly DIRECTORY?: DurableObjectNamespace<DirectoryCalls>;
   readonly ASSETS?: Fetcher;
+  /** A service binding: the Worker that is asked who may connect (`auth/service-contract.ts`). */
+  readonly AUTH?: unknown;
   readonly [variable: string]: unknown;
 }
 

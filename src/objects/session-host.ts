@@ -66,6 +66,8 @@ export interface SessionHostOptions {
   readonly router: (machine: () => SessionMachine, ledger: Ledger) => Router;
   /** Undefined where there is no directory. */
   readonly directory?: DirectoryService | undefined;
+  /** The binding AUTH. */
+  readonly authService?: unknown;
   /** The other Session objects. */
   readonly peers: (name: string) => SessionPeer;
 }
@@ -117,7 +119,7 @@ export class SessionHost {
     this.#alarm = new AlarmClock(state.storage, runtime);
     const namespace = namespaceOf(name);
     const { directory } = options;
-    const auth = authOf(settings, runtime, directory);
+    const auth = authOf(settings, runtime, directory, options.authService);
     const isOneClients = settings.topology !== "compact" && settings.sessionShards === 0;
     this.#directory = directory && new DirectoryWatch({ service: directory, namespace, object: name, isOneClients, runtime });
     this.ledger = new Ledger(settings.limits.objectBytesMax);

@@ -52,6 +52,7 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
         meter,
         runtime: PLATFORM,
         directory,
+        authService: env.AUTH,
         peers,
         router: (machine, ledger) => {
           const routing = guardedStore(
@@ -68,7 +69,8 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
       const topics: TopicObjects = stubs(env.TOPICS);
       const router = (_machine: unknown, ledger: Ledger): RemoteRouter =>
         new RemoteRouter(settings, name, topics, PLATFORM, ledger, () => this.#host.flush());
-      this.#host = new SessionHost({ state: ctx, store, settings, name, meter, runtime: PLATFORM, directory, router, peers });
+      const authService = env.AUTH;
+      this.#host = new SessionHost({ state: ctx, store, settings, name, meter, runtime: PLATFORM, directory, authService, router, peers });
     }
   }
 

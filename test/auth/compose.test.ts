@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { NO_ACL } from "../../src/auth/acl-settings.ts";
-import { type Auth, type AuthSettings, createAuth as create } from "../../src/auth/compose.ts";
+import { type Auth, type AuthServices, type AuthSettings, createAuth as create } from "../../src/auth/compose.ts";
 import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
+import { NO_HTTP } from "../../src/auth/http-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import { DEFAULT_RATES } from "../../src/rate.ts";
 import { PLATFORM, type Runtime } from "../../src/runtime.ts";
@@ -21,8 +22,19 @@ const SERVICES = {
   tooManyFailed: () => {},
 };
 
-const createAuth = (settings: Omit<AuthSettings, "jwt" | "directory" | "acl" | "rates"> & Partial<AuthSettings>, runtime: Runtime): Auth =>
-  create({ jwt: NO_TOKENS, directory: NO_DIRECTORY, acl: NO_ACL, rates: DEFAULT_RATES, ...settings }, runtime, SERVICES);
+const createAuth = (
+  settings: Omit<AuthSettings, "jwt" | "directory" | "acl" | "rates" | "http" | "authChain"> & Partial<AuthSettings>,
+  runtime: Runtime,
+  services: Partial<AuthServices> = {},
+): Auth =>
+  create(
+    { jwt: NO_TOKENS, directory: NO_DIRECTORY, acl: NO_ACL, rates: DEFAULT_RATES, http: NO_HTTP, authChain: [], ...settings },
+    runtime,
+    {
+      ...SERVICES,
+      ...services,
+    },
+  );
 
 const ANONYMOUS = NOBODY;
 const ADA = { ...NOBODY, userName: "ada" };
@@ -144,6 +156,94 @@ describe("createAuth", () => {
     expect(await closed.begin("SCRAM-SHA-256", "c", CALLER)?.step(new Uint8Array(0))).toMatchObject({
       reasonCode: 0x87,
       message: expect.stringMatching(/USERS/),
+    });
+  });
+
+  describe("AUTH_CHAIN", () => {
+    const http = { ...NO_HTTP, url: "https://auth.test/" };
+    /** A service that knows `bob` and `ada`, each by the password `hook`, and does not know others. */
+    const fetch = async (_url: string, init: RequestInit): Promise<Response> => {
+      const { username, password } = JSON.parse(init.body as string);
+      const result = !["ada", "bob"].includes(username) ? "ignore" : password === "hook" ? "allow" : "deny";
+      return new Response(JSON.stringify({ result }));
+    };
+    const login = async (settings: Partial<AuthSettings>, name: string | undefined, word: string | undefined, services = {}) => {
+      const { authenticator } = createAuth({ users, http, allowAnonymous: false, ...settings }, PLATFORM, { fetch, ...services });
+      const answer = await authenticator.authenticate(connect(name, word), CALLER);
+      return "reasonCode" in answer ? answer.reasonCode : [answer.userName, answer.grants];
+    };
+
+    test("by default users come before the HTTP service: whom they do not know is left to it, whom they know is not", async () => {
+      expect(await login({}, "ada", "lovelace")).toEqual(["ada", ""]);
+      expect(await login({}, "ada", "hook")).toBe(0x86);
+      expect(await login({}, "bob", "hook")).toEqual(["bob", "{}"]);
+      expect(await login({}, "bob", "wrong")).toBe(0x87);
+      expect(await login({}, "eve", "hook")).toBe(0x86);
+      expect(await login({}, undefined, undefined)).toBe(0x86);
+    });
+
+    test("in another order, and without some", async () => {
+      const first = { authChain: ["http", "users"] } as const;
+      expect(await login(first, "ada", "hook")).toEqual(["ada", "{}"]);
+      expect(await login(first, "ada", "lovelace")).toBe(0x87);
+      expect(await login({ authChain: ["users"] }, "bob", "hook")).toBe(0x86);
+      expect(await login({ authChain: ["http"] }, "ada", "lovelace")).toBe(0x87);
+      const without = createAuth({ users, http, authChain: ["http"], allowAnonymous: false }, PLATFORM, { fetch });
+      expect(without.enhanced.methods).toEqual([]);
+    });
+
+    test("with anonymous clients last: only who gives no name, and whom nobody refuses", async () => {
+      const open = { users: "", allowAnonymous: true };
+      expect(await login(open, "bob", "hook")).toEqual(["bob", "{}"]);
+      expect(await login(open, "bob", "wrong")).toBe(0x87);
+      expect(await login(open, "eve", "hook")).toBe(0x86);
+      expect(await login(open, undefined, undefined)).toEqual([undefined, ""]);
+    });
+
+    test("the binding AUTH comes last; what is no service closes the broker", async () => {
+      const service = { fetch: () => {}, authenticate: async () => ({ result: "allow", clientid_override: "mine" }) };
+      expect(await login({}, "eve", "x", { service })).toEqual(["eve", "{}"]);
+      expect(await login({}, "bob", "wrong", { service })).toBe(0x87);
+      for (const wrong of ["text", 7, null, {}]) {
+        const auth = createAuth({ users, http, allowAnonymous: true }, PLATFORM, { fetch, service: wrong });
+        expect(auth.problems).toEqual(["AUTH is not the binding of a service."]);
+        expect(await login({ allowAnonymous: true }, "ada", "lovelace", { service: wrong })).toBe(0x87);
+      }
+    });
+
+    test("a name of something that is not set closes the broker", async () => {
+      for (const [link, settings] of [
+        ["http", { http: NO_HTTP }],
+        ["service", {}],
+        ["jwt", {}],
+        ["users", { users: "" }],
+      ] as const) {
+        const auth = createAuth({ users, http, ...settings, authChain: [link], allowAnonymous: true }, PLATFORM, { fetch });
+        expect(auth.problems).toEqual([expect.stringMatching(new RegExp(`^AUTH_CHAIN names ${link}, which needs .*\\.$`))]);
+        expect(await auth.authenticator.authenticate(connect(), CALLER)).toMatchObject({ reasonCode: 0x87 });
+      }
+    });
+
+    test("refusals of a service count as failed logins of an address; who was right before is asked about all the same", async () => {
+      let asked = 0;
+      const counted = (url: string, init: RequestInit): Promise<Response> => {
+        asked += 1;
+        return fetch(url, init);
+      };
+      const rates = { addressLoginFailures: { count: 5, ms: 60_000, burst: undefined } };
+      const { authenticator } = createAuth({ users: "", http, rates, allowAnonymous: false }, PLATFORM, { fetch: counted });
+      const from = async (address: string, name: string, word: string) => {
+        const answer = await authenticator.authenticate(connect(name, word), { ...CALLER, address });
+        return "reasonCode" in answer ? answer.reasonCode : answer.userName;
+      };
+      expect(await from("192.0.2.1", "bob", "hook")).toBe("bob");
+      for (let i = 0; i < 20; i += 1) await from("192.0.2.1", "ada", `wrong ${i}`);
+      expect(asked).toBeLessThanOrEqual(1 + 5);
+      expect(await from("192.0.2.1", "ada", "hook")).toBe(0x9f);
+      expect(await from("192.0.2.1", "bob", "hook")).toBe("bob");
+      expect(await from("192.0.2.2", "ada", "hook")).toBe("ada");
+      // Whom the service does not know it has not refused.
+      for (let i = 0; i < 20; i += 1) expect(await from("192.0.2.3", `${i}`, "x")).toBe(0x86);
     });
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { NO_ACL } from "../../src/auth/acl-settings.ts";
 import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
+import { NO_HTTP } from "../../src/auth/http-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import { DEFAULT_CHOICES } from "../../src/choices.ts";
 import { DEFAULT_LIMITS, limitProblems } from "../../src/limits.ts";
@@ -31,6 +32,8 @@ describe("parseSettings", () => {
       jwt: NO_TOKENS,
       directory: NO_DIRECTORY,
       acl: NO_ACL,
+      http: NO_HTTP,
+      authChain: [],
       metricsToken: "",
       allowedHosts: [],
       allowedOrigins: undefined,

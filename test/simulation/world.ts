@@ -5,6 +5,7 @@
 
 import { NO_ACL } from "../../src/auth/acl-settings.ts";
 import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
+import { NO_HTTP } from "../../src/auth/http-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import type { Choices } from "../../src/choices.ts";
 import { type Limits, PIECE_SIZES, type PieceSizes } from "../../src/limits.ts";
@@ -129,6 +130,8 @@ export class World {
       jwt: NO_TOKENS,
       directory: NO_DIRECTORY,
       acl: NO_ACL,
+      http: NO_HTTP,
+      authChain: [],
       metricsToken: "",
       allowedHosts: [],
       allowedOrigins: undefined,

@@ -1,0 +1,101 @@
+/** How many ask a hook at a time, and that one which does not answer is left alone. Time stands until the test lets it go. */
+
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { HookGate, type Pass } from "../../src/auth/hook-gate.ts";
+import {
+  HOOK_CALLS_MAX,
+  HOOK_CALLS_PER_ADDRESS_MAX,
+  HOOK_COOL_DOWN_MS,
+  HOOK_FAILURES_MAX,
+  HOOK_LOOK_MS,
+  HOOK_WAITING_MAX,
+} from "../../src/login-limits.ts";
+import { PLATFORM } from "../../src/runtime.ts";
+
+const TIMEOUT_MS = 1000;
+let gate: HookGate;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  gate = new HookGate(PLATFORM, TIMEOUT_MS);
+});
+afterEach(() => void vi.useRealTimers());
+
+async function enter(address = ""): Promise<Pass> {
+  const pass = await gate.enter(address);
+  if (typeof pass === "string") throw new Error(pass);
+  return pass;
+}
+
+const passes = (count: number, address = ""): Promise<Pass[]> => Promise.all(Array.from({ length: count }, () => enter(address)));
+
+test("so many at a time; the next one waits until one leaves, and no longer than an answer may take", async () => {
+  const [first] = await passes(HOOK_CALLS_MAX);
+  const next = enter();
+  const late = gate.enter("");
+  await vi.advanceTimersByTimeAsync(HOOK_LOOK_MS * 3);
+  first!.leave(true);
+  await vi.advanceTimersByTimeAsync(HOOK_LOOK_MS);
+  await next;
+  await vi.advanceTimersByTimeAsync(TIMEOUT_MS);
+  expect(await late).toBe("busy");
+});
+
+test("one address has no more than its part", async () => {
+  const mine = await passes(HOOK_CALLS_PER_ADDRESS_MAX, "loud");
+  const more = gate.enter("loud");
+  await enter("quiet");
+  await vi.advanceTimersByTimeAsync(TIMEOUT_MS + HOOK_LOOK_MS);
+  expect(await more).toBe("busy");
+  mine[0]!.leave(true);
+  await enter("loud");
+});
+
+test("only so many wait", async () => {
+  await passes(HOOK_CALLS_MAX);
+  const waiting = Array.from({ length: HOOK_WAITING_MAX }, () => gate.enter(""));
+  expect(await gate.enter("")).toBe("busy");
+  await vi.advanceTimersByTimeAsync(TIMEOUT_MS + HOOK_LOOK_MS);
+  expect(new Set(await Promise.all(waiting))).toEqual(new Set(["busy"]));
+});
+
+test("who asked and is gone, as in a Worker whose client has left, holds its place for a bounded time", async () => {
+  await passes(HOOK_CALLS_MAX);
+  await vi.advanceTimersByTimeAsync(2 * TIMEOUT_MS);
+  await passes(HOOK_CALLS_MAX);
+});
+
+test("down after some failures in a row: nobody asks, then one does, and with its answer all may", async () => {
+  for (let i = 1; i < HOOK_FAILURES_MAX; i += 1) (await enter()).leave(false);
+  (await enter()).leave(true);
+  for (let i = 0; i < HOOK_FAILURES_MAX; i += 1) (await enter()).leave(false);
+  expect(await gate.enter("")).toBe("down");
+  await vi.advanceTimersByTimeAsync(HOOK_COOL_DOWN_MS - 1);
+  expect(await gate.enter("")).toBe("down");
+  await vi.advanceTimersByTimeAsync(1);
+  const probe = await enter();
+  expect(await gate.enter("")).toBe("down");
+  probe.leave(false);
+  expect(await gate.enter("")).toBe("down");
+  await vi.advanceTimersByTimeAsync(HOOK_COOL_DOWN_MS);
+  const second = await enter();
+  second.leave(true);
+  await passes(HOOK_CALLS_MAX);
+});
+
+test("one that was to try and is gone does not keep it down", async () => {
+  for (let i = 0; i < HOOK_FAILURES_MAX; i += 1) (await enter()).leave(false);
+  await vi.advanceTimersByTimeAsync(HOOK_COOL_DOWN_MS);
+  await enter();
+  await vi.advanceTimersByTimeAsync(2 * TIMEOUT_MS);
+  (await enter()).leave(true);
+  await enter();
+});
+
+test("who waits when it goes down is told at once", async () => {
+  const all = await passes(HOOK_CALLS_MAX);
+  const waiting = gate.enter("");
+  for (const pass of all) pass.leave(false);
+  await vi.advanceTimersByTimeAsync(HOOK_LOOK_MS);
+  expect(await waiting).toBe("down");
+});
