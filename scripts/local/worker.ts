@@ -7,6 +7,7 @@
 import { withHeaders } from "../../src/edge/headers.ts";
 import { type BrokerEnv, stubs } from "../../src/objects/env.ts";
 import { LOCAL_ROOM } from "../../src/objects/local-room.ts";
+import { OTHERS } from "../../src/objects/other-topology.ts";
 import worker, { SessionObject as DeployedSessionObject } from "../../src/worker.ts";
 import { type Life, Lives } from "./lives.ts";
 import {
@@ -29,6 +30,8 @@ interface LocalEnv extends BrokerEnv {
   readonly COLLECTS_GARBAGE: boolean;
   readonly TRUSTS_ADDRESSES: boolean;
 }
+
+OTHERS.areWoken = false;
 
 /** Of all objects of this process, which share their memory with the Worker. */
 const lives = new Lives();

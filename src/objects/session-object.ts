@@ -20,6 +20,7 @@ import { guardedStore } from "./guarded-store.ts";
 import { LocalRouter } from "./local-router.ts";
 import { opened } from "./log.ts";
 import { type Figures, Meter, type Usage } from "./meter.ts";
+import { tellIfOther, wakingOthers } from "./other-topology.ts";
 import { recover } from "./recovery.ts";
 import { RemoteRouter, type TopicObjects } from "./remote-router.ts";
 import { SessionHost } from "./session-host.ts";
@@ -35,8 +36,9 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
     this.#connectRate = new ConnectRate(settings.rates.addressConnects);
     const name = ctx.id.name!;
     const meter = this.#meter;
+    const begins = wakingOthers(name, settings, env, ctx);
     const store = guardedStore(
-      opened(name, () => new SqliteSessionStore(ctx.storage.sql, meter)),
+      opened(name, () => new SqliteSessionStore(ctx.storage.sql, meter, begins)),
       name,
       ctx,
     );
@@ -56,7 +58,7 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
         peers,
         router: (machine, ledger) => {
           const routing = guardedStore(
-            opened(name, () => new SqliteRoutingStore(ctx.storage.sql, meter)),
+            opened(name, () => new SqliteRoutingStore(ctx.storage.sql, meter, begins)),
             name,
             ctx,
           );
@@ -72,6 +74,10 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
       const authService = env.AUTH;
       this.#host = new SessionHost({ state: ctx, store, settings, name, meter, runtime: PLATFORM, directory, authService, router, peers });
     }
+    tellIfOther(name, settings, () => {
+      const retained = opened(name, () => new SqliteRoutingStore(ctx.storage.sql, meter)).retainedCount();
+      return { sessions: this.#host.core.sessions.size, retained };
+    });
   }
 
   /** Takes a socket from the Worker. */

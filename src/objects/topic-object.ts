@@ -13,6 +13,7 @@ import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
 import { guardedStore } from "./guarded-store.ts";
 import { opened } from "./log.ts";
 import { type Figures, Meter, type Usage } from "./meter.ts";
+import { tellIfOther, wakingOthers } from "./other-topology.ts";
 import { recover } from "./recovery.ts";
 import { TopicHost } from "./topic-host.ts";
 
@@ -23,19 +24,18 @@ export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls 
   constructor(ctx: DurableObjectState, env: BrokerEnv) {
     super(ctx, env);
     const name = ctx.id.name!;
+    const settings = requireSettings(env);
+    const store = opened(name, () => new SqliteRoutingStore(ctx.storage.sql, this.#meter, wakingOthers(name, settings, env, ctx)));
     this.#host = new TopicHost({
-      settings: requireSettings(env),
+      settings,
       name,
-      store: guardedStore(
-        opened(name, () => new SqliteRoutingStore(ctx.storage.sql, this.#meter)),
-        name,
-        ctx,
-      ),
+      store: guardedStore(store, name, ctx),
       topics: stubs(env.TOPICS),
       sessions: stubs(env.SESSIONS),
       meter: this.#meter,
       runtime: PLATFORM,
     });
+    tellIfOther(name, settings, () => ({ sessions: 0, retained: store.retainedCount() }));
   }
 
   /** A batch of publishes and interests from a Session object (`mqtt/batch.ts`). @returns one Reason Code for each record */

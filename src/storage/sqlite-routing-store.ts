@@ -22,8 +22,8 @@ export class SqliteRoutingStore implements RoutingStore {
   #count: number | undefined;
 
   /** @throws Error when the database was written by newer code or under an edited history of migrations */
-  constructor(sql: SqlStorage, meter: RowMeter) {
-    this.#tables = new Tables(sql, meter, ROUTING_TABLES);
+  constructor(sql: SqlStorage, meter: RowMeter, made?: () => void) {
+    this.#tables = new Tables(sql, meter, ROUTING_TABLES, made);
   }
 
   routes(): RouteRow[] {

@@ -25,8 +25,8 @@ export class SqliteSessionStore implements SessionStore {
   readonly #tables: Tables;
 
   /** @throws Error when the database was written by newer code or under an edited history of migrations */
-  constructor(sql: SqlStorage, meter: RowMeter) {
-    this.#tables = new Tables(sql, meter, SESSION_TABLES);
+  constructor(sql: SqlStorage, meter: RowMeter, made?: () => void) {
+    this.#tables = new Tables(sql, meter, SESSION_TABLES, made);
   }
 
   sessions(): SessionRow[] {

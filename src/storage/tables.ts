@@ -13,10 +13,16 @@ import type { RowMeter } from "./row-meter.ts";
 export class Tables {
   readonly #sql: MeteredSql;
   readonly #role: Role;
+  readonly #made: (() => void) | undefined;
   #exist: boolean;
 
-  /** Reads the record of migrations and applies new ones to tables that are there. @throws Error when the record does not fit the code */
-  constructor(sql: SqlStorage, meter: RowMeter, role: Role) {
+  /**
+   * Reads the record of migrations and applies new ones to tables that are there.
+   * @param made called once the tables are made: the object has stored nothing of this role before
+   * @throws Error when the record does not fit the code
+   */
+  constructor(sql: SqlStorage, meter: RowMeter, role: Role, made?: () => void) {
+    this.#made = made;
     this.#sql = new MeteredSql(sql, meter);
     this.#role = role;
     const applied = appliedMigrations(this.#sql, role);
@@ -33,6 +39,7 @@ export class Tables {
     if (!this.#exist) {
       migrate(this.#sql, this.#role);
       this.#exist = true;
+      this.#made?.();
     }
     return this.#sql.run(query, ...bindings);
   }
