@@ -88,7 +88,7 @@ function announce(broker: Broker, host: string, data: string, env: Record<string
         : "Everybody who can reach this machine may connect (ALLOW_ANONYMOUS=true)."
       : ACCESS_SETTINGS.some((name) => name !== "ALLOW_ANONYMOUS" && name in env)
         ? "Those whom the settings name may connect."
-        : "Nobody may connect yet: set USERS, or ALLOW_ANONYMOUS=true to let everybody in who can reach this machine.";
+        : "Only users that were added may connect (npm run user -- add NAME); ALLOW_ANONYMOUS=true lets everybody in who can reach this machine.";
   return `durable-mqtt is running (${env.TOPOLOGY ?? "compact"} topology, storage in ${data}${broker.isNew ? ", new" : ""}). Ctrl-C stops it.
 
   MQTT over WebSocket  ${ws}

@@ -37,11 +37,10 @@ export class DirectoryHost {
 
   constructor(options: DirectoryHostOptions) {
     const { store, settings, name } = options;
-    const hasOneEach = settings.topology !== "compact" && settings.sessionShards === 0;
     this.#options = options;
     this.#core = new DirectoryCore({
       store,
-      objects: hasOneEach ? undefined : objectsOf(settings, namespaceOf(name)).sessions,
+      objects: sessionObjects(settings, namespaceOf(name)),
       damaged: (problem) => log("stored data skipped", { object: name, problem }),
     });
     this.#arm();
@@ -163,6 +162,14 @@ export class DirectoryHost {
       .setAlarm(Math.max(at, this.#now + 1))
       .catch((error) => log("the alarm could not be set", { object: name, problem: String(error) }));
   }
+}
+
+/** All that may have sessions, those of earlier shapes too; undefined where each client has an object of its own. */
+function sessionObjects(settings: Settings, namespace: string): readonly string[] | undefined {
+  if (settings.topology !== "compact" && settings.sessionShards === 0) return undefined;
+  const earlier = settings.topology === "compact" ? [] : settings.previousShapes;
+  const names = [settings, ...earlier.map((shape) => ({ ...settings, ...shape }))].flatMap((shape) => objectsOf(shape, namespace).sessions);
+  return [...new Set(names)];
 }
 
 function viewOf({ user, rights, createdAt, changedAt }: UserRow): UserView {
