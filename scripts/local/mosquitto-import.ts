@@ -92,18 +92,22 @@ function parseAcl(text: string, problems: string[]): AclFile {
       file.users.set(user, current);
     } else if (keyword === "topic" || keyword === "pattern") {
       const entry = aclLine(rest!);
-      const problem = topicProblem(entry.topic, keyword === "pattern");
-      if (problem === undefined) (keyword === "pattern" ? file.patterns : current).push(entry);
+      const problem = entry === undefined ? ACCESS_UNKNOWN : topicProblem(entry.topic, keyword === "pattern");
+      if (problem === undefined) (keyword === "pattern" ? file.patterns : current).push(entry!);
       else problems.push(`${at} ${problem}`);
     } else problems.push(`${at} begins with a word that is not known: user, topic and pattern are.`);
   }
   return file;
 }
 
-function aclLine(text: string): AclLine {
-  const [, word, rest] = /^(\S+)(?:\s+(.*))?$/.exec(text) ?? [];
+const ACCESS_UNKNOWN = "has a word before its topic that is no access: read, write, readwrite and deny are.";
+
+/** A word alone is a topic. */
+function aclLine(text: string): AclLine | undefined {
+  const [, word, rest] = /^(\S+)\s+(.*)$/.exec(text) ?? [];
+  if (word === undefined) return { access: "readwrite", topic: text };
   const access = ACCESSES.find((each) => each === word);
-  return access !== undefined && rest !== undefined ? { access, topic: rest } : { access: "readwrite", topic: text };
+  return access && { access, topic: rest! };
 }
 
 function topicProblem(topic: string, isPattern: boolean): string | undefined {

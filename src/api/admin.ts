@@ -38,7 +38,7 @@ admin.use(async (context, next) => {
 admin.route("/banned", banned);
 for (const path of USERS_PATHS) admin.route(`/authentication/${path}/users`, users);
 
-admin.notFound(() => problem("NOT_FOUND", "There is nothing at this path of the API."));
+admin.all("*", () => problem("NOT_FOUND", "There is nothing at this path of the API."));
 admin.onError((error) => {
   if (error instanceof HTTPException) return error.getResponse();
   log("request failed", { problem: error.message });

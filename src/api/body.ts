@@ -1,17 +1,21 @@
 /** What requests of the API bring: their bodies with a bound, and the fields of JSON objects, each with the form that it must have. */
 
 import { API_BODY_BYTES_MAX } from "../login-limits.ts";
+import { concatenate } from "../mqtt/bytes.ts";
 import { refuse } from "./problem.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** The text of a body. */
+/** The text of a body. What is too large is read and thrown away: whoever sends it hears the answer only then. */
 export async function bodyText(request: Request): Promise<string> {
-  const tooLarge = (): never => refuse("PAYLOAD_TOO_LARGE", `A body has at most ${API_BODY_BYTES_MAX} bytes.`);
-  if (Number(request.headers.get("Content-Length") ?? 0) > API_BODY_BYTES_MAX) tooLarge();
-  const bytes = new Uint8Array(await request.arrayBuffer());
-  if (bytes.length > API_BODY_BYTES_MAX) tooLarge();
-  return new TextDecoder().decode(bytes);
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body ?? []) {
+    bytes += (chunk as Uint8Array).length;
+    if (bytes <= API_BODY_BYTES_MAX) chunks.push(chunk as Uint8Array);
+  }
+  if (bytes > API_BODY_BYTES_MAX) return refuse("PAYLOAD_TOO_LARGE", `A body has at most ${API_BODY_BYTES_MAX} bytes.`);
+  return new TextDecoder().decode(concatenate(chunks));
 }
 
 /** The JSON object of a body, with no other fields than these. */

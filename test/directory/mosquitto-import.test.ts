@@ -59,7 +59,7 @@ describe("files of mosquitto", () => {
   test("what can't be carried over is told, and no hash is", () => {
     const { problems } = importMosquitto(FILES);
     expect(problems).toEqual([
-      "Line 24 of the ACL file has %c or %u beside other characters: here they fill a whole level.",
+      "Line 25 of the ACL file has %c or %u beside other characters: here they fill a whole level.",
       "1 lines before the first user are rights of clients without a user name: put them into the setting ACL.",
       "1 users of the ACL file have no password in the password file and are left out.",
       "1 users have a $6$ hash, a single SHA-512: they are let in, but give them new passwords soon.",
@@ -85,6 +85,7 @@ describe("files of mosquitto", () => {
     ["topic read a+", "has + or # beside other characters, or # before the end."],
     ["topic read a/%u", "has %c or %u in a topic line, where mosquitto takes them literally: that can't be said here."],
     ["pattern read ${x}", "has ${, which would be a placeholder here."],
+    ["topic out of words", "has a word before its topic that is no access: read, write, readwrite and deny are."],
     ["topics a", "begins with a word that is not known: user, topic and pattern are."],
   ])("an ACL file with %s", (acl, problem) => {
     expect(importMosquitto({ passwords: "", acl: `# x\n\n${acl}` }).problems).toEqual([`Line 3 of the ACL file ${problem}`]);
