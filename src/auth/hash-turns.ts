@@ -14,6 +14,8 @@ interface Waiter {
   readonly address: string;
   /** In each round every address that has somebody waiting has one turn. */
   readonly round: number;
+  /** What its hash costs, of the dearest that there are. */
+  readonly share: number;
   /** Milliseconds since the epoch: until then it looks again, or is gone. */
   looksUntil: number;
 }
@@ -33,11 +35,12 @@ export class HashTurns {
   /**
    * Runs a hash when it is its turn.
    * @param address where the client is; empty when that is not known
+   * @param share what it costs, of the dearest hash that there is, 0 to 1: the pause after a cheap one is as much shorter
    * @returns undefined when too many wait already
    */
-  async run<Result>(address: string, hash: () => Promise<Result>): Promise<Result | undefined> {
+  async run<Result>(address: string, hash: () => Promise<Result>, share = 1): Promise<Result | undefined> {
     if (this.#waiting.length > 0 || this.#runtime.now() < this.#freeAt) {
-      const waiter = this.#enter(address);
+      const waiter = this.#enter(address, share);
       if (waiter === undefined) return undefined;
       while (!this.#isTurnOf(waiter)) await this.#pause(waiter);
       this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
@@ -47,18 +50,18 @@ export class HashTurns {
     try {
       return await hash();
     } finally {
-      this.#freeAt = this.#runtime.now() + HASH_PAUSE_MS;
+      this.#freeAt = this.#runtime.now() + HASH_PAUSE_MS * share;
     }
   }
 
-  #enter(address: string): Waiter | undefined {
+  #enter(address: string, share: number): Waiter | undefined {
     this.#passOver();
     const others = this.#waiting.filter((each) => each.address === address);
     // Where addresses are not known, on one's own machine, they can't be told apart.
     const othersMax = address === "" ? HASHES_WAITING_MAX : HASHES_WAITING_PER_ADDRESS_MAX;
     if (this.#waiting.length >= HASHES_WAITING_MAX || others.length >= othersMax) return undefined;
     const round = Math.max(this.#round, (others.at(-1)?.round ?? 0) + 1);
-    const waiter = { address, round, looksUntil: Number.POSITIVE_INFINITY };
+    const waiter = { address, round, share, looksUntil: Number.POSITIVE_INFINITY };
     this.#waiting.push(waiter);
     return waiter;
   }
@@ -75,7 +78,7 @@ export class HashTurns {
   }
 
   async #pause(waiter: Waiter): Promise<void> {
-    const ms = Math.min(HASH_LEASE_MS, (1 + this.#before(waiter)) * (HASH_PAUSE_MS / 2));
+    const ms = Math.min(HASH_LEASE_MS, Math.max(1, (1 + this.#before(waiter)) * (HASH_PAUSE_MS / 2) * waiter.share));
     waiter.looksUntil = this.#runtime.now() + ms + HASH_LEASE_MS;
     await new Promise<void>((resolve) => void this.#runtime.after(ms, resolve));
     waiter.looksUntil = Number.POSITIVE_INFINITY;

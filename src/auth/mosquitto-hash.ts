@@ -31,6 +31,12 @@ export function isMosquittoHash(text: string): boolean {
   return parse(text) !== undefined;
 }
 
+/** @returns the iterations of PBKDF2-HMAC-SHA-256 that take as long, about twice as many; undefined when it is no such hash */
+export function mosquittoIterations(text: string): number | undefined {
+  const iterations = parse(text)?.iterations;
+  return iterations === undefined ? undefined : 2 * iterations;
+}
+
 /** @returns the hash of a password as this text has it, and the one that it has; undefined when the text is no such hash */
 export async function hashAs(
   password: Uint8Array,

@@ -8,7 +8,7 @@
  */
 
 import { fromBase64, toBase64 } from "./base64.ts";
-import { dummyLike, hashAs } from "./mosquitto-hash.ts";
+import { dummyLike, hashAs, mosquittoIterations } from "./mosquitto-hash.ts";
 
 /** Workers refuse more (documented by the platform, 2026-11; local workerd does not). */
 export const ITERATIONS_MAX = 100_000;
@@ -69,6 +69,11 @@ export function dummyHash(like: string | undefined): string {
   if (foreign !== undefined) return foreign;
   const iterations = (like === undefined ? undefined : parsePasswordHash(like)?.iterations) ?? ITERATIONS_MAX;
   return format({ iterations, salt: new Uint8Array(SALT_BYTES), hash: new Uint8Array(HASH_BYTES) });
+}
+
+/** What it costs to check a password against this hash, of the dearest there is: 0 to 1. */
+export function hashShare(hash: string): number {
+  return Math.min(1, (parsePasswordHash(hash)?.iterations ?? mosquittoIterations(hash) ?? ITERATIONS_MAX) / ITERATIONS_MAX);
 }
 
 /** Compares without telling by its time where the first difference is; the lengths are no secret. */

@@ -12,7 +12,7 @@ import { type Admission, type Authenticator, type Caller, NOBODY, type Refusal }
 import { NOT_KNOWN } from "./chain.ts";
 import { type FailedLogins, TOO_MANY_FAILED } from "./failed-logins.ts";
 import { HashTurns } from "./hash-turns.ts";
-import { dummyHash, equalConstantTime, verifyPassword } from "./password.ts";
+import { dummyHash, equalConstantTime, hashShare, verifyPassword } from "./password.ts";
 import type { User } from "./users.ts";
 
 /** Server busy; a 3.x connection gets return code 3. */
@@ -55,7 +55,7 @@ export class UsersAuthenticator implements Authenticator {
     if (!failures.begin(address, userName)) return TOO_MANY_FAILED;
     // An unknown user costs the same work as a wrong password.
     const hash = user?.password ?? (known?.like === undefined ? this.#dummy : dummyHash(known.like));
-    const isRight = await this.#turns.run(address, () => verifyPassword(password, hash));
+    const isRight = await this.#turns.run(address, () => verifyPassword(password, hash), hashShare(hash));
     if (isRight !== false) failures.right(address, userName);
     if (isRight === undefined) return BUSY;
     if (user === undefined || !isRight) return NOT_KNOWN;

@@ -82,3 +82,11 @@ test("whose connection is gone while it waits, or hashes, holds up nobody: its t
   await vi.advanceTimersByTimeAsync(5 * HASH_LEASE_MS);
   expect(await next).toBe("hashed");
 });
+
+test("a cheap hash has a short pause: a fleet with random passwords comes back in no time", async () => {
+  const turns = new HashTurns(PLATFORM);
+  const done: number[] = [];
+  for (let index = 0; index < 100; index += 1) void turns.run(`address ${index}`, async () => done.push(index), 0.01);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(done).toHaveLength(100);
+});
