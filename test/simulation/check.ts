@@ -295,6 +295,9 @@ export async function checkTidied({ world, clients, published }: Scenario): Prom
   const problems: string[] = [];
   for (const client of clients) client.endSession();
   await calm(world, 20_000);
+  // Who was refused, because the session is that of a user as whom it has been here, is that one now.
+  for (const client of clients) if (!client.connected) client.endSession();
+  await calm(world, 20_000);
   for (const client of clients) client.disconnect();
   await calm(world, 10_000);
   const probe = new SimulatedClient(world, { ...PROBE, id: "last" }, published);

@@ -95,6 +95,9 @@ const ON_ITS_WAY_MS = 8_000;
 /** What a CONNECT that was given up may still do to a session is done after so long. */
 const ATTEMPT_MS = 60_000;
 
+/** The answers to who says a Client Identifier that is another user's. */
+const IDENTIFIER_REFUSED: readonly number[] = [0x85, 2];
+
 /** Return codes and Reason Codes for a wrong password and for what is not allowed. */
 const REFUSED_RIGHTS: readonly number[] = [4, 5, 0x86, 0x87];
 
@@ -590,16 +593,29 @@ export class SimulatedClient {
     }
   }
 
-  /** It has lately tried to connect as another user. */
-  get wasAnother(): boolean {
-    return this.#attempts.some(({ user }) => user !== this.#user);
+  /** A CONNECT as another user, which may have come late, has ended the session: this may be one that was begun behind it. */
+  get wasTakenOver(): boolean {
+    return this.#isAnyones && this.#attempts.some(({ user }) => user !== this.#user);
+  }
+
+  get #isAnyones(): boolean {
+    return this.#world.settings.choices.clientIdOwner === "anyone";
+  }
+
+  /** The session is another user's, as whom it has been here: it tries those in turn. */
+  #refusedIdentifier(reasonCode: number): void {
+    const others = [{ user: this.#sessionUser }, ...this.#attempts].filter(({ user }) => user !== this.#user);
+    if (this.#isAnyones || others.length === 0) this.problems.push(`${this.#user ?? "nobody"} is refused with ${reasonCode}`);
+    const triedAt = (tried: UserName): number => this.#attempts.findLastIndex(({ user }) => user === tried);
+    this.#user = others.sort((a, b) => triedAt(a.user) - triedAt(b.user))[0]?.user;
   }
 
   #handleConnack(reasonCode: number, sessionPresent: boolean): void {
     const world = this.#world;
     if (reasonCode !== 0) {
       world.note(`${this.id} was refused: ${reasonCode}`);
-      if (REFUSED_RIGHTS.includes(reasonCode)) this.problems.push(`${this.#user ?? "nobody"} is refused with ${reasonCode}`);
+      if (IDENTIFIER_REFUSED.includes(reasonCode)) this.#refusedIdentifier(reasonCode);
+      else if (REFUSED_RIGHTS.includes(reasonCode)) this.problems.push(`${this.#user ?? "nobody"} is refused with ${reasonCode}`);
       return;
     }
     this.#connected = true;
@@ -609,8 +625,7 @@ export class SimulatedClient {
     const previous = this.lives.at(-1);
     if (previous !== undefined) {
       previous.backAt ??= world.now;
-      // A CONNECT as another user, which may have come late, has ended the session: this may be one that was begun behind it.
-      previous.resumed ||= isPresent && !this.wasAnother;
+      previous.resumed ||= isPresent && !this.wasTakenOver;
     }
     this.#meetSession(isPresent, previous === undefined ? 0 : world.now - previous.heardAt);
     if (this.durable) this.#hasSession = true;
@@ -650,13 +665,15 @@ export class SimulatedClient {
     }
     const lastsSeconds = Math.min(this.#lastsSeconds, this.options.expirySeconds);
     const isForeign = this.#sessionUser !== this.#user;
+    const mayBeGone =
+      this.wasTakenOver || (world.clocksJump ? lastsSeconds < LONG_SECONDS : awayMs >= lastsSeconds * 1000 - ON_ITS_WAY_MS);
     if (isForeign) {
+      if (!this.#isAnyones && !mayBeGone) this.problems.push("another user has taken a session that lives");
       const earlier = this.#attempts.slice(0, -1).some(({ user }) => user === this.#user);
       if (isPresent && !earlier && this.options.version !== 3) this.problems.push("a session was resumed by another user");
       this.#loseSession(this.#generation);
       return;
     }
-    const mayBeGone = this.wasAnother || (world.clocksJump ? lastsSeconds < LONG_SECONDS : awayMs >= lastsSeconds * 1000 - ON_ITS_WAY_MS);
     if (!isPresent) {
       if (!mayBeGone) this.problems.push("the broker lost a durable session");
       this.#loseSession(this.#generation);

@@ -177,7 +177,7 @@ function begin(seed: number, reshaped: boolean, deployed: boolean, kept: Readonl
     limits: { ...DEFAULT_LIMITS, inflightMax: 4, queueMessagesMax: short ? 8 : 20_000, queueBytesMax: short ? 1 << 20 : 1 << 28 },
     choices: {
       ...DEFAULT_CHOICES,
-      clientIdOwner: "anyone",
+      clientIdOwner: (seed >> 1) % 2 === 0 ? "anyone" : "user",
       queuePolicy: seed % 2 === 0 ? "reject_new" : "drop_oldest",
       sharedStrategy: SHARED_STRATEGIES[seed % SHARED_STRATEGIES.length]!,
     },
