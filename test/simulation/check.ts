@@ -279,10 +279,10 @@ export async function checkAtRest(scenario: Scenario, gone: readonly SimulatedCl
     if (stored.chunks > 1 && gone.length === 0) problems.push(`${object.name} keeps ${stored.chunks} chunks after everybody has left`);
   }
   if (wills > 0) problems.push(`${wills} wills are stored after everybody has left`);
-  for (const { id, options, lastsSeconds, wasAnother } of clients) {
+  for (const { id, options, lastsSeconds, wasTakenOver } of clients) {
     const isKept = sessions.delete(id);
     // Another user, as whom its client connected without ever hearing an answer, has ended it; what that one began may be lost.
-    if (!isKept && lastsSeconds === LONG_SECONDS && !wasAnother)
+    if (!isKept && lastsSeconds === LONG_SECONDS && !wasTakenOver)
       problems.push(`the session of ${id} is not stored after everybody has left`);
     if (isKept && options.expirySeconds < LONG_SECONDS) problems.push(`the session of ${id} is stored, which should be over`);
   }

@@ -665,8 +665,7 @@ export class SimulatedClient {
     }
     const lastsSeconds = Math.min(this.#lastsSeconds, this.options.expirySeconds);
     const isForeign = this.#sessionUser !== this.#user;
-    const mayBeGone =
-      this.wasTakenOver || (world.clocksJump ? lastsSeconds < LONG_SECONDS : awayMs >= lastsSeconds * 1000 - ON_ITS_WAY_MS);
+    const mayBeGone = this.wasTakenOver || (world.clocksJump ? lastsSeconds < LONG_SECONDS : awayMs >= lastsSeconds * 1000 - ON_ITS_WAY_MS);
     if (isForeign) {
       if (!this.#isAnyones && !mayBeGone) this.problems.push("another user has taken a session that lives");
       const earlier = this.#attempts.slice(0, -1).some(({ user }) => user === this.#user);
