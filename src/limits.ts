@@ -121,6 +121,13 @@ export const KEPT_FACTOR_MAX = 2;
 export const KEPT_BYTES_BESIDE_MAX = 1 * KIB;
 
 /**
+ * When what has just begun to be kept is copied: when what it came in has so many bytes, or after so many messages. To copy each at once is a
+ * twentieth of the work of a delivery at QoS 1 or 2; most are acknowledged before.
+ */
+export const LENT_BYTES_MAX = 1 * MIB;
+export const LENT_MESSAGES_MAX = 2048;
+
+/**
  * How much of an object's budget may be in use for each sort of load to be taken; what is refused first stands first. What makes little
  * difference to those who are served already goes first, messages for them last.
  */

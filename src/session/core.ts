@@ -17,6 +17,7 @@ import { Changes } from "./changes.ts";
 import { createCounters } from "./counters.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Failures } from "./failures.ts";
+import { Lent } from "./lent.ts";
 import type { LocalShare } from "./local-share.ts";
 import { MessageLog } from "./log.ts";
 import { Matching } from "./matching.ts";
@@ -88,6 +89,7 @@ export class SessionCore {
   readonly log: MessageLog;
   /** Of subscriptions and wills. */
   readonly rowChanges: RowChanges;
+  readonly lent = new Lent();
   readonly matching = new Matching();
   readonly counters = createCounters();
   readonly numbers: Numbers;

@@ -1,6 +1,6 @@
 /**
  * What a session still has to be sent or to acknowledge, by Packet Identifier. A message counts once in the ledger, however many sessions
- * it waits for, and keeps in memory only what counts.
+ * it waits for; what else it may hold in memory is bounded by `lent.ts`.
  */
 
 import { CountedMap, type Ledger } from "../ledger.ts";
@@ -13,9 +13,7 @@ function taken(_packetId: number, { identifiers, message }: Delivery): number {
   const bytes = deliveryBytes(identifiers);
   if (message === undefined) return bytes;
   message.holders += 1;
-  if (message.holders > 1) return bytes;
-  message.keep();
-  return bytes + messageBytes(message);
+  return message.holders === 1 ? bytes + messageBytes(message) : bytes;
 }
 
 /** One of those that wait for its message is over. @returns what goes with it */

@@ -75,6 +75,7 @@ function add(core: SessionCore, session: Session, message: Message, due: Due, re
   } else {
     const delivery: Delivery = { ...due, packetId, message, sequence, size, flags: 0, sent: false };
     session.deliveries.set(packetId, delivery);
+    if (message.holders === 1) core.lent.add(message);
     if (goes) {
       send(core, session.connection!, delivery, message);
       return;

@@ -74,6 +74,7 @@ export function loadNext(core: SessionCore, session: Session): boolean {
     }
     const delivery = deliveryOf(waiting, found);
     session.deliveries.set(delivery.packetId, delivery);
+    if (found.message.holders === 1) core.lent.add(found.message);
     bytes += delivery.size;
     if (delivery.sent) session.resending.push(delivery);
     else queue(core, session, delivery);
