@@ -28,12 +28,10 @@ export function intact<Row extends StoredRow>(row: Row): Row {
 /** Collects bytes in one growing buffer. */
 export class RecordWriter {
   #bytes: Uint8Array;
-  #view: DataView;
   length = 0;
 
   constructor(capacity = 256) {
     this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
   }
 
   #reserve(more: number): void {
@@ -42,7 +40,6 @@ export class RecordWriter {
     const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
     grown.set(this.#bytes.subarray(0, this.length));
     this.#bytes = grown;
-    this.#view = new DataView(grown.buffer);
   }
 
   byte(value: number): void {
@@ -94,7 +91,11 @@ export class RecordWriter {
   }
 
   endLength(place: number): void {
-    this.#view.setUint32(place, this.length - place - 4);
+    const length = this.length - place - 4;
+    this.#bytes[place] = length >>> 24;
+    this.#bytes[place + 1] = length >>> 16;
+    this.#bytes[place + 2] = length >>> 8;
+    this.#bytes[place + 3] = length;
   }
 
   clear(): void {

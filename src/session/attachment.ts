@@ -52,10 +52,13 @@ function writeAliases(writer: RecordWriter, aliases: ClientAliases): void {
   }
 }
 
+/** For one attachment after the other: most are larger than a new one would have room for. */
+const writer = new RecordWriter(1024);
+
 /** @param brief leaves out what the session's row holds as well */
 export function encodeAttachment(connection: Connection, brief: boolean): Uint8Array {
   const { session, facts } = connection;
-  const writer = new RecordWriter(256);
+  writer.clear();
   writer.byte(STATE_VERSION);
   writer.string(session.clientId);
   writer.integer(session.number);

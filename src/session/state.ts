@@ -105,20 +105,40 @@ function readIdentity(reader: RecordReader, version: number): Identity {
   return { userName, address: reader.string(), grants: reader.string(), expiresAt: readTime(reader) };
 }
 
-/** They are sent in their order: behind the first that was not, none was. */
-function sentDeliveries(session: Session): SentDelivery[] {
-  const sent: SentDelivery[] = [];
-  const again = new Set(session.resending);
-  for (const delivery of session.deliveries.values()) {
-    if (!delivery.sent) return sent;
-    const { packetId, qos, sequence } = delivery;
-    sent.push({ packetId, qos, recordSequence: sequence, resending: again.has(delivery) });
+/** How many deliveries were sent: they stand before those that were not, and those in memory before those in rows. */
+function countSent({ deliveries, backlog }: Session): number {
+  let count = 0;
+  for (const { sent } of deliveries.values()) {
+    if (!sent) return count;
+    count += 1;
   }
-  for (const { packetId, flags, sequence, sent: isSent } of session.backlog) {
-    if (!isSent) return sent;
-    sent.push({ packetId, qos: qosIn(flags), recordSequence: sequence, resending: true });
+  for (const { sent } of backlog) {
+    if (!sent) return count;
+    count += 1;
   }
-  return sent;
+  return count;
+}
+
+/** Twice through all costs less than a list of them: it is done for each connection that was sent something, in every tick. */
+function writeSent(writer: RecordWriter, session: Session): void {
+  const { deliveries, backlog, resending } = session;
+  const again = resending.length > 0 ? new Set(resending) : undefined;
+  let left = countSent(session);
+  writer.integer(left);
+  for (const delivery of deliveries.values()) {
+    if (left === 0) return;
+    left -= 1;
+    writer.integer(delivery.packetId);
+    writer.byte(delivery.qos | (again?.has(delivery) ? FLAG_RESENDING : 0));
+    writer.integer(delivery.sequence);
+  }
+  for (const { packetId, flags, sequence } of backlog) {
+    if (left === 0) return;
+    left -= 1;
+    writer.integer(packetId);
+    writer.byte(qosIn(flags) | FLAG_RESENDING);
+    writer.integer(sequence);
+  }
 }
 
 /** @param whole with the exchanges that are in rows of their own */
@@ -128,13 +148,7 @@ export function writeSession(writer: RecordWriter, session: Session, whole: bool
   writeIdentity(writer, session.identity);
   writer.integer(session.nextPacketId);
   writer.integer(session.handledThrough);
-  const sent = sentDeliveries(session);
-  writer.integer(sent.length);
-  for (const { packetId, qos, resending, recordSequence } of sent) {
-    writer.integer(packetId);
-    writer.byte(qos | (resending ? FLAG_RESENDING : 0));
-    writer.integer(recordSequence);
-  }
+  writeSent(writer, session);
   writer.integer(session.released.size);
   for (const packetId of session.released) writer.integer(packetId);
   const paged = session.received.paged && !whole;
