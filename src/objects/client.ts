@@ -163,6 +163,7 @@ export class Client implements Taker {
       this.#brake.take();
     }
     const bytes = this.#ahead;
+    if (bytes === this.#unfinishedBytes) return;
     this.#context.core.ledger.add("unfinished", bytes - this.#unfinishedBytes);
     this.#unfinishedBytes = bytes;
   }

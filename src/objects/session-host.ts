@@ -327,7 +327,10 @@ export class SessionHost {
   }
 
   #flushSoon(): void {
-    this.#tick ??= this.#runtime.after(0, () => this.flush());
+    this.#tick ??= this.#runtime.after(0, () => {
+      this.#tick = undefined;
+      this.flush();
+    });
   }
 
   /**
@@ -337,9 +340,10 @@ export class SessionHost {
   flush(): void {
     this.#tick?.cancel();
     this.#tick = undefined;
-    this.#turns.renew();
+    const now = this.#runtime.now();
+    this.#turns.renew(now);
     const waiting = unwritten(this.core);
-    const waitMs = this.#rowsWrittenAt + ROW_GATHER_MS - this.#runtime.now();
+    const waitMs = this.#rowsWrittenAt + ROW_GATHER_MS - now;
     // A clock that was set back must not hold anything up.
     if (waiting === 0 || waiting >= ROW_GATHER_CHANGES || waitMs <= 0 || waitMs > ROW_GATHER_MS) this.#flushNow();
     else this.#gathering ??= this.#runtime.after(waitMs, () => this.#flushNow());

@@ -49,9 +49,8 @@ export class Turns {
     this.#timer ??= this.#runtime.after(0, this.#serve);
   }
 
-  /** A tick is over, or something has left. */
-  renew(): void {
-    const now = this.#runtime.now();
+  /** A tick is over, or something has left. @param now milliseconds since the epoch */
+  renew(now: number): void {
     const elapsedMs = now - this.#renewedAt;
     // A clock that was set back must not hold anything up.
     if (elapsedMs >= 0 && elapsedMs < CROWDED_MS && this.#isCrowded()) return;

@@ -4,7 +4,7 @@
  * host makes the call and says how it went. Ordering, batching and backpressure live here and nowhere else.
  */
 
-import type { Ledger } from "../ledger.ts";
+import type { Account, Ledger } from "../ledger.ts";
 import {
   BATCH_BYTES_MAX,
   BATCH_ITEMS_MAX,
@@ -25,7 +25,7 @@ export interface Outgoing {
 }
 
 export class Outbox<Item extends Outgoing> {
-  readonly #ledger: Ledger | undefined;
+  readonly #held: Account | undefined;
   #waiting: Item[] = [];
   #waitingBytes = 0;
   #flying: readonly Item[] | undefined;
@@ -39,7 +39,7 @@ export class Outbox<Item extends Outgoing> {
 
   /** @param ledger counts what waits, and what flies twice, for it is there as a batch as well */
   constructor(ledger?: Ledger) {
-    this.#ledger = ledger;
+    this.#held = ledger?.account("outboxes");
   }
 
   /** Items that wait or fly. */
@@ -71,7 +71,7 @@ export class Outbox<Item extends Outgoing> {
   }
 
   #count(bytes: number): void {
-    this.#ledger?.add("outboxes", bytes);
+    this.#held?.add(bytes);
   }
 
   get #ready(): boolean {
