@@ -98,7 +98,6 @@ describe5((broker) => {
     const marker = unique();
     await publisher.publish(marker, "marker", { qos: 1 });
     for (const message of await client.messages(1)) expect(message.topic).toBe(marker);
-    await client.silence(publisher);
   });
 
   it("[MQTT5-4.7.3-3] takes topics and filters of 65,535 bytes", async () => {
