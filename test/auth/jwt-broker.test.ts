@@ -132,6 +132,13 @@ describeTopologies(
         second.client.terminate();
       });
 
+      test("a login can't give another clientid_override than the URL, by which its session is found", async () => {
+        const { client, connack } = await show(broker, signed({ ...CLAIMS, clientid_override: unique("c") }), "password", { version });
+        const refused = version === 5 ? 0x85 : 2;
+        expect(connack.reasonCode).toBe(broker.shape === "handed over" ? refused : 0);
+        client.terminate();
+      });
+
       test("when it expires the connection ends, a 5.0 client hears why, and the will is published", async () => {
         const topic = unique();
         const watcher = await broker.connect({ version: 5, userName: "ada", password: "lovelace" });

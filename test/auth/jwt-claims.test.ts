@@ -1,7 +1,7 @@
 /** What the claims of a token say: when it is good, for whom, and whom it names. */
 
 import { describe, expect, test } from "vitest";
-import { type ClaimRules, type Claims, judge, type Named, timeOf } from "../../src/auth/jwt-claims.ts";
+import { type ClaimRules, type Claims, claimOf, judge, type Named, timeOf } from "../../src/auth/jwt-claims.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import { USER_NAME_BYTES_MAX } from "../../src/login-limits.ts";
 
@@ -14,6 +14,11 @@ function judged(claims: Claims, rules: Partial<ClaimRules> = {}, bearer: { clien
 }
 
 const named = (userName: string | undefined, expiresAt = Number.POSITIVE_INFINITY): Named => ({ userName, expiresAt });
+
+test("a claim is what the token has, not what every object has", () => {
+  for (const name of ["constructor", "__proto__", "toString"]) expect(claimOf({}, name)).toBeUndefined();
+  expect(claimOf(JSON.parse('{"__proto__": "x"}') as Claims, "__proto__")).toBe("x");
+});
 
 describe("times", () => {
   test.each([
