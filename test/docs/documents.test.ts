@@ -7,6 +7,7 @@ import { ROOT } from "../../scripts/build/bundle.ts";
 import { partsOfPage } from "../../scripts/docs/floors.ts";
 import { METRICS } from "../../src/api/metrics.ts";
 import * as limits from "../../src/limits.ts";
+import * as loginLimits from "../../src/login-limits.ts";
 import { SETTINGS } from "../../src/settings.ts";
 
 const DOCUMENTS = [
@@ -19,7 +20,10 @@ const DOCUMENTS = [
 ];
 
 const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: Record<string, string> };
-const constants = new Map(Object.entries(limits).filter(([, value]) => typeof value === "number")) as Map<string, number>;
+const constants = new Map(Object.entries({ ...limits, ...loginLimits }).filter(([, value]) => typeof value === "number")) as Map<
+  string,
+  number
+>;
 const defaults = new Map(SETTINGS.map((setting) => [setting.name, setting.default]));
 
 /** Milliseconds of the units in which documents quote constants. */
