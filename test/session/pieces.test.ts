@@ -260,6 +260,9 @@ test("what few subscriptions are owed stands in the row of their session", () =>
   const owed = () => node.core.sessions.get("c")!.owed.map(({ id, from }) => [id, from]);
   const before = owed();
   expect([before.length, node.store.owed()]).toEqual([1, []]);
+  // And in the attachment of its socket.
+  node.hibernate();
+  expect(owed()).toEqual(before);
   node.crash();
   expect(owed()).toEqual(before);
 });
