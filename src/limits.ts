@@ -419,6 +419,9 @@ export const KEEP_ALIVE_FACTOR = 1.5;
  */
 export const DEADLINE_COARSE_MS = 15 * MINUTE;
 
+/** An alarm is set no farther ahead, and once more when it fires: the platform takes none after 2189, and logins may end later. */
+export const ALARM_MS_MAX = 365 * 24 * HOUR;
+
 /**
  * An object with wills of connections that have no Keep Alive wakes after this time, at most twice: should it have been reset without a word,
  * it finds out then. At most a few alarms an hour.

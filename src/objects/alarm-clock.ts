@@ -3,6 +3,7 @@
  * fires too soon finds nothing due and is set again.
  */
 
+import { ALARM_MS_MAX } from "../limits.ts";
 import type { Runtime } from "../runtime.ts";
 
 /** The object's one alarm, as the platform has it. */
@@ -36,9 +37,10 @@ export class AlarmClock {
       this.#setFor ??= found;
     }
     if (at >= this.#setFor) return false;
-    this.#setFor = at;
+    const now = this.#runtime.now();
+    this.#setFor = Math.min(at, now + ALARM_MS_MAX);
     try {
-      await this.#storage.setAlarm(Math.max(at, this.#runtime.now() + 1));
+      await this.#storage.setAlarm(Math.max(this.#setFor, now + 1));
     } catch (error) {
       // What is set is not known any more.
       this.#setFor = undefined;

@@ -40,6 +40,8 @@ function tokens(): string[] {
   const claims = (): object => ({ sub: "ada", secret: unique("hidden") });
   return [
     signed({ ...claims(), exp: seconds(60), is_superuser: true }),
+    // What some write for never: beyond what the platform's alarms know.
+    signed({ ...claims(), exp: 99_999_999_999 }),
     signed({ ...claims(), exp: seconds(-60) }),
     signed({ ...claims(), nbf: seconds(60) }),
     signed({ ...claims(), sub: 7 }),
@@ -101,6 +103,7 @@ test("tokens in every place, right and wrong, in every shape: nothing of them is
   expect(said.length).toBeGreaterThan(300);
   expect(lines.filter((line) => line.includes("packet too large"))).not.toEqual([]);
   expect(lines.filter((line) => line.includes("authentication is not available"))).not.toEqual([]);
+  expect(lines.filter((line) => line.includes("a fault"))).toEqual([]);
   expect(said.filter((text) => text.includes("expired"))).not.toEqual([]);
   const output = [...lines, ...said].join("\n");
   const secrets = planted.flatMap((text) => [
