@@ -44,8 +44,13 @@ export const JWKS_COOL_DOWN_MS = 10 * SECOND;
 /** For keys to come: a client whose key is not known waits so long. Below what clients give a broker to answer CONNECT (30 s). */
 export const JWKS_TIMEOUT_MS = 3 * SECOND;
 
-/** How often somebody who waits for keys that another connection has asked for looks whether they have come. */
+/**
+ * How often somebody who waits for keys that another connection has asked for looks whether they have come; where more than a few wait, each looks
+ * as much less often, up to the last. A look costs some microseconds.
+ */
 export const JWKS_LOOK_MS = 50;
+export const JWKS_LOOKING_FEW = 64;
+export const JWKS_LOOK_MS_MAX = 1 * SECOND;
 
 /** A set of keys, bytes and number: providers have two to ten. */
 export const JWKS_BYTES_MAX = 256 * KIB;

@@ -6,7 +6,7 @@
  * be had asks itself, one at a time; the others look now and then whether they have come, and one that is gone is passed over.
  */
 
-import { JWKS_COOL_DOWN_MS, JWKS_FRESH_MS, JWKS_LOOK_MS, JWKS_TIMEOUT_MS } from "../login-limits.ts";
+import { JWKS_COOL_DOWN_MS, JWKS_FRESH_MS, JWKS_LOOK_MS, JWKS_LOOK_MS_MAX, JWKS_LOOKING_FEW, JWKS_TIMEOUT_MS } from "../login-limits.ts";
 import type { Runtime } from "../runtime.ts";
 import { type Fetch, fetchKeySet, type ProviderKey } from "./jwk-set.ts";
 
@@ -32,6 +32,8 @@ export class ProviderKeys {
   #coolUntil = Number.NEGATIVE_INFINITY;
   /** Until then somebody is asking, or is gone. */
   #leaseUntil = Number.NEGATIVE_INFINITY;
+  /** How many have begun to wait since then. */
+  #waiting = 0;
 
   constructor(url: string, services: ProviderServices) {
     this.#url = url;
@@ -57,15 +59,22 @@ export class ProviderKeys {
   /** A key is not known: asks for the keys, or waits until somebody has, unless they have just been had. */
   async seek(): Promise<void> {
     const { runtime } = this.#services;
+    this.#waiting += 1;
     while (runtime.now() >= this.#coolUntil) {
       if (runtime.now() >= this.#leaseUntil) await this.#ask();
-      else await new Promise<void>((resolve) => void runtime.after(JWKS_LOOK_MS, resolve));
+      else await new Promise<void>((resolve) => void runtime.after(this.#lookMs, resolve));
     }
+  }
+
+  /** The more wait, the less often each looks: a crowd costs no more than so many looks a second. */
+  get #lookMs(): number {
+    return Math.min(JWKS_LOOK_MS_MAX, JWKS_LOOK_MS * (1 + this.#waiting / JWKS_LOOKING_FEW));
   }
 
   async #ask(): Promise<void> {
     const { fetch, runtime, failed } = this.#services;
     this.#leaseUntil = runtime.now() + LEASE_MS;
+    this.#waiting = 0;
     const answer = await fetchKeySet(this.#url, fetch, runtime);
     const now = runtime.now();
     this.#leaseUntil = Number.NEGATIVE_INFINITY;
