@@ -1,36 +1,47 @@
-/** A cache that does not grow beyond its bound: what was put in first goes first. */
+/**
+ * A cache that does not grow beyond its bound: what was not asked for for long goes. It has two halves; when the younger one is full, the
+ * older one goes as a whole. (To delete the oldest entry of a Map again and again leaves holes at its beginning, which each search for the
+ * next oldest has to walk over: 20 µs with 10,000 entries, 200 µs with 100,000.)
+ */
+
+interface Entry<Value> {
+  readonly value: Value;
+  readonly weight: number;
+}
 
 export class BoundedMap<Key, Value> {
-  readonly #entries = new Map<Key, { readonly value: Value; readonly weight: number }>();
-  readonly #weightMax: number;
+  #recent = new Map<Key, Entry<Value>>();
+  #former = new Map<Key, Entry<Value>>();
+  /** Of what is in the recent half. */
   #weight = 0;
+  readonly #weightMax: number;
 
+  /** @param weightMax of both halves together */
   constructor(weightMax: number) {
     this.#weightMax = weightMax;
   }
 
   get(key: Key): Value | undefined {
-    return this.#entries.get(key)?.value;
+    const recent = this.#recent.get(key);
+    if (recent !== undefined) return recent.value;
+    const former = this.#former.get(key);
+    if (former !== undefined) this.set(key, former.value, former.weight);
+    return former?.value;
   }
 
   set(key: Key, value: Value, weight: number): void {
-    this.#delete(key);
-    for (const oldest of this.#entries.keys()) {
-      if (this.#weight + weight <= this.#weightMax) break;
-      this.#delete(oldest);
+    this.#weight -= this.#recent.get(key)?.weight ?? 0;
+    if (this.#recent.size > 0 && this.#weight + weight > this.#weightMax / 2) {
+      this.#former = this.#recent;
+      this.#recent = new Map();
+      this.#weight = 0;
     }
-    this.#entries.set(key, { value, weight });
+    this.#recent.set(key, { value, weight });
     this.#weight += weight;
   }
 
+  /** Entries that it holds, those counted twice that were set anew. */
   get size(): number {
-    return this.#entries.size;
-  }
-
-  #delete(key: Key): void {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    this.#entries.delete(key);
-    this.#weight -= entry.weight;
+    return this.#recent.size + this.#former.size;
   }
 }

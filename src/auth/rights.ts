@@ -11,7 +11,7 @@ import type { QoS } from "../mqtt/packet.ts";
 import { isSystemTopic } from "../topic/name.ts";
 import { coversLevels, coversTogether, levelsOf, overlap } from "./covers.ts";
 import { type ClientFacts, fill } from "./rule-topics.ts";
-import { PUBLISH, RECEIVE, type Rule, SUBSCRIBE, speaksTo } from "./rules.ts";
+import { isForAll, PUBLISH, RECEIVE, type Rule, SUBSCRIBE, speaksTo } from "./rules.ts";
 
 /** A Topic Filter, ready to be held against topics and filters. */
 interface Topics {
@@ -98,10 +98,20 @@ function deniesAny(denied: readonly Topics[], asked: readonly string[], allowed:
   });
 }
 
+/** Of rules that say the same to all clients: they are made once, however many clients there are. */
+const shared = new WeakMap<Rule, Ruling>();
+
 function rulingOf(rule: Rule, client: ClientFacts): Ruling {
+  if (!isForAll(rule)) return filled(rule, client);
+  const ruling = shared.get(rule) ?? filled(rule, client);
+  shared.set(rule, ruling);
+  return ruling;
+}
+
+function filled(rule: Rule, client: ClientFacts): Ruling {
   const { allows, speaksOf, qos, retain, filters, exact } = rule;
-  const filled = filters.map((template) => fill(template, client, !allows)).filter((levels) => levels !== undefined);
-  const topics = filled.map((levels) => ({ levels, only: isSingle(levels) ? levels.join("/") : undefined }));
+  const all = filters.map((template) => fill(template, client, !allows)).filter((levels) => levels !== undefined);
+  const topics = all.map((levels) => ({ levels, only: isSingle(levels) ? levels.join("/") : undefined }));
   return { allows, speaksOf, qos, retain, topics, exact };
 }
 

@@ -7,7 +7,7 @@
  * apart, not hostile ones that share a user.
  */
 
-import { FILLED_RULES_MAX, GRANTS_PARSED_CHARACTERS_MAX } from "../login-limits.ts";
+import { FILLED_BYTES_OF_CLIENT, FILLED_BYTES_OF_FILTER, FILLED_RULES_BYTES_MAX, GRANTS_PARSED_CHARACTERS_MAX } from "../login-limits.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { Authorizer, Identity } from "../session/ports.ts";
 import { BoundedMap } from "./bounded-map.ts";
@@ -35,6 +35,8 @@ interface Rulebook {
   readonly attributes: Readonly<Record<string, string>>;
   readonly claims: Readonly<Record<string, string>>;
   readonly shared: Rights | undefined;
+  /** What the rights of one client take. */
+  readonly filledBytes: number;
 }
 
 /** The rights of one client, by what they were made for. */
@@ -55,7 +57,7 @@ export class RulesAuthorizer implements Authorizer {
   readonly #acl: Acl;
   readonly #otherwise: Otherwise;
   readonly #granted = new BoundedMap<string, Rulebook>(GRANTS_PARSED_CHARACTERS_MAX);
-  readonly #filled = new BoundedMap<Identity, Filled>(FILLED_RULES_MAX);
+  readonly #filled = new BoundedMap<Identity, Filled>(FILLED_RULES_BYTES_MAX);
 
   constructor({ users, acl, noMatch, allowsAnonymous }: RuleSources) {
     this.#acl = acl;
@@ -88,7 +90,7 @@ export class RulesAuthorizer implements Authorizer {
     const { userName, address } = identity;
     const { rules, otherwise, claims, attributes } = rulebook;
     const rights = new Rights(rules, { clientId, userName, address, claims, attributes }, otherwise);
-    this.#filled.set(identity, { clientId, rulebook, rights }, 1);
+    this.#filled.set(identity, { clientId, rulebook, rights }, rulebook.filledBytes);
     return rights;
   }
 
@@ -120,6 +122,8 @@ export class RulesAuthorizer implements Authorizer {
 }
 
 function rulebookOf(rules: readonly Rule[], otherwise: Otherwise, attributes = NO_TEXTS, claims = NO_TEXTS): Rulebook {
-  const shared = rules.every(isForAll) ? new Rights(rules, NO_CLIENT, otherwise) : undefined;
-  return { rules, otherwise, attributes, claims, shared };
+  const own = rules.filter((rule) => !isForAll(rule));
+  const shared = own.length === 0 ? new Rights(rules, NO_CLIENT, otherwise) : undefined;
+  const filters = own.reduce((count, rule) => count + rule.filters.length, 0);
+  return { rules, otherwise, attributes, claims, shared, filledBytes: FILLED_BYTES_OF_CLIENT + filters * FILLED_BYTES_OF_FILTER };
 }

@@ -106,6 +106,39 @@ describeTopologies(
         }
       },
     );
+
+    test.each(VERSIONS)("rules of a token, in both forms; version %i", async (version) => {
+      const clientId = unique("c");
+      const refused = version === 5 ? 0x87 : 0x80;
+      const acl = [
+        { permission: "deny", action: "all", topics: ["own/+/secret"] },
+        { permission: "allow", action: "all", topic: "own/${clientid}/+" },
+        { permission: "allow", action: "sub", topics: ["for/${username}/#"], qos: [0, 1] },
+      ];
+      const client = await broker.connect({ version, clientId, userName: "x", password: signed({ sub: "ada", acl }) });
+      const filters = [`own/${clientId}/+`, `own/${clientId}/a`, "own/other/a", "for/ada/#", "for/x/#", "#"];
+      expect((await client.subscribe(filters.map((filter) => request(filter, 1)))).reasonCodes).toEqual([
+        refused,
+        1,
+        refused,
+        1,
+        refused,
+        refused,
+      ]);
+      expect((await client.subscribe("for/ada/a", { qos: 2 })).reasonCodes).toEqual([refused]);
+      await client.publish(`own/${clientId}/secret`, "no", { qos: 1 });
+      await client.publish(`own/${clientId}/a`, "yes", { qos: 1 });
+      expect(await client.texts(1)).toEqual(["yes"]);
+
+      const lists = { pub: ["p/#"], sub: ["s/#"] };
+      const other = await broker.connect({ version, userName: "x", password: signed({ sub: "t-1", tenant: "x", acl: lists }) });
+      // ACL, which allows tenant/x/#, is not asked.
+      expect((await other.subscribe(["s/a", "p/a", "tenant/x/a"].map((filter) => request(filter, 0)))).reasonCodes).toEqual([
+        0,
+        refused,
+        refused,
+      ]);
+    });
   },
   { USERS, ACL, JWT_SECRET: SECRET, ALLOW_ANONYMOUS: "false" },
   SHAPES,

@@ -175,7 +175,7 @@ export const RIGHTS_MUTATIONS: readonly Mutation[] = [
     replace: "return levels;",
   },
   { name: "%c is the user", file: TOPICS, find: 'letter === "c" ? "clientid" : "username"', replace: '"username"' },
-  { name: "rights are kept for another client", file: AUTHORIZER, find: "rules.every(isForAll) ?", replace: "true ?" },
+  { name: "rights are kept for another client", file: AUTHORIZER, find: "own.length === 0 ?", replace: "true ?" },
 ];
 
 /** @returns for each the first seed that finds it, of at most so many */

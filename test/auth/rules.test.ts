@@ -1,4 +1,8 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { ROOT } from "../../scripts/build/bundle.ts";
+import { BoundedMap } from "../../src/auth/bounded-map.ts";
 import { makeGrants, parseGrants } from "../../src/auth/grants.ts";
 import { parseAcl, parseAclText } from "../../src/auth/rules.ts";
 import { RulesAuthorizer } from "../../src/auth/rules-authorizer.ts";
@@ -123,6 +127,24 @@ describe("the shape of rules", () => {
     }
     expect(parseAclText(`[{"${canary}`, "ACL").problems.join()).not.toContain(canary);
   });
+});
+
+test("the example of docs/security.md is right", () => {
+  const text = readFileSync(join(ROOT, "docs/security.md"), "utf8");
+  const [, example] = /## Rights\n[\s\S]*?```json\n([\s\S]*?)```/.exec(text)!;
+  expect(parseAclText(example!, "ACL").problems).toEqual([]);
+  const rights = rightsOf(JSON.parse(example!), { identity: { userName: "ada", address: "192.0.2.1" } });
+  expect([rights.publishes("plant/c1/a"), rights.publishes("plant/c1/safety/a"), rights.publishes("plant/c1/a", 2)]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+  expect(["plant/ada/#", "plant/ada/a", "plant/+/state", "plant/x/state"].map((filter) => rights.subscribes(filter))).toEqual([
+    false,
+    true,
+    true,
+    false,
+  ]);
 });
 
 describe("rules", () => {
@@ -326,6 +348,44 @@ describe("which rules", () => {
     expect(authorizer.maySubscribe(identity, "c", "$SYS/#", 2)).toBe(true);
     expect(authorizer.mayReceive(identity, "c", "$SYS/a")).toBe(true);
     expect(authorizer.limitsReceive(identity, "c")).toBe(false);
+  });
+});
+
+describe("rights that are kept", () => {
+  test("are those of a client, not of whoever shares its identity or has come before", () => {
+    const acl = parseAcl([allow("all", "a/%c/%u")], "").acl;
+    const authorizer = new RulesAuthorizer({ users: [], acl, noMatch: "deny", allowsAnonymous: false });
+    const ada = { ...NOBODY, userName: "ada", grants: "{}" };
+    const bob = { ...NOBODY, userName: "bob", grants: "{}" };
+    for (let round = 0; round < 2; round++) {
+      for (const [identity, clientId] of [
+        [ada, "c1"],
+        [ada, "c2"],
+        [bob, "c1"],
+      ] as const) {
+        const allowed = ["a/c1/ada", "a/c2/ada", "a/c1/bob"].filter((topic) => authorizer.mayPublish(identity, clientId, topic, 0, false));
+        expect(allowed).toEqual([`a/${clientId}/${identity.userName}`]);
+      }
+    }
+  });
+
+  test("have a bound: what was not asked for for long goes", () => {
+    const kept = new BoundedMap<number, string>(100);
+    kept.set(-1, "asked for", 1);
+    for (let key = 0; key < 1000; key++) {
+      kept.set(key, `value ${key}`, 1);
+      expect(kept.get(-1)).toBe("asked for");
+      expect(kept.size).toBeLessThanOrEqual(101);
+    }
+    expect([kept.get(999), kept.get(960), kept.get(800)]).toEqual(["value 999", "value 960", undefined]);
+    kept.set(999, "another", 1);
+    expect(kept.get(999)).toBe("another");
+    for (let count = 0; count < 1000; count++) kept.set(5, "the same", 30);
+    expect([kept.get(5), kept.get(999)]).toEqual(["the same", "another"]);
+    kept.set(6, "too heavy", 1000);
+    expect(kept.get(6)).toBe("too heavy");
+    kept.set(7, "light", 1);
+    expect([kept.get(7), kept.get(5)]).toEqual(["light", undefined]);
   });
 });
 
