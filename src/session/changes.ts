@@ -35,6 +35,7 @@ export class Changes {
 
   /** Takes out the sessions that are owed something else. */
   takeOwed(): readonly Session[] {
+    if (this.#owed.size === 0) return NOBODY;
     const sessions = [...this.#owed];
     this.#owed.clear();
     return sessions;
@@ -56,3 +57,5 @@ export class Changes {
     return connections;
   }
 }
+
+const NOBODY: readonly Session[] = [];

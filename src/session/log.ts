@@ -156,6 +156,7 @@ export class MessageLog {
 
   /** Writes what is new and deletes what is done: one row for all new records that fit the newest chunk, one for each finished one. */
   flush(): void {
+    if (this.#fresh.length + this.#finished.size === 0) return;
     const fresh = this.#fresh.filter((record) => record.open > 0);
     this.#fresh = [];
     if (fresh.length > 0) {

@@ -56,6 +56,8 @@ export class RowChanges {
    * @param failed is told whose rows could not be written; the others are
    */
   write(failed: (error: unknown, session: Session | undefined) => void): void {
+    // As after nearly every tick.
+    if (this.#subscriptions.size + this.#wills.size === 0) return;
     for (const [session, changes] of this.#subscriptions) {
       try {
         for (const [filter, subscription] of changes) this.#writeSubscription(session.number, filter, subscription);
