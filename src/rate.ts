@@ -193,7 +193,7 @@ export const DEFAULT_RATES: Rates = {
   clientBytes: UNLIMITED,
   clientSubscribes: UNLIMITED,
   addressConnects: UNLIMITED,
-  // One password a second: for somebody who mistypes it enough, for a list of passwords too little. As many at once as a fleet behind one
-  // address may send after a restart (HASHES_WAITING_PER_ADDRESS_MAX), and more.
-  addressLoginFailures: { count: 60, ms: 60_000, burst: undefined },
+  // Somebody who mistypes a password has tries enough, a list of passwords has not; and one hash in three seconds, 20 ms, is not to be seen
+  // in the 99th percentile of others.
+  addressLoginFailures: { count: 10, ms: 30_000, burst: undefined },
 };

@@ -307,7 +307,7 @@ const RATES: { readonly [Field in keyof Rates]: Setting<Rate> } = {
   ),
   addressLoginFailures: rate(
     "ADDRESS_LOGIN_FAILURE_RATE",
-    "60/1m",
+    "10/30s",
     "logins of one address (of IPv6 one /64) that fail; above it they are refused before any hash is begun (0x9F; 3.x: return code 3)",
   ),
 };

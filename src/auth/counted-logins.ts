@@ -27,11 +27,15 @@ export class CountedLogins implements Authenticator {
     const { address } = caller;
     if (this.#failures.isShut(address, userName)) return TOO_MANY_FAILED;
     const wasRight = password !== undefined && (await this.#verified.has(userName, password));
-    if (!wasRight && !this.#failures.begin(address, userName)) return TOO_MANY_FAILED;
+    if (!wasRight && !this.#failures.mayTry(address)) {
+      // It was looked at all the same.
+      if (this.#verified.knows(userName)) this.#failures.guessed(address, userName);
+      return TOO_MANY_FAILED;
+    }
     const answer = await this.#hook.authenticate(connect, caller);
     const isAdmitted = answer !== undefined && !("reasonCode" in answer);
     const hasFailed = answer !== undefined && "reasonCode" in answer && FAILURES.includes(answer.reasonCode);
-    if (!wasRight && !hasFailed) this.#failures.right(address, userName);
+    if (hasFailed) this.#failures.failed(address, userName);
     if (!wasRight && isAdmitted && password !== undefined) await this.#verified.add(userName, password);
     return answer;
   }

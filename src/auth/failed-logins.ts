@@ -42,23 +42,23 @@ export class FailedLogins {
     return isShut;
   }
 
-  /**
-   * A password, or what stands for one, that is not known to be right is going to be checked, and counts as failed until `right`.
-   * @returns whether it may be
-   */
-  begin(address: string, userName: string): boolean {
-    const now = this.#runtime.now();
-    // Where addresses are not known, nobody may shut out a user for all.
-    if (address !== "") this.#ofUser.take(userAt(address, userName), 1, now);
-    if (this.#ofAddress.take(limitedAs(address), 1, now)) return true;
+  /** Whether something that costs much, a hash, may be begun for an address; asked when it is about to begin. */
+  mayTry(address: string): boolean {
+    if (this.#ofAddress.has(limitedAs(address), 1, this.#runtime.now())) return true;
     this.#refused(address);
     return false;
   }
 
-  /** It was right after all, or was not looked at. */
-  right(address: string, userName: string): void {
-    this.#ofUser.giveBack(userAt(address, userName), 1);
-    this.#ofAddress.giveBack(limitedAs(address), 1);
+  /** A password of this user, or what stands for one, was wrong. */
+  failed(address: string, userName: string): void {
+    this.guessed(address, userName);
+    this.#ofAddress.take(limitedAs(address), 1, this.#runtime.now());
+  }
+
+  /** A password was looked at and not found to be right, without a hash. */
+  guessed(address: string, userName: string): void {
+    // Where addresses are not known, nobody may shut out a user for all.
+    if (address !== "") this.#ofUser.take(userAt(address, userName), 1, this.#runtime.now());
   }
 
   #refused(address: string): void {

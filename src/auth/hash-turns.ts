@@ -35,10 +35,15 @@ export class HashTurns {
   /**
    * Runs a hash when it is its turn.
    * @param address where the client is; empty when that is not known
+   * @param hash returns undefined where it turns out that none is needed: then nobody waits for it
    * @param share what it costs, of the dearest hash that there is, 0 to 1: the pause after a cheap one is as much shorter
    * @returns undefined when too many wait already
    */
-  async run<Result>(address: string, hash: () => Promise<Result>, share = 1): Promise<Result | undefined> {
+  async run<Result>(
+    address: string,
+    hash: () => Promise<Result> | undefined,
+    share = 1,
+  ): Promise<{ readonly result: Result | undefined } | undefined> {
     if (this.#waiting.length > 0 || this.#runtime.now() < this.#freeAt) {
       const waiter = this.#enter(address, share);
       if (waiter === undefined) return undefined;
@@ -47,10 +52,12 @@ export class HashTurns {
       this.#round = waiter.round;
     }
     this.#freeAt = this.#runtime.now() + HASH_LEASE_MS;
+    let hashing: Promise<Result> | undefined;
     try {
-      return await hash();
+      hashing = hash();
+      return { result: await hashing };
     } finally {
-      this.#freeAt = this.#runtime.now() + HASH_PAUSE_MS * share;
+      this.#freeAt = this.#runtime.now() + (hashing === undefined ? 0 : HASH_PAUSE_MS * share);
     }
   }
 

@@ -113,7 +113,7 @@ export class ScramExchange implements AuthenticationExchange {
     // A proof of another length has another digest.
     const isRight = equalConstantTime(await sha256(xor(final.proof, clientSignature)), storedKey);
     if (!isRight || !credential.known) {
-      this.#failures.begin(this.#caller.address, message.userName);
+      this.#failures.failed(this.#caller.address, message.userName);
       return refusal("The user name or the password is not right.");
     }
     const serverSignature = await hmac(await hmac(saltedPassword, "Server Key"), signed);

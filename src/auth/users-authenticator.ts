@@ -52,15 +52,26 @@ export class UsersAuthenticator implements Authenticator {
     if (failures.isShut(address, userName)) return TOO_MANY_FAILED;
     const admission = { ...NOBODY, userName, address, grants: user?.grants ?? "" };
     if (user !== undefined && (await this.#verified.has(user.password, password))) return admission;
-    if (!failures.begin(address, userName)) return TOO_MANY_FAILED;
+    if (!failures.mayTry(address)) return this.#tooMany(address, userName, user?.password);
     // An unknown user costs the same work as a wrong password.
     const hash = user?.password ?? (known?.like === undefined ? this.#dummy : dummyHash(known.like));
-    const isRight = await this.#turns.run(address, () => verifyPassword(password, hash), hashShare(hash));
-    if (isRight !== false) failures.right(address, userName);
-    if (isRight === undefined) return BUSY;
-    if (user === undefined || !isRight) return NOT_KNOWN;
+    // Others of its address may have failed while it waited.
+    const run = () => (failures.mayTry(address) ? verifyPassword(password, hash) : undefined);
+    const turn = await this.#turns.run(address, run, hashShare(hash));
+    if (turn === undefined) return BUSY;
+    if (turn.result === undefined) return this.#tooMany(address, userName, user?.password);
+    if (user === undefined || !turn.result) {
+      failures.failed(address, userName);
+      return NOT_KNOWN;
+    }
     await this.#verified.add(user.password, password);
     return admission;
+  }
+
+  /** It was not hashed for; but where there is a password to compare with, it was looked at. */
+  #tooMany(address: string, userName: string, hash: string | undefined): Refusal {
+    if (hash !== undefined && this.#verified.knows(hash)) this.#failures.guessed(address, userName);
+    return TOO_MANY_FAILED;
   }
 
   /** USERS, which only a deploy changes, goes before. */
@@ -78,6 +89,11 @@ export class VerifiedPasswords {
   readonly #digests = new Map<string, Uint8Array>();
   /** Made when first needed: a Worker has no randomness before its first request. */
   #key: CryptoKey | undefined;
+
+  /** Whether a password was right that has this hash. */
+  knows(hash: string): boolean {
+    return this.#digests.has(hash);
+  }
 
   async has(hash: string, password: Uint8Array): Promise<boolean> {
     const known = this.#digests.get(hash);

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FailedLogins } from "../../src/auth/failed-logins.ts";
 import { NO_RULES } from "../../src/auth/rules.ts";
 import type { User } from "../../src/auth/users.ts";
@@ -40,19 +40,21 @@ beforeEach(async () => {
   authenticator = new UsersAuthenticator(users, runtime, failures);
 });
 
+const { deriveBits } = crypto.subtle;
+beforeEach(() => {
+  crypto.subtle.deriveBits = ((...all: Parameters<typeof deriveBits>) => {
+    hashes += 1;
+    return deriveBits.apply(crypto.subtle, all);
+  }) as typeof deriveBits;
+});
+afterEach(() => {
+  crypto.subtle.deriveBits = deriveBits;
+});
+
 /** @returns the Reason Code, 0 for who is let in */
 async function login(userName: string, password: string, address = HERE): Promise<number> {
-  const original = crypto.subtle.deriveBits;
-  crypto.subtle.deriveBits = ((...all: Parameters<typeof original>) => {
-    hashes += 1;
-    return original.apply(crypto.subtle, all);
-  }) as typeof original;
-  try {
-    const answer = await authenticator.authenticate(connect(userName, password), { ...CALLER, address });
-    return answer !== undefined && "reasonCode" in answer ? answer.reasonCode : 0;
-  } finally {
-    crypto.subtle.deriveBits = original;
-  }
+  const answer = await authenticator.authenticate(connect(userName, password), { ...CALLER, address });
+  return answer !== undefined && "reasonCode" in answer ? answer.reasonCode : 0;
 }
 
 async function fail(count: number, userName: string, address = HERE): Promise<number[]> {
@@ -93,6 +95,15 @@ describe("failed logins of an address", () => {
     await fail(3, "nobody");
     expect(await fail(3, "ada")).toEqual([TOO_MANY, TOO_MANY, TOO_MANY]);
     expect(await login("ada", "of ada")).toBe(TOO_MANY);
+  });
+
+  it("many who wait for their hash at once are hashed for no more often, and a fleet with right passwords is let in as a whole", async () => {
+    const wrong = await Promise.all(Array.from({ length: 12 }, (_, number) => login(`nobody ${number}`, "x")));
+    expect(wrong.filter((code) => code === WRONG)).toHaveLength(3);
+    expect(wrong.filter((code) => code === TOO_MANY)).toHaveLength(9);
+    expect(hashes).toBe(3);
+    const right = await Promise.all(Array.from({ length: 12 }, () => login("bob", "of bob", ELSEWHERE)));
+    expect(right).toEqual(Array(12).fill(0));
   });
 
   it("right passwords do not count, and time brings tries back", async () => {

@@ -24,7 +24,7 @@ function setup() {
     running -= 1;
     return name;
   };
-  const run = (address: string, name: string): Promise<string | undefined> => turns.run(address, hash(name));
+  const run = async (address: string, name: string): Promise<string | undefined> => (await turns.run(address, hash(name)))?.result;
   return { run, begun, most: () => most };
 }
 
@@ -62,7 +62,7 @@ test("a hash that fails gives its turn on, and whoever comes to idle turns waits
   await expect(failing).rejects.toThrow("no");
   const next = turns.run("", () => Promise.resolve(1));
   await vi.advanceTimersByTimeAsync(HASH_PAUSE_MS);
-  expect(await next).toBe(1);
+  expect(await next).toEqual({ result: 1 });
   await vi.advanceTimersByTimeAsync(HASH_PAUSE_MS);
   let begun = false;
   void turns.run("", () => {
@@ -80,7 +80,17 @@ test("whose connection is gone while it waits, or hashes, holds up nobody: its t
   vi.clearAllTimers();
   const next = turns.run("still there", hash);
   await vi.advanceTimersByTimeAsync(5 * HASH_LEASE_MS);
-  expect(await next).toBe("hashed");
+  expect(await next).toEqual({ result: "hashed" });
+});
+
+test("who turns out to need no hash costs nobody a pause", async () => {
+  const turns = new HashTurns(PLATFORM);
+  expect(await turns.run("", () => undefined)).toEqual({ result: undefined });
+  let begun = false;
+  void turns.run("", async () => {
+    begun = true;
+  });
+  expect(begun).toBe(true);
 });
 
 test("a cheap hash has a short pause: a fleet with random passwords comes back in no time", async () => {
