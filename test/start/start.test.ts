@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -113,7 +113,7 @@ describe("who may connect", () => {
   it("nobody at an address that others can reach, which it says, unless it is told to let everybody in", async () => {
     const closed = await running(["--host", "0.0.0.0", "--data", newFolder()]);
     await closed.prints(/Only users that were added may connect \(npm run user -- add NAME\); ALLOW_ANONYMOUS=true/);
-    await expect(connectMqtt(closed.ws)).rejects.toThrow(/Not authorized/i);
+    await expect(connectMqtt(closed.ws)).rejects.toThrow(/Bad username or password/i);
     const open = await running(["--host", "0.0.0.0", "--data", newFolder()], { ALLOW_ANONYMOUS: "true" });
     await open.prints(/Everybody who can reach this machine may connect/);
     await connectMqtt(open.ws);
@@ -131,6 +131,17 @@ describe("who may connect", () => {
     await broker.prints(/Those whom the settings name may connect/);
     await expect(connectMqtt(broker.ws)).rejects.toThrow();
     await connectMqtt(broker.ws, { username: "ada", password: "lovelace" });
+  });
+
+  it("nor anybody but those with a token, when there is a key for tokens: one that `npm run token` signs", async () => {
+    const env = { JWT_SECRET: "a secret that is long enough for a HS256" };
+    const broker = await running(["--data", newFolder()], env);
+    await broker.prints(/Those whom the settings name may connect/);
+    await expect(connectMqtt(broker.ws)).rejects.toThrow();
+    await expect(connectMqtt(broker.ws, { username: "ada", password: "lovelace" })).rejects.toThrow();
+    const script = join(ROOT, "scripts", "local", "token.ts");
+    const token = execFileSync(process.execPath, [script, "--user", "ada"], { env: { ...process.env, ...env }, encoding: "utf8" });
+    await connectMqtt(broker.ws, { username: "ada", password: token.trim() });
   });
 });
 
