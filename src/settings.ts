@@ -139,7 +139,7 @@ const NAMESPACES = setting(
 const ALLOW_ANONYMOUS = flag(
   "ALLOW_ANONYMOUS",
   false,
-  "`true` lets clients in without user name and password, with every right. Without it, `USERS` and keys for tokens (`JWT_...`) everybody is refused",
+  "`true` lets clients in without user name and password, with every right but on `$` topics; with `ACL` what that gives. Without it, `USERS` and keys for tokens (`JWT_...`) everybody is refused",
 );
 const USERS = secret(
   "USERS",
