@@ -10,12 +10,14 @@
 
 import { USER_NAME_BYTES_MAX } from "../login-limits.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
-import { CLIENT_ID, type ExpectedClaim, type JwtSettings, USER_NAME } from "./jwt-settings.ts";
+import { CLIENT_ID, type ExpectedClaim, type JwtSettings, NAMESPACE, USER_NAME } from "./jwt-settings.ts";
 
 export type Claims = Readonly<Record<string, unknown>>;
 
 /** The client that shows a token, by its own words. */
 export interface TokenBearer {
+  /** Where it wants to. */
+  readonly namespace: string;
   /** Empty when it left its Client Identifier to the broker. */
   readonly clientId: string;
   /** Undefined when it gave none, or where there is no place for one. */
@@ -81,9 +83,10 @@ function audienceOf(claims: Claims): readonly unknown[] {
   return Array.isArray(audience) ? audience : [audience];
 }
 
-function isAsExpected(claim: unknown, expected: ExpectedClaim, { clientId, userName }: TokenBearer): boolean {
+function isAsExpected(claim: unknown, expected: ExpectedClaim, { namespace, clientId, userName }: TokenBearer): boolean {
   // An identifier that the broker chooses is in no token.
   if (expected === CLIENT_ID) return claim === clientId && clientId !== "";
+  if (expected === NAMESPACE) return claim === namespace;
   return expected === USER_NAME ? userName === undefined || claim === userName : claim === expected;
 }
 

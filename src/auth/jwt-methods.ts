@@ -20,9 +20,9 @@ export class JwtMethods implements EnhancedAuthenticator {
     this.#tokens = tokens;
   }
 
-  begin(method: string, clientId: string, { address }: Caller): AuthenticationExchange | undefined {
+  begin(method: string, clientId: string, caller: Caller): AuthenticationExchange | undefined {
     if (!METHODS.includes(method)) return undefined;
-    const bearer = { clientId, userName: undefined, address };
+    const bearer = { ...caller, clientId, userName: undefined };
     return {
       step: async (data): Promise<AuthenticationStep> => {
         const answer = (await this.#tokens.login(new TextDecoder().decode(data), bearer, NOT_AUTHORIZED)) ?? NO_TOKEN;

@@ -11,7 +11,7 @@ import { type PublicKey, parsePublicKeys, RSA_BITS_MIN } from "./public-keys.ts"
 export const TOKEN_PLACES = ["password", "username", "url"] as const;
 export type TokenPlace = (typeof TOKEN_PLACES)[number];
 
-/** What a claim must be; the text of a string may have `${clientid}` and `${username}`. */
+/** What a claim must be; `${clientid}`, `${username}` and `${namespace}` are those of the client. */
 export type ExpectedClaim = string | number | boolean;
 
 export interface JwtSettings {
@@ -32,9 +32,10 @@ export interface JwtSettings {
 /** Of a shared secret: RFC 7518, 3.2 wants as many as the hash has. */
 const SECRET_BYTES_MIN = 32;
 const CLOCK_TOLERANCE_SECONDS_MAX = 600;
-/** What a claim may have to be of the client's CONNECT. */
+/** What a claim may have to be of the client. */
 export const CLIENT_ID = "${clientid}";
 export const USER_NAME = "${username}";
+export const NAMESPACE = "${namespace}";
 
 /** In the order of the documentation. */
 export const JWT_SETTINGS: { readonly [Field in keyof JwtSettings]: Setting<JwtSettings[Field]> } = {
@@ -67,8 +68,8 @@ export const JWT_SETTINGS: { readonly [Field in keyof JwtSettings]: Setting<JwtS
   verifyClaims: setting(
     "JWT_VERIFY_CLAIMS",
     "",
-    "a JSON object of claims with a text, a number, true or false each, in which ${clientid} and ${username} fill a whole text; or nothing",
-    'what claims must be, such as `{"client": "${clientid}", "name": "${username}"}`; a claim that must be the user name names the user, otherwise `sub` does',
+    "a JSON object of claims with a text, a number, true or false each, in which ${clientid}, ${username} and ${namespace} fill a whole text; or nothing",
+    'what claims must be, such as `{"client": "${clientid}", "name": "${username}"}`; a claim that must be the user name names the user, otherwise `sub` does; `{"tenant": "${namespace}"}` keeps tokens to a namespace',
     parseVerifyClaims,
   ),
   issuers: setting("JWT_ISSUER", "", "one or more values separated by commas, or nothing", "what `iss` must be", parseList),
@@ -153,7 +154,7 @@ function parseVerifyClaims(text: string): Readonly<Record<string, ExpectedClaim>
 }
 
 function isExpected(value: unknown): value is ExpectedClaim {
-  if (typeof value === "string") return !value.includes("${") || value === CLIENT_ID || value === USER_NAME;
+  if (typeof value === "string") return !value.includes("${") || [CLIENT_ID, USER_NAME, NAMESPACE].includes(value);
   return typeof value === "boolean" || typeof value === "number";
 }
 

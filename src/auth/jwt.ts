@@ -84,7 +84,7 @@ export class JwtAuthenticator implements Authenticator {
     const texts: Readonly<Record<TokenPlace, string | undefined>> = { password: textOf(password), username: userName, url: caller.token };
     for (const place of this.#places) {
       // A token that stands where the user name does is none.
-      const bearer = { clientId, userName: place === "username" ? undefined : userName, address: caller.address };
+      const bearer = { ...caller, clientId, userName: place === "username" ? undefined : userName };
       const reasonCode = place === "url" ? NOT_AUTHORIZED : BAD_USER_NAME_OR_PASSWORD;
       const answer = await this.#tokens.login(texts[place] ?? "", bearer, reasonCode);
       if (answer !== undefined) return answer;

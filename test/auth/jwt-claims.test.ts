@@ -1,16 +1,16 @@
 /** What the claims of a token say: when it is good, for whom, and whom it names. */
 
 import { describe, expect, test } from "vitest";
-import { type ClaimRules, type Claims, claimOf, judge, type Named, timeOf } from "../../src/auth/jwt-claims.ts";
+import { type ClaimRules, type Claims, claimOf, judge, type Named, type TokenBearer, timeOf } from "../../src/auth/jwt-claims.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import { USER_NAME_BYTES_MAX } from "../../src/login-limits.ts";
 
 /** Seconds since the epoch. */
 const NOW = 1_800_000_000;
-const BEARER = { clientId: "c1", userName: "ada" };
+const BEARER: TokenBearer = { namespace: "acme", clientId: "c1", userName: "ada" };
 
-function judged(claims: Claims, rules: Partial<ClaimRules> = {}, bearer: { clientId: string; userName: string | undefined } = BEARER) {
-  return judge(claims, bearer, { ...NO_TOKENS, clockToleranceSeconds: 0, ...rules }, NOW * 1000);
+function judged(claims: Claims, rules: Partial<ClaimRules> = {}, bearer: Partial<TokenBearer> = BEARER) {
+  return judge(claims, { ...BEARER, ...bearer }, { ...NO_TOKENS, clockToleranceSeconds: 0, ...rules }, NOW * 1000);
 }
 
 const named = (userName: string | undefined, expiresAt = Number.POSITIVE_INFINITY): Named => ({ userName, expiresAt });
@@ -87,6 +87,7 @@ describe("issuer and audience", () => {
 describe("claims that must be as the settings say", () => {
   test.each([
     [{ client: "${clientid}" }, { client: "c1" }],
+    [{ tenant: "${namespace}" }, { tenant: "acme" }],
     [
       { plan: "pro", level: 3, active: true },
       { plan: "pro", level: 3, active: true, more: [] },
@@ -98,6 +99,8 @@ describe("claims that must be as the settings say", () => {
   test.each([
     [{ client: "${clientid}" }, { client: "c2" }, BEARER],
     [{ client: "${clientid}" }, {}, BEARER],
+    [{ tenant: "${namespace}" }, { tenant: "default" }, BEARER],
+    [{ tenant: "${namespace}" }, {}, BEARER],
     [{ client: "${clientid}" }, { client: "" }, { clientId: "", userName: "ada" }],
     [{ name: "${username}" }, { name: "ada" }, { clientId: "c1", userName: "" }],
     [{ name: "${username}" }, { name: "ada" }, { clientId: "c1", userName: "Ada" }],

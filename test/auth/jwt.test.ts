@@ -58,6 +58,25 @@ test("a token that stands in the user name is not the user name", async () => {
   expect(await authenticator(TOKEN_PLACES, settings).authenticate(connect("eve", token), CALLER)).toMatchObject({ reasonCode: 0x86 });
 });
 
+test("one that is for a namespace is good for no other, wherever it is shown", async () => {
+  const settings = { verifyClaims: { tenant: "${namespace}" } };
+  const token = signed({ sub: "ada", tenant: "acme" });
+  for (const [namespace, good] of [
+    ["acme", true],
+    ["default", false],
+  ] as const) {
+    const caller = { ...CALLER, namespace };
+    const jwt = authenticator(TOKEN_PLACES, settings);
+    const answers = [
+      await jwt.authenticate(connect("x", token), caller),
+      await jwt.authenticate(connect(token, "x"), caller),
+      await jwt.authenticate(connect(), { ...caller, token }),
+      await new JwtMethods(tokens(settings)).begin("JWT", "c", caller)!.step(utf8(token)),
+    ];
+    expect(answers.map((answer) => answer !== undefined && !("reasonCode" in answer))).toEqual(answers.map(() => good));
+  }
+});
+
 test("one that is too long is not read", async () => {
   const long = signed({ sub: "ada", text: "x".repeat(TOKEN_CHARACTERS_MAX) });
   expect(await loginOf(long)).toEqual({ reasonCode: 0x86, message: "the token is too long" });
