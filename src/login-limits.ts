@@ -165,3 +165,12 @@ export const HOOK_SILENCE_MS = 10 * SECOND;
 /** An answer that may be kept is kept so long at the most, and so many bytes of them in an isolate. */
 export const HOOK_CACHE_MS_MAX = 60 * MINUTE;
 export const HOOK_CACHE_BYTES_MAX = 4 * KIB * KIB;
+
+/** A hook is asked about the filters of one client for so long; of what has not been asked by then nothing is known. */
+export const ASKED_MS_MAX = 10 * SECOND;
+
+/** Questions about the filters of one client at a time. */
+export const ASKED_AT_ONCE = 4;
+
+/** What hooks have said of filters is remembered for so many of them in an isolate, about 200 bytes each. */
+export const ASKED_RIGHTS_MAX = 20_000;

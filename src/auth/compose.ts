@@ -9,6 +9,7 @@ import type { Runtime } from "../runtime.ts";
 import type { AuthenticationExchange, Authenticator, Authorizer, EnhancedAuthenticator } from "../session/ports.ts";
 import type { AclSettings } from "./acl-settings.ts";
 import { AnonymousAuthenticator } from "./anonymous.ts";
+import { AskedRights, type AskHook } from "./asked-rights.ts";
 import { BanGate, GatedMethods } from "./ban-gate.ts";
 import { AuthenticatorChain } from "./chain.ts";
 import { CHAIN_LINKS, type ChainLink } from "./chain-settings.ts";
@@ -19,7 +20,7 @@ import { FailedLogins } from "./failed-logins.ts";
 import { GoAuthenticator } from "./go-auth.ts";
 import { claimNamesOf } from "./grants.ts";
 import { HttpAuthenticator } from "./http-authenticator.ts";
-import { HttpHook } from "./http-hook.ts";
+import { type HookServices, HttpHook } from "./http-hook.ts";
 import type { HttpSettings } from "./http-settings.ts";
 import type { Fetch } from "./jwk-set.ts";
 import { JwtAuthenticator, Tokens } from "./jwt.ts";
@@ -27,10 +28,12 @@ import { JwtMethods } from "./jwt-methods.ts";
 import { type JwtSettings, takesTokens } from "./jwt-settings.ts";
 import { Methods } from "./methods.ts";
 import { parseAclText } from "./rules.ts";
-import { RulesAuthorizer } from "./rules-authorizer.ts";
+import { type RuleSources, RulesAuthorizer } from "./rules-authorizer.ts";
 import { ScramAuthenticator } from "./scram.ts";
 import { ServiceAuthenticator } from "./service-authenticator.ts";
 import type { AuthenticationService } from "./service-contract.ts";
+import { ServiceHook } from "./service-hook.ts";
+import { askGoAuth, askHttp, askInOrder, askService } from "./subscribe-hooks.ts";
 import { parseUsers } from "./users.ts";
 import { UsersAuthenticator } from "./users-authenticator.ts";
 
@@ -39,6 +42,8 @@ export interface Auth {
   /** For clients that name an Authentication Method: SCRAM-SHA-256 with users, three for tokens with keys for them. */
   readonly enhanced: EnhancedAuthenticator;
   readonly authorizer: Authorizer;
+  /** Where hooks are asked about subscriptions: what has to be done before the authorizer can tell. */
+  readonly askedRights: Pick<AskedRights, "prepare"> | undefined;
   /** What is wrong with USERS, ACL, AUTH_CHAIN or AUTH, as sentences that repeat nothing of a secret; for the log and for operators. */
   readonly problems: readonly string[];
 }
@@ -99,6 +104,7 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
   const order = settings.authChain.length > 0 ? settings.authChain : CHAIN_LINKS.filter((link) => has[link]);
   const wrong = order.filter((link) => !has[link]).map((link) => `AUTH_CHAIN names ${link}, which needs ${NEEDS[link]}.`);
   if (service !== undefined && !isService(service)) wrong.push("AUTH is not the binding of a service.");
+  if (settings.http.serviceAuthorizes && service === undefined) wrong.push("AUTH_AUTHORIZE needs the binding AUTH.");
   if (wrong.length > 0) return closed("This broker lets nobody in until its operator corrects AUTH_CHAIN or AUTH.", wrong);
 
   const failures = new FailedLogins(settings.rates.addressLoginFailures, runtime, services.tooManyFailed);
@@ -114,15 +120,20 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
       return new UsersAuthenticator(users, runtime, failures, directory, order.at(-1) !== "users");
     },
     http: () => {
-      const hook = new HttpHook(settings.http.timeoutMs, { ...services, runtime });
+      const hook = new HttpHook("HTTP_AUTH_URL", settings.http.timeoutMs, { ...services, runtime });
       const Preset = settings.http.preset === "go-auth" ? GoAuthenticator : HttpAuthenticator;
       return new CountedLogins(new Preset(settings.http, hook, runtime), failures);
     },
     service: () => {
       const worker = service as AuthenticationService;
-      return new CountedLogins(new ServiceAuthenticator(worker, settings.http.timeoutMs, { ...services, runtime }), failures);
+      const hook = new ServiceHook(settings.http.timeoutMs, { ...services, runtime });
+      return new CountedLogins(new ServiceAuthenticator(worker, hook, runtime), failures);
     },
   };
+  const sources: RuleSources = { users, acl, noMatch: settings.acl.noMatch, allowsAnonymous: settings.allowAnonymous };
+  const rules = new RulesAuthorizer(sources);
+  const hooks = subscribeHooks(settings, { ...services, runtime });
+  const askedRights = hooks.length === 0 ? undefined : askingFor(sources, rules, askInOrder(hooks), runtime);
   const gate = directory && new BanGate(directory, runtime);
   const chain: Authenticator[] = [...(gate === undefined ? [] : [gate]), ...order.map((link) => links[link]())];
   // Whoever gives a user name means to be somebody, where there is anybody to be.
@@ -131,9 +142,26 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
   return {
     authenticator: new AuthenticatorChain(chain),
     enhanced: gate === undefined ? new Methods(methods) : new GatedMethods(gate, new Methods(methods)),
-    authorizer: new RulesAuthorizer({ users, acl, noMatch: settings.acl.noMatch, allowsAnonymous: settings.allowAnonymous }),
+    authorizer: askedRights ?? rules,
+    askedRights,
     problems: [],
   };
+}
+
+/** Those that are asked about subscriptions, in order. */
+function subscribeHooks({ http }: AuthSettings, services: HookServices & Pick<AuthServices, "service">): AskHook[] {
+  const hooks: AskHook[] = [];
+  if (http.preset === "go-auth" && http.url !== "") hooks.push(askGoAuth(http, new HttpHook("HTTP_AUTH_URL", http.timeoutMs, services)));
+  else if (http.authzUrl !== "") hooks.push(askHttp(http, new HttpHook("HTTP_AUTHZ_URL", http.timeoutMs, services)));
+  if (http.serviceAuthorizes) hooks.push(askService(services.service as AuthenticationService, new ServiceHook(http.timeoutMs, services)));
+  return hooks;
+}
+
+/** Anonymous clients are asked about as well. */
+function askingFor(sources: RuleSources, rules: Authorizer, ask: AskHook, runtime: Runtime): AskedRights {
+  const closed = new RulesAuthorizer({ ...sources, noMatch: "deny", bindsAnonymous: true });
+  const open = new RulesAuthorizer({ ...sources, noMatch: "allow", bindsAnonymous: true });
+  return new AskedRights({ rules, closed, open, noMatch: sources.noMatch, ask, runtime });
 }
 
 /** Of a variable with that name one would be found out when the first client comes. */
@@ -146,5 +174,11 @@ function closed(message: string, problems: readonly string[]): Auth {
   // Whatever the method: that nobody is let in, and why, is the better answer.
   const exchange: AuthenticationExchange = { step: () => authenticator.authenticate() };
   const enhanced: EnhancedAuthenticator = { methods: [], begin: () => exchange };
-  return { authenticator: new AuthenticatorChain([authenticator]), enhanced, authorizer: new ClosedAuthorizer(), problems };
+  return {
+    authenticator: new AuthenticatorChain([authenticator]),
+    enhanced,
+    authorizer: new ClosedAuthorizer(),
+    askedRights: undefined,
+    problems,
+  };
 }

@@ -11,9 +11,9 @@ import type { HttpAnswer } from "./http-ask.ts";
 import { valuesOf } from "./http-authenticator.ts";
 import type { Answered, HttpHook } from "./http-hook.ts";
 import type { HttpSettings } from "./http-settings.ts";
-import { type RequestShape, RequestTemplate } from "./http-template.ts";
+import { LOGIN_PLACEHOLDERS, type RequestShape, RequestTemplate } from "./http-template.ts";
 
-interface Yes {
+export interface Yes {
   readonly yes: boolean;
 }
 
@@ -47,11 +47,16 @@ export class GoAuthenticator implements Authenticator {
   }
 }
 
-function goAuthTemplate({ url, headers }: HttpSettings, path: string, body: RequestShape["body"]): RequestTemplate {
-  return new RequestTemplate({ method: "POST", url: `${url.replace(/\/$/, "")}/${path}`, headers, body });
+export function goAuthTemplate(
+  { url, headers }: HttpSettings,
+  path: string,
+  body: RequestShape["body"],
+  known = LOGIN_PLACEHOLDERS,
+): RequestTemplate {
+  return new RequestTemplate({ method: "POST", url: `${url.replace(/\/$/, "")}/${path}`, headers, body }, known);
 }
 
-function readStatus({ status }: HttpAnswer): Yes | string {
+export function readStatus({ status }: HttpAnswer): Yes | string {
   if (status === 200 || status === 204) return { yes: true };
   return status >= 400 && status < 500 && status !== 429 ? { yes: false } : `it answers with status ${status}`;
 }

@@ -32,7 +32,7 @@ export class HttpAuthenticator implements Authenticator {
 }
 
 /** What placeholders stand for before there is a login: what is missing is empty, and so is an attribute. */
-export function valuesOf({ clientId, userName, password, version }: Connect, { address }: Caller): ValueOf {
+export function valuesOf({ clientId, userName, password, version }: Connect, { address, namespace }: Caller): ValueOf {
   const values: Readonly<Record<string, () => string | undefined>> = {
     clientid: () => clientId,
     username: () => userName ?? "",
@@ -40,12 +40,13 @@ export function valuesOf({ clientId, userName, password, version }: Connect, { a
     peerhost: () => address,
     proto_name: () => (version === 3 ? "MQIsdp" : "MQTT"),
     proto_ver: () => String(version),
+    namespace: () => namespace,
   };
   return (placeholder) => (Object.hasOwn(values, placeholder) ? values[placeholder]!() : "");
 }
 
-/** Reads an answer. */
-function readVerdict({ status, body }: HttpAnswer): Verdict | string {
+/** Reads an answer of EMQX's shape. */
+export function readVerdict({ status, body }: HttpAnswer): Verdict | string {
   if (status === 204) return ALLOWED;
   if (status === 401 || status === 403) return DENIED;
   if (status !== 200) return `it answers with status ${status}`;

@@ -31,12 +31,15 @@ export type Answered<Value> = { readonly value: Value } | Refusal;
 
 export class HttpHook {
   readonly #services: HookServices;
+  readonly #variable: string;
   readonly #timeoutMs: number;
   readonly #gate: HookGate;
   readonly #cache: HookCache;
   readonly #log: HookLog;
 
-  constructor(timeoutMs: number, services: HookServices) {
+  /** @param variable that has its URL */
+  constructor(variable: string, timeoutMs: number, services: HookServices) {
+    this.#variable = variable;
     this.#services = services;
     this.#timeoutMs = timeoutMs;
     this.#gate = new HookGate(services.runtime, timeoutMs);
@@ -75,7 +78,7 @@ export class HttpHook {
   }
 
   #wrong(what: string): Refusal {
-    this.#log.tell(`the service of HTTP_AUTH_URL is no help: ${what}`);
+    this.#log.tell(`the service of ${this.#variable} is no help: ${what}`);
     return UNAVAILABLE;
   }
 }

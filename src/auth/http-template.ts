@@ -5,7 +5,18 @@
  */
 
 /** What is known of a client when it wants in. */
-export const LOGIN_PLACEHOLDERS = ["clientid", "username", "password", "peerhost", "proto_name", "proto_ver"] as const;
+export const LOGIN_PLACEHOLDERS: readonly string[] = [
+  "clientid",
+  "username",
+  "password",
+  "peerhost",
+  "proto_name",
+  "proto_ver",
+  "namespace",
+];
+
+/** The same where a client that is in wants to subscribe; what only a login has is empty then. */
+export const SUBSCRIBE_PLACEHOLDERS: readonly string[] = [...LOGIN_PLACEHOLDERS, "action", "topic", "qos", "retain"];
 
 /** Attributes of the login; empty before there is one. */
 const ATTRIBUTE = /^client_attrs\.[\w.-]+$/;
@@ -49,7 +60,7 @@ const DOTS = /^(?:\.|%2e){1,2}$/i;
 const URL_PARTS = /^(https?:\/\/[^/?#@$\\\s]+)(\/[^?#\\\s]*)?(?:\?([^#\s]*))?$/;
 
 /** @returns undefined when something in it looks like a placeholder and is none */
-export function parseTemplate(text: string, known: readonly string[] = LOGIN_PLACEHOLDERS): Template | undefined {
+export function parseTemplate(text: string, known = LOGIN_PLACEHOLDERS): Template | undefined {
   const parts = text.split(/\$\{([^{}]*)\}/);
   const isRight = (part: string, index: number): boolean =>
     index % 2 === 0 ? !part.includes("${") : known.includes(part) || ATTRIBUTE.test(part);
@@ -84,11 +95,11 @@ function forHeader(value: string): string | undefined {
 }
 
 /** Over a network that anybody may listen to passwords would be everybody's: https, or http on a loopback address. */
-export function isHookUrl(text: string): boolean {
+export function isHookUrl(text: string, known = LOGIN_PLACEHOLDERS): boolean {
   const [, origin, path = "/", query = ""] = URL_PARTS.exec(text) ?? [];
   const url = URL.parse(origin ?? "");
   if (url === null || (url.protocol === "http:" && !LOOPBACK.includes(url.hostname))) return false;
-  return !path.split("/").some((segment) => DOTS.test(segment)) && [path, query].every((part) => parseTemplate(part) !== undefined);
+  return !path.split("/").some((segment) => DOTS.test(segment)) && [path, query].every((part) => parseTemplate(part, known) !== undefined);
 }
 
 /** @returns headers with small letters, or undefined when one of them is none that may be set */
@@ -107,14 +118,14 @@ export function parseHeaders(value: unknown): Readonly<Record<string, string>> |
 }
 
 /** Whether all texts in a body are templates; names have no placeholders. */
-export function isBody(value: unknown): value is RequestShape["body"] {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && isJson(value);
+export function isBody(value: unknown, known = LOGIN_PLACEHOLDERS): value is RequestShape["body"] {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && isJson(value, known);
 }
 
-function isJson(value: unknown): boolean {
-  if (typeof value === "string") return parseTemplate(value) !== undefined;
+function isJson(value: unknown, known: readonly string[]): boolean {
+  if (typeof value === "string") return parseTemplate(value, known) !== undefined;
   if (typeof value !== "object" || value === null) return true;
-  return Object.keys(value).every((name) => !name.includes("${")) && Object.values(value).every(isJson);
+  return Object.keys(value).every((name) => !name.includes("${")) && Object.values(value).every((each) => isJson(each, known));
 }
 
 /** Whether a body can be written as a form or a query: names, each with one text. */
@@ -130,11 +141,10 @@ export class RequestTemplate {
   readonly #query: Template;
   readonly #known: readonly string[];
 
-  /** @param more placeholders beside those of a login */
-  constructor(shape: RequestShape, more: readonly string[] = []) {
+  constructor(shape: RequestShape, known = LOGIN_PLACEHOLDERS) {
     const [, origin = "", path = "/", query = ""] = URL_PARTS.exec(shape.url) ?? [];
     this.#shape = shape;
-    this.#known = [...LOGIN_PLACEHOLDERS, ...more];
+    this.#known = known;
     this.#origin = origin;
     this.#path = path.split("/").map((segment) => this.#parsed(segment));
     this.#query = this.#parsed(query);

@@ -26,6 +26,8 @@ export interface RuleSources {
   readonly noMatch: "allow" | "deny";
   /** Whether clients without a login are let in. */
   readonly allowsAnonymous: boolean;
+  /** Whether they have what rules give them without ACL too, and no more. */
+  readonly bindsAnonymous?: boolean;
 }
 
 /** The rules of some clients, and their rights where these are the same for all of them. */
@@ -59,11 +61,11 @@ export class RulesAuthorizer implements Authorizer {
   readonly #granted = new BoundedMap<string, Rulebook>(GRANTS_PARSED_CHARACTERS_MAX);
   readonly #filled = new BoundedMap<Identity, Filled>(FILLED_RULES_BYTES_MAX);
 
-  constructor({ users, acl, noMatch, allowsAnonymous }: RuleSources) {
+  constructor({ users, acl, noMatch, allowsAnonymous, bindsAnonymous = false }: RuleSources) {
     this.#acl = acl;
     this.#otherwise = acl.closed || noMatch === "deny" ? "nothing" : "ordinary";
     this.#users = new Map(users.map((user) => [user.user, this.#rulebook(user.acl)]));
-    this.#anonymous = allowsAnonymous ? this.#ofAnonymous() : NOTHING;
+    this.#anonymous = allowsAnonymous ? this.#ofAnonymous(bindsAnonymous || acl.rules.length > 0 || acl.closed) : NOTHING;
   }
 
   mayPublish(identity: Identity, clientId: string, topic: string, qos: QoS, retain: boolean): boolean {
@@ -115,8 +117,8 @@ export class RulesAuthorizer implements Authorizer {
   }
 
   /** Without ACL everything but `$` topics: what ALLOW_ANONYMOUS says by its name. [5.0/4.7.2/publish] */
-  #ofAnonymous(): Rulebook {
-    if (this.#acl.rules.length > 0 || this.#acl.closed) return this.#rulebook({ rules: [], closed: false });
+  #ofAnonymous(isBound: boolean): Rulebook {
+    if (isBound) return this.#rulebook({ rules: [], closed: false });
     return rulebookOf([...allowPublish([BRIDGE_STATE]), ...allowSubscribe([BRIDGE_STATES])], "ordinary");
   }
 }

@@ -5,6 +5,8 @@
 
 /** A client that wants in. */
 export interface AuthenticationRequest {
+  /** `default`, or that of the URL. */
+  readonly namespace: string;
   /** Empty when the client left it to the broker. */
   readonly clientId: string;
   readonly userName: string | undefined;
@@ -42,7 +44,22 @@ export interface AuthenticationRule {
   readonly retain?: boolean | "all";
 }
 
+/** A client that is in and wants to subscribe to a filter of which no rule says anything. */
+export interface AuthorizationRequest {
+  readonly clientId: string;
+  readonly userName: string | undefined;
+  readonly address: string;
+  /** What the login brought. */
+  readonly clientAttributes: Readonly<Record<string, string>>;
+  readonly action: "subscribe";
+  /** A Topic Filter, without `$share/NAME/`. */
+  readonly topic: string;
+  readonly qos: 0 | 1 | 2;
+}
+
 /** The entrypoint of the Worker. What it throws, or does not answer in time (HTTP_AUTH_TIMEOUT_MS), refuses that client and no other. */
 export interface AuthenticationService {
   authenticate(request: AuthenticationRequest): Promise<AuthenticationAnswer>;
+  /** Asked with AUTH_AUTHORIZE=true. `ignore`, the default: ACL_NO_MATCH decides. */
+  authorize?(request: AuthorizationRequest): Promise<Pick<AuthenticationAnswer, "result">>;
 }

@@ -38,6 +38,11 @@ export interface Accepted {
   readonly authenticationData: Uint8Array | undefined;
 }
 
+/** CONNECT with the Client Identifier that the login gives. */
+export function asAdmitted(connect: Connect, { clientId }: Admission): Connect {
+  return clientId === undefined ? connect : { ...connect, clientId };
+}
+
 const UNAVAILABLE: Refusal = { reasonCode: SERVER_UNAVAILABLE, message: "the authentication service is not available; try again" };
 
 export interface AuthenticationOptions {

@@ -1,6 +1,6 @@
 /**
- * Holds back a packet of a client of 3.x that sends faster than it may, until it is in time; what came behind it waits as well. That
- * packet is only in memory: the timer that runs meanwhile keeps the object awake.
+ * Holds back a packet, until it is in time (of a client of 3.x that sends faster than it may) or until something is known that it needs; what
+ * came behind it waits as well. That packet is only in memory: the timer or the question that runs meanwhile keeps the object awake.
  */
 
 import type { Runtime, Timer } from "../runtime.ts";
@@ -28,6 +28,22 @@ export class Brake {
   hold(packet: Uint8Array, waitMs: number, goOn: () => void): void {
     this.#packet = packet;
     this.#timer = this.#runtime.after(waitMs, () => {
+      this.#timer = undefined;
+      goOn();
+    });
+  }
+
+  /**
+   * @param known resolves when the packet may be handled, and never rejects
+   * @param goOn called then
+   */
+  holdUntil(packet: Uint8Array, known: Promise<unknown>, goOn: () => void): void {
+    this.#packet = packet;
+    const held: Timer = { cancel: () => {} };
+    this.#timer = held;
+    void known.then(() => {
+      // Nobody waits for it any longer.
+      if (this.#timer !== held) return;
       this.#timer = undefined;
       goOn();
     });

@@ -4,7 +4,8 @@
  */
 
 import { fromBase64 } from "../auth/base64.ts";
-import { type Accepted, Authentication, type Authenticators } from "../handshake/authentication.ts";
+import { UNAVAILABLE } from "../auth/http-hook.ts";
+import { type Accepted, Authentication, asAdmitted } from "../handshake/authentication.ts";
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
 import { assignClientId, type Handover, unknownCaller } from "../handshake/handover.ts";
 import {
@@ -12,7 +13,6 @@ import {
   AHEAD_PACKETS_MAX,
   EARLY_PACKETS_MAX,
   FRAME_BYTES,
-  type Limits,
   PACE_BYTES_MAX,
   PACE_MS_MAX,
   RETAINED_WORK,
@@ -21,7 +21,7 @@ import {
   UNFINISHED_BYTES_SHORT,
 } from "../limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
-import { type Connect, PUBLISH } from "../mqtt/packet.ts";
+import { type Connect, PUBLISH, SUBSCRIBE } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import {
   CLIENT_IDENTIFIER_NOT_VALID,
@@ -31,40 +31,20 @@ import {
   SERVER_UNAVAILABLE,
 } from "../mqtt/reason-code.ts";
 import { VIOLATION } from "../mqtt/violation.ts";
-import type { Runtime, Timer } from "../runtime.ts";
+import type { Timer } from "../runtime.ts";
 import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, closeCodeOf, FAILED, MEMORY_SHORT } from "../session/close-code.ts";
 import { OF_ANOTHER_USER } from "../session/connect.ts";
-import type { SessionCore } from "../session/core.ts";
 import { violated } from "../session/lifecycle.ts";
-import type { SessionMachine } from "../session/machine.ts";
 import type { Admission, Refusal } from "../session/ports.ts";
 import type { Connection } from "../session/session.ts";
-import { type Arrivals, OfAnotherUser } from "./arrivals.ts";
+import { OfAnotherUser } from "./arrivals.ts";
+import { askForResumed, SubscribeAsking } from "./asking.ts";
 import { Brake } from "./brake.ts";
-import type { DirectoryWatch } from "./directory-watch.ts";
+import type { ClientContext } from "./client-context.ts";
 import { StoreRefused } from "./guarded-store.ts";
 import { log } from "./log.ts";
 import type { SocketWire } from "./socket-wire.ts";
-import type { Taker, Turns } from "./turns.ts";
-
-export interface ClientContext {
-  readonly core: SessionCore;
-  readonly machine: SessionMachine;
-  readonly limits: Limits;
-  readonly namespace: string;
-  readonly authenticators: Authenticators;
-  /** What the directory says to those who are let in; undefined where there is none. */
-  readonly directory: DirectoryWatch | undefined;
-  readonly runtime: Runtime;
-  readonly arrivals: Arrivals;
-  readonly turns: Turns;
-  /** Whether a Client Identifier is one of this object. */
-  readonly owns: (clientId: string) => boolean;
-  /** Called after anything that may have left something to flush. */
-  readonly flushSoon: () => void;
-  /** Called when the socket is over and all that came over it has been handled. */
-  readonly gone: (client: Client) => void;
-}
+import type { Taker } from "./turns.ts";
 
 /** What a packet costs to handle, in packets without anything. */
 function workOf(bytes: Uint8Array): number {
@@ -73,11 +53,6 @@ function workOf(bytes: Uint8Array): number {
 }
 
 const DIRECTORY_UNAVAILABLE: Refusal = { reasonCode: SERVER_UNAVAILABLE, message: "the directory is not available; try again" };
-
-/** CONNECT with the Client Identifier that the login gives. */
-function asAdmitted(connect: Connect, { clientId }: Admission): Connect {
-  return clientId === undefined ? connect : { ...connect, clientId };
-}
 
 export class Client implements Taker {
   readonly wire: SocketWire;
@@ -99,6 +74,7 @@ export class Client implements Taker {
   /** What came last waits for a turn. */
   #waits = false;
   readonly #brake: Brake;
+  readonly #asking: SubscribeAsking | undefined;
   /** The socket is over, and what came over it waits. */
   #closing = false;
   /** What is left of its share in this round. */
@@ -111,6 +87,7 @@ export class Client implements Taker {
     this.#context = context;
     this.#handover = handover;
     this.#brake = new Brake(context.runtime);
+    this.#asking = context.asking && new SubscribeAsking(context.asking, context.limits);
     this.#stream = new PacketStream(context.limits.packetBytesMax);
     this.#connection = connection;
     this.#state = connection === undefined ? "first" : "connected";
@@ -174,12 +151,13 @@ export class Client implements Taker {
    */
   #boundUnfinished(): void {
     const { core, flushSoon, limits } = this.#context;
-    const isTooFast = this.#brake.isOn && this.#unfinishedBytes > PACE_BYTES_MAX + limits.packetBytesMax;
+    const isAsking = this.#asking?.isOpen === true;
+    const isTooFast = this.#brake.isOn && !isAsking && this.#unfinishedBytes > PACE_BYTES_MAX + limits.packetBytesMax;
     if (isTooFast) {
       this.#endTooFast();
       return;
     }
-    const isFarAhead = this.#waits && this.#unfinishedBytes > AHEAD_PACKETS_MAX * limits.packetBytesMax;
+    const isFarAhead = (this.#waits || isAsking) && this.#unfinishedBytes > AHEAD_PACKETS_MAX * limits.packetBytesMax;
     if (!isFarAhead && (this.#unfinishedBytes <= UNFINISHED_BYTES_SHORT || core.ledger.takes("unfinished"))) return;
     const connection = this.#connection;
     const message = isFarAhead ? "more has come than can be handled" : MEMORY_SHORT;
@@ -212,7 +190,7 @@ export class Client implements Taker {
 
   #lost(): void {
     this.#closing = false;
-    this.#context.gone(this);
+    this.#context.gone(this.wire);
     this.#patience?.cancel();
     this.#authentication?.cancel();
     this.#state = "ended";
@@ -321,6 +299,13 @@ export class Client implements Taker {
         break;
       }
       const packet = bytes instanceof Uint8Array ? decodePacket(bytes, connection.version) : bytes;
+      // Of who is gone nobody is asked.
+      const isToAsk = this.#asking !== undefined && packet.type === SUBSCRIBE && !this.#closing;
+      const known = isToAsk ? this.#asking!.begin(bytes as Uint8Array, packet, connection.session) : undefined;
+      if (known !== undefined) {
+        this.#brake.holdUntil(bytes as Uint8Array, known, () => this.turn(SHARE_WORK));
+        break;
+      }
       // A 3.x client is not told why it is closed: who runs it finds out here.
       if (packet.type === VIOLATION && packet.reasonCode === PACKET_TOO_LARGE) {
         log("packet too large", { client: connection.session.clientId, problem: packet.message });
@@ -424,15 +409,27 @@ export class Client implements Taker {
     }
     const accepted = { identity: judged, authenticationData };
     const fetched = this.#context.arrivals.fetch(connect.clientId, connect.clean, { userName: judged.userName });
-    if (fetched === undefined) this.#connect(connect, accepted, assigned);
+    const { core, asking } = this.#context;
+    const asked = fetched === undefined ? askForResumed(asking, core, connect, accepted.identity) : undefined;
+    if (fetched === undefined && asked === undefined) this.#connect(connect, accepted, assigned);
     else {
       this.#state = "fetching";
       this.#stream.version = connect.version;
-      this.#connectOnce(fetched, connect, accepted, assigned).catch((error) => this.#failedLater(error, "connecting"));
+      this.#connectOnce(fetched, asked, connect, accepted, assigned).catch((error) => this.#failedLater(error, "connecting"));
     }
   }
 
-  async #connectOnce(fetched: Promise<void>, connect: Connect, accepted: Accepted, assigned: boolean): Promise<void> {
+  /**
+   * @param fetched when its session has come from where it was
+   * @param asked when a hook has been asked about the subscriptions of a session that is here
+   */
+  async #connectOnce(
+    fetched: Promise<void> | undefined,
+    asked: Promise<boolean> | undefined,
+    connect: Connect,
+    accepted: Accepted,
+    assigned: boolean,
+  ): Promise<void> {
     try {
       await fetched;
     } catch (error) {
@@ -443,7 +440,14 @@ export class Client implements Taker {
       if (this.#state === "fetching") this.#end(refused(refusal, connect));
       return;
     }
+    const { core, asking } = this.#context;
+    const isKnown = await (asked ?? askForResumed(asking, core, connect, accepted.identity));
     if (this.#state !== "fetching") return;
+    if (isKnown === false) {
+      // To resume it with what it may not have is as wrong as to take away what it may.
+      this.#end(refused(UNAVAILABLE, connect));
+      return;
+    }
     // What the directory was told meanwhile.
     const judged = this.#context.directory?.judge(connect, accepted.identity) ?? accepted.identity;
     if ("reasonCode" in judged) this.#end(refused(judged, connect));

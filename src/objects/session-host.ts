@@ -23,7 +23,8 @@ import type { Settings } from "../settings.ts";
 import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
 import { Arrivals, type SessionPeer } from "./arrivals.ts";
 import { authOf } from "./auth-of.ts";
-import { Client, type ClientContext } from "./client.ts";
+import { Client } from "./client.ts";
+import type { ClientContext } from "./client-context.ts";
 import { type DirectoryService, DirectoryWatch } from "./directory-watch.ts";
 import { faultsOf } from "./faults.ts";
 import { startAgain } from "./guarded-store.ts";
@@ -165,13 +166,14 @@ export class SessionHost {
       limits: settings.limits,
       namespace,
       authenticators: auth,
+      asking: auth.askedRights,
       directory: this.#directory,
       runtime,
       flushSoon,
       arrivals: this.arrivals,
       owns,
       turns: this.#turns,
-      gone: ({ wire }) => this.#clients.delete(wire.socket),
+      gone: ({ socket }) => this.#clients.delete(socket),
     };
     this.#restore(now);
   }

@@ -115,6 +115,8 @@ export interface Authorizer {
    * @param topicFilter without `$share/{name}/`
    */
   maySubscribe(identity: Identity, clientId: string, topicFilter: string, qos: QoS): boolean;
+  /** Whether it may go on having a subscription that it was granted before; where this is missing: what `maySubscribe` says. */
+  mayKeep?(identity: Identity, clientId: string, topicFilter: string, qos: QoS): boolean;
   /** Whether what comes for it is looked at one by one, by `mayReceive`. */
   limitsReceive(identity: Identity, clientId: string): boolean;
   /** Whether it may be given this: it is not denied, and a subscription that brings it may be allowed. */

@@ -15,8 +15,10 @@ import type { Connection, Session } from "./session.ts";
 
 /** Ends the subscriptions that the session may not have any more. */
 export function endForbidden(core: SessionCore, session: Session): void {
+  const { authorizer } = core;
   for (const [filter, { request }] of [...session.subscriptions]) {
-    if (core.authorizer.maySubscribe(session.identity, session.clientId, topicFilterOf(filter), request.qos)) continue;
+    const wish = [session.identity, session.clientId, topicFilterOf(filter), request.qos] as const;
+    if (authorizer.mayKeep?.(...wish) ?? authorizer.maySubscribe(...wish)) continue;
     if (session.stored) core.rowChanges.deleteSubscription(session, filter);
     forgetSubscription(core, session, filter);
     if (session.connection !== undefined) core.changes.mark(session.connection);

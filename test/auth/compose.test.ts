@@ -224,6 +224,29 @@ describe("createAuth", () => {
       }
     });
 
+    test("subscriptions: a service that is not there to be asked closes the broker; nothing is asked unless something says so", () => {
+      expect(createAuth({ users, http, allowAnonymous: false }, PLATFORM, { fetch }).askedRights).toBeUndefined();
+      const asking = { ...http, serviceAuthorizes: true };
+      const { problems, askedRights } = createAuth({ users, http: asking, allowAnonymous: false }, PLATFORM, { fetch });
+      expect([problems, askedRights]).toEqual([["AUTH_AUTHORIZE needs the binding AUTH."], undefined]);
+    });
+
+    test("subscriptions of anonymous clients are asked about too, what they publish is not", async () => {
+      const asked: unknown[] = [];
+      const says = async (_url: string, init: RequestInit): Promise<Response> => {
+        asked.push(JSON.parse(init.body as string));
+        return new Response('{"result":"allow"}');
+      };
+      const authz = { ...NO_HTTP, authzUrl: "https://auth.test/authz" };
+      const { authorizer, askedRights } = createAuth({ users: "", http: authz, allowAnonymous: true }, PLATFORM, { fetch: says });
+      expect(authorizer.maySubscribe(ANONYMOUS, "c", "a", 0)).toBe(false);
+      expect(await askedRights!.prepare(ANONYMOUS, "c", [{ topicFilter: "a", qos: 0 }])).toBe(true);
+      expect(authorizer.maySubscribe(ANONYMOUS, "c", "a", 0)).toBe(true);
+      expect(asked).toEqual([{ clientid: "c", username: "", peerhost: "", action: "subscribe", topic: "a", qos: "0" }]);
+      expect(authorizer.mayPublish(ANONYMOUS, "c", "a", 0, false)).toBe(true);
+      expect(authorizer.mayReceive(ANONYMOUS, "c", "a")).toBe(true);
+    });
+
     test("refusals of a service count as failed logins of an address; who was right before is asked about all the same", async () => {
       let asked = 0;
       const counted = (url: string, init: RequestInit): Promise<Response> => {

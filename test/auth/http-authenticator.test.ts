@@ -34,7 +34,7 @@ function setup(answer: (asked: Asked) => Response | Promise<Response>, settings:
     return answer(one);
   };
   const all: HttpSettings = { ...NO_HTTP, url: "https://auth.test/login", timeoutMs: 100, ...settings };
-  const hook = new HttpHook(all.timeoutMs, { fetch, runtime, failed: (problem) => void problems.push(problem) });
+  const hook = new HttpHook("HTTP_AUTH_URL", all.timeoutMs, { fetch, runtime, failed: (problem) => void problems.push(problem) });
   const http = all.preset === "go-auth" ? new GoAuthenticator(all, hook, runtime) : new HttpAuthenticator(all, hook, runtime);
   const login = (client: Connect = connect("ada", "secret")): Promise<Admission | Refusal | undefined> =>
     http.authenticate(client, { ...CALLER, address: "192.0.2.1" });
@@ -61,7 +61,7 @@ describe("what is asked", () => {
 
   test("placeholders everywhere, each with what it stands for; what a client does not have is empty", async () => {
     const body = HTTP_SETTINGS.body.parse(
-      '{"p": "${proto_name} ${proto_ver}", "u": "${username}", "w": "${password}", "a": "${client_attrs.x}"}',
+      '{"p": "${proto_name} ${proto_ver} ${namespace}", "u": "${username}", "w": "${password}", "a": "${client_attrs.x}"}',
     )!;
     const { login, asked } = setup(() => json({}), {
       url: "https://auth.test/${clientid}?ip=${peerhost}",
@@ -70,7 +70,7 @@ describe("what is asked", () => {
     });
     for (const version of [3, 4, 5] as const) await login({ ...connect(undefined, undefined, "c 1".replace(" ", "-")), version });
     expect(asked.map(({ body: text }) => JSON.parse(text!))).toEqual(
-      ["MQIsdp 3", "MQTT 4", "MQTT 5"].map((p) => ({ p, u: "", w: "", a: "" })),
+      ["MQIsdp 3 default", "MQTT 4 default", "MQTT 5 default"].map((p) => ({ p, u: "", w: "", a: "" })),
     );
     expect(asked[0]).toMatchObject({ url: "https://auth.test/c-1?ip=192.0.2.1", headers: { "x-client": "c-1" } });
   });

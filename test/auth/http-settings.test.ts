@@ -24,6 +24,9 @@ test("what is right", () => {
     headers: {},
     body: {},
     timeoutMs: 5000,
+    authzUrl: "",
+    authzBody: {},
+    serviceAuthorizes: false,
   });
   const { http, authChain } = parsed({
     ...URL_SET,
@@ -37,6 +40,8 @@ test("what is right", () => {
   expect(authChain).toEqual(["http", "users"]);
   expect(parsed({ ...URL_SET, HTTP_AUTH_PRESET: "go-auth" }).http.preset).toBe("go-auth");
   expect(parsed({}).authChain).toEqual([]);
+  const authz = { HTTP_AUTHZ_URL: "https://auth.test/authz?t=${topic}", HTTP_AUTHZ_BODY: '{"t": "${topic} ${qos} ${retain} ${action}"}' };
+  expect(parsed({ ...authz, HTTP_AUTH_HEADERS: '{"a": "b"}' }).http.authzUrl).toBe(authz.HTTP_AUTHZ_URL);
 });
 
 describe("what is wrong", () => {
@@ -53,6 +58,9 @@ describe("what is wrong", () => {
     ["HTTP_AUTH_BODY", '{"a": "${nobody}"}'],
     ["HTTP_AUTH_TIMEOUT_MS", "99"],
     ["HTTP_AUTH_TIMEOUT_MS", "1 s"],
+    ["HTTP_AUTHZ_URL", "http://auth.test/"],
+    ["HTTP_AUTHZ_BODY", '{"a": "${nobody}"}'],
+    ["AUTH_AUTHORIZE", "yes"],
     ["AUTH_CHAIN", "http,ldap"],
     ["AUTH_CHAIN", "http,http"],
     ["AUTH_CHAIN", ","],
@@ -63,6 +71,13 @@ describe("what is wrong", () => {
   test.each([
     [{ HTTP_AUTH_BODY: '{"a": "b"}' }, "HTTP_AUTH_BODY needs HTTP_AUTH_URL beside it."],
     [{ HTTP_AUTH_HEADERS: '{"a": "b"}' }, "HTTP_AUTH_HEADERS needs HTTP_AUTH_URL beside it."],
+    [{ HTTP_AUTHZ_BODY: '{"a": "b"}' }, "HTTP_AUTHZ_BODY needs HTTP_AUTHZ_URL beside it."],
+    [{ HTTP_AUTH_PRESET: "go-auth" }, "HTTP_AUTH_PRESET go-auth needs HTTP_AUTH_URL beside it."],
+    [{ ...URL_SET, HTTP_AUTH_PRESET: "go-auth", HTTP_AUTHZ_URL: "https://auth.test/" }, /^HTTP_AUTHZ_URL must be left out/],
+    [
+      { HTTP_AUTHZ_URL: "https://auth.test/", HTTP_AUTH_METHOD: "GET", HTTP_AUTHZ_BODY: '{"a": ["b"]}' },
+      /^HTTP_AUTHZ_BODY must have nothing but texts/,
+    ],
     [{ ...URL_SET, HTTP_AUTH_METHOD: "GET", HTTP_AUTH_BODY: '{"a": ["b"]}' }, /^HTTP_AUTH_BODY must have nothing but texts/],
     [
       { ...URL_SET, HTTP_AUTH_HEADERS: '{"content-type": "application/x-www-form-urlencoded"}', HTTP_AUTH_BODY: '{"a": {}}' },

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import { CONNACK, type Connack } from "../../src/mqtt/packet.ts";
 import type { Shape } from "../support/brokers.ts";
-import { type ConnectOptions, connectPacket, MqttTestClient, textOf, unique } from "../support/mqtt-client.ts";
+import { type ConnectOptions, connectPacket, MqttTestClient, request, textOf, unique } from "../support/mqtt-client.ts";
 
 const TIMEOUT_MS = 500;
 const PASSWORD = unique("planted");
@@ -16,14 +16,20 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 export default class extends WorkerEntrypoint {
   async authenticate({ clientId, userName, password, address, token, protocolVersion }) {
     if (userName === "throws") throw new Error("about " + password);
-    if (userName === "hangs") return new Promise(() => {});
+    if (userName === "hangs") await scheduler.wait(60_000);
     if (userName === "lies") return { result: "allow", is_superuser: "yes " + password };
     if (userName === "says nothing") return;
     if (userName === "talks") return { result: "allow", client_attrs: { x: "x".repeat(100_000) } };
     if (token === "a-token") return { result: "allow", acl: [{ permission: "allow", action: "all", topic: "#" }] };
     if (userName !== "ada") return { result: "ignore" };
     if (password !== ${JSON.stringify(PASSWORD)}) return { result: "deny" };
-    return { result: "allow", acl: [{ permission: "allow", action: "all", topic: "v" + protocolVersion + "/\${clientid}/#" }] };
+    return { result: "allow", client_attrs: { site: "s1" }, acl: [{ permission: "allow", action: "all", topic: "v" + protocolVersion + "/\${clientid}/#" }] };
+  }
+
+  async authorize({ clientId, userName, address, clientAttributes, action, topic, qos }) {
+    if (topic === "throws") throw new Error("no");
+    if (action !== "subscribe" || userName !== "ada" || qos !== 1) return { result: "ignore" };
+    return { result: topic === "sites/" + clientAttributes.site + "/#" ? "allow" : "deny" };
   }
 }
 `;
@@ -32,7 +38,12 @@ const lines: string[] = [];
 const said: string[] = [];
 const brokers = new Map<Shape, Broker>();
 beforeAll(async () => {
-  const env = { ALLOW_ANONYMOUS: "false", HTTP_AUTH_TIMEOUT_MS: String(TIMEOUT_MS), ADDRESS_LOGIN_FAILURE_RATE: "unlimited" };
+  const env = {
+    ALLOW_ANONYMOUS: "false",
+    AUTH_AUTHORIZE: "true",
+    HTTP_AUTH_TIMEOUT_MS: String(TIMEOUT_MS),
+    ADDRESS_LOGIN_FAILURE_RATE: "unlimited",
+  };
   const start = (TOPOLOGY: string): Promise<Broker> =>
     startBroker({ env: { ...env, TOPOLOGY }, authWorker: WORKER, log: (line) => void lines.push(line) });
   const [compact, sharded] = await Promise.all([start("compact"), start("sharded")]);
@@ -71,6 +82,14 @@ describe.each(["compact", "sharded", "handed over"] as const)("%s", (shape) => {
       expect([userName, refused.connack.reasonCode]).toEqual([userName, wanted]);
       await refused.client.closed;
     }
+  });
+
+  test.each([4, 5] as const)("version %i: authorize is asked about what no rule says anything of", async (version) => {
+    const { client } = await login(shape, { version, userName: "ada", password: PASSWORD });
+    const filters = [request("sites/s1/#", 1), request("sites/s2/#", 1), request("sites/s1/#", 2), request("throws", 1)];
+    const no = version === 5 ? 0x87 : 0x80;
+    expect((await client.subscribe(filters)).reasonCodes).toEqual([1, no, no, no]);
+    client.terminate();
   });
 
   test("one that throws, hangs or lies: 0x88, or return code 3, for that login; the others are served meanwhile", async () => {

@@ -203,6 +203,26 @@ describe.each(["direct", "batched"] as const)("%s", (wiring) => {
       expect(client.texts()).toEqual(["2 a"]);
     });
 
+    test("a subscription that may be kept outlives what would not be granted anew: a loss of memory, an AUTH and a CONNECT", () => {
+      const kept = { subscribe: ["a", "b"] };
+      const authorizer: Authorizer = {
+        ...BY_GRANTS,
+        mayKeep: (_identity, _clientId, filter) => kept.subscribe.includes(filter),
+      };
+      const world = worldWith({ wiring, authorizer });
+      const client = world.connect("c", DURABLE);
+      for (const filter of ["a", "b"]) client.subscribe(filter, 1);
+      standing = { subscribe: [] };
+      world.sessions[0]!.hibernate();
+      expect(filtersOf(world, "c")).toEqual(["a", "b"]);
+      authenticate(world, client, { grants: grants({ subscribe: [] }) });
+      expect(filtersOf(world, "c")).toEqual(["a", "b"]);
+      client.lose();
+      kept.subscribe = ["b"];
+      world.connect("c", DURABLE);
+      expect(filtersOf(world, "c")).toEqual(["b"]);
+    });
+
     test("what AUTH has brought outlives a loss of memory", () => {
       const world = worldWith({ wiring });
       const client = world.connect("c", DURABLE);

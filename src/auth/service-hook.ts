@@ -1,0 +1,65 @@
+/** Questions to another Worker, which is bound to this one as `AUTH`: bounded in time, number and size like those to an HTTP service. */
+
+import { HOOK_ANSWER_BYTES_MAX } from "../login-limits.ts";
+import { HookGate } from "./hook-gate.ts";
+import { HookLog } from "./hook-log.ts";
+import { type Answered, BUSY, type HookServices, UNAVAILABLE } from "./http-hook.ts";
+
+const LATE = "did not answer in time";
+
+export class ServiceHook {
+  readonly #timeoutMs: number;
+  readonly #services: Omit<HookServices, "fetch">;
+  readonly #gate: HookGate;
+  readonly #log: HookLog;
+
+  constructor(timeoutMs: number, services: Omit<HookServices, "fetch">) {
+    this.#timeoutMs = timeoutMs;
+    this.#services = services;
+    this.#gate = new HookGate(services.runtime, timeoutMs);
+    this.#log = new HookLog(services.runtime, services.failed);
+  }
+
+  /**
+   * Asks.
+   * @param address of the client
+   * @param call asks the Worker
+   * @param read what its answer, as JSON would have it, means, or what is wrong with it as the end of a sentence
+   */
+  async ask<Value extends object>(
+    address: string,
+    call: () => Promise<unknown>,
+    read: (json: unknown) => Value | string,
+  ): Promise<Answered<Value>> {
+    const pass = await this.#gate.enter(address);
+    if (pass === "busy") return BUSY;
+    if (pass === "down") return UNAVAILABLE;
+    const answer = await this.#answerOf(call);
+    pass.leave(answer !== LATE);
+    const value = typeof answer === "string" ? answer : read(answer.json);
+    if (typeof value !== "string") return { value };
+    this.#log.tell(`the Worker behind the binding AUTH is no help: ${value}`);
+    return UNAVAILABLE;
+  }
+
+  /** @returns what it says, or the end of a sentence. What it throws may have anything in it and is not repeated. */
+  async #answerOf(call: () => Promise<unknown>): Promise<{ readonly json: unknown } | string> {
+    let wake: (late: string) => void = () => {};
+    const late = new Promise<string>((resolve) => {
+      wake = resolve;
+    });
+    const timer = this.#services.runtime.after(this.#timeoutMs, () => wake(LATE));
+    const answer = (async () => {
+      const text = JSON.stringify(await call()) ?? "null";
+      return text.length > HOOK_ANSWER_BYTES_MAX ? "its answer is too large" : { json: JSON.parse(text) };
+    })();
+    try {
+      return await Promise.race([answer, late]);
+    } catch {
+      return "it has thrown an error";
+    } finally {
+      timer.cancel();
+      answer.catch(() => {});
+    }
+  }
+}

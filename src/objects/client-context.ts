@@ -1,0 +1,33 @@
+/** What the sockets of one Session object share: the object's core, and who is asked before the core is. */
+
+import type { Authenticators } from "../handshake/authentication.ts";
+import type { Limits } from "../limits.ts";
+import type { Runtime } from "../runtime.ts";
+import type { SessionCore } from "../session/core.ts";
+import type { SessionMachine } from "../session/machine.ts";
+import type { Arrivals } from "./arrivals.ts";
+import type { Asking } from "./asking.ts";
+import type { DirectoryWatch } from "./directory-watch.ts";
+import type { SocketWire } from "./socket-wire.ts";
+import type { Turns } from "./turns.ts";
+
+export interface ClientContext {
+  readonly core: SessionCore;
+  readonly machine: SessionMachine;
+  readonly limits: Limits;
+  readonly namespace: string;
+  readonly authenticators: Authenticators;
+  /** Hooks that are asked about subscriptions. */
+  readonly asking: Asking | undefined;
+  /** What the directory says to those who are let in; undefined where there is none. */
+  readonly directory: DirectoryWatch | undefined;
+  readonly runtime: Runtime;
+  readonly arrivals: Arrivals;
+  readonly turns: Turns;
+  /** Whether a Client Identifier is one of this object. */
+  readonly owns: (clientId: string) => boolean;
+  /** Called after anything that may have left something to flush. */
+  readonly flushSoon: () => void;
+  /** Called when the socket is over and all that came over it has been handled. */
+  readonly gone: (wire: SocketWire) => void;
+}
