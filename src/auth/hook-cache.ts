@@ -7,14 +7,15 @@
 import { HOOK_CACHE_BYTES_MAX, HOOK_CACHE_MS_MAX } from "../login-limits.ts";
 import type { Runtime } from "../runtime.ts";
 import { toBase64 } from "./base64.ts";
+import { BoundedMap } from "./bounded-map.ts";
 import type { HttpAnswer } from "./http-ask.ts";
 import type { HttpRequest } from "./http-template.ts";
 
 interface Kept {
   readonly answer: HttpAnswer;
+  /** Milliseconds since the epoch; a clock that was set back ends it too. */
   readonly from: number;
   readonly until: number;
-  readonly bytes: number;
 }
 
 /** What an entry takes beside its body. */
@@ -22,8 +23,7 @@ const ENTRY_BYTES = 300;
 
 export class HookCache {
   readonly #runtime: Runtime;
-  readonly #kept = new Map<string, Kept>();
-  #bytes = 0;
+  readonly #kept = new BoundedMap<string, Kept>(HOOK_CACHE_BYTES_MAX);
   /** Made when first needed: a Worker has no randomness before its first request. */
   #key: CryptoKey | undefined;
 
@@ -38,34 +38,15 @@ export class HookCache {
   }
 
   get(name: string): HttpAnswer | undefined {
-    const kept = this.#kept.get(name);
-    if (kept === undefined) return undefined;
     const now = this.#runtime.now();
-    if (now >= kept.from && now < kept.until) return kept.answer;
-    this.#forget(name, kept);
-    return undefined;
+    const kept = this.#kept.get(name);
+    return kept !== undefined && now >= kept.from && now < kept.until ? kept.answer : undefined;
   }
 
   keep(name: string, answer: HttpAnswer): void {
-    const before = this.#kept.get(name);
-    if (before !== undefined) this.#forget(name, before);
     if (answer.freshMs === 0) return;
     const from = this.#runtime.now();
-    const kept = {
-      answer,
-      from,
-      until: from + Math.min(answer.freshMs, HOOK_CACHE_MS_MAX),
-      bytes: ENTRY_BYTES + (answer.body?.length ?? 0),
-    };
-    this.#kept.set(name, kept);
-    this.#bytes += kept.bytes;
-    for (const [oldest, each] of this.#kept) {
-      if (this.#bytes <= HOOK_CACHE_BYTES_MAX) break;
-      this.#forget(oldest, each);
-    }
-  }
-
-  #forget(name: string, { bytes }: Kept): void {
-    if (this.#kept.delete(name)) this.#bytes -= bytes;
+    const until = from + Math.min(answer.freshMs, HOOK_CACHE_MS_MAX);
+    this.#kept.set(name, { answer, from, until }, ENTRY_BYTES + (answer.body?.length ?? 0));
   }
 }
