@@ -251,6 +251,7 @@ class Relay {
   /** Passes on the whole packets that are here but PINGREQ: that is answered here, behind CONNACK. */
   #passOn(): void {
     const packets: Uint8Array[] = [];
+    const now = this.#runtime.now();
     let left = RELAYED_PACKETS_MAX;
     for (let bytes = this.#stream.next(); bytes !== undefined; bytes = this.#stream.next()) {
       // The next packet has its own time.
@@ -262,7 +263,7 @@ class Relay {
         this.#farewell(bytes.reasonCode, bytes.message, bytes.reasonCode === PACKET_TOO_LARGE ? CLOSE_TOO_BIG : CLOSE_PROTOCOL_ERROR);
         return;
       }
-      this.#lastSeenAt = this.#runtime.now();
+      this.#lastSeenAt = now;
       const isPing = bytes[0] === PINGREQ << 4 && bytes.length === 2;
       if (isPing && this.#answered) this.#send(PINGRESP_BYTES);
       else if (isPing) this.#earlyPings += 1;
@@ -285,8 +286,13 @@ class Relay {
     if (packets.length === 0) return;
     this.#gathered.push(...packets);
     if (this.#lastSeenAt - this.#passedOnAt > GATHER_MS) this.#flush();
-    else this.#gathering ??= this.#runtime.after(0, () => this.#flush());
+    else this.#gathering ??= this.#runtime.after(0, this.#flushLate);
   }
+
+  readonly #flushLate = (): void => {
+    this.#gathering = undefined;
+    this.#flush();
+  };
 
   #flush(): void {
     this.#gathering?.cancel();
