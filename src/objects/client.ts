@@ -460,6 +460,8 @@ export class Client implements Taker {
     this.#stream.version = connect.version;
     this.#connection = this.#context.machine.connect(this.wire, connect, identity, options, this.#context.runtime.now());
     this.#state = this.#connection === undefined ? "ended" : "connected";
+    // Only who was let in counts: nobody has others banned by giving their names in vain.
+    if (this.#connection !== undefined) this.#context.directory?.connected(connect.clientId);
   }
 
   #end({ bytes, closeCode, closeReason }: Farewell): void {

@@ -66,17 +66,11 @@ export class DirectoryWatch {
    */
   admit(connect: Connect, admission: Admission): Admission | Refusal | Promise<Admission | Refusal> {
     const { isOneClients } = this.#options;
-    if (this.#bans !== undefined && !isOneClients) return this.#count(connect, admission);
+    if (this.#bans !== undefined && !isOneClients) return this.judge(connect, admission);
     return this.#ask(connect.clientId, admission).then((news) => {
       this.learn(news);
-      return this.#count(connect, admission);
+      return this.judge(connect, admission);
     });
-  }
-
-  #count(connect: Connect, admission: Admission): Admission | Refusal {
-    const judged = this.judge(connect, admission);
-    const now = this.#options.runtime.now();
-    return !("reasonCode" in judged) && this.#flapping.counts(connect.clientId, now) ? this.#ban(connect.clientId, now) : judged;
   }
 
   #ask(clientId: string, { userName, address }: Admission): Promise<News> {
@@ -108,8 +102,10 @@ export class DirectoryWatch {
     return credential === recent.news.credential ? recent.news.grants : undefined;
   }
 
-  /** Whoever connects too often is shut out here at once, and everywhere when the directory has taken it. */
-  #ban(clientId: string, now: number): Refusal {
+  /** A client has connected. Who does so too often is banned: then the directory tells, which ends this connection as well. */
+  connected(clientId: string): void {
+    const now = this.#options.runtime.now();
+    if (!this.#flapping.counts(clientId, now)) return;
     const { service, namespace, object } = this.#options;
     const { count, windowMs, banMs } = service.settings.flapping;
     const reason = `more than ${count} connections within ${windowMs / 1000} s`;
@@ -122,7 +118,6 @@ export class DirectoryWatch {
         (problem) => problem !== undefined && log("a ban could not be kept", { object, client: clientId, problem }),
         (error) => log("a ban could not be kept", { object, client: clientId, problem: String(error) }),
       );
-    return banned(ban);
   }
 
   /** The directory tells of changes; the same may come again. */

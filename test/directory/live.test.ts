@@ -172,8 +172,16 @@ describeTopologies(
       const user = await newUser(broker);
       const clientId = unique("c");
       const codes = [];
-      for (let time = 0; time < 12; time += 1) codes.push((await login(broker, user, { clientId })).code);
-      expect(codes).toEqual([...Array(10).fill(0), BANNED, BANNED]);
+      const intruder = await newUser(broker);
+      for (let time = 0; time < 10; time += 1) {
+        codes.push((await login(broker, user, { clientId, ...kept })).code);
+        codes.push((await login(broker, intruder, { clientId })).code);
+      }
+      // Whoever is refused as it is another one's Client Identifier has no part in it.
+      expect(codes).toEqual(Array(10).fill([0, 0x85]).flat());
+      const { client } = await login(broker, user, { clientId, ...kept });
+      expect(await ended(client)).toBe(ADMINISTRATIVE);
+      expect((await login(broker, user, { clientId, ...kept })).code).toBe(BANNED);
       expect((await login(broker, user)).code).toBe(0);
       const { data } = (await done(broker.url, "GET", "/banned")) as { data: { who: string; by: string; reason: string }[] };
       expect(data.find(({ who }) => who === clientId)).toMatchObject({
