@@ -27,6 +27,7 @@ import { JwtAuthenticator, Tokens } from "./jwt.ts";
 import { JwtMethods } from "./jwt-methods.ts";
 import { type JwtSettings, takesTokens } from "./jwt-settings.ts";
 import { Methods } from "./methods.ts";
+import { NobodyYet } from "./nobody-yet.ts";
 import { parseAclText } from "./rules.ts";
 import { type RuleSources, RulesAuthorizer } from "./rules-authorizer.ts";
 import { ScramAuthenticator } from "./scram.ts";
@@ -139,6 +140,7 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
   // Whoever gives a user name means to be somebody, where there is anybody to be.
   const isAnybodyKnown = order.some((link) => link !== "users") || settings.users.trim() !== "";
   if (settings.allowAnonymous) chain.push(new AnonymousAuthenticator(!isAnybodyKnown));
+  else if (directory !== undefined && !isAnybodyKnown) chain.push(new NobodyYet(directory));
   return {
     authenticator: new AuthenticatorChain(chain),
     enhanced: gate === undefined ? new Methods(methods) : new GatedMethods(gate, new Methods(methods)),

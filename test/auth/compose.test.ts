@@ -4,6 +4,8 @@ import { type Auth, type AuthServices, type AuthSettings, createAuth as create }
 import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import { NO_HTTP } from "../../src/auth/http-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
+import { NO_BANS } from "../../src/directory/bans.ts";
+import type { DirectoryPort } from "../../src/directory/ports.ts";
 import { DEFAULT_RATES } from "../../src/rate.ts";
 import { PLATFORM, type Runtime } from "../../src/runtime.ts";
 import { NOBODY } from "../../src/session/ports.ts";
@@ -300,5 +302,43 @@ describe("createAuth", () => {
       expect(authorizer.mayPublish(nameless, "c", "a", 0, false)).toBe(false);
       expect(authorizer.maySubscribe(nameless, "c", "a", 0)).toBe(false);
     });
+  });
+});
+
+describe("users of the directory", () => {
+  const known = { bans: NO_BANS, isEmpty: true, user: undefined, like: undefined };
+  const ada = async () => ({ ...known, isEmpty: false, user: { password: await quickHash("byron"), grants: "{}" } });
+  const directed = (settings: { users: string; allowAnonymous: boolean }, look: DirectoryPort["look"]): Auth =>
+    createAuth(settings, PLATFORM, { directory: { look } });
+
+  test("while there is nobody, clients hear so, or names are not looked at", async () => {
+    const look = async () => known;
+    const closed = directed({ users: "", allowAnonymous: false }, look);
+    for (const packet of [connect(), connect("ada", "byron")]) {
+      expect(await closed.authenticator.authenticate(packet, CALLER)).toMatchObject({
+        reasonCode: 0x87,
+        message: expect.stringContaining("adds users"),
+      });
+    }
+    const open = directed({ users: "", allowAnonymous: true }, look);
+    expect(await open.authenticator.authenticate(connect("ada", "byron"), CALLER)).toEqual(ANONYMOUS);
+  });
+
+  test("those who are there are let in with their own rights, never with those of USERS, which goes before", async () => {
+    const look = async (_namespace: string, userName: string | undefined) => (userName === "ada" ? ada() : { ...known, isEmpty: false });
+    const alone = directed({ users: "", allowAnonymous: true }, look);
+    expect(await alone.authenticator.authenticate(connect("ada", "byron"), CALLER)).toEqual({ ...ADA, grants: "{}" });
+    expect(await alone.authenticator.authenticate(connect("eve", "byron"), CALLER)).toMatchObject({ reasonCode: 0x86 });
+    expect(await alone.authenticator.authenticate(connect(), CALLER)).toEqual(ANONYMOUS);
+    const both = directed({ users, allowAnonymous: false }, look);
+    expect(await both.authenticator.authenticate(connect("ada", "lovelace"), CALLER)).toEqual(ADA);
+    expect(await both.authenticator.authenticate(connect("ada", "byron"), CALLER)).toMatchObject({ reasonCode: 0x86 });
+    expect(both.authorizer.mayPublish({ ...ADA, grants: "{}" }, "c", "a/b", 0, false)).toBe(false);
+  });
+
+  test("where it can't be asked nobody is let in, banned or not", async () => {
+    const lost = directed({ users, allowAnonymous: true }, () => Promise.reject(new Error("out of reach")));
+    for (const packet of [connect(), connect("ada", "lovelace")])
+      await expect(lost.authenticator.authenticate(packet, CALLER)).rejects.toThrow();
   });
 });

@@ -113,7 +113,7 @@ describe("who may connect", () => {
   it("nobody at an address that others can reach, which it says, unless it is told to let everybody in", async () => {
     const closed = await running(["--host", "0.0.0.0", "--data", newFolder()]);
     await closed.prints(/Only users that were added may connect \(npm run user -- add NAME\); ALLOW_ANONYMOUS=true/);
-    await expect(connectMqtt(closed.ws)).rejects.toThrow(/Bad username or password/i);
+    await expect(connectMqtt(closed.ws)).rejects.toThrow(/Not authorized/i);
     const open = await running(["--host", "0.0.0.0", "--data", newFolder()], { ALLOW_ANONYMOUS: "true" });
     await open.prints(/Everybody who can reach this machine may connect/);
     await connectMqtt(open.ws);
