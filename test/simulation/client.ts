@@ -11,6 +11,7 @@ import {
   type Auth,
   CONNACK,
   CONNECT,
+  type Connect,
   DISCONNECT,
   NO_PROPERTIES,
   type Packet,
@@ -31,14 +32,15 @@ import {
   type Will,
 } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
+import { LOGIN_ENDED } from "../../src/session/rights.ts";
 import { SCRAM_SHA_256, ScramClient } from "../support/scram-client.ts";
 import { contentOf, emptyContent } from "./content.ts";
 import { wrongReceipt } from "./receipt.ts";
 import type { Got, Held, Life, Published } from "./records.ts";
 import { RELAY_GONE } from "./relayed.ts";
 import type { Line } from "./socket.ts";
-import { mayUse, type UserName } from "./users.ts";
-import type { World } from "./world.ts";
+import { mayUse, tokenOf, type UserName } from "./users.ts";
+import { NO_FAULTS, type World } from "./world.ts";
 import { WRONG_PACKETS, type WrongPacket } from "./wrong-packets.ts";
 
 export interface ClientOptions {
@@ -67,6 +69,8 @@ export interface ClientOptions {
   readonly user?: UserName;
   /** It proves who it is by SCRAM. */
   readonly scram?: boolean;
+  /** Instead by tokens, which are over soon. */
+  readonly tokens?: boolean;
 }
 
 export interface WillOptions {
@@ -91,6 +95,9 @@ export const LONG_SECONDS = 100_000;
 
 /** What is on its way through relay and objects may take so long. */
 const ON_ITS_WAY_MS = 8_000;
+
+/** A login is over in time, but for what delays alarms. */
+const LOGIN_LATE_MS = 240_000;
 
 /** What a CONNECT that was given up may still do to a session is done after so long. */
 const ATTEMPT_MS = 60_000;
@@ -143,6 +150,9 @@ export class SimulatedClient {
   #attempts: { readonly user: UserName; readonly at: number }[] = [];
   #scram: ScramClient | undefined;
   #authenticating = false;
+  /** When the token that it showed last is over, and the one that was accepted, milliseconds since the epoch. */
+  #tokenUntil = Number.POSITIVE_INFINITY;
+  #loginUntil = Number.POSITIVE_INFINITY;
   /** Seconds that its session lasts without a connection, as the broker was told last. */
   #lastsSeconds: number;
   /** Topics by the aliases that the broker gave. */
@@ -235,8 +245,7 @@ export class SimulatedClient {
       keepAliveSeconds,
       clientId: this.id,
       will: will && this.#willPacket(will),
-      userName: this.#usesScram ? undefined : user,
-      password: this.#usesScram || user === undefined ? undefined : encoder.encode(user),
+      ...this.#credentials(),
       properties: version === 5 ? this.#connectProperties() : NO_PROPERTIES,
     });
     // A CONNACK that does not come in time: the client tries anew.
@@ -249,7 +258,27 @@ export class SimulatedClient {
   }
 
   get #usesScram(): boolean {
-    return this.options.scram === true && this.#user !== undefined;
+    return this.options.scram === true && !this.#usesTokens && this.#user !== undefined;
+  }
+
+  get #usesTokens(): boolean {
+    return this.options.tokens === true && this.#user !== undefined;
+  }
+
+  /** User name and password, where those say who it is. */
+  #credentials(): Pick<Connect, "userName" | "password"> {
+    const isAsked = this.#usesScram || (this.#usesTokens && this.options.version === 5);
+    if (isAsked || this.#user === undefined) return { userName: undefined, password: undefined };
+    return { userName: this.#user, password: this.#usesTokens ? this.#token() : encoder.encode(this.#user) };
+  }
+
+  /** In peace, and where clocks are not right, it lasts. */
+  #token(): Uint8Array {
+    const world = this.#world;
+    const seconds = world.faults === NO_FAULTS || world.clocksJump ? LONG_SECONDS : 20 + world.chance.now(`token of ${this.id}`).below(100);
+    const until = Math.ceil(world.now / 1000) + seconds;
+    this.#tokenUntil = until * 1000;
+    return encoder.encode(tokenOf(this.#user!, until));
   }
 
   #connectProperties(): Properties {
@@ -259,20 +288,23 @@ export class SimulatedClient {
       ...(receiveMaximum === undefined ? {} : { receiveMaximum }),
       ...(packetBytesMax === 0 ? {} : { maximumPacketSize: packetBytesMax }),
       ...(aliasesTaken === 0 ? {} : { topicAliasMaximum: aliasesTaken }),
-      ...(this.#usesScram ? this.#scramBegins() : {}),
+      ...this.#authenticationBegins(),
     };
   }
 
-  #scramBegins(): Properties {
+  #authenticationBegins(): Properties {
+    if (this.#usesTokens) return { authenticationMethod: "JWT", authenticationData: this.#token() };
+    if (!this.#usesScram) return {};
     this.#scram = new ScramClient(this.#user!, this.#user!, { nonce: `${this.id}-${this.#generation}-${this.#world.now}` });
     return { authenticationMethod: SCRAM_SHA_256, authenticationData: this.#scram.first() };
   }
 
   /** Says again who it is, on its live connection. */
   reauthenticate(): void {
-    if (!this.#connected || !this.#usesScram || this.#authenticating) return;
+    const properties = this.options.version === 5 && this.#connected && !this.#authenticating ? this.#authenticationBegins() : {};
+    if (properties.authenticationMethod === undefined) return;
     this.#authenticating = true;
-    this.#send({ type: AUTH, reasonCode: 0x19, properties: this.#scramBegins() });
+    this.#send({ type: AUTH, reasonCode: 0x19, properties });
   }
 
   /** Ends the connection without a word. */
@@ -336,6 +368,7 @@ export class SimulatedClient {
   ping(): void {
     if (!this.#connected) return;
     const { now } = this.#world;
+    if (now > this.#loginUntil + LOGIN_LATE_MS) this.problems.push("its login is over, and it is still connected");
     const generation = this.#generation;
     this.#send({ type: PINGREQ });
     this.#world.after(PATIENCE_MS, () => {
@@ -589,6 +622,11 @@ export class SimulatedClient {
         }
         this.#subscribing.delete(packet.packetId);
         return;
+      case DISCONNECT:
+        if (packet.properties.reasonString === LOGIN_ENDED && this.#world.now < this.#loginUntil) {
+          this.problems.push("its login ended before its token did");
+        }
+        return;
       default:
     }
   }
@@ -615,10 +653,12 @@ export class SimulatedClient {
     if (reasonCode !== 0) {
       world.note(`${this.id} was refused: ${reasonCode}`);
       if (IDENTIFIER_REFUSED.includes(reasonCode)) this.#refusedIdentifier(reasonCode);
-      else if (REFUSED_RIGHTS.includes(reasonCode)) this.problems.push(`${this.#user ?? "nobody"} is refused with ${reasonCode}`);
+      else if (REFUSED_RIGHTS.includes(reasonCode) && world.now < this.#tokenUntil)
+        this.problems.push(`${this.#user ?? "nobody"} is refused with ${reasonCode}`);
       return;
     }
     this.#connected = true;
+    this.#loginUntil = this.#tokenUntil;
     // 3.1 does not tell.
     const isPresent = this.options.version === 3 ? this.#hasSession : sessionPresent;
     world.note(`${this.id} is connected, Session Present ${isPresent}`);
@@ -690,7 +730,9 @@ export class SimulatedClient {
     const generation = this.#generation;
     if (reasonCode === 0) {
       this.#authenticating = false;
-      if (scram?.verify(properties.authenticationData) !== true) this.problems.push("the broker did not prove that it knows the password");
+      this.#loginUntil = this.#tokenUntil;
+      if (!this.#usesTokens && scram?.verify(properties.authenticationData) !== true)
+        this.problems.push("the broker did not prove that it knows the password");
       return;
     }
     const authenticationData = await scram!.final(properties.authenticationData);

@@ -82,7 +82,7 @@ const SESSION: Fields = {
   "identity.userName": "undefined",
   "identity.address": { value: '""', unnoticed: BY_LOGIN },
   "identity.grants": { value: '""', unnoticed: BY_LOGIN },
-  "identity.expiresAt": { value: "0", unnoticed: BY_LOGIN },
+  "identity.expiresAt": { value: "0", unnoticed: "it ends a connection, which is in an attachment" },
   nextPacketId: "1",
   handledThrough: "0",
   sent: "[]",
@@ -228,6 +228,7 @@ export const FORMS: readonly Form[] = [
       "subscriptions[].identifier": "0",
       ...within("session.", {
         ...SESSION,
+        "identity.expiresAt": { value: "Number.POSITIVE_INFINITY", seeds: 400 },
         "sent[].packetId": { value: "1", seeds: 400 },
         "sent[].qos": { value: "1", seeds: 400 },
         expiresAt: { value: "0", unnoticed: "it is 0 while a client is connected" },

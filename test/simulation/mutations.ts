@@ -141,6 +141,27 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 200,
   },
   {
+    name: "let a login last for ever",
+    file: "src/session/connect.ts",
+    find: "  watchLogin(core, connection);\n",
+    replace: "",
+    seeds: 200,
+  },
+  {
+    name: "forget when a login ends when memory is lost",
+    file: "src/session/restore.ts",
+    find: "    watchLogin(core, connection);\n",
+    replace: "",
+    seeds: 400,
+  },
+  {
+    name: "leave rights and end of a login as they were after AUTH",
+    file: "src/session/rights.ts",
+    find: "  setIdentity(core, session, identity);\n",
+    replace: "",
+    seeds: 400,
+  },
+  {
     name: "keep the older of two retained messages",
     file: "src/routing/core.ts",
     find: "    this.#store.putRetained({ topic,",

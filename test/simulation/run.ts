@@ -252,6 +252,7 @@ function clientOptions(id: string, random: Random): ClientOptions {
     packetBytesMax: version === 5 && random.chance(0.2) ? PACKET_BYTES_MAX : 0,
     user,
     scram: version === 5 && user !== undefined && random.chance(0.3),
+    tokens: user !== undefined && random.chance(0.3),
   };
 }
 
@@ -292,10 +293,22 @@ function isHasty({ world: { chance } }: Scenario, { id }: SimulatedClient): bool
 }
 
 function describeOptions(options: ClientOptions): string {
-  const { version, expirySeconds, slowMs, will, relayed, receiveMaximum, packetBytesMax = 0, aliasesTaken = 0, user, scram } = options;
+  const {
+    version,
+    expirySeconds,
+    slowMs,
+    will,
+    relayed,
+    receiveMaximum,
+    packetBytesMax = 0,
+    aliasesTaken = 0,
+    user,
+    scram,
+    tokens,
+  } = options;
   const parts = [
     version === 3 ? "3.1" : version === 4 ? "3.1.1" : "5.0",
-    ...(user === undefined ? [] : [`${user}${scram ? " by SCRAM" : ""}`]),
+    ...(user === undefined ? [] : [`${user}${tokens ? " by tokens" : scram ? " by SCRAM" : ""}`]),
     ...(packetBytesMax === 0 ? [] : [`Maximum Packet Size ${packetBytesMax}`]),
     ...(aliasesTaken === 0 ? [] : [`Topic Alias Maximum ${aliasesTaken}`]),
     expirySeconds === 0 ? "clean" : expirySeconds === LONG_SECONDS ? "kept" : `kept for ${expirySeconds} s`,

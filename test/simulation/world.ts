@@ -17,6 +17,7 @@ import { Chance } from "./chance.ts";
 import { SimulatedObject } from "./object.ts";
 import { connectRelayed } from "./relayed.ts";
 import { connectDirectly, type Line, type Peer } from "./socket.ts";
+import { TOKEN_SECRET } from "./users.ts";
 
 /** How often what goes wrong, as probabilities for each chance that it has. */
 export interface Faults {
@@ -127,7 +128,7 @@ export class World {
       namespaces: "*",
       allowAnonymous: true,
       users,
-      jwt: NO_TOKENS,
+      jwt: users === "" ? NO_TOKENS : { ...NO_TOKENS, secret: TOKEN_SECRET },
       directory: NO_DIRECTORY,
       acl: NO_ACL,
       http: NO_HTTP,

@@ -15,7 +15,9 @@ const { characterBytes } = MEMORY;
 export function recountSessions(core: SessionCore): Recount {
   const total = { connections: 0, sessions: 0, subscriptions: 0, messages: 0, aliases: 0, wills: 0, exchanges: 0, unsent: 0 };
   const messages = new Set<Message>();
-  for (const { clientId } of core.sessions.values()) total.sessions += MEMORY.sessionBytes + characterBytes * clientId.length;
+  for (const { clientId, identity } of core.sessions.values()) {
+    total.sessions += MEMORY.sessionBytes + characterBytes * clientId.length + identity.grants.length;
+  }
   for (const session of [...core.sessions.values(), ...core.aside]) {
     for (const filter of session.subscriptions.keys()) total.subscriptions += subscriptionBytes(filter);
     for (const { message, identifiers } of session.deliveries.values()) {
