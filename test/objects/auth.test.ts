@@ -1,20 +1,23 @@
 /** Enhanced authentication on connections that slept through their object's loss of memory, inside the Workers runtime. */
 
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { SignJWT } from "jose/jwt/sign";
 import { expect, test } from "vitest";
 import { encodeHandover, HANDOVER_HEADER, type Handover } from "../../src/handshake/handover.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
-import { AUTH, CONNACK, CONNECT, type Connect, DISCONNECT, NO_PROPERTIES, type Packet } from "../../src/mqtt/packet.ts";
+import { AUTH, CONNACK, CONNECT, type Connect, DISCONNECT, NO_PROPERTIES, type Packet, PINGREQ, PINGRESP } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import type { Violation } from "../../src/mqtt/violation.ts";
 import { NOBODY } from "../../src/session/ports.ts";
 import { auth, CONTINUE, REAUTHENTICATE, USERS } from "../support/auth-packets.ts";
 import { SCRAM_SHA_256, ScramClient } from "../support/scram-client.ts";
 
+const JWT_SECRET = "a secret that is long enough for a HS256";
+
 // Of this file alone: every test file has an isolate of its own, and objects read their settings when they are made.
-Object.assign(env, { TOPOLOGY: "compact", USERS });
+Object.assign(env, { TOPOLOGY: "compact", USERS, JWT_SECRET, JWT_CLOCK_TOLERANCE: "0" });
 
 /** A client at the end of a socket that an object accepted. */
 class Peer {
@@ -155,4 +158,51 @@ test("an exchange that is under way keeps the object from forgetting it", async 
   if (challenge.type === AUTH) peer.send(auth(CONTINUE, await scram.final(challenge.properties.authenticationData)));
   expect(await peer.next()).toMatchObject({ type: AUTH, reasonCode: 0 });
   await evicted;
+});
+
+/** A token that allows all. @param ms from now on until it expires */
+function tokenFor(userName: string, ms: number): Promise<string> {
+  const claims = { sub: userName, is_superuser: true, exp: (Date.now() + ms) / 1000 };
+  return new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).sign(new TextEncoder().encode(JWT_SECRET));
+}
+
+const tokenAuth = async (userName: string, ms: number) =>
+  auth(REAUTHENTICATE, new TextEncoder().encode(await tokenFor(userName, ms)), { authenticationMethod: "JWT" });
+
+/** A client that the object let in by a token. */
+async function connectedByToken(object: DurableObjectStub, ms: number): Promise<Peer> {
+  const peer = await open(object, { relayed: false });
+  const authenticationData = new TextEncoder().encode(await tokenFor("ada", ms));
+  peer.send(connect({ authenticationMethod: "JWT", authenticationData }));
+  expect(await peer.next()).toMatchObject({ type: CONNACK, reasonCode: 0 });
+  return peer;
+}
+
+const alarmOf = (object: DurableObjectStub) => runInDurableObject(object, (_object, { storage }) => storage.getAlarm());
+
+test("a login by token ends when the token expires, though its object has slept since", async () => {
+  const object = objectOf("token expires");
+  const ends = Date.now() + 2000;
+  const peer = await connectedByToken(object, 2000);
+  await evictDurableObject(object);
+  const expired = { type: DISCONNECT, reasonCode: 0x87, properties: { reasonString: "the login has expired" } };
+  expect(await peer.next()).toMatchObject(expired);
+  expect(Date.now()).toBeGreaterThanOrEqual(ends);
+});
+
+test("a fresh token in AUTH goes on after sleep, and its end holds after the next one", async () => {
+  const object = objectOf("token fresh");
+  const first = Date.now() + 2000;
+  const peer = await connectedByToken(object, 2000);
+  await evictDurableObject(object);
+  peer.send(await tokenAuth("ada", 3600_000));
+  expect(await peer.next()).toMatchObject({ type: AUTH, reasonCode: 0 });
+  await evictDurableObject(object);
+  // The alarm of the first end, and what it leaves for the second.
+  await expect.poll(() => Date.now(), { timeout: 5000 }).toBeGreaterThan(first + 200);
+  peer.send({ type: PINGREQ });
+  expect(await peer.next()).toMatchObject({ type: PINGRESP });
+  expect(await alarmOf(object)).toBeGreaterThan(first);
+  peer.send(await tokenAuth("ada", -1000));
+  expect(await peer.next()).toMatchObject({ type: DISCONNECT, reasonCode: 0x87, properties: { reasonString: "the token has expired" } });
 });
