@@ -5,6 +5,9 @@
 
 import { describe, expect, test } from "vitest";
 import { covers } from "../../src/auth/covers.ts";
+import { makeGrants } from "../../src/auth/grants.ts";
+import { NO_RULES } from "../../src/auth/rules.ts";
+import { RulesAuthorizer } from "../../src/auth/rules-authorizer.ts";
 import { AUTH, CONNACK, DISCONNECT } from "../../src/mqtt/packet.ts";
 import { REAUTHENTICATE } from "../../src/mqtt/reason-code.ts";
 import { type Authorizer, type Identity, NOBODY, type ReauthenticationPort } from "../../src/session/ports.ts";
@@ -156,6 +159,24 @@ describe.each(["direct", "batched"] as const)("%s", (wiring) => {
       expect(client.connack).toMatchObject({ sessionPresent: true });
       expect([client.texts(), filtersOf(world, "c"), droppedOf(world)]).toEqual([["a", "a"], ["a"], 1]);
       expect(world.sessions[0]!.core.sessions.get("c")!.outstanding).toBe(2);
+    });
+
+    test("what waits is not lost to rules that allow a subscription by its text or at some QoS, and what they deny is not sent", () => {
+      const rules = [
+        { permission: "allow", action: "subscribe", topics: ["eq a/#", "b/+"], qos: [1] },
+        { permission: "allow", action: "subscribe", topic: "c" },
+        { permission: "deny", action: "all", topic: "#" },
+      ];
+      const fewer = [{ permission: "deny", action: "subscribe", topic: "c" }, ...rules];
+      const authorizer = new RulesAuthorizer({ users: [], acl: NO_RULES, noMatch: "deny", allowsAnonymous: true });
+      const world = worldWith({ wiring, authorizer });
+      const before = world.connect("c", { ...DURABLE, identity: { grants: makeGrants({ acl: rules }).text } });
+      for (const filter of ["a/#", "b/+", "c"]) before.subscribe(filter, 1);
+      before.lose();
+      const publisher = world.connect("p");
+      for (const topic of ["a/1", "b/1", "c", "b/2"]) publisher.publish(topic, topic, { qos: 1 });
+      const client = world.connect("c", { ...DURABLE, identity: { grants: makeGrants({ acl: fewer }).text } });
+      expect([client.texts(), filtersOf(world, "c"), droppedOf(world)]).toEqual([["a/1", "b/1", "b/2"], ["a/#", "b/+"], 1]);
     });
 
     test("what waited behind a full window is looked at again", () => {
