@@ -239,16 +239,6 @@ export const FRAME_BYTES = 256;
 export const CROWDED_REQUESTS = 1024;
 export const CROWDED_MS = 250;
 
-/** Clients whose rates an object remembers, the connected ones beside that: more are forgotten, and may begin anew. */
-export const PACES_KEPT_MAX = 10_000;
-
-/**
- * A client of 3.x above its rate is read more slowly as long as each packet waits no longer than this, and what has come and waits is no
- * more than so many bytes; beyond that it is disconnected. Longer, and it would take the broker for dead.
- */
-export const PACE_MS_MAX = 10 * SECOND;
-export const PACE_BYTES_MAX = 1 * MIB;
-
 /** Requests in one batch between objects: what waits behind it goes with the next. */
 export const BATCH_ITEMS_MAX = 1024;
 

@@ -44,6 +44,8 @@ export interface Settings {
   readonly allowedOrigins: readonly string[] | "*" | undefined;
   readonly choices: Choices;
   readonly rates: Rates;
+  /** The part of an object that one user may take, above 0; 1 = all. */
+  readonly userShare: number;
   readonly limits: Limits;
 }
 
@@ -312,6 +314,14 @@ const RATES: { readonly [Field in keyof Rates]: Setting<Rate> } = {
   ),
 };
 
+const USER_SHARE = setting(
+  "USER_SHARE",
+  "0.5",
+  "a part from 0.01 to 1",
+  "the part of an object's connections, waiting sessions and memory that one user may take (0x97; 3.x: return code 3), where there may be several users; anonymous clients are one; `1` = all",
+  (text) => (/^(0\.\d{1,4}|1(\.0{1,4})?)$/.test(text) && Number(text) >= 0.01 ? Number(text) : undefined),
+);
+
 const QUEUE_POLICY = setting(
   "QUEUE_POLICY",
   DEFAULT_CHOICES.queuePolicy,
@@ -378,6 +388,7 @@ export const SETTINGS: readonly Setting[] = [
   VALIDATE_PAYLOAD_FORMAT,
   ...Object.values(LIMITS),
   ...Object.values(RATES),
+  USER_SHARE,
 ];
 
 /** Those that say who may connect: without any of them nobody may. */
@@ -428,6 +439,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
       denyAction: read(ACL_DENY_ACTION),
     },
     rates: Object.fromEntries(Object.entries(RATES).map(([field, spec]) => [field, read(spec)])) as unknown as Rates,
+    userShare: read(USER_SHARE),
     limits: Object.fromEntries(Object.entries(LIMITS).map(([field, spec]) => [field, read(spec)])) as unknown as Limits,
   };
   if (problems.length > 0) return problems;

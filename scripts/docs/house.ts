@@ -29,6 +29,7 @@ export const FLOORS: readonly Floor[] = [
     places: [
       { path: "src/limits.ts", is: "every number, with its unit and reason" },
       { path: "src/login-limits.ts", is: "the numbers of logins" },
+      { path: "src/share-limits.ts", is: "the numbers of rates and shares" },
       { path: "src/rate.ts", is: "rates: how operators write them, and what holds somebody to one" },
       { path: "src/choices.ts", is: "what an operator may choose that is no number" },
       { path: "src/fault.ts", is: "how a fault stays with the one it happened to" },

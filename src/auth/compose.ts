@@ -45,6 +45,8 @@ export interface Auth {
   readonly authorizer: Authorizer;
   /** Where hooks are asked about subscriptions: what has to be done before the authorizer can tell. */
   readonly askedRights: Pick<AskedRights, "prepare"> | undefined;
+  /** There may be clients of several users here; all that are anonymous are one. */
+  readonly hasSeveralUsers: boolean;
   /** What is wrong with USERS, ACL, AUTH_CHAIN or AUTH, as sentences that repeat nothing of a secret; for the log and for operators. */
   readonly problems: readonly string[];
 }
@@ -146,6 +148,11 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
     enhanced: gate === undefined ? new Methods(methods) : new GatedMethods(gate, new Methods(methods)),
     authorizer: askedRights ?? rules,
     askedRights,
+    // A directory beside anonymous clients may be there for its bans alone.
+    hasSeveralUsers:
+      order.some((link) => link !== "users") ||
+      users.length + (settings.allowAnonymous ? 1 : 0) > 1 ||
+      (directory !== undefined && !settings.allowAnonymous),
     problems: [],
   };
 }
@@ -181,6 +188,7 @@ function closed(message: string, problems: readonly string[]): Auth {
     enhanced,
     authorizer: new ClosedAuthorizer(),
     askedRights: undefined,
+    hasSeveralUsers: false,
     problems,
   };
 }

@@ -13,8 +13,6 @@ import {
   AHEAD_PACKETS_MAX,
   EARLY_PACKETS_MAX,
   FRAME_BYTES,
-  PACE_BYTES_MAX,
-  PACE_MS_MAX,
   RETAINED_WORK,
   SHARE_WORK,
   TICK_WORK,
@@ -37,6 +35,7 @@ import { OF_ANOTHER_USER } from "../session/connect.ts";
 import { violated } from "../session/lifecycle.ts";
 import type { Admission, Refusal } from "../session/ports.ts";
 import type { Connection } from "../session/session.ts";
+import { PACE_BYTES_MAX, PACE_MS_MAX } from "../share-limits.ts";
 import { OfAnotherUser } from "./arrivals.ts";
 import { askForResumed, SubscribeAsking } from "./asking.ts";
 import { Brake } from "./brake.ts";

@@ -135,6 +135,7 @@ export class SessionHost {
       ledger: this.ledger,
       choices: settings.choices,
       rates: settings.rates,
+      userShare: auth.hasSeveralUsers ? settings.userShare : 1,
       store: options.store,
       router: this.#router,
       room: LOCAL_ROOM,

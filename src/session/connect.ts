@@ -33,6 +33,7 @@ import { endForbidden, LOGIN_ENDED, watchLogin } from "./rights.ts";
 import { Connection, Session } from "./session.ts";
 import { announceShares } from "./share.ts";
 import { goOn } from "./share-backlog.ts";
+import { SHARE_TAKEN } from "./user-shares.ts";
 import { discardWill, setWill, watchWills } from "./will.ts";
 
 const encoder = new TextEncoder();
@@ -121,13 +122,16 @@ export function handleConnect(
   if (previous?.connection === undefined && core.connections.size + core.closing.size >= core.limits.connectionsMax) {
     return refuse(QUOTA_EXCEEDED, `this part of the broker has ${core.limits.connectionsMax} connections already`);
   }
-  if (previous === undefined && !core.ledger.takes("sessions")) return refuse(QUOTA_EXCEEDED, MEMORY_SHORT);
-  if (!core.ledger.takes("connections")) return refuse(QUOTA_EXCEEDED, MEMORY_SHORT);
+  const { userShares } = core;
+  if (previous?.connection === undefined && !userShares.takesConnection(core, identity)) return refuse(QUOTA_EXCEEDED, SHARE_TAKEN);
+  if (previous === undefined && !userShares.takes(core, "sessions", identity)) return refuse(QUOTA_EXCEEDED, MEMORY_SHORT);
+  if (!userShares.takes(core, "connections", identity)) return refuse(QUOTA_EXCEEDED, MEMORY_SHORT);
   const granted = grantedExpirySeconds(connect, core.limits);
   const waiting = core.sessions.size - core.connections.size;
   if (granted > 0 && previous === undefined && waiting >= core.limits.sessionsMax) {
     return refuse(QUOTA_EXCEEDED, `${core.limits.sessionsMax} sessions wait here for their clients already`);
   }
+  if (granted > 0 && previous === undefined && !userShares.takesSession(core, identity)) return refuse(QUOTA_EXCEEDED, SHARE_TAKEN);
   if (granted > 0 && previous?.stored !== true && core.room.isFull) {
     return refuse(QUOTA_EXCEEDED, "the broker's storage is full: it can keep no new session");
   }

@@ -29,6 +29,7 @@ import { Repeats } from "./repeats.ts";
 import { RowChanges } from "./row-changes.ts";
 import type { Connection, Session, Subscription } from "./session.ts";
 import { Slowing } from "./slowing.ts";
+import { UserShares } from "./user-shares.ts";
 
 /** What this object as a whole wants of one filter, whatever the number of its subscribers here. */
 export interface Interest {
@@ -52,6 +53,8 @@ export interface SessionCoreOptions {
   readonly choices: Choices;
   /** Those of clients; by default none. */
   readonly rates?: Rates;
+  /** The part of this object that one user may take; by default all. */
+  readonly userShare?: number;
   readonly faults: FaultPort;
   /** Of the whole object, where others count into it as well. */
   readonly ledger?: Ledger;
@@ -97,6 +100,7 @@ export class SessionCore {
   readonly failures: Failures;
   readonly slowing = new Slowing();
   readonly paces: Paces;
+  readonly userShares: UserShares;
   /** Sessions that came from another object and differ in what they had from the others here. */
   readonly moved = new Set<Session>();
   /** Copies of sessions that are being fetched back: still in memory, but nobody's any more. */
@@ -142,6 +146,7 @@ export class SessionCore {
     this.closing = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
     this.openExchanges = new CountedMap(ledger, "exchanges", () => MEMORY.numberBytes);
     this.room = options.room ?? ENOUGH_ROOM;
+    this.userShares = new UserShares(options.userShare ?? 1);
     this.paces = new Paces(options.rates ?? DEFAULT_RATES, this.counters, ledger);
     this.sizes = options.sizes ?? PIECE_SIZES;
     this.now = options.now;

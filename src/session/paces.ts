@@ -6,9 +6,10 @@
  */
 
 import { CountedMap, type Ledger } from "../ledger.ts";
-import { MEMORY, PACES_KEPT_MAX } from "../limits.ts";
+import { MEMORY } from "../limits.ts";
 import { type ProtocolVersion, PUBLISH, SUBSCRIBE } from "../mqtt/packet.ts";
 import { Bucket, isLimited, type Rate, type Rates } from "../rate.ts";
+import { PACES_KEPT_MAX } from "../share-limits.ts";
 import type { SessionCounters } from "./counters.ts";
 
 /** Of one client; undefined what is not limited. */

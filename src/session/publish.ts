@@ -160,7 +160,7 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     incoming.settled(refused ? refusal : SUCCESS);
     return;
   }
-  if (!core.ledger.takes("messages") || !core.paces.takesMessage(connection, core.now)) {
+  if (!core.userShares.takes(core, "messages", session.identity) || !core.paces.takesMessage(connection, core.now)) {
     // Not acknowledged: who has no word for it sends it again on another connection.
     incoming.settled(connection.version === 5 ? QUOTA_EXCEEDED : IMPLEMENTATION_SPECIFIC_ERROR);
     return;

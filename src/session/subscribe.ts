@@ -162,7 +162,7 @@ function subscribe(
     pending.refuse(index, request.qos, QUOTA_EXCEEDED, `a session has at most ${core.limits.subscriptionsMax} subscriptions`);
     return;
   }
-  if (previous === undefined && !core.ledger.takes("subscriptions")) {
+  if (previous === undefined && !core.userShares.takes(core, "subscriptions", session.identity)) {
     pending.refuse(index, request.qos, QUOTA_EXCEEDED, MEMORY_SHORT);
     return;
   }

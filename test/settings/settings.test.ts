@@ -39,6 +39,7 @@ describe("parseSettings", () => {
       allowedOrigins: undefined,
       choices: DEFAULT_CHOICES,
       rates: DEFAULT_RATES,
+      userShare: 0.5,
       limits: DEFAULT_LIMITS,
     };
     expect(parsed({})).toEqual(defaults);

@@ -137,6 +137,7 @@ export class World {
       allowedHosts: [],
       allowedOrigins: undefined,
       // Wrong passwords are as many as chance wants.
+      userShare: 1,
       rates: { ...DEFAULT_RATES, addressLoginFailures: UNLIMITED },
       choices,
       limits,

@@ -103,6 +103,7 @@ export class SessionNode {
       origin: `${this.name}@${this.#incarnation}`,
       limits: world.limits,
       choices: world.choices,
+      userShare: world.userShare,
       reauthentication: world.reauthentication,
       store: this.store,
       router: world.wiring === "direct" ? this.#directRouter() : this.#batchedRouter(),
@@ -451,6 +452,8 @@ export interface WorldOptions {
   readonly topicObjects?: number;
   readonly limits?: Partial<Limits>;
   readonly choices?: Partial<Choices>;
+  /** The part of a Session object that one user may take; default 1: all. */
+  readonly userShare?: number;
   readonly authorizer?: Authorizer;
   readonly reauthentication?: ReauthenticationPort;
   /** Is told of faults; without it they break the test. */
@@ -465,6 +468,7 @@ export class World {
   readonly wiring: "direct" | "batched";
   readonly limits: Limits;
   readonly choices: Choices;
+  readonly userShare: number;
   readonly authorizer: Authorizer;
   readonly reauthentication: ReauthenticationPort;
   readonly faults: FaultPort;
@@ -476,6 +480,7 @@ export class World {
     this.wiring = options.wiring ?? "direct";
     this.limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.choices = { ...DEFAULT_CHOICES, ...options.choices };
+    this.userShare = options.userShare ?? 1;
     this.authorizer = options.authorizer ?? ALL_RIGHTS;
     this.reauthentication = options.reauthentication ?? { begin: () => undefined };
     this.faults = options.faults ?? NO_FAULTS;
