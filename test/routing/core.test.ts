@@ -299,3 +299,14 @@ describe("retained messages", () => {
     expect(message!.propertyBytes).toEqual(new Uint8Array([3, 0, 1, 0x61]));
   });
 });
+
+test("also after a restart an older word does not undo a route: a call may run a second time, later", () => {
+  const { interest, open } = setup();
+  interest("a", "t", 1, 5);
+  const again = open();
+  again.unsubscribe("a", "t", 4);
+  again.nobodyWants("a", "t", 4);
+  expect(again.hasRoute("t", "a")).toBe(true);
+  again.unsubscribe("a", "t", 5);
+  expect(again.hasRoute("t", "a")).toBe(false);
+});

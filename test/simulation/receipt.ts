@@ -78,6 +78,9 @@ function wrongOptions(published: Published, { qos, retain }: Publish, matching: 
       return retainAsPublished || (retainHandling < 2 && !filter.startsWith("$share/"));
     });
     if (!may) problems.push("with RETAIN, which no subscription of this client has");
+    // It came by one of them, whichever.
+    const granted = Math.min(published.qos, ...matching.map((each) => each.qos));
+    if (qos < granted) problems.push(`with RETAIN at QoS ${qos}, where ${granted} is granted`);
     return problems;
   }
   const least = Math.min(published.qos, Math.max(0, ...stands.map((each) => each.qos)));
