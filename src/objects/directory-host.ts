@@ -43,7 +43,8 @@ export class DirectoryHost {
       objects: sessionObjects(settings, namespaceOf(name)),
       damaged: (problem) => log("stored data skipped", { object: name, problem }),
     });
-    this.#arm();
+    // An alarm that was set is there still; setting it anew would cost a row each time that the object wakes.
+    if (this.#core.untold.length > 0) this.#arm();
   }
 
   get #now(): number {

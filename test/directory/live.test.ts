@@ -206,7 +206,7 @@ describeTopologies(
 
     test("namespaces have users and bans of their own", async () => {
       const user = await newUser(broker);
-      const namespace = "other";
+      const namespace = unique("n");
       expect((await login(broker, user, { namespace })).code).toBe(NOT_AUTHORIZED);
       expect((await api(broker.url, "GET", `${USERS}/${user}?namespace=${namespace}`)).status).toBe(404);
       const password_hash = await quickHash("of another");

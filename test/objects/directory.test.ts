@@ -122,6 +122,9 @@ test("what adding, changing and banning cost: rows", async () => {
   // A row each, and one that counts the changes.
   expect(await cost(() => directory().putUsers(hundred, "add"))).toBe(101);
   expect(await cost(() => directory().putUsers(hundred, "put"))).toBe(0);
+  await directory().putBan(ban(unique(), { until: Date.now() + 3_600_000 }));
+  await evictDurableObject(directory());
+  expect((await directory().usage()).rowsWritten).toBe(0);
   const objects = 4;
   // Who has to be told is written, and deleted when it was; an alarm, if none is set.
   expect(await cost(() => directory().removeUser(hundred[0]!.user))).toBeLessThanOrEqual(5 + 2 * objects);
