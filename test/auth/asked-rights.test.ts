@@ -5,6 +5,7 @@ import { AskedRights, type AskHook, type Wish } from "../../src/auth/asked-right
 import { parseAcl } from "../../src/auth/rules.ts";
 import { RulesAuthorizer } from "../../src/auth/rules-authorizer.ts";
 import { ASKED_AT_ONCE, ASKED_MS_MAX } from "../../src/login-limits.ts";
+import { Brake } from "../../src/objects/brake.ts";
 import { PLATFORM, type Runtime } from "../../src/runtime.ts";
 import { NOBODY } from "../../src/session/ports.ts";
 
@@ -121,4 +122,22 @@ describe("rights that a hook gives", () => {
     expect(rights.limitsReceive(ADA, "c")).toBe(true);
     expect(["asked/a", "asked/muted", "own/secret"].map((topic) => rights.mayReceive(ADA, "c", topic))).toEqual([true, false, false]);
   });
+});
+
+test("a packet that waits for an answer: goes on once, and not at all when nobody waits for it any longer", async () => {
+  const brake = new Brake(PLATFORM);
+  let went = 0;
+  const goOn = (): void => {
+    went += 1;
+  };
+  const packet = Uint8Array.of(1, 2);
+  brake.holdUntil(packet, Promise.resolve(true), goOn);
+  expect([brake.isOn, brake.bytes]).toEqual([true, 2]);
+  await Promise.resolve();
+  expect([brake.isOn, brake.take(), brake.take(), went]).toEqual([false, packet, undefined, 1]);
+  brake.holdUntil(packet, Promise.resolve(true), goOn);
+  brake.release();
+  brake.holdUntil(packet, new Promise(() => {}), goOn);
+  await Promise.resolve();
+  expect([brake.isOn, went]).toEqual([true, 1]);
 });

@@ -1,7 +1,7 @@
 /** Authentication by an HTTP service over real sockets: who is let in and with which rights; what a service that is down, slow or lies does to whom. */
 
+import { once } from "node:events";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import { CONNACK, type Connack, DISCONNECT, type ProtocolVersion } from "../../src/mqtt/packet.ts";
@@ -110,21 +110,26 @@ describe.each(["compact", "sharded", "handed over"] as const)("%s", (shape) => {
     nobody.client.terminate();
   });
 
-  test.each(VERSIONS)("version %i: another client ID, and an end that comes", async (version) => {
-    const clientId = unique("given");
-    service.users.set("guest", {
-      password: PASSWORD,
-      answer: { clientid_override: clientId, expire_at: Math.floor(Date.now() / 1000) + 2 },
+  test("another client ID, and an end that comes", async () => {
+    const ends = VERSIONS.map(async (version) => {
+      const clientId = unique("given");
+      const userName = unique("guest");
+      const acl = [{ permission: "allow", action: "subscribe", topic: "c/${clientid}" }];
+      const expires = Math.floor(Date.now() / 1000) + 2;
+      service.users.set(userName, { password: PASSWORD, answer: { clientid_override: clientId, expire_at: expires, acl } });
+      const { client, connack } = await login(shape, { version, userName, password: PASSWORD });
+      if (shape === "handed over") {
+        // The URL has chosen the object by another Client Identifier.
+        expect(connack.reasonCode).toBe(version === 5 ? 0x85 : 2);
+        return;
+      }
+      expect(connack.reasonCode).toBe(0);
+      expect((await client.subscribe(`c/${clientId}`)).reasonCodes).toEqual([0]);
+      if (version === 5) expect((await client.expect(DISCONNECT)).reasonCode).toBe(0x87);
+      await client.closed;
+      expect(Date.now()).toBeGreaterThanOrEqual(expires * 1000);
     });
-    // Where the URL has chosen the object by another Client Identifier, the login is refused.
-    const { client, connack } = await login(shape, { version, userName: "guest", password: PASSWORD });
-    if (shape === "handed over") {
-      expect(connack.reasonCode).toBe(version === 5 ? 0x85 : 2);
-      return;
-    }
-    expect(connack.reasonCode).toBe(0);
-    if (version === 5) expect((await client.expect(DISCONNECT)).reasonCode).toBe(0x87);
-    await client.closed;
+    await Promise.all(ends);
   });
 
   const LIES: [string, (url: string) => import("node:http").RequestListener][] = [
@@ -177,46 +182,46 @@ test("nothing of a password or of the secret of the service is in the log, nor i
   for (const secret of [PASSWORD, "of-the-service-secret", "of-the-service"]) expect(output.includes(secret)).toBe(false);
 });
 
-describe.each(["compact", "sharded", "handed over"] as const)("a service that goes down: %s", (shape) => {
-  test("who is connected stays, who comes is told to come again, and is let in when it is back", async () => {
-    const down = await startHookService({ ada: { password: PASSWORD, answer: { is_superuser: true } } });
-    const { port } = new URL(down.url);
-    const broker = await startBroker({
-      env: {
-        TOPOLOGY: shape === "compact" ? shape : "sharded",
-        ALLOW_ANONYMOUS: "false",
-        HTTP_AUTH_URL: down.url,
-        HTTP_AUTH_TIMEOUT_MS: "500",
-      },
-      log: () => {},
-    });
-    const before = brokers.get(shape)!;
-    brokers.set(shape, broker);
-    try {
-      const { client } = await login(shape, { version: 5, userName: "ada", password: PASSWORD });
-      down.close();
+test("a service that goes down: who is connected stays, who comes is told to come again, and is let in when it is back", async () => {
+  const down = await startHookService({ ada: { password: PASSWORD, answer: { is_superuser: true } } });
+  const { port } = new URL(down.url);
+  const ENV = { ALLOW_ANONYMOUS: "false", HTTP_AUTH_URL: down.url, HTTP_AUTH_TIMEOUT_MS: "500" };
+  const start = (TOPOLOGY: string): Promise<Broker> => startBroker({ env: { ...ENV, TOPOLOGY }, log: () => {} });
+  const [compact, sharded] = await Promise.all([start("compact"), start("sharded")]);
+  const before = new Map(brokers);
+  brokers.set("compact", compact).set("sharded", sharded).set("handed over", sharded);
+  const shapes = [...brokers.keys()];
+  const ada = { userName: "ada", password: PASSWORD };
+  try {
+    const connected = await Promise.all(shapes.map((shape) => login(shape, { version: 5, ...ada })));
+    down.close();
+    for (const shape of shapes) {
       for (const version of VERSIONS) {
-        const { client: late, connack } = await login(shape, { version, userName: "ada", password: PASSWORD });
-        expect(connack.reasonCode).toBe(unavailable(version));
+        const { client: late, connack } = await login(shape, { version, ...ada });
+        expect([shape, connack.reasonCode]).toEqual([shape, unavailable(version)]);
         await late.closed;
       }
-      await client.subscribe("a");
-      client.send(publishPacket("a", "still here"));
+    }
+    for (const { client } of connected) {
+      const topic = unique();
+      await client.subscribe(topic);
+      client.send(publishPacket(topic, "still here"));
       expect(textOf(await client.message())).toBe("still here");
       client.terminate();
-      const again = createServer((_request, response) => void response.writeHead(204).end()).listen(Number(port), "127.0.0.1");
-      await new Promise((resolve) => again.once("listening", resolve));
-      expect((again.address() as AddressInfo).port).toBe(Number(port));
+    }
+    const again = createServer((_request, response) => void response.writeHead(204).end()).listen(Number(port), "127.0.0.1");
+    await once(again, "listening");
+    for (const shape of shapes) {
       for (const version of VERSIONS) {
-        const { client: back, connack } = await login(shape, { version, userName: "ada", password: PASSWORD });
-        expect(connack.reasonCode).toBe(0);
+        const { client: back, connack } = await login(shape, { version, ...ada });
+        expect([shape, connack.reasonCode]).toEqual([shape, 0]);
         back.terminate();
       }
-      again.closeAllConnections();
-      again.close();
-    } finally {
-      brokers.set(shape, before);
-      await broker.dispose();
     }
-  });
+    again.closeAllConnections();
+    again.close();
+  } finally {
+    for (const [shape, broker] of before) brokers.set(shape, broker);
+    await Promise.all([compact, sharded].map((broker) => broker.dispose()));
+  }
 });
