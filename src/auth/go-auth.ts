@@ -43,7 +43,7 @@ export class GoAuthenticator implements Authenticator {
 
   async #ask(template: RequestTemplate, connect: Connect, caller: Caller): Promise<Answered<Yes>> {
     const request = template.make(valuesOf(connect, caller));
-    return request === undefined ? CANT_BE_ASKED : this.#hook.ask(request, caller.address, readStatus);
+    return request === undefined ? CANT_BE_ASKED : this.#hook.ask(request, caller, readStatus);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   HOOK_CALLS_PER_ADDRESS_MAX,
   HOOK_COOL_DOWN_MS,
   HOOK_FAILURES_MAX,
+  HOOK_LEASE_MS,
   HOOK_LOOK_MS,
   HOOK_WAITING_MAX,
 } from "../login-limits.ts";
@@ -24,10 +25,10 @@ interface Lease {
 
 export interface Pass {
   /**
-   * Gives the place back. Call it once.
-   * @param reached whether the hook has answered, whatever
+   * Gives the place back; what is called after the first time is not heard.
+   * @param reached whether the hook has answered, whatever; undefined = nobody has waited for that
    */
-  leave(reached: boolean): void;
+  leave(reached: boolean | undefined): void;
 }
 
 export class HookGate {
@@ -66,15 +67,28 @@ export class HookGate {
     return this.#admit(address);
   }
 
+  /** Longer than a question takes: whoever has not left by then is gone. */
+  get #leaseMs(): number {
+    return this.#timeoutMs + HOOK_LEASE_MS;
+  }
+
   #admit(address: string): Pass {
     const now = this.#runtime.now();
-    const lease = { address, until: now + 2 * this.#timeoutMs };
+    const lease = { address, until: now + this.#leaseMs };
+    let hasLeft = false;
     // One that was down is asked by one alone.
     if (this.#failures >= HOOK_FAILURES_MAX) this.#downUntil = lease.until;
     this.#asking = [...this.#current(this.#asking), lease];
     return {
       leave: (reached) => {
+        if (hasLeft) return;
+        hasLeft = true;
         this.#asking = this.#asking.filter((each) => each !== lease);
+        if (reached === undefined) {
+          // Another one is to try.
+          if (this.#downUntil === lease.until) this.#downUntil = this.#runtime.now();
+          return;
+        }
         this.#failures = reached ? 0 : this.#failures + 1;
         if (reached) this.#downUntil = Number.NEGATIVE_INFINITY;
         else if (this.#failures >= HOOK_FAILURES_MAX) this.#downUntil = this.#runtime.now() + HOOK_COOL_DOWN_MS;
@@ -84,7 +98,7 @@ export class HookGate {
 
   /** A clock that was set back must not keep it closed. */
   #isDown(now: number): boolean {
-    return now < this.#downUntil && this.#downUntil - now <= Math.max(HOOK_COOL_DOWN_MS, 2 * this.#timeoutMs);
+    return now < this.#downUntil && this.#downUntil - now <= Math.max(HOOK_COOL_DOWN_MS, this.#leaseMs);
   }
 
   #hasRoom(address: string): boolean {

@@ -3,6 +3,7 @@
 import { HOOK_ANSWER_BYTES_MAX } from "../login-limits.ts";
 import { concatenate } from "../mqtt/bytes.ts";
 import type { Runtime } from "../runtime.ts";
+import type { Caller } from "../session/ports.ts";
 import type { HttpRequest } from "./http-template.ts";
 import type { Fetch } from "./jwk-set.ts";
 
@@ -14,13 +15,23 @@ export interface HttpAnswer {
   readonly freshMs: number;
 }
 
-/** @returns the answer, or why there is none, as the end of a sentence */
-export async function askHttp(request: HttpRequest, timeoutMs: number, fetch: Fetch, runtime: Runtime): Promise<HttpAnswer | string> {
+/**
+ * @param whenGone has something run when nobody waits for the answer any longer
+ * @returns the answer, or why there is none, as the end of a sentence
+ */
+export async function askHttp(
+  request: HttpRequest,
+  timeoutMs: number,
+  fetch: Fetch,
+  runtime: Runtime,
+  whenGone: Caller["whenGone"],
+): Promise<HttpAnswer | string> {
   const abort = new AbortController();
   const late = new Promise<string>((resolve) => {
     abort.signal.addEventListener("abort", () => resolve(`did not answer within ${timeoutMs} ms`));
   });
   const timer = runtime.after(timeoutMs, () => abort.abort());
+  whenGone?.(() => abort.abort());
   const answer = answerOf(request, abort.signal, fetch);
   try {
     return await Promise.race([answer, late]);

@@ -26,7 +26,7 @@ export class HttpAuthenticator implements Authenticator {
   async authenticate(connect: Connect, caller: Caller): Promise<Admission | Refusal | undefined> {
     const request = this.#template.make(valuesOf(connect, caller));
     if (request === undefined) return CANT_BE_ASKED;
-    const answer = await this.#hook.ask(request, caller.address, readVerdict);
+    const answer = await this.#hook.ask(request, caller, readVerdict);
     return "value" in answer ? answerTo(answer.value, connect, caller, this.#runtime.now()) : answer;
   }
 }

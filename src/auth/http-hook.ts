@@ -5,7 +5,7 @@
 
 import { SERVER_BUSY, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
-import type { Refusal } from "../session/ports.ts";
+import type { Caller, Refusal } from "../session/ports.ts";
 import { HookCache } from "./hook-cache.ts";
 import { HookGate } from "./hook-gate.ts";
 import { HookLog } from "./hook-log.ts";
@@ -26,6 +26,9 @@ export const BUSY: Refusal = { reasonCode: SERVER_BUSY, message: "the authentica
 
 /** What those say who stand before a service that is away. A 500 may be what one client's words have done: it is no reason to leave the service alone. */
 const AWAY: ReadonlySet<number> = new Set([502, 503, 504]);
+
+/** The client about which a hook is asked. */
+export type Asker = Pick<Caller, "address" | "whenGone">;
 
 export type Answered<Value> = { readonly value: Value } | Refusal;
 
@@ -49,12 +52,12 @@ export class HttpHook {
 
   /**
    * Asks.
-   * @param address of the client
+   * @param client where it is, and whether it still waits
    * @param read what an answer means, or what is wrong with it as the end of a sentence
    */
   async ask<Value extends object>(
     request: HttpRequest,
-    address: string,
+    { address, whenGone }: Asker,
     read: (answer: HttpAnswer) => Value | string,
   ): Promise<Answered<Value>> {
     const name = await this.#cache.nameOf(request);
@@ -64,7 +67,13 @@ export class HttpHook {
     if (pass === "busy") return BUSY;
     if (pass === "down") return UNAVAILABLE;
     const { fetch, runtime } = this.#services;
-    const answer = await askHttp(request, this.#timeoutMs, fetch, runtime);
+    let isGone = false;
+    whenGone?.(() => {
+      isGone = true;
+      pass.leave(undefined);
+    });
+    const answer = await askHttp(request, this.#timeoutMs, fetch, runtime, whenGone);
+    if (isGone) return UNAVAILABLE;
     pass.leave(typeof answer !== "string" && !AWAY.has(answer.status));
     if (typeof answer === "string") return this.#wrong(answer);
     const value = this.#read(answer, read);

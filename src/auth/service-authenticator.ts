@@ -22,8 +22,9 @@ export class ServiceAuthenticator implements Authenticator {
     const { clientId, userName, version: protocolVersion } = connect;
     const password = connect.password && passwordText(connect.password);
     if (connect.password !== undefined && password === undefined) return CANT_BE_ASKED;
-    const request = { clientId, userName, password, ...caller, protocolVersion };
-    const answer = await this.#hook.ask(caller.address, () => this.#service.authenticate(request), judgeAnswer);
+    const { namespace, address, token } = caller;
+    const request = { namespace, clientId, userName, password, address, token, protocolVersion };
+    const answer = await this.#hook.ask(caller, () => this.#service.authenticate(request), judgeAnswer);
     return "value" in answer ? answerTo(answer.value, connect, caller, this.#runtime.now()) : answer;
   }
 }

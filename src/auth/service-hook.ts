@@ -3,7 +3,7 @@
 import { HOOK_ANSWER_BYTES_MAX } from "../login-limits.ts";
 import { HookGate } from "./hook-gate.ts";
 import { HookLog } from "./hook-log.ts";
-import { type Answered, BUSY, type HookServices, UNAVAILABLE } from "./http-hook.ts";
+import { type Answered, type Asker, BUSY, type HookServices, UNAVAILABLE } from "./http-hook.ts";
 
 const LATE = "did not answer in time";
 
@@ -22,18 +22,19 @@ export class ServiceHook {
 
   /**
    * Asks.
-   * @param address of the client
+   * @param client where it is, and whether it still waits
    * @param call asks the Worker
    * @param read what its answer, as JSON would have it, means, or what is wrong with it as the end of a sentence
    */
   async ask<Value extends object>(
-    address: string,
+    { address, whenGone }: Asker,
     call: () => Promise<unknown>,
     read: (json: unknown) => Value | string,
   ): Promise<Answered<Value>> {
     const pass = await this.#gate.enter(address);
     if (pass === "busy") return BUSY;
     if (pass === "down") return UNAVAILABLE;
+    whenGone?.(() => pass.leave(undefined));
     const answer = await this.#answerOf(call);
     pass.leave(answer !== LATE);
     const value = typeof answer === "string" ? answer : read(answer.json);

@@ -20,7 +20,7 @@ export function askHttp(settings: HttpSettings, hook: HttpHook): AskHook {
   return async (identity, clientId, wish) => {
     const request = template.make(valuesOf(identity, clientId, wish));
     if (request === undefined) return "deny";
-    const answer = await hook.ask(request, identity.address, readVerdict);
+    const answer = await hook.ask(request, { address: identity.address }, readVerdict);
     return "value" in answer ? answer.value.result : undefined;
   };
 }
@@ -31,7 +31,7 @@ export function askGoAuth(settings: HttpSettings, hook: HttpHook): AskHook {
   return async (identity, clientId, wish) => {
     const request = template.make(valuesOf(identity, clientId, wish));
     if (request === undefined) return "deny";
-    const answer = await hook.ask(request, identity.address, readStatus);
+    const answer = await hook.ask(request, { address: identity.address }, readStatus);
     return "value" in answer ? (answer.value.yes ? "allow" : "deny") : undefined;
   };
 }
@@ -40,7 +40,7 @@ export function askService(service: AuthenticationService, hook: ServiceHook): A
   return async ({ userName, address, grants }, clientId, { topicFilter: topic, qos }) => {
     const request = { clientId, userName, address, clientAttributes: attributesOf(grants), action: "subscribe", topic, qos } as const;
     // A binding has every method that it is asked for.
-    const answer = await hook.ask(address, () => service.authorize!(request), judgeAnswer);
+    const answer = await hook.ask({ address }, () => service.authorize!(request), judgeAnswer);
     return "value" in answer ? answer.value.result : undefined;
   };
 }

@@ -66,6 +66,8 @@ export class Authentication {
   readonly #runtime: Runtime;
   readonly #send: (bytes: Uint8Array) => void;
   #over = false;
+  /** What authenticators have to do when it is. */
+  #whenOver: (() => void)[] = [];
   /** Continues an exchange that waits for its client's next packet. */
   #wake: () => void = () => {};
   /** Bounds an exchange. What has come of it is only in memory: in an object the pending timer also keeps that awake. */
@@ -86,7 +88,7 @@ export class Authentication {
     const method = this.#connect.properties.authenticationMethod;
     try {
       if (method !== undefined) return await Promise.race([this.#exchange(method), this.#tooLate()]);
-      const answer = await this.#authenticators.authenticator.authenticate(this.#connect, this.#caller);
+      const answer = await this.#authenticators.authenticator.authenticate(this.#connect, this.#waiting());
       return "reasonCode" in answer ? refused(answer, this.#connect) : this.#accept(answer, undefined);
     } catch {
       return refused(UNAVAILABLE, this.#connect);
@@ -104,6 +106,13 @@ export class Authentication {
   cancel(): void {
     this.#over = true;
     this.#patience?.cancel();
+    for (const run of this.#whenOver) run();
+    this.#whenOver = [];
+  }
+
+  /** The client as long as it waits: in a Worker nothing that it waits for goes on when it is gone, not even what tidies up. */
+  #waiting(): Caller {
+    return { ...this.#caller, whenGone: (run) => void (this.#over ? run() : this.#whenOver.push(run)) };
   }
 
   #tooLate(): Promise<Farewell> {

@@ -35,6 +35,8 @@ export interface Caller {
   readonly address: string;
   /** The `token` of the URL, a secret; empty when there is none. */
   readonly token: string;
+  /** Has something run when the client is gone, so that nobody waits for the answer any longer. */
+  readonly whenGone?: (run: () => void) => void;
 }
 
 /** An identity that is let in. */

@@ -7,6 +7,7 @@ import {
   HOOK_CALLS_PER_ADDRESS_MAX,
   HOOK_COOL_DOWN_MS,
   HOOK_FAILURES_MAX,
+  HOOK_LEASE_MS,
   HOOK_LOOK_MS,
   HOOK_WAITING_MAX,
 } from "../../src/login-limits.ts";
@@ -61,7 +62,7 @@ test("only so many wait", async () => {
 
 test("who asked and is gone, as in a Worker whose client has left, holds its place for a bounded time", async () => {
   await passes(HOOK_CALLS_MAX);
-  await vi.advanceTimersByTimeAsync(2 * TIMEOUT_MS);
+  await vi.advanceTimersByTimeAsync(TIMEOUT_MS + HOOK_LEASE_MS);
   await passes(HOOK_CALLS_MAX);
 });
 
@@ -87,8 +88,25 @@ test("one that was to try and is gone does not keep it down", async () => {
   for (let i = 0; i < HOOK_FAILURES_MAX; i += 1) (await enter()).leave(false);
   await vi.advanceTimersByTimeAsync(HOOK_COOL_DOWN_MS);
   await enter();
-  await vi.advanceTimersByTimeAsync(2 * TIMEOUT_MS);
+  await vi.advanceTimersByTimeAsync(TIMEOUT_MS + HOOK_LEASE_MS);
   (await enter()).leave(true);
+  await enter();
+});
+
+test("who leaves without having waited for an answer gives its place back, says nothing of the hook, and is heard once", async () => {
+  const all = await passes(HOOK_CALLS_MAX);
+  for (const pass of all) {
+    pass.leave(undefined);
+    pass.leave(false);
+  }
+  for (const pass of await passes(HOOK_CALLS_MAX)) pass.leave(false);
+  await vi.advanceTimersByTimeAsync(HOOK_COOL_DOWN_MS);
+  const probe = await enter();
+  expect(await gate.enter("")).toBe("down");
+  probe.leave(undefined);
+  const second = await enter();
+  expect(await gate.enter("")).toBe("down");
+  second.leave(true);
   await enter();
 });
 

@@ -6,10 +6,16 @@ import { HttpAuthenticator } from "../../src/auth/http-authenticator.ts";
 import { HttpHook } from "../../src/auth/http-hook.ts";
 import { HTTP_SETTINGS, type HttpSettings, NO_HTTP } from "../../src/auth/http-settings.ts";
 import { FORM } from "../../src/auth/http-template.ts";
-import { HOOK_ANSWER_BYTES_MAX, HOOK_CACHE_MS_MAX, HOOK_FAILURES_MAX, HOOK_SILENCE_MS } from "../../src/login-limits.ts";
+import {
+  HOOK_ANSWER_BYTES_MAX,
+  HOOK_CACHE_MS_MAX,
+  HOOK_CALLS_PER_ADDRESS_MAX,
+  HOOK_FAILURES_MAX,
+  HOOK_SILENCE_MS,
+} from "../../src/login-limits.ts";
 import type { Connect } from "../../src/mqtt/packet.ts";
 import { PLATFORM, type Runtime } from "../../src/runtime.ts";
-import type { Admission, Refusal } from "../../src/session/ports.ts";
+import type { Admission, Caller, Refusal } from "../../src/session/ports.ts";
 import { NOBODY } from "../../src/session/ports.ts";
 import { CALLER, connect } from "./support.ts";
 
@@ -36,8 +42,8 @@ function setup(answer: (asked: Asked) => Response | Promise<Response>, settings:
   const all: HttpSettings = { ...NO_HTTP, url: "https://auth.test/login", timeoutMs: 100, ...settings };
   const hook = new HttpHook("HTTP_AUTH_URL", all.timeoutMs, { fetch, runtime, failed: (problem) => void problems.push(problem) });
   const http = all.preset === "go-auth" ? new GoAuthenticator(all, hook, runtime) : new HttpAuthenticator(all, hook, runtime);
-  const login = (client: Connect = connect("ada", "secret")): Promise<Admission | Refusal | undefined> =>
-    http.authenticate(client, { ...CALLER, address: "192.0.2.1" });
+  const login = (client: Connect = connect("ada", "secret"), whenGone?: Caller["whenGone"]): Promise<Admission | Refusal | undefined> =>
+    http.authenticate(client, { ...CALLER, address: "192.0.2.1", ...(whenGone && { whenGone }) });
   return { login, asked, problems, clock };
 }
 
@@ -266,6 +272,21 @@ describe("a service that is down", () => {
     for (let i = 0; i < 20; i += 1) expect(await login(connect("mallory", "x"))).toEqual(UNAVAILABLE);
     expect(await login()).toEqual(ADA);
   });
+});
+
+test("clients that leave before the answer hold no places, and are no reason to take the service for down", async () => {
+  let isSlow = true;
+  const { login, asked, problems } = setup(() => (isSlow ? new Promise(() => {}) : json({ result: "allow" })), { timeoutMs: 10_000 });
+  const gone: (() => void)[] = [];
+  const whenGone = (run: () => void): void => void gone.push(run);
+  const left = Array.from({ length: HOOK_CALLS_PER_ADDRESS_MAX }, (_, index) => login(connect("ada", `${index}`), whenGone));
+  while (asked.length < left.length) await new Promise((resolve) => setImmediate(resolve));
+  isSlow = false;
+  for (const run of gone) run();
+  expect(await login()).toEqual(ADA);
+  await Promise.all(left);
+  expect(await login(connect("bob", "x"))).toMatchObject({ userName: "bob" });
+  expect(problems).toEqual([]);
 });
 
 describe("go-auth", () => {

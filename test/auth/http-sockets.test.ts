@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
+import { HOOK_CALLS_MAX } from "../../src/login-limits.ts";
 import { CONNACK, type Connack, DISCONNECT, type ProtocolVersion } from "../../src/mqtt/packet.ts";
 import type { Shape } from "../support/brokers.ts";
 import { startHookService } from "../support/hook-service.ts";
@@ -171,6 +172,28 @@ describe.each(["compact", "sharded", "handed over"] as const)("%s", (shape) => {
     const answered = await Promise.all(slow);
     expect(answered.map(({ connack }) => connack.reasonCode)).toEqual(VERSIONS.map(unavailable));
     expect(Date.now() - since).toBeGreaterThanOrEqual(TIMEOUT_MS - 10);
+    client.terminate();
+  });
+
+  test("clients that leave while it is slow hold no places", async () => {
+    let came = (): void => {};
+    const all = new Promise<void>((resolve) => {
+      came = resolve;
+    });
+    service.instead = () => void (service.asked.length === HOOK_CALLS_MAX && came());
+    const leaving = await Promise.all(
+      Array.from({ length: HOOK_CALLS_MAX + 8 }, async () => {
+        const clientId = unique("c");
+        const client = await MqttTestClient.open(brokers.get(shape)!.mqttUrl + (shape === "handed over" ? `?clientId=${clientId}` : ""));
+        client.send(connectPacket({ clientId, userName: "ada", password: PASSWORD }));
+        return client;
+      }),
+    );
+    await all;
+    for (const client of leaving) client.terminate();
+    service.instead = undefined;
+    const { client, connack } = await login(shape, { userName: "ada", password: PASSWORD });
+    expect(connack.reasonCode).toBe(0);
     client.terminate();
   });
 });
