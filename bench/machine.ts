@@ -1,5 +1,6 @@
 /** What the figures depend on besides the code: the machine, and the versions of everybody. */
 
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, platform, release, totalmem } from "node:os";
 import { join } from "node:path";
@@ -12,6 +13,20 @@ function versionOf(packageName: string): string {
   return (JSON.parse(readFileSync(join(ROOT, "node_modules", packageName, "package.json"), "utf8")) as { version: string }).version;
 }
 
+/** The commit that is measured, and whether more than it; nothing where there is no repository. */
+function commit(): string {
+  const git = (...words: string[]): string => spawnSync("git", words, { cwd: ROOT, encoding: "utf8" }).stdout?.trim() ?? "";
+  const short = git("rev-parse", "--short", "HEAD");
+  if (short === "") return "";
+  const changed = git("status", "--porcelain", "--", "src", "package-lock.json") !== "";
+  return ` of commit ${short}${changed ? " with changes" : ""}`;
+}
+
+/** This broker's version, as exactly as it is known. */
+export function describeBroker(): string {
+  return `${(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string }).version}${commit()}`;
+}
+
 export function describeMachine(): Machine {
   return {
     processor: cpus()[0]?.model ?? "unknown",
@@ -20,7 +35,7 @@ export function describeMachine(): Machine {
     system: `${platform()} ${release()}`,
     pinned: CAN_PIN,
     versions: {
-      "durable-mqtt": (JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string }).version,
+      "durable-mqtt": describeBroker(),
       workerd: versionOf("workerd"),
       miniflare: versionOf("miniflare"),
       aedes: versionOf("aedes"),

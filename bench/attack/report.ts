@@ -115,7 +115,9 @@ function conditions(results: readonly AttackResult[]): string {
   const missed = results.filter((result) => missesOf(result).length > 0).length;
   const busy = median(loads) > cores;
   const again = results.filter(({ tries }) => tries > 1);
+  const brokers = [...new Set(results.map(({ broker }) => broker))];
   return [
+    `- durable-mqtt ${brokers.join(", ")}`,
     `- ${processor}, ${cores} cores, ${system}; workerd ${versions.workerd}, Node.js ${versions["Node.js"]}`,
     `- from ${times[0]} to ${times.at(-1)} UTC, ${median(results.map(({ seconds }) => seconds))} s each; load average before each: median ${median(loads).toFixed(1)}, highest ${Math.max(...loads).toFixed(1)}`,
     `- ${results.length - missed} of ${results.length} held every bar${again.length === 0 ? "" : `; ${again.length} had missed one at first and were measured up to ${Math.max(...again.map(({ tries }) => tries))} times`}`,

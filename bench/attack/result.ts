@@ -14,6 +14,8 @@ export interface AttackResult extends AttackerReport {
   readonly shape: Shape;
   /** When it began, ISO 8601. */
   readonly at: string;
+  /** Its version and commit. */
+  readonly broker: string;
   /** The machine's load average over a minute, before it began. */
   readonly loadAverage: number;
   readonly seconds: number;

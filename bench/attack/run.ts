@@ -9,6 +9,7 @@ import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import { hashPassword } from "../../src/auth/password.ts";
 import { processFigures } from "../brokers.ts";
 import { sleep } from "../load/measure.ts";
+import { describeBroker } from "../machine.ts";
 import type { Attack } from "./attack.ts";
 import { type AttackerEvent, type AttackerOrder, INTRUDER, type PairOrder, type PairReport, type Shape, type Target } from "./options.ts";
 import { Program } from "./program.ts";
@@ -147,7 +148,17 @@ export async function runAttack(attack: Attack, shape: Shape, calm: Broker, timi
     const load = cpuBefore === undefined || cpuAfter === undefined ? undefined : (cpuAfter - cpuBefore) / timing.seconds;
     const memory = { before: memoryBefore, highest: watch.highest, after: memoryAfter };
     const figures = { before, during, after, memory, load, logged };
-    return { key: attack.key, shape, at, loadAverage, seconds: timing.seconds, tries: 1, ...event.report, ...figures };
+    return {
+      key: attack.key,
+      shape,
+      at,
+      broker: describeBroker(),
+      loadAverage,
+      seconds: timing.seconds,
+      tries: 1,
+      ...event.report,
+      ...figures,
+    };
   } finally {
     pair.end();
     attacker.end();

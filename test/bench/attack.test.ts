@@ -69,6 +69,7 @@ describe("the bars", () => {
     loadAverage: 0,
     seconds: 6,
     tries: 1,
+    broker: "0.1.0",
     before: report(),
     during: report(),
     after: report(),
