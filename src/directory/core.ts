@@ -8,7 +8,7 @@ import { utf8Length } from "../mqtt/bytes.ts";
 import { type Ban, type BanKind, type BanList, Bans, banProblem, roomProblem } from "./bans.ts";
 import { withCredential } from "./grants.ts";
 import type { KnownUser, Looked, News, Presence, UserNews } from "./news.ts";
-import type { DirectoryState, DirectoryStore, UserRow } from "./ports.ts";
+import type { ChangeRow, DirectoryState, DirectoryStore, UserRow } from "./ports.ts";
 
 /** What is to become of a user; what is missing stays as it is. */
 export interface UserEntry {
@@ -85,14 +85,14 @@ export class DirectoryCore {
 
   /** @returns all that has changed since this version */
   news(since: number): News {
-    const users = this.#store.changesSince(since).map(({ user }) => this.#newsOf(user));
+    const users = this.#store.changesSince(since).map((change) => this.#newsOf(change));
     return { version: this.#state.version, bans: this.#bans.version > since ? this.#bans : undefined, users };
   }
 
   /** @returns what one has to know who knew nothing until now: the bans, and what may be news to logins that are on their way */
   recent(now: number): News {
     const recent = this.#store.changesSince(0).filter(({ at }) => at > now - DIRECTORY_CHANGES_MS);
-    return { version: this.#state.version, bans: this.#bans, users: recent.map(({ user }) => this.#newsOf(user)) };
+    return { version: this.#state.version, bans: this.#bans, users: recent.map((change) => this.#newsOf(change)) };
   }
 
   /** A Session object of a client of its own says that it is there. */
@@ -104,10 +104,10 @@ export class DirectoryCore {
     return this.recent(now);
   }
 
-  #newsOf(user: string): UserNews {
+  #newsOf({ user, version }: ChangeRow): UserNews {
     const row = this.#store.user(user);
-    if (row === undefined || row.damaged) return { user, credential: undefined, grants: undefined };
-    return { user, credential: row.credential, grants: withCredential(row.rights, row.credential) };
+    if (row === undefined || row.damaged) return { user, version, credential: undefined, grants: undefined };
+    return { user, version, credential: row.credential, grants: withCredential(row.rights, row.credential) };
   }
 
   /** @returns one result for each entry, in their order */

@@ -27,6 +27,8 @@ export interface Looked {
 /** What has become of a user. */
 export interface UserNews {
   readonly user: string;
+  /** Of the change. */
+  readonly version: number;
   /** Logins with an earlier one are over; undefined when the user is no more, and all are. */
   readonly credential: number | undefined;
   /** Its rights, as its logins have them from now on; undefined when the user is no more. */

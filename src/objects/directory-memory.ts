@@ -80,9 +80,8 @@ export class DirectoryMemory implements DirectoryPort {
   /** The directory has told of changes. */
   take(namespace: string, { version, bans, users }: News): void {
     const place = this.#place(namespace);
-    if (version <= place.version) return;
-    place.version = version;
-    if (bans !== undefined) {
+    place.version = Math.max(place.version, version);
+    if (bans !== undefined && (!place.hasBans || bans.version > place.bans.version)) {
       place.bans = new Bans(bans);
       place.hasBans = true;
     }

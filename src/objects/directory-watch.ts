@@ -128,6 +128,8 @@ export class DirectoryWatch {
     if (bans !== undefined && bans.version >= (this.#bans?.version ?? 0)) this.#bans = new Bans(bans);
     const until = runtime.now() + DIRECTORY_CHANGES_MS;
     for (const each of news.users) {
+      // An answer to a question may come behind what was told after it was given.
+      if ((this.#recent.get(each.user)?.news.version ?? 0) > each.version) continue;
       this.#recent.delete(each.user);
       this.#recent.set(each.user, { news: each, until });
     }

@@ -86,7 +86,7 @@ describe("users", () => {
     core.putUsers([entry("ada")], "add", 1);
     expect([core.removeUser("ada", 2), core.removeUser("ada", 2)]).toEqual([true, false]);
     const { since } = core.untold[0]!;
-    expect(core.news(since).users).toEqual([{ user: "ada", credential: undefined, grants: undefined }]);
+    expect(core.news(since).users).toEqual([{ user: "ada", version: 2, credential: undefined, grants: undefined }]);
     core.putUsers([entry("ada")], "add", 3);
     expect(core.news(since).users).toMatchObject([{ user: "ada", credential: 3 }]);
   });

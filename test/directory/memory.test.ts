@@ -65,7 +65,11 @@ describe("an isolate", () => {
   test("knows at once what it is told, and forgets who was changed; an older answer is not kept", async () => {
     const { asked, memory, state } = world();
     await memory.look("n", "ada");
-    memory.take("n", { version: 3, bans: { version: 3, bans: [] }, users: [{ user: "ada", credential: undefined, grants: undefined }] });
+    memory.take("n", {
+      version: 3,
+      bans: { version: 3, bans: [] },
+      users: [{ user: "ada", version: 3, credential: undefined, grants: undefined }],
+    });
     expect(isBanned(await memory.look("n", undefined))).toBe(false);
     // Of before it was told.
     const user = { password: "p", grants: "{}" };
@@ -77,6 +81,18 @@ describe("an isolate", () => {
     await memory.look("n", "ada");
     await memory.look("n", "ada");
     expect(asked).toHaveLength(4);
+  });
+
+  test("forgets who was changed also when it has heard of the change in an answer about another one", async () => {
+    const { asked, memory, state } = world();
+    await memory.look("n", "ada");
+    state.answer = { ...state.answer, version: 3 };
+    await memory.look("n", "bob");
+    memory.take("n", { version: 3, bans: undefined, users: [{ user: "ada", version: 3, credential: undefined, grants: undefined }] });
+    await memory.look("n", "ada");
+    memory.take("n", { version: 2, bans: { version: 0, bans: [] }, users: [] });
+    expect(isBanned(await memory.look("n", "ada"))).toBe(true);
+    expect(asked.map(([user]) => user)).toEqual(["ada", "bob", "ada"]);
   });
 
   test("asks each time for who is not there: it may have been added", async () => {
