@@ -112,7 +112,7 @@ export class DirectoryCore {
 
   /** @returns one result for each entry, in their order */
   putUsers(entries: readonly UserEntry[], mode: PutMode, now: number): PutResult[] {
-    const version = this.#state.version + 1;
+    const version = this.#nextVersion(now);
     const told = new Set(this.#store.changesSince(0).map(({ user }) => user));
     const concerned: string[] = [];
     const results = entries.map((entry): PutResult => {
@@ -136,7 +136,7 @@ export class DirectoryCore {
   removeUser(user: string, now: number): boolean {
     if (!this.#store.deleteUser(user)) return false;
     this.#added(-1);
-    this.#usersChanged(this.#state.version + 1, [user], now);
+    this.#usersChanged(this.#nextVersion(now), [user], now);
     return true;
   }
 
@@ -167,14 +167,20 @@ export class DirectoryCore {
     return this.#count < DIRECTORY_USERS_MAX;
   }
 
+  /** Above all that were, also those of a time that the database was put back from. */
+  #nextVersion(now: number): number {
+    return Math.max(this.#state.version + 1, now);
+  }
+
   #usersChanged(version: number, users: readonly string[], now: number): void {
+    const since = this.#state.version;
     this.#state = { ...this.#state, version };
     this.#store.putState(this.#state);
     if (users.length === 0) return;
     if (this.#store.untold().length === 0) this.#store.deleteChanges(now - DIRECTORY_CHANGES_MS);
     for (const user of users) this.#store.putChange({ user, version, at: now });
     const concerned = new Set(users);
-    this.#tell(({ userName }) => userName !== undefined && concerned.has(userName));
+    this.#tell(since, ({ userName }) => userName !== undefined && concerned.has(userName));
   }
 
   /**
@@ -190,16 +196,16 @@ export class DirectoryCore {
     if (noRoom !== undefined) return noRoom;
     this.#store.putBan(ban);
     const bans = new Bans({ version: 0, bans: [ban] });
-    this.#bansChanged(({ clientId, userName, address }) => {
+    this.#bansChanged(now, ({ clientId, userName, address }) => {
       return bans.find({ clientId, userNames: userName === undefined ? [] : [userName], address }, now) !== undefined;
     });
     return undefined;
   }
 
   /** @returns whether it was there */
-  removeBan(kind: BanKind, who: string): boolean {
+  removeBan(kind: BanKind, who: string, now: number): boolean {
     if (!this.#store.deleteBan(kind, who)) return false;
-    this.#bansChanged(() => false);
+    this.#bansChanged(now, () => false);
     return true;
   }
 
@@ -207,7 +213,7 @@ export class DirectoryCore {
   sweep(now: number): number {
     const over = this.bans.filter(({ until }) => until <= now);
     for (const { kind, who } of over) this.#store.deleteBan(kind, who);
-    if (over.length > 0) this.#bansChanged(() => false);
+    if (over.length > 0) this.#bansChanged(now, () => false);
     return over.length;
   }
 
@@ -216,16 +222,20 @@ export class DirectoryCore {
     return this.bans.reduce((earliest, { until }) => Math.min(earliest, until), Number.POSITIVE_INFINITY);
   }
 
-  #bansChanged(concerns: (presence: Presence) => boolean): void {
-    const version = this.#state.version + 1;
+  #bansChanged(now: number, concerns: (presence: Presence) => boolean): void {
+    const since = this.#state.version;
+    const version = this.#nextVersion(now);
     this.#state = { version, bans: version };
     this.#store.putState(this.#state);
     this.#bans = this.#readBans();
-    this.#tell(concerns);
+    this.#tell(since, concerns);
   }
 
-  /** @param concerns whom of those who are found only by what they have said of themselves */
-  #tell(concerns: (presence: Presence) => boolean): void {
+  /**
+   * @param since the version before the change
+   * @param concerns whom of those who are found only by what they have said of themselves
+   */
+  #tell(since: number, concerns: (presence: Presence) => boolean): void {
     const known = new Set(this.#store.untold().map(({ object }) => object));
     const objects =
       this.#objects ??
@@ -233,7 +243,6 @@ export class DirectoryCore {
         .presences()
         .filter(concerns)
         .map(({ object }) => object);
-    const since = this.#state.version - 1;
     for (const object of objects) if (!known.has(object)) this.#store.putUntold({ object, since });
   }
 

@@ -97,7 +97,7 @@ export class DirectoryHost {
   }
 
   async removeBan(kind: BanKind, who: string): Promise<boolean> {
-    const wasThere = this.#called().removeBan(kind, who);
+    const wasThere = this.#called().removeBan(kind, who, this.#now);
     if (wasThere) await this.#tell();
     return wasThere;
   }

@@ -115,7 +115,7 @@ describe("bans", () => {
     expect(bans).toMatchObject({ version: 1, bans: [{ who: "c1" }] });
     expect(core.look(undefined, 1).bans).toBeUndefined();
     expect(core.news(0).bans?.bans).toHaveLength(1);
-    expect(core.removeBan("clientid", "c1")).toBe(true);
+    expect(core.removeBan("clientid", "c1", 1)).toBe(true);
     expect(core.look(undefined, 1).bans).toEqual({ version: 2, bans: [] });
   });
 
@@ -136,6 +136,16 @@ describe("bans", () => {
     expect(core.putBan(ban("c"), 1)).toBeUndefined();
     expect(core.putBan(ban("f", { by: FLAPPING }), 150)).toBeUndefined();
   });
+});
+
+test("a database that was put back to an earlier moment gives no version again", () => {
+  const { core } = directory(OBJECTS);
+  core.putBan(ban("c1"), 1_000);
+  const later = core.look(undefined, -1).version;
+  const { core: earlier } = directory(OBJECTS);
+  earlier.putUsers([entry("ada")], "add", 900);
+  earlier.putBan(ban("c2"), 2_000);
+  expect(earlier.look(undefined, -1).version).toBeGreaterThan(later);
 });
 
 describe("who is told", () => {
