@@ -475,6 +475,7 @@ export const FORMS: readonly Form[] = [
     kind: "message",
     of: MESSAGE_OF,
     fields: but(MESSAGE_FIELDS, {
+      retain: { value: "false", unnoticed: "it is sent with RETAIN to who subscribes, whatever it says; nobody else gets it" },
       origin: { value: '"nowhere@1"', unnoticed: "the Topic object gives it a name of its own" },
       sequence: { value: "1", unnoticed: "the same" },
       repeated: { value: "false", unnoticed: "the same" },
