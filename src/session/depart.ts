@@ -10,7 +10,7 @@ import type { Delivery } from "./delivery.ts";
 import { forgetSubscription } from "./interest.ts";
 import { beginGrace, endSession } from "./lifecycle.ts";
 import { type MoveReason, type MovingDelivery, type MovingPart, OF_ANOTHER, type Offer } from "./move.ts";
-import { dropCopy, retire, setAside } from "./moved-copy.ts";
+import { dropCopy, endHere, retire, setAside } from "./moved-copy.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 import type { Identity } from "./ports.ts";
 import type { Session } from "./session.ts";
@@ -33,7 +33,8 @@ export function offerSession(core: SessionCore, clientId: string, reason: MoveRe
   if (reason === "end" || session.expirySeconds === 0 || session.expiresAt <= core.now) {
     // Its client is back within the grace: the will was never due.
     if (session.inGrace) discardWill(core, session);
-    endSession(core, session);
+    if (reason === "end") endSession(core, session);
+    else endHere(core, session);
     return undefined;
   }
   if (session.retired) return undefined;

@@ -127,11 +127,6 @@ export function handleKeepAlive(core: SessionCore, connection: Connection): void
   violated(core, connection, KEEP_ALIVE_TIMEOUT, "no packet within one and a half times the Keep Alive");
 }
 
-/** A session may have expired. */
-export function handleSessionExpiry(core: SessionCore, session: Session): void {
-  if (session.connection === undefined && session.expiresAt <= core.now) endSession(core, session);
-}
-
 /** A Will Delay may have run out. */
 export function handleWillDelay(core: SessionCore, session: Session): void {
   const { will } = session;

@@ -9,7 +9,7 @@ import type { SessionCore } from "./core.ts";
 import { SESSION_EXPIRY } from "./deadlines.ts";
 import { forgetExchanges } from "./exchanges.ts";
 import { forgetSubscription } from "./interest.ts";
-import { beginWaiting } from "./lifecycle.ts";
+import { beginWaiting, endSession } from "./lifecycle.ts";
 import { NOBODY } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { take } from "./queue.ts";
@@ -50,6 +50,17 @@ function leaveRest(core: SessionCore, session: Session): void {
   }
   rest.expirySeconds = REPEAT_WINDOW_MS / 1000;
   beginWaiting(core, rest);
+}
+
+/** A session may have expired. */
+export function handleSessionExpiry(core: SessionCore, session: Session): void {
+  if (session.connection === undefined && session.expiresAt <= core.now) endHere(core, session);
+}
+
+/** A session is over here. One that was offered may live on elsewhere, where its publisher repeats what it began here. */
+export function endHere(core: SessionCore, session: Session): void {
+  if (session.offered && !session.retired && core.sessions.get(session.clientId) === session) leaveRest(core, session);
+  endSession(core, session);
 }
 
 /** the retired copy makes room for the session, which is fetched back. Its rows stay until that is here. */

@@ -179,3 +179,24 @@ test("a repeat that ends the doubt about one session that moved is not given aga
   expect(to.moved.size).toBe(0);
   expect([moved.outstanding, to.sessions.get("other")!.outstanding]).toEqual(waiting);
 });
+
+test("an exchange that was begun here is not called settled when the copy of its session expires that was offered to another object", () => {
+  const world = new World({ auto: false, sessionObjects: 2, wiring: "batched" });
+  const client = world.connect("s", { clean: false, properties: { sessionExpiryInterval: 10 } });
+  world.settle();
+  const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
+  client.publish("t", "x", { qos: 2 });
+  from.flush();
+  const [begun] = from.core.openExchanges.keys();
+  client.lose();
+  offerSession(from.core, "s", "resume", undefined);
+  exportSession(from.core, "s", 0);
+  from.flush();
+  // Its Topic object was out of reach.
+  from.crash();
+  world.now += 60_000;
+  from.flush();
+  expect([from.core.sessions.has("s"), from.core.settledBelow]).toEqual([false, begun]);
+  from.crash();
+  expect(from.core.settledBelow).toBe(begun);
+});

@@ -262,8 +262,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "never end a session",
-    file: "src/session/lifecycle.ts",
-    find: "if (session.connection === undefined && session.expiresAt <= core.now) endSession(core, session);",
+    file: "src/session/moved-copy.ts",
+    find: "if (session.connection === undefined && session.expiresAt <= core.now) endHere(core, session);",
     replace: "",
     seeds: 100,
   },

@@ -18,6 +18,7 @@ const KEPT_RESHAPED: typeof KEPT = [
   [61_973, "the last session that had moved ceased to be told apart in the midst of a repeat, which the others got again"],
   [63_334, "what came again while a session arrived stood behind what was newer"],
   [65_012, "a SUBSCRIBE that a reset had undone left its retained messages to the subscription before it"],
+  [70_126, "a message was called settled because the copy of its publisher's session had expired that was left where it began"],
   [68_435, "a session took twice what it brought from where it had been before, and what came late when it had ended"],
 ];
 
