@@ -10,7 +10,7 @@ import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import type { Choices } from "../../src/choices.ts";
 import { type Limits, PIECE_SIZES, type PieceSizes } from "../../src/limits.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
-import { DEFAULT_RATES, UNLIMITED } from "../../src/rate.ts";
+import { DEFAULT_RATES, type Rates, UNLIMITED } from "../../src/rate.ts";
 import type { PreviousShape, Settings } from "../../src/settings.ts";
 import { DEPLOY_MS_MAX } from "./builds.ts";
 import { Chance } from "./chance.ts";
@@ -67,6 +67,8 @@ export interface WorldOptions {
   readonly limits: Limits;
   readonly choices: Choices;
   readonly sizes?: PieceSizes;
+  /** Those of clients; by default there are none. */
+  readonly rates?: Partial<Rates>;
   /** The build before runs until `deploy`. */
   readonly deployed?: boolean;
   /** Rows are in SQLite, and not only in memory. */
@@ -138,7 +140,7 @@ export class World {
       allowedOrigins: undefined,
       // Wrong passwords are as many as chance wants.
       userShare: 1,
-      rates: { ...DEFAULT_RATES, addressLoginFailures: UNLIMITED },
+      rates: { ...DEFAULT_RATES, addressLoginFailures: UNLIMITED, ...options.rates },
       choices,
       limits,
     };
