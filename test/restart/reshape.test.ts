@@ -1,6 +1,7 @@
 /** Another number of objects, on a broker with data: what moves, what waits, and what is said when it can't. */
 
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
+import { RETAINED_PAGE_MESSAGES } from "../../src/limits.ts";
 import { sessionObjectName, shapeHistory, topicObjectName, topicShard } from "../../src/objects/names.ts";
 import type { PreviousShape } from "../../src/settings.ts";
 import type { SimulatedClient } from "../simulation/client.ts";
@@ -304,3 +305,34 @@ test("who is another user gets nothing of a session and ends nothing where it wa
     expect([eve.connected, eves.connected, reader.connected, reader.lives.at(-2)!.resumed]).toEqual([false, false, true, true]);
     expect(refusals()).toHaveLength(4);
   }));
+
+test("a retained message that expires does so where it has moved to", async () => {
+  const broker = new Broker(["sharded", 2]);
+  const writer = await broker.connect("writer");
+  for (const topic of TOPICS) writer.publish(topic, 1, { kind: "retained", expirySeconds: 1000 });
+  await broker.pass(4_000);
+  broker.world.reshape(FIVE);
+  await back(broker, writer);
+  for (const topic of TOPICS) writer.publish(topic, 0);
+  await broker.pass(8_000);
+  for (const topic of TOPICS) {
+    const row = topicOwner(broker, topic).routingStore.retained(topic);
+    expect(row?.expiresAt).toBeGreaterThan(broker.world.now);
+  }
+});
+
+test("more retained messages than a page holds come from page to page, each once", async () => {
+  const broker = new Broker(["sharded", 2]);
+  const writer = await broker.connect("writer");
+  const reader = await broker.connect("reader");
+  const count = 2 * RETAINED_PAGE_MESSAGES + 10;
+  for (let number = 0; number < count; number += 1) {
+    writer.publish(`r/${number}`, 0, { kind: "retained" });
+    if (number % 10 === 0) await broker.pass(200);
+  }
+  await broker.pass(4_000);
+  reader.subscribe("r/+", 1);
+  await broker.pass(8_000);
+  expect(reader.got.map(({ retain }) => retain)).toEqual(new Array(count).fill(true));
+  expect(new Set(reader.got.map(({ number }) => number)).size).toBe(count);
+});

@@ -491,7 +491,10 @@ export const FORMS: readonly Form[] = [
     fields: {
       topic: '"nothing"',
       message: "new Uint8Array(0)",
-      expiresAt: "0",
+      expiresAt: {
+        value: "0",
+        unnoticed: "the message says it too, and is not sent; that its row goes, test/restart/reshape.test.ts demands",
+      },
     },
     reshaped: true,
   },
@@ -536,7 +539,10 @@ export const FORMS: readonly Form[] = [
       batches: "[]",
       clientId: '"nobody"',
       id: "0",
-      from: '""',
+      from: {
+        value: '""',
+        unnoticed: "no run retains more than a page, so that it is always the beginning; test/restart/reshape.test.ts retains more",
+      },
       message: { value: "undefined", unnoticed: "nothing goes on then; its fields stand for it" },
       live: { value: "false", unnoticed: "only Session objects get it" },
       shares: { value: "[]", unnoticed: "the same" },
@@ -552,9 +558,12 @@ export const FORMS: readonly Form[] = [
       [BATCH, "Batch", "batch."],
     ],
     fields: {
-      live: "false",
+      live: {
+        value: "false",
+        unnoticed: "hardly an object has members and other subscribers of one topic; test/simulation/hosts.test.ts has",
+      },
       shares: "[]",
-      "shares[].key": "0",
+      "shares[].key": { value: "0", unnoticed: "any member will do; test/simulation/hosts.test.ts says which" },
       clientId: '"nobody"',
       id: "0",
       from: '""',

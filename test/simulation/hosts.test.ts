@@ -96,6 +96,34 @@ function sessionHost(settings: Settings, sockets: WebSocket[] = []): SessionHost
   });
 }
 
+test("a Topic object says which member of a shared subscription is due, and whether all others are as well", async () => {
+  const settings = parseSettings({ TOPOLOGY: "sharded", ALLOW_ANONYMOUS: "true", SHARED_SUBSCRIPTION_STRATEGY: "hash_client" }) as Settings;
+  const host = sessionHost(settings);
+  const { core } = host;
+  const sessions = ["m", "n", "plain"].map((clientId) => {
+    const session = new Session(clientId, core.numbers.next(), NOBODY, core.ledger);
+    session.expirySeconds = 1000;
+    const filter = clientId === "plain" ? "a" : "$share/g/a";
+    const request = { filter, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+    core.sessions.set(clientId, session);
+    addSubscription(core, session, { session, request, identifier: 0 });
+    return session;
+  });
+  const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings));
+  let sequence = 0;
+  const come = async (key: number, live: boolean): Promise<number[]> => {
+    writer.begin();
+    sequence += 1;
+    const shares = [{ filter: "$share/g/a", key, demand: 0 as const }];
+    writer.add({ kind: RECORD_SHARED, live, shares, message: messageTo("a", { sequence, origin: "n/session/9@1" }) });
+    await host.deliver(writer.finish());
+    return sessions.map(({ outstanding }) => outstanding);
+  };
+  expect(await come(0, false)).toEqual([1, 0, 0]);
+  expect(await come(1, false)).toEqual([1, 1, 0]);
+  expect(await come(1, true)).toEqual([1, 2, 1]);
+});
+
 test.each([
   ["as before", { kind: RECORD_LIVE } as const],
   [
