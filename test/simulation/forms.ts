@@ -626,7 +626,8 @@ function replacement({ kind, read }: Form, path: string, value: string): string 
   if (kind === "rows") return `(${read}).map((v) => (${made}))`;
   if (kind === "message") return `((v) => new v.constructor({ ...v, ${path}: ${value} }))(${read})`;
   if (kind === "records" && !path.startsWith("batch.")) {
-    return `((b) => ({ ...b, records: b.records.map((v) => ("${path}" in v ? ${made} : v)) }))(${read})`;
+    const field = path.replace(/\[\].*/, "");
+    return `((b) => ({ ...b, records: b.records.map((v) => ("${field}" in v ? ${made} : v)) }))(${read})`;
   }
   return `((v) => v && (${made}))(${read})`;
 }

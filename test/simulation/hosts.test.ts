@@ -96,7 +96,7 @@ function sessionHost(settings: Settings, sockets: WebSocket[] = []): SessionHost
   });
 }
 
-test("a Topic object says which member of a shared subscription is due, and whether all others are as well", async () => {
+test("a Topic object says which member of a shared subscription is due, and whether all others are as well", () => {
   const settings = parseSettings({ TOPOLOGY: "sharded", ALLOW_ANONYMOUS: "true", SHARED_SUBSCRIPTION_STRATEGY: "hash_client" }) as Settings;
   const host = sessionHost(settings);
   const { core } = host;
@@ -111,17 +111,18 @@ test("a Topic object says which member of a shared subscription is due, and whet
   });
   const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings));
   let sequence = 0;
-  const come = async (key: number, live: boolean): Promise<number[]> => {
+  const come = (key: number, live: boolean): number[] => {
     writer.begin();
     sequence += 1;
     const shares = [{ filter: "$share/g/a", key, demand: 0 as const }];
     writer.add({ kind: RECORD_SHARED, live, shares, message: messageTo("a", { sequence, origin: "n/session/9@1" }) });
-    await host.deliver(writer.finish());
+    // Its answer waits for a clock that stands still.
+    void host.deliver(writer.finish());
     return sessions.map(({ outstanding }) => outstanding);
   };
-  expect(await come(0, false)).toEqual([1, 0, 0]);
-  expect(await come(1, false)).toEqual([1, 1, 0]);
-  expect(await come(1, true)).toEqual([1, 2, 1]);
+  expect(come(0, false)).toEqual([1, 0, 0]);
+  expect(come(1, false)).toEqual([1, 1, 0]);
+  expect(come(1, true)).toEqual([1, 2, 1]);
 });
 
 test.each([
