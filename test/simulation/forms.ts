@@ -54,6 +54,8 @@ const IN_LOG = "of a session that has rows the record in the log says it";
 
 const ONE_PAGE = "no run retains more than a page, so that it is always the beginning; test/session/pieces.test.ts retains more";
 
+const PAGES = "no run retains more than a page; test/restart/reshape.test.ts retains more";
+
 const ANY_PLACE =
   "an object that is owed something by nobody asks everybody, from the least place on; test/session/pieces.test.ts compares";
 
@@ -539,10 +541,7 @@ export const FORMS: readonly Form[] = [
       batches: "[]",
       clientId: '"nobody"',
       id: "0",
-      from: {
-        value: '""',
-        unnoticed: "no run retains more than a page, so that it is always the beginning; test/restart/reshape.test.ts retains more",
-      },
+      from: { value: '""', unnoticed: PAGES },
       message: { value: "undefined", unnoticed: "nothing goes on then; its fields stand for it" },
       live: { value: "false", unnoticed: "only Session objects get it" },
       shares: { value: "[]", unnoticed: "the same" },
@@ -566,8 +565,8 @@ export const FORMS: readonly Form[] = [
       "shares[].key": { value: "0", unnoticed: "any member will do; test/simulation/hosts.test.ts says which" },
       clientId: '"nobody"',
       id: "0",
-      from: '""',
-      next: "undefined",
+      from: { value: '""', unnoticed: PAGES },
+      next: { value: "undefined", unnoticed: PAGES },
       messages: "[]",
       "batch.sender": '"n/topic/9"',
       "batch.epoch": "0",
