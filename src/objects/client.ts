@@ -298,8 +298,8 @@ export class Client implements Taker {
         break;
       }
       const packet = bytes instanceof Uint8Array ? decodePacket(bytes, connection.version) : bytes;
-      // Of who is gone nobody is asked.
-      const isToAsk = this.#asking !== undefined && packet.type === SUBSCRIBE && !this.#closing;
+      // Of who is gone nobody is asked, nor about what is refused all the same.
+      const isToAsk = this.#asking !== undefined && packet.type === SUBSCRIBE && !this.#closing && core.paces.maySubscribe(connection, now);
       const known = isToAsk ? this.#asking!.begin(bytes as Uint8Array, packet, connection.session) : undefined;
       if (known !== undefined) {
         this.#brake.holdUntil(bytes as Uint8Array, known, () => this.turn(SHARE_WORK));

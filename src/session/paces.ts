@@ -64,6 +64,11 @@ export class Paces {
     return this.#of(connection, now).subscribes?.take(1, now) !== false || this.#above("subscribes");
   }
 
+  /** Whether a SUBSCRIBE would be taken now. */
+  maySubscribe(connection: Paced, now: number): boolean {
+    return !this.#limitsSubscribes || (this.#of(connection, now).subscribes?.waitMs(1, now) ?? 0) === 0;
+  }
+
   /**
    * How long a packet of 3.x that can't be refused has to wait until it is in time, milliseconds.
    * @param packet as it came
