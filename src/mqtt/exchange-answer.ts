@@ -10,6 +10,9 @@ const ANSWER_VERSION = 1;
 /** In the place of a Reason Code: not known yet. No Reason Code has this value. */
 export const PENDING = 0xff;
 
+/** The outcome of RECORD_ASK where nothing more is retained: no page comes. */
+export const NOTHING_RETAINED = 0x10;
+
 export interface Outcomes {
   /** The number of the batch. */
   readonly batch: number;

@@ -27,7 +27,7 @@ import {
   type RetainedAsk,
   type Unwanted,
 } from "../mqtt/batch.ts";
-import { encodeExchangeAnswer } from "../mqtt/exchange-answer.ts";
+import { encodeExchangeAnswer, NOTHING_RETAINED } from "../mqtt/exchange-answer.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
@@ -289,6 +289,11 @@ export class TopicHost implements DeliveryPort {
       ask,
       take: (page) => {
         unread.delete(index);
+        // For most new subscriptions: no order has to be kept with live messages, and no call is made.
+        if (page.messages.length === 0 && page.next === undefined) {
+          done(NOTHING_RETAINED);
+          return;
+        }
         this.#send(
           sender,
           new Delivery({ kind: RECORD_PAGE, ...page }, { message: undefined, attempt: undefined, done, cause: undefined }),

@@ -6,6 +6,7 @@
 
 import { RETAINED_ASKS_MAX, RETAINED_ASKS_PER_SESSION, RETAINED_RETRY_MS } from "../limits.ts";
 import type { RetainedPage } from "../mqtt/batch.ts";
+import { NOTHING_RETAINED } from "../mqtt/exchange-answer.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { compareTopics } from "../topic/order.ts";
@@ -105,9 +106,13 @@ function ask(core: SessionCore, session: Session, cursor: RetainedCursor): void 
   cursor.asked = true;
   core.asked += 1;
   const { filter, id, place, from } = cursor;
-  const settled = (): void => {
+  const settled = (reasonCode: number): void => {
     // The page came before, which is what counts.
     if (!cursor.asked || cursor.from !== from) return;
+    if (reasonCode === NOTHING_RETAINED) {
+      takePage(core, { clientId: session.clientId, id, from, next: undefined, messages: [] });
+      return;
+    }
     answered(core, cursor);
     askLater(core, session, RETAINED_RETRY_MS);
   };

@@ -258,7 +258,7 @@ export interface RouterPort {
   places(filter: string): readonly string[];
   /**
    * Asks for retained messages, from one of the `places` of their filter.
-   * @param ticket settled once the page has come (`takePage`), or when it can't be had
+   * @param ticket settled once the page has come (`takePage`), with NOTHING_RETAINED instead of an empty one, or when it can't be had
    */
   ask(place: string, ask: RetainedAsk, ticket: Ticket): void;
   /**

@@ -1,7 +1,8 @@
 /** Retained messages for a new subscription: all of them, as fast as the client takes them, whatever happens to its object meanwhile. */
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { RETAINED_ASKS_PER_SESSION, RETAINED_PAGE_BYTES, RETAINED_PAGE_MESSAGES } from "../../src/limits.ts";
+import { NOTHING_RETAINED } from "../../src/mqtt/exchange-answer.ts";
 import { type Packet, PINGREQ, PUBLISH, PUBREL, type Publish } from "../../src/mqtt/packet.ts";
 import type { ConnectOptions } from "../support/core-client.ts";
 import { type TestClient, World, type WorldOptions } from "../support/core-harness.ts";
@@ -250,4 +251,16 @@ describe("a SUBSCRIBE that is not granted yet", () => {
     const { session } = client.connection;
     expect([session.subscriptions.get(FILTER)!.request.retainHandling, session.owed]).toEqual([2, []]);
   });
+});
+
+test("what a Topic object says that it has nothing of is owed no more, and asked for once", () => {
+  const world = new World();
+  const { core } = world.sessions[0]!;
+  const ask = vi.spyOn(core.router, "ask").mockImplementation((_place, _ask, ticket) => ticket.settled(NOTHING_RETAINED));
+  const client = world.connect("c", KEPT);
+  client.subscribe("r/#", 1);
+  expect(client.connection.session.owed).toEqual([]);
+  world.advance(600_000);
+  expect(ask).toHaveBeenCalledTimes(core.router.places("r/#").length);
+  expect(core.asked).toBe(0);
 });

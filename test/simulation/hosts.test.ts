@@ -4,16 +4,19 @@ import { describe, expect, test, vi } from "vitest";
 import { Ledger } from "../../src/ledger.ts";
 import { MEMORY, RETRY_MS_TOTAL } from "../../src/limits.ts";
 import {
+  type BatchRecord,
   BatchWriter,
   decodeBatch,
   decodeDeliveryAnswer,
+  RECORD_ASK,
   RECORD_LIVE,
+  RECORD_PAGE,
   RECORD_PUBLISH,
   RECORD_SHARED,
   RECORD_SUBSCRIBE,
 } from "../../src/mqtt/batch.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
-import { decodeExchangeAnswer, encodeExchangeAnswer } from "../../src/mqtt/exchange-answer.ts";
+import { decodeExchangeAnswer, encodeExchangeAnswer, NOTHING_RETAINED, PENDING } from "../../src/mqtt/exchange-answer.ts";
 import { CONNECT, NO_PROPERTIES } from "../../src/mqtt/packet.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, SUCCESS } from "../../src/mqtt/reason-code.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
@@ -202,6 +205,39 @@ test("a fault at one record of a batch is told of that record, and the others ar
     { object: "n/topic/0", client: "p", problem: "too large" },
   ]);
   log.mockRestore();
+});
+
+test("that nothing is retained is told in the answer, and what is comes in a call", async () => {
+  const settings = parseSettings({ TOPOLOGY: "sharded", TOPIC_SHARDS: "1" }) as Settings;
+  const meter = new Meter();
+  const called: Uint8Array[] = [];
+  const deliver = (batch: Uint8Array): Promise<never> => {
+    called.push(batch);
+    return new Promise(() => {});
+  };
+  const alone = (): never => {
+    throw new Error("there are no others");
+  };
+  const runtime = stillRuntime();
+  const store = new MemoryRoutingStore(meter);
+  const host = new TopicHost({ settings, name: "n/topic/0", store, topics: alone, sessions: () => ({ deliver }), meter, runtime });
+  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings));
+  const exchange = (record: BatchRecord): Promise<Uint8Array> => {
+    writer.begin();
+    writer.add(record);
+    return host.exchange(writer.finish());
+  };
+  const ask = { kind: RECORD_ASK, clientId: "c", filter: "a", id: 1, from: "" } as const;
+  expect([...decodeExchangeAnswer(await exchange(ask)).codes!]).toEqual([NOTHING_RETAINED]);
+  runtime.run();
+  expect(called).toEqual([]);
+  await exchange({ kind: RECORD_PUBLISH, message: messageTo("a", { retain: true, payload: new Uint8Array([1]) }) });
+  const answer = exchange(ask);
+  await Promise.resolve();
+  runtime.run();
+  // Nobody answers the call.
+  expect([...decodeExchangeAnswer(await answer).codes!]).toEqual([PENDING]);
+  expect(called.map((batch) => decodeBatch(batch).records)).toMatchObject([[{ kind: RECORD_PAGE, id: 1, messages: [{ topic: "a" }] }]]);
 });
 
 test("a call queue goes on whatever its items, its answers and its batches throw", async () => {
