@@ -17,8 +17,11 @@ import {
 } from "../../src/mqtt/batch.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { decodeExchangeAnswer, encodeExchangeAnswer, NOTHING_RETAINED, PENDING } from "../../src/mqtt/exchange-answer.ts";
+import { writeMessage } from "../../src/mqtt/message.ts";
 import { CONNECT, NO_PROPERTIES } from "../../src/mqtt/packet.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, SUCCESS } from "../../src/mqtt/reason-code.ts";
+import { RecordWriter } from "../../src/mqtt/record.ts";
+import { Arrivals } from "../../src/objects/arrivals.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
 import { shapeNumber } from "../../src/objects/names.ts";
@@ -27,8 +30,10 @@ import { SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import { TopicQueue } from "../../src/objects/topic-queue.ts";
 import { addSubscription } from "../../src/session/interest.ts";
+import { endSession } from "../../src/session/lifecycle.ts";
 import { NOBODY, type Ticket, type Wanted } from "../../src/session/ports.ts";
 import { Session } from "../../src/session/session.ts";
+import { encodeSessionState } from "../../src/session/state.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
@@ -153,6 +158,33 @@ test.each([
   core.moved.add(session);
   for (const _copy of [1, 2]) await come(true);
   expect(session.outstanding).toBe(1);
+});
+
+test("what came late for a session that ends while it is asked for is given to nobody who is gone, and not let go of", async () => {
+  const settings = parseSettings({ TOPOLOGY: "sharded", ALLOW_ANONYMOUS: "true" }) as Settings;
+  const { core } = sessionHost(settings);
+  const session = new Session("s", core.numbers.next(), NOBODY, core.ledger);
+  session.cameFrom = [{ object: "n/session/9", through: 0 }];
+  core.sessions.set("s", session);
+  const writer = new RecordWriter(64);
+  writeMessage(writer, messageTo("a"));
+  const due = { qos: 1, retain: false, identifiers: undefined, share: "$share/g/a", owed: false } as const;
+  const late = { ...due, packetId: 1, sent: false, message: writer.finish() };
+  const letGo = vi.fn(async () => {});
+  const arrivals = new Arrivals({
+    ...{ core, settings, name: "n/session/0", router: {} as Router, written: async () => {} },
+    peers: () => ({
+      offerSession: async () => undefined,
+      exportSession: async () => {
+        endSession(core, session);
+        const state = encodeSessionState(session, 1);
+        return { state, will: undefined, had: [], settled: new Map(), deliveries: [late], through: 5, next: undefined };
+      },
+      letGo,
+    }),
+  });
+  await arrivals.fetch("s", false, NOBODY);
+  expect([session.outstanding, core.sessions.size, letGo.mock.calls]).toEqual([0, 0, []]);
 });
 
 test("a fault at one message of a batch is told of that message, and the others are taken", async () => {

@@ -6,20 +6,9 @@
 import { describe, expect, test } from "vitest";
 import { type RunResult, run } from "./run.ts";
 
-/** Seeds that failed once in this form of the simulation, and what was wrong. */
-const KEPT: readonly (readonly [seed: number, what: string])[] = [
-  [62_051, "what a full queue had dropped behind an owed message came back with hibernation"],
-  [65_670, "a message that could not be sent stood behind a full queue"],
-  [67_210, "what had waited in memory alone stayed there when it had rows"],
-];
-
-/** The same, of runs in which the numbers of objects change. */
-const KEPT_RESHAPED: typeof KEPT = [
-  [61_973, "the last session that had moved ceased to be told apart in the midst of a repeat, which the others got again"],
-  [63_334, "what came again while a session arrived stood behind what was newer"],
-  [65_012, "a SUBSCRIBE that a reset had undone left its retained messages to the subscription before it"],
+/** Seeds that failed once in this form of the simulation, while the numbers of objects change, and what was wrong. */
+const KEPT_RESHAPED: readonly (readonly [seed: number, what: string])[] = [
   [70_126, "a message was called settled because the copy of its publisher's session had expired that was left where it began"],
-  [68_435, "a session took twice what it brought from where it had been before, and what came late when it had ended"],
 ];
 
 /** On a machine that is busy with others; a run that is given up would go on beside the next one. */
@@ -55,11 +44,6 @@ describe("simulation", () => {
       }
     },
   );
-
-  test.for(KEPT)("seed %i: %s", async ([seed]) => {
-    const { problems } = await run({ seed, steps: 200 });
-    expect(problems).toEqual([]);
-  });
 
   test.for(KEPT_RESHAPED)("seed %i while the numbers of objects change: %s", async ([seed]) => {
     const { problems } = await run({ seed, steps: 200, reshaped: true });
