@@ -238,7 +238,7 @@ export const FORMS: readonly Form[] = [
         "received[].begunAt": { value: "undefined", ...MOVED },
         had: { value: "[]", ...MOVED },
         lacks: { value: "[]", ...MOVED },
-        cameFrom: { value: "[]", ...MOVED },
+        cameFrom: { value: "[]", unnoticed: "before a client is there its session has told all its former owners" },
         offered: { value: "false", unnoticed: "a session with a client is not offered, or its client is disconnected for it" },
         retired: { value: "false", unnoticed: "the same" },
         "owed[].place": { value: "0", unnoticed: ANY_PLACE },
@@ -606,7 +606,8 @@ export const FORMS: readonly Form[] = [
     file: "src/objects/topic-queue.ts",
     read: "decodeExchangeAnswer(await exchange(batch))",
     of: [["src/mqtt/exchange-answer.ts", "ExchangeAnswer", ""]],
-    fields: { life: '""', codes: "undefined", late: "[]" },
+    // Without codes the batch was not handled, and would go out again for ever.
+    fields: { life: '""', codes: "v.codes && new Uint8Array(v.codes.length)", late: "[]" },
   },
 ];
 

@@ -375,7 +375,7 @@ function simulate(folder: string, args: readonly string[]): Promise<string> {
     execFile(
       process.execPath,
       ["scripts/test/simulate.ts", "--stop", ...args],
-      { cwd: folder, timeout: 300_000, maxBuffer: 1 << 26 },
+      { cwd: folder, timeout: 900_000, maxBuffer: 1 << 26 },
       (_error, stdout, stderr) => resolve(`${stdout}${stderr}`),
     );
   });
