@@ -262,6 +262,8 @@ async function drain(url: string, options: IClientOptions, messages: number): Pr
   const client = mqtt.connect(url, { reconnectPeriod: 0, ...options });
   let got = 0;
   await new Promise<void>((resolve) => client.on("message", () => ++got === messages && resolve()));
+  // What came before its acknowledgement has been handled, and is in rows.
+  await client.publishAsync("drained", "", { qos: 1 });
   await client.endAsync();
 }
 
