@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { RESTART_GRACE_MS } from "../../src/limits.ts";
 import { SUBACK } from "../../src/mqtt/packet.ts";
+import { willOfBefore } from "../simulation/builds.ts";
 import { World } from "../support/core-harness.ts";
 import { allChunks } from "../support/deliveries.ts";
 import { plain } from "./support.ts";
@@ -224,4 +225,15 @@ test("a subscription that was granted has its row, also when a later one on the 
   expect(plain(client.take()).filter(({ type }) => type === SUBACK)).toMatchObject([{ reasonCodes: [1] }]);
   node.crash();
   expect([...node.core.sessions.get("s")!.subscriptions.values()].map(({ request }) => [request.filter, request.qos])).toEqual([["t", 1]]);
+});
+
+test("a will that an earlier build stored without saying whose it is keeps nobody from the Client Identifier", () => {
+  const world = new World({ choices: { clientIdOwner: "user" } });
+  const node = world.sessions[0]!;
+  const options = { clean: true, userName: "ada", will: { topic: "w" } };
+  world.connect("s", options);
+  const [row] = node.store.wills();
+  node.store.putWill({ ...row!, will: willOfBefore(row!.will) });
+  node.crash();
+  expect(world.connect("s", options).connack).toMatchObject({ reasonCode: 0 });
 });
