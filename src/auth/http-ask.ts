@@ -1,11 +1,10 @@
-/** One request to an HTTP service and its answer, bounded in time and size. Nothing is thrown, and redirects are not followed. */
+/** One request to an HTTP service and its answer, bounded in time and size. Redirects are not followed. */
 
 import { HOOK_ANSWER_BYTES_MAX } from "../login-limits.ts";
-import { concatenate } from "../mqtt/bytes.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Caller } from "../session/ports.ts";
 import type { HttpRequest } from "./http-template.ts";
-import type { Fetch } from "./jwk-set.ts";
+import { answerWithin, bodyOf, type Fetch } from "./outside.ts";
 
 export interface HttpAnswer {
   readonly status: number;
@@ -19,53 +18,25 @@ export interface HttpAnswer {
  * @param whenGone has something run when nobody waits for the answer any longer
  * @returns the answer, or why there is none, as the end of a sentence
  */
-export async function askHttp(
+export function askHttp(
   request: HttpRequest,
   timeoutMs: number,
   fetch: Fetch,
   runtime: Runtime,
   whenGone: Caller["whenGone"],
 ): Promise<HttpAnswer | string> {
-  const abort = new AbortController();
-  const late = new Promise<string>((resolve) => {
-    abort.signal.addEventListener("abort", () => resolve(`did not answer within ${timeoutMs} ms`));
+  return answerWithin({ timeoutMs, runtime, whenGone }, (signal) => answerOf(request, signal, fetch), {
+    late: `did not answer within ${timeoutMs} ms`,
+    failed: "could not be reached",
   });
-  const timer = runtime.after(timeoutMs, () => abort.abort());
-  whenGone?.(() => abort.abort());
-  const answer = answerOf(request, abort.signal, fetch);
-  try {
-    return await Promise.race([answer, late]);
-  } catch {
-    return "could not be reached";
-  } finally {
-    timer.cancel();
-    // What is still to come of it is nobody's any more.
-    answer.catch(() => {});
-  }
 }
 
 async function answerOf({ url, method, headers, body }: HttpRequest, signal: AbortSignal, fetch: Fetch): Promise<HttpAnswer> {
   const init: RequestInit = { method, headers: { accept: "application/json", ...headers }, redirect: "manual", cache: "no-store", signal };
   // A redirect would take passwords to where the operator did not send them.
   const response = await fetch(url, body === undefined ? init : { ...init, body });
-  return { status: response.status, body: await bodyOf(response), freshMs: freshMsOf(response.headers.get("cache-control") ?? "") };
-}
-
-/** @returns undefined when it is larger than an answer may be */
-async function bodyOf(response: Response): Promise<Uint8Array | undefined> {
-  const pieces: Uint8Array[] = [];
-  let left = HOOK_ANSWER_BYTES_MAX;
-  const reader = response.body?.getReader();
-  for (let piece = await reader?.read(); piece !== undefined && !piece.done; piece = await reader!.read()) {
-    left -= piece.value.length;
-    if (left < 0) {
-      // Whether the other side hears of it is its own affair.
-      reader!.cancel().catch(() => {});
-      return undefined;
-    }
-    pieces.push(piece.value);
-  }
-  return concatenate(pieces);
+  const freshMs = freshMsOf(response.headers.get("cache-control") ?? "");
+  return { status: response.status, body: await bodyOf(response, HOOK_ANSWER_BYTES_MAX), freshMs };
 }
 
 /** `max-age` of Cache-Control, unless another word there forbids to keep the answer. */

@@ -11,7 +11,7 @@ import { HookGate } from "./hook-gate.ts";
 import { HookLog } from "./hook-log.ts";
 import { askHttp, type HttpAnswer } from "./http-ask.ts";
 import type { HttpRequest } from "./http-template.ts";
-import type { Fetch } from "./jwk-set.ts";
+import type { Fetch } from "./outside.ts";
 
 export interface HookServices {
   readonly fetch: Fetch;

@@ -4,9 +4,9 @@
  */
 
 import { JWKS_BYTES_MAX, JWKS_KEYS_MAX, JWKS_TIMEOUT_MS } from "../login-limits.ts";
-import { concatenate } from "../mqtt/bytes.ts";
 import type { Runtime } from "../runtime.ts";
 import { objectOf } from "./jwt-token.ts";
+import { answerWithin, bodyOf, type Fetch } from "./outside.ts";
 import { ED25519_ALGORITHMS, RSA_ALGORITHMS, RSA_BITS_MIN } from "./public-keys.ts";
 
 /** A key that checks signatures. */
@@ -18,9 +18,6 @@ export interface ProviderKey {
   readonly jwk: { readonly kty: string; readonly [field: string]: string };
 }
 
-/** As the platform's. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
-
 const CURVES: Readonly<Record<string, readonly string[]>> = { "P-256": ["ES256"], "P-384": ["ES384"], "P-521": ["ES512"] };
 
 /** By kind of key, what it is made of. A shared secret (`oct`) has no place in what everybody can read. */
@@ -30,44 +27,18 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = { RSA: ["n", "e"], E
  * Gets a set of keys.
  * @returns its keys, which may be none, or a sentence about why it can't be had
  */
-export async function fetchKeySet(url: string, fetch: Fetch, runtime: Runtime): Promise<readonly ProviderKey[] | string> {
-  const abort = new AbortController();
-  const late = new Promise<string>((resolve) => {
-    abort.signal.addEventListener("abort", () => resolve(`it was not there within ${JWKS_TIMEOUT_MS / 1000} s`));
-  });
-  const timer = runtime.after(JWKS_TIMEOUT_MS, () => abort.abort());
-  const answer = (async () => {
+export function fetchKeySet(url: string, fetch: Fetch, runtime: Runtime): Promise<readonly ProviderKey[] | string> {
+  const ask = async (signal: AbortSignal): Promise<readonly ProviderKey[] | string> => {
     // A redirect could lead out of TLS.
-    const response = await fetch(url, { redirect: "manual", signal: abort.signal, headers: { Accept: "application/json" } });
-    if (response.status === 200) return keysOf(await bodyOf(response));
+    const response = await fetch(url, { redirect: "manual", signal, headers: { Accept: "application/json" } });
+    if (response.status === 200) return keysOf(await bodyOf(response, JWKS_BYTES_MAX));
     await response.body?.cancel();
     return `it was answered with status ${response.status}`;
-  })();
-  try {
-    return await Promise.race([answer, late]);
-  } catch {
-    return "it could not be reached";
-  } finally {
-    timer.cancel();
-    // What is still to come of it is nobody's any more.
-    answer.catch(() => {});
-  }
-}
-
-/** @returns undefined when it is larger than a set of keys may be */
-async function bodyOf(response: Response): Promise<Uint8Array | undefined> {
-  const pieces: Uint8Array[] = [];
-  let left = JWKS_BYTES_MAX;
-  const reader = response.body?.getReader();
-  for (let piece = await reader?.read(); piece !== undefined && !piece.done; piece = await reader!.read()) {
-    left -= piece.value.length;
-    if (left < 0) {
-      await reader!.cancel();
-      return undefined;
-    }
-    pieces.push(piece.value);
-  }
-  return concatenate(pieces);
+  };
+  return answerWithin({ timeoutMs: JWKS_TIMEOUT_MS, runtime }, ask, {
+    late: `it was not there within ${JWKS_TIMEOUT_MS / 1000} s`,
+    failed: "it could not be reached",
+  });
 }
 
 /**

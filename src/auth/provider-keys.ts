@@ -8,7 +8,8 @@
 
 import { JWKS_COOL_DOWN_MS, JWKS_FRESH_MS, JWKS_LOOK_MS, JWKS_LOOK_MS_MAX, JWKS_LOOKING_FEW, JWKS_TIMEOUT_MS } from "../login-limits.ts";
 import type { Runtime } from "../runtime.ts";
-import { type Fetch, fetchKeySet, type ProviderKey } from "./jwk-set.ts";
+import { fetchKeySet, type ProviderKey } from "./jwk-set.ts";
+import type { Fetch } from "./outside.ts";
 
 export interface ProviderServices {
   readonly fetch: Fetch;

@@ -4,6 +4,7 @@ import { HOOK_ANSWER_BYTES_MAX } from "../login-limits.ts";
 import { HookGate } from "./hook-gate.ts";
 import { HookLog } from "./hook-log.ts";
 import { type Answered, type Asker, BUSY, type HookServices, UNAVAILABLE } from "./http-hook.ts";
+import { answerWithin } from "./outside.ts";
 
 const LATE = "did not answer in time";
 
@@ -44,23 +45,12 @@ export class ServiceHook {
   }
 
   /** @returns what it says, or the end of a sentence. What it throws may have anything in it and is not repeated. */
-  async #answerOf(call: () => Promise<unknown>): Promise<{ readonly json: unknown } | string> {
-    let wake: (late: string) => void = () => {};
-    const late = new Promise<string>((resolve) => {
-      wake = resolve;
-    });
-    const timer = this.#services.runtime.after(this.#timeoutMs, () => wake(LATE));
-    const answer = (async () => {
+  #answerOf(call: () => Promise<unknown>): Promise<{ readonly json: unknown } | string> {
+    const ask = async (): Promise<{ readonly json: unknown } | string> => {
       const text = JSON.stringify(await call()) ?? "null";
       return text.length > HOOK_ANSWER_BYTES_MAX ? "its answer is too large" : { json: JSON.parse(text) };
-    })();
-    try {
-      return await Promise.race([answer, late]);
-    } catch {
-      return "it has thrown an error";
-    } finally {
-      timer.cancel();
-      answer.catch(() => {});
-    }
+    };
+    const { runtime } = this.#services;
+    return answerWithin({ timeoutMs: this.#timeoutMs, runtime }, ask, { late: LATE, failed: "it has thrown an error" });
   }
 }
