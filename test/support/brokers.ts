@@ -33,6 +33,9 @@ export interface TopologyOptions {
   readonly shapes?: readonly Shape[];
 }
 
+/** Wrong passwords of all tests come from one address. */
+const FOR_ALL = { ALLOW_ANONYMOUS: "true", ADDRESS_LOGIN_FAILURE_RATE: "unlimited" };
+
 /** Of this test file, by topology and settings. */
 const brokers = new Map<string, Promise<Broker>>();
 
@@ -44,7 +47,7 @@ afterAll(async () => {
 /**
  * Runs tests on several shapes of the broker.
  * @param body defines the tests; the broker answers only inside of them
- * @param env settings besides TOPOLOGY and ALLOW_ANONYMOUS=true
+ * @param env settings besides TOPOLOGY, or instead of ALLOW_ANONYMOUS=true and no bound on failed logins
  */
 export function describeTopologies(
   body: (broker: TestBroker) => void,
@@ -56,7 +59,8 @@ export function describeTopologies(
       let broker: Broker;
       let clients: MqttTestClient[] = [];
       beforeAll(async () => {
-        broker = await brokerOf({ TOPOLOGY: shape === "compact" ? "compact" : "sharded", ALLOW_ANONYMOUS: "true", ...env });
+        const TOPOLOGY = shape === "compact" ? "compact" : "sharded";
+        broker = await brokerOf({ TOPOLOGY, ...FOR_ALL, ...env });
       });
       afterEach(() => {
         for (const client of clients) client.terminate();
