@@ -25,7 +25,7 @@ const NAMES: readonly string[] = [
   "forget the subscriptions of clean sessions in hibernation",
   "never end a session",
   "ask no other Topic object for routes",
-  "session row: forget userName",
+  "session row: forget identity.userName",
   "delivery in the log: forget identifiers",
   "subscription that moves: forget identifier",
   "part of a session that moves: forget will",
@@ -33,13 +33,18 @@ const NAMES: readonly string[] = [
 
 const SAMPLE = [...MUTATIONS, ...FIELD_MUTATIONS].filter(({ name }) => NAMES.includes(name));
 
+test("all of them are in the lists", () => {
+  expect(SAMPLE.map(({ name }) => name).sort()).toEqual([...NAMES].sort());
+});
+
 test.for(SAMPLE)("$name: found within $seeds seeds", { timeout: 120_000 }, async (mutation) => {
   expect(await workbench.run(mutation)).toBeDefined();
 });
 
 test("a run that fails is shortened to a few steps, which break the same promise", { timeout: 180_000 }, async () => {
   const mutation = MUTATIONS.find(({ name }) => name === "lose what was sent before a resume")!;
-  const found = await workbench.run(mutation, { shorten: true });
+  // A seed in which this promise breaks first.
+  const found = await workbench.run(mutation, { shorten: true, from: 17 });
   const steps = found!.output.match(/^ +\d+\.\d{3} s {2}.*$/gm)!;
   expect(found!.problem).toMatch(/ never got /);
   expect(found!.output).toMatch(/shortened to \d+ of \d{3}, which break:\n.* never got /);

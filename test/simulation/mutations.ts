@@ -340,11 +340,12 @@ export class Workbench {
   }
 
   /**
-   * Runs seeds from 1 on until one fails.
+   * Runs seeds until one fails.
+   * @param from the first of them
    * @returns that seed, its first problem and what was printed; undefined when none failed
    * @throws Error when the text to replace is not there exactly once
    */
-  async run({ name, file, find, replace, seeds, reshaped }: Mutation, { shorten = false } = {}): Promise<Found | undefined> {
+  async run({ name, file, find, replace, seeds, reshaped }: Mutation, { shorten = false, from = 1 } = {}): Promise<Found | undefined> {
     const path = join(this.folder, file);
     const text = await readFile(path, "utf8");
     const found = text.split(find).length - 1;
@@ -357,6 +358,8 @@ export class Workbench {
       const output = await simulate(this.folder, [
         ...(shorten ? [] : ["--whole"]),
         ...(reshaped ? ["--reshaped"] : []),
+        "--seed",
+        String(from),
         "--count",
         String(seeds),
       ]);
