@@ -4,7 +4,7 @@
  * collections below do that by themselves. Knows nothing of what it counts.
  */
 
-import { REFUSED_ABOVE } from "./limits.ts";
+import { REFUSED_ABOVE } from "./memory-limits.ts";
 
 export const MEMORY_KINDS = [
   "connections",

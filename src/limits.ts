@@ -1,8 +1,10 @@
 /**
- * Every number of the broker: value, unit, reason, source. What an operator may change is in `Limits` (settings.ts reads it from
+ * Every number of the broker but those of memory, storage, logins and shares, which have files of their own: value, unit, reason, source. What an operator may change is in `Limits` (settings.ts reads it from
  * variables); what must not change stands as a constant. How they relate is asserted at the end: a limit that breaks another one
  * refuses to start instead of failing under load.
  */
+
+import { CHUNK_OVERHEAD_BYTES_MAX, ROW_BYTES_MAX } from "./storage-limits.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -87,95 +89,6 @@ export const DEFAULT_LIMITS: Limits = {
   objectBytesMax: 64 * MIB,
   unheardBytesMax: 16 * MIB,
 };
-
-/**
- * What things cost in memory beside their own bytes: Maps, objects and the sockets' own, in bytes. Measured with Node 24 (2026-11), where a
- * pointer has eight bytes; a test compares the sum with the heap.
- */
-export const MEMORY = {
-  connectionBytes: 4096,
-  sessionBytes: 3072,
-  subscriptionBytes: 768,
-  shareBytes: 512,
-  deliveryBytes: 320,
-  /** Beside sixteen for each delivery. */
-  backlogBytes: 384,
-  messageBytes: 1152,
-  incomingBytes: 384,
-  numberBytes: 64,
-  aliasBytes: 128,
-  willBytes: 512,
-  /** The buckets of a client's rates. */
-  paceBytes: 512,
-  userPropertyBytes: 128,
-  routeBytes: 512,
-  /** A character of a text: two where one of them is beyond Latin 1. */
-  characterBytes: 2,
-} as const;
-
-/**
- * What is kept for longer may be a view of so much more than itself, and of so many bytes beside: beyond that it is copied. Less copies more
- * often, more lets a message of ten bytes keep a frame in memory.
- */
-export const KEPT_FACTOR_MAX = 2;
-export const KEPT_BYTES_BESIDE_MAX = 1 * KIB;
-
-/**
- * When what has just begun to be kept is copied: when what it came in has so many bytes, or after so many messages. To copy each at once is a
- * twentieth of the work of a delivery at QoS 1 or 2; most are acknowledged before. More of them keep more garbage than copies cost.
- */
-export const LENT_BYTES_MAX = 1 * MIB;
-export const LENT_MESSAGES_MAX = 256;
-
-/**
- * How much of an object's budget may be in use for each sort of load to be taken; what is refused first stands first. What makes little
- * difference to those who are served already goes first, messages for them last.
- */
-export const REFUSED_ABOVE = {
-  /** Packets that have not come whole and are longer than UNFINISHED_BYTES_SHORT. */
-  unfinished: 0.6,
-  /** New subscriptions, and routes of new filters. */
-  subscriptions: 0.7,
-  /** CONNECT that begins a session. */
-  sessions: 0.8,
-  /** Messages for sessions with long queues: there the bound of the queue is QUEUE_MESSAGES_SHORT and QUEUE_BYTES_SHORT. */
-  queues: 0.85,
-  /** New Topic Aliases of clients. */
-  aliases: 0.9,
-  /** Every CONNECT. */
-  connections: 0.95,
-  /** QoS 1 and 2 messages from clients, and whatever would have to wait. Nothing that was acknowledged is touched. */
-  messages: 1,
-} as const;
-
-/** What may have come of a packet that is not whole while memory is short. */
-export const UNFINISHED_BYTES_SHORT = 64 * KIB;
-
-/** What a session's queue may hold while memory is short: who holds less is not touched. */
-export const QUEUE_MESSAGES_SHORT = 100;
-export const QUEUE_BYTES_SHORT = 64 * KIB;
-
-/**
- * What may be unread in all sockets together, as a part of an object's budget, and in one of them, bytes, while hardly anything is left of
- * that, or nothing of the budget. A fast reader needs its rate times the time of its answer.
- */
-export const UNREAD_SHARE_MAX = 0.5;
-export const UNREAD_BYTES_LEAST = 64 * KIB;
-export const UNREAD_BYTES_FULL = 8 * KIB;
-
-/** For how long a client need not show that it reads: at 1.5 Mbit/s it has read ten megabytes in this time. */
-export const UNREAD_MS_MAX = 60 * SECOND;
-
-/**
- * Questions that wait for their answers at one client: one for each such part of what may be unread while it gets retained messages, which
- * go on when it answers; live messages, which come as they come, bring fewer.
- */
-export const UNREAD_QUESTIONS = 8;
-export const UNREAD_QUESTIONS_LIVE = 2;
-
-/** Who has less to read is not asked, and everybody no more often than this. */
-export const UNREAD_ASK_BYTES = 1 * KIB;
-export const UNREAD_ASK_MS = 1 * SECOND;
 
 /** What a client may send before it has been let in, as a multiple of PACKET_BYTES_MAX: a CONNECT, and what it sends without waiting. */
 export const EARLY_PACKETS_MAX = 4;
@@ -272,66 +185,6 @@ export const OWED_INLINE_BYTES_MAX = 4 * KIB;
 /** QoS 2 messages, of all other objects, that are remembered one by one for a session that has moved here; the oldest are forgotten first. */
 export const MOVED_EXCHANGES_MAX = 16 * KIB;
 
-/** A socket's attachment, serialized: the platform's limit is 16,384 (measured 2026-11: 16,000 bytes of payload pass). */
-export const ATTACHMENT_BYTES_MAX = 15_000;
-
-/** One SQLite row, blob or RPC-free value on the platform: 2 MB, with room for the row's other columns. */
-export const ROW_BYTES_MAX = 1_900_000;
-
-/**
- * A chunk of the message log takes further records until it has this many bytes. Rewriting a chunk costs one row however often it
- * grows; larger chunks cost more CPU for each append, smaller ones more rows to delete.
- */
-export const CHUNK_BYTES = 16 * KIB;
-
-/**
- * Where so few changes are to be written, they wait until the row before is this old: at 2,000 messages a second about six share a row
- * and a commit, and at 100 a second none waits. Longer costs latency, shorter more rows.
- */
-export const ROW_GATHER_MS = 3;
-export const ROW_GATHER_CHANGES = 8;
-
-/**
- * Of what waits for a connected client so much is in memory at once beside what is in flight, messages and bytes; more is read from rows when
- * that was sent.
- */
-export const LOADED_MESSAGES = 64;
-export const LOADED_BYTES = 256 * KIB;
-
-/** How finely messages that wait are cut; simulations cut them finer, to see more of the edges. */
-export interface PieceSizes {
-  /** Of a chunk of the message log. */
-  readonly chunkBytes: number;
-  readonly loadedMessages: number;
-  readonly loadedBytes: number;
-}
-
-export const PIECE_SIZES: PieceSizes = { chunkBytes: CHUNK_BYTES, loadedMessages: LOADED_MESSAGES, loadedBytes: LOADED_BYTES };
-
-/**
- * What stands beside a chunk to be read without it at a start, bytes: with a row's blob they are below the platform's 2 MB. With more
- * recipients a start reads the chunk itself.
- */
-export const HEADS_BYTES_MAX = 64 * KIB;
-
-/** Chunks whose heads a start reads at once. */
-export const HEADS_AT_ONCE = 256;
-
-/**
- * Chunks that a start reads for the repeats they remember, where none remembers all that were known: 64 have four times the pairs that memory
- * holds.
- */
-export const REPEATS_CHUNKS_MAX = 64;
-
-/** The list of recipients of one record of the message log, bytes; a message for more sessions has several records. */
-export const RECIPIENT_BYTES_MAX = 256 * KIB;
-
-/**
- * What a row of the message log may hold besides one packet: the topic that a Topic Alias stands for in it, its recipients, of whom the
- * last one's shared subscription may go beyond their bound, and the repeats that are recognised after a restart.
- */
-export const CHUNK_OVERHEAD_BYTES_MAX = 64 * KIB + RECIPIENT_BYTES_MAX + 64 * KIB + 288 * KIB;
-
 /** The filters of shared subscriptions with which one message goes to a Session object, characters; more of them go with it once more. */
 export const SHARES_CHARACTERS_MAX = 256 * KIB;
 
@@ -399,6 +252,9 @@ export const OPEN_EXCHANGES_MAX = 4096;
 
 /** After a start that found sessions without their sockets: the time their clients have to come back before wills are published. */
 export const RESTART_GRACE_MS = 30 * SECOND;
+
+/** Up to 1.5 times 20 seconds: clients that ask for so short a Keep Alive want to be missed soon, and an object that sleeps wakes for it. */
+export const KEEP_ALIVE_EXACT_MS = 30 * SECOND;
 
 /** A client is gone after 1.5 times its Keep Alive [MQTT5-3.1.2-22]. */
 export const KEEP_ALIVE_FACTOR = 1.5;

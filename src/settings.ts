@@ -12,9 +12,10 @@ import { DIRECTORY_SETTINGS, type DirectorySettings, directoryProblems } from ".
 import { HTTP_SETTINGS, type HttpSettings, httpProblems } from "./auth/http-settings.ts";
 import { JWT_SETTINGS, type JwtSettings, jwtProblems } from "./auth/jwt-settings.ts";
 import { type Choices, CLIENT_ID_OWNERS, DEFAULT_CHOICES, DENY_ACTIONS, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
-import { CHUNK_OVERHEAD_BYTES_MAX, DEFAULT_LIMITS, type Limits, limitProblems, ROW_BYTES_MAX } from "./limits.ts";
+import { DEFAULT_LIMITS, type Limits, limitProblems } from "./limits.ts";
 import { BYTE_RATE_FORM, parseByteRate, parseRate, RATE_FORM, type Rate, type Rates } from "./rate.ts";
 import { flag, integer, type Setting, secret, setting } from "./setting.ts";
+import { CHUNK_OVERHEAD_BYTES_MAX, ROW_BYTES_MAX } from "./storage-limits.ts";
 
 /** Settings as the broker uses them: parsed, whole and consistent. */
 export interface Settings {

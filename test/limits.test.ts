@@ -2,10 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import {
-  ATTACHMENT_BYTES_MAX,
   BATCH_BYTES_MAX,
-  CHUNK_BYTES,
-  CHUNK_OVERHEAD_BYTES_MAX,
   DEFAULT_LIMITS,
   type Limits,
   limitProblems,
@@ -14,11 +11,11 @@ import {
   REPEAT_WINDOW_MS,
   RETRY_MS_MAX,
   RETRY_MS_TOTAL,
-  ROW_BYTES_MAX,
 } from "../src/limits.ts";
 import { PacketStream } from "../src/mqtt/packet-stream.ts";
 import { decodeAttachment } from "../src/session/attachment.ts";
 import { violated } from "../src/session/lifecycle.ts";
+import { ATTACHMENT_BYTES_MAX, CHUNK_BYTES, CHUNK_OVERHEAD_BYTES_MAX, ROW_BYTES_MAX } from "../src/storage-limits.ts";
 import { plain } from "./session/support.ts";
 import { World } from "./support/core-harness.ts";
 

@@ -27,7 +27,9 @@ export const FLOORS: readonly Floor[] = [
   {
     name: "numbers and choices",
     places: [
-      { path: "src/limits.ts", is: "every number, with its unit and reason" },
+      { path: "src/limits.ts", is: "every other number, with its unit and reason" },
+      { path: "src/memory-limits.ts", is: "the numbers of memory" },
+      { path: "src/storage-limits.ts", is: "the numbers of rows and attachments" },
       { path: "src/login-limits.ts", is: "the numbers of logins" },
       { path: "src/share-limits.ts", is: "the numbers of rates and shares" },
       { path: "src/rate.ts", is: "rates: how operators write them, and what holds somebody to one" },

@@ -4,7 +4,7 @@
  * for each packet that leaves. Messages never change.
  */
 
-import { KEPT_BYTES_BESIDE_MAX, KEPT_FACTOR_MAX } from "../limits.ts";
+import { KEPT_BYTES_BESIDE_MAX, KEPT_FACTOR_MAX } from "../memory-limits.ts";
 import { utf8Encode, variableByteIntegerLength, writeVariableByteInteger } from "./bytes.ts";
 import { type Properties, type ProtocolVersion, PUBLISH, type Publish, type QoS, type Will } from "./packet.ts";
 import { encodeProperties } from "./property.ts";

@@ -8,16 +8,8 @@ import { UNAVAILABLE } from "../auth/http-hook.ts";
 import { type Accepted, Authentication, asAdmitted } from "../handshake/authentication.ts";
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
 import { assignClientId, type Handover, unknownCaller } from "../handshake/handover.ts";
-import {
-  AHEAD_BYTES,
-  AHEAD_PACKETS_MAX,
-  EARLY_PACKETS_MAX,
-  FRAME_BYTES,
-  RETAINED_WORK,
-  SHARE_WORK,
-  TICK_WORK,
-  UNFINISHED_BYTES_SHORT,
-} from "../limits.ts";
+import { AHEAD_BYTES, AHEAD_PACKETS_MAX, EARLY_PACKETS_MAX, FRAME_BYTES, RETAINED_WORK, SHARE_WORK, TICK_WORK } from "../limits.ts";
+import { UNFINISHED_BYTES_SHORT } from "../memory-limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
 import { type Connect, PUBLISH, SUBSCRIBE } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";

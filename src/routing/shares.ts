@@ -7,7 +7,8 @@
 
 import { isCertain, type SharedStrategy } from "../choices.ts";
 import type { Ledger } from "../ledger.ts";
-import { MEMORY, SHARE_BUSY_MS, SHARE_STUCK_MS } from "../limits.ts";
+import { SHARE_BUSY_MS, SHARE_STUCK_MS } from "../limits.ts";
+import { MEMORY } from "../memory-limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import { ANY_QUEUE, AT_ONCE, KEEPS_UP, SHORT_QUEUE, type ShareDemand, type ShareTarget } from "../mqtt/share-target.ts";
 import { splitShare } from "../topic/filter.ts";

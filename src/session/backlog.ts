@@ -4,7 +4,7 @@
  */
 
 import type { Ledger } from "../ledger.ts";
-import { MEMORY } from "../limits.ts";
+import { MEMORY } from "../memory-limits.ts";
 import { isOwed, isShared } from "./chunk.ts";
 
 /** What is known of a delivery without its message. */

@@ -3,8 +3,8 @@
  * count what waits for a session and to find it again. Stands in the same row as the records, before them.
  */
 
-import { HEADS_BYTES_MAX } from "../limits.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
+import { HEADS_BYTES_MAX } from "../storage-limits.ts";
 import { checkNumber } from "../topic/stored-message.ts";
 import { checkRecipient, FLAG_DETAILED, FLAG_SHARED, flagsOf, type Recipient, type StoredRecord } from "./chunk.ts";
 import type { ChunkHeads } from "./ports.ts";

@@ -5,7 +5,8 @@
  */
 
 import { CountedMap, type Ledger } from "../ledger.ts";
-import { ALIASES_ATTACHED_BYTES_MAX, MEMORY, TOPIC_ALIAS_BYTES_MAX } from "../limits.ts";
+import { ALIASES_ATTACHED_BYTES_MAX, TOPIC_ALIAS_BYTES_MAX } from "../limits.ts";
+import { MEMORY } from "../memory-limits.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
 
 export class ClientAliases {

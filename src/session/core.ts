@@ -7,11 +7,13 @@
 import type { Choices } from "../choices.ts";
 import type { FaultPort } from "../fault.ts";
 import { CountedMap, CountedSet, Ledger } from "../ledger.ts";
-import { type Limits, MEMORY, PIECE_SIZES, type PieceSizes } from "../limits.ts";
+import type { Limits } from "../limits.ts";
+import { MEMORY } from "../memory-limits.ts";
 import type { Origin } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { DEFAULT_RATES, type Rates } from "../rate.ts";
 import { ENOUGH_ROOM, type Room } from "../room.ts";
+import { PIECE_SIZES, type PieceSizes } from "../storage-limits.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { Changes } from "./changes.ts";
 import { createCounters } from "./counters.ts";

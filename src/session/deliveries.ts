@@ -4,7 +4,7 @@
  */
 
 import { CountedMap, type Ledger } from "../ledger.ts";
-import { MEMORY } from "../limits.ts";
+import { MEMORY } from "../memory-limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Delivery } from "./delivery.ts";
 

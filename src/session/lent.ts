@@ -3,7 +3,7 @@
  * kept when so much more has come gets bytes of its own. So what is in memory beside what the ledger counts stays within a bound.
  */
 
-import { LENT_BYTES_MAX, LENT_MESSAGES_MAX } from "../limits.ts";
+import { LENT_BYTES_MAX, LENT_MESSAGES_MAX } from "../memory-limits.ts";
 import type { Message } from "../mqtt/message.ts";
 
 export class Lent {

@@ -3,7 +3,7 @@
  * it expires; a connection that ends without DISCONNECT 0x00 leaves its will behind.
  */
 
-import { DEADLINE_COARSE_MS, RESTART_GRACE_MS } from "../limits.ts";
+import { DEADLINE_COARSE_MS, KEEP_ALIVE_EXACT_MS, RESTART_GRACE_MS } from "../limits.ts";
 import type { Disconnect } from "../mqtt/packet.ts";
 import { KEEP_ALIVE_TIMEOUT, NORMAL_DISCONNECTION, PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
 import { stopSlowing } from "./catch-up.ts";
@@ -112,9 +112,6 @@ export function endSession(core: SessionCore, session: Session): void {
 export function keepAliveSlackMs(connection: Connection): number {
   return connection.keepAliveMs <= KEEP_ALIVE_EXACT_MS ? 0 : DEADLINE_COARSE_MS;
 }
-
-/** Up to 1.5 times 20 seconds: clients that ask for so short a Keep Alive want to be missed soon. */
-const KEEP_ALIVE_EXACT_MS = 30_000;
 
 /** A Keep Alive may have run out [MQTT5-3.1.2-22] [MQTT311-3.1.2-24]. */
 export function handleKeepAlive(core: SessionCore, connection: Connection): void {

@@ -6,9 +6,9 @@
  * is needed is read. Keeps the law: what a publisher was told is safe stands in a row before it is told.
  */
 
-import { CHUNK_BYTES, HEADS_AT_ONCE, RECIPIENT_BYTES_MAX, REPEATS_CHUNKS_MAX } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import { intact, RecordError, RecordWriter } from "../mqtt/record.ts";
+import { CHUNK_BYTES, HEADS_AT_ONCE, RECIPIENT_BYTES_MAX, REPEATS_CHUNKS_MAX } from "../storage-limits.ts";
 import type { Waiting } from "./backlog.ts";
 import { decodeRecord, encodeRecord, FLAG_DETAILED, messageIn, type Recipient, recordsIn, sequenceOf, writeChunk } from "./chunk.ts";
 import { decodeHeads, encodeHead, encodeHeads, type Head, type Heads, headFlags } from "./chunk-heads.ts";

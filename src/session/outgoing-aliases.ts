@@ -5,7 +5,8 @@
  */
 
 import { CountedMap, type Ledger } from "../ledger.ts";
-import { MEMORY, OWN_ALIAS_CHARACTERS_MAX } from "../limits.ts";
+import { OWN_ALIAS_CHARACTERS_MAX } from "../limits.ts";
+import { MEMORY } from "../memory-limits.ts";
 
 /** Topics seen once that are remembered for each alias that is still free. */
 const CANDIDATES_FACTOR = 4;

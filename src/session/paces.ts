@@ -6,7 +6,7 @@
  */
 
 import { CountedMap, type Ledger } from "../ledger.ts";
-import { MEMORY } from "../limits.ts";
+import { MEMORY } from "../memory-limits.ts";
 import { type ProtocolVersion, PUBLISH, SUBSCRIBE } from "../mqtt/packet.ts";
 import { Bucket, isLimited, type Rate, type Rates } from "../rate.ts";
 import { PACES_KEPT_MAX } from "../share-limits.ts";

@@ -1,6 +1,7 @@
 /** What the queue of a session may hold: less while memory is short. */
 
-import { type Limits, QUEUE_BYTES_SHORT, QUEUE_MESSAGES_SHORT, SLOW_FILL } from "../limits.ts";
+import { type Limits, SLOW_FILL } from "../limits.ts";
+import { QUEUE_BYTES_SHORT, QUEUE_MESSAGES_SHORT } from "../memory-limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Session } from "./session.ts";
 

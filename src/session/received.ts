@@ -5,7 +5,8 @@
  */
 
 import { CountedMap, type Ledger } from "../ledger.ts";
-import { MEMORY, RECEIVED_INLINE_MAX } from "../limits.ts";
+import { RECEIVED_INLINE_MAX } from "../limits.ts";
+import { MEMORY } from "../memory-limits.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import type { Incoming } from "./delivery.ts";
 

@@ -3,7 +3,8 @@
  * `flush.ts` has it written before what the wires gathered is sent: so nothing leaves that is not safe, and a tick costs few rows.
  */
 
-import { ATTACHMENT_BYTES_MAX, OWED_INLINE_BYTES_MAX, RECEIVED_INLINE_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
+import { OWED_INLINE_BYTES_MAX, RECEIVED_INLINE_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
+import { ATTACHMENT_BYTES_MAX } from "../storage-limits.ts";
 import { encodeAttachment } from "./attachment.ts";
 import type { SessionCore } from "./core.ts";
 import { LOG_TIDY } from "./deadlines.ts";

@@ -5,7 +5,8 @@
  */
 
 import { type Account, CountedMap, CountedSet, type Ledger } from "../ledger.ts";
-import { KEEP_ALIVE_FACTOR, LIVENESS_MS, type Limits, MEMORY, PACKET_ID_MAX } from "../limits.ts";
+import { KEEP_ALIVE_FACTOR, LIVENESS_MS, type Limits, PACKET_ID_MAX } from "../limits.ts";
+import { MEMORY } from "../memory-limits.ts";
 import {
   DISCONNECT,
   NO_PROPERTIES,

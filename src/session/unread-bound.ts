@@ -7,7 +7,7 @@ import {
   UNREAD_QUESTIONS,
   UNREAD_QUESTIONS_LIVE,
   UNREAD_SHARE_MAX,
-} from "../limits.ts";
+} from "../memory-limits.ts";
 import { NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
 import { hash } from "../topic/hash.ts";

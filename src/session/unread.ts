@@ -6,7 +6,7 @@
  * disconnected.
  */
 
-import { UNREAD_ASK_BYTES, UNREAD_ASK_MS, UNREAD_MS_MAX, UNREAD_SHARE_MAX } from "../limits.ts";
+import { UNREAD_ASK_BYTES, UNREAD_ASK_MS, UNREAD_MS_MAX, UNREAD_SHARE_MAX } from "../memory-limits.ts";
 import { QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
 import { UNREAD_REASON } from "./close-code.ts";
 import type { SessionCore } from "./core.ts";

@@ -6,7 +6,8 @@
  */
 
 import type { CountedMap, Ledger, Load } from "../ledger.ts";
-import { type Limits, MEMORY, REFUSED_ABOVE } from "../limits.ts";
+import type { Limits } from "../limits.ts";
+import { MEMORY, REFUSED_ABOVE } from "../memory-limits.ts";
 import { USER_SHARE_LOOKS } from "../share-limits.ts";
 import type { Identity } from "./ports.ts";
 import type { Session } from "./session.ts";

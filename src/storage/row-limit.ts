@@ -3,7 +3,7 @@
  * own machine takes more (seen with 2,200,000 bytes, 2026-11): checked here, all stores refuse alike and tests see it.
  */
 
-import { ROW_BYTES_MAX } from "../limits.ts";
+import { ROW_BYTES_MAX } from "../storage-limits.ts";
 
 /** Nothing was written, and storage is well: it is this row's owner who has too much. */
 export class RowTooLarge extends RangeError {}

@@ -8,7 +8,10 @@ import { partsOfPage } from "../../scripts/docs/floors.ts";
 import { METRICS } from "../../src/api/metrics.ts";
 import * as limits from "../../src/limits.ts";
 import * as loginLimits from "../../src/login-limits.ts";
+import * as memoryLimits from "../../src/memory-limits.ts";
 import { SETTINGS } from "../../src/settings.ts";
+import * as shareLimits from "../../src/share-limits.ts";
+import * as storageLimits from "../../src/storage-limits.ts";
 
 const DOCUMENTS = [
   "README.md",
@@ -20,10 +23,11 @@ const DOCUMENTS = [
 ];
 
 const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: Record<string, string> };
-const constants = new Map(Object.entries({ ...limits, ...loginLimits }).filter(([, value]) => typeof value === "number")) as Map<
-  string,
-  number
->;
+const constants = new Map(
+  Object.entries({ ...limits, ...memoryLimits, ...storageLimits, ...loginLimits, ...shareLimits }).filter(
+    ([, value]) => typeof value === "number",
+  ),
+) as Map<string, number>;
 const defaults = new Map(SETTINGS.map((setting) => [setting.name, setting.default]));
 
 /** Milliseconds of the units in which documents quote constants. */
@@ -98,7 +102,7 @@ describe("docs/architecture.md", () => {
 describe("docs/guarantees.md", () => {
   it("says in order above which share of memory which load is refused", () => {
     const shares = rowsBetween(textOf("docs/guarantees.md"), "memory").map(([above]) => Number(above!.replace(" %", "")) / 100);
-    expect(shares).toEqual(Object.values(limits.REFUSED_ABOVE));
+    expect(shares).toEqual(Object.values(memoryLimits.REFUSED_ABOVE));
   });
 });
 

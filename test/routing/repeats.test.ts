@@ -1,11 +1,12 @@
 /** Calls that fail after they ran, and objects that restart in the middle: nothing acknowledged is lost, QoS 2 is not repeated. */
 
 import { describe, expect, test } from "vitest";
-import { CHUNK_OVERHEAD_BYTES_MAX, RECIPIENT_BYTES_MAX, REPEAT_WINDOW_MS } from "../../src/limits.ts";
+import { REPEAT_WINDOW_MS } from "../../src/limits.ts";
 import { PUBACK, PUBREC } from "../../src/mqtt/packet.ts";
 import { RecordReader, RecordWriter } from "../../src/mqtt/record.ts";
 import { Fence } from "../../src/routing/fence.ts";
 import { Repeats } from "../../src/session/repeats.ts";
+import { CHUNK_OVERHEAD_BYTES_MAX, RECIPIENT_BYTES_MAX } from "../../src/storage-limits.ts";
 import { messageTo } from "../session/support.ts";
 import { type SessionNode, type TestClient, type TopicNode, World } from "../support/core-harness.ts";
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { Ledger } from "../../src/ledger.ts";
-import { MEMORY } from "../../src/limits.ts";
+import { MEMORY } from "../../src/memory-limits.ts";
 import { Backlog, type Waiting } from "../../src/session/backlog.ts";
 import { seeded } from "../support/core-harness.ts";
 

@@ -1,7 +1,7 @@
 /** Messages that are views of what they came in: those that are kept for long hold nothing of it, those that are soon over are not copied. */
 
 import { expect, test } from "vitest";
-import { LENT_BYTES_MAX, LENT_MESSAGES_MAX } from "../../src/limits.ts";
+import { LENT_BYTES_MAX, LENT_MESSAGES_MAX } from "../../src/memory-limits.ts";
 import { Message } from "../../src/mqtt/message.ts";
 import { Lent } from "../../src/session/lent.ts";
 

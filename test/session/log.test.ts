@@ -1,7 +1,7 @@
 /** The message log: what a message costs in rows, how chunks live and end, and what a restart finds. */
 
 import { describe, expect, test, vi } from "vitest";
-import { CHUNK_BYTES, RECIPIENT_BYTES_MAX, REPEAT_WINDOW_MS, REPEATS_CHUNKS_MAX } from "../../src/limits.ts";
+import { REPEAT_WINDOW_MS } from "../../src/limits.ts";
 import type { Recipient } from "../../src/session/chunk.ts";
 import type { Head } from "../../src/session/chunk-heads.ts";
 import { type Damaged, type LogRecord, MessageLog } from "../../src/session/log.ts";
@@ -9,6 +9,7 @@ import { Repeats } from "../../src/session/repeats.ts";
 import { AS_PUBLISHED } from "../../src/session/retain.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { createRowMeter } from "../../src/storage/row-meter.ts";
+import { CHUNK_BYTES, RECIPIENT_BYTES_MAX, REPEATS_CHUNKS_MAX } from "../../src/storage-limits.ts";
 import { World } from "../support/core-harness.ts";
 import { allChunks } from "../support/deliveries.ts";
 import { messageTo } from "./support.ts";

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { LOADS, type Load } from "../../src/ledger.ts";
-import { QUEUE_BYTES_SHORT, QUEUE_MESSAGES_SHORT, REFUSED_ABOVE } from "../../src/limits.ts";
+import { QUEUE_BYTES_SHORT, QUEUE_MESSAGES_SHORT, REFUSED_ABOVE } from "../../src/memory-limits.ts";
 import { CONNACK, DISCONNECT, SUBACK } from "../../src/mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
 import type { TestClient } from "../support/core-client.ts";

@@ -3,13 +3,10 @@
 import { describe, expect, test } from "vitest";
 import {
   ALIASES_ATTACHED_BYTES_MAX,
-  ATTACHMENT_BYTES_MAX,
-  CHUNK_OVERHEAD_BYTES_MAX,
   MOVED_EXCHANGES_MAX,
   OWN_ALIAS_CHARACTERS_MAX,
   RECEIVED_INLINE_MAX,
   RETAINED_ASKS_PER_SESSION,
-  ROW_BYTES_MAX,
 } from "../../src/limits.ts";
 import { DISCONNECT, NO_PROPERTIES, PUBCOMP, PUBREC, SUBACK, SUBSCRIBE, UNSUBACK } from "../../src/mqtt/packet.ts";
 import { MessageLog } from "../../src/session/log.ts";
@@ -17,6 +14,7 @@ import { OpenExchangeSet } from "../../src/session/open-exchanges.ts";
 import { Repeats } from "../../src/session/repeats.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { createRowMeter } from "../../src/storage/row-meter.ts";
+import { ATTACHMENT_BYTES_MAX, CHUNK_OVERHEAD_BYTES_MAX, ROW_BYTES_MAX } from "../../src/storage-limits.ts";
 import { type SessionNode, type TestClient, World } from "../support/core-harness.ts";
 import { allChunks } from "../support/deliveries.ts";
 import { messageTo } from "./support.ts";

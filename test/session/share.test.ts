@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { SHARED_STRATEGIES } from "../../src/choices.ts";
-import { CHUNK_BYTES } from "../../src/limits.ts";
+import { CHUNK_BYTES } from "../../src/storage-limits.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
 import { deliveriesOf } from "../support/deliveries.ts";
 import { plain } from "./support.ts";

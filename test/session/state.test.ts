@@ -3,7 +3,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../../src/ledger.ts";
-import { ATTACHMENT_BYTES_MAX } from "../../src/limits.ts";
 import { RecordError } from "../../src/mqtt/record.ts";
 import { decodeAttachment } from "../../src/session/attachment.ts";
 import { type Identity, NOBODY } from "../../src/session/ports.ts";
@@ -17,6 +16,7 @@ import {
   subscriptionOptions,
   subscriptionRequest,
 } from "../../src/session/state.ts";
+import { ATTACHMENT_BYTES_MAX } from "../../src/storage-limits.ts";
 import { utf8, World } from "../support/core-harness.ts";
 
 const WHO: Identity = { userName: "ädá", address: "2001:db8::1", grants: '{"acl":[]}', expiresAt: 1_800_000_000_321 };

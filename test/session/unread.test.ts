@@ -1,7 +1,7 @@
 /** Clients that do not read: what they are sent is bounded, those who read notice nothing, and who never answers is disconnected. */
 
 import { describe, expect, test } from "vitest";
-import { UNREAD_ASK_MS, UNREAD_BYTES_FULL, UNREAD_BYTES_LEAST, UNREAD_MS_MAX } from "../../src/limits.ts";
+import { UNREAD_ASK_MS, UNREAD_BYTES_FULL, UNREAD_BYTES_LEAST, UNREAD_MS_MAX } from "../../src/memory-limits.ts";
 import { DISCONNECT, type Packet, PINGREQ, PUBLISH, PUBREL } from "../../src/mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
 import type { TestClient } from "../support/core-client.ts";

@@ -1,9 +1,10 @@
 /** What waits for clients is in rows: while they are away all of it, and of a long queue all but a few. Nobody who is served notices. */
 
 import { describe, expect, test, vi } from "vitest";
-import { INFLIGHT_BYTES_MAX, LOADED_BYTES, LOADED_MESSAGES } from "../../src/limits.ts";
+import { INFLIGHT_BYTES_MAX } from "../../src/limits.ts";
 import { PUBREL } from "../../src/mqtt/packet.ts";
 import { storeWaiting } from "../../src/session/rows.ts";
+import { LOADED_BYTES, LOADED_MESSAGES } from "../../src/storage-limits.ts";
 import { type TestClient, utf8, World } from "../support/core-harness.ts";
 import { allChunks } from "../support/deliveries.ts";
 import { miscounted, recountSessions } from "../support/recount.ts";

@@ -1,8 +1,9 @@
 /** What holds in a Session object after every single event: queues, windows and tables stay within their bounds, and fit together. */
 
-import type { Limits, PieceSizes } from "../../src/limits.ts";
+import type { Limits } from "../../src/limits.ts";
 import type { SessionCore } from "../../src/session/core.ts";
 import type { Session } from "../../src/session/session.ts";
+import type { PieceSizes } from "../../src/storage-limits.ts";
 import type { Rows } from "./rows.ts";
 import { UNLUCKY } from "./unlucky.ts";
 

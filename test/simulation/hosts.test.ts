@@ -2,7 +2,8 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { Ledger } from "../../src/ledger.ts";
-import { MEMORY, RETRY_MS_TOTAL } from "../../src/limits.ts";
+import { RETRY_MS_TOTAL } from "../../src/limits.ts";
+import { MEMORY } from "../../src/memory-limits.ts";
 import {
   type BatchRecord,
   BatchWriter,

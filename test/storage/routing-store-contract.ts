@@ -4,8 +4,8 @@
  */
 
 import { describe, expect, test } from "vitest";
-import { ROW_BYTES_MAX } from "../../src/limits.ts";
 import type { RoutingStore } from "../../src/routing/ports.ts";
+import { ROW_BYTES_MAX } from "../../src/storage-limits.ts";
 import { compareTopics } from "../../src/topic/order.ts";
 import { scanTopics } from "../../src/topic/retained-scan.ts";
 import { bytes, NASTY_TOPICS, sameBytes, type WithStore } from "./support.ts";

@@ -4,8 +4,8 @@
  */
 
 import { describe, expect, test } from "vitest";
-import { ROW_BYTES_MAX } from "../../src/limits.ts";
 import type { SessionStore } from "../../src/session/ports.ts";
+import { ROW_BYTES_MAX } from "../../src/storage-limits.ts";
 import { bytes, sameBytes, type WithStore } from "./support.ts";
 
 export function sessionStoreContract(name: string, withStore: WithStore<SessionStore>): void {

@@ -1,7 +1,7 @@
 /** What an object holds in memory by a count of all its state, against which its ledger is held. */
 
 import type { Ledger, MemoryKind } from "../../src/ledger.ts";
-import { MEMORY } from "../../src/limits.ts";
+import { MEMORY } from "../../src/memory-limits.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import type { SessionCore } from "../../src/session/core.ts";
 import { messageBytes } from "../../src/session/deliveries.ts";

@@ -1,0 +1,63 @@
+/** The numbers of storage: what stands in rows and attachments, in which pieces. All others are in limits.ts. */
+
+const KIB = 1024;
+
+/** A socket's attachment, serialized: the platform's limit is 16,384 (measured 2026-11: 16,000 bytes of payload pass). */
+export const ATTACHMENT_BYTES_MAX = 15_000;
+
+/** One SQLite row, blob or RPC-free value on the platform: 2 MB, with room for the row's other columns. */
+export const ROW_BYTES_MAX = 1_900_000;
+
+/**
+ * A chunk of the message log takes further records until it has this many bytes. Rewriting a chunk costs one row however often it
+ * grows; larger chunks cost more CPU for each append, smaller ones more rows to delete.
+ */
+export const CHUNK_BYTES = 16 * KIB;
+
+/**
+ * Where so few changes are to be written, they wait until the row before is this old: at 2,000 messages a second about six share a row
+ * and a commit, and at 100 a second none waits. Longer costs latency, shorter more rows.
+ */
+export const ROW_GATHER_MS = 3;
+export const ROW_GATHER_CHANGES = 8;
+
+/**
+ * Of what waits for a connected client so much is in memory at once beside what is in flight, messages and bytes; more is read from rows when
+ * that was sent.
+ */
+export const LOADED_MESSAGES = 64;
+export const LOADED_BYTES = 256 * KIB;
+
+/** How finely messages that wait are cut; simulations cut them finer, to see more of the edges. */
+export interface PieceSizes {
+  /** Of a chunk of the message log. */
+  readonly chunkBytes: number;
+  readonly loadedMessages: number;
+  readonly loadedBytes: number;
+}
+
+export const PIECE_SIZES: PieceSizes = { chunkBytes: CHUNK_BYTES, loadedMessages: LOADED_MESSAGES, loadedBytes: LOADED_BYTES };
+
+/**
+ * What stands beside a chunk to be read without it at a start, bytes: with a row's blob they are below the platform's 2 MB. With more
+ * recipients a start reads the chunk itself.
+ */
+export const HEADS_BYTES_MAX = 64 * KIB;
+
+/** Chunks whose heads a start reads at once. */
+export const HEADS_AT_ONCE = 256;
+
+/**
+ * Chunks that a start reads for the repeats they remember, where none remembers all that were known: 64 have four times the pairs that memory
+ * holds.
+ */
+export const REPEATS_CHUNKS_MAX = 64;
+
+/** The list of recipients of one record of the message log, bytes; a message for more sessions has several records. */
+export const RECIPIENT_BYTES_MAX = 256 * KIB;
+
+/**
+ * What a row of the message log may hold besides one packet: the topic that a Topic Alias stands for in it, its recipients, of whom the
+ * last one's shared subscription may go beyond their bound, and the repeats that are recognised after a restart.
+ */
+export const CHUNK_OVERHEAD_BYTES_MAX = 64 * KIB + RECIPIENT_BYTES_MAX + 64 * KIB + 288 * KIB;
