@@ -12,10 +12,10 @@ import { DIRECTORY_SETTINGS, type DirectorySettings, directoryProblems } from ".
 import { HTTP_SETTINGS, type HttpSettings, httpProblems } from "./auth/http-settings.ts";
 import { JWT_SETTINGS, type JwtSettings, jwtProblems } from "./auth/jwt-settings.ts";
 import { type Choices, CLIENT_ID_OWNERS, DEFAULT_CHOICES, DENY_ACTIONS, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
-import { DEFAULT_LIMITS, type Limits, limitProblems } from "./limits.ts";
-import { BYTE_RATE_FORM, parseByteRate, parseRate, RATE_FORM, type Rate, type Rates } from "./rate.ts";
+import { LIMIT_SETTINGS, RATE_SETTINGS, USER_SHARE } from "./limit-settings.ts";
+import { type Limits, limitProblems } from "./limits.ts";
+import type { Rates } from "./rate.ts";
 import { flag, integer, type Setting, secret, setting } from "./setting.ts";
-import { CHUNK_OVERHEAD_BYTES_MAX, ROW_BYTES_MAX } from "./storage-limits.ts";
 
 /** Settings as the broker uses them: parsed, whole and consistent. */
 export interface Settings {
@@ -69,9 +69,6 @@ export const NAMESPACE_PATTERN = /^[a-zA-Z0-9_-]{1,64}$/;
 
 /** Session or Topic objects of one namespace. */
 const SHARDS_MAX = 1024;
-
-/** Session Expiry Interval is a four-byte integer whose largest value means "never" [5.0/3.1.2.11.2/default]. */
-const EXPIRY_SECONDS_MAX = 0xffff_ffff;
 
 function parseNamespaces(text: string): readonly string[] | "*" | undefined {
   if (text === "*") return "*";
@@ -172,157 +169,6 @@ const ALLOWED_HOSTS = setting(
   parseHosts,
 );
 
-const D = DEFAULT_LIMITS;
-const LIMITS: { readonly [Field in keyof Limits]: Setting<number> } = {
-  packetBytesMax: integer(
-    "PACKET_BYTES_MAX",
-    D.packetBytesMax,
-    128,
-    ROW_BYTES_MAX - CHUNK_OVERHEAD_BYTES_MAX,
-    "largest Control Packet, bytes; announced as Maximum Packet Size",
-  ),
-  queueMessagesMax: integer(
-    "QUEUE_MESSAGES_MAX",
-    D.queueMessagesMax,
-    1,
-    65_533,
-    "messages that wait for one session; what happens then is `QUEUE_POLICY`",
-  ),
-  queueBytesMax: integer(
-    "QUEUE_BYTES_MAX",
-    D.queueBytesMax,
-    128,
-    1 << 30,
-    "bytes that wait for one session; what happens then is `QUEUE_POLICY`",
-  ),
-  inflightMax: integer("INFLIGHT_MAX", D.inflightMax, 1, 65_534, "QoS 1 and 2 messages sent to a client and not yet acknowledged"),
-  receiveMaximum: integer(
-    "RECEIVE_MAXIMUM",
-    D.receiveMaximum,
-    1,
-    65_535,
-    "QoS 1 and 2 messages of a client that the broker has not yet acknowledged; announced as Receive Maximum",
-  ),
-  sessionExpirySecondsMax: integer(
-    "SESSION_EXPIRY_SECONDS_MAX",
-    D.sessionExpirySecondsMax,
-    0,
-    EXPIRY_SECONDS_MAX,
-    "longest time that a session outlives its connection, seconds; `4294967295` = for ever",
-  ),
-  sessionExpirySecondsV3: integer(
-    "SESSION_EXPIRY_SECONDS_V3",
-    D.sessionExpirySecondsV3,
-    0,
-    EXPIRY_SECONDS_MAX,
-    "how long a 3.1 or 3.1.1 session with Clean Session 0 outlives its connection, seconds",
-  ),
-  subscriptionsMax: integer("SUBSCRIPTIONS_MAX", D.subscriptionsMax, 1, 1_000_000, "subscriptions of one session"),
-  subscriptionBytesMax: integer(
-    "SUBSCRIPTION_BYTES_MAX",
-    D.subscriptionBytesMax,
-    1,
-    1 << 30,
-    "bytes of the Topic Filters of all subscriptions of one session",
-  ),
-  topicBytesMax: integer("TOPIC_BYTES_MAX", D.topicBytesMax, 1, 65_535, "longest Topic Name or Topic Filter, bytes"),
-  topicLevelsMax: integer("TOPIC_LEVELS_MAX", D.topicLevelsMax, 1, 512, "levels of a Topic Name or Topic Filter"),
-  retainedMessagesMax: integer(
-    "RETAINED_MESSAGES_MAX",
-    D.retainedMessagesMax,
-    0,
-    10_000_000,
-    "retained messages in one Topic object; `0` = none, announced as Retain Available 0",
-  ),
-  sessionsMax: integer("SESSIONS_MAX", D.sessionsMax, 1, 10_000_000, "sessions of one Session object that wait for their clients"),
-  connectionsMax: integer("CONNECTIONS_MAX", D.connectionsMax, 1, 32_768, "connections of one Session object"),
-  clientIdBytesMax: integer("CLIENT_ID_BYTES_MAX", D.clientIdBytesMax, 23, 1024, "longest Client Identifier, bytes"),
-  clientIdBytesMaxV31: integer(
-    "CLIENT_ID_BYTES_MAX_V31",
-    D.clientIdBytesMaxV31,
-    23,
-    1024,
-    "longest Client Identifier of an MQTT 3.1 client, bytes",
-  ),
-  topicAliasMaximum: integer(
-    "TOPIC_ALIAS_MAXIMUM",
-    D.topicAliasMaximum,
-    0,
-    65_535,
-    "Topic Aliases that a client may use on one connection; `0` = none",
-  ),
-  keepAliveSecondsMax: integer(
-    "KEEP_ALIVE_SECONDS_MAX",
-    D.keepAliveSecondsMax,
-    0,
-    65_535,
-    "longest Keep Alive, seconds; 5.0 clients that ask for more, or for none, are told by Server Keep Alive; `0` = as clients like",
-  ),
-  packetSecondsMax: integer(
-    "PACKET_SECONDS_MAX",
-    D.packetSecondsMax,
-    1,
-    3600,
-    "time for a CONNECT, and for any packet once begun, seconds",
-  ),
-  objectBytesMax: integer(
-    "OBJECT_BYTES_MAX",
-    D.objectBytesMax,
-    1 << 20,
-    1 << 30,
-    "what one object may hold in memory, bytes; as it fills, new load is refused, sort by sort (docs/guarantees.md)",
-  ),
-  unheardBytesMax: integer(
-    "UNHEARD_BYTES_MAX",
-    D.unheardBytesMax,
-    0,
-    1 << 30,
-    "bytes that a client was sent and has not shown to have read; beyond it QoS 0 messages are dropped, others wait, and a client that shows nothing is disconnected; `0` = not looked at",
-  ),
-};
-
-function rate(name: string, text: string, meaning: string): Setting<Rate> {
-  return setting(name, text, RATE_FORM, meaning, parseRate);
-}
-
-const RATES: { readonly [Field in keyof Rates]: Setting<Rate> } = {
-  clientMessages: rate(
-    "CLIENT_MESSAGE_RATE",
-    "unlimited",
-    "PUBLISH packets of one client; above it QoS 0 is dropped, QoS 1 and 2 are refused (0x97), and a 3.x client is read more slowly and then closed",
-  ),
-  clientBytes: setting(
-    "CLIENT_BYTE_RATE",
-    "unlimited",
-    BYTE_RATE_FORM,
-    "bytes of the PUBLISH packets of one client; above it as above `CLIENT_MESSAGE_RATE`",
-    parseByteRate,
-  ),
-  clientSubscribes: rate(
-    "CLIENT_SUBSCRIBE_RATE",
-    "unlimited",
-    "SUBSCRIBE packets of one client; above it they are refused (0x97), and a 3.x client is read more slowly and then closed",
-  ),
-  addressConnects: rate(
-    "ADDRESS_CONNECT_RATE",
-    "unlimited",
-    "WebSocket connections that one address (of IPv6 one /64) asks for; above it they are refused (HTTP 429)",
-  ),
-  addressLoginFailures: rate(
-    "ADDRESS_LOGIN_FAILURE_RATE",
-    "10/30s",
-    "logins of one address (of IPv6 one /64) that fail; above it they are refused before any hash is begun (0x9F; 3.x: return code 3)",
-  ),
-};
-
-const USER_SHARE = setting(
-  "USER_SHARE",
-  "0.5",
-  "a part from 0.01 to 1",
-  "the part of an object's connections, waiting sessions and memory that one user may take (0x97; 3.x: return code 3), where there may be several users; anonymous clients are one; `1` = all",
-  (text) => (/^(0\.\d{1,4}|1(\.0{1,4})?)$/.test(text) && Number(text) >= 0.01 ? Number(text) : undefined),
-);
-
 const QUEUE_POLICY = setting(
   "QUEUE_POLICY",
   DEFAULT_CHOICES.queuePolicy,
@@ -387,8 +233,8 @@ export const SETTINGS: readonly Setting[] = [
   SHARED_SUBSCRIPTION_STRATEGY,
   RESPONSE_INFORMATION,
   VALIDATE_PAYLOAD_FORMAT,
-  ...Object.values(LIMITS),
-  ...Object.values(RATES),
+  ...Object.values(LIMIT_SETTINGS),
+  ...Object.values(RATE_SETTINGS),
   USER_SHARE,
 ];
 
@@ -415,6 +261,8 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     if (value === undefined) problems.push({ variable: spec.name, sentence: wrongValue(spec, text) });
     return value as T;
   };
+  const readAll = <T>(specs: { readonly [Field in keyof T]: Setting<T[Field]> }): T =>
+    Object.fromEntries(Object.entries<Setting>(specs).map(([field, spec]) => [field, read(spec)])) as T;
   const settings: Settings = {
     topology: read(TOPOLOGY),
     sessionShards: read(SESSION_SHARDS),
@@ -423,10 +271,10 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
     namespaces: read(NAMESPACES),
     allowAnonymous: read(ALLOW_ANONYMOUS),
     users: read(USERS),
-    jwt: Object.fromEntries(Object.entries(JWT_SETTINGS).map(([field, spec]) => [field, read<unknown>(spec)])) as unknown as JwtSettings,
-    directory: { adminToken: read(DIRECTORY_SETTINGS.adminToken), flapping: read(DIRECTORY_SETTINGS.flapping) },
-    acl: { rules: read(ACL_SETTINGS.rules), noMatch: read(ACL_SETTINGS.noMatch) },
-    http: Object.fromEntries(Object.entries(HTTP_SETTINGS).map(([field, spec]) => [field, read<unknown>(spec)])) as unknown as HttpSettings,
+    jwt: readAll(JWT_SETTINGS),
+    directory: readAll(DIRECTORY_SETTINGS),
+    acl: readAll(ACL_SETTINGS),
+    http: readAll(HTTP_SETTINGS),
     authChain: read(CHAIN_SETTING),
     metricsToken: read(METRICS_TOKEN),
     allowedHosts: read(ALLOWED_HOSTS),
@@ -439,9 +287,9 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
       validatePayloadFormat: read(VALIDATE_PAYLOAD_FORMAT),
       denyAction: read(ACL_DENY_ACTION),
     },
-    rates: Object.fromEntries(Object.entries(RATES).map(([field, spec]) => [field, read(spec)])) as unknown as Rates,
+    rates: readAll(RATE_SETTINGS),
     userShare: read(USER_SHARE),
-    limits: Object.fromEntries(Object.entries(LIMITS).map(([field, spec]) => [field, read(spec)])) as unknown as Limits,
+    limits: readAll(LIMIT_SETTINGS),
   };
   if (problems.length > 0) return problems;
   const unfit = [

@@ -83,6 +83,7 @@ export const FLOORS: readonly Floor[] = [
       { path: "src/storage/", is: "rows, in SQLite and in memory", start: "sqlite-session-store.ts" },
       { path: "src/auth/", is: "who may connect, and who may publish and subscribe to what", start: "compose.ts" },
       { path: "src/setting.ts", is: "how one thing that an operator may set is written" },
+      { path: "src/limit-settings.ts", is: "the variables of the limits" },
       { path: "src/settings.ts", is: "what an operator may set, and its parser" },
       {
         path: "src/handshake/",
