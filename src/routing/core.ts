@@ -5,20 +5,16 @@
 
 import type { SharedStrategy } from "../choices.ts";
 import type { Ledger } from "../ledger.ts";
-import { type Limits, RETAINED_LOOKS, RETAINED_PAGE_BYTES, RETAINED_PAGE_MESSAGES, SHARES_CHARACTERS_MAX } from "../limits.ts";
+import { type Limits, SHARES_CHARACTERS_MAX } from "../limits.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
-import { Message, writeMessage } from "../mqtt/message.ts";
+import { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
-import { intact, RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import type { ShareDemand, ShareTarget } from "../mqtt/share-target.ts";
 import { ENOUGH_ROOM, type Room } from "../room.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
-import { nextTopic } from "../topic/order.ts";
-import { scanTopics } from "../topic/retained-scan.ts";
-import { SlicedCursor } from "../topic/sliced-cursor.ts";
-import { readStoredMessage } from "../topic/stored-message.ts";
-import type { Addressed, Attempt, Delivered, DeliveryPort, RetainedRow, RouteRow, RoutingStore } from "./ports.ts";
+import type { Addressed, Attempt, Delivered, DeliveryPort, RouteRow, RoutingStore } from "./ports.ts";
+import { RetainedMessages, type RetainedSlice } from "./retained.ts";
 import { routeBytes, type ShareChange, Shares } from "./shares.ts";
 
 /** The outcome of a publish: the 5.0 Reason Code for its publisher; 0x80 and above: it did not reach everyone and may be repeated. */
@@ -77,47 +73,31 @@ export interface Redistribution {
   readonly now: number;
 }
 
-/** Some of the retained messages that match a filter. */
-export interface RetainedSlice {
-  readonly messages: readonly Message[];
-  /** The topic at which the next slice begins; undefined when there are no more. */
-  readonly next: string | undefined;
-  /** What it cost: places looked at, messages and KiB. */
-  readonly work: number;
-}
-
 export class RoutingCore {
-  readonly #limits: Limits;
   readonly #store: RoutingStore;
   readonly #delivery: DeliveryPort;
-  readonly #room: Room;
   readonly #origin: string;
-  readonly #owns: (topic: string) => boolean;
   readonly #ledger: Ledger;
   readonly #routes = new FilterTree<Route>();
   /** The Session objects that the message at hand goes to; reused for every message. */
   readonly #targets = new Map<string, Target>();
   readonly #shares: Shares;
-  readonly #damaged: (problem: string) => void;
-  /** Topics whose retained message can't be read, as far as that was told: once in a life is enough. */
-  readonly #told = new Set<string>();
+  readonly #retained: RetainedMessages;
   #number: number;
 
   constructor(options: RoutingCoreOptions) {
-    this.#limits = options.limits;
     this.#store = options.store;
     this.#delivery = options.delivery;
-    this.#room = options.room ?? ENOUGH_ROOM;
-    this.#damaged = options.damaged;
     this.#origin = options.origin;
-    this.#owns = options.owns;
     this.#number = options.now * 1000;
     this.#ledger = options.ledger;
     this.#shares = new Shares(options.sharedStrategy, options.ledger);
+    const { limits, store, room = ENOUGH_ROOM, owns, damaged } = options;
+    this.#retained = new RetainedMessages({ limits, store, room, owns, damaged, renamed: (message) => this.#renamed(message) });
     for (const route of options.store.routes()) {
       const { filter, sessionObject, qos, version, members, online } = route;
       if (route.damaged || !isRoute(route))
-        this.#damaged(
+        damaged(
           `route of ${JSON.stringify(filter)} to ${JSON.stringify(sessionObject)}: ${route.damaged ? "its bytes have changed since they were written" : "numbers that no route has"}`,
         );
       else if (members > 0) this.#shares.update({ sessionObject, filter, members, online, version });
@@ -131,7 +111,7 @@ export class RoutingCore {
 
   /** Undefined until this life has counted them. */
   get retainedMessages(): number | undefined {
-    return this.#store.knownRetainedCount();
+    return this.#retained.knownCount;
   }
 
   /**
@@ -139,7 +119,7 @@ export class RoutingCore {
    * @param published called once, when all of them have it
    */
   publish(message: Message, now: number, published: Published | undefined): void {
-    const kept = message.retain ? this.#retain(message, now) : true;
+    const kept = message.retain ? this.#retained.retain(message, now) : true;
     const targets = this.#targets;
     targets.clear();
     this.#routes.match(message.topic, this.#collect);
@@ -306,80 +286,9 @@ export class RoutingCore {
     for (const filter of stale) this.unsubscribe(sessionObject, filter, version);
   }
 
-  /**
-   * A slice of the retained messages that match a filter. Its cost is bounded: a page of messages, or as many places looked at. What it
-   * has goes the way of live messages, so that an older value never comes after a newer one.
-   * @param from topics before it were in earlier slices
-   */
+  /** Some of the retained messages that match a filter (`retained.ts`). @param from topics before it were in earlier slices */
   retainedSlice(filter: string, from: string, now: number): RetainedSlice {
-    const cursor = new SlicedCursor(this.#store, from, RETAINED_LOOKS);
-    const expired: string[] = [];
-    const messages: Message[] = [];
-    let bytes = 0;
-    let next: string | undefined;
-    for (const topic of scanTopics(filter, cursor)) {
-      const row = this.#owns(topic) ? this.#store.retained(topic) : undefined;
-      if (row === undefined) continue;
-      // [MQTT5-3.3.2-5] [5.0/3.3.1.3/expiry]
-      if (row.expiresAt !== 0 && row.expiresAt <= now) {
-        expired.push(topic);
-        continue;
-      }
-      const message = this.#decodeRetained(row);
-      if (message === undefined) continue;
-      messages.push(this.#renamed(message));
-      bytes += message.size;
-      if (messages.length < RETAINED_PAGE_MESSAGES && bytes < RETAINED_PAGE_BYTES) continue;
-      next = nextTopic(topic);
-      break;
-    }
-    for (const topic of expired) this.#store.deleteRetained(topic);
-    const work = 1 + cursor.looks + messages.length + bytes / 1024;
-    return { messages, next: next ?? cursor.stoppedAt, work };
-  }
-
-  /** @returns undefined for bytes that are no message: such a row is as good as none, until its topic gets another one */
-  #decodeRetained(row: RetainedRow): Message | undefined {
-    const { topic } = row;
-    try {
-      const reader = new RecordReader(intact(row).message);
-      const version = reader.byte();
-      if (version !== RETAINED_VERSION) throw new RecordError(`version ${version}, where ${RETAINED_VERSION} was expected`);
-      const retained = readStoredMessage(reader);
-      reader.end();
-      if (retained.topic !== topic) throw new RecordError(`a message for ${JSON.stringify(retained.topic)}`);
-      return retained;
-    } catch (error) {
-      if (!(error instanceof RecordError)) throw error;
-      if (this.#told.size < TOLD_MAX && !this.#told.has(topic))
-        this.#damaged(`retained message of ${JSON.stringify(topic)}: ${error.message}`);
-      if (this.#told.size < TOLD_MAX) this.#told.add(topic);
-      return undefined;
-    }
-  }
-
-  /** Whether one more topic can be retained: counting reads the whole table once after each start, so only a new topic asks. */
-  #hasRoom(now: number): boolean {
-    const { retainedMessagesMax } = this.#limits;
-    if (this.#store.retainedCount() < retainedMessagesMax) return true;
-    return this.#store.deleteExpiredRetained(now, EXPIRED_MAX) > 0 && this.#store.retainedCount() < retainedMessagesMax;
-  }
-
-  /** [MQTT5-3.3.1-5..8] [MQTT311-3.3.1-5] [MQTT311-3.3.1-10..12]. @returns false when there is no room for one more */
-  #retain(message: Message, now: number): boolean {
-    const { topic } = message;
-    // One that has expired takes the place of the one before as well, and is gone at once.
-    if (message.payload.length === 0 || (message.expiresAt !== 0 && message.expiresAt <= now)) {
-      this.#store.deleteRetained(topic);
-      return true;
-    }
-    if (this.#room.isFull) return false;
-    if (this.#store.retained(topic) === undefined && !this.#hasRoom(now)) return false;
-    const writer = new RecordWriter(message.size + 128);
-    writer.byte(RETAINED_VERSION);
-    writeMessage(writer, message);
-    this.#store.putRetained({ topic, message: writer.finish(), expiresAt: message.expiresAt });
-    return true;
+    return this.#retained.slice(filter, from, now);
   }
 }
 
@@ -402,14 +311,6 @@ function inPieces(shares: readonly ShareTarget[]): (readonly ShareTarget[])[] {
   }
   return pieces;
 }
-
-const RETAINED_VERSION = 1;
-
-/** Retained messages that can't be read and are told of in one life. */
-const TOLD_MAX = 1000;
-
-/** Expired retained messages that are deleted at once when there is no room for another one. */
-const EXPIRED_MAX = 1000;
 
 /** Whether numbers in a row are such as routes have. */
 function isRoute({ qos, version, members, online }: RouteRow): boolean {

@@ -472,7 +472,7 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "retained message",
-    file: "src/routing/core.ts",
+    file: "src/routing/retained.ts",
     read: "readStoredMessage(reader)",
     kind: "message",
     of: MESSAGE_OF,

@@ -163,7 +163,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "keep the older of two retained messages",
-    file: "src/routing/core.ts",
+    file: "src/routing/retained.ts",
     find: "    this.#store.putRetained({ topic,",
     replace: "    if (this.#store.retained(topic) === undefined) this.#store.putRetained({ topic,",
     seeds: 100,

@@ -1,0 +1,144 @@
+/**
+ * The retained messages of a Topic object's topics: at most one for each, in a row of its own and nowhere else. One is kept, takes the place
+ * of another or is deleted as messages are published, and who subscribes is given those that match, in slices of bounded cost.
+ */
+
+import { type Limits, RETAINED_LOOKS, RETAINED_PAGE_BYTES, RETAINED_PAGE_MESSAGES } from "../limits.ts";
+import { type Message, writeMessage } from "../mqtt/message.ts";
+import { intact, RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
+import type { Room } from "../room.ts";
+import { nextTopic } from "../topic/order.ts";
+import { scanTopics } from "../topic/retained-scan.ts";
+import { SlicedCursor } from "../topic/sliced-cursor.ts";
+import { readStoredMessage } from "../topic/stored-message.ts";
+import type { RetainedRow, RoutingStore } from "./ports.ts";
+
+const RETAINED_VERSION = 1;
+
+/** Retained messages that can't be read and are told of in one life. */
+const TOLD_MAX = 1000;
+
+/** Expired retained messages that are deleted at once when there is no room for another one. */
+const EXPIRED_MAX = 1000;
+
+/** Some of the retained messages that match a filter. */
+export interface RetainedSlice {
+  readonly messages: readonly Message[];
+  /** The topic at which the next slice begins; undefined when there are no more. */
+  readonly next: string | undefined;
+  /** What it cost: places looked at, messages and KiB. */
+  readonly work: number;
+}
+
+export interface RetainedOptions {
+  readonly limits: Limits;
+  readonly store: RoutingStore;
+  readonly room: Room;
+  /** Whether a topic is one of this object; rows of others may be left from another number of Topic objects. */
+  readonly owns: (topic: string) => boolean;
+  /** Is told in a sentence of each row that can't be read. */
+  readonly damaged: (problem: string) => void;
+  /** The message under the object's own name. */
+  readonly renamed: (message: Message) => Message;
+}
+
+export class RetainedMessages {
+  readonly #limits: Limits;
+  readonly #store: RoutingStore;
+  readonly #room: Room;
+  readonly #owns: (topic: string) => boolean;
+  readonly #damaged: (problem: string) => void;
+  readonly #renamed: (message: Message) => Message;
+  /** Topics whose retained message can't be read, as far as that was told: once in a life is enough. */
+  readonly #told = new Set<string>();
+
+  constructor({ limits, store, room, owns, damaged, renamed }: RetainedOptions) {
+    this.#limits = limits;
+    this.#store = store;
+    this.#room = room;
+    this.#owns = owns;
+    this.#damaged = damaged;
+    this.#renamed = renamed;
+  }
+
+  /** Undefined until this life has counted them. */
+  get knownCount(): number | undefined {
+    return this.#store.knownRetainedCount();
+  }
+
+  /** [MQTT5-3.3.1-5..8] [MQTT311-3.3.1-5] [MQTT311-3.3.1-10..12]. @returns false when there is no room for one more */
+  retain(message: Message, now: number): boolean {
+    const { topic } = message;
+    // One that has expired takes the place of the one before as well, and is gone at once.
+    if (message.payload.length === 0 || (message.expiresAt !== 0 && message.expiresAt <= now)) {
+      this.#store.deleteRetained(topic);
+      return true;
+    }
+    if (this.#room.isFull) return false;
+    if (this.#store.retained(topic) === undefined && !this.#hasRoom(now)) return false;
+    const writer = new RecordWriter(message.size + 128);
+    writer.byte(RETAINED_VERSION);
+    writeMessage(writer, message);
+    this.#store.putRetained({ topic, message: writer.finish(), expiresAt: message.expiresAt });
+    return true;
+  }
+
+  /** Whether one more topic can be retained: counting reads the whole table once after each start, so only a new topic asks. */
+  #hasRoom(now: number): boolean {
+    const { retainedMessagesMax } = this.#limits;
+    if (this.#store.retainedCount() < retainedMessagesMax) return true;
+    return this.#store.deleteExpiredRetained(now, EXPIRED_MAX) > 0 && this.#store.retainedCount() < retainedMessagesMax;
+  }
+
+  /**
+   * A slice of the retained messages that match a filter. Its cost is bounded: a page of messages, or as many places looked at. What it
+   * has goes the way of live messages, so that an older value never comes after a newer one.
+   * @param from topics before it were in earlier slices
+   */
+  slice(filter: string, from: string, now: number): RetainedSlice {
+    const cursor = new SlicedCursor(this.#store, from, RETAINED_LOOKS);
+    const expired: string[] = [];
+    const messages: Message[] = [];
+    let bytes = 0;
+    let next: string | undefined;
+    for (const topic of scanTopics(filter, cursor)) {
+      const row = this.#owns(topic) ? this.#store.retained(topic) : undefined;
+      if (row === undefined) continue;
+      // [MQTT5-3.3.2-5] [5.0/3.3.1.3/expiry]
+      if (row.expiresAt !== 0 && row.expiresAt <= now) {
+        expired.push(topic);
+        continue;
+      }
+      const message = this.#decode(row);
+      if (message === undefined) continue;
+      messages.push(this.#renamed(message));
+      bytes += message.size;
+      if (messages.length < RETAINED_PAGE_MESSAGES && bytes < RETAINED_PAGE_BYTES) continue;
+      next = nextTopic(topic);
+      break;
+    }
+    for (const topic of expired) this.#store.deleteRetained(topic);
+    const work = 1 + cursor.looks + messages.length + bytes / 1024;
+    return { messages, next: next ?? cursor.stoppedAt, work };
+  }
+
+  /** @returns undefined for bytes that are no message: such a row is as good as none, until its topic gets another one */
+  #decode(row: RetainedRow): Message | undefined {
+    const { topic } = row;
+    try {
+      const reader = new RecordReader(intact(row).message);
+      const version = reader.byte();
+      if (version !== RETAINED_VERSION) throw new RecordError(`version ${version}, where ${RETAINED_VERSION} was expected`);
+      const retained = readStoredMessage(reader);
+      reader.end();
+      if (retained.topic !== topic) throw new RecordError(`a message for ${JSON.stringify(retained.topic)}`);
+      return retained;
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      if (this.#told.size < TOLD_MAX && !this.#told.has(topic))
+        this.#damaged(`retained message of ${JSON.stringify(topic)}: ${error.message}`);
+      if (this.#told.size < TOLD_MAX) this.#told.add(topic);
+      return undefined;
+    }
+  }
+}
