@@ -5,30 +5,26 @@
  */
 
 import { PACKET_ID_MAX, RESTART_GRACE_MS } from "../limits.ts";
-import { intact, RecordError } from "../mqtt/record.ts";
-import { type AttachedState, attachedTo, decodeAttachment } from "./attachment.ts";
+import { intact } from "../mqtt/record.ts";
+import { decodeAttachment } from "./attachment.ts";
 import type { Head } from "./chunk-heads.ts";
 import type { SessionCore } from "./core.ts";
-import { KEEP_ALIVE, SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
+import { SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
 import { doubtWaiting, setIdentity } from "./identity.ts";
 import { addSubscription } from "./interest.ts";
-import { beginGrace, clientLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
+import { beginGrace, clientLost, endSession } from "./lifecycle.ts";
 import { askOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
-import { type AliasRow, NOBODY, type Wire } from "./ports.ts";
+import { NOBODY } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { keepWithinBounds, settled } from "./queue.ts";
 import { decodePage, type ReceivedExchange } from "./received.ts";
+import { type AttachedWire, restoreConnections } from "./restore-connections.ts";
+import { attempt, Restoring } from "./restoring.ts";
 import { endForbidden, watchLogin } from "./rights.ts";
-import { Connection, Session } from "./session.ts";
+import { type Connection, type RetainedCursor, Session } from "./session.ts";
 import { decodeSessionState, decodeWill, type SentDelivery, type SessionState, storedRequest } from "./state.ts";
 import { noteBacklogs, withoutMessage } from "./waiting.ts";
 import { scheduleWill, watchWills } from "./will.ts";
-
-/** A socket that is still open, with what was attached to it. */
-export interface AttachedWire {
-  readonly wire: Wire;
-  readonly attachment: Uint8Array;
-}
 
 export interface Restored {
   /** The connection of each wire, in their order; undefined where the attachment could not be read. */
@@ -42,17 +38,11 @@ export interface Restored {
 /** Fills a new core. */
 export function restore(core: SessionCore, wires: readonly AttachedWire[], now: number): Restored {
   core.now = now;
-  const problems: string[] = [];
-  const unread = new Set<number>();
-  const byNumber = restoreSessions(core, unread, problems);
-  const states = new Map<Session, SessionState>();
-  for (const [session, state] of byNumber.values()) states.set(session, state);
-  const aliases = aliasesByConnection(core, problems);
-  const connections = wires.map(({ wire, attachment }) =>
-    attempt(core, "a connection", problems, () => restoreConnection(core, wire, attachment, { byNumber, states, aliases, problems })),
-  );
-  const pages = restoreExchanges(core, byNumber, states, unread, problems);
-  for (const [session, state] of states) {
+  const restoring = new Restoring(core);
+  restoreSessions(restoring);
+  const connections = restoreConnections(restoring, wires);
+  restoreExchanges(restoring);
+  for (const [session, state] of restoring.states) {
     core.raiseNumbers(Math.max(session.number, state.handledThrough));
     core.failures.guard("restoring its state", session, () => applyState(core, session, state));
   }
@@ -60,10 +50,10 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
     [...session.openExchanges.keys()].map((sequence) => [sequence, session] as const),
   );
   for (const [sequence, session] of open.sort(([a], [b]) => a - b)) core.openExchanges.set(sequence, session);
-  const owed = restoreOwed(core, byNumber, unread, problems);
-  const swept = owed + sweepAliases(core, aliases) + pages + restoreSubscriptions(core, byNumber, unread, problems);
-  restoreLog(core, byNumber, states, problems);
-  restoreWills(core, problems);
+  restoreOwed(restoring);
+  restoreSubscriptions(restoring);
+  restoreLog(restoring);
+  restoreWills(restoring);
   for (const session of core.sessions.values()) {
     core.failures.guard("restoring its session", session, () => settle(core, session));
   }
@@ -80,6 +70,7 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
     doubtWaiting(connection.session);
     askOwed(core, connection.session);
   }
+  const { problems, swept } = restoring;
   core.counters.rowsSwept += swept;
   return { connections, problems, swept };
 }
@@ -127,26 +118,12 @@ function advancePacketId(session: Session, packetId: number): void {
   if (ahead < PACKET_ID_MAX / 2) session.nextPacketId = (packetId % PACKET_ID_MAX) + 1;
 }
 
-type Numbered = Map<number, [Session, SessionState]>;
-
-/** Runs `read`; a RecordError becomes a problem, any other error a fault, and either undefined. */
-function attempt<Result>(core: SessionCore, what: string, problems: string[], read: () => Result): Result | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof RecordError) problems.push(`${what}: ${error.message}`);
-    else core.failures.caught(error, `reading ${what}`, undefined);
-    return undefined;
-  }
-}
-
-/** @param unread takes the numbers of sessions whose rows can't be read */
-function restoreSessions(core: SessionCore, unread: Set<number>, problems: string[]): Numbered {
-  const byNumber: Numbered = new Map();
+function restoreSessions(restoring: Restoring): void {
+  const { core, byNumber, states, problems } = restoring;
   for (const row of core.store.sessions()) {
-    const state = attempt(core, `session row ${row.number}`, problems, () => decodeSessionState(intact(row).state));
+    const state = restoring.attempt(`session row ${row.number}`, () => decodeSessionState(intact(row).state));
     if (state === undefined) {
-      unread.add(row.number);
+      restoring.unread.add(row.number);
       continue;
     }
     core.raiseNumbers(state.lastNumber);
@@ -156,151 +133,56 @@ function restoreSessions(core: SessionCore, unread: Set<number>, problems: strin
       problems.push(`session row ${older.number}: ${JSON.stringify(row.clientId)} has a newer one, ${row.number}; it is deleted`);
       core.store.deleteSession(older.number);
       byNumber.delete(older.number);
+      states.delete(older);
     }
     const session = new Session(row.clientId, row.number, state.identity, core.ledger);
     core.sessions.set(row.clientId, session);
-    byNumber.set(row.number, [session, state]);
+    byNumber.set(row.number, session);
+    states.set(session, state);
   }
-  return byNumber;
 }
 
-/** What rows hold for the sessions and connections that attachments name. */
-interface Found {
-  readonly byNumber: Numbered;
-  readonly states: Map<Session, SessionState>;
-  readonly aliases: ReadonlyMap<number, readonly AliasRow[]>;
-  readonly problems: string[];
-}
-
-function aliasesByConnection(core: SessionCore, problems: string[]): Map<number, AliasRow[]> {
-  const found = new Map<number, AliasRow[]>();
-  for (const row of core.store.aliases()) {
-    if (attempt(core, `Topic Alias of connection ${row.connectionNumber}`, problems, () => intact(row)) === undefined) continue;
-    const rows = found.get(row.connectionNumber);
-    if (rows === undefined) found.set(row.connectionNumber, [row]);
-    else rows.push(row);
-  }
-  return found;
-}
-
-/** Aliases of connections that are gone. @returns how many rows they had */
-function sweepAliases(core: SessionCore, found: ReadonlyMap<number, readonly AliasRow[]>): number {
-  const live = new Set([...core.connections].map(({ aliases }) => aliases.number));
-  let swept = 0;
-  for (const [connectionNumber, rows] of found) {
-    core.raiseNumbers(connectionNumber);
-    if (live.has(connectionNumber)) continue;
-    core.store.deleteAliases(connectionNumber);
-    swept += rows.length;
-  }
-  return swept;
-}
-
-/** Puts together what stands in pages. @returns how many of them belonged to nobody */
-function restoreExchanges(
-  core: SessionCore,
-  byNumber: Numbered,
-  states: Map<Session, SessionState>,
-  unread: ReadonlySet<number>,
-  problems: string[],
-): number {
+/** Puts together what stands in pages. */
+function restoreExchanges(restoring: Restoring): void {
+  const { core, states } = restoring;
   const found = new Map<Session, ReceivedExchange[]>();
-  let swept = 0;
   for (const row of core.store.exchanges()) {
     const { sessionNumber, page } = row;
-    const session = byNumber.get(sessionNumber)?.[0];
-    if (session === undefined || states.get(session)?.paged !== true) {
-      if (unread.has(sessionNumber)) continue;
-      core.store.deleteExchanges(sessionNumber, page);
-      swept += 1;
+    const remove = (): void => core.store.deleteExchanges(sessionNumber, page);
+    const session = restoring.ownerOf(sessionNumber, remove);
+    if (session === undefined) continue;
+    if (states.get(session)?.paged !== true) {
+      restoring.sweep(1, remove);
       continue;
     }
-    const here = attempt(core, `page ${page} of the exchanges of session ${sessionNumber}`, problems, () =>
-      decodePage(intact(row).exchanges),
-    );
-    found.set(session, [...(found.get(session) ?? []), ...(here ?? [])]);
+    const what = `page ${page} of the exchanges of session ${sessionNumber}`;
+    const here = restoring.attempt(what, () => decodePage(intact(row).exchanges)) ?? [];
+    const before = found.get(session);
+    if (before === undefined) found.set(session, here);
+    else before.push(...here);
   }
   for (const [session, received] of found) states.set(session, { ...states.get(session)!, received });
-  return swept;
 }
 
-/** @returns how many rows belonged to nobody */
-function restoreOwed(core: SessionCore, byNumber: Numbered, unread: ReadonlySet<number>, problems: string[]): number {
-  let swept = 0;
+/** Rows of what is owed are newer than what the session says of it. */
+function restoreOwed(restoring: Restoring): void {
+  const { core } = restoring;
+  const found = new Map<Session, Map<number, RetainedCursor>>();
   for (const row of core.store.owed()) {
     const { sessionNumber, id, filter, place, from } = row;
-    if (attempt(core, `what session ${sessionNumber} is owed`, problems, () => intact(row)) === undefined) continue;
+    if (restoring.attempt(`what session ${sessionNumber} is owed`, () => intact(row)) === undefined) continue;
     core.raiseNumbers(id);
-    const session = byNumber.get(sessionNumber)?.[0];
-    if (session !== undefined) {
-      session.owed = session.owed.filter((cursor) => cursor.id !== id);
-      session.owed.push({ id, filter, place, from, asked: false, promised: true, storedFrom: from });
-      session.owedApart = true;
-    } else if (!unread.has(sessionNumber)) {
-      core.store.deleteOwed(sessionNumber, id);
-      swept += 1;
-    }
+    const session = restoring.ownerOf(sessionNumber, () => core.store.deleteOwed(sessionNumber, id));
+    if (session === undefined) continue;
+    const cursors = found.get(session) ?? new Map(session.owed.map((cursor) => [cursor.id, cursor]));
+    found.set(session, cursors);
+    cursors.delete(id);
+    cursors.set(id, { id, filter, place, from, asked: false, promised: true, storedFrom: from });
   }
-  return swept;
-}
-
-function restoreConnection(
-  core: SessionCore,
-  wire: Wire,
-  attachment: Uint8Array,
-  { byNumber, states, aliases, problems }: Found,
-): Connection | undefined {
-  const attached = attempt(core, `attachment of ${attachedTo(attachment)}`, problems, () => decodeAttachment(attachment));
-  if (attached === undefined) return undefined;
-  const session = sessionOf(core, attached, byNumber);
-  if (session === undefined) {
-    problems.push(`attachment of ${JSON.stringify(attached.clientId)}: no row of its session ${attached.sessionNumber} can be read`);
-    return undefined;
+  for (const [session, cursors] of found) {
+    session.owed = [...cursors.values()];
+    session.owedApart = true;
   }
-  // Rows and attachments are written together, but what costs no promise is only in the attachment.
-  if (attached.session !== undefined) states.set(session, attached.session);
-  session.oversized = attached.session === undefined;
-  const connection = new Connection(wire, session, attached.facts, core.limits, core.ledger, attached.lastSeenAt);
-  // The attachment may lag by so much (`SessionCore.handle`): a client that was heard since must not count as silent.
-  connection.lastSeenAt = Math.min(core.now, attached.lastSeenAt + connection.keepAliveMs / 3);
-  connection.attachedSeenAt = attached.lastSeenAt;
-  connection.changed = false;
-  restoreAliases(connection, attached, aliases.get(attached.connectionNumber) ?? [], states.get(session)?.aliases ?? []);
-  session.connection = connection;
-  core.connections.add(connection);
-  if (connection.keepAliveMs > 0) {
-    const at = connection.lastSeenAt + connection.keepAliveMs;
-    core.deadlines.add({ at, kind: KEEP_ALIVE, subject: connection, slackMs: keepAliveSlackMs(connection) });
-  }
-  return connection;
-}
-
-/** @param before what the row of its session has of them, before version 4 */
-function restoreAliases(
-  { aliases }: Connection,
-  attached: AttachedState,
-  rows: readonly AliasRow[],
-  before: readonly (readonly [alias: number, topic: string])[],
-): void {
-  for (const [alias, topic] of attached.aliases.length > 0 ? attached.aliases : before) aliases.set(alias, topic);
-  aliases.number = attached.connectionNumber;
-  for (const { alias, topic } of rows) aliases.set(alias, topic);
-  if (aliases.number !== 0) aliases.takeChanged();
-}
-
-/** @returns undefined when its session should have a row and has none, or already has a connection */
-function sessionOf(core: SessionCore, attached: AttachedState, byNumber: Numbered): Session | undefined {
-  const { clientId, sessionNumber } = attached;
-  const known = core.sessions.get(clientId);
-  if (sessionNumber !== 0) {
-    const stored = byNumber.get(sessionNumber)?.[0];
-    return stored !== undefined && stored === known && stored.connection === undefined ? stored : undefined;
-  }
-  if (known?.connection !== undefined) return undefined;
-  const session = new Session(clientId, 0, attached.session?.identity ?? NOBODY, core.ledger);
-  core.sessions.set(clientId, session);
-  for (const { request, identifier } of attached.subscriptions) addSubscription(core, session, { session, request, identifier });
-  return session;
 }
 
 function applyState(core: SessionCore, session: Session, state: SessionState): void {
@@ -339,26 +221,19 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
   }
 }
 
-/** @returns how many rows were deleted because there is no session that they belong to, not even one that can't be read */
-function restoreSubscriptions(core: SessionCore, byNumber: Numbered, unread: ReadonlySet<number>, problems: string[]): number {
-  let swept = 0;
+function restoreSubscriptions(restoring: Restoring): void {
+  const { core } = restoring;
   for (const row of core.store.subscriptions()) {
     const { sessionNumber, filter, subscriptionIdentifier } = row;
-    const session = byNumber.get(sessionNumber)?.[0];
-    if (session === undefined) {
-      if (unread.has(sessionNumber)) continue;
-      core.store.deleteSubscription(sessionNumber, filter);
-      swept += 1;
-      continue;
-    }
+    const session = restoring.ownerOf(sessionNumber, () => core.store.deleteSubscription(sessionNumber, filter));
+    if (session === undefined) continue;
     const what = `subscription of session ${sessionNumber} to ${JSON.stringify(filter)}`;
-    const request = attempt(core, what, problems, () => storedRequest(filter, intact(row).options));
+    const request = restoring.attempt(what, () => storedRequest(filter, intact(row).options));
     if (request !== undefined) addSubscription(core, session, { session, request, identifier: subscriptionIdentifier });
   }
-  return swept;
 }
 
-function restoreLog(core: SessionCore, byNumber: Numbered, states: Map<Session, SessionState>, problems: string[]): void {
+function restoreLog({ core, byNumber, states, problems }: Restoring): void {
   const sentTo = new Map<Session, Map<number, SentDelivery>>();
   for (const [session, { sent }] of states) {
     if (sent.length > 0) sentTo.set(session, new Map(sent.map((delivery) => [delivery.recordSequence, delivery])));
@@ -366,27 +241,26 @@ function restoreLog(core: SessionCore, byNumber: Numbered, states: Map<Session, 
   core.log.restore(
     (head) => {
       const { sessionNumber, sequence } = head;
-      const found = byNumber.get(sessionNumber);
-      if (found === undefined) return false;
-      const [session, { expiresAt }] = found;
+      const session = byNumber.get(sessionNumber);
+      if (session === undefined) return false;
       const sent = sentTo.get(session)?.get(sequence);
       if (sequence <= session.handledThrough && sent === undefined) return false;
-      restoreDelivery(session, head, sent, expiresAt === 0);
+      restoreDelivery(session, head, sent);
       return true;
     },
     (chunk, { message }) => problems.push(`message log, chunk ${chunk}: ${message}`),
   );
 }
 
-/** @param sent what its state says of it @param online the state is that of a session with a connection */
-function restoreDelivery(session: Session, head: Head, sent: SentDelivery | undefined, online: boolean): void {
+/** @param sent what its state says of it */
+function restoreDelivery(session: Session, head: Head, sent: SentDelivery | undefined): void {
   const { sequence, size, packetId, flags } = head;
   if (session.connection !== undefined && sent?.resending === false) {
     // On a live connection nothing is sent again [MQTT5-4.4.0-1].
     session.deliveries.set(packetId, withoutMessage({ sequence, size, packetId, flags, sent: true }));
   } else {
     // A session that was online when memory was lost may have been sent more than its row knows.
-    const crashed = session.connection === undefined && online;
+    const crashed = session.connection === undefined && session.expiresAt === 0;
     session.backlog.push(sequence, size, packetId, flags, crashed || sent !== undefined);
   }
   // Messages that came since the state was written.
@@ -394,9 +268,10 @@ function restoreDelivery(session: Session, head: Head, sent: SentDelivery | unde
 }
 
 /** A will without a session belongs to a connection that was lost with the object's memory: it waits for the grace alone. */
-function restoreWills(core: SessionCore, problems: string[]): void {
+function restoreWills(restoring: Restoring): void {
+  const { core } = restoring;
   for (const row of core.store.wills()) {
-    const will = attempt(core, `will of ${JSON.stringify(row.clientId)}`, problems, () => decodeWill(intact(row).will));
+    const will = restoring.attempt(`will of ${JSON.stringify(row.clientId)}`, () => decodeWill(intact(row).will));
     if (will === undefined) continue;
     let session = core.sessions.get(row.clientId);
     if (session === undefined) {

@@ -194,8 +194,7 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "attachment of a socket",
-    file: "src/session/restore.ts",
-    before: "attachedTo(attachment)}`, problems, () => ",
+    file: "src/session/restore-connections.ts",
     read: "decodeAttachment(attachment)",
     of: [
       ["src/session/attachment.ts", "AttachedState", ""],
@@ -256,7 +255,7 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "row of Topic Aliases",
-    file: "src/session/restore.ts",
+    file: "src/session/restore-connections.ts",
     read: "core.store.aliases()",
     kind: "rows",
     of: [["src/session/ports.ts", "AliasRow", ""]],

@@ -185,7 +185,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "forget the subscriptions of clean sessions in hibernation",
-    file: "src/session/restore.ts",
+    file: "src/session/restore-connections.ts",
     find: "  for (const { request, identifier } of attached.subscriptions) addSubscription",
     replace: "  for (const { request, identifier } of attached.subscriptions.slice(1)) addSubscription",
     seeds: 400,
