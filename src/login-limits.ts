@@ -126,8 +126,11 @@ export const PAGE_LIMIT_MAX = 1000;
 /** Topics of one list of rules, each a filter that a SUBSCRIBE is held against, in 20 to 100 ns. */
 export const RULE_FILTERS_MAX = 1000;
 
-/** A text that a pattern of a rule is held against, characters: up to 1,000 steps each, once for a client. Longer Client Identifiers can't be. */
-export const RULE_PATTERN_TEXT_CHARACTERS_MAX = 1024;
+/**
+ * A text that a pattern of a rule or a ban is held against, characters: up to 1,000 steps each, once for a client. Client Identifiers and the
+ * names of users are no longer; whoever has no login yet may say 65,535.
+ */
+export const PATTERN_TEXT_CHARACTERS_MAX = 1024;
 
 /** Texts of grants whose rules are kept parsed, characters together: what is parsed takes some ten times as much memory. */
 export const GRANTS_PARSED_CHARACTERS_MAX = 1024 * KIB;

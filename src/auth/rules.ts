@@ -11,7 +11,7 @@
 
 import * as z from "zod/mini";
 import { contains, parseAddress, parseNetwork } from "../directory/network.ts";
-import { RULE_FILTERS_MAX, RULE_PATTERN_TEXT_CHARACTERS_MAX } from "../login-limits.ts";
+import { PATTERN_TEXT_CHARACTERS_MAX, RULE_FILTERS_MAX } from "../login-limits.ts";
 import { parsePattern } from "../pattern.ts";
 import { BRIDGE_STATE } from "./bridge-state.ts";
 import { type ClientFacts, hasPlaceholder, parseRuleTopic, type Template, topicProblem } from "./rule-topics.ts";
@@ -255,6 +255,6 @@ function isLike(source: string, of: (client: ClientFacts) => string | undefined)
   return (client) => {
     const text = of(client);
     if (text === undefined) return false;
-    return text.length > RULE_PATTERN_TEXT_CHARACTERS_MAX ? undefined : pattern(text);
+    return text.length > PATTERN_TEXT_CHARACTERS_MAX ? undefined : pattern(text);
   };
 }

@@ -3,7 +3,13 @@
  * here it is matched. Knows neither how it is kept nor whom it is told.
  */
 
-import { BAN_PATTERNS_MAX, BAN_REASON_CHARACTERS_MAX, BAN_WHO_CHARACTERS_MAX, BANS_MAX } from "../login-limits.ts";
+import {
+  BAN_PATTERNS_MAX,
+  BAN_REASON_CHARACTERS_MAX,
+  BAN_WHO_CHARACTERS_MAX,
+  BANS_MAX,
+  PATTERN_TEXT_CHARACTERS_MAX,
+} from "../login-limits.ts";
 import { type Pattern, parsePattern } from "../pattern.ts";
 import { contains, type Network, parseAddress, parseNetwork } from "./network.ts";
 
@@ -106,8 +112,10 @@ export class Bans {
     const found = exact.filter((ban) => ban !== undefined);
     const bits = this.#networks.length === 0 ? undefined : parseAddress(address);
     if (bits !== undefined) found.push(...this.#networks.filter(({ network }) => contains(network, bits)).map(({ ban }) => ban));
+    // A name without a login may be long, such as a token in its place: what stands behind takes no part.
+    const names = this.#patterns.length === 0 ? [] : userNames.map((name) => name.slice(0, PATTERN_TEXT_CHARACTERS_MAX));
     const named = ({ ban, pattern }: { readonly ban: Ban; readonly pattern: Pattern }): boolean =>
-      ban.kind === "clientid_re" ? pattern(clientId) : userNames.some(pattern);
+      ban.kind === "clientid_re" ? pattern(clientId) : names.some(pattern);
     found.push(...this.#patterns.filter(named).map(({ ban }) => ban));
     return found;
   }

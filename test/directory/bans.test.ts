@@ -52,6 +52,12 @@ describe("bans", () => {
     expect(bans.find({ clientId: "c", userNames: ["x", "bob"], address: "" }, 0)?.who).toBe("bob");
   });
 
+  test("by a pattern look at the beginning of a name that is longer than any user's: nobody may make it take long", () => {
+    const ofEnd = new Bans({ version: 1, bans: [ban("username_re", "evil")] });
+    const behind = (characters: number) => ofEnd.find(suspect("c", "x".repeat(characters) + "evil".padEnd(60_000, "x")), 0);
+    expect([behind(0)?.who, behind(1020)?.who, behind(1021)?.who]).toEqual(["evil", "evil", undefined]);
+  });
+
   test.each([
     ["clientid", "", false],
     ["clientid", "x".repeat(1025), false],
