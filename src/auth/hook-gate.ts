@@ -55,7 +55,9 @@ export class HookGate {
     const since = this.#runtime.now();
     if (this.#isDown(since)) return "down";
     if (!this.#hasRoom(address)) {
-      if (this.#current(this.#waiting).length >= HOOK_WAITING_MAX) return "busy";
+      // Those that are gone have nobody who takes them out.
+      this.#waiting = this.#current(this.#waiting);
+      if (this.#waiting.length >= HOOK_WAITING_MAX) return "busy";
       const lease = { address, until: since + this.#timeoutMs + HOOK_LOOK_MS };
       this.#waiting.push(lease);
       while (!this.#hasRoom(address) && !this.#isDown(this.#runtime.now()) && this.#runtime.now() - since < this.#timeoutMs)
@@ -65,6 +67,11 @@ export class HookGate {
       if (!this.#hasRoom(address)) return "busy";
     }
     return this.#admit(address);
+  }
+
+  /** Who asks, waits, or is gone and not yet forgotten. */
+  get size(): number {
+    return this.#asking.length + this.#waiting.length;
   }
 
   /** Longer than a question takes: whoever has not left by then is gone. */

@@ -11,7 +11,7 @@ import {
   HOOK_LOOK_MS,
   HOOK_WAITING_MAX,
 } from "../../src/login-limits.ts";
-import { PLATFORM } from "../../src/runtime.ts";
+import { PLATFORM, type Runtime } from "../../src/runtime.ts";
 
 const TIMEOUT_MS = 1000;
 let gate: HookGate;
@@ -64,6 +64,20 @@ test("who asked and is gone, as in a Worker whose client has left, holds its pla
   await passes(HOOK_CALLS_MAX);
   await vi.advanceTimersByTimeAsync(TIMEOUT_MS + HOOK_LEASE_MS);
   await passes(HOOK_CALLS_MAX);
+});
+
+test("who waited and is gone is forgotten when somebody else has to wait", async () => {
+  let isGone = false;
+  const runtime: Runtime = { ...PLATFORM, after: (ms, run) => (isGone ? { cancel: () => {} } : PLATFORM.after(ms, run)) };
+  gate = new HookGate(runtime, TIMEOUT_MS);
+  await passes(HOOK_CALLS_MAX);
+  isGone = true;
+  for (let i = 0; i < 10; i += 1) void gate.enter("");
+  isGone = false;
+  await vi.advanceTimersByTimeAsync(TIMEOUT_MS + HOOK_LEASE_MS);
+  await passes(HOOK_CALLS_MAX);
+  void gate.enter("");
+  expect(gate.size).toBe(HOOK_CALLS_MAX + 1);
 });
 
 test("down after some failures in a row: nobody asks, then one does, and with its answer all may", async () => {
