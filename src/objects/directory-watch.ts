@@ -81,7 +81,7 @@ export class DirectoryWatch {
   }
 
   /** What is known now says to a login. */
-  judge(connect: Connect, admission: Admission): Admission | Refusal {
+  judge(connect: Pick<Connect, "clientId" | "userName">, admission: Admission): Admission | Refusal {
     const now = this.#options.runtime.now();
     const { clientId } = connect;
     const userNames = [connect.userName, admission.userName].filter((name) => name !== undefined);

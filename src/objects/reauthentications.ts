@@ -6,27 +6,39 @@
 import { NOT_AUTHORIZED, SERVER_BUSY } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
 import type {
+  Admission,
   AuthenticationStep,
   EnhancedAuthenticator,
   Reauthentication,
   ReauthenticationListener,
   ReauthenticationPort,
+  Refusal,
 } from "../session/ports.ts";
+
+export interface ReauthenticationsOptions {
+  readonly enhanced: EnhancedAuthenticator;
+  /** Of the clients. */
+  readonly namespace: string;
+  /** For a whole exchange. */
+  readonly secondsMax: number;
+  readonly runtime: Runtime;
+  /** What has become of a login while its exchange went on. */
+  readonly judge: (clientId: string, admission: Admission) => Admission | Refusal;
+  /** Called after a listener was given an answer: there may be something to flush. */
+  readonly answered: () => void;
+}
 
 export class Reauthentications implements ReauthenticationPort {
   readonly #enhanced: EnhancedAuthenticator;
   readonly #namespace: string;
   readonly #secondsMax: number;
   readonly #runtime: Runtime;
+  readonly #judge: ReauthenticationsOptions["judge"];
   readonly #answered: () => void;
 
-  /**
-   * @param namespace of the clients
-   * @param secondsMax for a whole exchange
-   * @param answered called after a listener was given an answer: there may be something to flush
-   */
-  constructor(enhanced: EnhancedAuthenticator, namespace: string, secondsMax: number, runtime: Runtime, answered: () => void) {
+  constructor({ enhanced, namespace, secondsMax, runtime, judge, answered }: ReauthenticationsOptions) {
     this.#runtime = runtime;
+    this.#judge = judge;
     this.#enhanced = enhanced;
     this.#namespace = namespace;
     this.#secondsMax = secondsMax;
@@ -41,8 +53,9 @@ export class Reauthentications implements ReauthenticationPort {
       over = true;
       timer.cancel();
     };
-    const answer = (step: AuthenticationStep): void => {
+    const answer = (said: AuthenticationStep): void => {
       if (over) return;
+      const step = this.#judged(said, clientId);
       if ("reasonCode" in step || step.kind === "success") cancel();
       listener.answered(step, this.#runtime.now());
       this.#answered();
@@ -54,5 +67,11 @@ export class Reauthentications implements ReauthenticationPort {
       step: (data) => void exchange.step(data).then(answer, () => answer(unavailable)),
       cancel,
     };
+  }
+
+  #judged(step: AuthenticationStep, clientId: string): AuthenticationStep {
+    if ("reasonCode" in step || step.kind !== "success") return step;
+    const judged = this.#judge(clientId, step.identity);
+    return "reasonCode" in judged ? judged : { ...step, identity: judged };
   }
 }

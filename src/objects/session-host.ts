@@ -142,7 +142,14 @@ export class SessionHost {
       room: LOCAL_ROOM,
       sizes: options.sizes ?? PIECE_SIZES,
       authorizer: auth.authorizer,
-      reauthentication: new Reauthentications(auth.enhanced, namespace, settings.limits.packetSecondsMax, runtime, flushSoon),
+      reauthentication: new Reauthentications({
+        enhanced: auth.enhanced,
+        namespace,
+        secondsMax: settings.limits.packetSecondsMax,
+        runtime,
+        judge: (clientId, admission) => this.#directory?.judge({ clientId, userName: undefined }, admission) ?? admission,
+        answered: flushSoon,
+      }),
       faults: {
         caught: (error, doing, client) => {
           this.#faults.caught(error, doing, client);

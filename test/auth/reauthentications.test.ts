@@ -1,7 +1,7 @@
 /** What an object does around the exchange of a live connection: its time, its failures, its end. */
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Reauthentications } from "../../src/objects/reauthentications.ts";
+import { Reauthentications, type ReauthenticationsOptions } from "../../src/objects/reauthentications.ts";
 import { PLATFORM } from "../../src/runtime.ts";
 import { type AuthenticationStep, NOBODY } from "../../src/session/ports.ts";
 
@@ -16,12 +16,19 @@ afterEach(() => {
 });
 
 /** A re-authentication by a method whose next answer is `step`. */
-function begin(step: () => Promise<AuthenticationStep>) {
+function begin(step: () => Promise<AuthenticationStep>, judge: ReauthenticationsOptions["judge"] = (_, admission) => admission) {
   const answers: AuthenticationStep[] = [];
   let flushes = 0;
   const enhanced = { methods: ["X"], begin: (method: string) => (method === "X" ? { step } : undefined) };
-  const port = new Reauthentications(enhanced, "default", 10, PLATFORM, () => {
-    flushes += 1;
+  const port = new Reauthentications({
+    enhanced,
+    namespace: "default",
+    secondsMax: 10,
+    runtime: PLATFORM,
+    judge,
+    answered: () => {
+      flushes += 1;
+    },
   });
   const listener = { answered: (answer: AuthenticationStep) => void answers.push(answer) };
   const { step: say, cancel } = port.begin("X", "c", "", listener)!;
@@ -37,6 +44,27 @@ test("answers reach the listener, each with a flush; after the last one there is
   exchange.say();
   await vi.advanceTimersByTimeAsync(1);
   expect([exchange.answers, exchange.flushes(), vi.getTimerCount()]).toEqual([[CONTINUE, SUCCESS], 2, 0]);
+});
+
+test("who has authenticated anew is who the directory says by then: others rights, or nobody", async () => {
+  const [others, none] = [
+    { ...NOBODY, userName: "ada", grants: "others" },
+    { reasonCode: 0x86, message: "removed" },
+  ];
+  const asked: unknown[] = [];
+  for (const judged of [others, none]) {
+    const exchange = begin(
+      async () => SUCCESS,
+      (clientId, { userName }) => {
+        asked.push([clientId, userName]);
+        return judged;
+      },
+    );
+    exchange.say();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(exchange.answers).toEqual([judged === others ? { ...SUCCESS, identity: others } : none]);
+  }
+  expect(asked).toEqual(Array(2).fill(["c", "ada"]));
 });
 
 test("an unknown method has no exchange", () => {
