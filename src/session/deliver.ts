@@ -9,7 +9,7 @@ import type { QoS } from "../mqtt/packet.ts";
 import type { ShareTarget } from "../mqtt/share-target.ts";
 import type { SessionCore } from "./core.ts";
 import { mayReceive } from "./identity.ts";
-import type { LogRecord } from "./log.ts";
+import type { LogRecord } from "./log-record.ts";
 import { enqueue } from "./queue.ts";
 import { AS_PUBLISHED } from "./retain.ts";
 import { sendQoS0 } from "./send.ts";

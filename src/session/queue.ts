@@ -14,7 +14,7 @@ import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Due } from "./due.ts";
 import { mayReceive, mayStillHave } from "./identity.ts";
-import type { LogRecord } from "./log.ts";
+import type { LogRecord } from "./log-record.ts";
 import { boundsOf, isFull, type QueueBounds } from "./queue-bounds.ts";
 import { expired, sendPublish } from "./send.ts";
 import type { Connection, Session } from "./session.ts";

@@ -7,9 +7,9 @@ import { SHARE_PREFIX } from "../topic/filter.ts";
 import type { Waiting } from "./backlog.ts";
 import { isOwed, qosIn, retainIn } from "./chunk.ts";
 import { headFlags } from "./chunk-heads.ts";
+import type { Found } from "./chunk-rows.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
-import type { Found } from "./log.ts";
 import type { Session } from "./session.ts";
 
 /** Whether what comes now for a session that is stored waits in rows alone. */

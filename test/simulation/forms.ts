@@ -300,7 +300,7 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "delivery in the heads of the log",
-    file: "src/session/log.ts",
+    file: "src/session/chunk-rows.ts",
     before: "if (take(",
     read: "head",
     of: [["src/session/chunk-heads.ts", "Head", ""]],

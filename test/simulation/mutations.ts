@@ -79,7 +79,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "trim the log too early",
-    file: "src/session/log.ts",
+    file: "src/session/log-record.ts",
     find: "chunk.records.filter((record) => record.open > 0);",
     replace: "chunk.records.filter((record) => record.open === record.recipients.length);",
     seeds: 100,
