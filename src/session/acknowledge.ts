@@ -28,7 +28,7 @@ export function handlePuback(core: SessionCore, connection: Connection, packet: 
     return;
   }
   if (qos === undefined) return;
-  connection.acknowledged(packetId);
+  connection.reading.acknowledged(packetId);
   acknowledged(core, session, packetId);
   goOn(core, session);
 }
@@ -44,7 +44,7 @@ export function handlePubrec(core: SessionCore, connection: Connection, packet: 
     return;
   }
   if (qos !== undefined) {
-    connection.acknowledged(packetId);
+    connection.reading.acknowledged(packetId);
     acknowledged(core, session, packetId);
     core.changes.markRow(session);
     if (refused) goOn(core, session);

@@ -44,7 +44,7 @@ export function connectionLost(core: SessionCore, connection: Connection): void 
   connection.open = false;
   core.connections.delete(connection);
   connection.forget();
-  if (connection.unreadBytes > 0) core.lingering.add(connection);
+  if (connection.reading.unreadBytes > 0) core.lingering.add(connection);
   core.deadlines.forget(connection);
   connection.reauthentication?.exchange.cancel();
   if (connection.aliases.number !== 0) core.store.deleteAliases(connection.aliases.number);

@@ -148,7 +148,7 @@ export class SessionMachine {
 
   /** Its socket is no more: what waited in it is gone. */
   gone(connection: Connection): void {
-    connection.gone();
+    connection.reading.end();
     this.#core.lingering.delete(connection);
   }
 

@@ -257,7 +257,7 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
     return;
   }
   delivery.sent = true;
-  connection.awaitSign(packetId);
+  connection.reading.awaitSign(packetId);
   session.inflightBytes += message.size;
   session.handledThrough = Math.max(session.handledThrough, delivery.sequence);
   core.changes.mark(connection);

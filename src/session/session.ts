@@ -4,7 +4,7 @@
  * what to say. What is decided with them stands in the files of the packets.
  */
 
-import { type Account, CountedMap, CountedSet, type Ledger } from "../ledger.ts";
+import { CountedMap, CountedSet, type Ledger } from "../ledger.ts";
 import { KEEP_ALIVE_FACTOR, LIVENESS_MS, type Limits, PACKET_ID_MAX } from "../limits.ts";
 import { MEMORY } from "../memory-limits.ts";
 import {
@@ -31,6 +31,7 @@ import { OpenExchangeSet } from "./open-exchanges.ts";
 import { OutgoingAliases } from "./outgoing-aliases.ts";
 import type { Pace } from "./paces.ts";
 import type { Identity, Reauthentication, Wire } from "./ports.ts";
+import { Reading } from "./reading.ts";
 import { ReceivedExchanges } from "./received.ts";
 
 /** Session Expiry Interval 0xFFFFFFFF: never [5.0/3.1.2.11.2/default]. */
@@ -236,7 +237,7 @@ export class Session {
 
   #isInUse(packetId: number): boolean {
     const { deliveries, released, backlog, connection } = this;
-    return deliveries.has(packetId) || released.has(packetId) || backlog.has(packetId) || isAsked(connection, packetId);
+    return deliveries.has(packetId) || released.has(packetId) || backlog.has(packetId) || connection?.reading.isAsked(packetId) === true;
   }
 }
 
@@ -270,19 +271,6 @@ export interface OpenReauthentication {
   clientsTurn: boolean;
 }
 
-/** A client was asked to show that it reads. */
-export interface Question {
-  readonly packetId: number;
-  /** How many bytes were sent by then. */
-  readonly position: number;
-  /** Milliseconds since the epoch. */
-  readonly at: number;
-}
-
-function isAsked(connection: Connection | undefined, packetId: number): boolean {
-  return connection?.questions.some((question) => question.packetId === packetId) === true;
-}
-
 /** One Network Connection whose CONNECT was accepted. */
 export class Connection {
   readonly wire: Wire;
@@ -311,15 +299,7 @@ export class Connection {
   /** The attachment no longer says what memory says. */
   changed = false;
   open = true;
-  /** All bytes that were sent. */
-  sentBytes = 0;
-  /** How many of them the client has shown to have read. */
-  #readBytes = 0;
-  /** What it was asked to show that it reads, and has not answered, the oldest first. */
-  readonly questions: Question[] = [];
-  /** A message whose acknowledgement shows as much. */
-  #sign: { readonly packetId: number; readonly position: number } | undefined;
-  readonly #unsent: Account;
+  readonly reading: Reading;
 
   /** @param ledger what it holds is counted there until `forget` */
   constructor(wire: Wire, session: Session, facts: ConnectionFacts, limits: Limits, ledger: Ledger, now: number) {
@@ -327,7 +307,7 @@ export class Connection {
     this.session = session;
     this.facts = facts;
     this.window = Math.min(facts.receiveMaximum, limits.inflightMax);
-    this.#unsent = ledger.account("unsent");
+    this.reading = new Reading(ledger);
     const exchanges = ledger.account("exchanges");
     this.incoming = new Deque((count) => exchanges.add(count * MEMORY.incomingBytes));
     this.aliases = new ClientAliases(ledger);
@@ -335,40 +315,10 @@ export class Connection {
     this.lastSeenAt = now;
   }
 
-  /** What was sent and may not have been read. */
-  get unreadBytes(): number {
-    return this.sentBytes - this.#readBytes;
-  }
-
   /** Sends a whole packet. */
   write(bytes: Uint8Array): void {
-    this.sentBytes += bytes.length;
-    this.#unsent.add(bytes.length);
+    this.reading.sent(bytes.length);
     this.wire.send(bytes);
-  }
-
-  /** A message with this Packet Identifier was sent. */
-  awaitSign(packetId: number): void {
-    this.#sign ??= { packetId, position: this.sentBytes };
-  }
-
-  /** The client has acknowledged a message. */
-  acknowledged(packetId: number): void {
-    if (this.#sign?.packetId !== packetId) return;
-    this.hasRead(this.#sign.position);
-    this.#sign = undefined;
-  }
-
-  /** The client has read so many of the bytes that were sent. */
-  hasRead(position: number): void {
-    const more = Math.max(0, position - this.#readBytes);
-    this.#readBytes += more;
-    this.#unsent.add(-more);
-  }
-
-  /** The socket is gone as well: nothing waits in it any more. */
-  gone(): void {
-    this.hasRead(this.sentBytes);
   }
 
   /** It is over: nothing that belongs to it alone is kept. */

@@ -33,10 +33,10 @@ const UNREAD_UNLOOKED = UNREAD_BYTES_LEAST / UNREAD_QUESTIONS_LIVE;
 /** Whether one more message may be sent to a client. Asks it in time, so that one that reads is not held up. */
 export function mayBeSent(core: SessionCore, connection: Connection): boolean {
   // Nearly always: so little may be unread whatever others leave unread.
-  if (connection.unreadBytes <= UNREAD_UNLOOKED && core.ledger.total < core.ledger.budget) return true;
+  if (connection.reading.unreadBytes <= UNREAD_UNLOOKED && core.ledger.total < core.ledger.budget) return true;
   const most = unreadMax(core);
   askFrom(core, connection, most / UNREAD_QUESTIONS_LIVE);
-  return connection.unreadBytes <= most;
+  return connection.reading.unreadBytes <= most;
 }
 
 /** Not before so many bytes: to some clients the question is an error. */
@@ -48,23 +48,23 @@ function askFrom(core: SessionCore, connection: Connection, bytes: number): void
 export function hasReadEnough(core: SessionCore, connection: Connection): boolean {
   const most = unreadMax(core);
   askFrom(core, connection, most / UNREAD_QUESTIONS);
-  return connection.unreadBytes * 4 <= most;
+  return connection.reading.unreadBytes * 4 <= most;
 }
 
 /** What was sent since the client was asked. */
-export function unaskedBytes({ questions, sentBytes, unreadBytes }: Connection): number {
-  const last = questions.at(-1);
-  return last === undefined ? unreadBytes : sentBytes - last.position;
+export function unaskedBytes({ reading }: Connection): number {
+  const last = reading.questions.at(-1);
+  return last === undefined ? reading.unreadBytes : reading.sentBytes - last.position;
 }
 
 /** Asks a client to show that it has read what was sent until now. */
 export function ask(core: SessionCore, connection: Connection): void {
-  const { session, questions } = connection;
-  if (questions.length >= UNREAD_QUESTIONS) return;
-  const packetId = session.findPacketId(hash(`${core.secret} ${session.clientId} ${connection.sentBytes}`));
+  const { session, reading } = connection;
+  if (reading.questions.length >= UNREAD_QUESTIONS) return;
+  const packetId = session.findPacketId(hash(`${core.secret} ${session.clientId} ${reading.sentBytes}`));
   connection.send({ type: PUBREL, packetId, reasonCode: SUCCESS, properties: NO_PROPERTIES });
-  questions.push({ packetId, position: connection.sentBytes, at: core.now });
-  if (questions.length === 1) expect(core, connection, core.now);
+  reading.questions.push({ packetId, position: reading.sentBytes, at: core.now });
+  if (reading.questions.length === 1) expect(core, connection, core.now);
 }
 
 /** A question that was asked then is to be answered in time. */

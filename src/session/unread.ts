@@ -18,11 +18,11 @@ import { ask, expect, unaskedBytes, unreadMax } from "./unread-bound.ts";
 
 /** PUBCOMP for nothing that was released: an answer, or a guess. */
 export function handleAnswer(core: SessionCore, connection: Connection, packetId: number): void {
-  const { questions } = connection;
+  const { questions } = connection.reading;
   const index = questions.findIndex((question) => question.packetId === packetId);
   if (index >= 0) {
     const answered = questions.splice(0, index + 1).at(-1)!;
-    connection.hasRead(answered.position);
+    connection.reading.hasRead(answered.position);
     goOn(core, connection.session);
     askOwed(core, connection.session);
     return;
@@ -38,7 +38,7 @@ export function handleAnswer(core: SessionCore, connection: Connection, packetId
 
 /** An answer may be overdue. */
 export function handleUnread(core: SessionCore, connection: Connection): void {
-  const first = connection.questions.at(0);
+  const first = connection.reading.questions.at(0);
   if (first === undefined || !connection.open) return;
   if (first.at + UNREAD_MS_MAX <= core.now) violated(core, connection, QUOTA_EXCEEDED, UNREAD_REASON);
   else expect(core, connection, first.at);
@@ -46,7 +46,7 @@ export function handleUnread(core: SessionCore, connection: Connection): void {
 
 /** A packet of the client was handled: what it makes the broker say may not grow for ever either. */
 export function endUnread(core: SessionCore, connection: Connection): void {
-  if (connection.open && connection.unreadBytes > 2 * unreadMax(core)) violated(core, connection, QUOTA_EXCEEDED, UNREAD_REASON);
+  if (connection.open && connection.reading.unreadBytes > 2 * unreadMax(core)) violated(core, connection, QUOTA_EXCEEDED, UNREAD_REASON);
 }
 
 /** While much is unread by all together, everybody is asked: most have read long ago what was too little to ask for. */

@@ -101,7 +101,7 @@ const NOTHING: Holding = { connections: 0, waiting: 0, bytes: 0 };
 /** What the session holds in memory, without what is shared with others. */
 function bytesOf(session: Session): number {
   const { clientId, connection, subscriptions, deliveries, backlog, received, queuedBytes, inflightBytes } = session;
-  const ofConnection = connection === undefined ? 0 : MEMORY.connectionBytes + connection.unreadBytes;
+  const ofConnection = connection === undefined ? 0 : MEMORY.connectionBytes + connection.reading.unreadBytes;
   return (
     MEMORY.sessionBytes +
     MEMORY.characterBytes * (clientId.length + session.subscriptionBytes) +

@@ -118,14 +118,14 @@ test("a guessed answer is none: the client is asked again under another name", (
   const client = world.connect("client");
   client.subscribe("t");
   for (let count = 0; count < 30; count += 1) publisher.publish("t", new Uint8Array(100 * KIB));
-  const { unreadBytes, questions } = client.connection;
+  const { unreadBytes, questions } = client.connection.reading;
   const [first] = questions;
   for (let packetId = 1; packetId < 100; packetId += 1)
     if (!questions.some((question) => question.packetId === packetId)) client.pubcomp(packetId);
   expect(questions.length).toBe(1);
   expect(questions[0]).toMatchObject({ at: first!.at });
   expect(questions[0]!.packetId).not.toBe(first!.packetId);
-  expect(client.connection.unreadBytes).toBeGreaterThanOrEqual(unreadBytes);
+  expect(client.connection.reading.unreadBytes).toBeGreaterThanOrEqual(unreadBytes);
 });
 
 test("what the client's own packets make the broker say is bounded as well", () => {

@@ -37,7 +37,7 @@ export function recountSessions(core: SessionCore): Recount {
     total.exchanges += MEMORY.incomingBytes * incoming.length;
   }
   total.connections += MEMORY.connectionBytes * core.closing.size + MEMORY.paceBytes * core.paces.size;
-  for (const { unreadBytes } of [...core.connections, ...core.lingering]) total.unsent += unreadBytes;
+  for (const { reading } of [...core.connections, ...core.lingering]) total.unsent += reading.unreadBytes;
   return total;
 }
 
