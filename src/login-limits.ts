@@ -59,7 +59,7 @@ export const JWKS_KEYS_MAX = 64;
 /** Keys that are tried for a token which does not say its key's name: each costs about 0.1 ms. */
 export const KEYS_TRIED_MAX = 8;
 
-/** Right passwords that an isolate remembers, so that whoever comes back costs no hash; more are forgotten, the oldest first: 200 bytes each. */
+/** Right passwords that an isolate remembers, so that whoever comes back costs no hash; more are forgotten, those not used for long first: 200 bytes each. */
 export const PASSWORDS_REMEMBERED_MAX = 20_000;
 
 /**
@@ -68,10 +68,10 @@ export const PASSWORDS_REMEMBERED_MAX = 20_000;
  */
 export const DIRECTORY_FRESH_MS = 10 * SECOND;
 
-/** Users that an isolate remembers for that time; more are forgotten, the oldest first: about 1 KiB each. */
+/** Users of all namespaces that an isolate remembers for that time; more are forgotten, those not used for long first: about 1 KiB each. */
 export const DIRECTORY_REMEMBERED_MAX = 10_000;
 
-/** Namespaces whose directories an isolate remembers; more are forgotten, the oldest first. */
+/** Namespaces whose directories an isolate remembers; more are forgotten, those not used for long first. */
 export const DIRECTORIES_REMEMBERED_MAX = 1000;
 
 /** A login that began before a user was changed may arrive this much later: so long changes are remembered by whom they concern. */

@@ -35,6 +35,7 @@ export const FLOORS: readonly Floor[] = [
       { path: "src/rate.ts", is: "rates: how operators write them, and what holds somebody to one" },
       { path: "src/choices.ts", is: "what an operator may choose that is no number" },
       { path: "src/fault.ts", is: "how a fault stays with the one it happened to" },
+      { path: "src/bounded-map.ts", is: "a cache that does not grow beyond its bound" },
       { path: "src/ledger.ts", is: "what an object holds in memory, counted by kind, and when that is too much" },
       { path: "src/room.ts", is: "whether there is room for more rows" },
       { path: "src/pattern.ts", is: "regular expressions of operators, matched in a time that no text can make long" },

@@ -8,11 +8,11 @@
  * publishing: what is published is decided by rules alone.
  */
 
+import { BoundedMap } from "../bounded-map.ts";
 import { ASKED_AT_ONCE, ASKED_MS_MAX, ASKED_RIGHTS_MAX } from "../login-limits.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Authorizer, Identity } from "../session/ports.ts";
-import { BoundedMap } from "./bounded-map.ts";
 
 /** What a client wants to subscribe to. */
 export interface Wish {

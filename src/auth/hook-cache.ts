@@ -4,10 +4,10 @@
  * no other's.
  */
 
+import { BoundedMap } from "../bounded-map.ts";
 import { HOOK_CACHE_BYTES_MAX, HOOK_CACHE_MS_MAX } from "../login-limits.ts";
 import type { Runtime } from "../runtime.ts";
 import { toBase64 } from "./base64.ts";
-import { BoundedMap } from "./bounded-map.ts";
 import type { HttpAnswer } from "./http-ask.ts";
 import type { HttpRequest } from "./http-template.ts";
 

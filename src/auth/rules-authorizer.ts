@@ -7,10 +7,10 @@
  * apart, not hostile ones that share a user.
  */
 
+import { BoundedMap } from "../bounded-map.ts";
 import { FILLED_BYTES_OF_CLIENT, FILLED_BYTES_OF_FILTER, FILLED_RULES_BYTES_MAX, GRANTS_PARSED_CHARACTERS_MAX } from "../login-limits.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { Authorizer, Identity } from "../session/ports.ts";
-import { BoundedMap } from "./bounded-map.ts";
 import { BRIDGE_STATE, BRIDGE_STATES } from "./bridge-state.ts";
 import { parseGrants } from "./grants.ts";
 import { type Otherwise, Rights } from "./rights.ts";

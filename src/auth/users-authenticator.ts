@@ -3,6 +3,7 @@
  * whether a user exists, as long as all passwords are hashed with the same number of iterations, and nobody else is asked after this.
  */
 
+import { BoundedMap } from "../bounded-map.ts";
 import type { DirectoryPort, Known } from "../directory/ports.ts";
 import { PASSWORDS_REMEMBERED_MAX } from "../login-limits.ts";
 import type { Connect } from "../mqtt/packet.ts";
@@ -86,7 +87,7 @@ export class UsersAuthenticator implements Authenticator {
  * fleet comes back at once, often under one user name: only the first of them then costs a slow hash. A wrong password always does.
  */
 export class VerifiedPasswords {
-  readonly #digests = new Map<string, Uint8Array>();
+  readonly #digests = new BoundedMap<string, Uint8Array>(PASSWORDS_REMEMBERED_MAX);
   /** Made when first needed: a Worker has no randomness before its first request. */
   #key: CryptoKey | undefined;
 
@@ -101,9 +102,7 @@ export class VerifiedPasswords {
   }
 
   async add(hash: string, password: Uint8Array): Promise<void> {
-    const digest = await this.#digest(password);
-    if (this.#digests.size >= PASSWORDS_REMEMBERED_MAX) this.#digests.delete(this.#digests.keys().next().value!);
-    this.#digests.set(hash, digest);
+    this.#digests.set(hash, await this.#digest(password), 1);
   }
 
   async #digest(password: Uint8Array): Promise<Uint8Array> {

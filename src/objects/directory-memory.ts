@@ -3,6 +3,7 @@
  * connection has a life of its own, and what one waits for is cancelled with it.
  */
 
+import { BoundedMap } from "../bounded-map.ts";
 import { Bans, NO_BANS } from "../directory/bans.ts";
 import type { KnownUser, Looked, News } from "../directory/news.ts";
 import type { DirectoryPort, Known } from "../directory/ports.ts";
@@ -29,23 +30,18 @@ class Place {
   isEmpty = true;
   /** When all but the users was asked for, milliseconds since the epoch. */
   at = Number.NEGATIVE_INFINITY;
-  readonly logins = new Map<string, KnownLogin>();
 
   known({ user, like }: Pick<Known, "user" | "like">): Known {
     return { bans: this.bans, isEmpty: this.isEmpty, user, like };
-  }
-
-  remember(userName: string, login: KnownLogin): void {
-    this.logins.delete(userName);
-    if (this.logins.size >= DIRECTORY_REMEMBERED_MAX) this.logins.delete(this.logins.keys().next().value!);
-    this.logins.set(userName, login);
   }
 }
 
 export class DirectoryMemory implements DirectoryPort {
   readonly #ask: (namespace: string) => Asked;
   readonly #runtime: Runtime;
-  readonly #places = new Map<string, Place>();
+  readonly #places = new BoundedMap<string, Place>(DIRECTORIES_REMEMBERED_MAX);
+  /** Of all namespaces, by `keyOf`. */
+  readonly #logins = new BoundedMap<string, KnownLogin>(DIRECTORY_REMEMBERED_MAX);
 
   constructor(ask: (namespace: string) => Asked, runtime: Runtime) {
     this.#ask = ask;
@@ -53,28 +49,31 @@ export class DirectoryMemory implements DirectoryPort {
   }
 
   async look(namespace: string, userName: string | undefined): Promise<Known> {
-    const place = this.#place(namespace);
     const now = this.#runtime.now();
+    const place = this.#place(namespace);
     const isFresh = (at: number): boolean => at > now - DIRECTORY_FRESH_MS && at <= now;
-    const login = userName === undefined ? undefined : place.logins.get(userName);
+    const login = userName === undefined ? undefined : this.#logins.get(keyOf(namespace, userName));
     if (isFresh(place.at) && (userName === undefined || (login !== undefined && isFresh(login.at)))) {
       return place.known({ user: login?.user, like: undefined });
     }
     const asked = this.#ask(namespace).look(userName, place.hasBans ? place.bans.version : -1);
     const looked = await inTime(asked, DIRECTORY_CALL_MS, this.#runtime);
     // What was told meanwhile is newer: the answer serves this login alone, which is judged once more where its session is.
-    if (looked.version >= place.version) this.#learn(place, userName, looked, now);
+    if (looked.version >= place.version) {
+      this.#learn(place, looked, now);
+      // Who is not there may be added in the next moment; and of a place that was forgotten meanwhile nobody was told what is newer.
+      const isKept = looked.user !== undefined && place === this.#place(namespace);
+      if (isKept && userName !== undefined) this.#logins.set(keyOf(namespace, userName), { at: now, user: looked.user! }, 1);
+    }
     return { ...place.known(looked), isEmpty: looked.isEmpty };
   }
 
-  #learn(place: Place, userName: string | undefined, { version, bans, isEmpty, user }: Looked, now: number): void {
+  #learn(place: Place, { version, bans, isEmpty }: Looked, now: number): void {
     place.version = version;
     if (bans !== undefined) place.bans = new Bans(bans);
     place.hasBans = true;
     place.isEmpty = isEmpty;
     place.at = now;
-    // Who is not there may be added in the next moment.
-    if (userName !== undefined && user !== undefined) place.remember(userName, { at: now, user });
   }
 
   /** The directory has told of changes. */
@@ -85,18 +84,22 @@ export class DirectoryMemory implements DirectoryPort {
       place.bans = new Bans(bans);
       place.hasBans = true;
     }
-    for (const { user } of users) place.logins.delete(user);
+    for (const { user } of users) this.#logins.delete(keyOf(namespace, user));
   }
 
   #place(namespace: string): Place {
     let place = this.#places.get(namespace);
     if (place === undefined) {
       place = new Place();
-      if (this.#places.size >= DIRECTORIES_REMEMBERED_MAX) this.#places.delete(this.#places.keys().next().value!);
-      this.#places.set(namespace, place);
+      this.#places.set(namespace, place, 1);
     }
     return place;
   }
+}
+
+/** Namespaces have no blanks. */
+function keyOf(namespace: string, userName: string): string {
+  return `${namespace} ${userName}`;
 }
 
 /** @throws Error when the answer takes longer */

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { Looked } from "../../src/directory/news.ts";
-import { DIRECTORY_CALL_MS, DIRECTORY_FRESH_MS, DIRECTORY_REMEMBERED_MAX } from "../../src/login-limits.ts";
+import { DIRECTORIES_REMEMBERED_MAX, DIRECTORY_CALL_MS, DIRECTORY_FRESH_MS, DIRECTORY_REMEMBERED_MAX } from "../../src/login-limits.ts";
 import { DirectoryMemory } from "../../src/objects/directory-memory.ts";
 import type { Runtime } from "../../src/runtime.ts";
 
@@ -113,12 +113,38 @@ describe("an isolate", () => {
     expect([asked.length, timers.length]).toEqual([2, 0]);
   });
 
-  test("remembers so many users and no more", async () => {
+  test("remembers so many users of all namespaces and no more, those that were asked for", async () => {
     const { asked, memory } = world();
-    for (let index = 0; index <= DIRECTORY_REMEMBERED_MAX; index += 1) await memory.look("n", `u${index}`);
-    const before = asked.length;
-    await memory.look("n", "u1");
-    await memory.look("n", "u0");
-    expect(asked.length - before).toBe(1);
+    const isKnown = async (namespace: string, user: string): Promise<boolean> => {
+      const before = asked.length;
+      await memory.look(namespace, user);
+      return asked.length === before;
+    };
+    for (let index = 0; index <= DIRECTORY_REMEMBERED_MAX; index += 1) {
+      await memory.look(index % 2 === 0 ? "n" : "m", `u${index}`);
+      if (index % 1000 === 0) await memory.look("n", "u0");
+    }
+    expect([await isKnown("n", "u0"), await isKnown("m", "u9999"), await isKnown("m", "u1")]).toEqual([true, true, false]);
+    expect(await isKnown("m", "u0")).toBe(false);
+  });
+
+  test("does not keep who is not told of any more: a place that was forgotten while it was asked", async () => {
+    const { asked, memory, state, answerBy } = world();
+    let told: (looked: Looked) => void = () => {};
+    await memory.look("n", "bob");
+    answerBy(
+      () =>
+        new Promise((resolve) => {
+          told = resolve;
+        }),
+    );
+    const looking = memory.look("n", "ada");
+    const { answer } = state;
+    answerBy(async () => answer);
+    for (let index = 0; index < 2 * DIRECTORIES_REMEMBERED_MAX; index += 1) await memory.look(`n${index}`, undefined);
+    told({ ...answer, bans: undefined });
+    expect(isBanned(await looking)).toBe(true);
+    expect(isBanned(await memory.look("n", "ada"))).toBe(true);
+    expect(asked.slice(-1)).toEqual([["ada", -1]]);
   });
 });

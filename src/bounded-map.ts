@@ -40,6 +40,16 @@ export class BoundedMap<Key, Value> {
     this.#weight += weight;
   }
 
+  has(key: Key): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  delete(key: Key): void {
+    this.#weight -= this.#recent.get(key)?.weight ?? 0;
+    this.#recent.delete(key);
+    this.#former.delete(key);
+  }
+
   /** Entries that it holds, those counted twice that were set anew. */
   get size(): number {
     return this.#recent.size + this.#former.size;
