@@ -7,6 +7,7 @@
  * written with every chunk of the log.
  */
 
+import { BoundedMap } from "../bounded-map.ts";
 import { OPEN_EXCHANGES_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
 import { type Message, objectOf } from "../mqtt/message.ts";
 import type { RecordReader, RecordWriter } from "../mqtt/record.ts";
@@ -37,7 +38,7 @@ const FILTERS_STORED_MAX = 8 * 1024;
 /** Between an object and a filter of a shared subscription where both are written as one name; neither can have it. */
 const GIVEN = "\0";
 
-/** Other messages given to shared subscriptions that are remembered one by one. The oldest are forgotten first. */
+/** Other messages given to shared subscriptions: at least so many are remembered one by one, and at most twice as many. */
 const SHARED_MAX = 32 * 1024;
 
 /** What is known of one origin's QoS 2 messages. */
@@ -72,9 +73,9 @@ export class Repeats {
   /** QoS 2 messages that may be repeated, by origin without its incarnation. */
   readonly #exchanges = new Map<string, Exchanges>();
   /** Messages of other kinds that were given to a member of a shared subscription in this life. */
-  readonly #shared = new Set<string>();
+  readonly #shared = new BoundedMap<string, true>(2 * SHARED_MAX);
   /** QoS 2 messages that may be repeated, and the greatest demand that nobody here met for them in this life. */
-  readonly #declined = new Map<string, ShareDemand>();
+  readonly #declined = new BoundedMap<string, ShareDemand>(2 * SHARED_MAX);
   /** The greatest number of each origin, without its incarnation, that an earlier life has seen. */
   readonly #before = new Map<string, number>();
 
@@ -131,15 +132,13 @@ export class Repeats {
       given.set(filter, (given.get(filter) ?? new Set()).add(message.sequence));
       return;
     }
-    if (this.#shared.size >= SHARED_MAX) this.#shared.delete(this.#shared.values().next().value!);
-    this.#shared.add(shareKey(message, filter));
+    this.#shared.set(shareKey(message, filter), true, 1);
   }
 
   /** Nobody here met a demand for a message of a shared subscription: others are offered it after that. */
   declined(message: Message, { filter, demand }: ShareTarget): void {
     if (message.settledBelow === 0) return;
-    if (this.#declined.size >= SHARED_MAX) this.#declined.delete(this.#declined.keys().next().value!);
-    this.#declined.set(shareKey(message, filter), demand);
+    this.#declined.set(shareKey(message, filter), demand, 1);
   }
 
   /** Whether a QoS 2 message that comes again is to be declined again: one of those that were offered it after that may have it. */
