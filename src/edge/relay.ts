@@ -1,13 +1,11 @@
 /**
- * The edge of a relayed connection: reads until CONNECT is whole, authenticates, opens a socket to the Session object of the client ID
+ * The edge of a relayed connection: reads until CONNECT is whole, has the client introduced, opens a socket to its Session object
  * and from then on passes whole packets in both directions. It answers PINGREQ and enforces Keep Alive itself, so that neither wakes
  * an object; now and then it passes a PINGREQ on as a sign of life. It decides nothing else.
  */
 
-import { toBase64 } from "../auth/base64.ts";
-import { Authentication } from "../handshake/authentication.ts";
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
-import { assignClientId, callerOf, type Handover } from "../handshake/handover.ts";
+import { callerOf, type Handover } from "../handshake/handover.ts";
 import type { Limits } from "../limits.ts";
 import { AHEAD_PACKETS_MAX, KEEP_ALIVE_FACTOR, LIVENESS_MS, RELAYED_PACKETS_MAX } from "../limits.ts";
 import { concatenate } from "../mqtt/bytes.ts";
@@ -15,12 +13,9 @@ import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import { KEEP_ALIVE_TIMEOUT, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
-import { authOf } from "../objects/auth-of.ts";
 import { directoryOf } from "../objects/directory-of.ts";
-import type { DirectoryService } from "../objects/directory-watch.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { log } from "../objects/log.ts";
-import { sessionObjectName } from "../objects/names.ts";
 import { PLATFORM, type Runtime, type Timer } from "../runtime.ts";
 import {
   CLOSE_GOING_AWAY,
@@ -31,9 +26,9 @@ import {
   closeCodeOf,
 } from "../session/close-code.ts";
 import { type ConnectionFacts, connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "../session/connection-facts.ts";
-import type { Caller } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { handOver } from "./hand-over.ts";
+import { Introduction, type IntroductionOptions } from "./introduction.ts";
 
 const PINGRESP_BYTES = encodePacket({ type: PINGRESP }, 4);
 
@@ -58,15 +53,8 @@ export function relay(socket: WebSocket, request: Request, env: BrokerEnv, setti
   relaySocket(socket, { settings, namespace, directory, authService: env.AUTH, caller, reach, runtime: PLATFORM });
 }
 
-export interface RelayOptions {
-  readonly settings: Settings;
-  readonly namespace: string;
-  readonly caller: Caller;
-  readonly directory?: DirectoryService | undefined;
-  /** The binding AUTH. */
-  readonly authService?: unknown;
+export interface RelayOptions extends IntroductionOptions {
   readonly reach: Reach;
-  readonly runtime: Runtime;
 }
 
 /** Relays a socket from here on. */
@@ -82,17 +70,12 @@ export function relaySocket(socket: RelayedSocket, options: RelayOptions): void 
 
 class Relay {
   readonly #socket: RelayedSocket;
-  readonly #reach: Reach;
+  readonly #options: RelayOptions;
   readonly #runtime: Runtime;
-  readonly #settings: Settings;
   readonly #limits: Limits;
-  readonly #namespace: string;
-  readonly #caller: Caller;
-  readonly #directory: DirectoryService | undefined;
-  readonly #authService: unknown;
   readonly #stream: PacketStream;
   #object: RelayedSocket | undefined;
-  #authentication: Authentication | undefined;
+  #introduction: Introduction | undefined;
   #state: "first" | "connecting" | "open" | "ended" = "first";
   #facts: ConnectionFacts | undefined;
   /** For the log. */
@@ -115,16 +98,12 @@ class Relay {
   #passing: Timer | undefined;
   #patience: Timer | undefined;
 
-  constructor(socket: RelayedSocket, { settings, namespace, caller, directory, authService, reach, runtime }: RelayOptions) {
+  constructor(socket: RelayedSocket, options: RelayOptions) {
+    const { settings, runtime } = options;
     this.#socket = socket;
-    this.#reach = reach;
+    this.#options = options;
     this.#runtime = runtime;
-    this.#settings = settings;
     this.#limits = settings.limits;
-    this.#namespace = namespace;
-    this.#caller = caller;
-    this.#directory = directory;
-    this.#authService = authService;
     this.#lastSeenAt = runtime.now();
     this.#passedOnAt = this.#lastSeenAt;
     this.#stream = new PacketStream(settings.limits.packetBytesMax);
@@ -142,7 +121,7 @@ class Relay {
     this.#stream.push(new Uint8Array(data));
     if (this.#state === "first") this.#readConnect();
     else if (this.#state === "open") this.#passOnInTurn();
-    else this.#authentication?.wake();
+    else this.#introduction?.wake();
     this.#await();
   }
 
@@ -187,35 +166,17 @@ class Relay {
     this.#stream.version = connect.version;
     const unavailable = { reasonCode: SERVER_UNAVAILABLE, message: "the broker is not available; try again" };
     try {
-      // Before any object is touched: strangers wake nothing.
-      const auth = authOf(this.#settings, this.#runtime, this.#directory, this.#authService);
-      this.#authentication = new Authentication({
-        connect,
-        caller: this.#caller,
-        authenticators: auth,
-        stream: this.#stream,
-        limits: this.#limits,
-        runtime: this.#runtime,
-        send: (bytes) => this.#send(bytes),
-      });
-      const answer = await this.#authentication.run();
-      this.#authentication = undefined;
+      this.#introduction = new Introduction(this.#options, connect, this.#stream, (packet) => this.#send(packet));
+      const introduced = await this.#introduction.run();
+      this.#introduction = undefined;
       if (this.#state === "ended") return;
-      if (isFarewell(answer)) {
-        this.#end(answer);
+      if (isFarewell(introduced)) {
+        this.#end(introduced);
         return;
       }
-      const { identity: admission, authenticationData } = answer;
-      const assignedClientId = connect.clientId === "" ? (admission.clientId ?? assignClientId()) : undefined;
-      this.#clientId = admission.clientId ?? assignedClientId ?? connect.clientId;
-      const objectName = sessionObjectName(this.#settings, this.#namespace, this.#clientId);
-      const handover: Handover = {
-        relayed: true,
-        ...(assignedClientId === undefined ? {} : { assignedClientId }),
-        admission,
-        ...(authenticationData === undefined ? {} : { authenticationData: toBase64(authenticationData) }),
-      };
-      this.#open(await this.#reach(objectName, handover), connect, bytes);
+      const { clientId, objectName, handover } = introduced;
+      this.#clientId = clientId;
+      this.#open(await this.#options.reach(objectName, handover), connect, bytes);
     } catch {
       this.#end(refused(unavailable, connect));
     }
@@ -362,7 +323,7 @@ class Relay {
 
   #finish(): void {
     this.#state = "ended";
-    this.#authentication?.cancel();
+    this.#introduction?.cancel();
     this.#keepAlive?.cancel();
     this.#gathering?.cancel();
     this.#passing?.cancel();
