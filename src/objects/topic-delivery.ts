@@ -22,6 +22,9 @@ export interface DeliveryOptions {
   readonly cause: Cause | undefined;
 }
 
+/** Of a delivery that brings no live message. */
+export const ALONE = { message: undefined, attempt: undefined, cause: undefined };
+
 /** One message for one Session object, a page of retained ones, or a barrier behind those before it. */
 export class Delivery implements Outgoing {
   readonly record: BatchRecord;

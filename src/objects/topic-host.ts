@@ -5,7 +5,6 @@
 
 import type { FaultPort } from "../fault.ts";
 import { Ledger } from "../ledger.ts";
-import { ANSWER_MS_MAX, RETRY_MS_MAX, RETRY_MS_TOTAL } from "../limits.ts";
 import {
   type Batch,
   type BatchRecord,
@@ -15,7 +14,6 @@ import {
   decodeBatch,
   decodeDeliveryAnswer,
   RECORD_ASK,
-  RECORD_AWAITED,
   RECORD_BARRIER,
   RECORD_CAUGHT_UP,
   RECORD_PAGE,
@@ -32,7 +30,6 @@ import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
-import { Fence } from "../routing/fence.ts";
 import type { Addressed, Delivered, DeliveryPort, RoutingStore } from "../routing/ports.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
@@ -40,6 +37,7 @@ import { Adoption, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
 import { CallQueue } from "./call-queue.ts";
 import { Exchange } from "./exchange.ts";
+import { Exchanges } from "./exchanges.ts";
 import { faultsOf } from "./faults.ts";
 import { HeldDeliveries } from "./held-deliveries.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
@@ -47,32 +45,8 @@ import { log } from "./log.ts";
 import { createCallMeter, type Figures, type Meter } from "./meter.ts";
 import { shapeNumber, shardOf, topicShard } from "./names.ts";
 import { RetainedReader } from "./retained-reader.ts";
-import { attemptAfter, type Cause, Delivery, type Refused, recordOf } from "./topic-delivery.ts";
+import { ALONE, attemptAfter, type Cause, Delivery, type Refused, recordOf } from "./topic-delivery.ts";
 import { Turns } from "./turns.ts";
-
-/** Session objects that are remembered: with an object for each client ID there may be many. The oldest are forgotten first. */
-const SENDERS_MAX = 4096;
-
-/** What is known of one life of a Session object. */
-interface Sender {
-  readonly epoch: number;
-  /** Its last batch, and the answer: one that comes again is not done again. */
-  readonly number: number;
-  readonly answer: Promise<Uint8Array>;
-  readonly exchange: Exchange;
-  /** Batches that were answered with something pending, until their sender has heard of all outcomes. */
-  readonly pending: Map<number, Exchange>;
-}
-
-/**
- * The exchanges of which something is awaited still.
- * @param batches all that are awaited; empty when that was not said, undefined when nothing is
- */
-function stillAwaited(known: Map<number, Exchange> | undefined, batches: readonly number[] | undefined): Map<number, Exchange> {
-  if (known === undefined || batches === undefined) return new Map();
-  if (batches.length === 0) return known;
-  return new Map(batches.flatMap((batch) => (known.has(batch) ? [[batch, known.get(batch)!] as const] : [])));
-}
 
 export interface TopicHostOptions {
   readonly settings: Settings;
@@ -93,21 +67,19 @@ export class TopicHost implements DeliveryPort {
   readonly #routing: RoutingCore;
   /** One for all queues, so that no two batches have the same number. */
   readonly #writer: BatchWriter;
-  readonly #shape: number;
   readonly #sessions: SessionObjects;
   readonly #meter: Meter;
   readonly #calls = createCallMeter();
   readonly #faults: FaultPort;
   readonly #runtime: Runtime;
-  readonly #fence = new Fence();
   readonly ledger: Ledger;
   readonly #reader: RetainedReader;
+  readonly #exchanges: Exchanges;
   readonly #turns: Turns;
   readonly #queues = new Map<string, CallQueue<Delivery, DeliveryAnswer>>();
   readonly #held: HeldDeliveries;
   /** Queues that got something in this tick. */
   readonly #filled = new Set<CallQueue<Delivery, DeliveryAnswer>>();
-  readonly #senders = new Map<string, Sender>();
   /** Names this life. */
   readonly #life: string;
   /** Something of the record at hand goes to a Session object that is slow. */
@@ -115,14 +87,13 @@ export class TopicHost implements DeliveryPort {
   /** The record at hand. */
   #cause: Cause | undefined;
   #tick: Timer | undefined;
-  #awake: Timer | undefined;
 
   constructor({ settings, name, store, sessions, topics, meter, runtime }: TopicHostOptions) {
     const shard = shardOf(name);
-    this.#shape = shapeNumber(settings);
+    const shape = shapeNumber(settings);
     this.ledger = new Ledger(settings.limits.objectBytesMax);
     this.#runtime = runtime;
-    this.#writer = new BatchWriter(name, runtime.now(), this.#shape);
+    this.#writer = new BatchWriter(name, runtime.now(), shape);
     this.#sessions = sessions;
     this.#meter = meter;
     this.#faults = faultsOf(name);
@@ -147,6 +118,13 @@ export class TopicHost implements DeliveryPort {
       this.#faults,
       () => {},
     );
+    this.#exchanges = new Exchanges({
+      shape,
+      life: this.#life,
+      runtime,
+      handle: (batch) => this.#handle(batch),
+      handled: () => this.adoption.handled(),
+    });
     this.adoption = new Adoption({ settings, name, store, routing: this.#routing, peers: topics });
   }
 
@@ -156,75 +134,13 @@ export class TopicHost implements DeliveryPort {
     if (this.adoption.isMisplaced) return this.#refuse(bytes);
     const adopted = this.adoption.ready();
     if (adopted !== undefined) await adopted;
-    return this.#exchange(bytes);
+    return this.#exchanges.take(bytes);
   }
 
   /** Nobody is to wait for what no repeat will bring. */
   #refuse(bytes: Uint8Array): Uint8Array {
     const codes = new Uint8Array(decodeBatch(bytes).records.length).fill(IMPLEMENTATION_SPECIFIC_ERROR);
     return encodeExchangeAnswer({ life: this.#life, codes, late: [] });
-  }
-
-  async #exchange(bytes: Uint8Array): Promise<Uint8Array> {
-    const batch = decodeBatch(bytes);
-    const { sender, epoch, shape, number, records } = batch;
-    if (shape !== this.#shape) throw new Error(`${sender} knows another shape of the broker`);
-    if (!this.#fence.admits(sender, epoch, this.#runtime.now())) throw new Error("a call of its sender's earlier life");
-    let from = this.#senders.get(sender);
-    if (from?.epoch === epoch && from.number === number) return from.answer;
-    // What came before is handled before, also where its sender has given it up.
-    if (from !== undefined && !from.exchange.isHandled) {
-      await from.exchange.handled;
-      return this.#exchange(bytes);
-    }
-    if (from?.epoch !== epoch) from = undefined;
-    if (from !== undefined && number < from.number) throw new Error("a call that was answered long ago");
-    const awaited = records[0]?.kind === RECORD_AWAITED ? records[0] : undefined;
-    if (awaited !== undefined && (from === undefined || awaited.life !== this.#life)) {
-      return encodeExchangeAnswer({ life: this.#life, codes: undefined, late: [] });
-    }
-    const pending = stillAwaited(from?.pending, awaited?.batches);
-    const exchange = this.#handle(batch);
-    const answer = this.#answer(exchange, number, pending, awaited?.batches ?? []);
-    if (!this.#senders.has(sender) && this.#senders.size >= SENDERS_MAX) this.#senders.delete(this.#senders.keys().next().value!);
-    this.#senders.set(sender, { epoch, number, answer, exchange, pending });
-    if (pending.size === 0) this.#mayRest();
-    return answer;
-  }
-
-  /** @param asked earlier batches whose outcomes are asked for */
-  async #answer(exchange: Exchange, number: number, pending: Map<number, Exchange>, asked: readonly number[]): Promise<Uint8Array> {
-    if (!exchange.isHandled) await exchange.handled;
-    this.adoption.handled();
-    if (exchange.open) {
-      const patience = this.#runtime.after(ANSWER_MS_MAX, () => exchange.leaveAll());
-      await exchange.due;
-      patience.cancel();
-    }
-    if (exchange.pending) {
-      pending.set(number, exchange);
-      this.#stayAwake();
-    }
-    const late = asked.flatMap((batch) => {
-      const codes = pending.get(batch)?.codes;
-      return codes === undefined ? [] : [{ batch, codes }];
-    });
-    return encodeExchangeAnswer({ life: this.#life, codes: exchange.codes, late });
-  }
-
-  /** Outcomes that are still to be told are in memory alone: for as long as somebody may ask for them the object must not hibernate. */
-  #stayAwake(): void {
-    this.#awake?.cancel();
-    this.#awake = this.#runtime.after(RETRY_MS_TOTAL + RETRY_MS_MAX, () => {
-      this.#awake = undefined;
-    });
-  }
-
-  #mayRest(): void {
-    if (this.#awake === undefined) return;
-    for (const { pending } of this.#senders.values()) if (pending.size > 0) return;
-    this.#awake.cancel();
-    this.#awake = undefined;
   }
 
   #handle({ sender, records }: Batch): Exchange {
@@ -294,10 +210,7 @@ export class TopicHost implements DeliveryPort {
           done(NOTHING_RETAINED);
           return;
         }
-        this.#send(
-          sender,
-          new Delivery({ kind: RECORD_PAGE, ...page }, { message: undefined, attempt: undefined, done, cause: undefined }),
-        );
+        this.#send(sender, new Delivery({ kind: RECORD_PAGE, ...page }, { ...ALONE, done }));
       },
       failed: () => done(IMPLEMENTATION_SPECIFIC_ERROR),
     });
@@ -305,16 +218,18 @@ export class TopicHost implements DeliveryPort {
 
   figures(): Figures {
     this.#meter.calls += 1;
-    const bytes = [...this.#queues.values()].reduce((sum, queue) => sum + queue.bytes, 0);
     const { retainedMessages } = this.#routing;
-    const outbox = { calls: this.#calls, bytes };
+    const outbox = { calls: this.#calls, bytes: this.#sum((queue) => queue.bytes) };
     return { usage: this.#meter.usage(), memory: this.ledger.figures(), session: undefined, retainedMessages, outbox };
   }
 
   /** What memory holds by a count of it all, bytes: what the ledger says. */
   count(): { readonly routes: number; readonly outboxes: number } {
-    const outboxes = [...this.#queues.values()].reduce((sum, queue) => sum + queue.heldBytes, 0);
-    return { routes: this.#routing.countRoutes(), outboxes };
+    return { routes: this.#routing.countRoutes(), outboxes: this.#sum((queue) => queue.heldBytes) };
+  }
+
+  #sum(of: (queue: CallQueue<Delivery, DeliveryAnswer>) => number): number {
+    return [...this.#queues.values()].reduce((sum, queue) => sum + of(queue), 0);
   }
 
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
@@ -332,10 +247,7 @@ export class TopicHost implements DeliveryPort {
   #barrier(sessionObject: string, done: Delivered): void {
     const queue = this.#queues.get(sessionObject);
     if (queue === undefined || queue.idle) done(SUCCESS);
-    else {
-      const options = { message: undefined, attempt: undefined, done, cause: undefined };
-      this.#send(sessionObject, new Delivery({ kind: RECORD_BARRIER, sessionObject }, options));
-    }
+    else this.#send(sessionObject, new Delivery({ kind: RECORD_BARRIER, sessionObject }, { ...ALONE, done }));
   }
 
   #send(sessionObject: string, delivery: Delivery): void {
@@ -378,16 +290,16 @@ export class TopicHost implements DeliveryPort {
   #queue(sessionObject: string): CallQueue<Delivery, DeliveryAnswer> {
     let queue = this.#queues.get(sessionObject);
     if (queue === undefined) {
-      let batch = 0;
+      let number = 0;
       queue = new CallQueue<Delivery, DeliveryAnswer>(this.#runtime, {
         encode: (deliveries) => {
           this.#writer.begin();
-          batch = this.#writer.number;
+          number = this.#writer.number;
           for (const { record } of deliveries) this.#writer.add(record);
           return this.#writer.finish();
         },
         call: async (batch) => decodeDeliveryAnswer(await this.#sessions(sessionObject).deliver(batch)),
-        answered: (deliveries, answer) => this.#answered(sessionObject, batch, deliveries, answer),
+        answered: (deliveries, answer) => this.#answered(sessionObject, number, deliveries, answer),
         meter: this.#calls,
         faults: this.#faults,
         ledger: this.ledger,

@@ -501,7 +501,7 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "batch to a Topic object",
-    file: "src/objects/topic-host.ts",
+    file: "src/objects/exchanges.ts",
     before: "const batch = ",
     read: "decodeBatch(bytes)",
     of: [[BATCH, "Batch", ""]],
@@ -515,7 +515,7 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "record to a Topic object",
-    file: "src/objects/topic-host.ts",
+    file: "src/objects/exchanges.ts",
     before: "const batch = ",
     read: "decodeBatch(bytes)",
     kind: "records",

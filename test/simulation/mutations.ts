@@ -93,9 +93,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "go on with new messages where the Topic object has forgotten what was open",
-    file: "src/objects/topic-host.ts",
-    find: "if (awaited !== undefined && (from === undefined || awaited.life !== this.#life)) {",
-    replace: "if (awaited !== undefined && this.#life === undefined) {",
+    file: "src/objects/exchanges.ts",
+    find: "if (awaited !== undefined && (from === undefined || awaited.life !== this.#options.life)) {",
+    replace: "if (awaited !== undefined && this.#options === undefined) {",
     seeds: 400,
   },
   {
