@@ -178,5 +178,5 @@ export const ASKED_MS_MAX = 10 * SECOND;
 /** Questions about the filters of one client at a time. */
 export const ASKED_AT_ONCE = 4;
 
-/** What hooks have said of filters is remembered for so many of them in an isolate, about 200 bytes each. */
+/** What hooks have said of filters is remembered for so many of them in an object, about 200 bytes each. */
 export const ASKED_RIGHTS_MAX = 20_000;

@@ -22,7 +22,12 @@ export interface Wish {
 }
 
 /** Asks a hook. @returns undefined when it can't be had */
-export type AskHook = (identity: Identity, clientId: string, wish: Wish) => Promise<"allow" | "deny" | "ignore" | undefined>;
+export type AskHook = (
+  identity: Identity,
+  clientId: string,
+  wish: Wish,
+  namespace: string,
+) => Promise<"allow" | "deny" | "ignore" | undefined>;
 
 export interface AskedRightsOptions {
   /** Rules, for publishing, */
@@ -34,6 +39,8 @@ export interface AskedRightsOptions {
   /** What no rule and no hook says anything of. */
   readonly noMatch: "allow" | "deny";
   readonly ask: AskHook;
+  /** Of the clients: those of another one may have the same names. */
+  readonly namespace: string;
   readonly runtime: Runtime;
 }
 
@@ -90,7 +97,7 @@ export class AskedRights implements Authorizer {
 
   /** Some at a time, so that one client does not hold up those of others. */
   async #askAll(identity: Identity, clientId: string, wishes: readonly Wish[]): Promise<boolean> {
-    const { ask, noMatch, runtime } = this.#options;
+    const { ask, noMatch, namespace, runtime } = this.#options;
     const left = [...new Map(wishes.map((wish) => [nameOf(identity, clientId, wish), wish]))];
     const since = runtime.now();
     let isThere = true;
@@ -98,7 +105,7 @@ export class AskedRights implements Authorizer {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
         const [name, wish] = next;
         const isInTime = runtime.now() - since < ASKED_MS_MAX;
-        const answer = isInTime ? await ask(identity, clientId, wish).catch(() => undefined) : undefined;
+        const answer = isInTime ? await ask(identity, clientId, wish, namespace).catch(() => undefined) : undefined;
         isThere &&= answer !== undefined;
         const isAllowed = answer === "allow" || (answer === "ignore" && noMatch === "allow");
         // A hook that is away gives nothing, and takes nothing from anybody who has it.

@@ -42,9 +42,10 @@ export interface Auth {
   readonly authenticator: AuthenticatorChain;
   /** For clients that name an Authentication Method: SCRAM-SHA-256 with users, three for tokens with keys for them. */
   readonly enhanced: EnhancedAuthenticator;
+  /** By rules alone. */
   readonly authorizer: Authorizer;
-  /** Where hooks are asked about subscriptions: what has to be done before the authorizer can tell. */
-  readonly askedRights: Pick<AskedRights, "prepare"> | undefined;
+  /** Where hooks are asked about subscriptions: makes the authorizer of an object that serves a namespace, which remembers what they say. */
+  readonly askedRights: ((namespace: string) => AskedRights) | undefined;
   /** There may be clients of several users here; all that are anonymous are one. */
   readonly hasSeveralUsers: boolean;
   /** What is wrong with USERS, ACL, AUTH_CHAIN or AUTH, as sentences that repeat nothing of a secret; for the log and for operators. */
@@ -146,7 +147,7 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
   return {
     authenticator: new AuthenticatorChain(chain),
     enhanced: gate === undefined ? new Methods(methods) : new GatedMethods(gate, new Methods(methods)),
-    authorizer: askedRights ?? rules,
+    authorizer: rules,
     askedRights,
     // A directory beside anonymous clients may be there for its bans alone.
     hasSeveralUsers:
@@ -167,10 +168,10 @@ function subscribeHooks({ http }: AuthSettings, services: HookServices & Pick<Au
 }
 
 /** Anonymous clients are asked about as well. */
-function askingFor(sources: RuleSources, rules: Authorizer, ask: AskHook, runtime: Runtime): AskedRights {
+function askingFor(sources: RuleSources, rules: Authorizer, ask: AskHook, runtime: Runtime): (namespace: string) => AskedRights {
   const closed = new RulesAuthorizer({ ...sources, noMatch: "deny", bindsAnonymous: true });
   const open = new RulesAuthorizer({ ...sources, noMatch: "allow", bindsAnonymous: true });
-  return new AskedRights({ rules, closed, open, noMatch: sources.noMatch, ask, runtime });
+  return (namespace) => new AskedRights({ rules, closed, open, noMatch: sources.noMatch, ask, namespace, runtime });
 }
 
 /** Of a variable with that name one would be found out when the first client comes. */

@@ -46,6 +46,7 @@ export interface AuthenticationRule {
 
 /** A client that is in and wants to subscribe to a filter of which no rule says anything. */
 export interface AuthorizationRequest {
+  readonly namespace: string;
   readonly clientId: string;
   readonly userName: string | undefined;
   readonly address: string;

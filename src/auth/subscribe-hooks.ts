@@ -17,8 +17,8 @@ const ACC_SUBSCRIBE = 4;
 
 export function askHttp(settings: HttpSettings, hook: HttpHook): AskHook {
   const template = new RequestTemplate(authzShape(settings), SUBSCRIBE_PLACEHOLDERS);
-  return async (identity, clientId, wish) => {
-    const request = template.make(valuesOf(identity, clientId, wish));
+  return async (identity, clientId, wish, namespace) => {
+    const request = template.make(valuesOf(identity, clientId, wish, namespace));
     if (request === undefined) return "deny";
     const answer = await hook.ask(request, { address: identity.address }, readVerdict);
     return "value" in answer ? answer.value.result : undefined;
@@ -28,8 +28,8 @@ export function askHttp(settings: HttpSettings, hook: HttpHook): AskHook {
 export function askGoAuth(settings: HttpSettings, hook: HttpHook): AskHook {
   const body = { username: "${username}", clientid: "${clientid}", topic: "${topic}", acc: ACC_SUBSCRIBE };
   const template = goAuthTemplate(settings, "acl", body, SUBSCRIBE_PLACEHOLDERS);
-  return async (identity, clientId, wish) => {
-    const request = template.make(valuesOf(identity, clientId, wish));
+  return async (identity, clientId, wish, namespace) => {
+    const request = template.make(valuesOf(identity, clientId, wish, namespace));
     if (request === undefined) return "deny";
     const answer = await hook.ask(request, { address: identity.address }, readStatus);
     return "value" in answer ? (answer.value.yes ? "allow" : "deny") : undefined;
@@ -37,8 +37,9 @@ export function askGoAuth(settings: HttpSettings, hook: HttpHook): AskHook {
 }
 
 export function askService(service: AuthenticationService, hook: ServiceHook): AskHook {
-  return async ({ userName, address, grants }, clientId, { topicFilter: topic, qos }) => {
-    const request = { clientId, userName, address, clientAttributes: attributesOf(grants), action: "subscribe", topic, qos } as const;
+  return async ({ userName, address, grants }, clientId, { topicFilter: topic, qos }, namespace) => {
+    const clientAttributes = attributesOf(grants);
+    const request = { namespace, clientId, userName, address, clientAttributes, action: "subscribe", topic, qos } as const;
     // A binding has every method that it is asked for.
     const answer = await hook.ask({ address }, () => service.authorize!(request), judgeAnswer);
     return "value" in answer ? answer.value.result : undefined;
@@ -47,20 +48,21 @@ export function askService(service: AuthenticationService, hook: ServiceHook): A
 
 /** Asks one after the other until one decides. One that can't be had decides as well: nobody knows what it would have said. */
 export function askInOrder(hooks: readonly AskHook[]): AskHook {
-  return async (identity, clientId, wish) => {
+  return async (identity, clientId, wish, namespace) => {
     for (const ask of hooks) {
-      const answer = await ask(identity, clientId, wish);
+      const answer = await ask(identity, clientId, wish, namespace);
       if (answer !== "ignore") return answer;
     }
     return "ignore";
   };
 }
 
-function valuesOf({ userName, address, grants }: Identity, clientId: string, { topicFilter, qos }: Wish): ValueOf {
+function valuesOf({ userName, address, grants }: Identity, clientId: string, { topicFilter, qos }: Wish, namespace: string): ValueOf {
   const values: Readonly<Record<string, string>> = {
     clientid: clientId,
     username: userName ?? "",
     peerhost: address,
+    namespace,
     action: "subscribe",
     topic: topicFilter,
     qos: String(qos),

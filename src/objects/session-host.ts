@@ -122,6 +122,7 @@ export class SessionHost {
     const namespace = namespaceOf(name);
     const { directory } = options;
     const auth = authOf(settings, runtime, directory, options.authService);
+    const asking = auth.askedRights?.(namespace);
     const isOneClients = settings.topology !== "compact" && settings.sessionShards === 0;
     this.#directory = directory && new DirectoryWatch({ service: directory, namespace, object: name, isOneClients, runtime });
     this.ledger = new Ledger(settings.limits.objectBytesMax);
@@ -141,7 +142,7 @@ export class SessionHost {
       router: this.#router,
       room: LOCAL_ROOM,
       sizes: options.sizes ?? PIECE_SIZES,
-      authorizer: auth.authorizer,
+      authorizer: asking ?? auth.authorizer,
       reauthentication: new Reauthentications({
         enhanced: auth.enhanced,
         namespace,
@@ -175,7 +176,7 @@ export class SessionHost {
       limits: settings.limits,
       namespace,
       authenticators: auth,
-      asking: auth.askedRights,
+      asking,
       directory: this.#directory,
       runtime,
       flushSoon,

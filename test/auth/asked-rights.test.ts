@@ -30,9 +30,10 @@ function setup(ask: AskHook, noMatch: "allow" | "deny" = "deny") {
     open: rules("allow"),
     noMatch,
     runtime,
-    ask: (identity, clientId, wish) => {
+    namespace: "n",
+    ask: (identity, clientId, wish, namespace) => {
       asked.push(wish);
-      return ask(identity, clientId, wish);
+      return ask(identity, clientId, wish, namespace);
     },
   });
   const prepare = (filters: readonly string[], identity = ADA, clientId = "c") =>

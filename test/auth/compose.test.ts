@@ -240,13 +240,24 @@ describe("createAuth", () => {
         return new Response('{"result":"allow"}');
       };
       const authz = { ...NO_HTTP, authzUrl: "https://auth.test/authz" };
-      const { authorizer, askedRights } = createAuth({ users: "", http: authz, allowAnonymous: true }, PLATFORM, { fetch: says });
+      const { askedRights } = createAuth({ users: "", http: authz, allowAnonymous: true }, PLATFORM, { fetch: says });
+      const authorizer = askedRights!("n");
       expect(authorizer.maySubscribe(ANONYMOUS, "c", "a", 0)).toBe(false);
-      expect(await askedRights!.prepare(ANONYMOUS, "c", [{ topicFilter: "a", qos: 0 }])).toBe(true);
+      expect(await authorizer.prepare(ANONYMOUS, "c", [{ topicFilter: "a", qos: 0 }])).toBe(true);
       expect(authorizer.maySubscribe(ANONYMOUS, "c", "a", 0)).toBe(true);
       expect(asked).toEqual([{ clientid: "c", username: "", peerhost: "", action: "subscribe", topic: "a", qos: "0" }]);
       expect(authorizer.mayPublish(ANONYMOUS, "c", "a", 0, false)).toBe(true);
       expect(authorizer.mayReceive(ANONYMOUS, "c", "a")).toBe(true);
+    });
+
+    test("what is said of a client in one namespace is not said of one that is called the same in another", async () => {
+      const ofFirst = async (_url: string, init: RequestInit): Promise<Response> =>
+        new Response(JSON.stringify({ result: init.body === '{"in":"first a"}' ? "allow" : "deny" }));
+      const authz = { ...NO_HTTP, authzUrl: "https://auth.test/authz", authzBody: { in: "${namespace} ${topic}" } };
+      const { askedRights } = createAuth({ users: "", http: authz, allowAnonymous: true }, PLATFORM, { fetch: ofFirst });
+      const all = ["first", "second"].map((namespace) => askedRights!(namespace));
+      for (const rights of all.toReversed()) await rights.prepare(ANONYMOUS, "c", [{ topicFilter: "a", qos: 0 }]);
+      expect(all.map((rights) => rights.maySubscribe(ANONYMOUS, "c", "a", 0))).toEqual([true, false]);
     });
 
     test("refusals of a service count as failed logins of an address; who was right before is asked about all the same", async () => {

@@ -26,9 +26,9 @@ export default class extends WorkerEntrypoint {
     return { result: "allow", client_attrs: { site: "s1" }, acl: [{ permission: "allow", action: "all", topic: "v" + protocolVersion + "/\${clientid}/#" }] };
   }
 
-  async authorize({ clientId, userName, address, clientAttributes, action, topic, qos }) {
+  async authorize({ namespace, clientId, userName, address, clientAttributes, action, topic, qos }) {
     if (topic === "throws") throw new Error("no");
-    if (action !== "subscribe" || userName !== "ada" || qos !== 1) return { result: "ignore" };
+    if (namespace !== "default" || action !== "subscribe" || userName !== "ada" || qos !== 1) return { result: "ignore" };
     return { result: topic === "sites/" + clientAttributes.site + "/#" ? "allow" : "deny" };
   }
 }
