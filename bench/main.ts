@@ -14,6 +14,8 @@ import { SCENARIOS } from "./scenarios.ts";
 import { runScenario } from "./suite.ts";
 
 const HELP = `npm run bench -- [options]
+A part replaces that part of what was measured before. docs/performance.md is written once everything was measured, npm run bench:long
+included, whether in one run or in several.
   --quick           one round of half a second each, and no report: does it all work?
   --only TEXT       scenarios whose key or title contains TEXT (several: separated by commas)
   --contenders KEYS compact, handed, relayed, aedes, mosquitto, floor, relay, ceiling (separated by commas)

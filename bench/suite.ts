@@ -68,7 +68,7 @@ export async function start(contender: Contender, env?: Readonly<Record<string, 
   return running;
 }
 
-function takesPart(contender: Contender, { load, ceiling }: Scenario): boolean {
+export function takesPart(contender: Contender, { load, ceiling }: Scenario): boolean {
   if (load.version === 5 && !contender.speaks5) return false;
   if (contender.key === "ceiling") return ceiling === true;
   // What a relay costs is in its connections.

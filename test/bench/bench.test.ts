@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BILL_CASES, freeMessagesADay, priceOfMillion, runBill } from "../../bench/bill.ts";
 import { AEDES, COMPACT, contenders, type Running } from "../../bench/brokers.ts";
 import type { Load } from "../../bench/load/options.ts";
+import { unmeasured } from "../../bench/report.ts";
 import type { BillRow } from "../../bench/results.ts";
 import { measure } from "../../bench/run.ts";
 import { SCENARIOS } from "../../bench/scenarios.ts";
@@ -60,6 +61,17 @@ describe("those to compare with", () => {
       await running.stop();
     }
   });
+});
+
+test("a report is written of everything or not at all: what has no figures yet is named", () => {
+  const samples = Object.fromEntries(contenders().map(({ key }) => [key, []]));
+  const scenarios = SCENARIOS.map(({ key }) => ({ key, at: "", loadAverage: 0, rounds: 1, seconds: 1, samples, failures: {} }));
+  const row = {} as never;
+  const whole = { scenarios, bill: [row], micro: [row], long: [row] };
+  expect(unmeasured(whole)).toEqual([]);
+  expect(unmeasured({ scenarios: [], bill: [], micro: [row], long: [] })).toEqual([...SCENARIOS.map(({ key }) => key), "bill", "long"]);
+  const [first, ...rest] = scenarios;
+  expect(unmeasured({ ...whole, scenarios: [{ ...first!, samples: { compact: [] } }, ...rest] })).toEqual([first!.key]);
 });
 
 describe("the bill", () => {
