@@ -8,7 +8,6 @@
 import { RESTART_GRACE_MS } from "../../src/limits.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import { sessionObjectName, topicObjectName, topicShard } from "../../src/objects/names.ts";
-import { UNLIMITED } from "../../src/rate.ts";
 import { matches } from "../../src/topic/filter.ts";
 import { LONG_SECONDS, SimulatedClient } from "./client.ts";
 import { wants } from "./receipt.ts";
@@ -126,10 +125,9 @@ function resetBetween({ forgotten }: World, from: number, to: number): number {
 }
 
 /** First copies come in the order in which they were published, for each publisher, topic and QoS. */
-function checkOrder(client: SimulatedClient, { world, published, short, crashes, unlucky }: Scenario): string[] {
+function checkOrder(client: SimulatedClient, { world, published, short, crashes }: Scenario): string[] {
   // What a full queue dropped may come back with a reset.
   if (short && crashes) return [];
-  const hasRate = world.settings.rates.clientMessages !== UNLIMITED;
   const problems: string[] = [];
   const last = new Map<string, number>();
   const seen = new Set<number>();
@@ -138,9 +136,8 @@ function checkOrder(client: SimulatedClient, { world, published, short, crashes,
     seen.add(number);
     const message = published[number]!;
     const { publisher, topic, qos: publishedQoS, sentAt, kind, expirySeconds, repeated, acknowledgedAt } = message;
-    // The first copy of a message that expires, found a full queue, was above a rate or met a fault that was made for its publisher may
-    // have come to nothing before that repeated it.
-    if (kind === "will" || expirySeconds > 0 || ((short || hasRate || publisher === unlucky?.id) && repeated)) continue;
+    // The first copy of a message that expires, found a full queue or was refused may have come to nothing before its publisher repeated it.
+    if (kind === "will" || expirySeconds > 0 || ((short || world.refusals.has(number)) && repeated)) continue;
     // An earlier copy may have found nobody: before the subscription stood, and where QoS 0 is all that it has and the client was away.
     const stands = client.held.some(
       (each) =>

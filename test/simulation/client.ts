@@ -34,7 +34,7 @@ import {
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import { LOGIN_ENDED } from "../../src/session/rights.ts";
 import { SCRAM_SHA_256, ScramClient } from "../support/scram-client.ts";
-import { contentOf, emptyContent } from "./content.ts";
+import { contentOf, emptyContent, numberOf } from "./content.ts";
 import { wrongReceipt } from "./receipt.ts";
 import type { Got, Held, Life, Published } from "./records.ts";
 import { RELAY_GONE } from "./relayed.ts";
@@ -764,8 +764,7 @@ export class SimulatedClient {
     const world = this.#world;
     const { packetId, qos, dup, retain } = packet;
     const topic = this.#topicOf(packet);
-    // Clearing a retained message leaves nothing to tell it by.
-    const number = packet.payload.length === 0 ? undefined : Number(new TextDecoder().decode(packet.payload).split(" ")[0]);
+    const number = numberOf(packet.payload);
     this.#checkReceipt(packet, topic, number);
     world.note(`${this.id} gets ${number ?? "nothing"} at QoS ${qos}${dup ? " DUP" : ""}${retain ? " RETAIN" : ""} as ${packetId}`);
     if (qos > 0) {

@@ -32,6 +32,11 @@ export function emptyContent(number: number, { version, random }: Look): Content
   return { payload: new Uint8Array(0), properties: propertiesOf(number, version, random) };
 }
 
+/** The number of the message that says this; one that clears what is retained leaves nothing to tell it by. */
+export function numberOf(payload: Uint8Array): number | undefined {
+  return payload.length === 0 ? undefined : Number(new TextDecoder().decode(payload).split(" ")[0]);
+}
+
 function propertiesOf(number: number, version: ProtocolVersion, random: Random): Properties {
   if (version !== 5) return NO_PROPERTIES;
   return {

@@ -230,7 +230,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "src/objects/topic-queue.ts",
     find: '      this.#faults.caught(error, "taking an outcome", request.client);',
     replace: "      throw error;",
-    seeds: 400,
+    seeds: 100,
   },
   {
     name: "let a fault at one client's state keep others from being written",

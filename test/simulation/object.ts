@@ -6,6 +6,8 @@
 
 import type { Handover } from "../../src/handshake/handover.ts";
 import { RETRY_MS_TOTAL } from "../../src/limits.ts";
+import { type Packet, PUBLISH } from "../../src/mqtt/packet.ts";
+import type { Violation } from "../../src/mqtt/violation.ts";
 import type { TopicPeer } from "../../src/objects/adoption.ts";
 import type { SessionPeer } from "../../src/objects/arrivals.ts";
 import { guardedStore, StoreRefused } from "../../src/objects/guarded-store.ts";
@@ -289,6 +291,7 @@ export class SimulatedObject {
       },
     });
     local?.restore(host.core);
+    watchRates(world, host);
     return host;
   }
 
@@ -602,4 +605,20 @@ export class SimulatedObject {
       routes: this.routingStore.routes().length,
     };
   }
+}
+
+/** Which messages a host refuses because their client sends faster than it may. */
+function watchRates(world: World, { core: { paces }, machine }: SessionHost): void {
+  let current: Packet | Violation | undefined;
+  const handle = machine.handle.bind(machine);
+  machine.handle = (connection, packet, now, packetBytes) => {
+    current = packet;
+    handle(connection, packet, now, packetBytes);
+  };
+  const takesMessage = paces.takesMessage.bind(paces);
+  paces.takesMessage = (connection, now) => {
+    const isTaken = takesMessage(connection, now);
+    if (!isTaken && current?.type === PUBLISH) world.refused(current.payload);
+    return isTaken;
+  };
 }

@@ -116,10 +116,10 @@ export function unluckyRouter(world: World, router: Router): Router {
       if (name !== "publish") return value.bind(target) as unknown;
       return (...[message, ticket]: Parameters<Router["publish"]>): void => {
         if (message.publisher !== UNLUCKY) target.publish(message, ticket);
-        else {
-          mayFail(world, "publishing", UNLUCKY);
-          target.publish(message, ticket && unluckyTicket(world, ticket));
-        }
+        else if (fails(world, "publishing")) {
+          world.refused(message.payload);
+          throw new Error(INJECTED);
+        } else target.publish(message, ticket && unluckyTicket(world, ticket));
       };
     },
   });

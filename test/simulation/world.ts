@@ -15,6 +15,7 @@ import type { PreviousShape, Settings } from "../../src/settings.ts";
 import { PIECE_SIZES, type PieceSizes } from "../../src/storage-limits.ts";
 import { DEPLOY_MS_MAX } from "./builds.ts";
 import { Chance } from "./chance.ts";
+import { numberOf } from "./content.ts";
 import { SimulatedObject } from "./object.ts";
 import { connectRelayed } from "./relayed.ts";
 import { connectDirectly, type Line, type Peer } from "./socket.ts";
@@ -106,6 +107,8 @@ export class World {
   reshapedAt = 0;
   /** Calls between objects that ran and whose answer was lost, and when they were made. */
   readonly unanswered: { readonly from: string; readonly to: string; readonly at: number }[] = [];
+  /** Messages by number of which a copy was above the rate of its publisher, or met a fault that was made for it: nobody got that one. */
+  readonly refusals = new Set<number>();
   /** What was wrong in the middle of the run. */
   readonly problems: string[] = [];
   /** Objects of the build before do not understand the batches of the newer one, nor that one theirs. */
@@ -173,6 +176,12 @@ export class World {
   /** Whether an object runs the build before. */
   isOlder(name: string): boolean {
     return this.#older === "all" || this.#older.has(name);
+  }
+
+  /** @param payload of a copy that came to nothing in its publisher's object */
+  refused(payload: Uint8Array): void {
+    const number = numberOf(payload);
+    if (number !== undefined) this.refusals.add(number);
   }
 
   note(line: string): void {
