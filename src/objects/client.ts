@@ -1,37 +1,27 @@
 /**
  * One socket of a Session object from its upgrade to its end: cuts the stream into packets, waits for CONNECT and for its
- * authentication, then passes packets to the core. Everything that waits for this one socket is here.
+ * entrance (`entrance.ts`), then passes packets to the core. Everything that waits for this one socket is here.
  */
 
-import { fromBase64 } from "../auth/base64.ts";
-import { UNAVAILABLE } from "../auth/http-hook.ts";
-import { type Accepted, Authentication, asAdmitted } from "../handshake/authentication.ts";
-import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
-import { assignClientId, type Handover, unknownCaller } from "../handshake/handover.ts";
+import type { Accepted } from "../handshake/authentication.ts";
+import type { Farewell } from "../handshake/first-packet.ts";
+import type { Handover } from "../handshake/handover.ts";
 import { AHEAD_BYTES, AHEAD_PACKETS_MAX, EARLY_PACKETS_MAX, FRAME_BYTES, RETAINED_WORK, SHARE_WORK, TICK_WORK } from "../limits.ts";
 import { UNFINISHED_BYTES_SHORT } from "../memory-limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
 import { type Connect, PUBLISH, SUBSCRIBE } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import {
-  CLIENT_IDENTIFIER_NOT_VALID,
-  MESSAGE_RATE_TOO_HIGH,
-  PACKET_TOO_LARGE,
-  QUOTA_EXCEEDED,
-  SERVER_UNAVAILABLE,
-} from "../mqtt/reason-code.ts";
+import { MESSAGE_RATE_TOO_HIGH, PACKET_TOO_LARGE, QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
 import { VIOLATION } from "../mqtt/violation.ts";
 import type { Timer } from "../runtime.ts";
 import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, closeCodeOf, FAILED, MEMORY_SHORT } from "../session/close-code.ts";
-import { OF_ANOTHER_USER } from "../session/connect.ts";
 import { violated } from "../session/lifecycle.ts";
-import type { Admission, Refusal } from "../session/ports.ts";
 import type { Connection } from "../session/session.ts";
 import { PACE_BYTES_MAX, PACE_MS_MAX } from "../share-limits.ts";
-import { OfAnotherUser } from "./arrivals.ts";
-import { askForResumed, SubscribeAsking } from "./asking.ts";
+import { SubscribeAsking } from "./asking.ts";
 import { Brake } from "./brake.ts";
 import type { ClientContext } from "./client-context.ts";
+import { Entrance } from "./entrance.ts";
 import { StoreRefused } from "./guarded-store.ts";
 import { log } from "./log.ts";
 import type { SocketWire } from "./socket-wire.ts";
@@ -43,8 +33,6 @@ function workOf(bytes: Uint8Array): number {
   return 1 + (bytes.length >> 12) + (retained ? RETAINED_WORK : 0);
 }
 
-const DIRECTORY_UNAVAILABLE: Refusal = { reasonCode: SERVER_UNAVAILABLE, message: "the directory is not available; try again" };
-
 export class Client implements Taker {
   readonly wire: SocketWire;
   /** Nothing has come from it. */
@@ -53,12 +41,9 @@ export class Client implements Taker {
   readonly #handover: Handover;
   readonly #stream: PacketStream;
   #connection: Connection | undefined;
-  /**
-   * `first`: CONNECT is awaited. `authenticating`: it is being checked; what follows waits in the stream or belongs to that.
-   * `fetching`: its session comes from another object; what follows waits.
-   */
-  #state: "first" | "authenticating" | "fetching" | "connected" | "ended";
-  #authentication: Authentication | undefined;
+  #state: "entering" | "connected" | "ended";
+  /** Until it is in, or over. */
+  #entrance: Entrance | undefined;
   #unfinishedBytes = 0;
   /** Runs while a packet is incomplete: such a packet is only in memory, so the pending timer also keeps the object awake. */
   #patience: Timer | undefined;
@@ -81,9 +66,22 @@ export class Client implements Taker {
     this.#asking = context.asking && new SubscribeAsking(context.asking, context.limits);
     this.#stream = new PacketStream(context.limits.packetBytesMax);
     this.#connection = connection;
-    this.#state = connection === undefined ? "first" : "connected";
-    if (connection !== undefined) this.#stream.version = connection.version;
-    else this.#await();
+    this.#state = connection === undefined ? "entering" : "connected";
+    if (connection !== undefined) {
+      this.#stream.version = connection.version;
+      return;
+    }
+    this.#entrance = new Entrance(context, handover, this.#stream, {
+      send: (bytes) => {
+        wire.send(bytes);
+        context.flushSoon();
+      },
+      connect: (connect, accepted, assigned) => this.#connect(connect, accepted, assigned),
+      end: (farewell) => this.#end(farewell),
+      goOn: () => this.#drain(),
+      failed: (error, doing) => this.#failedLater(error, doing),
+    });
+    this.#await();
   }
 
   /** A frame came. */
@@ -183,7 +181,7 @@ export class Client implements Taker {
     this.#closing = false;
     this.#context.gone(this.wire);
     this.#patience?.cancel();
-    this.#authentication?.cancel();
+    this.#leaveEntrance();
     this.#state = "ended";
     this.#countUnfinished();
     const { machine, runtime } = this.#context;
@@ -200,7 +198,7 @@ export class Client implements Taker {
     this.#state = "ended";
     this.#patience?.cancel();
     this.#brake.release();
-    this.#authentication?.cancel();
+    this.#leaveEntrance();
     const session = this.#connection?.session;
     const isConnected = session !== undefined && session.connection === this.#connection;
     core.failures.caught(error, doing, isConnected ? session : undefined);
@@ -232,8 +230,7 @@ export class Client implements Taker {
       this.#connection!.lastSeenAt = this.#context.runtime.now();
       return;
     }
-    if (this.#state === "first") this.#readConnect();
-    else if (this.#state === "authenticating") this.#authentication?.wake();
+    this.#entrance?.came();
     if (this.#state === "connected") {
       this.#renew();
       this.#share -= this.#handle(this.#share);
@@ -312,143 +309,14 @@ export class Client implements Taker {
     return done;
   }
 
-  #readConnect(): void {
-    const bytes = this.#stream.next();
-    if (bytes === undefined) return;
-    const connect = readConnect(bytes, this.#context.limits);
-    if (isFarewell(connect)) {
-      this.#end(connect);
-      return;
-    }
-    const { expectedClientId, assignedClientId, admission, authenticationData } = this.#handover;
-    if (expectedClientId !== undefined && connect.clientId !== "" && connect.clientId !== expectedClientId) {
-      const message = "the Client Identifier of CONNECT must be the clientId of the URL";
-      this.#end(refused({ reasonCode: CLIENT_IDENTIFIER_NOT_VALID, message }, connect));
-      return;
-    }
-    const clientId = connect.clientId === "" ? (expectedClientId ?? assignedClientId ?? assignClientId()) : connect.clientId;
-    const named: Connect = clientId === connect.clientId ? connect : { ...connect, clientId };
-    const assigned = named !== connect;
-    if (admission !== undefined) {
-      const data = authenticationData === undefined ? undefined : fromBase64(authenticationData);
-      this.#admit(asAdmitted(named, admission), { identity: admission, authenticationData: data }, assigned);
-      return;
-    }
-    this.#state = "authenticating";
-    this.#authenticate(named, assigned).catch((error) => this.#failedLater(error, "authenticating"));
-  }
-
-  async #authenticate(connect: Connect, assigned: boolean): Promise<void> {
-    const { authenticators, limits, runtime, flushSoon, namespace } = this.#context;
-    this.#stream.version = connect.version;
-    this.#authentication = new Authentication({
-      connect,
-      caller: { ...unknownCaller(namespace), ...this.#handover.caller, namespace },
-      authenticators,
-      stream: this.#stream,
-      limits,
-      runtime,
-      send: (bytes) => {
-        this.wire.send(bytes);
-        flushSoon();
-      },
-    });
-    const answer = await this.#authentication.run();
-    this.#authentication = undefined;
-    if (this.#state !== "authenticating") return;
-    if (isFarewell(answer)) {
-      this.#end(answer);
-      return;
-    }
-    this.#admit(asAdmitted(connect, answer.identity), answer, assigned);
-    this.#drain();
-  }
-
-  /** Connects, at once or when the directory has said all and its session has been fetched from where it was. */
-  #admit(connect: Connect, accepted: Accepted, assigned: boolean): void {
-    const { owns, directory } = this.#context;
-    const { expectedClientId } = this.#handover;
-    if (expectedClientId !== undefined && connect.clientId !== expectedClientId) {
-      const message = "the login gives another Client Identifier than the clientId of the URL, by which its session is found";
-      this.#end(refused({ reasonCode: CLIENT_IDENTIFIER_NOT_VALID, message }, connect));
-      return;
-    }
-    if (!owns(connect.clientId)) {
-      // The Worker that sent it here does not know of a change of shards yet.
-      this.#end(refused({ reasonCode: SERVER_UNAVAILABLE, message: "the broker is being updated; connect again" }, connect));
-      return;
-    }
-    const judged = directory?.admit(connect, accepted.identity) ?? accepted.identity;
-    if (judged instanceof Promise) {
-      this.#state = "fetching";
-      this.#stream.version = connect.version;
-      this.#fetchOnce(judged, connect, accepted, assigned).catch((error) => this.#failedLater(error, "connecting"));
-    } else this.#fetch(judged, connect, accepted, assigned);
-  }
-
-  async #fetchOnce(judging: Promise<Admission | Refusal>, connect: Connect, accepted: Accepted, assigned: boolean): Promise<void> {
-    const judged = await judging.catch(() => DIRECTORY_UNAVAILABLE);
-    if (this.#state !== "fetching") return;
-    this.#fetch(judged, connect, accepted, assigned);
-    this.#drain();
-  }
-
-  #fetch(judged: Admission | Refusal, connect: Connect, { authenticationData }: Accepted, assigned: boolean): void {
-    if ("reasonCode" in judged) {
-      this.#end(refused(judged, connect));
-      return;
-    }
-    const accepted = { identity: judged, authenticationData };
-    const fetched = this.#context.arrivals.fetch(connect.clientId, connect.clean, { userName: judged.userName });
-    const { core, asking } = this.#context;
-    const asked = fetched === undefined ? askForResumed(asking, core, connect, accepted.identity) : undefined;
-    if (fetched === undefined && asked === undefined) this.#connect(connect, accepted, assigned);
-    else {
-      this.#state = "fetching";
-      this.#stream.version = connect.version;
-      this.#connectOnce(fetched, asked, connect, accepted, assigned).catch((error) => this.#failedLater(error, "connecting"));
-    }
-  }
-
-  /**
-   * @param fetched when its session has come from where it was
-   * @param asked when a hook has been asked about the subscriptions of a session that is here
-   */
-  async #connectOnce(
-    fetched: Promise<void> | undefined,
-    asked: Promise<boolean> | undefined,
-    connect: Connect,
-    accepted: Accepted,
-    assigned: boolean,
-  ): Promise<void> {
-    try {
-      await fetched;
-    } catch (error) {
-      const refusal =
-        error instanceof OfAnotherUser
-          ? { reasonCode: CLIENT_IDENTIFIER_NOT_VALID, message: OF_ANOTHER_USER }
-          : { reasonCode: SERVER_UNAVAILABLE, message: "the session could not be fetched from where it was; connect again" };
-      if (this.#state === "fetching") this.#end(refused(refusal, connect));
-      return;
-    }
-    const { core, asking } = this.#context;
-    const isKnown = await (asked ?? askForResumed(asking, core, connect, accepted.identity));
-    if (this.#state !== "fetching") return;
-    if (isKnown === false) {
-      // To resume it with what it may not have is as wrong as to take away what it may.
-      this.#end(refused(UNAVAILABLE, connect));
-      return;
-    }
-    // What the directory was told meanwhile.
-    const judged = this.#context.directory?.judge(connect, accepted.identity) ?? accepted.identity;
-    if ("reasonCode" in judged) this.#end(refused(judged, connect));
-    else this.#connect(connect, { ...accepted, identity: judged }, assigned);
-    this.#drain();
+  #leaveEntrance(): void {
+    this.#entrance?.leave();
+    this.#entrance = undefined;
   }
 
   #connect(connect: Connect, { identity, authenticationData }: Accepted, assigned: boolean): void {
+    this.#entrance = undefined;
     const options = { assigned, relayed: this.#handover.relayed, authenticationData };
-    this.#stream.version = connect.version;
     this.#connection = this.#context.machine.connect(this.wire, connect, identity, options, this.#context.runtime.now());
     this.#state = this.#connection === undefined ? "ended" : "connected";
     // Only who was let in counts: nobody has others banned by giving their names in vain.
@@ -459,7 +327,7 @@ export class Client implements Taker {
     this.#state = "ended";
     this.#countUnfinished();
     this.#patience?.cancel();
-    this.#authentication?.cancel();
+    this.#leaveEntrance();
     if (bytes !== undefined) this.wire.send(bytes);
     this.wire.close(closeCode, closeReason);
     const connection = this.#connection;
@@ -473,7 +341,7 @@ export class Client implements Taker {
   /** Gives an incomplete packet, or a CONNECT that has not come, its time [5.0/3.1.4/timeout] [3.1.1/3.1.4/timeout]. */
   #await(): void {
     const incomplete =
-      this.#state === "first" || (this.#state === "connected" && !this.#waits && !this.#brake.isOn && this.#stream.pendingBytes > 0);
+      this.#entrance?.isAwaited || (this.#state === "connected" && !this.#waits && !this.#brake.isOn && this.#stream.pendingBytes > 0);
     if (!incomplete) {
       this.#patience?.cancel();
       this.#patience = undefined;
@@ -481,7 +349,7 @@ export class Client implements Taker {
     }
     const { limits, runtime } = this.#context;
     this.#patience ??= runtime.after(limits.packetSecondsMax * 1000, () => {
-      const what = this.#state === "first" ? "CONNECT did not come" : "a packet was not finished";
+      const what = this.#state === "entering" ? "CONNECT did not come" : "a packet was not finished";
       this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason: `${what} within ${limits.packetSecondsMax} s` });
     });
   }
