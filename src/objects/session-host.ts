@@ -1,34 +1,30 @@
 /**
- * What a Session object does around its core: restores it, gathers what leaves within one tick, writes rows before it sends, and keeps
- * the alarm. The one place where the order "rows, then bytes" is kept.
+ * What a Session object does around its core: makes and restores it, and brings it what comes from sockets, Topic objects and the directory.
+ * What leaves is the flusher's.
  */
 
 import type { News } from "../directory/news.ts";
 import { type FaultPort, guarded } from "../fault.ts";
 import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../handshake/handover.ts";
 import { Ledger } from "../ledger.ts";
-import { AWAKE_MS_MAX } from "../limits.ts";
 import { type Batch, clientOf, decodeBatch, encodeDeliveryAnswer, type Unwanted } from "../mqtt/batch.ts";
 import { Fence } from "../routing/fence.ts";
-import type { Runtime, Timer } from "../runtime.ts";
-import { patienceEndsAt } from "../session/catch-up.ts";
+import type { Runtime } from "../runtime.ts";
 import { SessionCore } from "../session/core.ts";
 import { sessionFigures } from "../session/figures.ts";
-import { flush } from "../session/flush.ts";
 import { SessionMachine } from "../session/machine.ts";
 import type { SessionStore } from "../session/ports.ts";
 import { lostAsleep, restore } from "../session/restore.ts";
-import { storeWaiting, unwritten } from "../session/rows.ts";
 import type { Settings } from "../settings.ts";
-import { PIECE_SIZES, type PieceSizes, ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../storage-limits.ts";
-import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
+import { PIECE_SIZES, type PieceSizes } from "../storage-limits.ts";
+import type { AlarmStorage } from "./alarm-clock.ts";
 import { Arrivals, type SessionPeer } from "./arrivals.ts";
 import { authOf } from "./auth-of.ts";
 import { Client } from "./client.ts";
 import type { ClientContext } from "./client-context.ts";
 import { type DirectoryService, DirectoryWatch } from "./directory-watch.ts";
 import { faultsOf } from "./faults.ts";
-import { startAgain } from "./guarded-store.ts";
+import { countClosing, Flusher } from "./flusher.ts";
 import { LetGo } from "./let-go.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
@@ -36,7 +32,7 @@ import type { Figures, Meter } from "./meter.ts";
 import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
 import { Reauthentications } from "./reauthentications.ts";
 import type { Router } from "./router.ts";
-import { SOCKET_CLOSING, SOCKET_OPEN, SocketWire } from "./socket-wire.ts";
+import { SOCKET_OPEN, type SocketWire } from "./socket-wire.ts";
 import { takeRecord } from "./take-record.ts";
 import { Turns } from "./turns.ts";
 
@@ -87,23 +83,11 @@ export class SessionHost {
   readonly #shape: number;
   readonly #meter: Meter;
   readonly #router: Router;
-  readonly #alarm: AlarmClock;
+  readonly #flusher: Flusher;
   readonly #clients = new Map<WebSocket, Client>();
-  readonly #turns: Turns;
   readonly #letGo: LetGo;
   readonly #context: ClientContext;
   readonly #directory: DirectoryWatch | undefined;
-  #changedWires: SocketWire[] = [];
-  #tick: Timer | undefined;
-  /** Runs while what has to be written waits for more of its kind. */
-  #gathering: Timer | undefined;
-  /** Milliseconds since the epoch. */
-  #rowsWrittenAt = 0;
-  /** Who waits for the next flush. */
-  #flushed: (() => void)[] = [];
-  #awake: Timer | undefined;
-  /** Runs while publishers wait for slow clients. */
-  #patience: Timer | undefined;
   /**
    * The last batch of each Topic object and its answer: when it comes again, what was refused is refused again. So is what a fault of ours
    * has interrupted: such a message counts as seen, and handled anew it would be taken for a repeat and acknowledged unsent.
@@ -118,7 +102,6 @@ export class SessionHost {
     this.#faults = faultsOf(name);
     this.#shape = shapeNumber(settings);
     this.#meter = meter;
-    this.#alarm = new AlarmClock(state.storage, runtime);
     const namespace = namespaceOf(name);
     const { directory } = options;
     const auth = authOf(settings, runtime, directory, options.authService);
@@ -128,9 +111,9 @@ export class SessionHost {
     this.ledger = new Ledger(settings.limits.objectBytesMax);
     this.#router = options.router(() => this.machine, this.ledger);
     this.#letGo = new LetGo(runtime);
-    this.#turns = new Turns(runtime, () => this.#router.isCrowded);
+    const turns = new Turns(runtime, () => this.#router.isCrowded);
     const now = runtime.now();
-    const flushSoon = (): void => this.#flushSoon();
+    const flushSoon = (): void => this.#flusher.flushSoon();
     this.core = new SessionCore({
       origin: `${name}@${runtime.incarnation()}`,
       limits: settings.limits,
@@ -161,13 +144,25 @@ export class SessionHost {
       now,
     });
     this.machine = new SessionMachine(this.core);
+    this.#flusher = new Flusher({
+      core: this.core,
+      machine: this.machine,
+      router: this.#router,
+      turns,
+      clients: this.#clients,
+      state,
+      name,
+      meter,
+      faults: this.#faults,
+      runtime,
+    });
     this.arrivals = new Arrivals({
       core: this.core,
       settings,
       name,
       router: this.#router,
       peers: options.peers,
-      written: () => this.#written(),
+      written: () => this.#flusher.written(),
     });
     const owns = (clientId: string): boolean => sessionObjectName(settings, namespace, clientId) === name;
     this.#context = {
@@ -182,7 +177,7 @@ export class SessionHost {
       flushSoon,
       arrivals: this.arrivals,
       owns,
-      turns: this.#turns,
+      turns,
       gone: ({ socket }) => this.#clients.delete(socket),
     };
     this.#restore(now);
@@ -190,9 +185,9 @@ export class SessionHost {
 
   #restore(now: number): void {
     const all = this.#state.getWebSockets();
-    for (const socket of all) this.#countClosing(socket);
+    for (const socket of all) countClosing(this.core, socket);
     const sockets = all.filter(({ readyState }) => readyState === SOCKET_OPEN);
-    const wires = sockets.map((socket) => this.#wire(socket));
+    const wires = sockets.map((socket) => this.#flusher.wire(socket));
     const attached = wires.flatMap((wire) => {
       const attachment = wire.socket.deserializeAttachment();
       return attachment instanceof Uint8Array ? [{ wire, attachment }] : [];
@@ -209,16 +204,7 @@ export class SessionHost {
     for (const wire of wires) if (!known.has(wire)) wire.close(1012, "the broker restarted; connect again");
     for (const problem of problems) log("stored data skipped", { object: this.#name, problem });
     if (swept > 0) log("rows that belonged to no session were deleted", { object: this.#name, rows: swept });
-    this.#flushSoon();
-  }
-
-  /** Until its client answers or goes. */
-  #countClosing(socket: WebSocket): void {
-    if (socket.readyState === SOCKET_CLOSING) this.core.closing.add(socket);
-  }
-
-  #wire(socket: WebSocket): SocketWire {
-    return new SocketWire(socket, (wire) => this.#changedWires.push(wire));
+    this.#flusher.flushSoon();
   }
 
   /** Takes a socket from the Worker. */
@@ -232,7 +218,7 @@ export class SessionHost {
   /** Serves a socket from now on. */
   adopt(socket: WebSocket, handover: Handover): void {
     this.#state.acceptWebSocket(socket);
-    this.#clients.set(socket, new Client(this.#context, this.#wire(socket), handover, undefined));
+    this.#clients.set(socket, new Client(this.#context, this.#flusher.wire(socket), handover, undefined));
   }
 
   receive(socket: WebSocket, data: ArrayBuffer | string): void {
@@ -246,8 +232,8 @@ export class SessionHost {
   }
 
   lost(socket: WebSocket): void {
-    if (this.core.closing.delete(socket) && this.#clients.get(socket)?.isSilent) this.#letGo.answered();
     const client = this.#clients.get(socket);
+    if (this.core.closing.delete(socket) && client?.isSilent) this.#letGo.answered();
     if (client !== undefined) {
       guarded(this.#faults, "ending a connection", undefined, () => client.lost());
       return;
@@ -256,7 +242,7 @@ export class SessionHost {
     if (attachment instanceof Uint8Array) {
       guarded(this.#faults, "ending a connection", undefined, () => lostAsleep(this.core, attachment, this.#runtime.now()));
     }
-    this.#flushSoon();
+    this.#flusher.flushSoon();
   }
 
   /** A batch from a Topic object. Answered when all of it is in rows or on its way to its connections. */
@@ -289,11 +275,11 @@ export class SessionHost {
       slow.push(index);
       this.machine.whenCaughtUp(() => {
         this.#router.caughtUp(sender, number, index);
-        this.#flushSoon();
+        this.#flusher.flushSoon();
       });
     }
     const answer = encodeDeliveryAnswer({ version: this.core.numbers.next(), unwanted, slow });
-    await this.#written();
+    await this.#flusher.written();
     return answer;
   }
 
@@ -305,7 +291,7 @@ export class SessionHost {
     if (directory === undefined) return false;
     directory.learn(news);
     this.machine.revoke(directory.verdictOf(news), this.#runtime.now());
-    await this.#written();
+    await this.#flusher.written();
     return this.core.connections.size > 0;
   }
 
@@ -323,111 +309,13 @@ export class SessionHost {
     return counts;
   }
 
-  /** Resolves once everything so far is in rows, and sent. */
-  #written(): Promise<void> {
-    const written = new Promise<void>((resolve) => this.#flushed.push(resolve));
-    this.flush();
-    return written;
-  }
-
-  async alarm(): Promise<void> {
+  alarm(): Promise<void> {
     this.#meter.alarms += 1;
-    this.#alarm.fired();
-    this.#flushNow();
-    // The handler is not over before the next alarm is set: what happens to the object from here on finds it.
-    await this.#arm();
+    return this.#flusher.alarm();
   }
 
-  #flushSoon(): void {
-    this.#tick ??= this.#runtime.after(0, () => {
-      this.#tick = undefined;
-      this.flush();
-    });
-  }
-
-  /**
-   * Sends what was gathered, at once or, where a row has just been written and little is to be written again, some milliseconds later:
-   * then one row and one commit serve all that comes meanwhile.
-   */
+  /** Sends what was gathered, at once or some milliseconds later (`flusher.ts`). */
   flush(): void {
-    this.#tick?.cancel();
-    this.#tick = undefined;
-    const now = this.#runtime.now();
-    this.#turns.renew(now);
-    const waiting = unwritten(this.core);
-    const waitMs = this.#rowsWrittenAt + ROW_GATHER_MS - now;
-    // A clock that was set back must not hold anything up.
-    if (waiting === 0 || waiting >= ROW_GATHER_CHANGES || waitMs <= 0 || waitMs > ROW_GATHER_MS) this.#flushNow();
-    else this.#gathering ??= this.#runtime.after(waitMs, () => this.#flushNow());
-  }
-
-  /** Everything of this tick: due deadlines, rows, then calls and frames. */
-  #flushNow(): void {
-    this.#tick?.cancel();
-    this.#tick = undefined;
-    this.#gathering?.cancel();
-    this.#gathering = undefined;
-    this.machine.runDeadlines(this.#runtime.now());
-    this.#router.serve();
-    if (!this.#writeRows()) return;
-    this.#router.flush();
-    const wires = this.#changedWires;
-    this.#changedWires = [];
-    for (const wire of wires) this.#send(wire);
-    const flushed = this.#flushed;
-    this.#flushed = [];
-    for (const resolve of flushed) resolve();
-    this.#stayAwake();
-    this.#watchSlow();
-    this.#arm().catch((error) => this.#faults.caught(error, "setting the alarm", undefined));
-  }
-
-  /** What happens to one socket is nothing to the others. */
-  #send(wire: SocketWire): void {
-    const client = this.#clients.get(wire.socket);
-    try {
-      wire.flush();
-      if (wire.closes) this.#countClosing(wire.socket);
-    } catch (error) {
-      client?.failed(error, "sending to it");
-    }
-  }
-
-  /**
-   * Where storage refuses to write, memory must not go on as if it had: the object starts again from what is stored.
-   * @returns false then: nothing that was gathered may leave
-   */
-  #writeRows(): boolean {
-    if (unwritten(this.core) > 0) this.#rowsWrittenAt = this.#runtime.now();
-    try {
-      flush(this.core);
-      return true;
-    } catch (error) {
-      startAgain(this.#name, this.#state, error);
-      return false;
-    }
-  }
-
-  /** Messages that wait for a client in memory alone keep the object from hibernating for a bounded time; then they get rows. */
-  #stayAwake(): void {
-    if (!this.core.holdsMessagesInMemory) return;
-    this.#awake?.cancel();
-    this.#awake = this.#runtime.after(AWAKE_MS_MAX, () => {
-      if (!this.core.room.isFull) storeWaiting(this.core);
-      this.#flushNow();
-    });
-  }
-
-  /** While publishers wait for slow clients the object stays awake, and looks in time who has waited long enough. */
-  #watchSlow(): void {
-    if (this.core.slowing.sessions.size === 0 || this.#patience !== undefined) return;
-    this.#patience = this.#runtime.after(patienceEndsAt(this.core) - this.#runtime.now(), () => {
-      this.#patience = undefined;
-      this.#flushNow();
-    });
-  }
-
-  async #arm(): Promise<void> {
-    if (await this.#alarm.wakeAt(this.core.deadlines.wakeAt())) this.#meter.rowsWritten += 1;
+    this.#flusher.flush();
   }
 }

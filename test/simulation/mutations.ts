@@ -24,8 +24,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "acknowledge before storing",
     file: "src/objects/session-host.ts",
-    find: "    await this.#written();\n    return answer;",
-    replace: "    this.#flushSoon();\n    return answer;",
+    find: "    await this.#flusher.written();\n    return answer;",
+    replace: "    this.#flusher.flushSoon();\n    return answer;",
     seeds: 400,
   },
   {
@@ -241,8 +241,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "let a fault at one socket keep frames from others",
-    file: "src/objects/session-host.ts",
-    find: '      client?.failed(error, "sending to it");',
+    file: "src/objects/flusher.ts",
+    find: '      this.#clients.get(wire.socket)?.failed(error, "sending to it");',
     replace: "      throw error;",
     seeds: 100,
   },

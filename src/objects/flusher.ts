@@ -1,0 +1,191 @@
+/**
+ * What leaves a Session object: gathers it within one tick, writes rows before it sends, and keeps the alarm. The one place where the order
+ * "rows, then bytes" is kept.
+ */
+
+import type { FaultPort } from "../fault.ts";
+import { AWAKE_MS_MAX } from "../limits.ts";
+import type { Runtime, Timer } from "../runtime.ts";
+import { patienceEndsAt } from "../session/catch-up.ts";
+import type { SessionCore } from "../session/core.ts";
+import { flush } from "../session/flush.ts";
+import type { SessionMachine } from "../session/machine.ts";
+import { storeWaiting, unwritten } from "../session/rows.ts";
+import { ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../storage-limits.ts";
+import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
+import type { Client } from "./client.ts";
+import { startAgain } from "./guarded-store.ts";
+import type { Meter } from "./meter.ts";
+import type { Router } from "./router.ts";
+import { SOCKET_CLOSING, SocketWire } from "./socket-wire.ts";
+import type { Turns } from "./turns.ts";
+
+export interface FlusherOptions {
+  readonly core: SessionCore;
+  readonly machine: SessionMachine;
+  readonly router: Router;
+  readonly turns: Turns;
+  readonly clients: ReadonlyMap<WebSocket, Client>;
+  readonly state: { readonly storage: AlarmStorage; abort(reason: string): void };
+  /** The object's. */
+  readonly name: string;
+  readonly meter: Meter;
+  readonly faults: FaultPort;
+  readonly runtime: Runtime;
+}
+
+export class Flusher {
+  readonly #core: SessionCore;
+  readonly #machine: SessionMachine;
+  readonly #router: Router;
+  readonly #turns: Turns;
+  readonly #clients: ReadonlyMap<WebSocket, Client>;
+  readonly #state: FlusherOptions["state"];
+  readonly #name: string;
+  readonly #meter: Meter;
+  readonly #faults: FaultPort;
+  readonly #runtime: Runtime;
+  readonly #alarm: AlarmClock;
+  #changedWires: SocketWire[] = [];
+  #tick: Timer | undefined;
+  /** Runs while what has to be written waits for more of its kind. */
+  #gathering: Timer | undefined;
+  /** Milliseconds since the epoch. */
+  #rowsWrittenAt = 0;
+  /** Who waits for the next flush. */
+  #flushed: (() => void)[] = [];
+  #awake: Timer | undefined;
+  /** Runs while publishers wait for slow clients. */
+  #patience: Timer | undefined;
+
+  constructor({ core, machine, router, turns, clients, state, name, meter, faults, runtime }: FlusherOptions) {
+    this.#core = core;
+    this.#machine = machine;
+    this.#router = router;
+    this.#turns = turns;
+    this.#clients = clients;
+    this.#state = state;
+    this.#name = name;
+    this.#meter = meter;
+    this.#faults = faults;
+    this.#runtime = runtime;
+    this.#alarm = new AlarmClock(state.storage, runtime);
+  }
+
+  /** A wire whose packets leave with the next flush. */
+  wire(socket: WebSocket): SocketWire {
+    return new SocketWire(socket, (wire) => this.#changedWires.push(wire));
+  }
+
+  flushSoon(): void {
+    this.#tick ??= this.#runtime.after(0, () => {
+      this.#tick = undefined;
+      this.flush();
+    });
+  }
+
+  /**
+   * Sends what was gathered, at once or, where a row has just been written and little is to be written again, some milliseconds later:
+   * then one row and one commit serve all that comes meanwhile.
+   */
+  flush(): void {
+    this.#tick?.cancel();
+    this.#tick = undefined;
+    const now = this.#runtime.now();
+    this.#turns.renew(now);
+    const waiting = unwritten(this.#core);
+    const waitMs = this.#rowsWrittenAt + ROW_GATHER_MS - now;
+    // A clock that was set back must not hold anything up.
+    if (waiting === 0 || waiting >= ROW_GATHER_CHANGES || waitMs <= 0 || waitMs > ROW_GATHER_MS) this.#flushNow();
+    else this.#gathering ??= this.#runtime.after(waitMs, () => this.#flushNow());
+  }
+
+  /** Resolves once everything so far is in rows, and sent. */
+  written(): Promise<void> {
+    const written = new Promise<void>((resolve) => this.#flushed.push(resolve));
+    this.flush();
+    return written;
+  }
+
+  /** The alarm fired. */
+  async alarm(): Promise<void> {
+    this.#alarm.fired();
+    this.#flushNow();
+    // The handler is not over before the next alarm is set: what happens to the object from here on finds it.
+    await this.#arm();
+  }
+
+  /** Everything of this tick: due deadlines, rows, then calls and frames. */
+  #flushNow(): void {
+    this.#tick?.cancel();
+    this.#tick = undefined;
+    this.#gathering?.cancel();
+    this.#gathering = undefined;
+    this.#machine.runDeadlines(this.#runtime.now());
+    this.#router.serve();
+    if (!this.#writeRows()) return;
+    this.#router.flush();
+    const wires = this.#changedWires;
+    this.#changedWires = [];
+    for (const wire of wires) this.#send(wire);
+    const flushed = this.#flushed;
+    this.#flushed = [];
+    for (const resolve of flushed) resolve();
+    this.#stayAwake();
+    this.#watchSlow();
+    this.#arm().catch((error) => this.#faults.caught(error, "setting the alarm", undefined));
+  }
+
+  /** What happens to one socket is nothing to the others. */
+  #send(wire: SocketWire): void {
+    try {
+      wire.flush();
+      if (wire.closes) countClosing(this.#core, wire.socket);
+    } catch (error) {
+      this.#clients.get(wire.socket)?.failed(error, "sending to it");
+    }
+  }
+
+  /**
+   * Where storage refuses to write, memory must not go on as if it had: the object starts again from what is stored.
+   * @returns false then: nothing that was gathered may leave
+   */
+  #writeRows(): boolean {
+    if (unwritten(this.#core) > 0) this.#rowsWrittenAt = this.#runtime.now();
+    try {
+      flush(this.#core);
+      return true;
+    } catch (error) {
+      startAgain(this.#name, this.#state, error);
+      return false;
+    }
+  }
+
+  /** Messages that wait for a client in memory alone keep the object from hibernating for a bounded time; then they get rows. */
+  #stayAwake(): void {
+    if (!this.#core.holdsMessagesInMemory) return;
+    this.#awake?.cancel();
+    this.#awake = this.#runtime.after(AWAKE_MS_MAX, () => {
+      if (!this.#core.room.isFull) storeWaiting(this.#core);
+      this.#flushNow();
+    });
+  }
+
+  /** While publishers wait for slow clients the object stays awake, and looks in time who has waited long enough. */
+  #watchSlow(): void {
+    if (this.#core.slowing.sessions.size === 0 || this.#patience !== undefined) return;
+    this.#patience = this.#runtime.after(patienceEndsAt(this.#core) - this.#runtime.now(), () => {
+      this.#patience = undefined;
+      this.#flushNow();
+    });
+  }
+
+  async #arm(): Promise<void> {
+    if (await this.#alarm.wakeAt(this.#core.deadlines.wakeAt())) this.#meter.rowsWritten += 1;
+  }
+}
+
+/** A socket that was told to close counts until its client answers or goes. */
+export function countClosing(core: SessionCore, socket: WebSocket): void {
+  if (socket.readyState === SOCKET_CLOSING) core.closing.add(socket);
+}
