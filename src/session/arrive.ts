@@ -23,7 +23,7 @@ import { announce } from "./share.ts";
 import { decodeSessionState, decodeWill, subscriptionRequest } from "./state.ts";
 
 /**
- * the session gets live messages from now on, in memory only, for its old owner gets them too. Messages of shared
+ * The session gets live messages from now on, in memory only, for its old owner gets them too. Messages of shared
  * subscriptions go to one member only: of those it becomes one when it is here.
  * @param ticket settled once every Topic object concerned sends here what the session subscribes to
  */
@@ -45,7 +45,7 @@ function subscribeAsBefore(core: SessionCore, session: Session, subscriptions: r
   }
 }
 
-/** settled once every Topic object concerned knows what the session subscribes to. */
+/** Settles a ticket once every Topic object concerned knows what the session subscribes to. */
 export function confirmInterests(core: SessionCore, session: Session, ticket: Ticket): void {
   const all = new JointOutcome((reasonCode) => ticket.settled(reasonCode), session.subscriptions.size + 1);
   for (const subscription of session.subscriptions.values()) {
@@ -56,7 +56,7 @@ export function confirmInterests(core: SessionCore, session: Session, ticket: Ti
   all.settled(SUCCESS);
 }
 
-/** the session could not be fetched; its old owner still has it. */
+/** The session could not be fetched; its old owner still has it. */
 export function cancelArrival(core: SessionCore, session: Session): void {
   forgetDeliveries(core, session, false);
   for (const filter of [...session.subscriptions.keys()]) forgetSubscription(core, session, filter);
@@ -65,7 +65,7 @@ export function cancelArrival(core: SessionCore, session: Session): void {
 }
 
 /**
- * the session is here, as its old owner had it and with what came here since; the next flush stores it. Before the old
+ * The session is here, as its old owner had it and with what came here since; the next flush stores it. Before the old
  * owner may forget it, `confirmInterests`.
  * @throws RecordError when a part can't be read
  */
@@ -167,7 +167,7 @@ export function takenThrough({ state }: MovingPart, object: string): number {
   return decodeSessionState(state).cameFrom.find((owner) => owner.object === object)?.through ?? Number.POSITIVE_INFINITY;
 }
 
-/** takes what came late. @throws RecordError when it can't be read */
+/** Takes what came late. @throws RecordError when it can't be read */
 export function takeLate(core: SessionCore, session: Session, late: readonly MovingDelivery[]): void {
   for (const { qos, retain, identifiers, share, message: bytes } of late.filter((each) => each.share !== "")) {
     const message = readMessage(new RecordReader(bytes));

@@ -19,7 +19,7 @@ import { inRows, peek } from "./waiting.ts";
 import { discardWill } from "./will.ts";
 
 /**
- * what the session subscribes to.
+ * What the session subscribes to.
  * @param by who asks for it; undefined from a build that does not say so
  * @returns undefined when there is nothing to move, or nothing any more: a session that can't be resumed ends here, and of one that went
  *   elsewhere what is left here is no session
@@ -47,7 +47,7 @@ export function offerSession(core: SessionCore, clientId: string, reason: MoveRe
 }
 
 /**
- * a part of the session, which stays here.
+ * A part of the session, which stays here.
  * @param from the number of the first delivery that is asked for; 0 = all
  * @returns undefined when there is no such session
  */
@@ -99,7 +99,7 @@ function exchangesHad(core: SessionCore, session: Session): OpenExchanges[] {
 }
 
 /**
- * the session is stored elsewhere, and a member of its shared subscriptions there. Here it is one no longer: what comes
+ * The session is stored elsewhere, and a member of its shared subscriptions there. Here it is one no longer: what comes
  * through them goes to others.
  */
 export function leaveShares(core: SessionCore, clientId: string): void {
@@ -111,7 +111,7 @@ export function leaveShares(core: SessionCore, clientId: string): void {
   }
 }
 
-/** all of the session is elsewhere; nothing is published or said about it. */
+/** All of the session is elsewhere; nothing is published or said about it. */
 export function letGo(core: SessionCore, clientId: string): void {
   const session = core.sessions.get(clientId);
   if (session === undefined) return;

@@ -63,7 +63,7 @@ export function endHere(core: SessionCore, session: Session): void {
   endSession(core, session);
 }
 
-/** the retired copy makes room for the session, which is fetched back. Its rows stay until that is here. */
+/** The retired copy makes room for the session, which is fetched back. Its rows stay until that is here. */
 export function setAside(core: SessionCore, clientId: string): Session | undefined {
   const copy = core.sessions.get(clientId);
   if (copy === undefined) return undefined;
@@ -73,7 +73,7 @@ export function setAside(core: SessionCore, clientId: string): Session | undefin
   return copy;
 }
 
-/** the session could not be fetched. */
+/** The session could not be fetched. */
 export function putBack(core: SessionCore, copy: Session): void {
   core.aside.delete(copy);
   if (!copy.stored) {
@@ -87,7 +87,7 @@ export function putBack(core: SessionCore, copy: Session): void {
 }
 
 /**
- * the session is here. It takes what came for it through shared subscriptions since it went: nobody else has that.
+ * The session is here. It takes what came for it through shared subscriptions since it went: nobody else has that.
  * @param through the number of the last delivery that it took with it
  */
 export function mergeCopy(core: SessionCore, session: Session, copy: Session, through: number): void {

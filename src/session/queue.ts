@@ -250,8 +250,14 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
     return;
   }
   const { qos, retain, packetId, identifiers } = delivery;
-  const shape = { qos, retain, dup: delivery.sent, packetId, identifiers };
-  if (!waitsIfItFails(session, delivery, () => sendPublish(core, connection, message, shape))) {
+  let isSent: boolean;
+  try {
+    isSent = sendPublish(core, connection, message, { qos, retain, dup: delivery.sent, packetId, identifiers });
+  } catch (error) {
+    waitAgain(session, delivery);
+    throw error;
+  }
+  if (!isSent) {
     core.counters.messagesDropped.too_large += 1;
     finish(core, session, delivery);
     return;
@@ -264,18 +270,14 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
 }
 
 /** A delivery that a fault of ours kept from leaving waits again, first of all: until its connection has ended for that it counts. */
-function waitsIfItFails(session: Session, delivery: Delivery, sends: () => boolean): boolean {
-  try {
-    return sends();
-  } catch (error) {
-    if (delivery.sent) session.resending.unshift(delivery);
-    else {
-      session.queued.unshift(delivery);
-      if (delivery.owed) session.queuedOwed += 1;
-      else session.queuedBytes += delivery.size;
-    }
-    throw error;
+function waitAgain(session: Session, delivery: Delivery): void {
+  if (delivery.sent) {
+    session.resending.unshift(delivery);
+    return;
   }
+  session.queued.unshift(delivery);
+  if (delivery.owed) session.queuedOwed += 1;
+  else session.queuedBytes += delivery.size;
 }
 
 /** Sends what waits as far as the client's window allows. */
