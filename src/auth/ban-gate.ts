@@ -4,7 +4,6 @@
  */
 
 import type { Ban } from "../directory/bans.ts";
-import type { DirectoryPort } from "../directory/ports.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { BANNED } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
@@ -16,6 +15,7 @@ import type {
   EnhancedAuthenticator,
   Refusal,
 } from "../session/ports.ts";
+import type { LoginDirectory } from "./login-directory.ts";
 
 /** Banned; a 3.x connection gets return code 5. Who is banned is not told more than that it is so. */
 export function banned({ until }: Pick<Ban, "until">): Refusal {
@@ -23,10 +23,10 @@ export function banned({ until }: Pick<Ban, "until">): Refusal {
 }
 
 export class BanGate implements Authenticator {
-  readonly #directory: DirectoryPort;
+  readonly #directory: LoginDirectory;
   readonly #runtime: Runtime;
 
-  constructor(directory: DirectoryPort, runtime: Runtime) {
+  constructor(directory: LoginDirectory, runtime: Runtime) {
     this.#directory = directory;
     this.#runtime = runtime;
   }
@@ -36,9 +36,9 @@ export class BanGate implements Authenticator {
     return this.check(clientId, userName, caller);
   }
 
-  async check(clientId: string, userName: string | undefined, { namespace, address }: Caller): Promise<Refusal | undefined> {
-    const { bans } = await this.#directory.look(namespace, userName);
-    const ban = bans.find({ clientId, userNames: userName === undefined ? [] : [userName], address }, this.#runtime.now());
+  async check(clientId: string, userName: string | undefined, caller: Caller): Promise<Refusal | undefined> {
+    const { bans } = await this.#directory.look(caller, userName);
+    const ban = bans.find({ clientId, userNames: userName === undefined ? [] : [userName], address: caller.address }, this.#runtime.now());
     return ban && banned(ban);
   }
 }
@@ -63,7 +63,7 @@ export class GatedMethods implements EnhancedAuthenticator {
     let isChecked = false;
     return {
       step: async (data): Promise<AuthenticationStep> => {
-        const refusal = isChecked ? undefined : await this.#gate.check(clientId, undefined, caller);
+        const refusal = isChecked ? undefined : await this.#gate.check(clientId, undefined, { ...caller });
         isChecked = true;
         return refusal ?? exchange.step(data);
       },

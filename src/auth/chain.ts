@@ -14,8 +14,10 @@ export class AuthenticatorChain implements Authenticator {
   }
 
   async authenticate(connect: Connect, caller: Caller): Promise<Admission | Refusal> {
+    // What is known by this object is of this login alone (`login-directory.ts`).
+    const login = { ...caller };
     for (const each of this.#authenticators) {
-      const answer = await each.authenticate(connect, caller);
+      const answer = await each.authenticate(connect, login);
       if (answer !== undefined) return answer;
     }
     return NOT_KNOWN;

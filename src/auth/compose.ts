@@ -25,6 +25,7 @@ import type { HttpSettings } from "./http-settings.ts";
 import { JwtAuthenticator, Tokens } from "./jwt.ts";
 import { JwtMethods } from "./jwt-methods.ts";
 import { type JwtSettings, takesTokens } from "./jwt-settings.ts";
+import { LoginDirectory } from "./login-directory.ts";
 import { Methods } from "./methods.ts";
 import { NobodyYet } from "./nobody-yet.ts";
 import type { Fetch } from "./outside.ts";
@@ -111,6 +112,7 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
   if (settings.http.serviceAuthorizes && service === undefined) wrong.push("AUTH_AUTHORIZE needs the binding AUTH.");
   if (wrong.length > 0) return closed("This broker lets nobody in until its operator corrects AUTH_CHAIN or AUTH.", wrong);
 
+  const asked = directory && new LoginDirectory(directory);
   const failures = new FailedLogins(settings.rates.addressLoginFailures, runtime, services.tooManyFailed);
   const methods: EnhancedAuthenticator[] = [];
   const links: { readonly [Link in ChainLink]: () => Authenticator } = {
@@ -121,7 +123,7 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
     },
     users: () => {
       methods.push(new ScramAuthenticator(users, failures, directory, settings.directory.adminToken));
-      return new UsersAuthenticator(users, runtime, failures, directory, order.at(-1) !== "users");
+      return new UsersAuthenticator(users, runtime, failures, asked, order.at(-1) !== "users");
     },
     http: () => {
       const hook = new HttpHook("HTTP_AUTH_URL", settings.http.timeoutMs, { ...services, runtime });
@@ -138,12 +140,12 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
   const rules = new RulesAuthorizer(sources);
   const hooks = subscribeHooks(settings, { ...services, runtime });
   const askedRights = hooks.length === 0 ? undefined : askingFor(sources, rules, askInOrder(hooks), runtime);
-  const gate = directory && new BanGate(directory, runtime);
+  const gate = asked && new BanGate(asked, runtime);
   const chain: Authenticator[] = [...(gate === undefined ? [] : [gate]), ...order.map((link) => links[link]())];
   // Whoever gives a user name means to be somebody, where there is anybody to be.
   const isAnybodyKnown = order.some((link) => link !== "users") || settings.users.trim() !== "";
   if (settings.allowAnonymous) chain.push(new AnonymousAuthenticator(!isAnybodyKnown));
-  else if (directory !== undefined && !isAnybodyKnown) chain.push(new NobodyYet(directory));
+  else if (asked !== undefined && !isAnybodyKnown) chain.push(new NobodyYet(asked));
   return {
     authenticator: new AuthenticatorChain(chain),
     enhanced: gate === undefined ? new Methods(methods) : new GatedMethods(gate, new Methods(methods)),

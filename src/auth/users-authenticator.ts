@@ -4,7 +4,7 @@
  */
 
 import { BoundedMap } from "../bounded-map.ts";
-import type { DirectoryPort, Known } from "../directory/ports.ts";
+import type { Known } from "../directory/ports.ts";
 import { PASSWORDS_REMEMBERED_MAX } from "../login-limits.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { SERVER_BUSY } from "../mqtt/reason-code.ts";
@@ -13,6 +13,7 @@ import { type Admission, type Authenticator, type Caller, NOBODY, type Refusal }
 import { NOT_KNOWN } from "./chain.ts";
 import { type FailedLogins, TOO_MANY_FAILED } from "./failed-logins.ts";
 import { HashTurns } from "./hash-turns.ts";
+import type { LoginDirectory } from "./login-directory.ts";
 import { dummyHash, equalConstantTime, hashShare, verifyPassword } from "./password.ts";
 import type { User } from "./users.ts";
 
@@ -21,7 +22,7 @@ const BUSY: Refusal = { reasonCode: SERVER_BUSY, message: "Too many passwords ar
 
 export class UsersAuthenticator implements Authenticator {
   readonly #users: ReadonlyMap<string, User>;
-  readonly #directory: DirectoryPort | undefined;
+  readonly #directory: LoginDirectory | undefined;
   readonly #passesOn: boolean;
   readonly #dummy: string;
   readonly #verified = new VerifiedPasswords();
@@ -29,7 +30,7 @@ export class UsersAuthenticator implements Authenticator {
   readonly #failures: FailedLogins;
 
   /** @param passesOn whether somebody else is asked about users who are not known here: nothing is hashed for them, and the time tells it */
-  constructor(users: readonly User[], runtime: Runtime, failures: FailedLogins, directory?: DirectoryPort, passesOn = false) {
+  constructor(users: readonly User[], runtime: Runtime, failures: FailedLogins, directory?: LoginDirectory, passesOn = false) {
     this.#failures = failures;
     this.#passesOn = passesOn;
     this.#turns = new HashTurns(runtime);
@@ -42,9 +43,10 @@ export class UsersAuthenticator implements Authenticator {
    * Refuses with 0x86 whoever does not give the password of a user, with 0x89 whom too many others are before, and with 0x9F whoever is
    * where too many logins have failed. Where there are no users at all, names say nothing, and this has nothing to decide.
    */
-  async authenticate({ userName, password }: Connect, { namespace, address }: Caller): Promise<Admission | Refusal | undefined> {
+  async authenticate({ userName, password }: Connect, caller: Caller): Promise<Admission | Refusal | undefined> {
     if (userName === undefined) return undefined;
-    const known = await this.#directory?.look(namespace, userName);
+    const { address } = caller;
+    const known = await this.#directory?.look(caller, userName);
     if (this.#users.size === 0 && known?.isEmpty !== false) return undefined;
     const user = this.#find(userName, known);
     if (user === undefined && this.#passesOn) return undefined;

@@ -335,6 +335,19 @@ describe("users of the directory", () => {
     expect(await open.authenticator.authenticate(connect("ada", "byron"), CALLER)).toEqual(ANONYMOUS);
   });
 
+  test("is asked once for a login, also about somebody who is not there, and anew for the next one", async () => {
+    const asked: (string | undefined)[] = [];
+    const look = async (_namespace: string, userName: string | undefined) => {
+      asked.push(userName);
+      return { ...known, isEmpty: false };
+    };
+    const { authenticator } = directed({ users: "", allowAnonymous: false }, look);
+    for (const name of ["eve", "eve", undefined]) {
+      expect(await authenticator.authenticate(connect(name, "x"), CALLER)).toMatchObject({ reasonCode: 0x86 });
+    }
+    expect(asked).toEqual(["eve", "eve", undefined]);
+  });
+
   test("those who are there are let in with their own rights, never with those of USERS, which goes before", async () => {
     const look = async (_namespace: string, userName: string | undefined) => (userName === "ada" ? ada() : { ...known, isEmpty: false });
     const alone = directed({ users: "", allowAnonymous: true }, look);
