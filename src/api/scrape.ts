@@ -2,9 +2,10 @@
 
 import { DEFAULT_NAMESPACE, sentence } from "../edge/answers.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";
+import { inTime } from "../objects/in-time.ts";
 import type { Figures } from "../objects/meter.ts";
 import { objectsOf } from "../objects/names.ts";
-import { PLATFORM, type Timer } from "../runtime.ts";
+import { PLATFORM } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
 import { showsToken } from "./bearer.ts";
 import { type Asked, exposition } from "./metrics.ts";
@@ -48,15 +49,9 @@ export async function scrape(
 }
 
 async function ask(object: string, figures: () => Promise<Figures>): Promise<Asked> {
-  let timer: Timer | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = PLATFORM.after(ASK_MS_MAX, () => resolve(undefined));
-  });
   try {
-    return { object, figures: await Promise.race([figures(), late]) };
+    return { object, figures: await inTime(figures(), ASK_MS_MAX, PLATFORM) };
   } catch {
     return { object, figures: undefined };
-  } finally {
-    timer?.cancel();
   }
 }

@@ -4,6 +4,8 @@
  * another path, in a header anything that could end or divide it) there is no request, and that client is refused.
  */
 
+import { isSafeWay } from "./outside.ts";
+
 /** What is known of a client when it wants in. */
 export const LOGIN_PLACEHOLDERS: readonly string[] = [
   "clientid",
@@ -49,7 +51,6 @@ export interface HttpRequest {
 export const FORM = "application/x-www-form-urlencoded";
 export const JSON_TYPE = "application/json";
 
-const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 /** The platform's own, or about the connection and not the request. */
 const RESERVED = /^(?:host|content-length|transfer-encoding|connection|upgrade|te|trailer|keep-alive|expect|proxy-.*)$/;
@@ -94,11 +95,10 @@ function forHeader(value: string): string | undefined {
   return HEADER_VALUE.test(value) ? value : undefined;
 }
 
-/** Over a network that anybody may listen to passwords would be everybody's: https, or http on a loopback address. */
 export function isHookUrl(text: string, known = LOGIN_PLACEHOLDERS): boolean {
   const [, origin, path = "/", query = ""] = URL_PARTS.exec(text) ?? [];
   const url = URL.parse(origin ?? "");
-  if (url === null || (url.protocol === "http:" && !LOOPBACK.includes(url.hostname))) return false;
+  if (url === null || !isSafeWay(url)) return false;
   return !path.split("/").some((segment) => DOTS.test(segment)) && [path, query].every((part) => parseTemplate(part, known) !== undefined);
 }
 

@@ -5,6 +5,7 @@
 
 import { flag, integer, type Setting, secret, setting } from "../setting.ts";
 import { fromBase64 } from "./base64.ts";
+import { isSafeWay } from "./outside.ts";
 import { type PublicKey, parsePublicKeys, RSA_BITS_MIN } from "./public-keys.ts";
 
 /** Where a token may be besides Authentication Data, where it always may. */
@@ -127,12 +128,9 @@ function parseJwksUrls(text: string): readonly string[] | undefined {
   return urls?.every(isKeyUrl) ? urls : undefined;
 }
 
-/** Keys that come over a network that anybody may change would be anybody's keys. */
 function isKeyUrl(text: string): boolean {
   const url = URL.parse(text);
-  if (url === null || url.username !== "" || url.password !== "") return false;
-  const isLoopback = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
-  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback);
+  return url !== null && url.username === "" && url.password === "" && isSafeWay(url);
 }
 
 function parsePlaces(text: string): readonly TokenPlace[] | undefined {

@@ -4,6 +4,11 @@ import { concatenate } from "../mqtt/bytes.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Caller } from "../session/ports.ts";
 
+/** A network that anybody may listen to and change is no way for passwords and keys: TLS, or this machine alone. */
+export function isSafeWay({ protocol, hostname }: URL): boolean {
+  return protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));
+}
+
 /** As the platform's. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 

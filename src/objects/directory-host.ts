@@ -11,7 +11,7 @@ import { DIRECTORY_CALL_MS, DIRECTORY_CALLS_MAX, DIRECTORY_RETRY_MS, DIRECTORY_R
 import type { Runtime } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
 import type { SessionCalls, UserView } from "./calls.ts";
-import { inTime } from "./directory-memory.ts";
+import { inTime } from "./in-time.ts";
 import { log } from "./log.ts";
 import type { Meter } from "./meter.ts";
 import { namespaceOf, objectsOf } from "./names.ts";

@@ -8,7 +8,8 @@ import { Bans, NO_BANS } from "../directory/bans.ts";
 import type { KnownUser, Looked, News } from "../directory/news.ts";
 import type { DirectoryPort, Known } from "../directory/ports.ts";
 import { DIRECTORIES_REMEMBERED_MAX, DIRECTORY_CALL_MS, DIRECTORY_FRESH_MS, DIRECTORY_REMEMBERED_MAX } from "../login-limits.ts";
-import type { Runtime, Timer } from "../runtime.ts";
+import type { Runtime } from "../runtime.ts";
+import { inTime } from "./in-time.ts";
 
 /** The directory of a namespace, as far as logins ask it. */
 export interface Asked {
@@ -100,17 +101,4 @@ export class DirectoryMemory implements DirectoryPort {
 /** Namespaces have no blanks. */
 function keyOf(namespace: string, userName: string): string {
   return `${namespace} ${userName}`;
-}
-
-/** @throws Error when the answer takes longer */
-export async function inTime<Answer>(answer: Promise<Answer>, ms: number, runtime: Runtime): Promise<Answer> {
-  let timer: Timer | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = runtime.after(ms, () => reject(new Error(`no answer within ${ms} ms`)));
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    timer?.cancel();
-  }
 }

@@ -19,8 +19,9 @@ import type { Admission, Refusal } from "../session/ports.ts";
 import type { Verdict } from "../session/revoke.ts";
 import type { Session } from "../session/session.ts";
 import type { DirectoryCalls } from "./calls.ts";
-import { type DirectoryMemory, inTime } from "./directory-memory.ts";
+import type { DirectoryMemory } from "./directory-memory.ts";
 import { FlappingCounter } from "./flapping.ts";
+import { inTime } from "./in-time.ts";
 import { log } from "./log.ts";
 
 /** The directories, as Session objects and relays of an isolate reach them. */
