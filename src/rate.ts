@@ -4,7 +4,7 @@
  */
 
 /** So many in so long. */
-export interface Pour {
+interface Pour {
   readonly count: number;
   readonly ms: number;
 }
@@ -20,7 +20,8 @@ export function isLimited({ count }: Rate): boolean {
   return count !== Number.POSITIVE_INFINITY;
 }
 
-const MS: { readonly [unit: string]: number } = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** Milliseconds of the units in which times are written. */
+export const MS: { readonly [unit: string]: number } = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const BYTES: { readonly [unit: string]: number } = { "": 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
 
 /** Above any that is meant, and far below where numbers lose their ones. */

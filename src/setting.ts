@@ -29,6 +29,12 @@ export function flag(name: string, value: boolean, meaning: string): Setting<boo
   return setting(name, String(value), "true or false", meaning, (text) => (text === "true" ? true : text === "false" ? false : undefined));
 }
 
+/** What settings say where nothing is set. */
+export function defaultsOf<Values extends object>(settings: { readonly [Field in keyof Values]: Setting<Values[Field]> }): Values {
+  const entries = Object.entries<Setting>(settings).map(([field, { parse, default: text }]) => [field, parse(text)]);
+  return Object.fromEntries(entries) as Values;
+}
+
 /** A setting that is never in wrangler.toml, nor in a message. */
 export function secret<T>(name: string, form: string, meaning: string, parse: (text: string) => T | undefined): Setting<T> {
   return { ...setting(name, "", form, `secret: ${meaning}`, parse), secret: true };

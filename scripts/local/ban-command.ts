@@ -1,6 +1,7 @@
 /** `npm run ban`: shuts clients out of a running broker, and lets them in again. See docs/operations.md, Bans. */
 import { parseArgs } from "node:util";
 import { durationMs } from "../../src/auth/directory-settings.ts";
+import { BAN_KINDS } from "../../src/directory/bans.ts";
 import { ADMIN_HELP, ADMIN_OPTIONS, AdminClient, AdminProblem, fail, runCommand } from "./admin-client.ts";
 
 const HELP = `Shuts clients out of a running broker: new connections at once, live ones within seconds.
@@ -12,7 +13,6 @@ const HELP = `Shuts clients out of a running broker: new connections at once, li
 
 ${ADMIN_HELP}`;
 
-const KINDS = ["clientid", "username", "peerhost", "peerhost_net", "clientid_re", "username_re"] as const;
 const TEXT = { type: "string" } as const;
 
 interface BanView {
@@ -46,8 +46,8 @@ if (values.help) {
 }
 
 function target(): { readonly as: string; readonly who: string } {
-  const given = KINDS.filter((kind) => values[kind] !== undefined);
-  if (given.length !== 1) throw new AdminProblem(`Who? One of ${KINDS.map((kind) => `--${kind}`).join(", ")} was expected.`);
+  const given = BAN_KINDS.filter((kind) => values[kind] !== undefined);
+  if (given.length !== 1) throw new AdminProblem(`Who? One of ${BAN_KINDS.map((kind) => `--${kind}`).join(", ")} was expected.`);
   return { as: given[0]!, who: values[given[0]!]! };
 }
 

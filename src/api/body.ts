@@ -7,7 +7,7 @@ import { refuse } from "./problem.ts";
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** The text of a body. What is too large is read and thrown away: whoever sends it hears the answer only then. */
-export async function bodyText(request: Request): Promise<string> {
+async function bodyText(request: Request): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of request.body ?? []) {

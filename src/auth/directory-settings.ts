@@ -1,5 +1,6 @@
 /** How the directory is told to the broker: ADMIN_TOKEN, without which there is none, and FLAPPING. */
 
+import { MS } from "../rate.ts";
 import { type Setting, secret, setting } from "../setting.ts";
 
 /** A client that connects too often is banned for some time. */
@@ -20,7 +21,6 @@ const NO_FLAPPING: Flapping = { count: 0, windowMs: 0, banMs: 0 };
 
 export const NO_DIRECTORY: DirectorySettings = { adminToken: "", flapping: NO_FLAPPING };
 
-const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const BAN_DEFAULT = "5m";
 /** What is counted is in memory alone. */
 const WINDOW_MS_MAX = 3_600_000;
@@ -54,7 +54,7 @@ function parseFlapping(text: string): Flapping | undefined {
 /** @returns milliseconds; NaN when it is no time such as 30s, 5m, 12h or 7d */
 export function durationMs(text: string): number {
   const match = /^([1-9]\d{0,5})([smhd])$/.exec(text);
-  return match === null ? Number.NaN : Number(match[1]) * UNITS[match[2]!]!;
+  return match === null ? Number.NaN : Number(match[1]) * MS[match[2]!]!;
 }
 
 /** @returns what is wrong with values that do not go together */

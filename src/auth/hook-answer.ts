@@ -7,6 +7,7 @@ import type { Connect } from "../mqtt/packet.ts";
 import { BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED } from "../mqtt/reason-code.ts";
 import { type Admission, type Caller, NOBODY, type Refusal } from "../session/ports.ts";
 import { makeGrants } from "./grants.ts";
+import { isClientId, SECONDS_END } from "./login-words.ts";
 
 /** What a hook has decided. */
 export interface Verdict {
@@ -31,12 +32,6 @@ export const CANT_BE_ASKED: Refusal = {
   message: "the authentication service can't be asked about this client ID, user name or password",
 };
 
-/** Later than any time in seconds that is meant (the year 5138), earlier than any in milliseconds that is (1973). */
-const SECONDS_END = 1e11;
-
-/** What no Client Identifier has [MQTT5-1.5.4-1] [MQTT5-1.5.4-2]. How long it may be the hosts know. */
-const UNFIT = /^$|[\0\ud800-\udfff]/u;
-
 /** @returns the verdict, or what is wrong, as the end of a sentence which repeats nothing of the answer */
 export function judgeAnswer(answer: unknown): Verdict | string {
   if (typeof answer !== "object" || answer === null || Array.isArray(answer)) return "its answer is no JSON object";
@@ -48,8 +43,7 @@ export function judgeAnswer(answer: unknown): Verdict | string {
   const isTime = Number.isInteger(expires) && (expires as number) >= 0 && (expires as number) < SECONDS_END;
   if (expires !== undefined && !isTime) return "its answer has an expire_at that is no time in whole seconds";
   const clientId = fields.get("clientid_override");
-  if (clientId !== undefined && (typeof clientId !== "string" || UNFIT.test(clientId)))
-    return "its answer has a clientid_override that is no Client Identifier";
+  if (clientId !== undefined && !isClientId(clientId)) return "its answer has a clientid_override that is no Client Identifier";
   const superuser = fields.get("is_superuser");
   if (superuser !== undefined && typeof superuser !== "boolean") return "its answer has an is_superuser that is neither true nor false";
   const { text: grants, problems } = makeGrants({ superuser, acl: fields.get("acl"), attributes: fields.get("client_attrs") });

@@ -40,7 +40,7 @@ async function answerOf({ url, method, headers, body }: HttpRequest, signal: Abo
 }
 
 /** `max-age` of Cache-Control, unless another word there forbids to keep the answer. */
-export function freshMsOf(cacheControl: string): number {
+function freshMsOf(cacheControl: string): number {
   const words = cacheControl
     .toLowerCase()
     .split(",")

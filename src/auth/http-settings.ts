@@ -3,11 +3,11 @@
  * the settings are read; what HTTP_AUTH_HEADERS contains is never repeated.
  */
 
-import { flag, integer, type Setting, secret, setting } from "../setting.ts";
+import { defaultsOf, flag, integer, type Setting, secret, setting } from "../setting.ts";
 import { FORM, isBody, isFlat, isHookUrl, parseHeaders, type RequestShape, SUBSCRIBE_PLACEHOLDERS } from "./http-template.ts";
 
 /** How a service is asked: EMQX's way, or that of mosquitto-go-auth. */
-export const PRESETS = ["emqx", "go-auth"] as const;
+const PRESETS = ["emqx", "go-auth"] as const;
 
 export interface HttpSettings {
   /** Empty = there is no service. */
@@ -28,7 +28,7 @@ export interface HttpSettings {
 }
 
 /** What services of EMQX's users expect. */
-export const USUAL_BODY: RequestShape["body"] = {
+const USUAL_BODY: RequestShape["body"] = {
   clientid: "${clientid}",
   username: "${username}",
   password: "${password}",
@@ -111,9 +111,7 @@ export const HTTP_SETTINGS: { readonly [Field in keyof HttpSettings]: Setting<Ht
 };
 
 /** As they are where nothing is set. */
-export const NO_HTTP = Object.fromEntries(
-  Object.entries(HTTP_SETTINGS).map(([field, spec]) => [field, spec.parse(spec.default)]),
-) as unknown as HttpSettings;
+export const NO_HTTP: HttpSettings = defaultsOf(HTTP_SETTINGS);
 
 /** @returns what is wrong with values that do not go together */
 export function httpProblems(settings: HttpSettings): { readonly variable: string; readonly sentence: string }[] {

@@ -29,7 +29,7 @@ type Template = readonly string[];
 /** What a placeholder stands for; undefined when that is no text. Unknown ones stand for nothing. */
 export type ValueOf = (placeholder: string) => string | undefined;
 
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
+type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };
 
 /** A request as it is written. */
 export interface RequestShape {
@@ -49,7 +49,7 @@ export interface HttpRequest {
 }
 
 export const FORM = "application/x-www-form-urlencoded";
-export const JSON_TYPE = "application/json";
+const JSON_TYPE = "application/json";
 
 const NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/;
 /** The platform's own, or about the connection and not the request. */

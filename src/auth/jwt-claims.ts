@@ -11,6 +11,7 @@
 import { USER_NAME_BYTES_MAX } from "../login-limits.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
 import { CLIENT_ID, type ExpectedClaim, type JwtSettings, NAMESPACE, USER_NAME } from "./jwt-settings.ts";
+import { isMqttText, SECONDS_END } from "./login-words.ts";
 
 export type Claims = Readonly<Record<string, unknown>>;
 
@@ -32,12 +33,6 @@ export interface Named {
 
 /** What is judged, besides the keys. */
 export type ClaimRules = Omit<JwtSettings, "secret" | "publicKeys" | "jwksUrls" | "from">;
-
-/** Later than any time in seconds that is meant (the year 5138), earlier than any in milliseconds that is (1973). */
-const SECONDS_END = 1e11;
-
-/** What no text of MQTT may have [MQTT5-1.5.4-1] [MQTT5-1.5.4-2]. */
-const UNFIT = /[\0\ud800-\udfff]/u;
 
 /** A claim by its very name: not what every object has. */
 export function claimOf(claims: Claims, name: string): unknown {
@@ -99,5 +94,5 @@ function namesOf(claims: Claims, { verifyClaims }: ClaimRules): readonly unknown
 }
 
 function isUserName(text: unknown): text is string {
-  return typeof text === "string" && text !== "" && !UNFIT.test(text) && utf8Length(text) <= USER_NAME_BYTES_MAX;
+  return isMqttText(text) && text !== "" && utf8Length(text) <= USER_NAME_BYTES_MAX;
 }

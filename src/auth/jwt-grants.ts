@@ -2,6 +2,7 @@
 
 import { makeGrants } from "./grants.ts";
 import { type Claims, claimOf } from "./jwt-claims.ts";
+import { isClientId } from "./login-words.ts";
 
 export type Problem = { readonly problem: string };
 
@@ -9,8 +10,7 @@ export type Problem = { readonly problem: string };
 export function clientIdOf(claims: Claims): { readonly clientId?: string } | Problem {
   const clientId = claimOf(claims, "clientid_override");
   if (clientId === undefined) return {};
-  // How long it may be the hosts know, as of every Client Identifier.
-  if (typeof clientId === "string" && clientId !== "" && !/[\0\ud800-\udfff]/u.test(clientId)) return { clientId };
+  if (isClientId(clientId)) return { clientId };
   return { problem: "clientid_override of the token is no Client Identifier" };
 }
 

@@ -3,7 +3,7 @@
  * what JWT_SECRET and JWT_PUBLIC_KEY contain is never repeated (somebody may paste a private key).
  */
 
-import { flag, integer, type Setting, secret, setting } from "../setting.ts";
+import { defaultsOf, flag, integer, type Setting, secret, setting } from "../setting.ts";
 import { fromBase64 } from "./base64.ts";
 import { isSafeWay } from "./outside.ts";
 import { type PublicKey, parsePublicKeys, RSA_BITS_MIN } from "./public-keys.ts";
@@ -96,9 +96,7 @@ export const JWT_SETTINGS: { readonly [Field in keyof JwtSettings]: Setting<JwtS
 };
 
 /** As they are where nothing is set. */
-export const NO_TOKENS = Object.fromEntries(
-  Object.entries(JWT_SETTINGS).map(([field, spec]) => [field, spec.parse(spec.default)]),
-) as unknown as JwtSettings;
+export const NO_TOKENS: JwtSettings = defaultsOf(JWT_SETTINGS);
 
 /** @returns what is wrong with values that do not go together */
 export function jwtProblems(settings: JwtSettings): { readonly variable: string; readonly sentence: string }[] {

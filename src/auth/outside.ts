@@ -12,7 +12,7 @@ export function isSafeWay({ protocol, hostname }: URL): boolean {
 /** As the platform's. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-export interface Patience {
+interface Patience {
   readonly timeoutMs: number;
   readonly runtime: Runtime;
   /** Has something run when nobody waits for the answer any longer. */

@@ -32,7 +32,7 @@ export interface ClientFacts {
 }
 
 /** A topic of a rule, taken apart. */
-export type RuleTopic =
+type RuleTopic =
   | { readonly kind: "filter"; readonly template: Template }
   /** `eq ` and a filter with wildcards: the SUBSCRIBE with this very text. */
   | { readonly kind: "exact"; readonly filter: string };

@@ -26,7 +26,7 @@ const ANY_QOS = 0b111;
 const ANY_RETAIN = 0b11;
 
 /** @returns undefined when it can't be told: then it holds in a denial and does not in an allowance */
-export type Condition = (client: ClientFacts) => boolean | undefined;
+type Condition = (client: ClientFacts) => boolean | undefined;
 
 export interface Rule {
   readonly allows: boolean;

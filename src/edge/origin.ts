@@ -8,7 +8,7 @@ import type { Settings } from "../settings.ts";
 import { sentence } from "./answers.ts";
 
 /** A name or an address that is always this machine. @param name as in a URL */
-export function isLoopbackName(name: string): boolean {
+function isLoopbackName(name: string): boolean {
   return name === "localhost" || name.endsWith(".localhost") || name === "[::1]" || /^127(\.\d{1,3}){3}$/.test(name);
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
-import { callerOf, type Handover } from "../handshake/handover.ts";
+import type { Handover } from "../handshake/handover.ts";
 import type { Limits } from "../limits.ts";
 import { AHEAD_PACKETS_MAX, KEEP_ALIVE_FACTOR, LIVENESS_MS, RELAYED_PACKETS_MAX } from "../limits.ts";
 import { concatenate } from "../mqtt/bytes.ts";
@@ -26,6 +26,7 @@ import {
   closeCodeOf,
 } from "../session/close-code.ts";
 import { type ConnectionFacts, connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "../session/connection-facts.ts";
+import type { Caller } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { handOver } from "./hand-over.ts";
 import { Introduction, type IntroductionOptions } from "./introduction.ts";
@@ -42,15 +43,14 @@ export type RelayedSocket = Pick<WebSocket, "binaryType" | "accept" | "addEventL
 export type Reach = (objectName: string, handover: Handover) => Promise<RelayedSocket>;
 
 /** Starts relaying a socket whose upgrade is being answered. */
-export function relay(socket: WebSocket, request: Request, env: BrokerEnv, settings: Settings, namespace: string): void {
+export function relay(socket: WebSocket, request: Request, env: BrokerEnv, settings: Settings, caller: Caller): void {
   const reach: Reach = async (objectName, handover) => {
     const { webSocket } = await handOver(request, env, objectName, handover);
     if (webSocket === null) throw new Error("the object did not accept the socket");
     return webSocket;
   };
   const directory = directoryOf(env, settings, PLATFORM);
-  const caller = callerOf(request, namespace);
-  relaySocket(socket, { settings, namespace, directory, authService: env.AUTH, caller, reach, runtime: PLATFORM });
+  relaySocket(socket, { settings, namespace: caller.namespace, directory, authService: env.AUTH, caller, reach, runtime: PLATFORM });
 }
 
 export interface RelayOptions extends IntroductionOptions {

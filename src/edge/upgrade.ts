@@ -40,7 +40,8 @@ export async function upgrade(request: Request, env: BrokerEnv, settings: Settin
   }
   const refused = refusesOrigin(request, settings);
   if (refused !== undefined) return refused;
-  const tooOften = connectRateOf(settings).refusal(callerOf(request, namespace).address, PLATFORM.now());
+  const caller = callerOf(request, namespace);
+  const tooOften = connectRateOf(settings).refusal(caller.address, PLATFORM.now());
   if (tooOften !== undefined) return tooOften;
   if (!chooseSubprotocol(request).accepted) {
     return sentence(400, "None of the WebSocket subprotocols offered is spoken here. Offer mqtt or none.");
@@ -54,13 +55,13 @@ export async function upgrade(request: Request, env: BrokerEnv, settings: Settin
     return handOver(request, env, sessionObjectName(settings, namespace, clientId), {
       relayed: false,
       expectedClientId: clientId,
-      caller: callerOf(request, namespace),
+      caller,
     });
   }
   const only = onlySessionObject(settings, namespace);
-  if (only !== undefined) return handOver(request, env, only, { relayed: false, caller: callerOf(request, namespace) });
+  if (only !== undefined) return handOver(request, env, only, { relayed: false, caller });
   const { 0: outer, 1: inner } = new WebSocketPair();
-  relay(inner, request, env, settings, namespace);
+  relay(inner, request, env, settings, caller);
   return switchingProtocols(outer, request);
 }
 
