@@ -10,6 +10,7 @@ import { ADMIN_TOKEN, api, done, USERS } from "../support/admin-api.ts";
 import { answered } from "../support/authentication.ts";
 import { describeTopologies, type PlaceOptions, type Shape, type TestBroker } from "../support/brokers.ts";
 import { type ConnectOptions, connectPacket, type MqttTestClient, type OpenOptions, unique } from "../support/mqtt-client.ts";
+import { SCRAM_SHA_256, ScramClient } from "../support/scram-client.ts";
 
 const SHAPES: readonly Shape[] = ["compact", "sharded", "handed over"];
 const versions: readonly ProtocolVersion[] = [4, 5];
@@ -128,6 +129,19 @@ describeTopologies(
         await done(broker.url, "DELETE", `/banned/${ban.as}/${encodeURIComponent(ban.who)}`);
         expect((await login(broker, user, { clientId, version, headers })).code, ban.as).toBe(0);
       }
+    });
+
+    test("who is banned is refused a login by SCRAM-SHA-256: by its Client Identifier before the first step, by its user name when that is known", async () => {
+      const user = await newUser(broker);
+      const clientId = unique("c");
+      await done(broker.url, "POST", "/banned", { as: "clientid", who: clientId });
+      const client = await broker.open({ version: 5, clientId });
+      const properties = { authenticationMethod: SCRAM_SHA_256, authenticationData: new ScramClient(user, "right").first() };
+      client.send(connectPacket({ version: 5, clientId, properties }));
+      expect(await client.expect(CONNACK)).toMatchObject({ reasonCode: BANNED });
+      expect((await answered(broker, { as: user, secret: "right" })).connack.reasonCode).toBe(0);
+      await done(broker.url, "POST", "/banned", { as: "username", who: user });
+      expect((await answered(broker, { as: user, secret: "right" })).connack.reasonCode).toBe(BANNED);
     });
 
     test.each(["clientid", "username", "peerhost", "peerhost_net", "clientid_re", "username_re"])(

@@ -153,6 +153,41 @@ describe.each(places)("clean sessions, %s", (place) => {
   });
 });
 
+describe.each(places)("subscriptions, %s", (place) => {
+  it("a subscription is one call, which also says that nothing is retained; what is retained comes in one more", async () => {
+    const { publisherId, subscriberId, topic } = names(place);
+    const publisher = await connect(publisherId, { way });
+    const subscriber = await connect(subscriberId, { way });
+    const other = await connect(`${subscriberId}-other`, { way });
+    // The first subscription of an object tells of more than itself.
+    for (const client of [subscriber, other]) await client.subscribe(`${topic}-before`, 1);
+    const calls = async (client: WorkerdClient, id: string): Promise<number[]> => {
+      const costs = await cost([topicObject(topic), sessionObject(id)], async () => {
+        await client.subscribe(topic, 1);
+        await client.roundTrip();
+      });
+      return costs.map(({ calls }) => calls);
+    };
+    const first = await calls(subscriber, subscriberId);
+    publisher.publish({ topic, payload: "kept", qos: 1, packetId: 1, retain: true });
+    await publisher.expect(PUBACK);
+    await subscriber.expect(PUBLISH);
+    const second = await calls(other, `${subscriberId}-other`);
+    await other.expect(PUBLISH);
+    expect([first, second]).toEqual(
+      compact
+        ? [
+            [0, 0],
+            [0, 0],
+          ]
+        : [
+            [1, 0],
+            [1, 1],
+          ],
+    );
+  });
+});
+
 describe("rows", () => {
   const place = places.at(-1)!;
 
