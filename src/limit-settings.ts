@@ -155,6 +155,6 @@ export const USER_SHARE = setting(
   "USER_SHARE",
   "0.5",
   "a part from 0.01 to 1",
-  "the part of an object's connections, waiting sessions and memory that one user may take (0x97; 3.x: return code 3), where there may be several users; anonymous clients are one; `1` = all",
+  "the part of an object's connections, waiting sessions, memory and retained messages that one user may take (0x97; 3.x: return code 3), where there may be several users; anonymous clients are one; `1` = all",
   (text) => (/^(0\.\d{1,4}|1(\.0{1,4})?)$/.test(text) && Number(text) >= 0.01 ? Number(text) : undefined),
 );

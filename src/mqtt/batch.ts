@@ -3,7 +3,7 @@
  * while the platform rolls out a deploy, so each begins with one; a record of an unknown kind is an error of its batch, which the
  * sender tries again until both sides speak alike.
  *
- * To a Topic object: PUBLISH (a message), SUBSCRIBE (an interest), UNSUBSCRIBE, ASK (for retained messages that a subscription is owed),
+ * To a Topic object: PUBLISH (a message), OWNED (one to be retained, with the user whom it counts for), SUBSCRIBE (an interest), UNSUBSCRIBE, ASK (for retained messages that a subscription is owed),
  * SHARE (the members in a shared subscription), REDISTRIBUTE (a message for another member), BARRIER (settled once all
  * that now waits for a Session object has arrived there), AWAITED (the first record of a batch whose sender awaits outcomes of earlier
  * ones), CAUGHT_UP (slow clients are ready for the next message). Its answer is in `exchange-answer.ts`.
@@ -35,6 +35,8 @@ export const RECORD_AWAITED = 10;
 export const RECORD_ASK = 11;
 export const RECORD_PAGE = 12;
 export const RECORD_CAUGHT_UP = 13;
+/** A PUBLISH that says whose it is; it is read as RECORD_PUBLISH. */
+const RECORD_OWNED = 14;
 
 /** A subscription is owed retained messages and can take some now. */
 export interface RetainedAsk {
@@ -58,7 +60,12 @@ export interface RetainedPage {
 }
 
 export type BatchRecord =
-  | { readonly kind: typeof RECORD_PUBLISH; readonly message: Message }
+  | {
+      readonly kind: typeof RECORD_PUBLISH;
+      readonly message: Message;
+      /** The user whom it counts for while it is retained (`userNumber`); missing: nobody. */
+      readonly owner?: number;
+    }
   | { readonly kind: typeof RECORD_LIVE; readonly message: Message }
   | {
       readonly kind: typeof RECORD_SUBSCRIBE;
@@ -155,6 +162,12 @@ export class BatchWriter {
 
   add(record: BatchRecord): void {
     const writer = this.#writer;
+    if (record.kind === RECORD_PUBLISH && record.owner !== undefined) {
+      writer.byte(RECORD_OWNED);
+      writeMessage(writer, record.message);
+      writer.integer(record.owner);
+      return;
+    }
     writer.byte(record.kind);
     switch (record.kind) {
       case RECORD_PUBLISH:
@@ -248,6 +261,8 @@ function decodeRecord(reader: RecordReader): BatchRecord {
     case RECORD_PUBLISH:
     case RECORD_LIVE:
       return { kind, message: readMessage(reader) };
+    case RECORD_OWNED:
+      return { kind: RECORD_PUBLISH, message: readMessage(reader), owner: reader.integer() };
     case RECORD_ASK:
       return { kind, clientId: reader.string(), filter: reader.string(), id: reader.integer(), from: reader.string() };
     case RECORD_PAGE:

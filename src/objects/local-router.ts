@@ -8,7 +8,7 @@ import type { RetainedAsk } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
-import type { RetainedRow, RoutingStore } from "../routing/ports.ts";
+import type { Holding, Kept, RetainedRow, RoutingStore } from "../routing/ports.ts";
 import type { Runtime } from "../runtime.ts";
 import type { SessionCore } from "../session/core.ts";
 import type { SessionMachine } from "../session/machine.ts";
@@ -54,6 +54,7 @@ export class LocalRouter implements Router {
       origin: `${name}@${runtime.incarnation()}`,
       limits: settings.limits,
       sharedStrategy: settings.choices.sharedStrategy,
+      userShare: settings.userShare,
       store: this.#store,
       ledger,
       delivery: {
@@ -88,9 +89,9 @@ export class LocalRouter implements Router {
       this.share(filter, members.size, online, core.numbers.next(), undefined);
   }
 
-  publish(message: Message, ticket: Ticket | undefined): void {
+  publish(message: Message, ticket: Ticket | undefined, owner: number | undefined): void {
     this.#now = this.#runtime.now();
-    this.#routing.publish(message, this.#now, ticket && ((reasonCode) => ticket.settled(reasonCode)));
+    this.#routing.publish(message, this.#now, ticket && ((reasonCode) => ticket.settled(reasonCode)), owner);
   }
 
   subscribe({ filter, qos, version }: Wanted, ticket: Ticket): void {
@@ -175,8 +176,14 @@ class RetainedOnly implements RoutingStore {
   retained(topic: string): RetainedRow | undefined {
     return this.#store.retained(topic);
   }
-  retainedCount(): number {
-    return this.#store.retainedCount();
+  kept(topic: string): Kept | undefined {
+    return this.#store.kept(topic);
+  }
+  holding(): Holding {
+    return this.#store.holding();
+  }
+  holdingOf(owner: number): Holding {
+    return this.#store.holdingOf(owner);
   }
   knownRetainedCount(): number | undefined {
     return this.#store.knownRetainedCount();

@@ -53,8 +53,9 @@ export class RemoteRouter implements Router {
     }
   }
 
-  publish(message: Message, ticket: Ticket | undefined): void {
-    this.#add(topicShard(this.#settings, message.topic), new Request({ kind: RECORD_PUBLISH, message }, ticket));
+  publish(message: Message, ticket: Ticket | undefined, owner: number | undefined): void {
+    const record = owner === undefined ? ({ kind: RECORD_PUBLISH, message } as const) : ({ kind: RECORD_PUBLISH, message, owner } as const);
+    this.#add(topicShard(this.#settings, message.topic), new Request(record, ticket));
   }
 
   subscribe(wanted: Wanted, ticket: Ticket): void {

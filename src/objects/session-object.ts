@@ -75,7 +75,7 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
       this.#host = new SessionHost({ state: ctx, store, settings, name, meter, runtime: PLATFORM, directory, authService, router, peers });
     }
     tellIfOther(name, settings, () => {
-      const retained = opened(name, () => new SqliteRoutingStore(ctx.storage.sql, meter)).retainedCount();
+      const retained = opened(name, () => new SqliteRoutingStore(ctx.storage.sql, meter)).holding().count;
       return { sessions: this.#host.core.sessions.size, retained };
     });
   }

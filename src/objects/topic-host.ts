@@ -104,6 +104,7 @@ export class TopicHost implements DeliveryPort {
       origin: `${name}@${this.#life}`,
       limits: settings.limits,
       sharedStrategy: settings.choices.sharedStrategy,
+      userShare: settings.userShare,
       store,
       ledger: this.ledger,
       delivery: this,
@@ -176,7 +177,7 @@ export class TopicHost implements DeliveryPort {
 
   #handleRecord(sender: string, record: BatchRecord, index: number, exchange: Exchange, now: number): void {
     if (record.kind === RECORD_PUBLISH) {
-      this.#routing.publish(record.message, now, record.message.qos > 0 ? exchange.expect(index) : undefined);
+      this.#routing.publish(record.message, now, record.message.qos > 0 ? exchange.expect(index) : undefined, record.owner);
     } else if (record.kind === RECORD_SUBSCRIBE) {
       const { filter, qos, version, lasting } = record;
       if (!this.#routing.hasRoute(filter, sender) && !this.ledger.takes("subscriptions")) {

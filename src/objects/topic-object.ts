@@ -35,7 +35,7 @@ export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls 
       meter: this.#meter,
       runtime: PLATFORM,
     });
-    tellIfOther(name, settings, () => ({ sessions: 0, retained: store.retainedCount() }));
+    tellIfOther(name, settings, () => ({ sessions: 0, retained: store.holding().count }));
   }
 
   /** A batch of publishes and interests from a Session object (`mqtt/batch.ts`). @returns one Reason Code for each record */

@@ -41,6 +41,8 @@ export interface RoutingCoreOptions {
   readonly origin: string;
   readonly limits: Limits;
   readonly sharedStrategy: SharedStrategy;
+  /** The part of the retained messages that one user may have; by default all. */
+  readonly userShare?: number;
   readonly store: RoutingStore;
   /** Of the whole object. */
   readonly ledger: Ledger;
@@ -92,8 +94,9 @@ export class RoutingCore {
     this.#number = options.now * 1000;
     this.#ledger = options.ledger;
     this.#shares = new Shares(options.sharedStrategy, options.ledger);
-    const { limits, store, room = ENOUGH_ROOM, owns, damaged } = options;
-    this.#retained = new RetainedMessages({ limits, store, room, owns, damaged, renamed: (message) => this.#renamed(message) });
+    const { limits, store, room = ENOUGH_ROOM, owns, damaged, userShare = 1 } = options;
+    const renamed = (message: Message): Message => this.#renamed(message);
+    this.#retained = new RetainedMessages({ limits, store, room, owns, damaged, renamed, userShare });
     for (const route of options.store.routes()) {
       const { filter, sessionObject, qos, version, members, online } = route;
       if (route.damaged || !isRoute(route))
@@ -117,9 +120,10 @@ export class RoutingCore {
   /**
    * Keeps the message if it is to be retained, and hands it to every Session object that wants it.
    * @param published called once, when all of them have it
+   * @param owner the user whom it counts for while it is retained; undefined: nobody
    */
-  publish(message: Message, now: number, published: Published | undefined): void {
-    const kept = message.retain ? this.#retained.retain(message, now) : true;
+  publish(message: Message, now: number, published: Published | undefined, owner?: number): void {
+    const kept = message.retain ? this.#retained.retain(message, now, owner) : true;
     const targets = this.#targets;
     targets.clear();
     this.#routes.match(message.topic, this.#collect);

@@ -28,6 +28,21 @@ export interface RetainedRow extends StoredRow {
   readonly message: Uint8Array;
   /** Milliseconds since the epoch; 0 = never. */
   readonly expiresAt: number;
+  /** The user who published it, by a number; missing: nobody, as in rows of before it was kept. */
+  readonly owner?: number;
+}
+
+/** A retained message without the message. */
+export interface Kept {
+  /** 0 = nobody. */
+  readonly owner: number;
+  readonly bytes: number;
+}
+
+/** What retained messages take together. */
+export interface Holding {
+  readonly count: number;
+  readonly bytes: number;
 }
 
 /** Rows of one Topic object. Each `put` costs one row, each `delete` one if the row existed. Topics are ordered by UTF-8 bytes. */
@@ -39,7 +54,12 @@ export interface RoutingStore extends TopicCursor {
   lineage(): string | undefined;
   putLineage(lineage: string): void;
   retained(topic: string): RetainedRow | undefined;
-  retainedCount(): number;
+  /** The same without reading the message. */
+  kept(topic: string): Kept | undefined;
+  /** Of all. The first call reads every row, as the first one of `holdingOf` does. */
+  holding(): Holding;
+  /** Of those of one user. */
+  holdingOf(owner: number): Holding;
   /** How many there are, if that needs no row to be read. */
   knownRetainedCount(): number | undefined;
   putRetained(row: RetainedRow): void;

@@ -7,11 +7,12 @@ import { type Limits, RETAINED_LOOKS, RETAINED_PAGE_BYTES, RETAINED_PAGE_MESSAGE
 import { type Message, writeMessage } from "../mqtt/message.ts";
 import { intact, RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import type { Room } from "../room.ts";
+import { RETAINED_BYTES_SHARED, RETAINED_BYTES_SMALL } from "../share-limits.ts";
 import { nextTopic } from "../topic/order.ts";
 import { scanTopics } from "../topic/retained-scan.ts";
 import { SlicedCursor } from "../topic/sliced-cursor.ts";
 import { readStoredMessage } from "../topic/stored-message.ts";
-import type { RetainedRow, RoutingStore } from "./ports.ts";
+import type { Kept, RetainedRow, RoutingStore } from "./ports.ts";
 
 const RETAINED_VERSION = 1;
 
@@ -40,6 +41,8 @@ export interface RetainedOptions {
   readonly damaged: (problem: string) => void;
   /** The message under the object's own name. */
   readonly renamed: (message: Message) => Message;
+  /** The part that one user may have; 1 = all. */
+  readonly userShare: number;
 }
 
 export class RetainedMessages {
@@ -49,16 +52,18 @@ export class RetainedMessages {
   readonly #owns: (topic: string) => boolean;
   readonly #damaged: (problem: string) => void;
   readonly #renamed: (message: Message) => Message;
+  readonly #userShare: number;
   /** Topics whose retained message can't be read, as far as that was told: once in a life is enough. */
   readonly #told = new Set<string>();
 
-  constructor({ limits, store, room, owns, damaged, renamed }: RetainedOptions) {
+  constructor({ limits, store, room, owns, damaged, renamed, userShare }: RetainedOptions) {
     this.#limits = limits;
     this.#store = store;
     this.#room = room;
     this.#owns = owns;
     this.#damaged = damaged;
     this.#renamed = renamed;
+    this.#userShare = userShare;
   }
 
   /** Undefined until this life has counted them. */
@@ -66,8 +71,8 @@ export class RetainedMessages {
     return this.#store.knownRetainedCount();
   }
 
-  /** [MQTT5-3.3.1-5..8] [MQTT311-3.3.1-5] [MQTT311-3.3.1-10..12]. @returns false when there is no room for one more */
-  retain(message: Message, now: number): boolean {
+  /** [MQTT5-3.3.1-5..8] [MQTT311-3.3.1-5] [MQTT311-3.3.1-10..12]. @returns false when there is no room for it */
+  retain(message: Message, now: number, owner?: number): boolean {
     const { topic } = message;
     // One that has expired takes the place of the one before as well, and is gone at once.
     if (message.payload.length === 0 || (message.expiresAt !== 0 && message.expiresAt <= now)) {
@@ -75,19 +80,43 @@ export class RetainedMessages {
       return true;
     }
     if (this.#room.isFull) return false;
-    if (this.#store.retained(topic) === undefined && !this.#hasRoom(now)) return false;
+    const previous = this.#store.kept(topic);
+    if (previous === undefined && !this.#hasRoom(now)) return false;
+    if (owner !== undefined && !this.#isWithinShare(owner, message.size, previous, now)) return false;
     const writer = new RecordWriter(message.size + 128);
     writer.byte(RETAINED_VERSION);
     writeMessage(writer, message);
-    this.#store.putRetained({ topic, message: writer.finish(), expiresAt: message.expiresAt });
+    this.#store.putRetained({ topic, message: writer.finish(), expiresAt: message.expiresAt, ...(owner === undefined ? {} : { owner }) });
     return true;
   }
 
   /** Whether one more topic can be retained: counting reads the whole table once after each start, so only a new topic asks. */
   #hasRoom(now: number): boolean {
     const { retainedMessagesMax } = this.#limits;
-    if (this.#store.retainedCount() < retainedMessagesMax) return true;
-    return this.#store.deleteExpiredRetained(now, EXPIRED_MAX) > 0 && this.#store.retainedCount() < retainedMessagesMax;
+    if (this.#store.holding().count < retainedMessagesMax) return true;
+    return this.#deletesExpired(now) && this.#store.holding().count < retainedMessagesMax;
+  }
+
+  #deletesExpired(now: number): boolean {
+    return this.#store.deleteExpiredRetained(now, EXPIRED_MAX) > 0;
+  }
+
+  /**
+   * Whether the user may have this one. Nothing is counted for one that takes the place of another one of his, as most do, unless it is
+   * large and larger; and nobody's share is looked at as long as all together have less.
+   */
+  #isWithinShare(owner: number, bytes: number, previous: Kept | undefined, now: number): boolean {
+    const replaced = previous?.owner === owner ? previous.bytes : undefined;
+    if (replaced !== undefined && bytes <= Math.max(replaced, RETAINED_BYTES_SMALL)) return true;
+    const countMax = this.#userShare * this.#limits.retainedMessagesMax;
+    const bytesMax = this.#userShare * RETAINED_BYTES_SHARED;
+    const isWithin = (): boolean => {
+      const all = this.#store.holding();
+      if (all.count < countMax && all.bytes + bytes <= bytesMax) return true;
+      const own = this.#store.holdingOf(owner);
+      return (replaced !== undefined || own.count < countMax) && own.bytes - (replaced ?? 0) + bytes <= bytesMax;
+    };
+    return this.#userShare === 1 || isWithin() || (this.#deletesExpired(now) && isWithin());
   }
 
   /**

@@ -245,8 +245,11 @@ export interface Wanted {
 
 /** The way to the objects that own topics. Calls of one core arrive there in the order in which they were made, per Topic object. */
 export interface RouterPort {
-  /** @param ticket undefined when nobody waits for the outcome (QoS 0) */
-  publish(message: Message, ticket: Ticket | undefined): void;
+  /**
+   * @param ticket undefined when nobody waits for the outcome (QoS 0)
+   * @param owner the user whom it counts for while it is retained; undefined: nobody
+   */
+  publish(message: Message, ticket: Ticket | undefined, owner: number | undefined): void;
   /**
    * This Session object wants the filter from now on.
    * @param ticket settled once all Topic objects concerned have it

@@ -127,7 +127,11 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   }
   if (publish.qos === 0) {
     if (refusal === SUCCESS && core.paces.takesMessage(connection, core.now))
-      core.router.publish(messageOfPublish(publish, topic, core.nextOrigin(session.clientId), core.now), undefined);
+      core.router.publish(
+        messageOfPublish(publish, topic, core.nextOrigin(session.clientId), core.now),
+        undefined,
+        ownerOf(core, session, publish),
+      );
     // A message without an answer can't be refused but with its connection; one that is not allowed is dropped in silence.
     else if (refusal === PAYLOAD_FORMAT_INVALID) violated(core, connection, refusal, "the payload is not the UTF-8 that it says it is");
     return;
@@ -188,12 +192,17 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   }
   const from = { ...origin, origin: begunAt ?? origin.origin, sequence, repeated, settledBelow };
   try {
-    core.router.publish(messageOfPublish(publish, topic, from, core.now), incoming);
+    core.router.publish(messageOfPublish(publish, topic, from, core.now), incoming, ownerOf(core, session, publish));
   } catch (error) {
     core.failures.caught(error, "publishing its message", session);
     // An exchange that was begun always ends: what nobody has may be sent again.
     incoming.settled(IMPLEMENTATION_SPECIFIC_ERROR);
   }
+}
+
+/** The user whom a message counts for while it is retained. */
+function ownerOf(core: SessionCore, { identity }: Session, { retain }: Publish): number | undefined {
+  return retain ? core.userShares.ownerOf(identity) : undefined;
 }
 
 /** Why a message may not be published; SUCCESS when it may. */

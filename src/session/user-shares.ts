@@ -9,6 +9,7 @@ import type { CountedMap, Ledger, Load } from "../ledger.ts";
 import type { Limits } from "../limits.ts";
 import { MEMORY, REFUSED_ABOVE } from "../memory-limits.ts";
 import { USER_SHARE_LOOKS } from "../share-limits.ts";
+import { hash } from "../topic/hash.ts";
 import type { Identity } from "./ports.ts";
 import type { Session } from "./session.ts";
 
@@ -67,6 +68,11 @@ export class UserShares {
     return false;
   }
 
+  /** The user whom retained messages count for; undefined where there is no share. */
+  ownerOf({ userName }: User): number | undefined {
+    return this.#share === 1 ? undefined : userNumber(userName);
+  }
+
   #of(core: Counted, userName: string | undefined): Holding {
     this.#look(core);
     return this.#held.get(userName) ?? NOTHING;
@@ -94,6 +100,15 @@ export class UserShares {
     else holding.connections += 1;
     holding.bytes += bytesOf(session);
   }
+}
+
+/**
+ * A user as a number above 0, below 2^53, the same in every object and for ever: it stands in rows. Two users
+ * do not have the same one by chance; who can choose a name for that has one share together with the other.
+ */
+export function userNumber(userName: string | undefined): number {
+  if (userName === undefined) return 1;
+  return 2 + (hash(`a${userName}`) % 2 ** 20) * 2 ** 32 + hash(`b${userName}`);
 }
 
 const NOTHING: Holding = { connections: 0, waiting: 0, bytes: 0 };

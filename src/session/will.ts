@@ -60,8 +60,8 @@ export function publishWill(core: SessionCore, session: Session): void {
     return;
   }
   const message = messageOfWill(pending.will, core.nextOrigin(clientId), core.now);
-  core.router.publish(message, {
-    settled(reasonCode) {
+  const ticket = {
+    settled(reasonCode: number) {
       core.failures.guard("ending its will", core.sessions.get(clientId), () => {
         const successor = core.sessions.get(clientId)?.will;
         // Somebody's queue was full: the others have it, and a repeat would not help.
@@ -69,7 +69,8 @@ export function publishWill(core: SessionCore, session: Session): void {
         if (isSafe && successor === undefined) core.rowChanges.endWill(clientId);
       });
     },
-  });
+  };
+  core.router.publish(message, ticket, retain ? core.userShares.ownerOf(identity) : undefined);
 }
 
 /** A will whose connection has no Keep Alive: should the object be reset without a word, nothing else would wake it to find out. */

@@ -3,7 +3,7 @@
  * blobs, the same order of topics, the same count of rows written, and copies of what is stored.
  */
 
-import type { RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
+import type { Holding, Kept, RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
 import { compareTopics, nextTopic } from "../topic/order.ts";
 import { SortedTopics } from "../topic/sorted-topics.ts";
 import { checkRowBytes } from "./row-limit.ts";
@@ -14,6 +14,7 @@ export class MemoryRoutingStore implements RoutingStore {
   readonly #routeRows = new Map<string, Map<string, RouteRow>>();
   readonly #retainedRows = new Map<string, RetainedRow>();
   readonly #topics = new SortedTopics();
+  #retainedBytes = 0;
   #lineageRow: string | undefined;
 
   constructor(meter: RowMeter) {
@@ -59,22 +60,36 @@ export class MemoryRoutingStore implements RoutingStore {
     return { ...row, message: row.message.slice() };
   }
 
-  retainedCount(): number {
-    return this.#retainedRows.size;
+  kept(topic: string): Kept | undefined {
+    const row = this.#retainedRows.get(topic);
+    if (row === undefined) return undefined;
+    this.#meter.rowsRead++;
+    return keptOf(row);
+  }
+
+  holding(): Holding {
+    return { count: this.#retainedRows.size, bytes: this.#retainedBytes };
+  }
+
+  holdingOf(owner: number): Holding {
+    const own = [...this.#retainedRows.values()].map(keptOf).filter((kept) => kept.owner === owner);
+    return { count: own.length, bytes: own.reduce((sum, { bytes }) => sum + bytes, 0) };
   }
 
   knownRetainedCount(): number {
-    return this.retainedCount();
+    return this.#retainedRows.size;
   }
 
   putRetained(row: RetainedRow): void {
     checkRowBytes(row.message);
+    this.#retainedBytes += row.message.length - (this.#retainedRows.get(row.topic)?.message.length ?? 0);
     this.#retainedRows.set(row.topic, { ...row, message: row.message.slice() });
     this.#topics.add(row.topic);
     this.#meter.rowsWritten++;
   }
 
   deleteRetained(topic: string): boolean {
+    this.#retainedBytes -= this.#retainedRows.get(topic)?.message.length ?? 0;
     if (!this.#retainedRows.delete(topic)) return false;
     this.#topics.remove(topic);
     this.#meter.rowsWritten++;
@@ -102,4 +117,8 @@ export class MemoryRoutingStore implements RoutingStore {
       topic = this.seek(nextTopic(topic));
     }
   }
+}
+
+function keptOf({ owner = 0, message }: RetainedRow): Kept {
+  return { owner, bytes: message.length };
 }

@@ -28,5 +28,9 @@ export const ROUTING_TABLES: Role = {
       name: "checksums",
       statements: ["route", "retained"].map((table) => `ALTER TABLE ${table} ADD COLUMN checksum INTEGER`),
     },
+    {
+      name: "owners",
+      statements: ["ALTER TABLE retained ADD COLUMN owner INTEGER NOT NULL DEFAULT 0"],
+    },
   ],
 };

@@ -4,9 +4,10 @@
  */
 
 import type { QoS } from "../mqtt/packet.ts";
-import type { RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
+import type { Holding, Kept, RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
 import { nextTopic } from "../topic/order.ts";
 import { type Checked, changed, checksum } from "./checksum.ts";
+import type { SqlRow } from "./metered-sql.ts";
 import { ROUTING_TABLES } from "./routing-tables.ts";
 import { checkRowBytes } from "./row-limit.ts";
 import type { RowMeter } from "./row-meter.ts";
@@ -19,7 +20,11 @@ const PAGE_TOPICS_MAX = 1000;
 export class SqliteRoutingStore implements RoutingStore {
   readonly #tables: Tables;
   /** Counted when first asked for: it reads every row, and most starts never ask. */
-  #count: number | undefined;
+  #holding: Holding | undefined;
+  /** The same by owner. */
+  #holdings: Map<number, Holding> | undefined;
+  /** Milliseconds since the epoch. */
+  #noneExpiresBefore = 0;
 
   /** @throws Error when the database was written by newer code or under an edited history of migrations */
   constructor(sql: SqlStorage, meter: RowMeter, made?: () => void) {
@@ -66,60 +71,88 @@ export class SqliteRoutingStore implements RoutingStore {
   }
 
   retained(topic: string): RetainedRow | undefined {
-    const [row] = this.#tables.select<Checked<{ message: ArrayBuffer; expires_at: number }>>(
-      "SELECT message, expires_at, checksum FROM retained WHERE topic = ?",
+    const [row] = this.#tables.select<Checked<{ message: ArrayBuffer; expires_at: number; owner: number }>>(
+      "SELECT message, expires_at, owner, checksum FROM retained WHERE topic = ?",
       topic,
     );
     if (row === undefined) return undefined;
+    const { owner, expires_at: expiresAt } = row;
     const message = new Uint8Array(row.message);
-    return { topic, message, expiresAt: row.expires_at, ...changed(row.checksum, topic, message, row.expires_at) };
+    return {
+      topic,
+      message,
+      expiresAt,
+      ...(owner === 0 ? {} : { owner }),
+      ...changed(row.checksum, ...summed(topic, message, expiresAt, owner)),
+    };
+  }
+
+  kept(topic: string): Kept | undefined {
+    return this.#tables.select<Kept & SqlRow>(`SELECT ${KEPT} FROM retained WHERE topic = ?`, topic)[0];
   }
 
   /** The first call reads every row; later ones none. */
-  retainedCount(): number {
-    this.#count ??= this.#tables.select<{ count: number }>("SELECT COUNT(*) AS count FROM retained")[0]?.count ?? 0;
-    return this.#count;
+  holding(): Holding {
+    const query = "SELECT COUNT(*) AS count, COALESCE(SUM(LENGTH(message)), 0) AS bytes FROM retained";
+    this.#holding ??= this.#tables.select<Holding & SqlRow>(query)[0] ?? NOTHING;
+    return this.#holding;
+  }
+
+  /** The first call reads every row; later ones none. */
+  holdingOf(owner: number): Holding {
+    const query = "SELECT owner, COUNT(*) AS count, SUM(LENGTH(message)) AS bytes FROM retained GROUP BY owner";
+    this.#holdings ??= new Map(
+      this.#tables.select<Holding & Kept & SqlRow>(query).map(({ owner, count, bytes }) => [owner, { count, bytes }]),
+    );
+    return this.#holdings.get(owner) ?? NOTHING;
   }
 
   knownRetainedCount(): number | undefined {
-    return this.#count;
+    return this.#holding?.count;
   }
 
   putRetained(row: RetainedRow): void {
     checkRowBytes(row.message);
-    const sum = checksum(row.topic, row.message, row.expiresAt);
-    // Not one upsert: that would not tell a new topic from a replaced message, and the count needs to know. Most puts replace.
-    const replaced = this.#tables.put(
-      "UPDATE retained SET message = ?, expires_at = ?, checksum = ? WHERE topic = ?",
-      row.message,
-      row.expiresAt,
-      sum,
-      row.topic,
-    );
-    if (replaced > 0) return;
+    const { topic, message, expiresAt, owner = 0 } = row;
+    if (expiresAt > 0) this.#noneExpiresBefore = Math.min(this.#noneExpiresBefore, expiresAt);
+    const counts = this.#holding !== undefined || this.#holdings !== undefined;
+    const replaced = counts ? this.kept(topic) : undefined;
     this.#tables.put(
-      "INSERT INTO retained (topic, message, expires_at, checksum) VALUES (?, ?, ?, ?)",
-      row.topic,
-      row.message,
-      row.expiresAt,
-      sum,
+      `INSERT INTO retained (topic, message, expires_at, owner, checksum) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT (topic) DO UPDATE SET
+          message = excluded.message, expires_at = excluded.expires_at, owner = excluded.owner, checksum = excluded.checksum`,
+      topic,
+      message,
+      expiresAt,
+      owner,
+      checksum(...summed(topic, message, expiresAt, owner)),
     );
-    if (this.#count !== undefined) this.#count++;
+    if (replaced !== undefined) this.#count(replaced, -1);
+    this.#count({ owner, bytes: message.length }, 1);
   }
 
   deleteRetained(topic: string): boolean {
-    return this.#forget(this.#tables.delete("DELETE FROM retained WHERE topic = ?", topic)) > 0;
+    return this.#forget(this.#tables.take<Kept & SqlRow>(`DELETE FROM retained WHERE topic = ? RETURNING ${KEPT}`, topic)) > 0;
   }
 
-  /** Reads every row up to the last that it deletes: there is no index over the times, as each put would pay a row for it. */
+  /**
+   * Reads every row up to the last that it deletes: there is no index over the times, as each put would pay a row for it. Where all that had
+   * expired are gone it looks when the next one will, so that whoever finds no room does not read all of them each time.
+   */
   deleteExpiredRetained(now: number, max: number): number {
-    return this.#forget(
-      this.#tables.delete(
-        "DELETE FROM retained WHERE topic IN (SELECT topic FROM retained WHERE expires_at > 0 AND expires_at <= ? LIMIT ?)",
+    if (now < this.#noneExpiresBefore) return 0;
+    const deleted = this.#forget(
+      this.#tables.take<Kept & SqlRow>(
+        `DELETE FROM retained WHERE topic IN (SELECT topic FROM retained WHERE expires_at > 0 AND expires_at <= ? LIMIT ?) RETURNING ${KEPT}`,
         now,
         max,
       ),
     );
+    if (deleted < max) {
+      const [first] = this.#tables.select<{ at: number | null }>("SELECT MIN(expires_at) AS at FROM retained WHERE expires_at > 0");
+      this.#noneExpiresBefore = first?.at ?? Number.POSITIVE_INFINITY;
+    }
+    return deleted;
   }
 
   seek(from: string): string | undefined {
@@ -146,8 +179,27 @@ export class SqliteRoutingStore implements RoutingStore {
       : this.#tables.select("SELECT topic FROM retained WHERE topic >= ? AND topic < ? ORDER BY topic LIMIT ?", from, to, topicsMax);
   }
 
-  #forget(deleted: number): number {
-    if (this.#count !== undefined) this.#count -= deleted;
-    return deleted;
+  /** @returns how many */
+  #forget(deleted: readonly Kept[]): number {
+    for (const kept of deleted) this.#count(kept, -1);
+    return deleted.length;
   }
+
+  #count({ owner, bytes }: Kept, by: 1 | -1): void {
+    const changed = (before: Holding): Holding => ({ count: before.count + by, bytes: before.bytes + by * bytes });
+    if (this.#holding !== undefined) this.#holding = changed(this.#holding);
+    if (this.#holdings === undefined) return;
+    const after = changed(this.#holdings.get(owner) ?? NOTHING);
+    if (after.count === 0) this.#holdings.delete(owner);
+    else this.#holdings.set(owner, after);
+  }
+}
+
+const KEPT = "owner, LENGTH(message) AS bytes";
+
+const NOTHING: Holding = { count: 0, bytes: 0 };
+
+/** What the checksum of a retained message is of: rows of nobody have that of before there were owners. */
+function summed(topic: string, message: Uint8Array, expiresAt: number, owner: number): (string | number | Uint8Array)[] {
+  return owner === 0 ? [topic, message, expiresAt] : [topic, message, expiresAt, owner];
 }

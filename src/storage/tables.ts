@@ -44,6 +44,11 @@ export class Tables {
     return this.#sql.run(query, ...bindings);
   }
 
+  /** Deletes. @param query with RETURNING @returns what was deleted, as far as it says */
+  take<Row extends SqlRow>(query: string, ...bindings: SqlBinding[]): Row[] {
+    return this.select<Row>(query, ...bindings);
+  }
+
   /** @returns how many rows were deleted */
   delete(query: string, ...bindings: SqlBinding[]): number {
     return this.#exist ? this.#sql.run(query, ...bindings) : 0;

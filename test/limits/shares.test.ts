@@ -1,7 +1,7 @@
 /** What part of an object one user may take, over real sockets: others always find room. */
 
 import { expect, it } from "vitest";
-import { QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
+import { NO_MATCHING_SUBSCRIBERS as KEPT, QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
 import { quickHash } from "../auth/support.ts";
 import { describeTopologies, type TestBroker } from "../support/brokers.ts";
@@ -56,6 +56,39 @@ describeTopologies(
     });
   },
   { USERS, CONNECTIONS_MAX: "8", NAMESPACES: "*" },
+  { shapes: ["compact", "sharded", "handed over"] },
+);
+
+describeTopologies(
+  (broker) => {
+    it("the retained messages of one user end at its share, whatever brings them, and others keep theirs", async () => {
+      const namespace = unique("retained");
+      const publisher = (userName: string, will?: string) =>
+        broker.connect({
+          version: 5,
+          namespace,
+          userName,
+          password: userName,
+          ...(will === undefined ? {} : { will: { topic: will, payload: "gone", qos: 1, retain: true } }),
+        });
+      const [ada, bob, again] = [await publisher("ada"), await publisher("bob"), await publisher("ada", "ada/will")];
+      const codes = async (client: typeof ada, topics: readonly string[]): Promise<(number | undefined)[]> => {
+        const all: (number | undefined)[] = [];
+        for (const topic of topics) all.push((await client.publish(topic, "kept", { qos: 1, retain: true }))?.reasonCode);
+        return all;
+      };
+      await ada.publish("ada/0", "kept", { retain: true });
+      expect(await codes(ada, ["ada/1", "ada/2"])).toEqual([KEPT, KEPT]);
+      again.terminate();
+      const reader = await broker.connect({ version: 5, namespace, userName: "bob", password: "bob" });
+      await reader.subscribe("ada/#");
+      const seen = new Set<string>();
+      while (seen.size < 4) seen.add((await reader.message()).topic);
+      expect(await codes(ada, ["ada/3", "ada/2"])).toEqual([QUOTA_EXCEEDED, 0]);
+      expect(await codes(bob, ["bob/0", "bob/1", "bob/2", "bob/3", "bob/4"])).toEqual([KEPT, KEPT, KEPT, KEPT, QUOTA_EXCEEDED]);
+    });
+  },
+  { USERS, RETAINED_MESSAGES_MAX: "8", TOPIC_SHARDS: "1", NAMESPACES: "*" },
   { shapes: ["compact", "sharded", "handed over"] },
 );
 

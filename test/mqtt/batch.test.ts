@@ -39,6 +39,7 @@ const message = new Message(FIELDS);
 
 const RECORDS: readonly BatchRecord[] = [
   { kind: RECORD_PUBLISH, message },
+  { kind: RECORD_PUBLISH, message, owner: 2 ** 52 + 1 },
   { kind: RECORD_LIVE, message },
   { kind: RECORD_ASK, clientId: "cläent", filter: "a/+", id: 7, from: "a/b" },
   { kind: RECORD_PAGE, clientId: "cläent", id: 7, from: "a/b", next: "a/c", messages: [message, message] },

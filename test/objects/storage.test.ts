@@ -45,7 +45,7 @@ describe("tables", () => {
       const routing = new SqliteRoutingStore(sql, meter);
       sessions.sessions();
       sessions.deleteSession(1);
-      routing.retainedCount();
+      routing.holding().count;
       routing.deleteRetained("a");
       expect(meter).toEqual({ rowsRead: 0, rowsWritten: 0 });
       expect(tableNames(sql)).toEqual([]);
@@ -73,9 +73,9 @@ describe("tables", () => {
       const sessions = new SqliteSessionStore(sql, meter);
       const routing = new SqliteRoutingStore(sql, meter);
       routing.putRoute(route);
-      expect(meter.rowsWritten).toBe(2 * 4 + 2 + 1 + 1);
+      expect(meter.rowsWritten).toBe(2 * 4 + 3 + 1 + 1);
       sessions.putSession(session);
-      expect(meter.rowsWritten).toBe(2 * 12 + 8 + 2 + 2);
+      expect(meter.rowsWritten).toBe(2 * 12 + 9 + 2 + 2);
       expect(new SqliteSessionStore(sql, meter).sessions()).toEqual([session]);
       expect(new SqliteRoutingStore(sql, meter).routes()).toEqual([route]);
     }));
@@ -108,10 +108,10 @@ describe("tables", () => {
       for (let index = 0; index < 50; index++) store.putRetained({ topic: `t${index}`, message: bytes(1), expiresAt: 0 });
       const reopened = new SqliteRoutingStore(sql, meter);
       const before = meter.rowsRead;
-      expect(reopened.retainedCount()).toBe(50);
+      expect(reopened.holding().count).toBe(50);
       const counted = meter.rowsRead;
       expect(counted - before).toBe(50);
-      expect(reopened.retainedCount()).toBe(50);
+      expect(reopened.holding().count).toBe(50);
       expect(meter.rowsRead).toBe(counted);
     }));
 });
@@ -219,6 +219,11 @@ describe("migrations", () => {
       "heads:641c16a5",
     ]);
     expect(DIRECTORY_TABLES.migrations.map(fingerprint)).toEqual(["tables:84dcba91"]);
-    expect(ROUTING_TABLES.migrations.map(fingerprint)).toEqual(["tables:d94ab5a9", "lineage:e82d495b", "checksums:9f0c7d53"]);
+    expect(ROUTING_TABLES.migrations.map(fingerprint)).toEqual([
+      "tables:d94ab5a9",
+      "lineage:e82d495b",
+      "checksums:9f0c7d53",
+      "owners:c0054590",
+    ]);
   });
 });

@@ -277,7 +277,7 @@ describe("retained messages", () => {
     publish("t/1", { retain: true, expiresAt: 5000 });
     publish("t/2", { retain: true, expiresAt: 6000 });
     expect(retained("t/+", 5500)).toEqual(["payload"]);
-    expect(store.retainedCount()).toBe(1);
+    expect(store.holding().count).toBe(1);
     publish("t/3", { retain: true });
     expect(publish("t/4", { retain: true }, 5500).codes).toEqual([0x97]);
     expect(publish("t/4", { retain: true }, 6000).codes).toEqual([0x10]);

@@ -52,6 +52,8 @@ const MOVED = { reshaped: true, seeds: 400 } as const;
 
 const IN_LOG = "of a session that has rows the record in the log says it";
 
+const OWNED = "no object of the simulation keeps so many retained messages that users have shares; test/routing/owners.test.ts has";
+
 const ONE_PAGE = "no run retains more than a page, so that it is always the beginning; test/session/pieces.test.ts retains more";
 
 const PAGES = "no run retains more than a page; test/restart/reshape.test.ts retains more";
@@ -496,6 +498,7 @@ export const FORMS: readonly Form[] = [
         value: "0",
         unnoticed: "the message says it too, and is not sent; that its row goes, test/restart/reshape.test.ts demands",
       },
+      owner: { value: "0", unnoticed: OWNED },
     },
     reshaped: true,
   },
@@ -538,6 +541,7 @@ export const FORMS: readonly Form[] = [
       batch: { value: "0", unnoticed: SLOW },
       record: { value: "0", unnoticed: SLOW },
       batches: "[]",
+      owner: { value: "undefined", unnoticed: OWNED },
       clientId: '"nobody"',
       id: "0",
       from: { value: '""', unnoticed: PAGES },

@@ -114,12 +114,12 @@ export function unluckyRouter(world: World, router: Router): Router {
       const value = Reflect.get(target, name) as unknown;
       if (typeof value !== "function") return value;
       if (name !== "publish") return value.bind(target) as unknown;
-      return (...[message, ticket]: Parameters<Router["publish"]>): void => {
-        if (message.publisher !== UNLUCKY) target.publish(message, ticket);
+      return (...[message, ticket, owner]: Parameters<Router["publish"]>): void => {
+        if (message.publisher !== UNLUCKY) target.publish(message, ticket, owner);
         else if (fails(world, "publishing")) {
           world.refused(message.payload);
           throw new Error(INJECTED);
-        } else target.publish(message, ticket && unluckyTicket(world, ticket));
+        } else target.publish(message, ticket && unluckyTicket(world, ticket), owner);
       };
     },
   });

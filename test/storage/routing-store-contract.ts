@@ -19,7 +19,7 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
     test("is empty at first, and reading and deleting write nothing", () =>
       withStore((open, meter) => {
         const store = open();
-        expect([store.routes(), store.retained("a"), store.retainedCount(), store.seek(""), rangeOf(store, "")]).toEqual([
+        expect([store.routes(), store.retained("a"), store.holding().count, store.seek(""), rangeOf(store, "")]).toEqual([
           [],
           undefined,
           0,
@@ -60,17 +60,58 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
       withStore((open) => {
         const store = open();
         store.putRetained({ topic: "a", message: bytes(3), expiresAt: 1_795_000_000_123 });
-        expect(store.retainedCount()).toBe(1);
+        expect(store.holding().count).toBe(1);
         store.putRetained({ topic: "a", message: bytes(9, 1), expiresAt: 0 });
         store.putRetained({ topic: "b", message: bytes(0), expiresAt: 5 });
         expect(store.retained("a")).toEqual({ topic: "a", message: bytes(9, 1), expiresAt: 0 });
         expect(store.retained("b")).toEqual({ topic: "b", message: bytes(0), expiresAt: 5 });
         expect(store.retained("A")).toBeUndefined();
-        expect(store.retainedCount()).toBe(2);
+        expect(store.holding().count).toBe(2);
         expect(store.deleteRetained("a")).toBe(true);
         expect(store.deleteRetained("a")).toBe(false);
         expect(store.retained("a")).toBeUndefined();
-        expect(store.retainedCount()).toBe(1);
+        expect(store.holding().count).toBe(1);
+      }));
+
+    test("knows what each user keeps, also after replacement by another, deletion, expiry and over the same rows", () =>
+      withStore((open) => {
+        let store = open();
+        const owned = (topic: string, owner: number | undefined, size: number, expiresAt = 0): void =>
+          store.putRetained({ topic, message: bytes(size), expiresAt, ...(owner === undefined ? {} : { owner }) });
+        const holdings = (): (readonly [number, number])[] =>
+          [store.holding(), ...[0, ADA, BOB].map((owner) => store.holdingOf(owner))].map(({ count, bytes }) => [count, bytes]);
+        const [ADA, BOB] = [2 ** 52 + 1, 7];
+        owned("a", ADA, 10);
+        owned("b", ADA, 20);
+        expect(holdings()).toEqual([
+          [2, 30],
+          [0, 0],
+          [2, 30],
+          [0, 0],
+        ]);
+        owned("b", BOB, 5);
+        owned("c", undefined, 1);
+        owned("d", BOB, 100, 50);
+        owned("a", ADA, 11);
+        expect(holdings()).toEqual([
+          [4, 117],
+          [1, 1],
+          [1, 11],
+          [2, 105],
+        ]);
+        expect([store.kept("a"), store.kept("c"), store.kept("e")]).toEqual([{ owner: ADA, bytes: 11 }, { owner: 0, bytes: 1 }, undefined]);
+        expect(store.retained("a")).toEqual({ topic: "a", message: bytes(11), expiresAt: 0, owner: ADA });
+        store = open();
+        expect(store.kept("b")).toEqual({ owner: BOB, bytes: 5 });
+        expect(store.deleteExpiredRetained(50, 10)).toBe(1);
+        store.deleteRetained("a");
+        expect(holdings()).toEqual([
+          [2, 6],
+          [1, 1],
+          [0, 0],
+          [1, 5],
+        ]);
+        expect(store.retained("b")?.damaged).toBeUndefined();
       }));
 
     test("a put costs one row, new or replaced; a delete one for each row that existed", () =>
@@ -94,7 +135,7 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
         expect(costs(() => store.deleteRetained("a"))).toBe(0);
         for (let index = 0; index < 5; index++) put(store, numbered(index), 10);
         expect(costs(() => store.deleteExpiredRetained(10, 3))).toBe(3);
-        expect(costs(() => store.retainedCount())).toBe(0);
+        expect(costs(() => store.holding().count)).toBe(0);
         expect(costs(() => rangeOf(store, ""))).toBe(0);
       }));
 
@@ -106,10 +147,14 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
         expect(store.deleteExpiredRetained(999, 100)).toBe(0);
         expect(store.deleteExpiredRetained(1000, 100)).toBe(1);
         expect(store.deleteExpiredRetained(1005, 3)).toBe(3);
-        expect(store.retainedCount()).toBe(7);
+        expect(store.holding().count).toBe(7);
         expect(store.deleteExpiredRetained(1005, 3)).toBe(2);
         expect(store.deleteExpiredRetained(5000, 100)).toBe(4);
-        expect(store.retainedCount()).toBe(1);
+        // Nothing more will expire, until something is put that does.
+        expect(store.deleteExpiredRetained(6000, 100)).toBe(0);
+        put(store, "later", 6500);
+        expect([store.deleteExpiredRetained(6499, 100), store.deleteExpiredRetained(6500, 100)]).toEqual([0, 1]);
+        expect(store.holding().count).toBe(1);
         expect(rangeOf(store, "")).toEqual(["for ever"]);
       }));
 
@@ -119,7 +164,7 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
         const shuffled = [...NASTY_TOPICS].sort((a, b) => a.length - b.length || (a < b ? 1 : -1));
         for (const topic of shuffled) put(store, topic);
         expect(rangeOf(store, "")).toEqual(NASTY_TOPICS);
-        expect(store.retainedCount()).toBe(NASTY_TOPICS.length);
+        expect(store.holding().count).toBe(NASTY_TOPICS.length);
         for (const topic of NASTY_TOPICS) expect(store.retained(topic)?.topic).toBe(topic);
       }));
 
@@ -151,7 +196,7 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
           expect(rangeOf(store, numbered(0), numbered(count))).toEqual(topics.slice(0, count));
         }
         expect([...scanTopics("t/+", store)]).toEqual(topics);
-        expect(store.retainedCount()).toBe(2002);
+        expect(store.holding().count).toBe(2002);
       }));
 
     test("a range reads ahead: few more rows than it yields", () =>
@@ -198,7 +243,7 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
         expect(sameBytes(store.retained(topic)!.message, largest)).toBe(true);
         expect(() => store.putRetained({ topic, message: bytes(ROW_BYTES_MAX + 1), expiresAt: 0 })).toThrow(/1900001 bytes/);
         expect(store.retained(topic)?.message.length).toBe(ROW_BYTES_MAX);
-        expect(store.retainedCount()).toBe(2);
+        expect(store.holding().count).toBe(2);
       }));
 
     test("stores a view's bytes only, and keeps them when the caller's or the reader's bytes change", () =>
@@ -220,7 +265,7 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
         const { rowsRead } = meter;
         expect([undefined, NASTY_TOPICS.length]).toContain(reopened.knownRetainedCount());
         expect(meter.rowsRead).toBe(rowsRead);
-        expect(reopened.retainedCount()).toBe(NASTY_TOPICS.length);
+        expect(reopened.holding().count).toBe(NASTY_TOPICS.length);
         expect(reopened.knownRetainedCount()).toBe(NASTY_TOPICS.length);
         expect(rangeOf(reopened, "")).toEqual(NASTY_TOPICS);
         expect(reopened.retained("a")).toEqual({ topic: "a", message: bytes(3), expiresAt: 0 });
