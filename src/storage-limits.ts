@@ -5,6 +5,13 @@ const KIB = 1024;
 /** A socket's attachment, serialized: the platform's limit is 16,384 (measured 2026-11: 16,000 bytes of payload pass). */
 export const ATTACHMENT_BYTES_MAX = 15_000;
 
+/**
+ * What an attachment says of QoS 2 messages that a session without rows was given, of each kind, and bytes of their names: a call that
+ * fails is made again before much else comes.
+ */
+export const GIVEN_MAX = 16;
+export const GIVEN_BYTES_MAX = 2 * KIB;
+
 /** One SQLite row, blob or RPC-free value on the platform: 2 MB, with room for the row's other columns. */
 export const ROW_BYTES_MAX = 1_900_000;
 

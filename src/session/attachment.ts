@@ -7,6 +7,7 @@ import type { ProtocolVersion } from "../mqtt/packet.ts";
 import { RecordReader, RecordWriter } from "../mqtt/record.ts";
 import type { ClientAliases } from "./client-aliases.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
+import { readGiven, type StoredGiven } from "./given.ts";
 import type { Connection } from "./session.ts";
 import {
   checkRange,
@@ -30,6 +31,8 @@ export interface AttachedState {
   /** Names the connection in the rows of its Topic Aliases; 0 when they are here. */
   readonly connectionNumber: number;
   readonly aliases: readonly (readonly [alias: number, topic: string])[];
+  /** Undefined when the session was given nothing that no row says. */
+  readonly given: StoredGiven | undefined;
   /** Undefined when the state was too large for an attachment: then it is in the session's row. */
   readonly session: SessionState | undefined;
   readonly subscriptions: readonly StoredSubscription[];
@@ -40,6 +43,8 @@ const FLAG_RELAYED = 2;
 const FLAG_BRIEF = 4;
 /** Older code does not look at it: to it a bridge is any client. */
 const FLAG_BRIDGE = 8;
+/** Older code can't read what follows: it never finds a socket of this one. */
+const FLAG_GIVEN = 16;
 
 /** The number of the connection where they are in rows. */
 function writeAliases(writer: RecordWriter, aliases: ClientAliases): void {
@@ -55,8 +60,11 @@ function writeAliases(writer: RecordWriter, aliases: ClientAliases): void {
 /** For one attachment after the other: most are larger than a new one would have room for. */
 const writer = new RecordWriter(1024);
 
-/** @param brief leaves out what the session's row holds as well */
-export function encodeAttachment(connection: Connection, brief: boolean): Uint8Array {
+/**
+ * @param brief leaves out what the session's row holds as well
+ * @param now milliseconds since the epoch
+ */
+export function encodeAttachment(connection: Connection, brief: boolean, now: number): Uint8Array {
   const { session, facts } = connection;
   writer.clear();
   writer.byte(STATE_VERSION);
@@ -68,10 +76,12 @@ export function encodeAttachment(connection: Connection, brief: boolean): Uint8A
   writer.integer(facts.packetBytesMax === Number.POSITIVE_INFINITY ? 0 : facts.packetBytesMax);
   writer.integer(facts.topicAliasMaximum);
   const told = (facts.problemInformation ? FLAG_PROBLEM_INFORMATION : 0) | (facts.relayed ? FLAG_RELAYED : 0);
-  writer.byte(told | (brief ? FLAG_BRIEF : 0) | (facts.bridge ? FLAG_BRIDGE : 0));
+  const { given } = session;
+  writer.byte(told | (brief ? FLAG_BRIEF : 0) | (facts.bridge ? FLAG_BRIDGE : 0) | (given === undefined ? 0 : FLAG_GIVEN));
   writer.optionalString(facts.authenticationMethod);
   writer.integer(connection.lastSeenAt);
   writeAliases(writer, connection.aliases);
+  given?.write(writer, now);
   if (brief) return writer.finish();
   writeSession(writer, session, false);
   const subscriptions = session.stored ? [] : [...session.subscriptions.values()];
@@ -112,7 +122,8 @@ export function decodeAttachment(bytes: Uint8Array): AttachedState {
   const lastSeenAt = reader.integer();
   const connectionNumber = stateVersion > 3 ? reader.integer() : 0;
   const attachedAliases = stateVersion > 3 ? readAliases(reader) : [];
-  const connection = { clientId, sessionNumber, facts, lastSeenAt, connectionNumber };
+  const given = (flags & FLAG_GIVEN) === 0 ? undefined : readGiven(reader);
+  const connection = { clientId, sessionNumber, facts, lastSeenAt, connectionNumber, given };
   if ((flags & FLAG_BRIEF) !== 0) return { ...connection, aliases: attachedAliases, session: undefined, subscriptions: [] };
   const session = readSession(reader, stateVersion);
   const subscriptions = reader.list(() => {

@@ -13,6 +13,7 @@ import { headFlags } from "./chunk-heads.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Due } from "./due.ts";
+import { noted } from "./given.ts";
 import { mayReceive, mayStillHave } from "./identity.ts";
 import type { LogRecord } from "./log-record.ts";
 import { boundsOf, isFull, type QueueBounds } from "./queue-bounds.ts";
@@ -69,6 +70,7 @@ function add(core: SessionCore, session: Session, message: Message, due: Due, re
   const { size } = message;
   const sequence = record?.sequence ?? 0;
   if (record !== undefined) core.log.addRecipient(record, { ...due, sessionNumber: session.number, packetId });
+  else if (due.qos === 2 && !due.owed) session.given = noted(session.given, core.repeats, message, due.share);
   if (!goes && record !== undefined && waitsInRows(core, session)) {
     session.backlog.push(sequence, size, packetId, headFlags(due), false);
     if (due.share !== "") noteBacklog(core, session, due.share);

@@ -4,7 +4,7 @@
  * numbers, so one number per pair is enough. A QoS 2 message of a stored session may come again much later, out of order, when its
  * publisher repeats it because its origin lost its memory before it had written that it was safe: those are remembered one by one,
  * until the origin says that they are settled, and with them the shared subscriptions here that were given them. What is remembered is
- * written with every chunk of the log.
+ * written with every chunk of the log; of sessions without rows what they were given is attached to their sockets (`given.ts`).
  */
 
 import { BoundedMap } from "../bounded-map.ts";
@@ -15,8 +15,13 @@ import { ANY_QUEUE, type ShareDemand, type ShareTarget } from "../mqtt/share-tar
 import { checkNumber } from "../topic/stored-message.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
 
-interface Seen {
+/** What was seen of one origin through one Topic object. */
+export interface Seen {
+  /** "origin through Topic object". */
+  readonly key: string;
+  /** All through this number. */
   through: number;
+  /** When, milliseconds since the epoch. */
   at: number;
 }
 
@@ -76,6 +81,8 @@ export class Repeats {
   readonly #shared = new BoundedMap<string, true>(2 * SHARED_MAX);
   /** QoS 2 messages that may be repeated, and the greatest demand that nobody here met for them in this life. */
   readonly #declined = new BoundedMap<string, ShareDemand>(2 * SHARED_MAX);
+  /** Some of them are of an earlier life, which slept. */
+  #sharedBefore = false;
   /** The greatest number of each origin, without its incarnation, that an earlier life has seen. */
   readonly #before = new Map<string, number>();
 
@@ -102,11 +109,30 @@ export class Repeats {
     let seen = this.#seen.get(key);
     if (seen === undefined) {
       if (this.#seen.size >= ORIGINS_MAX) this.#seen.delete(this.#seen.keys().next().value!);
-      seen = { through: 0, at: now };
+      seen = { key, through: 0, at: now };
       this.#seen.set(key, seen);
     }
     this.#latest = { origin, via, seen };
     return seen;
+  }
+
+  /** By which way a message came that was looked at just now; undefined when none did. */
+  latestOf({ origin }: Message): Seen | undefined {
+    return this.#latest?.origin === origin ? this.#latest.seen : undefined;
+  }
+
+  /** What an earlier life had seen, which slept: all that came of it was written. */
+  restoreSeen({ key, through, at }: Seen): Seen {
+    const seen = this.#seen.get(key) ?? { key, through, at };
+    seen.through = Math.max(seen.through, through);
+    this.#seen.set(key, seen);
+    return seen;
+  }
+
+  /** A member of a shared subscription was given a message in an earlier life, which slept. @param name as `shareKey` makes it */
+  restoreShared(name: string): void {
+    this.#shared.set(name, true, 1);
+    this.#sharedBefore = true;
   }
 
   /**
@@ -115,6 +141,7 @@ export class Repeats {
    * @param known it was here before
    */
   wasShared(message: Message, filter: string, known: boolean): boolean {
+    if (this.#sharedBefore && this.#shared.has(shareKey(message, filter))) return true;
     if (message.settledBelow > 0) {
       const { settledBelow, given } = this.#exchangesOf(objectOf(message.origin));
       return message.sequence < settledBelow || given.get(filter)?.has(message.sequence) === true;
@@ -252,7 +279,7 @@ export class Repeats {
       const at = reader.integer();
       checkNumber(through);
       const seen = this.#seen.get(key);
-      if (seen === undefined || seen.through < through) this.#seen.set(key, { through, at });
+      if (seen === undefined || seen.through < through) this.#seen.set(key, { key, through, at });
       this.#wasBefore(objectOf(key), through);
     }
     for (let count = reader.integer(); count > 0; count -= 1) {
@@ -277,6 +304,6 @@ export class Repeats {
 }
 
 /** The same for a message that its publisher repeated after its object had lost its memory. */
-function shareKey({ origin, sequence }: Message, filter: string): string {
+export function shareKey({ origin, sequence }: Message, filter: string): string {
   return `${objectOf(origin)} ${sequence} ${filter}`;
 }

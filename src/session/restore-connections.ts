@@ -6,6 +6,7 @@
 import { intact } from "../mqtt/record.ts";
 import { type AttachedState, attachedTo, decodeAttachment } from "./attachment.ts";
 import { KEEP_ALIVE } from "./deadlines.ts";
+import { givenBefore } from "./given.ts";
 import { addSubscription } from "./interest.ts";
 import { keepAliveSlackMs } from "./lifecycle.ts";
 import { type AliasRow, NOBODY, type Wire } from "./ports.ts";
@@ -63,6 +64,7 @@ function restoreConnection(
   // Rows and attachments are written together, but what costs no promise is only in the attachment.
   if (attached.session !== undefined) states.set(session, attached.session);
   session.oversized = attached.session === undefined;
+  if (attached.given !== undefined) session.given = givenBefore(core.repeats, attached.given, core.now);
   const connection = new Connection(wire, session, attached.facts, core.limits, core.ledger, attached.lastSeenAt);
   // The attachment may lag by so much (`SessionCore.handle`): a client that was heard since must not count as silent.
   connection.lastSeenAt = Math.min(core.now, attached.lastSeenAt + connection.keepAliveMs / 3);

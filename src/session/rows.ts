@@ -110,10 +110,10 @@ function attach(core: SessionCore, connection: Connection): void {
   const { session } = connection;
   writeAliases(core, connection);
   if (!session.stored && session.received.size > RECEIVED_INLINE_MAX) outgrow(core, session);
-  let bytes = encodeAttachment(connection, session.oversized);
+  let bytes = encodeAttachment(connection, session.oversized, core.now);
   if (bytes.length > ATTACHMENT_BYTES_MAX) {
     outgrow(core, session);
-    bytes = encodeAttachment(connection, true);
+    bytes = encodeAttachment(connection, true, core.now);
   }
   if (session.oversized) putRow(core, session);
   connection.attachedSeenAt = connection.lastSeenAt;

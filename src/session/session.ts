@@ -26,6 +26,7 @@ import { type ConnectionFacts, encodeFor } from "./connection-facts.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { Delivery, Incoming } from "./delivery.ts";
 import { Deque } from "./deque.ts";
+import type { Given } from "./given.ts";
 import type { Hold } from "./held-outcome.ts";
 import { OpenExchangeSet } from "./open-exchanges.ts";
 import { OutgoingAliases } from "./outgoing-aliases.ts";
@@ -133,6 +134,8 @@ export class Session {
   readonly had = new OpenExchangeSet();
   /** Of a session that moved here: QoS 2 messages that were offered here before it came, and not where it was. */
   readonly lacks = new OpenExchangeSet();
+  /** Of one without rows: what it was given at QoS 2 lately; undefined until it is. */
+  given: Given | undefined;
   /** Retained messages that its subscriptions are still owed, in the order in which they are asked for. */
   owed: RetainedCursor[] = [];
   /** Its row says that something is owed. */

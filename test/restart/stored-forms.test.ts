@@ -211,8 +211,8 @@ test("whatever the code writes has a fixture of its version", async () => {
   const retained = object.routingStore.retained("t")!.message;
   const versions = {
     session: encodeSessionState(session, 0)[0]!,
-    attachment: encodeAttachment(session.connection!, false)[0]!,
-    "attachment-brief": encodeAttachment(session.connection!, true)[0]!,
+    attachment: encodeAttachment(session.connection!, false, 0)[0]!,
+    "attachment-brief": encodeAttachment(session.connection!, true, 0)[0]!,
     exchanges: encodePage([])[0]!,
     will: encodeWill({ will, dueAt: 0, inGrace: false }, NOBODY)[0]!,
     chunk: chunk[0]!,

@@ -219,6 +219,63 @@ test("QoS 2: a restart of the publisher's object at any step, and a publisher th
   }
 });
 
+describe.each([
+  ["a session that is kept", DURABLE],
+  ["one that is not", {}],
+] as const)("QoS 2: a call that was not answered, and its receiver sleeps before it comes again; the publisher has %s", (_, options) => {
+  test.each(["t", "$share/g/t"])("clients at %s whose sessions are not kept get it once, and the next one", (filter) => {
+    const world = new World({ wiring: "batched", sessionObjects: 2, auto: false });
+    const [, there] = world.sessions as [SessionNode, SessionNode];
+    const [topic] = world.topics as [TopicNode];
+    const clients = ["one", "other"].map((id) => world.connect(id, { at: 1 }));
+    for (const client of clients) client.subscribe(filter, 2);
+    const publisher = world.connect("publisher", options);
+    world.settle();
+    for (const client of clients) client.take();
+    const outward = topic.linkTo(there.name);
+    outward.broken = "answer";
+    publisher.publish("t", "x", { qos: 2 });
+    world.settle();
+    const first = clients.map((client) => client.texts());
+    expect(first.flat()).toEqual(filter === "t" ? ["x", "x"] : ["x"]);
+    there.hibernate();
+    there.hibernate();
+    outward.broken = undefined;
+    world.settle();
+    world.advance(10_000);
+    expect(clients.flatMap((client) => client.texts())).toEqual([]);
+    publisher.publish("t", "y", { qos: 2, packetId: 2 });
+    world.settle();
+    world.advance(10_000);
+    expect(clients.flatMap((client) => client.texts())).toEqual(first.flat().map(() => "y"));
+  });
+});
+
+test("QoS 2: what an object knows by an attachment hides from a shared subscription nothing that was never given to it", () => {
+  const world = new World({ wiring: "batched", sessionObjects: 2, auto: false });
+  const [, there] = world.sessions as [SessionNode, SessionNode];
+  const [topic] = world.topics as [TopicNode];
+  const client = world.connect("one", { at: 1 });
+  client.subscribe("t", 2);
+  const publisher = world.connect("publisher");
+  world.settle();
+  client.take();
+  topic.linkTo(there.name).broken = "answer";
+  publisher.publish("t", "x", { qos: 2 });
+  world.settle();
+  expect(client.texts()).toEqual(["x"]);
+  there.hibernate();
+  // The Topic object is asked again when it has lost its memory, and by then there is a member.
+  const member = world.connect("member", { at: 1 });
+  member.subscribe("$share/g/t", 2);
+  world.settle();
+  topic.linkTo(there.name).broken = undefined;
+  topic.crash();
+  world.settle();
+  world.advance(10_000);
+  expect([client.texts(), member.texts()]).toEqual([[], ["x"]]);
+});
+
 test("QoS 2: later messages of the same publisher do not hide an earlier one that is repeated late", () => {
   const all = chain();
   all.inward.broken = "request";

@@ -77,6 +77,9 @@ const SLOW = "no queue of the simulation is so long that publishers have to wait
 
 const OF_OLD = "rows of today do not have them; an older version wrote them";
 
+const ANSWER_LOST =
+  "one run in thousands loses an answer and has its receiver asleep before the repeat; test/routing/repeats.test.ts has it";
+
 const BY_LOGIN = "no right and no login of the simulation depends on it; test/session/rights.test.ts and move.test.ts have such";
 
 /** What a session is, in whatever holds it. */
@@ -201,6 +204,8 @@ export const FORMS: readonly Form[] = [
     of: [
       ["src/session/attachment.ts", "AttachedState", ""],
       ["src/session/connection-facts.ts", "ConnectionFacts", "facts."],
+      ["src/session/given.ts", "StoredGiven", "given."],
+      ["src/session/repeats.ts", "Seen", "given.seen[]."],
       [STATE, "StoredSubscription", "subscriptions[]."],
       ["src/mqtt/packet.ts", "SubscriptionRequest", "subscriptions[].request."],
       ...SESSION_OF.map(([file, name, prefix]) => [file, name, `session.${prefix}`] as const),
@@ -220,6 +225,10 @@ export const FORMS: readonly Form[] = [
       lastSeenAt: "0",
       connectionNumber: { value: "0", unnoticed: MANY },
       aliases: "[]",
+      given: { value: "undefined", unnoticed: ANSWER_LOST },
+      "given.seen": { value: "[]", unnoticed: ANSWER_LOST },
+      "given.seen[].key": { value: '""', unnoticed: ANSWER_LOST },
+      "given.shared": { value: "[]", unnoticed: ANSWER_LOST },
       session: "undefined",
       subscriptions: "[]",
       "subscriptions[].request": '{ filter: "nothing", qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 }',

@@ -6,7 +6,13 @@
 import { describe, expect, test } from "vitest";
 import { type RunResult, run } from "./run.ts";
 
-/** Seeds that failed once in this form of the simulation, while the numbers of objects change, and what was wrong. */
+/** Seeds that failed once in this form of the simulation, and what was wrong. */
+const KEPT: readonly (readonly [seed: number, what: string])[] = [
+  [64_736, "a call was not answered and its receiver slept: a client without a kept session got a QoS 2 message again"],
+  [66_346, "a live copy with RETAIN, as its subscription wanted it, was not counted as the first one: what is demanded was wrong"],
+];
+
+/** The same while the numbers of objects change. */
 const KEPT_RESHAPED: readonly (readonly [seed: number, what: string])[] = [
   [70_126, "a message was called settled because the copy of its publisher's session had expired that was left where it began"],
 ];
@@ -44,6 +50,11 @@ describe("simulation", () => {
       }
     },
   );
+
+  test.for(KEPT)("seed %i: %s", async ([seed]) => {
+    const { problems } = await run({ seed, steps: 200 });
+    expect(problems).toEqual([]);
+  });
 
   test.for(KEPT_RESHAPED)("seed %i while the numbers of objects change: %s", async ([seed]) => {
     const { problems } = await run({ seed, steps: 200, reshaped: true });
