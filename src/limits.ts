@@ -283,6 +283,45 @@ export const LIVENESS_MS = 10 * MINUTE;
  */
 export const LET_GO_MS = 5 * SECOND;
 
+/**
+ * What a consumer is given at once where its code does not say it: so many messages, or those that have come so long after the first of them.
+ * A second later costs most of what messages are kept for nothing, and one row then serves all of it.
+ */
+export const CONSUMER_BATCH_MESSAGES = 100;
+export const CONSUMER_BATCH_MS = 1 * SECOND;
+/** What code may ask for. */
+export const CONSUMER_BATCH_MESSAGES_MAX = 1000;
+export const CONSUMER_BATCH_MS_MAX = 60 * SECOND;
+
+/** A batch ends with the message that reaches this, bytes: its messages are copied for the handler, and objects have little memory. */
+export const CONSUMER_BATCH_BYTES = 1 * MIB;
+
+/** A handler that takes longer has failed. Longer than D1, R2 and Queues take on bad days; what it blocks is its own queue alone. */
+export const CONSUMER_MS_MAX = 30 * SECOND;
+
+/**
+ * How often a message is given to a consumer where its code does not say it. With the times between them a message is given up after about
+ * nine minutes, and what stands behind it in a queue of a service that is down goes that slowly, too.
+ */
+export const CONSUMER_ATTEMPTS = 10;
+export const CONSUMER_ATTEMPTS_MAX = 100;
+
+/** So often a batch that has failed is given as a whole: most faults pass. Then its messages come alone, so that one costs the others nothing. */
+export const CONSUMER_TOGETHER = 2;
+
+/** Between one attempt and the next: after the first so long, then twice as long each time, up to the last. */
+export const CONSUMER_RETRY_MS_FIRST = 1 * SECOND;
+export const CONSUMER_RETRY_MS_MAX = 5 * MINUTE;
+
+/**
+ * An object with messages for consumers wakes after this time, at most twice: should it have been reset without a word, with nobody who
+ * connects, they are given then.
+ */
+export const CONSUMER_WATCH_MS = 15 * MINUTE;
+
+/** UTF-8 bytes of a consumer's name. */
+export const CONSUMER_NAME_BYTES_MAX = 256;
+
 /** An object that holds messages only in memory stays awake for them at most this long. */
 export const AWAKE_MS_MAX = 30 * SECOND;
 

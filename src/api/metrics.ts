@@ -6,8 +6,9 @@
 import { LOADS, MEMORY_KINDS } from "../ledger.ts";
 import type { Figures, Usage } from "../objects/meter.ts";
 import { namespaceOf } from "../objects/names.ts";
+import { CONSUMER_DROPS } from "../session/consumer.ts";
 import { DROP_REASONS, PACED } from "../session/counters.ts";
-import type { SessionFigures } from "../session/figures.ts";
+import type { ConsumerFigures, SessionFigures } from "../session/figures.ts";
 
 /** What was learnt of one object: undefined figures when it did not answer. */
 export interface Asked {
@@ -47,8 +48,19 @@ function billed(name: string, field: keyof Usage, help: string): Metric {
   return counter(name, `${help}; since the object woke`, ({ usage }) => usage[field]);
 }
 
-function held(name: string, field: Exclude<keyof SessionFigures, "counters">, help: string): Metric {
+function held(name: string, field: Exclude<keyof SessionFigures, "counters" | "consumers">, help: string): Metric {
   return gauge(name, help, ({ session }) => session?.[field]);
+}
+
+/** Of each consumer that the code of the Worker has. */
+function ofConsumers(name: string, type: Metric["type"], help: string, read: (consumer: ConsumerFigures) => number): Metric {
+  return {
+    name: PREFIX + name,
+    type,
+    help,
+    read: (figures) =>
+      figures?.session?.consumers.map((consumer) => ({ labels: { consumer: consumer.name }, value: read(consumer) })) ?? [],
+  };
 }
 
 /** Every metric, in the order of the documentation. */
@@ -123,6 +135,29 @@ export const METRICS: readonly Metric[] = [
   held("queued_messages", "queuedMessages", "Messages that wait to be sent to clients, connected or not"),
   held("queued_bytes", "queuedBytes", "Bytes of the messages that wait to be sent to clients"),
   held("inflight_messages", "inflightMessages", "QoS 1 and 2 messages sent to clients and not yet acknowledged"),
+  ofConsumers("consumer_messages", "gauge", "Messages that a consumer of the code has not handled", ({ messages }) => messages),
+  ofConsumers("consumer_bytes", "gauge", "Bytes of the messages that a consumer of the code has not handled", ({ bytes }) => bytes),
+  ofConsumers(
+    "consumer_handled_total",
+    "counter",
+    "Messages that a consumer of the code has handled; since the object woke",
+    ({ counters }) => counters.handled,
+  ),
+  ofConsumers(
+    "consumer_failed_batches_total",
+    "counter",
+    "Batches that a consumer of the code has not handled, or not in time; since the object woke",
+    ({ counters }) => counters.failed,
+  ),
+  {
+    name: `${PREFIX}consumer_dropped_total`,
+    type: "counter",
+    help: `Messages that a consumer of the code did not get or did not handle, by reason (${CONSUMER_DROPS.join(", ")}); since the object woke`,
+    read: (figures) =>
+      (figures?.session?.consumers ?? []).flatMap(({ name, counters }) =>
+        CONSUMER_DROPS.map((reason) => ({ labels: { consumer: name, reason }, value: counters.dropped[reason] })),
+      ),
+  },
   gauge("retained_messages", "Retained messages; absent until the object has counted them", ({ retainedMessages }) => retainedMessages),
   gauge("outbox_bytes", "Bytes that wait in this object for calls to other objects", ({ outbox }) => outbox?.bytes),
   counter(

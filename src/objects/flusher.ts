@@ -32,6 +32,8 @@ export interface FlusherOptions {
   readonly meter: Meter;
   readonly faults: FaultPort;
   readonly runtime: Runtime;
+  /** Called when everything of a tick is in rows and sent. */
+  readonly flushed: () => void;
 }
 
 export class Flusher {
@@ -46,6 +48,7 @@ export class Flusher {
   readonly #faults: FaultPort;
   readonly #runtime: Runtime;
   readonly #alarm: AlarmClock;
+  readonly #served: () => void;
   #changedWires: SocketWire[] = [];
   #tick: Timer | undefined;
   /** Runs while what has to be written waits for more of its kind. */
@@ -58,7 +61,7 @@ export class Flusher {
   /** Runs while publishers wait for slow clients. */
   #patience: Timer | undefined;
 
-  constructor({ core, machine, router, turns, clients, state, name, meter, faults, runtime }: FlusherOptions) {
+  constructor({ core, machine, router, turns, clients, state, name, meter, faults, runtime, flushed }: FlusherOptions) {
     this.#core = core;
     this.#machine = machine;
     this.#router = router;
@@ -69,6 +72,7 @@ export class Flusher {
     this.#meter = meter;
     this.#faults = faults;
     this.#runtime = runtime;
+    this.#served = flushed;
     this.#alarm = new AlarmClock(state.storage, runtime);
   }
 
@@ -131,6 +135,7 @@ export class Flusher {
     const flushed = this.#flushed;
     this.#flushed = [];
     for (const resolve of flushed) resolve();
+    this.#served();
     this.#stayAwake();
     this.#watchSlow();
     this.#arm().catch((error) => this.#faults.caught(error, "setting the alarm", undefined));

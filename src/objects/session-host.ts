@@ -22,12 +22,14 @@ import { Arrivals, type SessionPeer } from "./arrivals.ts";
 import { authOf } from "./auth-of.ts";
 import { Client } from "./client.ts";
 import type { ClientContext } from "./client-context.ts";
+import { ConsumerRuns } from "./consumers.ts";
 import { type DirectoryService, DirectoryWatch } from "./directory-watch.ts";
 import { faultsOf } from "./faults.ts";
 import { countClosing, Flusher } from "./flusher.ts";
 import { LetGo } from "./let-go.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
+import { consumerOptions, type MessageConsumer } from "./message-consumer.ts";
 import type { Figures, Meter } from "./meter.ts";
 import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
 import { Reauthentications } from "./reauthentications.ts";
@@ -66,6 +68,10 @@ export interface SessionHostOptions {
   readonly directory?: DirectoryService | undefined;
   /** The binding AUTH. */
   readonly authService?: unknown;
+  /** Code of the Worker that is given messages; by default none. */
+  readonly consumers?: readonly MessageConsumer[] | undefined;
+  /** What it is given beside the messages. */
+  readonly consumeContext?: object;
   /** The other Session objects. */
   readonly peers: (name: string) => SessionPeer;
 }
@@ -88,6 +94,7 @@ export class SessionHost {
   readonly #letGo: LetGo;
   readonly #context: ClientContext;
   readonly #directory: DirectoryWatch | undefined;
+  readonly #consumers: ConsumerRuns | undefined;
   /**
    * The last batch of each Topic object and its answer: when it comes again, what was refused is refused again. So is what a fault of ours
    * has interrupted: such a message counts as seen, and handled anew it would be taken for a repeat and acknowledged unsent.
@@ -114,6 +121,7 @@ export class SessionHost {
     const turns = new Turns(runtime, () => this.#router.isCrowded);
     const now = runtime.now();
     const flushSoon = (): void => this.#flusher.flushSoon();
+    const consumers = (options.consumers ?? []).map(consumerOptions);
     this.core = new SessionCore({
       origin: `${name}@${runtime.incarnation()}`,
       limits: settings.limits,
@@ -125,6 +133,7 @@ export class SessionHost {
       router: this.#router,
       room: LOCAL_ROOM,
       sizes: options.sizes ?? PIECE_SIZES,
+      consumers,
       authorizer: asking ?? auth.authorizer,
       reauthentication: new Reauthentications({
         enhanced: auth.enhanced,
@@ -155,14 +164,23 @@ export class SessionHost {
       meter,
       faults: this.#faults,
       runtime,
+      flushed: () => this.#consumers?.serve(),
     });
+    const written = (): Promise<void> => this.#flusher.written();
+    if (consumers.length > 0) {
+      const context = options.consumeContext ?? {};
+      const { machine } = this;
+      this.#consumers = new ConsumerRuns({
+        ...{ core: this.core, machine, consumers, context, name, runtime, faults: this.#faults, written, flushSoon },
+      });
+    }
     this.arrivals = new Arrivals({
       core: this.core,
       settings,
       name,
       router: this.#router,
       peers: options.peers,
-      written: () => this.#flusher.written(),
+      written,
     });
     const owns = (clientId: string): boolean => sessionObjectName(settings, namespace, clientId) === name;
     this.#context = {
@@ -192,7 +210,7 @@ export class SessionHost {
       const attachment = wire.socket.deserializeAttachment();
       return attachment instanceof Uint8Array ? [{ wire, attachment }] : [];
     });
-    const { connections, problems, swept } = restore(this.core, attached, now);
+    const { connections, problems, swept, endedConsumers } = restore(this.core, attached, now);
     const known = new Set<SocketWire>();
     for (const [index, { wire }] of attached.entries()) {
       const connection = connections[index];
@@ -204,6 +222,8 @@ export class SessionHost {
     for (const wire of wires) if (!known.has(wire)) wire.close(1012, "the broker restarted; connect again");
     for (const problem of problems) log("stored data skipped", { object: this.#name, problem });
     if (swept > 0) log("rows that belonged to no session were deleted", { object: this.#name, rows: swept });
+    for (const { name, messages } of endedConsumers)
+      log("a consumer is gone from the code", { object: this.#name, consumer: name, messages });
     this.#flusher.flushSoon();
   }
 

@@ -16,6 +16,7 @@ import { ENOUGH_ROOM, type Room } from "../room.ts";
 import { PIECE_SIZES, type PieceSizes } from "../storage-limits.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import { Changes } from "./changes.ts";
+import { type ConsumerPlan, Consumers } from "./consumer.ts";
 import { createCounters } from "./counters.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Failures } from "./failures.ts";
@@ -62,6 +63,8 @@ export interface SessionCoreOptions {
   readonly ledger?: Ledger;
   readonly room?: Room;
   readonly sizes?: PieceSizes;
+  /** Code of the Worker that is given messages; by default none. */
+  readonly consumers?: readonly ConsumerPlan[];
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -103,6 +106,8 @@ export class SessionCore {
   readonly slowing = new Slowing();
   readonly paces: Paces;
   readonly userShares: UserShares;
+  /** Undefined where the code of the Worker has none. */
+  readonly consumers: Consumers | undefined;
   /** Sessions that came from another object and differ in what they had from the others here. */
   readonly moved = new Set<Session>();
   /** Copies of sessions that are being fetched back: still in memory, but nobody's any more. */
@@ -151,6 +156,8 @@ export class SessionCore {
     this.userShares = new UserShares(options.userShare ?? 1);
     this.paces = new Paces(options.rates ?? DEFAULT_RATES, this.counters, ledger);
     this.sizes = options.sizes ?? PIECE_SIZES;
+    const plans = options.consumers ?? [];
+    this.consumers = plans.length > 0 ? new Consumers(plans, ledger) : undefined;
     this.now = options.now;
     this.#origin = options.origin;
     this.numbers = new Numbers(options.now);

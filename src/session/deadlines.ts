@@ -14,6 +14,7 @@ export const RETAINED = 6;
 export const SLOW = 7;
 export const UNREAD = 8;
 export const LOGIN_END = 9;
+export const CONSUME = 10;
 
 export type DeadlineKind =
   | typeof KEEP_ALIVE
@@ -24,13 +25,14 @@ export type DeadlineKind =
   | typeof RETAINED
   | typeof SLOW
   | typeof UNREAD
-  | typeof LOGIN_END;
+  | typeof LOGIN_END
+  | typeof CONSUME;
 
 export interface Deadline {
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly kind: DeadlineKind;
-  /** A connection or a session; undefined for the object itself. */
+  /** A connection, a session or a consumer; undefined for the object itself. */
   readonly subject: object | undefined;
   /** How much later than `at` it may be handled when nothing else wakes the object, milliseconds. */
   readonly slackMs: number;

@@ -1,5 +1,6 @@
 /** How much a Session object holds now, for who watches over it. */
 
+import type { ConsumerCounters } from "./consumer.ts";
 import type { SessionCore } from "./core.ts";
 import type { SessionCounters } from "./counters.ts";
 
@@ -15,6 +16,25 @@ export interface SessionFigures {
   readonly queuedBytes: number;
   /** Sent and not yet acknowledged by their clients. */
   readonly inflightMessages: number;
+  /** Code of the Worker that is given messages; counted apart from clients. */
+  readonly consumers: readonly ConsumerFigures[];
+}
+
+export interface ConsumerFigures {
+  readonly name: string;
+  readonly counters: ConsumerCounters;
+  /** What it has not handled. */
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+function consumerFigures({ consumers }: SessionCore): ConsumerFigures[] {
+  return (consumers?.all ?? []).map(({ plan, counters, backlog, fleeting, fleetingBytes }) => ({
+    name: plan.name,
+    counters,
+    messages: backlog.count + fleeting.length,
+    bytes: backlog.bytes + fleetingBytes,
+  }));
 }
 
 /** Looks at every session once, and at no row. */
@@ -37,5 +57,6 @@ export function sessionFigures(core: SessionCore): SessionFigures {
     queuedMessages,
     queuedBytes,
     inflightMessages,
+    consumers: consumerFigures(core),
   };
 }

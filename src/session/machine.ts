@@ -11,11 +11,25 @@ import { PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
 import type { ShareTarget } from "../mqtt/share-target.ts";
 import type { Violation } from "../mqtt/violation.ts";
 import { handlePuback, handlePubcomp, handlePubrec } from "./acknowledge.ts";
-import { hold } from "./catch-up.ts";
+import { endPatience, hold } from "./catch-up.ts";
 import { CLOSE_INTERNAL_ERROR, FAILED } from "./close-code.ts";
 import { type ConnectOptions, handleConnect } from "./connect.ts";
+import { keepConsumerWithinBounds } from "./consume.ts";
+import { Consumer, type ConsumerBatch } from "./consumer.ts";
+import { failed, handled, handleWatch, takeBatch } from "./consumer-batch.ts";
 import type { SessionCore } from "./core.ts";
-import { type Deadline, KEEP_ALIVE, LOGIN_END, RETAINED, SESSION_EXPIRY, SLOW, UNREAD, WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
+import {
+  CONSUME,
+  type Deadline,
+  KEEP_ALIVE,
+  LOGIN_END,
+  RETAINED,
+  SESSION_EXPIRY,
+  SLOW,
+  UNREAD,
+  WILL_DELAY,
+  WILL_WATCH,
+} from "./deadlines.ts";
 import { deliver, deliverShared, type Outcome } from "./deliver.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleWillDelay, violated } from "./lifecycle.ts";
 import { handleSessionExpiry } from "./moved-copy.ts";
@@ -23,6 +37,7 @@ import { askOwed, clientHeard, takePage } from "./owed-retained.ts";
 import type { Identity, Wire } from "./ports.ts";
 import { handlePublish, handlePubrel } from "./publish.ts";
 import { handleSlow } from "./queue.ts";
+import { boundsOf } from "./queue-bounds.ts";
 import { handleAuth } from "./reauthenticate.ts";
 import { revoke, type Verdict } from "./revoke.ts";
 import { handleLoginEnd } from "./rights.ts";
@@ -188,6 +203,19 @@ export class SessionMachine {
     takePage(this.#core, page);
   }
 
+  /** What the handler of a consumer is given next; undefined when there is nothing. What is `counted` is to be in rows before. */
+  takeBatch(consumer: Consumer, most: number, now: number): ConsumerBatch | undefined {
+    this.#core.now = now;
+    return takeBatch(this.#core, consumer, most);
+  }
+
+  /** The handler of a consumer has handled what it was given, or has not. */
+  consumed(consumer: Consumer, isHandled: boolean, now: number): void {
+    this.#core.now = now;
+    if (isHandled) handled(this.#core, consumer);
+    else failed(this.#core, consumer);
+  }
+
   /** Handles every deadline that is due; harmless when called too often. */
   runDeadlines(now: number): void {
     const core = this.#core;
@@ -205,7 +233,8 @@ export class SessionMachine {
 
   #handleDue({ kind, subject }: Deadline): void {
     const core = this.#core;
-    if (kind === KEEP_ALIVE) handleKeepAlive(core, subject as Connection);
+    if (subject instanceof Consumer) this.#handleConsumer(kind, subject);
+    else if (kind === KEEP_ALIVE) handleKeepAlive(core, subject as Connection);
     else if (kind === WILL_DELAY) handleWillDelay(core, subject as Session);
     else if (kind === SESSION_EXPIRY) handleSessionExpiry(core, subject as Session);
     else if (kind === WILL_WATCH) handleWillWatch(core);
@@ -215,10 +244,20 @@ export class SessionMachine {
     else if (kind === SLOW) handleSlow(core, subject as Session);
     else tidy(core);
   }
+
+  #handleConsumer(kind: number, consumer: Consumer): void {
+    const core = this.#core;
+    if (kind === CONSUME) {
+      handleWatch(core, consumer);
+      return;
+    }
+    endPatience(core, consumer);
+    keepConsumerWithinBounds(core, consumer, boundsOf(core));
+  }
 }
 
 /** Whose deadline it is; undefined for the object's own. */
 function sessionOf({ kind, subject }: Deadline): Session | undefined {
-  if (subject === undefined) return undefined;
+  if (subject === undefined || subject instanceof Consumer) return undefined;
   return kind === KEEP_ALIVE || kind === UNREAD || kind === LOGIN_END ? (subject as Connection).session : (subject as Session);
 }

@@ -21,6 +21,7 @@ import {
 } from "../mqtt/reason-code.ts";
 import { validateTopicName } from "../topic/name.ts";
 import { MEMORY_SHORT } from "./close-code.ts";
+import { handOn } from "./consume.ts";
 import type { SessionCore } from "./core.ts";
 import type { Incoming } from "./delivery.ts";
 import { makeRoomForExchange } from "./exchanges.ts";
@@ -127,7 +128,8 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   }
   if (publish.qos === 0) {
     if (refusal === SUCCESS && core.paces.takesMessage(connection, core.now))
-      core.router.publish(
+      handOn(
+        core,
         messageOfPublish(publish, topic, core.nextOrigin(session.clientId), core.now),
         undefined,
         ownerOf(core, session, publish),
@@ -192,7 +194,7 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   }
   const from = { ...origin, origin: begunAt ?? origin.origin, sequence, repeated, settledBelow };
   try {
-    core.router.publish(messageOfPublish(publish, topic, from, core.now), incoming, ownerOf(core, session, publish));
+    handOn(core, messageOfPublish(publish, topic, from, core.now), incoming, ownerOf(core, session, publish));
   } catch (error) {
     core.failures.caught(error, "publishing its message", session);
     // An exchange that was begun always ends: what nobody has may be sent again.

@@ -3,7 +3,7 @@
 import { type Limits, SLOW_FILL } from "../limits.ts";
 import { QUEUE_BYTES_SHORT, QUEUE_MESSAGES_SHORT } from "../memory-limits.ts";
 import type { Message } from "../mqtt/message.ts";
-import type { Session } from "./session.ts";
+import type { Slowed } from "./held-outcome.ts";
 
 export interface QueueBounds {
   readonly messages: number;
@@ -11,6 +11,8 @@ export interface QueueBounds {
   /** They are narrower than usual because memory is short. */
   readonly short: boolean;
 }
+
+type Queue = Pick<Slowed, "waiting" | "waitingBytes">;
 
 interface Short {
   readonly limits: Limits;
@@ -29,11 +31,11 @@ export function boundsOf({ limits, ledger }: Short): QueueBounds {
 }
 
 /** Whether one more message would not fit. */
-export function isFull({ waiting, waitingBytes }: Session, { size }: Message, { messages, bytes }: QueueBounds): boolean {
+export function isFull({ waiting, waitingBytes }: Queue, { size }: Message, { messages, bytes }: QueueBounds): boolean {
   return waiting >= messages || waitingBytes + size > bytes;
 }
 
 /** Whether a queue is no fuller than queues of connected clients should be. */
-export function isShort({ waiting, waitingBytes }: Session, { messages, bytes }: QueueBounds): boolean {
+export function isShort({ waiting, waitingBytes }: Queue, { messages, bytes }: QueueBounds): boolean {
   return waiting <= messages * SLOW_FILL && waitingBytes <= bytes * SLOW_FILL;
 }

@@ -8,6 +8,7 @@ import { PACKET_ID_MAX, RESTART_GRACE_MS } from "../limits.ts";
 import { intact } from "../mqtt/record.ts";
 import { decodeAttachment } from "./attachment.ts";
 import type { Head } from "./chunk-heads.ts";
+import { isConsumerRow, restoreConsumer, restoreGiven, settleConsumers } from "./consumer-rows.ts";
 import type { SessionCore } from "./core.ts";
 import { SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
 import { doubtWaiting, setIdentity } from "./identity.ts";
@@ -33,6 +34,8 @@ export interface Restored {
   readonly problems: string[];
   /** How many rows belonged to nobody and were deleted. */
   readonly swept: number;
+  /** Consumers that the code has no more, with how many messages waited for them. */
+  readonly endedConsumers: readonly { readonly name: string; readonly messages: number }[];
 }
 
 /** Fills a new core. */
@@ -57,6 +60,7 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   for (const session of core.sessions.values()) {
     core.failures.guard("restoring its session", session, () => settle(core, session));
   }
+  settleConsumers(core);
   watchWills(core, core.connections);
   for (const session of core.sessions.values()) renewPlaces(core, session);
   for (const filter of core.subscriptions.filters()) {
@@ -70,9 +74,9 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
     doubtWaiting(connection.session);
     askOwed(core, connection.session);
   }
-  const { problems, swept } = restoring;
+  const { problems, swept, endedConsumers } = restoring;
   core.counters.rowsSwept += swept;
-  return { connections, problems, swept };
+  return { connections, problems, swept, endedConsumers: [...endedConsumers.values()] };
 }
 
 /**
@@ -121,6 +125,10 @@ function advancePacketId(session: Session, packetId: number): void {
 function restoreSessions(restoring: Restoring): void {
   const { core, byNumber, states, problems } = restoring;
   for (const row of core.store.sessions()) {
+    if (isConsumerRow(row)) {
+      restoreConsumer(restoring, row);
+      continue;
+    }
     const state = restoring.attempt(`session row ${row.number}`, () => decodeSessionState(intact(row).state));
     if (state === undefined) {
       restoring.unread.add(row.number);
@@ -233,7 +241,7 @@ function restoreSubscriptions(restoring: Restoring): void {
   }
 }
 
-function restoreLog({ core, byNumber, states, problems }: Restoring): void {
+function restoreLog({ core, byNumber, states, problems, consumers, endedConsumers }: Restoring): void {
   const sentTo = new Map<Session, Map<number, SentDelivery>>();
   for (const [session, { sent }] of states) {
     if (sent.length > 0) sentTo.set(session, new Map(sent.map((delivery) => [delivery.recordSequence, delivery])));
@@ -242,7 +250,12 @@ function restoreLog({ core, byNumber, states, problems }: Restoring): void {
     (head) => {
       const { sessionNumber, sequence } = head;
       const session = byNumber.get(sessionNumber);
-      if (session === undefined) return false;
+      if (session === undefined) {
+        const consumer = consumers.get(sessionNumber);
+        const ended = endedConsumers.get(sessionNumber);
+        if (ended !== undefined) ended.messages += 1;
+        return consumer !== undefined && restoreGiven(consumer, head);
+      }
       const sent = sentTo.get(session)?.get(sequence);
       if (sequence <= session.handledThrough && sent === undefined) return false;
       restoreDelivery(session, head, sent);

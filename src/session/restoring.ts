@@ -1,6 +1,7 @@
 /** What a start has read so far, and what could not be read: bytes that can't be cost their own session or message, never the object. */
 
 import { RecordError } from "../mqtt/record.ts";
+import type { Consumer } from "./consumer.ts";
 import type { SessionCore } from "./core.ts";
 import type { Session } from "./session.ts";
 import type { SessionState } from "./state.ts";
@@ -15,6 +16,10 @@ export class Restoring {
   readonly states = new Map<Session, SessionState>();
   /** Numbers of sessions whose rows can't be read: what belongs to them stays. */
   readonly unread = new Set<number>();
+  /** The consumers that have rows, by the numbers in those. */
+  readonly consumers = new Map<number, Consumer>();
+  /** Those that the code has no more, with how many messages waited for them. */
+  readonly endedConsumers = new Map<number, { readonly name: string; messages: number }>();
   /** Rows that belonged to nobody and were deleted. */
   swept = 0;
 

@@ -6,6 +6,7 @@
 import { OWED_INLINE_BYTES_MAX, RECEIVED_INLINE_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
 import { ATTACHMENT_BYTES_MAX } from "../storage-limits.ts";
 import { encodeAttachment } from "./attachment.ts";
+import { writeConsumers } from "./consumer-rows.ts";
 import type { SessionCore } from "./core.ts";
 import { LOG_TIDY } from "./deadlines.ts";
 import { storeQueued } from "./queue.ts";
@@ -15,13 +16,14 @@ import { encodeSessionState } from "./state.ts";
 import { unload } from "./waiting.ts";
 
 /** How many messages and sessions the next flush has to write. */
-export function unwritten({ log, changes }: SessionCore): number {
-  return log.unwritten + changes.rows;
+export function unwritten({ log, changes, consumers }: SessionCore): number {
+  return log.unwritten + changes.rows + (consumers?.changed.size ?? 0);
 }
 
 /** Writes what has changed. What can't be written of one session costs that session alone. */
 export function writeRows(core: SessionCore): void {
   core.log.flush();
+  writeConsumers(core);
   for (const session of core.changes.takeOwed()) {
     if (core.sessions.get(session.clientId) === session) writeOne(core, session, () => owedChanged(core, session));
   }

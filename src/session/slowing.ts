@@ -1,12 +1,13 @@
 /** Finds out for whom the publisher of the message at hand has to wait: connected clients whose queues are more than half full. */
 
 import type { Message } from "../mqtt/message.ts";
+import type { Slowed } from "./held-outcome.ts";
 import { isShort, type QueueBounds } from "./queue-bounds.ts";
 import type { Session } from "./session.ts";
 
 export class Slowing {
-  /** Sessions that somebody waits for. */
-  readonly sessions = new Set<Session>();
+  /** Sessions, and consumers, that somebody waits for. */
+  readonly sessions = new Set<Slowed>();
   #message: Message | undefined;
   #slow: Session[] = [];
 

@@ -7,6 +7,7 @@ import { WILL_WATCH_MS } from "../limits.ts";
 import { messageOfWill } from "../mqtt/message.ts";
 import type { Will } from "../mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
+import { handOn } from "./consume.ts";
 import type { SessionCore } from "./core.ts";
 import { WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import type { Connection, Session } from "./session.ts";
@@ -70,7 +71,7 @@ export function publishWill(core: SessionCore, session: Session): void {
       });
     },
   };
-  core.router.publish(message, ticket, retain ? core.userShares.ownerOf(identity) : undefined);
+  handOn(core, message, ticket, retain ? core.userShares.ownerOf(identity) : undefined);
 }
 
 /** A will whose connection has no Keep Alive: should the object be reset without a word, nothing else would wake it to find out. */

@@ -2,7 +2,7 @@
 
 import type { Limits } from "../../src/limits.ts";
 import type { SessionCore } from "../../src/session/core.ts";
-import type { Session } from "../../src/session/session.ts";
+import { Session } from "../../src/session/session.ts";
 import type { PieceSizes } from "../../src/storage-limits.ts";
 import type { Rows } from "./rows.ts";
 import { UNLUCKY } from "./unlucky.ts";
@@ -32,6 +32,7 @@ export function brokenBounds(core: SessionCore, limits: Limits): string[] {
     }
   }
   for (const session of core.slowing.sessions) {
+    if (!(session instanceof Session)) continue;
     expect(core.sessions.get(session.clientId) === session, `publishers wait for ${session.clientId} after its session`);
     expect((session.holds?.length ?? 0) > 0, `${session.clientId} is slow, and nobody waits for it`);
   }

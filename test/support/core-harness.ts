@@ -36,6 +36,7 @@ import { RoutingCore } from "../../src/routing/core.ts";
 import { Fence } from "../../src/routing/fence.ts";
 import type { Addressed, DeliveryPort } from "../../src/routing/ports.ts";
 import { firstAttempt, nextAttempt } from "../../src/routing/shares.ts";
+import type { ConsumerPlan } from "../../src/session/consumer.ts";
 import { SessionCore } from "../../src/session/core.ts";
 import { flush } from "../../src/session/flush.ts";
 import { SessionMachine } from "../../src/session/machine.ts";
@@ -78,6 +79,7 @@ export class SessionNode {
   readonly connections = new Map<FakeWire, Connection>();
   /** What the last start could not read. */
   problems: readonly string[] = [];
+  endedConsumers: readonly { readonly name: string; readonly messages: number }[] = [];
   #incarnation = 0;
   #epoch = 0;
   #fence = new Fence();
@@ -108,16 +110,18 @@ export class SessionNode {
       store: this.store,
       router: world.wiring === "direct" ? this.#directRouter() : this.#batchedRouter(),
       authorizer: world.authorizer,
+      consumers: world.consumers,
       now: world.now,
     });
     this.machine = new SessionMachine(this.core);
     const attached = wires.filter(({ attachment, closed }) => attachment !== undefined && closed === undefined);
-    const { connections, problems } = restore(
+    const { connections, problems, endedConsumers } = restore(
       this.core,
       attached.map((wire) => ({ wire, attachment: wire.attachment! })),
       world.now,
     );
     this.problems = problems;
+    this.endedConsumers = endedConsumers;
     this.connections.clear();
     for (const [index, wire] of attached.entries()) {
       const connection = connections[index];
@@ -455,6 +459,8 @@ export interface WorldOptions {
   /** The part of a Session object that one user may take; default 1: all. */
   readonly userShare?: number;
   readonly authorizer?: Authorizer;
+  /** Of every Session object; whoever changes them does it for later starts. */
+  readonly consumers?: readonly ConsumerPlan[];
   readonly reauthentication?: ReauthenticationPort;
   /** Is told of faults; without it they break the test. */
   readonly faults?: FaultPort;
@@ -470,6 +476,7 @@ export class World {
   readonly choices: Choices;
   readonly userShare: number;
   readonly authorizer: Authorizer;
+  consumers: readonly ConsumerPlan[];
   readonly reauthentication: ReauthenticationPort;
   readonly faults: FaultPort;
   readonly auto: boolean;
@@ -482,6 +489,7 @@ export class World {
     this.choices = { ...DEFAULT_CHOICES, ...options.choices };
     this.userShare = options.userShare ?? 1;
     this.authorizer = options.authorizer ?? ALL_RIGHTS;
+    this.consumers = options.consumers ?? [];
     this.reauthentication = options.reauthentication ?? { begin: () => undefined };
     this.faults = options.faults ?? NO_FAULTS;
     this.auto = options.auto ?? true;

@@ -29,6 +29,10 @@ export function recountSessions(core: SessionCore): Recount {
     total.exchanges += MEMORY.incomingBytes * session.received.size;
     total.wills += willBytes(session);
   }
+  for (const { backlog, fleeting } of core.consumers?.all ?? []) {
+    total.messages += backlog.memoryBytes;
+    for (const { message } of fleeting) total.messages += MEMORY.deliveryBytes + messageBytes(message);
+  }
   for (const message of messages) total.messages += messageBytes(message);
   total.exchanges += MEMORY.numberBytes * core.openExchanges.size;
   for (const { aliases, ownAliases, incoming } of core.connections) {

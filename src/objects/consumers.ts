@@ -1,0 +1,137 @@
+/**
+ * Runs the handlers of consumers: gathers what comes closely together, gives one batch at a time to each, waits for it so long and no longer,
+ * and tells the core what became of it. Nothing here has to survive: a start finds what was not handled, and gives it again.
+ */
+
+import { HookLog } from "../auth/hook-log.ts";
+import { type FaultPort, guarded } from "../fault.ts";
+import { CONSUMER_MS_MAX } from "../limits.ts";
+import type { Message } from "../mqtt/message.ts";
+import { type Properties, PUBLISH } from "../mqtt/packet.ts";
+import { decodeProperties } from "../mqtt/property.ts";
+import type { Runtime, Timer } from "../runtime.ts";
+import type { Consumer, ConsumerBatch } from "../session/consumer.ts";
+import { isAgain, isDue } from "../session/consumer-batch.ts";
+import type { SessionCore } from "../session/core.ts";
+import type { SessionMachine } from "../session/machine.ts";
+import { inTime } from "./in-time.ts";
+import { log } from "./log.ts";
+import type { ConsumedMessage, ConsumerOptions } from "./message-consumer.ts";
+
+export interface ConsumersOptions {
+  readonly core: SessionCore;
+  readonly machine: SessionMachine;
+  readonly consumers: readonly ConsumerOptions[];
+  /** What handlers are given beside the messages. */
+  readonly context: object;
+  /** Of the object. */
+  readonly name: string;
+  readonly runtime: Runtime;
+  readonly faults: FaultPort;
+  /** Resolves once everything so far is in rows, and sent. */
+  readonly written: () => Promise<void>;
+  /** Called after anything that may have left something to flush. */
+  readonly flushSoon: () => void;
+}
+
+interface Runner {
+  readonly options: ConsumerOptions;
+  readonly consumer: Consumer;
+  /** Runs while the first of a batch waits for others. */
+  gathering: Timer | undefined;
+  /** It has waited long enough. */
+  ripe: boolean;
+}
+
+export class ConsumerRuns {
+  readonly #options: ConsumersOptions;
+  readonly #runners: readonly Runner[];
+  readonly #log: HookLog;
+
+  constructor(options: ConsumersOptions) {
+    this.#options = options;
+    this.#log = new HookLog(options.runtime, (problem) =>
+      log("a consumer has not handled its messages", { object: options.name, problem }),
+    );
+    this.#runners = options.consumers.map((each) => ({
+      options: each,
+      consumer: options.core.consumers!.named(each.name)!,
+      gathering: undefined,
+      ripe: false,
+    }));
+  }
+
+  /** Rows are written: what waits may be given to its handlers. */
+  serve(): void {
+    const { faults } = this.#options;
+    for (const runner of this.#runners) guarded(faults, "giving messages to a consumer", undefined, () => this.#serve(runner));
+  }
+
+  #serve(runner: Runner): void {
+    const { consumer, options } = runner;
+    const { runtime } = this.#options;
+    if (consumer.waiting === 0 || consumer.retryAt > runtime.now()) return;
+    const isWhole = isAgain(consumer) || consumer.waiting >= options.batchMessages || options.batchMs === 0;
+    if (!runner.ripe && !isWhole) {
+      runner.gathering ??= runtime.after(options.batchMs, () => {
+        runner.gathering = undefined;
+        runner.ripe = true;
+        this.serve();
+      });
+      return;
+    }
+    if (!isDue(consumer, runtime.now())) return;
+    runner.gathering?.cancel();
+    runner.gathering = undefined;
+    runner.ripe = false;
+    const batch = this.#options.machine.takeBatch(consumer, options.batchMessages, runtime.now());
+    this.#tellGivenUp(runner);
+    // What was not worth giving is to be forgotten, and there may be more behind it.
+    if (batch === undefined) this.#options.flushSoon();
+    else void this.#run(runner, batch);
+  }
+
+  async #run(runner: Runner, batch: ConsumerBatch): Promise<void> {
+    const { machine, runtime, faults, written, flushSoon } = this.#options;
+    const { consumer, options } = runner;
+    // A handler that ends the object must not be given the same for ever.
+    if (batch.counted) await written();
+    const problem = await this.#handle(options, batch);
+    guarded(faults, "ending a batch of a consumer", undefined, () => machine.consumed(consumer, problem === undefined, runtime.now()));
+    if (problem !== undefined) this.#log.tell(`${options.name}: ${problem}`);
+    this.#tellGivenUp(runner);
+    flushSoon();
+  }
+
+  /** @returns what went wrong, if anything */
+  async #handle({ handle }: ConsumerOptions, { messages }: ConsumerBatch): Promise<string | undefined> {
+    const { runtime, context } = this.#options;
+    const abort = new AbortController();
+    try {
+      const now = runtime.now();
+      const given = messages.map((message) => consumed(message, now));
+      const handling = Promise.resolve().then(() => handle(given, { ...context, signal: abort.signal }));
+      await inTime(handling, CONSUMER_MS_MAX, runtime);
+      return undefined;
+    } catch (error) {
+      abort.abort();
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  #tellGivenUp({ consumer }: Runner): void {
+    for (const { topic, publisher, attempts } of consumer.givenUp.splice(0)) {
+      const { name } = consumer.plan;
+      log("a message is given up", { object: this.#options.name, consumer: name, topic, publisher, attempts });
+    }
+  }
+}
+
+/** A message for a handler, with bytes of its own: whatever is done to them, the message stays what it is. */
+function consumed(message: Message, now: number): ConsumedMessage {
+  const { topic, qos, retain, publisher, expiresAt } = message;
+  const decoded = decodeProperties(message.propertyBytes.slice(), PUBLISH);
+  const properties: Properties = "type" in decoded ? {} : decoded;
+  const left = expiresAt === 0 ? {} : { messageExpiryInterval: Math.max(1, Math.ceil((expiresAt - now) / 1000)) };
+  return { topic, payload: message.payload.slice(), qos, retain, properties: { ...properties, ...left }, publisher };
+}
