@@ -9,7 +9,7 @@ import { CHUNK_OVERHEAD_BYTES_MAX, ROW_BYTES_MAX } from "./storage-limits.ts";
 const EXPIRY_SECONDS_MAX = 0xffff_ffff;
 
 const D = DEFAULT_LIMITS;
-export const LIMIT_SETTINGS: { readonly [Field in keyof Limits]: Setting<number> } = {
+export const LIMIT_SETTINGS = {
   packetBytesMax: integer(
     "PACKET_BYTES_MAX",
     D.packetBytesMax,
@@ -115,13 +115,13 @@ export const LIMIT_SETTINGS: { readonly [Field in keyof Limits]: Setting<number>
     1 << 30,
     "bytes that a client was sent and has not shown to have read; beyond it QoS 0 messages are dropped, others wait, and a client that shows nothing is disconnected; `0` = not looked at",
   ),
-};
+} satisfies { readonly [Field in keyof Limits]: Setting<number> };
 
-function rate(name: string, text: string, meaning: string): Setting<Rate> {
+function rate<const Name extends string>(name: Name, text: string, meaning: string): Setting<Rate, Name> {
   return setting(name, text, RATE_FORM, meaning, parseRate);
 }
 
-export const RATE_SETTINGS: { readonly [Field in keyof Rates]: Setting<Rate> } = {
+export const RATE_SETTINGS = {
   clientMessages: rate(
     "CLIENT_MESSAGE_RATE",
     "unlimited",
@@ -149,7 +149,7 @@ export const RATE_SETTINGS: { readonly [Field in keyof Rates]: Setting<Rate> } =
     "10/30s",
     "logins of one address (of IPv6 one /64) that fail; above it they are refused before any hash is begun (0x9F; 3.x: return code 3)",
   ),
-};
+} satisfies { readonly [Field in keyof Rates]: Setting<Rate> };
 
 export const USER_SHARE = setting(
   "USER_SHARE",

@@ -168,6 +168,9 @@ export const HOOK_COOL_DOWN_MS = 10 * SECOND;
 /** What a hook does wrong is told again after this time: a line of the log for each login would be too many. */
 export const HOOK_SILENCE_MS = 10 * SECOND;
 
+/** What the hooks of a Worker's code do wrong: lines of an object's log in that time. Each may say something else. */
+export const HOOK_LINES_MAX = 20;
+
 /** An answer that may be kept is kept so long at the most, and so many bytes of them in an isolate. */
 export const HOOK_CACHE_MS_MAX = 60 * MINUTE;
 export const HOOK_CACHE_BYTES_MAX = 4 * KIB * KIB;

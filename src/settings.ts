@@ -210,8 +210,7 @@ const VALIDATE_PAYLOAD_FORMAT = flag(
   "`true` refuses (0x99) a message that says it is UTF-8 (Payload Format Indicator 1) and is not",
 );
 
-/** Every setting, in the order of the documentation. */
-export const SETTINGS: readonly Setting[] = [
+const ALL = [
   TOPOLOGY,
   SESSION_SHARDS,
   TOPIC_SHARDS,
@@ -238,6 +237,15 @@ export const SETTINGS: readonly Setting[] = [
   USER_SHARE,
 ];
 
+/** The name of a variable. */
+export type SettingName = (typeof ALL)[number]["name"];
+
+/** Every setting, in the order of the documentation. */
+export const SETTINGS: readonly Setting<unknown, SettingName>[] = ALL;
+
+/** What a Worker sets in its code, by the names of the variables. */
+export type CodeSettings = { readonly [Name in SettingName]?: string | number | boolean | undefined };
+
 /** Those that say who may connect: without any of them nobody may. */
 export const ACCESS_SETTINGS: readonly string[] = [
   USERS,
@@ -251,12 +259,13 @@ export const ACCESS_SETTINGS: readonly string[] = [
 /**
  * Reads all settings out of the Worker's or the process's environment; other entries of it (bindings) are left alone.
  * @param env variables by name; a missing, null or blank one means the default; numbers and booleans (from TOML or JSON) count as their text
+ * @param code what the Worker's code sets: it wins over what `env` says of the same
  * @returns the settings, or at least one problem: check with `Array.isArray`
  */
-export function parseSettings(env: Readonly<Record<string, unknown>>): Settings | SettingsProblem[] {
-  const problems: SettingsProblem[] = [];
+export function parseSettings(env: Readonly<Record<string, unknown>>, code: CodeSettings = {}): Settings | SettingsProblem[] {
+  const problems = unknownSettings(code);
   const read = <T>(spec: Setting<T>): T => {
-    const text = textOf(env[spec.name]);
+    const text = textOf((Object.hasOwn(code, spec.name) ? code[spec.name as SettingName] : undefined) ?? env[spec.name]);
     const value = text === undefined ? undefined : spec.parse(text === "" ? spec.default : text);
     if (value === undefined) problems.push({ variable: spec.name, sentence: wrongValue(spec, text) });
     return value as T;
@@ -301,6 +310,27 @@ export function parseSettings(env: Readonly<Record<string, unknown>>): Settings 
   if (unfit.length > 0) return unfit;
   const broken = limitProblems(settings.limits);
   return broken.length > 0 ? broken.map((sentence) => ({ variable: sentence.split(" ")[0]!, sentence: `${sentence}.` })) : settings;
+}
+
+/** What is wrong with settings in code by itself, whatever the environment says: names that are none, values without the form. */
+export function codeProblems(code: CodeSettings): SettingsProblem[] {
+  const problems = unknownSettings(code);
+  for (const spec of ALL as readonly Setting[]) {
+    const value = Object.hasOwn(code, spec.name) ? code[spec.name as SettingName] : undefined;
+    const text = textOf(value);
+    if (text === undefined || (text !== "" && spec.parse(text) === undefined))
+      problems.push({ variable: spec.name, sentence: wrongValue(spec, text) });
+  }
+  return problems;
+}
+
+/** The environment may have other entries; what code sets is meant for the broker. */
+function unknownSettings(code: CodeSettings): SettingsProblem[] {
+  const names = Object.keys(code).filter((name) => !ALL.some((spec) => spec.name === name));
+  return names.map((variable) => ({
+    variable,
+    sentence: `${variable} is no setting. Expected: ${ALL.map(({ name }) => name).join(", ")}.`,
+  }));
 }
 
 /** The text of an environment entry; undefined for what cannot be one (a list, a binding). */

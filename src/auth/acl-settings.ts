@@ -15,7 +15,7 @@ export interface AclSettings {
 export const NO_ACL: AclSettings = { rules: "", noMatch: "deny" };
 
 /** In the order of the documentation. */
-export const ACL_SETTINGS: { readonly [Field in keyof AclSettings]: Setting<AclSettings[Field]> } = {
+export const ACL_SETTINGS = {
   rules: secret(
     "ACL",
     "a JSON array of rules, or nothing",
@@ -29,7 +29,7 @@ export const ACL_SETTINGS: { readonly [Field in keyof AclSettings]: Setting<AclS
     "what no rule speaks of; `$` topics are denied even so. Without `ACL` anonymous clients may do everything but those",
     (text) => NO_MATCH.find((each) => each === text),
   ),
-};
+} satisfies { readonly [Field in keyof AclSettings]: Setting<AclSettings[Field]> };
 
 /** @returns sentences that name index and field and quote nothing */
 export function aclProblems({ rules }: AclSettings): readonly { readonly variable: string; readonly sentence: string }[] {

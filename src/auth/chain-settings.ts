@@ -1,12 +1,12 @@
 /** Who is asked whether a client may connect, and in which order: the variable AUTH_CHAIN. */
 
-import { type Setting, setting } from "../setting.ts";
+import { setting } from "../setting.ts";
 
 export const CHAIN_LINKS = ["jwt", "users", "http", "service"] as const;
 /** Tokens; the users that the broker itself knows; the HTTP service; the Worker behind the binding `AUTH`. */
 export type ChainLink = (typeof CHAIN_LINKS)[number];
 
-export const CHAIN_SETTING: Setting<readonly ChainLink[]> = setting(
+export const CHAIN_SETTING = setting(
   "AUTH_CHAIN",
   "",
   `names among ${CHAIN_LINKS.join(", ")} separated by commas, each once, or nothing`,

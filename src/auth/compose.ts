@@ -1,6 +1,6 @@
 /**
  * Chooses who is let in, from the settings USERS, ADMIN_TOKEN (users of the directory), JWT_..., HTTP_AUTH_..., AUTH_CHAIN and ALLOW_ANONYMOUS,
- * and from the binding AUTH. Closed by default, and closed when USERS is not valid, whatever the others say: a mistake must not open the broker.
+ * the binding AUTH, and what the Worker's code says. Closed by default, and closed when USERS is not valid, whatever the others say: a mistake must not open the broker.
  */
 
 import type { DirectoryPort } from "../directory/ports.ts";
@@ -32,7 +32,7 @@ import type { Fetch } from "./outside.ts";
 import { parseAclText } from "./rules.ts";
 import { type RuleSources, RulesAuthorizer } from "./rules-authorizer.ts";
 import { ScramAuthenticator } from "./scram.ts";
-import { ServiceAuthenticator } from "./service-authenticator.ts";
+import { type AskAuthentication, ServiceAuthenticator } from "./service-authenticator.ts";
 import type { AuthenticationService } from "./service-contract.ts";
 import { ServiceHook } from "./service-hook.ts";
 import { askGoAuth, askHttp, askInOrder, askService } from "./subscribe-hooks.ts";
@@ -45,6 +45,8 @@ export interface Auth {
   readonly enhanced: EnhancedAuthenticator;
   /** By rules alone. */
   readonly authorizer: Authorizer;
+  /** The same where what they do not speak of is allowed: for deliveries of subscriptions that others than rules have granted. Undefined where nobody is let in. */
+  readonly open: (() => Authorizer) | undefined;
   /** Where hooks are asked about subscriptions: makes the authorizer of an object that serves a namespace, which remembers what they say. */
   readonly askedRights: ((namespace: string) => AskedRights) | undefined;
   /** There may be clients of several users here; all that are anonymous are one. */
@@ -73,28 +75,32 @@ export interface AuthServices {
   readonly directory: DirectoryPort | undefined;
   /** The Worker behind the binding AUTH; undefined where there is none. */
   readonly service?: unknown;
+  /** What the Worker's code says of logins, in the place of that Worker; undefined where it says nothing. */
+  readonly authenticate?: AskAuthentication | undefined;
   /** Something that is asked does not answer as it should: a sentence for the log. */
   readonly failed: (problem: string) => void;
   /** Logins of this address are refused because too many have failed. */
   readonly tooManyFailed: (address: string) => void;
 }
 
+const BOUND_WORKER = "the Worker behind the binding AUTH";
+
 /** How one says what is not configured. */
 const NEEDS: { readonly [Link in ChainLink]: string } = {
   jwt: "JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URLS",
   users: "USERS or ADMIN_TOKEN",
   http: "HTTP_AUTH_URL",
-  service: "the binding AUTH",
+  service: "the binding AUTH, or authenticate in code",
 };
 
 /** Make it once for an object or an isolate and keep it: it remembers passwords that were verified, and the keys of identity providers. */
 export function createAuth(settings: AuthSettings, runtime: Runtime, services: AuthServices): Auth {
-  const { directory, service } = services;
+  const { directory, service, authenticate } = services;
   const has: { readonly [Link in ChainLink]: boolean } = {
     jwt: takesTokens(settings.jwt),
     users: settings.users.trim() !== "" || directory !== undefined,
     http: settings.http.url !== "",
-    service: service !== undefined,
+    service: service !== undefined || authenticate !== undefined,
   };
   if (!CHAIN_LINKS.some((link) => has[link]) && !settings.allowAnonymous) {
     return closed(
@@ -131,9 +137,10 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
       return new CountedLogins(new Preset(settings.http, hook, runtime), failures);
     },
     service: () => {
-      const worker = service as AuthenticationService;
-      const hook = new ServiceHook(settings.http.timeoutMs, { ...services, runtime });
-      return new CountedLogins(new ServiceAuthenticator(worker, hook, runtime), failures);
+      const name = authenticate === undefined ? BOUND_WORKER : "authenticate in code";
+      const hook = new ServiceHook(name, settings.http.timeoutMs, { ...services, runtime });
+      const ask: AskAuthentication = authenticate ?? ((request) => (service as AuthenticationService).authenticate(request));
+      return new CountedLogins(new ServiceAuthenticator(ask, hook, runtime), failures);
     },
   };
   const sources: RuleSources = { users, acl, noMatch: settings.acl.noMatch, allowsAnonymous: settings.allowAnonymous };
@@ -150,6 +157,7 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
     authenticator: new AuthenticatorChain(chain),
     enhanced: gate === undefined ? new Methods(methods) : new GatedMethods(gate, new Methods(methods)),
     authorizer: rules,
+    open: () => openRules(sources),
     askedRights,
     // A directory beside anonymous clients may be there for its bans alone.
     hasSeveralUsers:
@@ -165,15 +173,20 @@ function subscribeHooks({ http }: AuthSettings, services: HookServices & Pick<Au
   const hooks: AskHook[] = [];
   if (http.preset === "go-auth" && http.url !== "") hooks.push(askGoAuth(http, new HttpHook("HTTP_AUTH_URL", http.timeoutMs, services)));
   else if (http.authzUrl !== "") hooks.push(askHttp(http, new HttpHook("HTTP_AUTHZ_URL", http.timeoutMs, services)));
-  if (http.serviceAuthorizes) hooks.push(askService(services.service as AuthenticationService, new ServiceHook(http.timeoutMs, services)));
+  if (http.serviceAuthorizes)
+    hooks.push(askService(services.service as AuthenticationService, new ServiceHook(BOUND_WORKER, http.timeoutMs, services)));
   return hooks;
 }
 
 /** Anonymous clients are asked about as well. */
 function askingFor(sources: RuleSources, rules: Authorizer, ask: AskHook, runtime: Runtime): (namespace: string) => AskedRights {
   const closed = new RulesAuthorizer({ ...sources, noMatch: "deny", bindsAnonymous: true });
-  const open = new RulesAuthorizer({ ...sources, noMatch: "allow", bindsAnonymous: true });
+  const open = openRules(sources);
   return (namespace) => new AskedRights({ rules, closed, open, noMatch: sources.noMatch, ask, namespace, runtime });
+}
+
+function openRules(sources: RuleSources): Authorizer {
+  return new RulesAuthorizer({ ...sources, noMatch: "allow", bindsAnonymous: true });
 }
 
 /** Of a variable with that name one would be found out when the first client comes. */
@@ -190,6 +203,7 @@ function closed(message: string, problems: readonly string[]): Auth {
     authenticator: new AuthenticatorChain([authenticator]),
     enhanced,
     authorizer: new ClosedAuthorizer(),
+    open: undefined,
     askedRights: undefined,
     hasSeveralUsers: false,
     problems,

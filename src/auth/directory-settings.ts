@@ -26,7 +26,7 @@ const BAN_DEFAULT = "5m";
 const WINDOW_MS_MAX = 3_600_000;
 
 /** In the order of the documentation. */
-export const DIRECTORY_SETTINGS: { readonly [Field in keyof DirectorySettings]: Setting<DirectorySettings[Field]> } = {
+export const DIRECTORY_SETTINGS = {
   adminToken: secret(
     "ADMIN_TOKEN",
     "16 or more letters, digits and - . _ ~ + /, or nothing",
@@ -40,7 +40,7 @@ export const DIRECTORY_SETTINGS: { readonly [Field in keyof DirectorySettings]: 
     "a client ID that connects more often than this is banned, for five minutes if no time is given: `15/1m/5m` = after 15 times within a minute, for 5 minutes; needs `ADMIN_TOKEN`; empty = nobody is",
     parseFlapping,
   ),
-};
+} satisfies { readonly [Field in keyof DirectorySettings]: Setting<DirectorySettings[Field]> };
 
 function parseFlapping(text: string): Flapping | undefined {
   if (text === "") return NO_FLAPPING;

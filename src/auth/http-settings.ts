@@ -47,7 +47,7 @@ const USUAL_AUTHZ_BODY: RequestShape["body"] = {
 const PLACEHOLDERS = "`${clientid} ${username} ${password} ${peerhost} ${proto_name} ${proto_ver} ${namespace} ${client_attrs.NAME}`";
 
 /** In the order of the documentation. */
-export const HTTP_SETTINGS: { readonly [Field in keyof HttpSettings]: Setting<HttpSettings[Field]> } = {
+export const HTTP_SETTINGS = {
   url: setting(
     "HTTP_AUTH_URL",
     "",
@@ -108,7 +108,7 @@ export const HTTP_SETTINGS: { readonly [Field in keyof HttpSettings]: Setting<Ht
     false,
     "`true` asks the Worker behind the binding `AUTH` too for each filter of a SUBSCRIBE of which no rule says anything (its method `authorize`)",
   ),
-};
+} satisfies { readonly [Field in keyof HttpSettings]: Setting<HttpSettings[Field]> };
 
 /** As they are where nothing is set. */
 export const NO_HTTP: HttpSettings = defaultsOf(HTTP_SETTINGS);

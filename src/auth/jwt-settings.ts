@@ -39,7 +39,7 @@ export const USER_NAME = "${username}";
 export const NAMESPACE = "${namespace}";
 
 /** In the order of the documentation. */
-export const JWT_SETTINGS: { readonly [Field in keyof JwtSettings]: Setting<JwtSettings[Field]> } = {
+export const JWT_SETTINGS = {
   secret: secret(
     "JWT_SECRET",
     `a secret of ${SECRET_BYTES_MIN} bytes or more, as text or as base64: and Base64 behind it, or nothing`,
@@ -93,7 +93,7 @@ export const JWT_SETTINGS: { readonly [Field in keyof JwtSettings]: Setting<JwtS
     true,
     "`true` ends a connection when its token expires, unless the client has authenticated anew; `false` looks at `exp` only when a client connects",
   ),
-};
+} satisfies { readonly [Field in keyof JwtSettings]: Setting<JwtSettings[Field]> };
 
 /** As they are where nothing is set. */
 export const NO_TOKENS: JwtSettings = defaultsOf(JWT_SETTINGS);

@@ -1,4 +1,4 @@
-/** Questions to another Worker, which is bound to this one as `AUTH`: bounded in time, number and size like those to an HTTP service. */
+/** Questions to another Worker, which is bound to this one as `AUTH`, or to this Worker's own code: bounded in time, number and size like those to an HTTP service. */
 
 import { HOOK_ANSWER_BYTES_MAX } from "../login-limits.ts";
 import { HookGate } from "./hook-gate.ts";
@@ -9,12 +9,15 @@ import { answerWithin } from "./outside.ts";
 const LATE = "did not answer in time";
 
 export class ServiceHook {
+  readonly #name: string;
   readonly #timeoutMs: number;
   readonly #services: Omit<HookServices, "fetch">;
   readonly #gate: HookGate;
   readonly #log: HookLog;
 
-  constructor(timeoutMs: number, services: Omit<HookServices, "fetch">) {
+  /** @param name who is asked, for the log */
+  constructor(name: string, timeoutMs: number, services: Omit<HookServices, "fetch">) {
+    this.#name = name;
     this.#timeoutMs = timeoutMs;
     this.#services = services;
     this.#gate = new HookGate(services.runtime, timeoutMs);
@@ -40,7 +43,7 @@ export class ServiceHook {
     pass.leave(answer !== LATE);
     const value = typeof answer === "string" ? answer : read(answer.json);
     if (typeof value !== "string") return { value };
-    this.#log.tell(`the Worker behind the binding AUTH is no help: ${value}`);
+    this.#log.tell(`${this.#name} is no help: ${value}`);
     return UNAVAILABLE;
   }
 

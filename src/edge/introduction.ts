@@ -7,6 +7,7 @@ import { toBase64 } from "../auth/base64.ts";
 import { Authentication } from "../handshake/authentication.ts";
 import { type Farewell, isFarewell } from "../handshake/first-packet.ts";
 import { assignClientId, type Handover } from "../handshake/handover.ts";
+import type { BrokerHooks } from "../hooks/contract.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import type { PacketStream } from "../mqtt/packet-stream.ts";
 import { authOf } from "../objects/auth-of.ts";
@@ -23,6 +24,8 @@ export interface IntroductionOptions {
   readonly directory?: DirectoryService | undefined;
   /** The binding AUTH. */
   readonly authService?: unknown;
+  /** Of the Worker's code. */
+  readonly hooks?: BrokerHooks | undefined;
   readonly runtime: Runtime;
 }
 
@@ -44,11 +47,11 @@ export class Introduction {
    * @param send sends a packet to the client
    */
   constructor(options: IntroductionOptions, connect: Connect, stream: PacketStream, send: (bytes: Uint8Array) => void) {
-    const { settings, namespace, caller, directory, authService, runtime } = options;
+    const { settings, namespace, caller, directory, authService: service, hooks, runtime } = options;
     this.#settings = settings;
     this.#namespace = namespace;
     this.#connect = connect;
-    const authenticators = authOf(settings, runtime, directory, authService);
+    const authenticators = authOf(settings, runtime, { directory, service, hooks });
     this.#authentication = new Authentication({ connect, caller, authenticators, stream, limits: settings.limits, runtime, send });
   }
 

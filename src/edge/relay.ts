@@ -14,7 +14,6 @@ import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import { KEEP_ALIVE_TIMEOUT, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
 import { directoryOf } from "../objects/directory-of.ts";
-import type { BrokerEnv } from "../objects/env.ts";
 import { log } from "../objects/log.ts";
 import { PLATFORM, type Runtime, type Timer } from "../runtime.ts";
 import {
@@ -27,7 +26,8 @@ import {
 } from "../session/close-code.ts";
 import { type ConnectionFacts, connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "../session/connection-facts.ts";
 import type { Caller } from "../session/ports.ts";
-import type { Settings } from "../settings.ts";
+import type { Edge } from "./edge.ts";
+import { edgeContext } from "./edge-context.ts";
 import { handOver } from "./hand-over.ts";
 import { Introduction, type IntroductionOptions } from "./introduction.ts";
 
@@ -43,14 +43,17 @@ export type RelayedSocket = Pick<WebSocket, "binaryType" | "accept" | "addEventL
 export type Reach = (objectName: string, handover: Handover) => Promise<RelayedSocket>;
 
 /** Starts relaying a socket whose upgrade is being answered. */
-export function relay(socket: WebSocket, request: Request, env: BrokerEnv, settings: Settings, caller: Caller): void {
+export function relay(socket: WebSocket, request: Request, { env, settings, hooks }: Edge, asking: Caller): void {
+  const { namespace } = asking;
   const reach: Reach = async (objectName, handover) => {
     const { webSocket } = await handOver(request, env, objectName, handover);
     if (webSocket === null) throw new Error("the object did not accept the socket");
     return webSocket;
   };
   const directory = directoryOf(env, settings, PLATFORM);
-  relaySocket(socket, { settings, namespace: caller.namespace, directory, authService: env.AUTH, caller, reach, runtime: PLATFORM });
+  const context = hooks.authenticate && edgeContext(env, settings, namespace);
+  const caller = context === undefined ? asking : { ...asking, context };
+  relaySocket(socket, { settings, namespace, directory, authService: env.AUTH, hooks, caller, reach, runtime: PLATFORM });
 }
 
 export interface RelayOptions extends IntroductionOptions {

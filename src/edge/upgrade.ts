@@ -6,11 +6,11 @@
 import { ConnectRate } from "../handshake/connect-rate.ts";
 import { callerOf, chooseSubprotocol, switchingProtocols } from "../handshake/handover.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
-import type { BrokerEnv } from "../objects/env.ts";
 import { onlySessionObject, sessionObjectName } from "../objects/names.ts";
 import { PLATFORM } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
 import { exists, noNamespace, sentence } from "./answers.ts";
+import type { Edge } from "./edge.ts";
 import { handOver } from "./hand-over.ts";
 import { refusesOrigin } from "./origin.ts";
 import { relay } from "./relay.ts";
@@ -33,7 +33,8 @@ export function asksForWebSocket(request: Request): boolean {
  * Answers a request to a path at which MQTT is served.
  * @returns 101 with the socket; 400, 403, 404, 426 or 429 with a sentence
  */
-export async function upgrade(request: Request, env: BrokerEnv, settings: Settings, namespace: string): Promise<Response> {
+export async function upgrade(request: Request, edge: Edge, namespace: string): Promise<Response> {
+  const { env, settings } = edge;
   if (!exists(settings, namespace)) return noNamespace(namespace);
   if (!asksForWebSocket(request)) {
     return sentence(426, "This path speaks MQTT over WebSocket: connect an MQTT client to it.", { Upgrade: "websocket" });
@@ -61,7 +62,7 @@ export async function upgrade(request: Request, env: BrokerEnv, settings: Settin
   const only = onlySessionObject(settings, namespace);
   if (only !== undefined) return handOver(request, env, only, { relayed: false, caller });
   const { 0: outer, 1: inner } = new WebSocketPair();
-  relay(inner, request, env, settings, caller);
+  relay(inner, request, edge, caller);
   return switchingProtocols(outer, request);
 }
 

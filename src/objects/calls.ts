@@ -6,6 +6,7 @@
 import type { Ban, BanKind } from "../directory/bans.ts";
 import type { PutMode, PutResult, UserEntry } from "../directory/core.ts";
 import type { Looked, News, Presence } from "../directory/news.ts";
+import type { MessageToPublish } from "../hooks/contract.ts";
 import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { Identity } from "../session/ports.ts";
@@ -26,6 +27,8 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
    * @returns whether somebody is connected here
    */
   learn(news: News): Promise<boolean>;
+  /** A message of the Worker's own code. @returns once all who are to keep it have it in rows @throws Error with a sentence for what is none */
+  publish(message: MessageToPublish): Promise<void>;
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
   recover(to: number | string): Promise<string>;
   /** What `/metrics` tells of this object. */

@@ -1,6 +1,7 @@
 /** What the sockets of one Session object share: the object's core, and who is asked before the core is. */
 
 import type { Authenticators } from "../handshake/authentication.ts";
+import type { HookContext } from "../hooks/contract.ts";
 import type { Limits } from "../limits.ts";
 import type { Runtime } from "../runtime.ts";
 import type { SessionCore } from "../session/core.ts";
@@ -21,6 +22,8 @@ export interface ClientContext {
   readonly asking: Asking | undefined;
   /** What the directory says to those who are let in; undefined where there is none. */
   readonly directory: DirectoryWatch | undefined;
+  /** What hooks of the Worker's code are given here. */
+  readonly hookContext: HookContext;
   readonly runtime: Runtime;
   readonly arrivals: Arrivals;
   readonly turns: Turns;

@@ -10,8 +10,9 @@ import type { Looked, News, Presence } from "../directory/news.ts";
 import { PLATFORM } from "../runtime.ts";
 import { SqliteDirectoryStore } from "../storage/sqlite-directory-store.ts";
 import type { DirectoryCalls, UserView } from "./calls.ts";
+import type { Definition } from "./definition.ts";
 import { DirectoryHost } from "./directory-host.ts";
-import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
+import { type BrokerEnv, stubs } from "./env.ts";
 import { guardedStore } from "./guarded-store.ts";
 import { opened } from "./log.ts";
 import { Meter, type Usage } from "./meter.ts";
@@ -21,7 +22,7 @@ export class DirectoryObject extends DurableObject<BrokerEnv> implements Directo
   readonly #host: DirectoryHost;
   readonly #meter = new Meter();
 
-  constructor(ctx: DurableObjectState, env: BrokerEnv) {
+  constructor(ctx: DurableObjectState, env: BrokerEnv, definition: Definition) {
     super(ctx, env);
     const name = ctx.id.name!;
     this.#host = new DirectoryHost({
@@ -30,7 +31,7 @@ export class DirectoryObject extends DurableObject<BrokerEnv> implements Directo
         name,
         ctx,
       ),
-      settings: requireSettings(env),
+      settings: definition.requireSettings(env),
       name,
       storage: ctx.storage,
       sessions: stubs(env.SESSIONS),

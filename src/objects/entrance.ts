@@ -103,10 +103,10 @@ export class Entrance {
   }
 
   async #authenticate(connect: Connect, assigned: boolean): Promise<void> {
-    const { authenticators, limits, runtime, namespace } = this.#context;
+    const { authenticators, limits, runtime, namespace, hookContext } = this.#context;
     this.#authentication = new Authentication({
       connect,
-      caller: { ...unknownCaller(namespace), ...this.#handover.caller, namespace },
+      caller: { ...unknownCaller(namespace), ...this.#handover.caller, namespace, context: hookContext },
       authenticators,
       stream: this.#stream,
       limits,

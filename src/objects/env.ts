@@ -1,6 +1,5 @@
-/** The bindings of wrangler.toml, and the settings in them. */
+/** The bindings of wrangler.toml, and the objects behind them. */
 
-import { parseSettings, type Settings } from "../settings.ts";
 import type { DirectoryCalls, SessionCalls, TopicCalls } from "./calls.ts";
 
 export interface BrokerEnv {
@@ -12,25 +11,6 @@ export interface BrokerEnv {
   /** A service binding: the Worker that is asked who may connect (`auth/service-contract.ts`). */
   readonly AUTH?: unknown;
   readonly [variable: string]: unknown;
-}
-
-const known = new WeakMap<object, ReturnType<typeof parseSettings>>();
-
-/** The settings, parsed once for each isolate; or what is wrong with them. */
-export function settingsOf(env: BrokerEnv): ReturnType<typeof parseSettings> {
-  let settings = known.get(env);
-  if (settings === undefined) {
-    settings = parseSettings(env);
-    known.set(env, settings);
-  }
-  return settings;
-}
-
-/** The settings of an object, which the Worker reaches only when they are right. */
-export function requireSettings(env: BrokerEnv): Settings {
-  const settings = settingsOf(env);
-  if (Array.isArray(settings)) throw new Error(settings.map(({ sentence }) => sentence).join(" "));
-  return settings as Settings;
 }
 
 /** Ids whose making, which costs a hash, is remembered. */

@@ -6,8 +6,12 @@
 import type { News } from "../directory/news.ts";
 import { type FaultPort, guarded } from "../fault.ts";
 import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../handshake/handover.ts";
+import type { BrokerHooks, HookContext, MessageToPublish } from "../hooks/contract.ts";
+import { HookFaults } from "../hooks/hook-faults.ts";
+import { draftProblem, publishOf } from "../hooks/message-draft.ts";
 import { Ledger } from "../ledger.ts";
 import { type Batch, clientOf, decodeBatch, encodeDeliveryAnswer, type Unwanted } from "../mqtt/batch.ts";
+import { messageOfPublish } from "../mqtt/message.ts";
 import { Fence } from "../routing/fence.ts";
 import type { Runtime } from "../runtime.ts";
 import { SessionCore } from "../session/core.ts";
@@ -33,6 +37,7 @@ import { consumerOptions, type MessageConsumer } from "./message-consumer.ts";
 import type { Figures, Meter } from "./meter.ts";
 import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
 import { Reauthentications } from "./reauthentications.ts";
+import { rightsOf } from "./rights-of.ts";
 import type { Router } from "./router.ts";
 import { SOCKET_OPEN, type SocketWire } from "./socket-wire.ts";
 import { takeRecord } from "./take-record.ts";
@@ -46,6 +51,8 @@ export interface HostState {
   abort(reason: string): void;
   acceptWebSocket(socket: WebSocket): void;
 }
+
+const NO_HOOKS: BrokerHooks = {};
 
 interface Answered {
   readonly epoch: number;
@@ -72,6 +79,8 @@ export interface SessionHostOptions {
   readonly consumers?: readonly MessageConsumer[] | undefined;
   /** What it is given beside the messages. */
   readonly consumeContext?: object;
+  /** What the Worker's code has defined, and the bindings that its hooks are given. */
+  readonly code?: { readonly hooks: BrokerHooks; readonly env: unknown } | undefined;
   /** The other Session objects. */
   readonly peers: (name: string) => SessionPeer;
 }
@@ -92,6 +101,7 @@ export class SessionHost {
   readonly #flusher: Flusher;
   readonly #clients = new Map<WebSocket, Client>();
   readonly #letGo: LetGo;
+  readonly #hookFaults: HookFaults;
   readonly #context: ClientContext;
   readonly #directory: DirectoryWatch | undefined;
   readonly #consumers: ConsumerRuns | undefined;
@@ -111,8 +121,11 @@ export class SessionHost {
     this.#meter = meter;
     const namespace = namespaceOf(name);
     const { directory } = options;
-    const auth = authOf(settings, runtime, directory, options.authService);
-    const asking = auth.askedRights?.(namespace);
+    const { hooks = NO_HOOKS, env } = options.code ?? {};
+    const auth = authOf(settings, runtime, { directory, service: options.authService, hooks });
+    this.#hookFaults = new HookFaults(runtime, (fault) => log("a hook failed", { object: name, ...fault }));
+    const context: HookContext = { env, namespace, publish: (message) => this.#publishForHook(message) };
+    const { authorizer, asking } = rightsOf(auth, hooks, context, this.#hookFaults);
     const isOneClients = settings.topology !== "compact" && settings.sessionShards === 0;
     this.#directory = directory && new DirectoryWatch({ service: directory, namespace, object: name, isOneClients, runtime });
     this.ledger = new Ledger(settings.limits.objectBytesMax);
@@ -134,7 +147,7 @@ export class SessionHost {
       room: LOCAL_ROOM,
       sizes: options.sizes ?? PIECE_SIZES,
       consumers,
-      authorizer: asking ?? auth.authorizer,
+      authorizer,
       reauthentication: new Reauthentications({
         enhanced: auth.enhanced,
         namespace,
@@ -191,6 +204,7 @@ export class SessionHost {
       authenticators: auth,
       asking,
       directory: this.#directory,
+      hookContext: context,
       runtime,
       flushSoon,
       arrivals: this.arrivals,
@@ -301,6 +315,29 @@ export class SessionHost {
     const answer = encodeDeliveryAnswer({ version: this.core.numbers.next(), unwanted, slow });
     await this.#flusher.written();
     return answer;
+  }
+
+  /** A message of the Worker's own code, for which no rights are asked. @returns once all who are to keep it have it in rows */
+  async publish(message: MessageToPublish): Promise<void> {
+    const { core } = this;
+    const publish = draftProblem(message) ?? publishOf(message, core.limits);
+    if (typeof publish === "string") throw new TypeError(`publish: ${publish}`);
+    // Not in the midst of what a hook is called from.
+    await undefined;
+    const outcome = await new Promise<number>((settled) => {
+      const now = this.#runtime.now();
+      core.router.publish(messageOfPublish(publish, publish.topic, core.nextOrigin(""), now), { settled }, undefined);
+      this.#flusher.flushSoon();
+    });
+    await this.#flusher.written();
+    if (outcome >= 0x80) throw new Error(`publish: not everyone has the message (0x${outcome.toString(16)})`);
+  }
+
+  /** The same for hooks, which may not look at what becomes of it. */
+  #publishForHook(message: MessageToPublish): Promise<void> {
+    const published = this.publish(message);
+    published.catch((error) => this.#hookFaults.caught("publish", error, ""));
+    return published;
   }
 
   /** The directory tells of changes. @returns whether somebody is connected here, once all that follows is in rows, and sent */

@@ -7,6 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { News } from "../directory/news.ts";
 import { ConnectRate } from "../handshake/connect-rate.ts";
 import { decodeHandover, HANDOVER_HEADER } from "../handshake/handover.ts";
+import type { MessageToPublish } from "../hooks/contract.ts";
 import type { Ledger } from "../ledger.ts";
 import { PLATFORM } from "../runtime.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
@@ -14,8 +15,9 @@ import type { Identity } from "../session/ports.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
 import type { SessionCalls } from "./calls.ts";
+import type { Definition } from "./definition.ts";
 import { directoryOf } from "./directory-of.ts";
-import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
+import { type BrokerEnv, stubs } from "./env.ts";
 import { guardedStore } from "./guarded-store.ts";
 import { LocalRouter } from "./local-router.ts";
 import { opened } from "./log.ts";
@@ -30,9 +32,9 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
   readonly #meter = new Meter();
   readonly #connectRate: ConnectRate;
 
-  constructor(ctx: DurableObjectState, env: BrokerEnv) {
+  constructor(ctx: DurableObjectState, env: BrokerEnv, definition: Definition) {
     super(ctx, env);
-    const settings = requireSettings(env);
+    const settings = definition.requireSettings(env);
     this.#connectRate = new ConnectRate(settings.rates.addressConnects);
     const name = ctx.id.name!;
     const meter = this.#meter;
@@ -44,6 +46,7 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
     );
     const peers = stubs(env.SESSIONS);
     const directory = directoryOf(env, settings, PLATFORM);
+    const code = { hooks: definition.hooks, env };
     if (settings.topology === "compact") {
       let local: LocalRouter | undefined;
       this.#host = new SessionHost({
@@ -55,6 +58,7 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
         runtime: PLATFORM,
         directory,
         authService: env.AUTH,
+        code,
         peers,
         router: (machine, ledger) => {
           const routing = guardedStore(
@@ -72,7 +76,8 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
       const router = (_machine: unknown, ledger: Ledger): RemoteRouter =>
         new RemoteRouter(settings, name, topics, PLATFORM, ledger, () => this.#host.flush());
       const authService = env.AUTH;
-      this.#host = new SessionHost({ state: ctx, store, settings, name, meter, runtime: PLATFORM, directory, authService, router, peers });
+      const host = { state: ctx, store, settings, name, meter, runtime: PLATFORM, directory, authService, code, router, peers };
+      this.#host = new SessionHost(host);
     }
     tellIfOther(name, settings, () => {
       const retained = opened(name, () => new SqliteRoutingStore(ctx.storage.sql, meter)).holding().count;
@@ -132,6 +137,12 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
   /** The directory of the namespace tells of changes. @returns whether somebody is connected here */
   learn(news: News): Promise<boolean> {
     return this.#host.learn(news);
+  }
+
+  /** A message of the Worker's own code. @returns once all who are to keep it have it in rows @throws Error with a sentence for what is none */
+  publish(message: MessageToPublish): Promise<void> {
+    this.#meter.calls += 1;
+    return this.#host.publish(message);
   }
 
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */

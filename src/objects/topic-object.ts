@@ -9,7 +9,8 @@ import { PLATFORM } from "../runtime.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import type { Adopter } from "./adoption.ts";
 import type { TopicCalls } from "./calls.ts";
-import { type BrokerEnv, requireSettings, stubs } from "./env.ts";
+import type { Definition } from "./definition.ts";
+import { type BrokerEnv, stubs } from "./env.ts";
 import { guardedStore } from "./guarded-store.ts";
 import { opened } from "./log.ts";
 import { type Figures, Meter, type Usage } from "./meter.ts";
@@ -21,10 +22,10 @@ export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls 
   readonly #host: TopicHost;
   readonly #meter = new Meter();
 
-  constructor(ctx: DurableObjectState, env: BrokerEnv) {
+  constructor(ctx: DurableObjectState, env: BrokerEnv, definition: Definition) {
     super(ctx, env);
     const name = ctx.id.name!;
-    const settings = requireSettings(env);
+    const settings = definition.requireSettings(env);
     const store = opened(name, () => new SqliteRoutingStore(ctx.storage.sql, this.#meter, wakingOthers(name, settings, env, ctx)));
     this.#host = new TopicHost({
       settings,

@@ -37,6 +37,8 @@ export interface Caller {
   readonly token: string;
   /** Has something run when the client is gone, so that nobody waits for the answer any longer. */
   readonly whenGone?: (run: () => void) => void;
+  /** What hooks in the Worker's code are given where it is asked about. */
+  readonly context?: object;
 }
 
 /** An identity that is let in. */

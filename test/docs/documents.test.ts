@@ -28,7 +28,7 @@ const constants = new Map(
     ([, value]) => typeof value === "number",
   ),
 ) as Map<string, number>;
-const defaults = new Map(SETTINGS.map((setting) => [setting.name, setting.default]));
+const defaults = new Map<string, string>(SETTINGS.map((setting) => [setting.name, setting.default]));
 
 /** Milliseconds of the units in which documents quote constants. */
 const UNITS: Readonly<Record<string, number>> = { s: 1000, min: 60_000 };

@@ -11,14 +11,14 @@ import { env, exports } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import { LATER_MS } from "../../src/limits.ts";
 import type { ProtocolVersion } from "../../src/mqtt/packet.ts";
-import { requireSettings } from "../../src/objects/env.ts";
+import { Definition } from "../../src/objects/definition.ts";
 import type { Usage } from "../../src/objects/meter.ts";
 import { sessionObjectName, topicObjectName, topicShard } from "../../src/objects/names.ts";
 import type { SessionObject } from "../../src/objects/session-object.ts";
 import type { TopicObject } from "../../src/objects/topic-object.ts";
 import { type ConnectOptions, WorkerdClient } from "../support/workerd-client.ts";
 
-export const settings = requireSettings(env);
+export const settings = new Definition().requireSettings(env);
 export const compact = settings.topology === "compact";
 
 /** How a socket reaches its Session object. */

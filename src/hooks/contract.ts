@@ -1,0 +1,123 @@
+/**
+ * What a Worker gives to `defineBroker`, and what its hooks are given: types alone, which are public. A hook runs where the client's socket
+ * is, in the Session object that owns its Client Identifier (`authenticate` also in the Worker), the same on every topology. Whatever a hook
+ * does wrong, throws or never answers harms the client and message that it was called for, and nobody else; what happens then stands beside
+ * each of them.
+ */
+
+import type { AuthenticationAnswer, AuthenticationRequest } from "../auth/service-contract.ts";
+import type { QoS, UserProperty } from "../mqtt/packet.ts";
+import type { CodeSettings } from "../settings.ts";
+
+/** The bindings that the broker needs. The types of a Worker's own `Env` have them, or extend this. */
+export interface BrokerBindings {
+  /** The class `SessionObject`. */
+  // biome-ignore lint/suspicious/noExplicitAny: whatever class the author's own types name for the binding
+  readonly SESSIONS: DurableObjectNamespace<any>;
+  /** The class `TopicObject`. */
+  // biome-ignore lint/suspicious/noExplicitAny: whatever class the author's own types name for the binding
+  readonly TOPICS: DurableObjectNamespace<any>;
+  /** The class `DirectoryObject`; only where ADMIN_TOKEN is set. */
+  // biome-ignore lint/suspicious/noExplicitAny: whatever class the author's own types name for the binding
+  readonly DIRECTORY?: DurableObjectNamespace<any> | undefined;
+}
+
+/** What every hook is given last. */
+export interface HookContext<Env = unknown> {
+  /** The Worker's bindings and variables. */
+  readonly env: Env;
+  /** `default`, or that of the URL. */
+  readonly namespace: string;
+  /**
+   * Publishes a message of the broker's own, of no client: no rights are asked, and `onPublish` does not see it.
+   * @returns resolves when all who are to keep it have it in rows; rejects with a sentence when the message is none (before anything is
+   *   done) or could not be given to everyone. Nobody has to wait for it: what it rejects with is logged too
+   */
+  publish(message: MessageToPublish): Promise<void>;
+}
+
+/** A client, as its login made it known. */
+export interface HookClient {
+  readonly clientId: string;
+  /** Undefined for an anonymous client. */
+  readonly userName: string | undefined;
+  /** Where the client is; empty when that is not known. */
+  readonly address: string;
+  /** `client_attrs` of the login. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** Properties of a message that go with it to its subscribers; what is missing the message does not have. */
+export interface MessageProperties {
+  /** 1 says that the payload is UTF-8. */
+  readonly payloadFormatIndicator?: 0 | 1 | undefined;
+  /** Seconds. */
+  readonly messageExpiryInterval?: number | undefined;
+  readonly contentType?: string | undefined;
+  readonly responseTopic?: string | undefined;
+  readonly correlationData?: Uint8Array | undefined;
+  readonly userProperties?: readonly UserProperty[] | undefined;
+}
+
+export interface HookMessage {
+  /** The Topic Name, also where the client sent a Topic Alias for it. */
+  readonly topic: string;
+  /** A copy. */
+  readonly payload: Uint8Array;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly properties: MessageProperties;
+}
+
+export interface MessageToPublish {
+  readonly topic: string;
+  /** A text is sent as UTF-8. */
+  readonly payload: string | Uint8Array | ArrayBuffer;
+  /** 0 by default. */
+  readonly qos?: QoS | undefined;
+  /** False by default. */
+  readonly retain?: boolean | undefined;
+  readonly properties?: MessageProperties | undefined;
+}
+
+/** A client wants to do something. */
+export interface Question {
+  /** `receive`: a message that a subscription brings is about to be given to the client. */
+  readonly action: "publish" | "subscribe" | "receive";
+  /** A Topic Name; of `subscribe` a Topic Filter, without `$share/NAME/`. */
+  readonly topic: string;
+  /** Of `receive` 0. */
+  readonly qos: QoS;
+  /** Of `publish`. */
+  readonly retain: boolean;
+  readonly client: HookClient;
+}
+
+/** What a Worker may define. Every hook is optional, and costs nothing where it is missing. */
+export interface BrokerHooks<Env = unknown> {
+  /**
+   * Says whether a client may connect, and with which rights: in the place of the binding AUTH, which is not asked then, as the link
+   * `service` of AUTH_CHAIN. Runs in the Worker, or in the object where that reads CONNECT. What it throws, answers wrongly, or does not
+   * answer within HTTP_AUTH_TIMEOUT_MS refuses that client (0x88; 3.x: return code 3) and no other.
+   */
+  authenticate?(request: AuthenticationRequest, context: HookContext<Env>): AuthenticationAnswer | Promise<AuthenticationAnswer>;
+
+  /**
+   * Says at once whether a client may do something: true, false, or nothing, and then rules decide (ACL and what came with the login).
+   * Asked for every PUBLISH, SUBSCRIBE and Will Message, for every delivery, and again for the subscriptions of a session that is resumed.
+   * What a subscription brings that it has allowed is given unless it, or a rule, denies that. What it throws, a promise, or anything else
+   * than these answers denies, and is logged.
+   */
+  authorize?(question: Question, context: HookContext<Env>): boolean | undefined;
+}
+
+/** What `defineBroker` takes. */
+export interface BrokerOptions<Env = unknown> extends BrokerHooks<Env> {
+  /**
+   * Settings by the names of the variables (docs/settings.md), as text, number or boolean, or a function of the Worker's bindings; they win
+   * over variables of the same name.
+   */
+  readonly settings?: CodeSettings | ((env: Env) => CodeSettings) | undefined;
+  /** Where the broker lives, such as `/broker`: its paths are below. Empty by default. */
+  readonly path?: string | undefined;
+}

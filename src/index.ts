@@ -1,0 +1,23 @@
+/** The face of the package `durable-mqtt`, for Workers: `defineBroker` and the types around it. */
+
+export type {
+  AuthenticationAnswer,
+  AuthenticationRequest,
+  AuthenticationRule,
+  AuthenticationService,
+  AuthorizationRequest,
+} from "./auth/service-contract.ts";
+export { type Broker, defineBroker, type ObjectClass } from "./broker.ts";
+export type {
+  BrokerBindings,
+  BrokerHooks,
+  BrokerOptions,
+  HookClient,
+  HookContext,
+  HookMessage,
+  MessageProperties,
+  MessageToPublish,
+  Question,
+} from "./hooks/contract.ts";
+export type { QoS, UserProperty } from "./mqtt/packet.ts";
+export type { CodeSettings, SettingName } from "./settings.ts";
