@@ -4,6 +4,7 @@
  */
 
 import { describe, expect, it } from "vitest";
+import { LATER_MS } from "../../src/limits.ts";
 import {
   type AcknowledgementType,
   type ProtocolVersion,
@@ -21,6 +22,7 @@ import {
   dropClients,
   durable,
   evict,
+  hurry,
   names,
   type Place,
   places,
@@ -31,6 +33,9 @@ import {
   type Way,
   ways,
 } from "./support.ts";
+
+// Routes get their rows this much later, and no object hibernates before that.
+hurry(LATER_MS);
 
 interface Step {
   readonly name: string;
