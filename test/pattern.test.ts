@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parsePattern } from "../src/pattern.ts";
+import { processorMs } from "./support/processor-time.ts";
 
 describe("patterns", () => {
   test.each([
@@ -62,10 +63,11 @@ describe("patterns", () => {
   });
 
   test("what holds a backtracking matcher up for years takes no time", () => {
-    const began = performance.now();
-    expect(parsePattern("^(a+)+$")!(`${"a".repeat(1000)}b`)).toBe(false);
-    expect(parsePattern("(((){999}){999}){999}")!("")).toBe(true);
-    expect(parsePattern("^(a|a)*(a|a)*(a|a)*$")!(`${"a".repeat(1000)}b`)).toBe(false);
-    expect(performance.now() - began).toBeLessThan(1000);
+    const ms = processorMs(() => {
+      expect(parsePattern("^(a+)+$")!(`${"a".repeat(1000)}b`)).toBe(false);
+      expect(parsePattern("(((){999}){999}){999}")!("")).toBe(true);
+      expect(parsePattern("^(a|a)*(a|a)*(a|a)*$")!(`${"a".repeat(1000)}b`)).toBe(false);
+    });
+    expect(ms).toBeLessThan(1000);
   });
 });

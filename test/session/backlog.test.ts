@@ -5,6 +5,7 @@ import { Ledger } from "../../src/ledger.ts";
 import { MEMORY } from "../../src/memory-limits.ts";
 import { Backlog, type Waiting } from "../../src/session/backlog.ts";
 import { seeded } from "../support/core-harness.ts";
+import { processorMs } from "../support/processor-time.ts";
 
 const isOwed = ({ flags }: Waiting): boolean => (flags & 16) !== 0;
 
@@ -66,8 +67,9 @@ test("sixteen bytes each, and a third more at most", () => {
     expect(ledger.total).toBeLessThanOrEqual(MEMORY.backlogBytes + 16 * (count * 1.34 + 4));
   }
   // From its head it is emptied without moving what is behind.
-  const started = performance.now();
-  while (backlog.count > 1) backlog.remove(0);
-  expect(performance.now() - started).toBeLessThan(1000);
+  const ms = processorMs(() => {
+    while (backlog.count > 1) backlog.remove(0);
+  });
+  expect(ms).toBeLessThan(1000);
   expect(backlog.at(0).packetId).toBe(10_000);
 });

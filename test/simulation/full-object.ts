@@ -18,6 +18,7 @@ import { NOBODY } from "../../src/session/ports.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { SqliteRoutingStore } from "../../src/storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../../src/storage/sqlite-session-store.ts";
+import { processorMs } from "../support/processor-time.ts";
 
 export interface Fill {
   readonly sessions: number;
@@ -279,26 +280,26 @@ export async function measure(database: ObjectDatabase, fill: Fill, now: number)
   const settings = settingsFor(fill);
   const before = await heldBytes();
   let object!: FullObject;
-  const startMs = timed(() => {
+  const startMs = processorMs(() => {
     object = new FullObject(database, settings, now);
   });
   const rowsRead = object.meter.rowsRead;
   const startBytes = (await heldBytes()) - before;
   const ledgerBytes = { ...object.host.ledger.bytes };
   const resumed = Math.min(200, fill.sessions / 2);
-  const resumeMs = timed(() => {
+  const resumeMs = processorMs(() => {
     for (let number = 0; number < resumed; number += 1) resume(object, clientName(number), fill.messages);
   });
   const published = 1000;
   const publisher = object.connect("publisher", true);
-  const publishMs = timed(() => {
+  const publishMs = processorMs(() => {
     for (let count = 0; count < published; count += 1) {
       object.publish(publisher, topicOf(fill.sessions - 1 - (count % (fill.sessions / 2))));
       object.settle();
     }
   });
   const reader = object.connect("reader", true);
-  const scanMs = timed(() => {
+  const scanMs = processorMs(() => {
     object.subscribe(reader, ["retained-7/+/+/#"], 0);
     object.settle();
     for (let packetId = 1; packetId <= fill.retained / 100; packetId += 1) {
@@ -324,12 +325,4 @@ function resume(object: FullObject, clientId: string, messages: number): void {
   if (session.outstanding > 0) throw new Error(`${session.outstanding} messages for ${clientId} are still there`);
   object.lose(socket);
   object.settle();
-}
-
-/** Milliseconds of CPU: others may use the machine as well. */
-function timed(run: () => void): number {
-  const before = process.cpuUsage();
-  run();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
 }
