@@ -108,6 +108,7 @@ describe("sleep", () => {
     const client = await connect(publisherId, { way, keepAliveSeconds: 600 });
     await client.subscribe(topic, 1);
     const home = sessionObject(publisherId);
+    await routesWritten(topic, 1);
     expect((await usage(home)).socketMessages).toBeGreaterThan(0);
     // Ten idle seconds are the platform's; there is nothing to await, for whatever asks keeps the object awake.
     await new Promise((resolve) => setTimeout(resolve, 12_000));
