@@ -552,6 +552,7 @@ export class SimulatedClient {
 
   #receive(bytes: Uint8Array): void {
     this.#heardAt = this.#world.now;
+    if (this.#connected && this.#world.operator?.mustHaveEnded(this.id)) this.problems.push("it is banned, and its connection goes on");
     this.#stream.push(bytes);
     for (let frame = this.#stream.next(); frame !== undefined; frame = this.#stream.next()) {
       if (!(frame instanceof Uint8Array)) {
@@ -653,10 +654,11 @@ export class SimulatedClient {
     if (reasonCode !== 0) {
       world.note(`${this.id} was refused: ${reasonCode}`);
       if (IDENTIFIER_REFUSED.includes(reasonCode)) this.#refusedIdentifier(reasonCode);
-      else if (REFUSED_RIGHTS.includes(reasonCode) && world.now < this.#tokenUntil)
+      else if (REFUSED_RIGHTS.includes(reasonCode) && world.now < this.#tokenUntil && !world.operator?.mayBan(this.id, this.#openedAt))
         this.problems.push(`${this.#user ?? "nobody"} is refused with ${reasonCode}`);
       return;
     }
+    if (world.operator?.mustRefuse(this.id, this.#openedAt)) this.problems.push("it is banned, and is let in");
     this.#connected = true;
     this.#loginUntil = this.#tokenUntil;
     // 3.1 does not tell.

@@ -4,12 +4,14 @@
  * memory after ten seconds, and any object may lose it at any time.
  */
 
+import type { DirectoryStore } from "../../src/directory/ports.ts";
 import type { Handover } from "../../src/handshake/handover.ts";
 import { RETRY_MS_TOTAL } from "../../src/limits.ts";
 import { type Packet, PUBLISH } from "../../src/mqtt/packet.ts";
 import type { Violation } from "../../src/mqtt/violation.ts";
 import type { TopicPeer } from "../../src/objects/adoption.ts";
 import type { SessionPeer } from "../../src/objects/arrivals.ts";
+import { DirectoryHost } from "../../src/objects/directory-host.ts";
 import { guardedStore, StoreRefused } from "../../src/objects/guarded-store.ts";
 import { LocalRouter } from "../../src/objects/local-router.ts";
 import { Meter } from "../../src/objects/meter.ts";
@@ -24,6 +26,7 @@ import type { SessionStore } from "../../src/session/ports.ts";
 import { miscounted, recountSessions } from "../support/recount.ts";
 import { brokenBounds, brokenRows } from "./bounds.ts";
 import { ofUnknownVersion, partOfBefore, partOfUnknown, storeOfBuild } from "./builds.ts";
+import { DIRECTORY, directoryService } from "./directory.ts";
 import { differences, losses, lostInMove, type Memory, remember } from "./memory.ts";
 import { MemoryRows, type Rows, refusing, SqliteRows } from "./rows.ts";
 import type { SimulatedSocket } from "./socket.ts";
@@ -53,6 +56,8 @@ const DELIVERIES_MAX = 1_000;
 /** For how long its storage may be full: the same. */
 const FULL_MS_MAX = 30_000;
 
+type Host = SessionHost | TopicHost | DirectoryHost;
+
 /** The code that clients see where the new life of an object hears that their sockets are gone. */
 export const TOLD = 1012;
 
@@ -63,7 +68,7 @@ export class SimulatedObject {
   /** How far the clock of the machine is ahead of the world's, milliseconds. */
   clockAheadMs = 0;
   readonly #rows: Rows;
-  #host: SessionHost | TopicHost | undefined;
+  #host: Host | undefined;
   /** Which life this is: what belongs to an earlier one is void. */
   #life = 0;
   #sockets: SimulatedSocket[] = [];
@@ -88,11 +93,15 @@ export class SimulatedObject {
   constructor(world: World, name: string) {
     this.#world = world;
     this.name = name;
-    this.#rows = world.sqlite ? new SqliteRows(this.meter) : new MemoryRows(this.meter);
+    this.#rows = world.sqlite || this.isDirectory ? new SqliteRows(this.meter) : new MemoryRows(this.meter);
   }
 
   get isTopic(): boolean {
     return this.name.includes("/topic/");
+  }
+
+  get isDirectory(): boolean {
+    return this.name === DIRECTORY;
   }
 
   get isAwake(): boolean {
@@ -105,6 +114,10 @@ export class SimulatedObject {
 
   get routingStore(): RoutingStore {
     return this.#rows.routing;
+  }
+
+  get directoryStore(): DirectoryStore {
+    return (this.#rows as SqliteRows).directory;
   }
 
   /** Something that leaves the object once what it wrote is safe. */
@@ -166,11 +179,11 @@ export class SimulatedObject {
     if (this.idle) for (const problem of brokenRows(core, this.#rows)) this.#world.problem(`${this.name}: ${problem}`);
   }
 
-  #wake(): SessionHost | TopicHost {
+  #wake(): Host {
     this.#rows.reopen();
     const life = ++this.#life;
     const alive = (): boolean => this.#life === life;
-    const host = this.isTopic ? this.#topicHost(this.#runtime(life), alive) : this.#newSessionHost(this.#runtime(life), alive);
+    const host = this.#newHost(this.#runtime(life), alive);
     const before = this.#before;
     this.#before = undefined;
     if (before === undefined || !(host instanceof SessionHost)) return host;
@@ -213,6 +226,24 @@ export class SimulatedObject {
       },
       incarnation: () => `${this.name}-${life}`,
     };
+  }
+
+  #newHost(runtime: Runtime, alive: () => boolean): Host {
+    if (this.isDirectory) return this.#directoryHost(runtime, alive);
+    return this.isTopic ? this.#topicHost(runtime, alive) : this.#newSessionHost(runtime, alive);
+  }
+
+  #directoryHost(runtime: Runtime, alive: () => boolean): DirectoryHost {
+    const refused = refusing(this.directoryStore, () => this.#refuses);
+    return new DirectoryHost({
+      store: guardedStore(refused, this.name, { abort: (reason) => this.#abort(reason, alive) }),
+      settings: this.#world.settings,
+      name: this.name,
+      storage: { setAlarm: async (at) => (alive() ? this.#setAlarm(at) : undefined) },
+      sessions: (to) => ({ learn: (news) => this.#call(to, (host) => (host as SessionHost).learn(news), alive) }),
+      meter: this.meter,
+      runtime,
+    });
   }
 
   #topicHost(runtime: Runtime, alive: () => boolean): TopicHost {
@@ -272,6 +303,7 @@ export class SimulatedObject {
       meter: this.meter,
       runtime,
       peers: (to) => this.#sessionObject(to, alive),
+      directory: directoryService(world, runtime, (call) => this.#call(DIRECTORY, async (host) => call(host as DirectoryHost), alive)),
       router: (machine, ledger) => {
         if (settings.topology === "sharded") {
           return unluckyRouter(
@@ -320,7 +352,7 @@ export class SimulatedObject {
   /** One whose handler fails, or is lost with its object, fires again. */
   async #alarm(): Promise<void> {
     await this.#event("an alarm", () => {
-      (this.#host as SessionHost).alarm().catch((error) => this.#threw("an alarm", error));
+      (this.#host as SessionHost | DirectoryHost).alarm().catch((error) => this.#threw("an alarm", error));
     });
     if (!this.isAwake) this.#world.after(ALARM_AGAIN_MS, () => this.#alarm());
   }
@@ -387,7 +419,7 @@ export class SimulatedObject {
   }
 
   /** A call to another object, with all that can happen to it. */
-  #call<Answer>(name: string, call: (host: SessionHost | TopicHost) => Promise<Answer>, alive: () => boolean): Promise<Answer> {
+  #call<Answer>(name: string, call: (host: Host) => Promise<Answer>, alive: () => boolean): Promise<Answer> {
     const world = this.#world;
     const { chance, faults } = world;
     const way = `${this.name} to ${name}`;
@@ -427,11 +459,7 @@ export class SimulatedObject {
   }
 
   /** A call from another object. */
-  async answer<Answer>(
-    call: (host: SessionHost | TopicHost) => Promise<Answer>,
-    answered: (answer: Answer) => void,
-    failed: () => void,
-  ): Promise<void> {
+  async answer<Answer>(call: (host: Host) => Promise<Answer>, answered: (answer: Answer) => void, failed: () => void): Promise<void> {
     this.#answering.add(failed);
     await this.#event("a call", () => {
       const life = this.#life;

@@ -79,8 +79,9 @@ export function connectRelayed(world: World, name: string, peer: Peer): Line {
     if (!(await socket.open(handover))) throw new Error("the object was reset");
     return inner as unknown as RelayedSocket;
   };
-  const runtime = workerRuntime(world, () => alive);
-  relaySocket(outer as unknown as RelayedSocket, { settings: world.settings, namespace: "n", caller: unknownCaller("n"), reach, runtime });
+  const runtime = edgeRuntime(world, () => alive);
+  const { settings, edgeDirectory: directory } = world;
+  relaySocket(outer as unknown as RelayedSocket, { settings, namespace: "n", directory, caller: unknownCaller("n"), reach, runtime });
   return {
     send: (bytes) => up.send(() => (alive ? outer.came(bytes) : undefined)),
     drop: () => {
@@ -99,7 +100,7 @@ export function connectRelayed(world: World, name: string, peer: Peer): Line {
   };
 }
 
-function workerRuntime(world: World, alive: () => boolean): Runtime {
+export function edgeRuntime(world: World, alive: () => boolean): Runtime {
   return {
     now: () => world.now,
     after: (ms, run) => {

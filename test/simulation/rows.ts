@@ -4,11 +4,13 @@
  */
 
 import { DatabaseSync } from "node:sqlite";
+import type { DirectoryStore } from "../../src/directory/ports.ts";
 import type { RoutingStore } from "../../src/routing/ports.ts";
 import type { SessionStore } from "../../src/session/ports.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import type { RowMeter } from "../../src/storage/row-meter.ts";
+import { SqliteDirectoryStore } from "../../src/storage/sqlite-directory-store.ts";
 import { SqliteRoutingStore } from "../../src/storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../../src/storage/sqlite-session-store.ts";
 import { allChunks } from "../support/deliveries.ts";
@@ -67,8 +69,9 @@ export class MemoryRows implements Rows {
   }
 }
 
-/** Rows in SQLite; taking back is what the database does. */
+/** Rows in SQLite; taking back is what the database does. A directory has its rows here. */
 export class SqliteRows implements Rows {
+  directory!: DirectoryStore;
   sessions!: SessionStore;
   routing!: RoutingStore;
   readonly #meter: RowMeter;
@@ -84,6 +87,7 @@ export class SqliteRows implements Rows {
     const sql = { exec: (query: string, ...bindings: (string | number | Uint8Array)[]) => this.#run(query, bindings) } as unknown;
     this.sessions = new SqliteSessionStore(sql as SqlStorage, this.#meter);
     this.routing = new SqliteRoutingStore(sql as SqlStorage, this.#meter);
+    this.directory = new SqliteDirectoryStore(sql as SqlStorage, this.#meter);
   }
 
   /** One statement, answered as a Durable Object answers. */
@@ -92,6 +96,10 @@ export class SqliteRows implements Rows {
     if (/^\s*(?:SELECT|PRAGMA)/.test(query)) {
       const rows = statement.all(...bindings);
       return { toArray: () => rows, rowsRead: rows.length, rowsWritten: 0 };
+    }
+    if (/\sRETURNING\s/.test(query)) {
+      const rows = statement.all(...bindings);
+      return { toArray: () => rows, rowsRead: rows.length, rowsWritten: rows.length };
     }
     const { changes } = statement.run(...bindings);
     return { toArray: () => [], rowsRead: 0, rowsWritten: Number(changes) };

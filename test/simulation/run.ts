@@ -130,6 +130,7 @@ async function play(scenario: Scenario, steps: number): Promise<RunResult> {
     const random = chance.once(`step ${step}`);
     const act = chooseAct(scenario, random);
     if (act !== undefined && chance.takes(`step ${step}`, () => `${act.client.id} ${act.what}`)) act.run();
+    banSomebody(scenario, step);
     if (unlucky !== undefined && chance.once(`unlucky ${step}`).chance(0.3)) actUnlucky(unlucky, chance.once(`unlucky act ${step}`));
     await calm(world, random.chance(0.1) ? random.below(3_000) : random.below(30));
   }
@@ -153,6 +154,15 @@ async function play(scenario: Scenario, steps: number): Promise<RunResult> {
     published: published.length,
     delivered: clients.reduce((sum, { got }) => sum + got.length, 0),
   };
+}
+
+/** Somebody is banned now and then, for so long that what was told late is in force for a while. */
+function banSomebody({ world: { chance, operator, clocksJump }, clients }: Scenario, step: number): void {
+  const random = chance.once(`ban ${step}`);
+  if (operator === undefined || clocksJump || clients.length === 0 || !random.chance(0.03)) return;
+  const { id } = random.pick(clients);
+  const ms = 2_000 + random.below(60_000);
+  if (chance.takes(`ban ${step}`, () => `${id} is banned for ${ms} ms`)) operator.ban(id, ms);
 }
 
 /** From the first shape to another and back, and for some to the other once more. */
@@ -185,6 +195,7 @@ function begin(seed: number, reshaped: boolean, deployed: boolean, kept: Readonl
     sizes: SIZES[seed % SIZES.length]!,
     sqlite: seed % 4 === 1,
     users: USERS,
+    banning: seed % 6 === 5 && !deployed,
     // Some clients send faster than this at times; those that look in the end at what is left do not.
     ...(seed % 7 === 3 ? { rates: { clientMessages: { count: 13, ms: 20_000, burst: undefined } } } : {}),
     deployed,

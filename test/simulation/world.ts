@@ -9,6 +9,7 @@ import { NO_HTTP } from "../../src/auth/http-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import type { Choices } from "../../src/choices.ts";
 import type { Limits } from "../../src/limits.ts";
+import type { DirectoryService } from "../../src/objects/directory-watch.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
 import { DEFAULT_RATES, type Rates, UNLIMITED } from "../../src/rate.ts";
 import type { PreviousShape, Settings } from "../../src/settings.ts";
@@ -16,8 +17,9 @@ import { PIECE_SIZES, type PieceSizes } from "../../src/storage-limits.ts";
 import { DEPLOY_MS_MAX } from "./builds.ts";
 import { Chance } from "./chance.ts";
 import { numberOf } from "./content.ts";
+import { ADMIN_TOKEN, callFromOutside, directoryService, Operator } from "./directory.ts";
 import { SimulatedObject } from "./object.ts";
-import { connectRelayed } from "./relayed.ts";
+import { connectRelayed, edgeRuntime } from "./relayed.ts";
 import { connectDirectly, type Line, type Peer } from "./socket.ts";
 import { TOKEN_SECRET } from "./users.ts";
 
@@ -77,6 +79,8 @@ export interface WorldOptions {
   readonly sqlite?: boolean;
   /** The secret USERS; empty: there are none. Who gives no name is let in all the same. */
   readonly users?: string;
+  /** There is a directory, and an operator who bans clients. */
+  readonly banning?: boolean;
   /** Of what chance would have happen, only this does; undefined: all of it. */
   readonly kept?: ReadonlySet<string> | undefined;
 }
@@ -115,6 +119,9 @@ export class World {
   readonly batchesDiffer: boolean;
   /** Those that run the build before: all of them, or some while a deploy spreads. */
   #older: "all" | Set<string>;
+  readonly operator: Operator | undefined;
+  /** How the Workers of the edge, which are one isolate here, reach the directory. */
+  readonly edgeDirectory: DirectoryService | undefined;
   readonly #events: Event[] = [];
   #order = 0;
   readonly #objects = new Map<string, SimulatedObject>();
@@ -135,7 +142,7 @@ export class World {
       allowAnonymous: true,
       users,
       jwt: users === "" ? NO_TOKENS : { ...NO_TOKENS, secret: TOKEN_SECRET },
-      directory: NO_DIRECTORY,
+      directory: options.banning ? { ...NO_DIRECTORY, adminToken: ADMIN_TOKEN } : NO_DIRECTORY,
       acl: NO_ACL,
       http: NO_HTTP,
       authChain: [],
@@ -148,6 +155,12 @@ export class World {
       choices,
       limits,
     };
+    this.operator = options.banning ? new Operator(this) : undefined;
+    this.edgeDirectory = directoryService(
+      this,
+      edgeRuntime(this, () => true),
+      (call) => callFromOutside(this, "the edge", call),
+    );
   }
 
   /** The broker is deployed with other numbers of objects: all of them start anew. */
