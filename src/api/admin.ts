@@ -11,7 +11,7 @@ import { log } from "../objects/log.ts";
 import { directoryObjectName } from "../objects/names.ts";
 import type { AdminContext } from "./admin-context.ts";
 import { banned } from "./banned.ts";
-import { showsToken } from "./bearer.ts";
+import { tokenShown } from "./bearer.ts";
 import { problem } from "./problem.ts";
 import { users } from "./users.ts";
 
@@ -21,14 +21,19 @@ const USERS_PATHS = ["password_based:built_in_database", "password_based%3Abuilt
 export const admin = new Hono<AdminContext>({ strict: false });
 
 admin.use(async (context, next) => {
-  const { adminToken } = context.get("settings").directory;
+  const settings = context.get("settings");
+  const { adminToken, namespaceTokens } = settings.directory;
   if (adminToken === "") return problem("NOT_FOUND", "The API is closed. The operator opens it with the secret ADMIN_TOKEN.");
-  if (!(await showsToken(context.req.raw, adminToken))) {
+  const namespace = context.req.query("namespace") ?? DEFAULT_NAMESPACE;
+  const own = namespaceTokens.filter((each) => each.namespace === namespace).map(({ token }) => token);
+  const shown = await tokenShown(context.req.raw, settings, "/api/v5", [adminToken, ...own]);
+  if (shown === "too many were wrong")
+    return problem("TOO_MANY_REQUESTS", "Too many tokens from this address were wrong; try again later.");
+  if (shown === "wrong") {
     const headers = { "WWW-Authenticate": 'Bearer realm="admin"' };
     return problem("UNAUTHORIZED", "The API is used with the header Authorization: Bearer, and the token in ADMIN_TOKEN.", headers);
   }
-  const namespace = context.req.query("namespace") ?? DEFAULT_NAMESPACE;
-  if (!exists(context.get("settings"), namespace)) return problem("NOT_FOUND", "There is no such namespace.");
+  if (!exists(settings, namespace)) return problem("NOT_FOUND", "There is no such namespace.");
   if (context.env.DIRECTORY === undefined) return problem("SERVICE_UNAVAILABLE", "The broker was deployed without the binding DIRECTORY.");
   context.set("directory", stubs(context.env.DIRECTORY)(directoryObjectName(namespace)));
   await next();

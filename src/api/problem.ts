@@ -10,6 +10,7 @@ const STATUS = {
   UNAUTHORIZED: 401,
   METHOD_NOT_ALLOWED: 405,
   PAYLOAD_TOO_LARGE: 413,
+  TOO_MANY_REQUESTS: 429,
   INTERNAL_ERROR: 500,
   SERVICE_UNAVAILABLE: 503,
 } as const satisfies Readonly<Record<string, ContentfulStatusCode>>;

@@ -11,15 +11,24 @@ export interface Flapping {
   readonly banMs: number;
 }
 
+/** Whoever shows it may change users and bans of this namespace. */
+export interface NamespaceToken {
+  readonly namespace: string;
+  readonly token: string;
+}
+
 export interface DirectorySettings {
-  /** Who shows it may change users and bans; empty = there is no directory. */
+  /** Who shows it may change users and bans of every namespace; empty = there is no directory. */
   readonly adminToken: string;
+  readonly namespaceTokens: readonly NamespaceToken[];
   readonly flapping: Flapping;
 }
 
 const NO_FLAPPING: Flapping = { count: 0, windowMs: 0, banMs: 0 };
 
-export const NO_DIRECTORY: DirectorySettings = { adminToken: "", flapping: NO_FLAPPING };
+export const NO_DIRECTORY: DirectorySettings = { adminToken: "", namespaceTokens: [], flapping: NO_FLAPPING };
+
+const TOKEN = /^[A-Za-z0-9._~+/-]{16,}=*$/;
 
 const BAN_DEFAULT = "5m";
 /** What is counted is in memory alone. */
@@ -31,7 +40,13 @@ export const DIRECTORY_SETTINGS = {
     "ADMIN_TOKEN",
     "16 or more letters, digits and - . _ ~ + /, or nothing",
     "the bearer token with which users and bans are changed while the broker runs (`npm run user`, `npm run ban`); without it there are none",
-    (text) => (text === "" || /^[A-Za-z0-9._~+/-]{16,}=*$/.test(text) ? text : undefined),
+    (text) => (text === "" || TOKEN.test(text) ? text : undefined),
+  ),
+  namespaceTokens: secret(
+    "NAMESPACE_ADMIN_TOKENS",
+    "names of namespaces with a token as in ADMIN_TOKEN behind each, such as acme:0123456789abcdef, separated by commas, or nothing",
+    "tokens that change users and bans of one namespace and no other; they need `ADMIN_TOKEN`, which opens all",
+    parseNamespaceTokens,
   ),
   flapping: setting(
     "FLAPPING",
@@ -41,6 +56,15 @@ export const DIRECTORY_SETTINGS = {
     parseFlapping,
   ),
 } satisfies { readonly [Field in keyof DirectorySettings]: Setting<DirectorySettings[Field]> };
+
+function parseNamespaceTokens(text: string): readonly NamespaceToken[] | undefined {
+  if (text === "") return [];
+  const tokens = text.split(",").map((each) => {
+    const [, namespace = "", token = ""] = /^([A-Za-z0-9_-]{1,64}):(.*)$/.exec(each.trim()) ?? [];
+    return { namespace, token };
+  });
+  return tokens.every(({ namespace, token }) => namespace !== "" && TOKEN.test(token)) ? tokens : undefined;
+}
 
 function parseFlapping(text: string): Flapping | undefined {
   if (text === "") return NO_FLAPPING;
@@ -58,7 +82,16 @@ export function durationMs(text: string): number {
 }
 
 /** @returns what is wrong with values that do not go together */
-export function directoryProblems({ adminToken, flapping }: DirectorySettings): { readonly variable: string; readonly sentence: string }[] {
-  if (flapping.count === 0 || adminToken !== "") return [];
-  return [{ variable: "FLAPPING", sentence: "FLAPPING needs ADMIN_TOKEN beside it: bans are kept in the directory." }];
+export function directoryProblems(settings: DirectorySettings): { readonly variable: string; readonly sentence: string }[] {
+  const { adminToken, namespaceTokens, flapping } = settings;
+  if (adminToken !== "") return [];
+  const problems: { readonly variable: string; readonly sentence: string }[] = [];
+  if (namespaceTokens.length > 0) {
+    const variable = "NAMESPACE_ADMIN_TOKENS";
+    problems.push({ variable, sentence: `${variable} needs ADMIN_TOKEN beside it: without that there is no directory.` });
+  }
+  if (flapping.count > 0) {
+    problems.push({ variable: "FLAPPING", sentence: "FLAPPING needs ADMIN_TOKEN beside it: bans are kept in the directory." });
+  }
+  return problems;
 }

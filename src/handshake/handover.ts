@@ -20,9 +20,14 @@ export interface Handover {
   readonly authenticationData?: string;
 }
 
+/** Where a client is, as the platform tells it; empty when that is not known. */
+export function addressOf(request: Request): string {
+  return request.headers.get("CF-Connecting-IP") ?? "";
+}
+
 /** Who asks for a WebSocket, as far as platform and URL tell. */
 export function callerOf(request: Request, namespace: string): Caller {
-  return { namespace, address: request.headers.get("CF-Connecting-IP") ?? "", token: new URL(request.url).searchParams.get("token") ?? "" };
+  return { namespace, address: addressOf(request), token: new URL(request.url).searchParams.get("token") ?? "" };
 }
 
 export function unknownCaller(namespace: string): Caller {

@@ -59,6 +59,10 @@ export function callFromOutside<Answer>(
 interface SimulatedBan {
   readonly clientId: string;
   readonly until: number;
+  /** The directory has it. */
+  isTaken: boolean;
+  /** Another ban of the same client has taken its place. */
+  isReplaced: boolean;
   /** When every Session object had been told; Infinity until then. */
   toldAt: number;
 }
@@ -73,9 +77,12 @@ export class Operator {
   }
 
   ban(clientId: string, ms: number): void {
+    // Of two that are on their way the earlier might come last.
+    if (this.#bans.some((each) => each.clientId === clientId && !each.isTaken)) return;
     const { now } = this.#world;
     const ban: Ban = { kind: "clientid", who: clientId, by: "operator", reason: "", at: now, until: now + ms };
-    const known: SimulatedBan = { clientId, until: ban.until, toldAt: Number.POSITIVE_INFINITY };
+    const known: SimulatedBan = { clientId, until: ban.until, isTaken: false, isReplaced: false, toldAt: Number.POSITIVE_INFINITY };
+    for (const each of this.#bans) each.isReplaced ||= each.clientId === clientId;
     this.#bans.push(known);
     void this.#put(ban, known);
   }
@@ -86,9 +93,11 @@ export class Operator {
     try {
       const problem = await callFromOutside(world, "the operator", (host) => host.putBan(ban));
       if (problem !== undefined) world.problem(`a ban is refused: ${problem}`);
+      known.isTaken = true;
       this.#awaitTold(known);
     } catch {
-      if (world.now < ban.until) world.after(LOOK_MS, () => void this.#put(ban, known));
+      if (world.now >= ban.until) known.isTaken = true;
+      else world.after(LOOK_MS, () => void this.#put(ban, known));
     }
   }
 
@@ -107,12 +116,16 @@ export class Operator {
   /** Whether nobody may let the client in who got its CONNECT at some time and answers now. */
   mustRefuse(clientId: string, since: number): boolean {
     const { now } = this.#world;
-    return this.#bans.some(({ toldAt, until, ...ban }) => ban.clientId === clientId && since > toldAt && now < until);
+    return this.#inForce(clientId).some(({ toldAt, until }) => since > toldAt && now < until);
   }
 
   /** Whether a connection of before must have been ended, so that nothing comes over it any more. */
   mustHaveEnded(clientId: string): boolean {
     const { now } = this.#world;
-    return this.#bans.some(({ toldAt, until, ...ban }) => ban.clientId === clientId && now > toldAt + HEARD_MS && now < until);
+    return this.#inForce(clientId).some(({ toldAt, until }) => now > toldAt + HEARD_MS && now < until);
+  }
+
+  #inForce(clientId: string): readonly SimulatedBan[] {
+    return this.#bans.filter((ban) => ban.clientId === clientId && !ban.isReplaced);
   }
 }

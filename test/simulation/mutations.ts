@@ -268,6 +268,20 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 100,
   },
   {
+    name: "let somebody who is banned resume the session",
+    file: "src/objects/directory-watch.ts",
+    find: "    if (ban !== undefined) return banned(ban);\n",
+    replace: "    void ban;\n",
+    seeds: 300,
+  },
+  {
+    name: "leave connections of those who are banned",
+    file: "src/objects/directory-watch.ts",
+    find: "if (connection !== undefined && news.bans !== undefined && ",
+    replace: "if (connection === undefined && news.bans !== undefined && ",
+    seeds: 100,
+  },
+  {
     name: "let a session go before its new owner subscribes for it",
     file: "src/objects/arrivals.ts",
     find: "if (session.cameFrom.length > 0) await this.#settled((ticket) => confirmInterests(core, session, ticket));",
