@@ -3,6 +3,7 @@
  * at once more when it is sent.
  */
 
+import { matches, topicFilterOf } from "../topic/filter.ts";
 import type { SessionCore } from "./core.ts";
 import type { Identity } from "./ports.ts";
 import type { Session } from "./session.ts";
@@ -33,6 +34,15 @@ export function mayReceive(core: SessionCore, session: Session, topic: string): 
 export function mayStillHave(core: SessionCore, session: Session, topic: string): boolean {
   if (session.doubted === 0) return true;
   session.doubted -= 1;
+  const { authorizer } = core;
   // Of a former subscription, which its rights may allow no more: it is looked at even where deliveries are not.
-  return core.authorizer.mayReceive(session.identity, session.clientId, topic);
+  if (!authorizer.mayReceive(session.identity, session.clientId, topic)) return false;
+  // Where others than rules say what it may subscribe to, nothing else than that tells what it may be given.
+  return authorizer.mayKeep === undefined || isSubscribed(session, topic);
+}
+
+function isSubscribed({ subscriptions }: Session, topic: string): boolean {
+  if (subscriptions.has(topic)) return true;
+  for (const filter of subscriptions.keys()) if (matches(topicFilterOf(filter), topic)) return true;
+  return false;
 }

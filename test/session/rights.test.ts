@@ -244,6 +244,34 @@ describe.each(["direct", "batched"] as const)("%s", (wiring) => {
       expect(filtersOf(world, "c")).toEqual(["b"]);
     });
 
+    test("what waited under a subscription that may not be kept goes with it, over a loss of memory between too", () => {
+      for (const crashes of [false, true]) {
+        const kept = { subscribe: ["a/+", "b/#"] };
+        const authorizer: Authorizer = {
+          ...BY_GRANTS,
+          mayReceive: () => true,
+          mayKeep: (_identity, _clientId, filter) => kept.subscribe.includes(filter),
+        };
+        const world = worldWith({ wiring, authorizer });
+        const before = world.connect("c", DURABLE);
+        for (const filter of kept.subscribe) before.subscribe(filter, 1);
+        before.lose();
+        const publisher = world.connect("p");
+        for (const topic of ["a/1", "b/1", "a/2"]) publisher.publish(topic, topic, { qos: 1 });
+        kept.subscribe = ["a/+"];
+        if (crashes) {
+          // The connection that brought the change is gone, and what it ended.
+          const between = world.connect("c", { ...DURABLE, properties: { ...DURABLE.properties, receiveMaximum: 1 } });
+          expect(between.texts()).toEqual(["a/1"]);
+          between.lose();
+          world.settle();
+          world.sessions[0]!.crash();
+        }
+        const client = world.connect("c", DURABLE);
+        expect([client.texts(), filtersOf(world, "c")]).toEqual([["a/1", "a/2"], ["a/+"]]);
+      }
+    });
+
     test("what AUTH has brought outlives a loss of memory", () => {
       const world = worldWith({ wiring });
       const client = world.connect("c", DURABLE);
