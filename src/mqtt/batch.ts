@@ -15,7 +15,7 @@
 import { type Message, readMessage, writeMessage } from "./message.ts";
 import type { QoS } from "./packet.ts";
 import { RecordError, RecordReader, RecordWriter } from "./record.ts";
-import { ANY_QUEUE, AT_ONCE, KEEPS_UP, SHORT_QUEUE, type ShareDemand, type ShareTarget } from "./share-target.ts";
+import { ANY_QUEUE, AT_ONCE, IF_GIVEN, KEEPS_UP, SHORT_QUEUE, type ShareDemand, type ShareTarget } from "./share-target.ts";
 
 /**
  * Version 2 has the shape that its sender knows; with version 3 retained messages are asked for, members of shared subscriptions may
@@ -116,7 +116,7 @@ export function clientOf(record: BatchRecord): string | undefined {
 
 /** @throws RecordError when there is no such demand */
 function demandOf(number: number): ShareDemand {
-  if (number === ANY_QUEUE || number === AT_ONCE || number === SHORT_QUEUE || number === KEEPS_UP) return number;
+  if (number === ANY_QUEUE || number === AT_ONCE || number === SHORT_QUEUE || number === KEEPS_UP || number === IF_GIVEN) return number;
   throw new RecordError(`a demand of ${number} for the members of a shared subscription`);
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { type BatchRecord, RECORD_LIVE, RECORD_PAGE, RECORD_SHARED, type Unwanted } from "../mqtt/batch.ts";
+import { IF_GIVEN } from "../mqtt/share-target.ts";
 import type { SessionCore } from "../session/core.ts";
 import type { SessionMachine } from "../session/machine.ts";
 
@@ -40,6 +41,10 @@ export function takeRecord(
   for (const target of record.shares) {
     const { filter } = target;
     if (repeats.wasShared(message, filter, known)) continue;
+    if (target.demand === IF_GIVEN) {
+      unwanted.push({ record: index, share: filter, full: true });
+      continue;
+    }
     const given = repeats.wasDeclined(message, target, known) ? "full" : machine.deliverShared(message, target, now);
     if (given === "taken") repeats.shared(message, filter);
     else unwanted.push({ record: index, share: filter, full: given === "full" });

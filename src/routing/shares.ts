@@ -2,7 +2,7 @@
  * Shared subscriptions as a Topic object sees them: for each `$share/{ShareName}/{filter}` the Session objects that have members, and
  * how many of those are connected. For each message one Session object is chosen, by those numbers, so that members get equal shares
  * wherever they are; which of its members gets it is decided there. One that has nobody with room says so: then others are asked, and it
- * is asked last for a moment.
+ * is asked last for a moment. Of a QoS 2 message that its publisher repeats each of them is asked first whether a member was given it.
  */
 
 import { isCertain, type SharedStrategy } from "../choices.ts";
@@ -10,7 +10,7 @@ import type { Ledger } from "../ledger.ts";
 import { SHARE_BUSY_MS, SHARE_STUCK_MS } from "../limits.ts";
 import { MEMORY } from "../memory-limits.ts";
 import type { Message } from "../mqtt/message.ts";
-import { ANY_QUEUE, AT_ONCE, KEEPS_UP, SHORT_QUEUE, type ShareDemand, type ShareTarget } from "../mqtt/share-target.ts";
+import { ANY_QUEUE, AT_ONCE, IF_GIVEN, KEEPS_UP, SHORT_QUEUE, type ShareDemand, type ShareTarget } from "../mqtt/share-target.ts";
 import { splitShare } from "../topic/filter.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import type { Attempt } from "./ports.ts";
@@ -150,7 +150,7 @@ export class Shares {
   declined(sessionObject: string, filter: string, demand: ShareDemand, now: number): void {
     const share = this.#byFilter.get(filter);
     const members = share?.objects.get(sessionObject);
-    if (share === undefined || members === undefined || demand === ANY_QUEUE) return;
+    if (share === undefined || members === undefined || demand === ANY_QUEUE || demand === IF_GIVEN) return;
     share.busyUntil = now + SHARE_BUSY_MS;
     // Who does not meet one demand meets none of those before it.
     const place = DEMANDS.indexOf(demand);
@@ -159,6 +159,23 @@ export class Shares {
   }
 
   #pick(share: Share, message: Message, attempt: Attempt | undefined, now: number): SharePick | undefined {
+    const asked = attempt === undefined && mayBeGiven(share, message) ? FIRST_ATTEMPTS[IF_GIVEN] : attempt;
+    if (asked?.demand !== IF_GIVEN) return this.#offer(share, message, attempt, now);
+    return this.#ask(share, message, asked) ?? this.#offer(share, message, undefined, now);
+  }
+
+  /** The next Session object, with members that are connected or without, that has not said yet whether it was given the message. */
+  #ask(share: Share, message: Message, asked: Attempt): SharePick | undefined {
+    const left = [...share.objects.values()].filter(({ sessionObject }) => !asked.declined.includes(sessionObject));
+    const candidates = candidatesOf(left);
+    if (candidates === undefined) return undefined;
+    const { sticky } = share;
+    const pick = this.#chosen(share, candidates, message, asked);
+    share.sticky = sticky;
+    return pick;
+  }
+
+  #offer(share: Share, message: Message, attempt: Attempt | undefined, now: number): SharePick | undefined {
     // Most messages find nobody busy.
     if (attempt === undefined && now >= share.busyUntil) {
       const there = share.candidates === undefined ? eligible(share, NOWHERE) : undefined;
@@ -207,6 +224,7 @@ const FIRST_ATTEMPTS: { readonly [demand in ShareDemand]: Attempt } = {
   [AT_ONCE]: { without: NOWHERE, declined: NOWHERE, demand: AT_ONCE },
   [SHORT_QUEUE]: { without: NOWHERE, declined: NOWHERE, demand: SHORT_QUEUE },
   [KEEPS_UP]: { without: NOWHERE, declined: NOWHERE, demand: KEEPS_UP },
+  [IF_GIVEN]: { without: NOWHERE, declined: NOWHERE, demand: IF_GIVEN },
 };
 
 /** A message of a shared subscription that nobody was offered before. */
@@ -218,6 +236,15 @@ export function firstAttempt(demand: ShareDemand): Attempt {
 export function nextAttempt({ without, declined, demand }: Attempt, sessionObject: string, full: boolean): Attempt {
   if (full) return { without, declined: [...declined, sessionObject], demand };
   return { without: [...without, sessionObject], declined, demand };
+}
+
+/**
+ * Whether a member may have been given a message, by a choice that is forgotten or would fall otherwise now: its publisher repeats it. The
+ * Session object that has it knows it by its name; one that has it still on its way takes it first, or refuses it after that, for a call of
+ * an earlier life of this object is late by then.
+ */
+function mayBeGiven({ objects }: Share, { repeated, settledBelow }: Message): boolean {
+  return repeated && settledBelow > 0 && objects.size > 1;
 }
 
 /** Whether a Session object may meet a demand, as far as known. What has a name must find the same objects whenever it comes. */

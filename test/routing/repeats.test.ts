@@ -276,6 +276,75 @@ test("QoS 2: what an object knows by an attachment hides from a shared subscript
   expect([client.texts(), member.texts()]).toEqual([[], ["x"]]);
 });
 
+describe.each(["round_robin", "sticky", "hash_topic"] as const)(
+  "QoS 2, shared, %s: a message that its publisher repeats",
+  (sharedStrategy) => {
+    /** Two members in two objects, of whom one got a message whose publisher has no answer. */
+    function given() {
+      const world = new World({ wiring: "batched", sessionObjects: 3, auto: false, choices: { sharedStrategy } });
+      const [here] = world.sessions as [SessionNode];
+      const [topic] = world.topics as [TopicNode];
+      const members = [1, 2].map((at) => world.connect(`member ${at}`, { ...DURABLE, at }));
+      for (const member of members) member.subscribe("$share/g/t", 2);
+      const publisher = world.connect("publisher", DURABLE);
+      world.settle();
+      for (const client of [...members, publisher]) client.take();
+      here.linkTo(topic).broken = "answer";
+      publisher.publish("t", "x", { qos: 2, packetId: 9 });
+      world.settle();
+      const texts = members.map((member) => member.texts());
+      expect(texts.flat()).toEqual(["x"]);
+      const place = texts.findIndex((each) => each.length > 0);
+      const [has, other] = place === 0 ? [members[0]!, members[1]!] : [members[1]!, members[0]!];
+      // From now on the choice falls on the other one.
+      has.lose();
+      here.crash();
+      world.settle();
+      return { world, topic, other, has };
+    }
+
+    function repeat({ world }: ReturnType<typeof given>): void {
+      const again = world.connect("publisher", DURABLE);
+      world.settle();
+      again.take();
+      again.publish("t", "x", { qos: 2, packetId: 9, dup: true });
+      world.settle();
+      world.advance(10_000);
+      expect(again.take().map(({ type }) => type)).toEqual([PUBREC]);
+    }
+
+    test.each([false, true])("is with the member that has it, whatever the Topic object remembers (which is lost: %s)", (isLost) => {
+      const all = given();
+      if (isLost) all.topic.crash();
+      repeat(all);
+      expect(all.other.texts()).toEqual([]);
+      expect(all.has.connection.session.outstanding).toBe(1);
+    });
+
+    test("goes to a member where none was given it", () => {
+      const world = new World({ wiring: "batched", sessionObjects: 3, auto: false, choices: { sharedStrategy } });
+      const [here] = world.sessions as [SessionNode];
+      const [topic] = world.topics as [TopicNode];
+      const members = [1, 2].map((at) => world.connect(`member ${at}`, { ...DURABLE, at }));
+      for (const member of members) member.subscribe("$share/g/t", 2);
+      const publisher = world.connect("publisher", DURABLE);
+      world.settle();
+      for (const client of [...members, publisher]) client.take();
+      here.linkTo(topic).broken = "request";
+      publisher.publish("t", "x", { qos: 2, packetId: 9 });
+      here.flush();
+      world.settle();
+      here.crash();
+      const again = world.connect("publisher", DURABLE);
+      world.settle();
+      again.publish("t", "x", { qos: 2, packetId: 9, dup: true });
+      world.settle();
+      world.advance(10_000);
+      expect(members.flatMap((member) => member.texts())).toEqual(["x"]);
+    });
+  },
+);
+
 test("QoS 2: later messages of the same publisher do not hide an earlier one that is repeated late", () => {
   const all = chain();
   all.inward.broken = "request";

@@ -179,19 +179,23 @@ function isKept({ clients }: Scenario, publisher: string): boolean {
  * publisher's object was reset and the publisher repeated it. And members must have come, gone, connected or been lost about then:
  * otherwise the choice falls on the same one, and is recognised there.
  */
-function mayBeTwo(
-  { world: { settings, forgotten, unanswered }, members, reshaped }: Scenario,
-  { topic, publisher, sentAt, acknowledgedAt = Number.POSITIVE_INFINITY }: Published,
-): boolean {
+function mayBeTwo(scenario: Scenario, { topic, publisher, sentAt, acknowledgedAt = Number.POSITIVE_INFINITY }: Published): boolean {
+  const {
+    world: { settings, forgotten, unanswered },
+    members,
+    reshaped,
+  } = scenario;
   // One object does it all in one step.
   if (settings.topology === "compact") return false;
   const between = (at: number | undefined, from: number): boolean => at !== undefined && at >= from && at <= acknowledgedAt;
+  // One that its publisher repeats is asked for first.
+  const isNamed = !reshaped && isKept(scenario, publisher);
   // In another shape others were the owners.
   const isEntry = (name: string): boolean => reshaped || name === sessionObjectName(settings, "n", publisher);
   const isOwner = (name: string): boolean => reshaped || name === topicObjectName("n", topicShard(settings, topic));
   const isUnanswered = unanswered.some(({ from, to, at }) => isEntry(from) && isOwner(to) && between(at, sentAt));
   const isTwice = forgotten.some(({ name, at, reset }) => {
-    return between(at, sentAt) && ((isOwner(name) && (reset || isUnanswered)) || (isEntry(name) && reset));
+    return between(at, sentAt) && ((isOwner(name) && (reset || isUnanswered)) || (!isNamed && isEntry(name) && reset));
   });
   if (!isTwice) return false;
   // What changed before may have been told to the Topic object between the two times.

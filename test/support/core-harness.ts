@@ -32,6 +32,7 @@ import {
 import { JointOutcome } from "../../src/mqtt/joint-outcome.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
+import { IF_GIVEN } from "../../src/mqtt/share-target.ts";
 import { RoutingCore } from "../../src/routing/core.ts";
 import { Fence } from "../../src/routing/fence.ts";
 import type { Addressed, DeliveryPort } from "../../src/routing/ports.ts";
@@ -266,6 +267,10 @@ export class SessionNode {
       for (const target of record.shares) {
         const { filter } = target;
         if (core.repeats.wasShared(message, filter, known)) continue;
+        if (target.demand === IF_GIVEN) {
+          unwanted.push({ record: index, share: filter, full: true });
+          continue;
+        }
         const outcome = core.repeats.wasDeclined(message, target, known) ? "full" : machine.deliverShared(message, target, now);
         if (outcome === "taken") core.repeats.shared(message, filter);
         else unwanted.push({ record: index, share: filter, full: outcome === "full" });
