@@ -15,11 +15,18 @@ export type TokenPlace = (typeof TOKEN_PLACES)[number];
 /** What a claim must be; `${clientid}`, `${username}` and `${namespace}` are those of the client. */
 export type ExpectedClaim = string | number | boolean;
 
+/** Where keys of an identity provider are. */
+export interface KeySource {
+  readonly url: string;
+  /** The only `iss` of tokens that these keys sign, and whose tokens no other key signs; missing = any that is tied to no other keys. */
+  readonly issuer?: string;
+}
+
 export interface JwtSettings {
   /** For HS256, HS384 and HS512; empty = none of them is accepted. */
   readonly secret: Uint8Array;
   readonly publicKeys: readonly PublicKey[];
-  readonly jwksUrls: readonly string[];
+  readonly jwksUrls: readonly KeySource[];
   readonly from: readonly TokenPlace[];
   readonly verifyClaims: Readonly<Record<string, ExpectedClaim>>;
   /** One of them must be `iss`; empty = it is not looked at. */
@@ -55,8 +62,8 @@ export const JWT_SETTINGS = {
   jwksUrls: setting(
     "JWT_JWKS_URLS",
     "",
-    "https URLs (on a loopback address http too) separated by commas, or nothing",
-    "where the public keys of identity providers are (JWK Sets); they are asked for every 5 minutes, and at once for a key that is not known",
+    "https URLs (on a loopback address http too), each with a blank and an issuer behind it or without, separated by commas; or nothing",
+    "where the public keys of identity providers are (JWK Sets); they are asked for every 5 minutes, and at once for a key that is not known; `https://id.example/keys https://id.example/` ties keys and issuer to each other: `iss` of what they sign must be it, and no other key signs for it",
     parseJwksUrls,
   ),
   from: setting(
@@ -121,9 +128,13 @@ function parseSecret(text: string): Uint8Array | undefined {
   return bytes !== undefined && bytes.length >= SECRET_BYTES_MIN ? bytes : undefined;
 }
 
-function parseJwksUrls(text: string): readonly string[] | undefined {
-  const urls = parseList(text);
-  return urls?.every(isKeyUrl) ? urls : undefined;
+function parseJwksUrls(text: string): readonly KeySource[] | undefined {
+  const sources = parseList(text)?.map((each): KeySource | undefined => {
+    const [url = "", issuer, ...rest] = each.split(/\s+/);
+    if (!isKeyUrl(url) || rest.length > 0) return undefined;
+    return issuer === undefined ? { url } : { url, issuer };
+  });
+  return sources?.every((source) => source !== undefined) ? sources : undefined;
 }
 
 function isKeyUrl(text: string): boolean {

@@ -24,6 +24,7 @@ const UNAVAILABLE: Refusal = {
 /** Why a token is refused whose signature says nothing good. */
 const SIGNATURE: Readonly<Record<Extract<Checked, string>, string>> = {
   wrong: "the token's signature is not right",
+  foreign: "the token was signed with a key that is not of its issuer",
   unknown: "the token was signed with a key that is not known here",
   unavailable: UNAVAILABLE.message,
 };

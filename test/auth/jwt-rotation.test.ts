@@ -28,7 +28,7 @@ afterEach(() => provider?.close());
 
 function authenticator(url: string): JwtAuthenticator {
   const services = { fetch: (to: string, init: RequestInit) => fetch(to, init), runtime: PATIENT, failed: () => {} };
-  return new JwtAuthenticator(new Tokens({ ...NO_TOKENS, jwksUrls: [url] }, services), ["password"]);
+  return new JwtAuthenticator(new Tokens({ ...NO_TOKENS, jwksUrls: [{ url }] }, services), ["password"]);
 }
 
 test("clients come all the while, none with a published key is refused, and the provider is asked seldom", async () => {

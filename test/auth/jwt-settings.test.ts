@@ -84,6 +84,7 @@ test.each([
   ["JWT_JWKS_URLS", "https://id.example.com/keys,"],
   ["JWT_JWKS_URLS", "https://user:word@id.example.com/keys"],
   ["JWT_JWKS_URLS", "id.example.com"],
+  ["JWT_JWKS_URLS", "https://id.example.com/ one two"],
   ["JWT_FROM", "header"],
   ["JWT_FROM", "password,"],
   ["JWT_FROM", "password,password"],
@@ -107,5 +108,8 @@ test("what is to be looked at in tokens needs a key", () => {
       (name) => `${name} needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URLS beside it.`,
     ),
   );
-  expect(jwt({ ...env, JWT_JWKS_URLS: "https://a.example/k, http://127.0.0.1:1/k" }).jwksUrls).toHaveLength(2);
+  expect(jwt({ ...env, JWT_JWKS_URLS: "https://a.example/k, http://127.0.0.1:1/k  https://b.example/" }).jwksUrls).toEqual([
+    { url: "https://a.example/k" },
+    { url: "http://127.0.0.1:1/k", issuer: "https://b.example/" },
+  ]);
 });

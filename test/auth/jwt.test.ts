@@ -84,7 +84,7 @@ test("one that is too long is not read", async () => {
 
 test("keys that can't be had are the broker's fault, not the token's", async () => {
   const token = signed({ sub: "ada" }, tokenKeys("RSA").privateKey, { algorithm: "RS256" });
-  expect(await loginOf(token, { jwksUrls: ["https://id.example/keys"] })).toMatchObject({ reasonCode: 0x88 });
+  expect(await loginOf(token, { jwksUrls: [{ url: "https://id.example/keys" }] })).toMatchObject({ reasonCode: 0x88 });
 });
 
 test("the end of the login comes from the token", async () => {

@@ -117,6 +117,11 @@ describe("what must not help", () => {
 
 /** Providers that answer as the test says, under fake timers. */
 function providers(...answers: (() => object | Promise<object>)[]) {
+  return tiedProviders([], ...answers);
+}
+
+/** @param issuers those that they are tied to; with any, HS256 is taken too */
+function tiedProviders(issuers: readonly (string | undefined)[], ...answers: (() => object | Promise<object>)[]) {
   const asked: number[] = answers.map(() => 0);
   const failures: string[] = [];
   const fetch = async (url: string): Promise<Response> => {
@@ -124,9 +129,13 @@ function providers(...answers: (() => object | Promise<object>)[]) {
     asked[at]! += 1;
     return Response.json(await answers[at]!());
   };
-  const jwksUrls = answers.map((_, index) => `https://id.example/${index}?key=hidden`);
+  const jwksUrls = answers.map((_, index) => {
+    const issuer = issuers[index];
+    return { url: `https://id.example/${index}?key=hidden`, ...(issuer === undefined ? {} : { issuer }) };
+  });
   const services = { fetch, runtime: PLATFORM, failed: (problem: string) => void failures.push(problem) };
-  const signatures = new Signatures({ secret: new Uint8Array(0), publicKeys: [], jwksUrls }, services);
+  const secret = issuers.length === 0 ? new Uint8Array(0) : utf8(SECRET);
+  const signatures = new Signatures({ secret, publicKeys: [], jwksUrls }, services);
   return { asked, failures, check: (token: string) => signatures.check(token, headerOf(token) as TokenHeader) };
 }
 
@@ -238,6 +247,38 @@ describe("keys of providers", () => {
     const { check } = providers(fails, () => set(jwkOf(FIRST, "a")));
     expect(await check(byKey(FIRST, "a"))).toEqual(right);
     expect(await check(byKey(SECOND, "b"))).toBe("unavailable");
+  });
+
+  test("that are tied to an issuer sign for that one, and no other key does", async () => {
+    const { check } = tiedProviders(
+      ["https://a.example/", "https://b.example/", undefined],
+      () => set(jwkOf(FIRST, "a"), jwkOf(FIRST, "both")),
+      () => set(jwkOf(SECOND, "b"), jwkOf(FIRST, "both")),
+      () => set(jwkOf(OTHER, "c")),
+    );
+    const by = (keys: TokenKeys, keyid: string, iss: string | undefined) =>
+      check(signed({ ...CLAIMS, ...(iss === undefined ? {} : { iss }) }, keys.privateKey, { algorithm: "RS256", keyid }));
+    const [a, b, c] = ["https://a.example/", "https://b.example/", "https://c.example/"];
+    for (const [keys, keyid, iss] of [
+      [FIRST, "a", a],
+      [SECOND, "b", b],
+      [OTHER, "c", c],
+      [OTHER, "c", undefined],
+      [FIRST, "both", a],
+      [FIRST, "both", b],
+    ] as const)
+      expect([keyid, iss, await by(keys, keyid, iss)]).toEqual([keyid, iss, right]);
+    for (const [keys, keyid, iss] of [
+      [FIRST, "a", b],
+      [FIRST, "a", c],
+      [FIRST, "a", undefined],
+      [SECOND, "b", a],
+      [OTHER, "c", a],
+      [FIRST, "both", c],
+    ] as const)
+      expect([keyid, iss, await by(keys, keyid, iss)]).toEqual([keyid, iss, "foreign"]);
+    expect(await check(signed({ ...CLAIMS, iss: a }, SECRET))).toBe("foreign");
+    expect(await check(signed({ ...CLAIMS, iss: c }, SECRET))).toEqual(right);
   });
 
   test("a key is for what the set says of it, and a set has no secrets", async () => {
