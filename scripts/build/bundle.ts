@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The project's folder. */
@@ -59,11 +59,14 @@ export async function buildPage(): Promise<void> {
   writeFileSync(stamp, sources);
 }
 
+/** What the page is built from, beside packages. */
+const SOURCES_OF_PAGE = ["src/page", "src/client", "src/mqtt"];
+
 /** A hash over everything the page is built from: its sources and, through the lock file, its packages. */
 function sourcesHash(): string {
   const hash = createHash("sha256").update(readFileSync(join(ROOT, "package-lock.json")));
-  for (const entry of readdirSync(PAGE_SOURCES, { recursive: true, withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.isFile()) hash.update(`${entry.name}\0`).update(readFileSync(join(entry.parentPath, entry.name)));
-  }
+  const entries = SOURCES_OF_PAGE.flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }));
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  for (const file of files.sort()) hash.update(`${relative(ROOT, file)}\0`).update(readFileSync(file));
   return hash.digest("hex");
 }

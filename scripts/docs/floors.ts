@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../build/bundle.ts";
-import { FLOORS, importsOfFolders, PAGE, type Place } from "./house.ts";
+import { CLIENTS, FLOORS, importsOfFolders, type Place } from "./house.ts";
 
 const DOCUMENT = join(ROOT, "docs", "architecture.md");
 
@@ -25,7 +25,7 @@ function drawFloors(): string {
       "  end",
     );
   }
-  lines.push(`  subgraph browser["in the browser"]`, `    ${boxOf(PAGE.path)}["${PAGE.path.slice(0, -1)}"]`, "  end");
+  lines.push(`  subgraph clients["clients"]`, ...CLIENTS.map(({ path }) => `    ${boxOf(path)}["${path.slice(0, -1)}"]`), "  end");
   for (const [folder, others] of importsOfFolders()) {
     for (const other of [...others].sort()) lines.push(`  ${boxOf(folder)} --> ${boxOf(other)}`);
   }
@@ -36,7 +36,7 @@ function tableOfFolders(): string {
   const row = ({ path, is, start }: Place, floor: string, imports: string): string =>
     `| \`${path.slice(0, -1)}\` | ${is} | ${floor} | ${imports} | [${start}](../${path}${start}) |\n`;
   const rows = [...FOLDERS].reverse().map((place) => row(place, `${place.floor}: ${FLOORS[place.floor]!.name}`, mayImport(place)));
-  rows.push(row(PAGE, "none, it runs in the browser", "packages only"));
+  rows.push(...CLIENTS.map((place) => row(place, "none, it is a client", besideOf(place).join(", "))));
   return `\n| Folder | What it is | Floor | May import | Start reading in |\n|---|---|---|---|---|\n${rows.join("")}\n`;
 }
 
@@ -47,9 +47,13 @@ function tableOfFiles(): string {
   return `\n| File | What it is | Floor |\n|---|---|---|\n${rows.reverse().join("")}\n`;
 }
 
-function mayImport({ beside = [], floor }: { beside?: readonly string[]; floor: number }): string {
+function mayImport({ floor, ...place }: Place & { readonly floor: number }): string {
   const below = floor === 1 ? "floor 0" : `floors 0 to ${floor - 1}`;
-  return [below, ...beside.map((path) => `\`${path.slice(0, -1)}\``)].join(", ");
+  return [below, ...besideOf(place)].join(", ");
+}
+
+function besideOf({ beside = [] }: Place): string[] {
+  return beside.map((path) => `\`${path.slice(0, -1)}\``);
 }
 
 function isFolder({ path }: Place): boolean {

@@ -127,8 +127,16 @@ export const FLOORS: readonly Floor[] = [
   },
 ];
 
-/** Runs in browsers: it and the broker import nothing from each other. */
-export const PAGE: Place = { path: "src/page/", is: "the page under `/`: a client in the browser", start: "main.ts" };
+/** Stand beside the broker: they run in browsers, and it imports nothing of them. Each imports only from those beside it that it names. */
+export const CLIENTS: readonly Place[] = [
+  { path: "src/page/", is: "the page under `/`: a client in the browser", start: "main.ts", beside: ["src/client/"] },
+  {
+    path: "src/client/",
+    is: "the MQTT client of the package, for browsers, Workers and Node",
+    start: "client.ts",
+    beside: ["src/mqtt/"],
+  },
+];
 
 export function isIn(path: string, place: string): boolean {
   return path === place || (place.endsWith("/") && path.startsWith(place));

@@ -1,5 +1,5 @@
-/** One connection to the page's own origin with MQTT.js, and why it failed or ended in words. Knows nothing of the page's elements. */
-import mqtt, { type IClientOptions, type IConnackPacket, type MqttClient } from "mqtt";
+/** One connection to the page's own origin with the client of this project, and why it failed or ended in words. Knows nothing of the page's elements. */
+import { type Client, connect, type Message, type MqttError } from "../client/index.ts";
 
 export interface ConnectChoice {
   readonly namespace: string;
@@ -11,63 +11,56 @@ export interface ConnectChoice {
 }
 
 export interface ConnectionEvents {
-  opened(sessionPresent: boolean): void;
+  opened(client: Client): void;
   /** The connection could not be made or is over; without a problem it was ended from here. */
   closed(problem: string | undefined): void;
-  message(topic: string, payload: Uint8Array, qos: number, retained: boolean): void;
+  /** What comes for subscriptions that an earlier page has made. */
+  message(message: Message): void;
 }
 
 /** A session that is not clean outlives its connection by this time, seconds; the broker may cap it. */
 const SESSION_EXPIRY_SECONDS = 24 * 60 * 60;
+
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Where the broker takes the WebSockets of a namespace. */
 function pathOf(namespace: string): string {
   return namespace === "default" ? "/mqtt" : `/${encodeURIComponent(namespace)}/mqtt`;
 }
 
-export function connect(choice: ConnectChoice, events: ConnectionEvents): MqttClient {
+/** @returns what ends the connection, also while it is being made */
+export function open(choice: ConnectChoice, events: ConnectionEvents): () => void {
   const path = pathOf(choice.namespace);
-  const options: IClientOptions = {
-    protocolVersion: choice.version,
+  const socket = new WebSocket(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${path}`, "mqtt");
+  let client: Client | undefined;
+  let isCancelled = false;
+  const options = {
+    version: choice.version,
     clientId: choice.clientId,
     clean: choice.clean,
-    reconnectPeriod: 0,
-    connectTimeout: 10_000,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    sessionExpirySeconds: choice.clean ? 0 : SESSION_EXPIRY_SECONDS,
+    ...(choice.username === "" ? {} : { userName: choice.username }),
+    ...(choice.password === "" ? {} : { password: choice.password }),
+    onMessage: events.message,
   };
-  if (choice.username !== "") options.username = choice.username;
-  if (choice.password !== "") options.password = choice.password;
-  if (choice.version === 5 && !choice.clean) options.properties = { sessionExpiryInterval: SESSION_EXPIRY_SECONDS };
+  connect(socket, options).then(
+    (connected) => {
+      client = connected;
+      client.on("closed", (error) => events.closed(error && sentence(error)));
+      events.opened(client);
+    },
+    async (error: MqttError) => events.closed(isCancelled ? undefined : error.kind === "lost" ? await whyNoSocket(path) : sentence(error)),
+  );
+  return () => {
+    isCancelled = true;
+    if (client === undefined) socket.close();
+    else void client.end();
+  };
+}
 
-  const client = mqtt.connect(`${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${path}`, options);
-  let wasOpen = false;
-  let isOver = false;
-  let problem: string | undefined;
-  const close = (sentence: string | undefined): void => {
-    if (isOver) return;
-    isOver = true;
-    client.end(true);
-    events.closed(sentence);
-  };
-  client.on("packetreceive", (packet) => {
-    if (packet.cmd === "connack") problem = refusal(packet);
-    if (packet.cmd === "disconnect")
-      problem = `The broker ended the connection: ${reason(packet.reasonCode, packet.properties?.reasonString)}.`;
-  });
-  client.on("connect", (packet) => {
-    wasOpen = true;
-    events.opened(packet.sessionPresent);
-  });
-  client.on("message", (topic, payload, packet) => events.message(topic, payload, packet.qos, packet.retain));
-  client.on("error", (error) => {
-    problem ??= wasOpen && error.message ? `The connection failed: ${error.message}.` : undefined;
-    if (problem !== undefined) close(problem);
-  });
-  client.on("close", async () => {
-    if (client.disconnecting && wasOpen) close(undefined);
-    else if (problem !== undefined || wasOpen) close(problem ?? "The connection was lost.");
-    else close(await whyNoSocket(path));
-  });
-  return client;
+function sentence({ message }: MqttError): string {
+  return `${message.replace(/\.$/, "")}.`;
 }
 
 /** A browser does not say why a WebSocket was refused; the same path without an upgrade answers in words. */
@@ -80,42 +73,3 @@ async function whyNoSocket(path: string): Promise<string> {
     return "The broker cannot be reached.";
   }
 }
-
-function refusal({ reasonCode, returnCode, properties }: IConnackPacket): string | undefined {
-  const code = reasonCode ?? returnCode ?? 0;
-  return code === 0 ? undefined : `The broker refused the connection: ${reason(code, properties?.reasonString)}.`;
-}
-
-/** The broker's own words where it sends some; otherwise the meaning of the code. */
-function reason(code: number | undefined, words: string | undefined): string {
-  const name = REASONS[code ?? 0] ?? `code ${code}`;
-  return words ? `${name} (${words.replace(/\.$/, "")})` : name;
-}
-
-const REASONS: Readonly<Record<number, string>> = {
-  0: "normal disconnection",
-  1: "it does not speak this version of MQTT",
-  2: "it does not accept this client ID",
-  3: "it is unavailable",
-  4: "user name or password is wrong",
-  5: "not authorized",
-  129: "malformed packet",
-  130: "protocol error",
-  131: "an error of its own",
-  132: "it does not speak this version of MQTT",
-  133: "it does not accept this client ID",
-  134: "user name or password is wrong",
-  135: "not authorized",
-  136: "it is unavailable",
-  137: "it is busy",
-  138: "banned",
-  139: "it is shutting down",
-  141: "nothing was heard within the Keep Alive",
-  142: "another connection took over this client ID",
-  143: "invalid topic filter",
-  144: "invalid topic name",
-  147: "too many messages at once",
-  149: "the packet is too large",
-  151: "a quota is used up",
-  152: "administrative action",
-};

@@ -1,7 +1,6 @@
 /** The page: its fields and buttons, wired to one connection and the list of messages. */
-import type { MqttClient } from "mqtt";
-import { problemOfFilter, problemOfTopic } from "./check.ts";
-import { type ConnectChoice, connect } from "./connection.ts";
+import type { Client, Message } from "../client/index.ts";
+import { type ConnectChoice, open } from "./connection.ts";
 import { MessageList } from "./message-list.ts";
 import { recall, remember } from "./remembered.ts";
 
@@ -17,7 +16,9 @@ const messages = new MessageList(get("messages"), (received) => {
 });
 const subscriptions = get<HTMLUListElement>("subscriptions");
 
-let client: MqttClient | undefined;
+let client: Client | undefined;
+/** Ends the connection, also one that is being made. */
+let close: (() => void) | undefined;
 /** How `client` is connected. */
 let choice: ConnectChoice | undefined;
 
@@ -51,8 +52,10 @@ get("connect-form").addEventListener("submit", (event) => {
     clean: get("clean").checked,
   };
   choice = chosen;
-  client = connect(chosen, {
-    opened(sessionPresent) {
+  close = open(chosen, {
+    opened(connected) {
+      client = connected;
+      const { sessionPresent } = client.server;
       subscriptions.replaceChildren();
       if (sessionPresent) for (const { filter, qos } of recall(chosen.namespace, chosen.clientId)) listSubscription(filter, qos);
       rememberSubscriptions();
@@ -65,25 +68,28 @@ get("connect-form").addEventListener("submit", (event) => {
       setState("closed", problem === undefined ? "Disconnected" : "Not connected");
       get("connect").focus();
     },
-    message(topic, payload, qos, retained) {
-      messages.add({ time: new Date(), topic, payload, qos, retained });
-    },
+    message: showMessage,
   });
 });
 
-get("disconnect").addEventListener("click", () => client?.end());
+/** Several subscriptions may want the same message: it is shown once. */
+let shown: Message | undefined;
+
+function showMessage(message: Message): void {
+  if (message === shown) return;
+  shown = message;
+  const { topic, payload, qos, retain } = message;
+  messages.add({ time: new Date(), topic, payload, qos, retained: retain });
+}
+
+get("disconnect").addEventListener("click", () => close?.());
 
 get("subscribe-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const filter = get("filter").value;
-  const problem = problemOfFilter(filter);
-  if (problem !== undefined) {
-    show("subscribe-result", `${filter} was not subscribed: ${problem}.`);
-    return;
-  }
   try {
-    const [granted] = await client!.subscribeAsync(filter, { qos: qosOf("subscribe-qos") });
-    listSubscription(filter, granted?.qos ?? 0);
+    const { granted } = await client!.subscribe(filter, { qos: qosOf("subscribe-qos"), onMessage: showMessage });
+    listSubscription(filter, granted[0]!.qos);
     rememberSubscriptions();
     show("subscribe-result", undefined);
   } catch (error) {
@@ -96,13 +102,8 @@ get("publish-form").addEventListener("submit", async (event) => {
   const topic = get("topic").value;
   const qos = qosOf("publish-qos");
   get("published").textContent = "";
-  const problem = problemOfTopic(topic);
-  if (problem !== undefined) {
-    show("publish-result", `${topic} was not published: ${problem}.`);
-    return;
-  }
   try {
-    await client!.publishAsync(topic, get<HTMLTextAreaElement>("payload").value, { qos, retain: get("retain").checked });
+    await client!.publish(topic, get<HTMLTextAreaElement>("payload").value, { qos, retain: get("retain").checked });
     show("publish-result", undefined);
     const time = new Date().toLocaleTimeString(undefined, { hour12: false });
     get("published").textContent = `${time} ${topic} ${qos === 0 ? "was sent" : "was published"}.`;
@@ -143,7 +144,7 @@ function listSubscription(filter: string, qos: number): void {
   button.setAttribute("aria-label", `Unsubscribe ${filter}`);
   button.addEventListener("click", async () => {
     try {
-      await client!.unsubscribeAsync(filter);
+      await client!.unsubscribe(filter);
       row.remove();
       rememberSubscriptions();
     } catch (error) {

@@ -186,7 +186,7 @@ describe.each([
   it("says in words why it was refused", async () => {
     const visitor = await visit();
     const wrong = await visitor.connectInVain({ version, userName: "ada", password: "wrong" });
-    expect(wrong).toMatch(/^The broker refused the connection: user name or password is wrong.*\.$/);
+    expect(wrong).toMatch(/^The server refused the connection: bad user name or password .*\.$/);
     const nowhere = await visitor.connectInVain({ version, namespace: "nowhere" });
     expect(nowhere).toMatch(/^There is no namespace "nowhere" here\./);
     await visitor.connect({ version, namespace: "default", password: "lovelace" });
@@ -344,8 +344,7 @@ describe.each([
     await older.connect({ version, clientId, clean: false });
     await older.subscribe(topic);
     expect(await newer.connect({ version, clientId, clean: false })).toBe("Connected, session resumed");
-    const why =
-      version === 5 ? /^The broker ended the connection: another connection took over this client ID/ : /^The connection was lost\.$/;
+    const why = version === 5 ? /^The server ended the connection: session taken over/ : /^The connection was lost/;
     expect(await older.error("error")).toMatch(why);
     await newer.publish(topic, "for the newer page");
     expect((await newer.messages(1)).map(({ payload }) => payload)).toEqual(["for the newer page"]);

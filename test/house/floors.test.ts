@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { ROOT } from "../../scripts/build/bundle.ts";
-import { FLOORS, floorOf, foldersOfSrc, importsOf, importsOfFolders, PAGE } from "../../scripts/docs/house.ts";
+import { CLIENTS, FLOORS, floorOf, foldersOfSrc, importsOf, importsOfFolders, isIn } from "../../scripts/docs/house.ts";
 
 interface Source {
   /** From the root, with slashes. */
@@ -33,7 +33,7 @@ function codeOf(text: string): string {
 const SRC = sources("src", [".ts"]);
 const TESTS = sources("test", [".ts"]);
 
-const BROKER = SRC.filter(({ path }) => !path.startsWith(PAGE.path));
+const BROKER = SRC.filter(({ path }) => !CLIENTS.some((client) => isIn(path, client.path)));
 const PURE = BROKER.filter(({ path }) => floorOf(path) <= 2);
 
 function target({ path }: Source, name: string): string {
@@ -70,7 +70,8 @@ describe("floors", () => {
   });
 
   test("on its own floor a folder imports only from those that its place in the plan names", () => {
-    const places = new Map(FLOORS.flatMap(({ places }, floor) => places.map((place) => [place.path, { ...place, floor }])));
+    const floors = [...FLOORS.map(({ places }) => places), CLIENTS];
+    const places = new Map(floors.flatMap((onIt, floor) => onIt.map((place) => [place.path, { ...place, floor }])));
     const crossing = [...importsOfFolders()].flatMap(([folder, others]) =>
       [...others]
         .filter((other) => places.get(other)?.floor === places.get(folder)?.floor && !places.get(folder)?.beside?.includes(other))
@@ -80,7 +81,7 @@ describe("floors", () => {
   });
 
   test("every folder of src has its place, and every place is there", () => {
-    const places = [...FLOORS.flatMap(({ places }) => places), PAGE];
+    const places = [...FLOORS.flatMap(({ places }) => places), ...CLIENTS];
     expect(foldersOfSrc().filter((folder) => !places.some(({ path }) => path === folder))).toEqual([]);
     expect(places.filter(({ path, start = "" }) => !existsSync(join(ROOT, path, start)))).toEqual([]);
     expect(places.filter(({ path, start }) => path.endsWith("/") !== (start !== undefined))).toEqual([]);
@@ -106,12 +107,18 @@ describe("floors", () => {
     expect(lost.filter((name) => name.endsWith(".ts"))).toEqual([]);
   });
 
-  test("the page and the broker do not import each other, bar what both are told", () => {
-    const fromPage = SRC.filter(({ path }) => path.startsWith(PAGE.path)).flatMap((source) =>
-      source.imports.filter((name) => name.startsWith(".") && !target(source, name).startsWith(PAGE.path)),
+  test("clients import nothing but what their places name, and the broker nothing of them", () => {
+    const outside = CLIENTS.flatMap(({ path, beside = [] }) =>
+      SRC.filter((source) => isIn(source.path, path)).flatMap((source) =>
+        source.imports
+          .filter((name) => ![path, ...beside].some((home) => name.startsWith(".") && isIn(target(source, name), home)))
+          .map((name) => `${source.path} imports ${name}`),
+      ),
     );
-    const toPage = BROKER.flatMap((source) => source.imports.filter((name) => target(source, name).startsWith(PAGE.path)));
-    expect([fromPage, toPage]).toEqual([[], []]);
+    const toClients = BROKER.flatMap((source) =>
+      source.imports.filter((name) => CLIENTS.some(({ path }) => name.startsWith(".") && isIn(target(source, name), path))),
+    );
+    expect([outside, toClients]).toEqual([[], []]);
   });
 });
 
@@ -145,8 +152,8 @@ describe("the lower two floors are pure", () => {
 });
 
 test("who keeps time does so by the runtime of its host, which a simulation can replace", () => {
-  const found = BROKER.filter(({ code }) => /\bDate\.now\b|\bperformance\b|\bset(?:Timeout|Interval|Immediate)\b/.test(code));
-  expect(found.map(({ path }) => path)).toEqual(["src/runtime.ts"]);
+  const found = SRC.filter(({ code }) => /\bDate\.now\b|\bperformance\b|\bset(?:Timeout|Interval|Immediate)\b/.test(code));
+  expect(found.map(({ path }) => path).sort()).toEqual(["src/client/platform.ts", "src/runtime.ts"]);
 });
 
 describe("files", () => {

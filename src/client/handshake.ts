@@ -1,0 +1,85 @@
+/** CONNECT as the options want it, and what CONNACK says of the server. */
+
+import { utf8Encode } from "../mqtt/bytes.ts";
+import { CONNECT, type Connack, type Connect, type Properties, type ProtocolVersion, type Will } from "../mqtt/packet.ts";
+import type { OpenExchange } from "./authentication.ts";
+import { type MqttError, refusal } from "./error.ts";
+import { KEEP_ALIVE_SECONDS, KEPT_SESSION_EXPIRY_SECONDS, RECEIVE_MAXIMUM, SESSION_EXPIRY_SECONDS, TOPIC_ALIAS_MAXIMUM } from "./limits.ts";
+import type { ConnectOptions, Server, WillOptions } from "./options.ts";
+import { said } from "./said.ts";
+
+/** The Session Expiry Interval of a session that does not expire. */
+const NEVER = 0xffff_ffff;
+
+export const bytesOfPayload = (payload: string | Uint8Array): Uint8Array => (typeof payload === "string" ? utf8Encode(payload) : payload);
+
+export function sessionExpiryOf({ clean = true, sessionExpirySeconds }: ConnectOptions): number {
+  return sessionExpirySeconds ?? (clean ? SESSION_EXPIRY_SECONDS : KEPT_SESSION_EXPIRY_SECONDS);
+}
+
+export interface Introduction {
+  readonly version: ProtocolVersion;
+  readonly clientId: string;
+  readonly clean: boolean;
+  readonly password: string | Uint8Array | undefined;
+  readonly exchange: OpenExchange | undefined;
+}
+
+export function connectPacket(options: ConnectOptions, { version, clientId, clean, password, exchange }: Introduction): Connect {
+  const { keepAliveSeconds = KEEP_ALIVE_SECONDS, will, userName } = options;
+  return {
+    type: CONNECT,
+    version,
+    clean,
+    keepAliveSeconds,
+    clientId,
+    will: will && willOf(will),
+    userName,
+    password: password === undefined ? undefined : bytesOfPayload(password),
+    properties: { ...connectProperties(options), ...exchange?.properties },
+  };
+}
+
+function connectProperties(options: ConnectOptions): Properties {
+  const { receiveMaximum = RECEIVE_MAXIMUM, topicAliasMaximum = TOPIC_ALIAS_MAXIMUM, maximumPacketSize, userProperties } = options;
+  return said({
+    sessionExpiryInterval: sessionExpiryOf(options),
+    receiveMaximum,
+    topicAliasMaximum: topicAliasMaximum || undefined,
+    maximumPacketSize,
+    requestResponseInformation: options.requestResponseInformation ? 1 : undefined,
+    requestProblemInformation: options.requestProblemInformation === false ? 0 : undefined,
+    userProperties,
+  });
+}
+
+function willOf({ topic, payload = "", qos = 0, retain = false, ...properties }: WillOptions): Will {
+  return { topic, payload: bytesOfPayload(payload), qos, retain, properties };
+}
+
+/** Reason Codes of the Return Codes of 3.x. */
+const REASON_OF_RETURN = [0, 0x84, 0x85, 0x88, 0x86, 0x87];
+
+/** @returns why the server refused; undefined when it did not */
+export function refusalOf({ reasonCode, properties }: Connack, version: ProtocolVersion): MqttError | undefined {
+  if (reasonCode === 0) return undefined;
+  const code = version === 5 ? reasonCode : REASON_OF_RETURN[reasonCode]!;
+  return refusal("refused", "The server refused the connection", code, properties);
+}
+
+/** 3.x knows two: with the connection, and never. */
+function expiryAskedFor({ version, clean, properties }: Connect): number {
+  return version === 5 ? properties.sessionExpiryInterval! : clean ? 0 : NEVER;
+}
+
+export function serverOf({ sessionPresent, properties }: Connack, connect: Connect): Server {
+  return {
+    // 3.1 does not tell: there whoever asked for it takes it to be there [3.1/connack/flags].
+    sessionPresent: connect.version === 3 ? !connect.clean : sessionPresent,
+    clientId: properties.assignedClientIdentifier ?? connect.clientId,
+    // [MQTT5-3.1.2-21] [MQTT5-3.2.2-21]
+    keepAliveSeconds: properties.serverKeepAlive ?? connect.keepAliveSeconds,
+    sessionExpirySeconds: properties.sessionExpiryInterval ?? expiryAskedFor(connect),
+    properties,
+  };
+}
