@@ -1,6 +1,7 @@
 /** What holds in a Session object after every single event: queues, windows and tables stay within their bounds, and fit together. */
 
 import type { Limits } from "../../src/limits.ts";
+import { isConsumerRow } from "../../src/session/consumer-rows.ts";
 import type { SessionCore } from "../../src/session/core.ts";
 import { Session } from "../../src/session/session.ts";
 import type { PieceSizes } from "../../src/storage-limits.ts";
@@ -19,8 +20,14 @@ export function brokenBounds(core: SessionCore, limits: Limits): string[] {
   }
   expect(connected === core.connections.size, `${core.connections.size} connections, of which ${connected} have a session`);
   expect(core.connections.size <= limits.connectionsMax, `${core.connections.size} connections`);
-  // Keep Alive for each connection; expiry, will and slowness for each session; the log; the watch over wills.
-  const deadlinesMax = core.connections.size + 3 * core.sessions.size + 3;
+  // Keep Alive for each connection; expiry, will and slowness for each session; the next attempt and slowness for each consumer; the log;
+  // the watch over wills.
+  const consumers = core.consumers?.all ?? [];
+  const deadlinesMax = core.connections.size + 3 * core.sessions.size + 2 * consumers.length + 3;
+  for (const { plan, waiting, holds } of consumers) {
+    const held = holds?.length ?? 0;
+    expect(waiting <= limits.queueMessagesMax + held, `${waiting} messages wait for the consumer ${plan.name}`);
+  }
   expect(core.deadlines.size <= deadlinesMax, `${core.deadlines.size} deadlines, where ${deadlinesMax} may be`);
   const filters = new Set(core.subscriptions.filters());
   expect(filters.size === core.interests.size, `${core.interests.size} interests in ${filters.size} filters`);
@@ -92,7 +99,13 @@ function brokenSession(session: Session, limits: Limits, sizes: PieceSizes): str
 export function brokenRows(core: SessionCore, { sessions: store }: Rows): string[] {
   const problems: string[] = [];
   const numbers = new Map([...core.sessions.values()].filter(({ stored }) => stored).map((session) => [session.number, session]));
-  for (const { number, clientId } of store.sessions()) {
+  const consumers = new Map((core.consumers?.all ?? []).map((consumer) => [consumer.number, consumer]));
+  for (const row of store.sessions()) {
+    const { number, clientId } = row;
+    if (isConsumerRow(row)) {
+      if (!consumers.has(number)) problems.push(`a row of the consumer ${number}, which is no more`);
+      continue;
+    }
     if (numbers.get(number)?.clientId !== clientId) problems.push(`a row of the session ${number} of ${clientId}, which is no more`);
   }
   for (const { sessionNumber, filter } of store.subscriptions()) {

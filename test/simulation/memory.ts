@@ -57,6 +57,10 @@ export function remember(core: SessionCore): Memory {
     ...[...core.interests.keys()].map((filter) => `interest in ${filter}`),
     ...[...core.shares].map(([filter, { members }]) => `members of ${filter}: ${list([...members].map(({ clientId }) => clientId))}`),
     `${core.connections.size} connections`,
+    ...(core.consumers?.all ?? []).map(
+      ({ plan, number, backlog, attempts, triedThrough, handledThrough }) =>
+        `consumer ${plan.name} ${number}: ${[...backlog].map(({ sequence }) => sequence).join(" ")}, ${attempts} attempts up to ${triedThrough}, handled up to ${handledThrough}`,
+    ),
     `open exchanges: ${[...core.openExchanges.keys()].join(" ")}`,
   ];
   return { sessions, lines: lines.sort() };

@@ -21,11 +21,13 @@ import { type HostState, SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import type { RoutingStore } from "../../src/routing/ports.ts";
 import type { Runtime, Timer } from "../../src/runtime.ts";
+import { isConsumerRow } from "../../src/session/consumer-rows.ts";
 import type { MovingPart } from "../../src/session/move.ts";
 import type { SessionStore } from "../../src/session/ports.ts";
 import { miscounted, recountSessions } from "../support/recount.ts";
 import { brokenBounds, brokenRows } from "./bounds.ts";
 import { ofUnknownVersion, partOfBefore, partOfUnknown, storeOfBuild } from "./builds.ts";
+import { simulatedConsumers } from "./consumer.ts";
 import { DIRECTORY, directoryService } from "./directory.ts";
 import { differences, losses, lostInMove, type Memory, remember } from "./memory.ts";
 import { MemoryRows, type Rows, refusing, SqliteRows } from "./rows.ts";
@@ -302,6 +304,7 @@ export class SimulatedObject {
       name: this.name,
       meter: this.meter,
       runtime,
+      consumers: world.hasConsumers ? simulatedConsumers(world, this.name, runtime) : undefined,
       peers: (to) => this.#sessionObject(to, alive),
       directory: directoryService(world, runtime, (call) => this.#call(DIRECTORY, async (host) => call(host as DirectoryHost), alive)),
       router: (machine, ledger) => {
@@ -626,7 +629,7 @@ export class SimulatedObject {
   /** What is stored, for the check at rest. */
   stored(): { sessions: number; subscriptions: number; chunks: number; wills: number; routes: number } {
     return {
-      sessions: this.sessionStore.sessions().length,
+      sessions: this.sessionStore.sessions().filter((row) => !isConsumerRow(row)).length,
       subscriptions: this.sessionStore.subscriptions().length,
       chunks: this.sessionStore.chunkHeads(0, Number.MAX_SAFE_INTEGER).length,
       wills: this.sessionStore.wills().length,

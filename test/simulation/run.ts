@@ -11,6 +11,7 @@ import { PIECE_SIZES, type PieceSizes } from "../../src/storage-limits.ts";
 import type { Happening } from "./chance.ts";
 import { checkAtRest, checkPromises, checkTidied } from "./check.ts";
 import { type ClientOptions, LONG_SECONDS, SimulatedClient, type SubscriptionOptions, type WillOptions } from "./client.ts";
+import { checkConsumers } from "./consumer.ts";
 import type { Random } from "./random.ts";
 import type { Published } from "./records.ts";
 import { actUnlucky, leaveUnlucky, strangeFault, unluckyClient } from "./unlucky.ts";
@@ -146,6 +147,7 @@ async function play(scenario: Scenario, steps: number): Promise<RunResult> {
   for (const object of world.objects) await object.wake();
   const problems = [...world.problems.splice(0), ...checkPromises(scenario, gone)];
   problems.push(...(await checkAtRest(scenario, gone)));
+  problems.push(...checkConsumers(scenario));
   problems.push(...(await checkTidied(scenario)));
   return {
     problems: [...problems, ...world.problems],
@@ -199,6 +201,8 @@ function begin(seed: number, reshaped: boolean, deployed: boolean, kept: Readonl
     // Some clients send faster than this at times; those that look in the end at what is left do not.
     ...(seed % 7 === 3 ? { rates: { clientMessages: { count: 13, ms: 20_000, burst: undefined } } } : {}),
     deployed,
+    // A queue that drops something promises nothing.
+    hasConsumers: !short && !deployed && (seed >> 2) % 3 === 0,
     kept,
   });
   const { chance } = world;

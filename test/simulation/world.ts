@@ -16,6 +16,7 @@ import type { PreviousShape, Settings } from "../../src/settings.ts";
 import { PIECE_SIZES, type PieceSizes } from "../../src/storage-limits.ts";
 import { DEPLOY_MS_MAX } from "./builds.ts";
 import { Chance } from "./chance.ts";
+import type { Consumption } from "./consumer.ts";
 import { numberOf } from "./content.ts";
 import { ADMIN_TOKEN, callFromOutside, directoryService, Operator } from "./directory.ts";
 import { SimulatedObject } from "./object.ts";
@@ -81,6 +82,8 @@ export interface WorldOptions {
   readonly users?: string;
   /** There is a directory, and an operator who bans clients. */
   readonly banning?: boolean;
+  /** The Worker's code has consumers. */
+  readonly hasConsumers?: boolean;
   /** Of what chance would have happen, only this does; undefined: all of it. */
   readonly kept?: ReadonlySet<string> | undefined;
 }
@@ -100,6 +103,9 @@ export class World {
   settings: Settings;
   readonly sizes: PieceSizes;
   readonly sqlite: boolean;
+  readonly hasConsumers: boolean;
+  /** What consumers were given, in order. */
+  readonly consumed: Consumption[] = [];
   now = BEGINNING;
   faults: Faults = NO_FAULTS;
   /** Clocks of objects are set forward and back in this run. */
@@ -133,6 +139,7 @@ export class World {
     this.sizes = sizes;
     this.chance = new Chance(seed, kept, () => this.now - BEGINNING);
     this.sqlite = sqlite;
+    this.hasConsumers = options.hasConsumers ?? false;
     this.settings = {
       topology,
       sessionShards,
