@@ -93,6 +93,38 @@ export interface Question {
   readonly client: HookClient;
 }
 
+/** A message as a consumer is given it. */
+export interface ConsumedMessage extends HookMessage {
+  /** The Client Identifier of its publisher; empty for a message of the broker's own. */
+  readonly publisher: string;
+}
+
+export interface ConsumeContext<Env = unknown> extends HookContext<Env> {
+  /** Aborted when the handler has taken too long: from then on the same messages may be given again. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Code that is given the messages of a filter. It runs in the Session objects in which they are published, each of which has a queue of its
+ * own: one batch at a time in each, in the order in which they came. Messages of QoS 1 and 2 are given at least once, those of QoS 0 at most
+ * once.
+ */
+export interface MessageConsumer<Env = unknown> {
+  /** A Topic Filter, not a shared one. */
+  readonly filter: string;
+  /** Names its queue; by default the filter. What waits under a name that the code does not have any more is gone at the object's next start. */
+  readonly name?: string | undefined;
+  /** A batch has at most so many `messages` (100), and is given when those have come or the first of them is `ms` (1000) old. */
+  readonly batch?: { readonly messages?: number | undefined; readonly ms?: number | undefined } | undefined;
+  /** How often each message is given at most (10); then it is given up, counted and told in the log. */
+  readonly attempts?: number | undefined;
+  /**
+   * Resolves when all of the messages are handled. When it throws, rejects or takes longer than 30 s, none of them is: after some time, which
+   * grows, the same ones are given again, once as they were and then one by one.
+   */
+  handle(messages: readonly ConsumedMessage[], context: ConsumeContext<Env>): Promise<void> | void;
+}
+
 /** What a Worker may define. Every hook is optional, and costs nothing where it is missing. */
 export interface BrokerHooks<Env = unknown> {
   /**
@@ -118,6 +150,8 @@ export interface BrokerOptions<Env = unknown> extends BrokerHooks<Env> {
    * over variables of the same name.
    */
   readonly settings?: CodeSettings | ((env: Env) => CodeSettings) | undefined;
+  /** Code that is given messages, besides the subscribers. */
+  readonly onMessages?: readonly MessageConsumer<Env>[] | undefined;
   /** Where the broker lives, such as `/broker`: its paths are below. Empty by default. */
   readonly path?: string | undefined;
 }

@@ -5,7 +5,7 @@ import type { Runtime } from "../runtime.ts";
 import type { BrokerHooks } from "./contract.ts";
 
 export interface HookFault {
-  readonly hook: keyof BrokerHooks | "publish";
+  readonly hook: keyof BrokerHooks | "publish" | "onMessages";
   readonly client: string;
   readonly problem: string;
   /** Faults since the last line that had none of their own. */

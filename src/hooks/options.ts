@@ -1,6 +1,7 @@
 /** What stands in `defineBroker({...})`, looked at when the Worker starts: a name that is none, or a value that is, never waits for the first client. */
 
 import { codeProblems } from "../settings.ts";
+import { consumerProblems } from "./consumer-options.ts";
 import type { BrokerHooks, BrokerOptions } from "./contract.ts";
 
 /** The names of the hooks. */
@@ -12,6 +13,7 @@ const OPTIONS: { readonly [Name in keyof Required<BrokerOptions>]: (value: unkno
     if (!isPlainObject(value)) return ["settings must be an object, or a function of env that returns one."];
     return codeProblems(value as object).map(({ sentence }) => `settings: ${sentence}`);
   },
+  onMessages: consumerProblems,
   path: (value) =>
     typeof value === "string" && /^(?:\/[\w.~-]+)*$/.test(value) ? [] : ["path must be empty, or begin with a slash and not end with one."],
   ...(Object.fromEntries(Object.keys(HOOKS).map((name) => [name, (value: unknown) => hookProblems(name, value)])) as {

@@ -3,11 +3,13 @@
  * and tells the core what became of it. Nothing here has to survive: a start finds what was not handled, and gives it again.
  */
 
-import { HookLog } from "../auth/hook-log.ts";
 import { type FaultPort, guarded } from "../fault.ts";
+import type { ConsumerOptions } from "../hooks/consumer-options.ts";
+import type { ConsumedMessage, HookContext, MessageProperties } from "../hooks/contract.ts";
+import { HookFaults } from "../hooks/hook-faults.ts";
 import { CONSUMER_MS_MAX } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
-import { type Properties, PUBLISH } from "../mqtt/packet.ts";
+import { PUBLISH } from "../mqtt/packet.ts";
 import { decodeProperties } from "../mqtt/property.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import type { Consumer, ConsumerBatch } from "../session/consumer.ts";
@@ -16,14 +18,12 @@ import type { SessionCore } from "../session/core.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import { inTime } from "./in-time.ts";
 import { log } from "./log.ts";
-import type { ConsumedMessage, ConsumerOptions } from "./message-consumer.ts";
 
 export interface ConsumersOptions {
   readonly core: SessionCore;
   readonly machine: SessionMachine;
   readonly consumers: readonly ConsumerOptions[];
-  /** What handlers are given beside the messages. */
-  readonly context: object;
+  readonly context: HookContext;
   /** Of the object. */
   readonly name: string;
   readonly runtime: Runtime;
@@ -46,12 +46,12 @@ interface Runner {
 export class ConsumerRuns {
   readonly #options: ConsumersOptions;
   readonly #runners: readonly Runner[];
-  readonly #log: HookLog;
+  readonly #failed: HookFaults;
 
   constructor(options: ConsumersOptions) {
     this.#options = options;
-    this.#log = new HookLog(options.runtime, (problem) =>
-      log("a consumer has not handled its messages", { object: options.name, problem }),
+    this.#failed = new HookFaults(options.runtime, ({ problem, others }) =>
+      log("a consumer has not handled its messages", { object: options.name, problem, others }),
     );
     this.#runners = options.consumers.map((each) => ({
       options: each,
@@ -98,7 +98,7 @@ export class ConsumerRuns {
     if (batch.counted) await written();
     const problem = await this.#handle(options, batch);
     guarded(faults, "ending a batch of a consumer", undefined, () => machine.consumed(consumer, problem === undefined, runtime.now()));
-    if (problem !== undefined) this.#log.tell(`${options.name}: ${problem}`);
+    if (problem !== undefined) this.#failed.caught("onMessages", `${options.name}: ${problem}`, "");
     this.#tellGivenUp(runner);
     flushSoon();
   }
@@ -131,7 +131,7 @@ export class ConsumerRuns {
 function consumed(message: Message, now: number): ConsumedMessage {
   const { topic, qos, retain, publisher, expiresAt } = message;
   const decoded = decodeProperties(message.propertyBytes.slice(), PUBLISH);
-  const properties: Properties = "type" in decoded ? {} : decoded;
+  const properties = ("type" in decoded ? {} : decoded) as MessageProperties;
   const left = expiresAt === 0 ? {} : { messageExpiryInterval: Math.max(1, Math.ceil((expiresAt - now) / 1000)) };
   return { topic, payload: message.payload.slice(), qos, retain, properties: { ...properties, ...left }, publisher };
 }

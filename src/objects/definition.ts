@@ -3,6 +3,7 @@
  * hooks. One for each `defineBroker`; the deployed Worker of this repository has one without anything in it.
  */
 
+import { type ConsumerOptions, consumerOptions } from "../hooks/consumer-options.ts";
 import type { BrokerHooks, BrokerOptions } from "../hooks/contract.ts";
 import { hooksOf } from "../hooks/options.ts";
 import { type CodeSettings, parseSettings, type Settings, type SettingsProblem } from "../settings.ts";
@@ -11,12 +12,14 @@ import { log } from "./log.ts";
 
 export class Definition {
   readonly hooks: BrokerHooks;
+  readonly consumers: readonly ConsumerOptions[];
   readonly #settings: BrokerOptions["settings"];
   readonly #known = new WeakMap<object, Settings | SettingsProblem[]>();
 
   /** @param options that were checked */
   constructor(options: BrokerOptions = {}) {
     this.hooks = hooksOf(options);
+    this.consumers = (options.onMessages ?? []).map(consumerOptions);
     this.#settings = options.settings;
   }
 

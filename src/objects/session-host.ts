@@ -6,6 +6,7 @@
 import type { News } from "../directory/news.ts";
 import { type FaultPort, guarded } from "../fault.ts";
 import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../handshake/handover.ts";
+import type { ConsumerOptions } from "../hooks/consumer-options.ts";
 import type { BrokerHooks, HookContext, MessageToPublish } from "../hooks/contract.ts";
 import { HookFaults } from "../hooks/hook-faults.ts";
 import { draftProblem, publishOf } from "../hooks/message-draft.ts";
@@ -14,6 +15,7 @@ import { type Batch, clientOf, decodeBatch, encodeDeliveryAnswer, type Unwanted 
 import { messageOfPublish } from "../mqtt/message.ts";
 import { Fence } from "../routing/fence.ts";
 import type { Runtime } from "../runtime.ts";
+import { handOn } from "../session/consume.ts";
 import { SessionCore } from "../session/core.ts";
 import { sessionFigures } from "../session/figures.ts";
 import { SessionMachine } from "../session/machine.ts";
@@ -33,7 +35,6 @@ import { countClosing, Flusher } from "./flusher.ts";
 import { LetGo } from "./let-go.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
-import { consumerOptions, type MessageConsumer } from "./message-consumer.ts";
 import type { Figures, Meter } from "./meter.ts";
 import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
 import { Reauthentications } from "./reauthentications.ts";
@@ -52,12 +53,18 @@ export interface HostState {
   acceptWebSocket(socket: WebSocket): void;
 }
 
-const NO_HOOKS: BrokerHooks = {};
+const NO_CODE: WorkersCode = { hooks: {}, consumers: [], env: undefined };
 
 interface Answered {
   readonly epoch: number;
   readonly number: number;
   readonly answer: Promise<Uint8Array>;
+}
+
+export interface WorkersCode {
+  readonly hooks: BrokerHooks;
+  readonly consumers: readonly ConsumerOptions[];
+  readonly env: unknown;
 }
 
 export interface SessionHostOptions {
@@ -75,12 +82,8 @@ export interface SessionHostOptions {
   readonly directory?: DirectoryService | undefined;
   /** The binding AUTH. */
   readonly authService?: unknown;
-  /** Code of the Worker that is given messages; by default none. */
-  readonly consumers?: readonly MessageConsumer[] | undefined;
-  /** What it is given beside the messages. */
-  readonly consumeContext?: object;
   /** What the Worker's code has defined, and the bindings that its hooks are given. */
-  readonly code?: { readonly hooks: BrokerHooks; readonly env: unknown } | undefined;
+  readonly code?: WorkersCode | undefined;
   /** The other Session objects. */
   readonly peers: (name: string) => SessionPeer;
 }
@@ -121,7 +124,7 @@ export class SessionHost {
     this.#meter = meter;
     const namespace = namespaceOf(name);
     const { directory } = options;
-    const { hooks = NO_HOOKS, env } = options.code ?? {};
+    const { hooks, consumers, env } = options.code ?? NO_CODE;
     const auth = authOf(settings, runtime, { directory, service: options.authService, hooks });
     this.#hookFaults = new HookFaults(runtime, (fault) => log("a hook failed", { object: name, ...fault }));
     const context: HookContext = { env, namespace, publish: (message) => this.#publishForHook(message) };
@@ -134,7 +137,6 @@ export class SessionHost {
     const turns = new Turns(runtime, () => this.#router.isCrowded);
     const now = runtime.now();
     const flushSoon = (): void => this.#flusher.flushSoon();
-    const consumers = (options.consumers ?? []).map(consumerOptions);
     this.core = new SessionCore({
       origin: `${name}@${runtime.incarnation()}`,
       limits: settings.limits,
@@ -181,7 +183,6 @@ export class SessionHost {
     });
     const written = (): Promise<void> => this.#flusher.written();
     if (consumers.length > 0) {
-      const context = options.consumeContext ?? {};
       const { machine } = this;
       this.#consumers = new ConsumerRuns({
         ...{ core: this.core, machine, consumers, context, name, runtime, faults: this.#faults, written, flushSoon },
@@ -326,7 +327,8 @@ export class SessionHost {
     await undefined;
     const outcome = await new Promise<number>((settled) => {
       const now = this.#runtime.now();
-      core.router.publish(messageOfPublish(publish, publish.topic, core.nextOrigin(""), now), { settled }, undefined);
+      core.now = now;
+      handOn(core, messageOfPublish(publish, publish.topic, core.nextOrigin(""), now), { settled }, undefined);
       this.#flusher.flushSoon();
     });
     await this.#flusher.written();

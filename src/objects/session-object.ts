@@ -46,7 +46,7 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
     );
     const peers = stubs(env.SESSIONS);
     const directory = directoryOf(env, settings, PLATFORM);
-    const code = { hooks: definition.hooks, env };
+    const code = { hooks: definition.hooks, consumers: definition.consumers, env };
     if (settings.topology === "compact") {
       let local: LocalRouter | undefined;
       this.#host = new SessionHost({

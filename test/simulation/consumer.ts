@@ -3,10 +3,11 @@
  * was given and what it has handled. What it must have handled in the end is checked here, too.
  */
 
+import { type ConsumerOptions, consumerOptions } from "../../src/hooks/consumer-options.ts";
+import type { ConsumedMessage } from "../../src/hooks/contract.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
-import type { ConsumedMessage, MessageConsumer } from "../../src/objects/message-consumer.ts";
 import type { Runtime } from "../../src/runtime.ts";
-import { differencesOf, numberOf } from "./content.ts";
+import { type Content, differencesOf, numberOf } from "./content.ts";
 import type { Scenario } from "./run.ts";
 import { NO_FAULTS, type World } from "./world.ts";
 
@@ -27,13 +28,15 @@ export interface Consumption {
 }
 
 /** The consumers of one life of an object. */
-export function simulatedConsumers(world: World, object: string, runtime: Runtime): MessageConsumer[] {
-  return FILTERS.map((filter, index) => ({
-    filter,
-    batch: { messages: [7, 100][index]!, ms: [0, 500][index]! },
-    attempts: ATTEMPTS,
-    handle: (messages) => handle(world, { object, filter, runtime }, messages),
-  }));
+export function simulatedConsumers(world: World, object: string, runtime: Runtime): ConsumerOptions[] {
+  return FILTERS.map((filter, index) =>
+    consumerOptions({
+      filter,
+      batch: { messages: [7, 100][index]!, ms: [0, 500][index]! },
+      attempts: ATTEMPTS,
+      handle: (messages) => handle(world, { object, filter, runtime }, messages),
+    }),
+  );
 }
 
 interface Place {
@@ -95,7 +98,7 @@ function checkContent({ published }: Scenario, { consumer, message }: Consumptio
   const number = numberOf(message.payload);
   if (number === undefined) return [];
   const was = published[number]!;
-  const problems = differencesOf(was.content, message, 5);
+  const problems = differencesOf(was.content, message as Content, 5);
   if (message.topic !== was.topic || message.qos !== was.qos || message.retain !== was.retain || message.publisher !== was.publisher)
     problems.push(`as one of ${message.publisher} on ${message.topic} at QoS ${message.qos}`);
   if (was.forbidden) problems.push("although it was forbidden");

@@ -304,7 +304,7 @@ export class SimulatedObject {
       name: this.name,
       meter: this.meter,
       runtime,
-      consumers: world.hasConsumers ? simulatedConsumers(world, this.name, runtime) : undefined,
+      code: world.hasConsumers ? { hooks: {}, consumers: simulatedConsumers(world, this.name, runtime), env: undefined } : undefined,
       peers: (to) => this.#sessionObject(to, alive),
       directory: directoryService(world, runtime, (call) => this.#call(DIRECTORY, async (host) => call(host as DirectoryHost), alive)),
       router: (machine, ledger) => {

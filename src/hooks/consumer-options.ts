@@ -1,4 +1,4 @@
-/** A consumer as the author of a Worker writes it, and how its options are read: what is wrong with them is told when the Worker starts. */
+/** Consumers as the author of a Worker writes them: what is wrong with them is told when the Worker starts, and what they do not say has a default. */
 
 import {
   CONSUMER_ATTEMPTS,
@@ -11,42 +11,10 @@ import {
   DEFAULT_LIMITS,
 } from "../limits.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
-import type { Properties, QoS } from "../mqtt/packet.ts";
 import { parseFilter, SHARE_PREFIX } from "../topic/filter.ts";
+import type { MessageConsumer } from "./contract.ts";
 
-/** A message as a consumer is given it. */
-export interface ConsumedMessage {
-  readonly topic: string;
-  /** Its own bytes: they may be kept and changed. */
-  readonly payload: Uint8Array;
-  readonly qos: QoS;
-  /** As published. */
-  readonly retain: boolean;
-  /** What goes with it to its subscribers; `messageExpiryInterval` is what is left of it. */
-  readonly properties: Properties;
-  /** The Client Identifier of its publisher; empty for one of the broker's own. */
-  readonly publisher: string;
-}
-
-/** What a handler is given beside the messages. */
-export interface ConsumeContext {
-  /** Aborted when the handler has taken too long: from then on the same messages may be given again. */
-  readonly signal: AbortSignal;
-}
-
-export interface MessageConsumer<Context = unknown> {
-  /** A Topic Filter, not a shared one. */
-  readonly filter: string;
-  /** Names it in the objects' rows; by default the filter. Under another name it is another consumer, and what waited for the old one is gone. */
-  readonly name?: string | undefined;
-  readonly batch?: { readonly messages?: number | undefined; readonly ms?: number | undefined } | undefined;
-  /** How often each message is given to it at most; by default CONSUMER_ATTEMPTS. */
-  readonly attempts?: number | undefined;
-  /** Resolves when all of the messages are handled. When it throws, rejects or takes longer than CONSUMER_MS_MAX, none of them counts as handled. */
-  handle(messages: readonly ConsumedMessage[], context: Context & ConsumeContext): Promise<void> | void;
-}
-
-/** The same with what it does not say. */
+/** A consumer with all that it may say. */
 export interface ConsumerOptions {
   readonly name: string;
   readonly filter: string;
