@@ -6,7 +6,7 @@
  * To a Topic object: PUBLISH (a message), OWNED (one to be retained, with the user whom it counts for), SUBSCRIBE (an interest), UNSUBSCRIBE, ASK (for retained messages that a subscription is owed),
  * SHARE (the members in a shared subscription), REDISTRIBUTE (a message for another member), BARRIER (settled once all
  * that now waits for a Session object has arrived there), AWAITED (the first record of a batch whose sender awaits outcomes of earlier
- * ones), CAUGHT_UP (slow clients are ready for the next message). Its answer is in `exchange-answer.ts`.
+ * ones), CAUGHT_UP (slow clients are ready for the next message), AGAIN (all this was sent before). Its answer is in `exchange-answer.ts`.
  * To a Session object: LIVE (a message), SHARED (a message for members of shared subscriptions, and perhaps for everyone), PAGE (retained
  * messages that were asked for), BARRIER (nothing). Its answer: the version of its interests, what nobody there wanted or
  * somebody could not take, and what slow clients are not ready for.
@@ -37,6 +37,8 @@ export const RECORD_PAGE = 12;
 export const RECORD_CAUGHT_UP = 13;
 /** A PUBLISH that says whose it is; it is read as RECORD_PUBLISH. */
 const RECORD_OWNED = 14;
+/** Says of the batch that an earlier life of its receiver may have handled what is in it; it is no record of its own to who reads it. */
+const RECORD_AGAIN = 15;
 
 /** A subscription is owed retained messages and can take some now. */
 export interface RetainedAsk {
@@ -151,6 +153,11 @@ export class BatchWriter {
     this.#writer.integer(this.#number);
   }
 
+  /** An earlier life of the receiver may have handled some of it. */
+  again(): void {
+    this.#writer.byte(RECORD_AGAIN);
+  }
+
   get length(): number {
     return this.#writer.length;
   }
@@ -239,6 +246,16 @@ export interface Batch {
   /** Counts the batches of its writer: one that is sent again has the same. */
   readonly number: number;
   readonly records: readonly BatchRecord[];
+  /** An earlier life of its receiver may have handled some of it. */
+  readonly again: boolean;
+}
+
+/** The batch as it is sent when its call has failed. */
+export function sentAgain(batch: Uint8Array): Uint8Array {
+  const again = new Uint8Array(batch.length + 1);
+  again.set(batch);
+  again[batch.length] = RECORD_AGAIN;
+  return again;
 }
 
 /** @throws RecordError when the bytes are of another version or end too early */
@@ -251,12 +268,16 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   const shape = reader.integer();
   const number = reader.integer();
   const records: BatchRecord[] = [];
-  while (reader.more) records.push(decodeRecord(reader));
-  return { sender, epoch, shape, number, records };
+  let again = false;
+  while (reader.more) {
+    const kind = reader.byte();
+    if (kind === RECORD_AGAIN) again = true;
+    else records.push(decodeRecord(kind, reader));
+  }
+  return { sender, epoch, shape, number, records, again };
 }
 
-function decodeRecord(reader: RecordReader): BatchRecord {
-  const kind = reader.byte();
+function decodeRecord(kind: number, reader: RecordReader): BatchRecord {
   switch (kind) {
     case RECORD_PUBLISH:
     case RECORD_LIVE:

@@ -14,6 +14,8 @@ import type { CallMeter } from "./meter.ts";
 export interface CallQueueOptions<Item, Answer> {
   /** Makes one batch of what waits. */
   readonly encode: (items: readonly Item[]) => Uint8Array;
+  /** What is sent in the place of a batch once its call has failed; missing: the same. */
+  readonly again?: (batch: Uint8Array) => Uint8Array;
   /** Sends it; rejects when it may not have arrived, or its answer can't be read. */
   readonly call: (batch: Uint8Array) => Promise<Answer>;
   /** Is told of the answer once. */
@@ -109,14 +111,16 @@ export class CallQueue<Item extends Outgoing, Answer> {
     this.#outbox.putBack(items);
   }
 
-  async #send(items: readonly Item[], batch: Uint8Array): Promise<void> {
+  /** @param again what is to be sent should this fail */
+  async #send(items: readonly Item[], batch: Uint8Array, again?: Uint8Array): Promise<void> {
     let answer: Answer;
     try {
       answer = await this.#options.call(batch);
     } catch {
       const delayMs = this.#outbox.failed(this.#runtime.now(), this.#abandon);
       this.#options.meter[delayMs === undefined ? "givenUp" : "repeated"] += 1;
-      if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, batch).catch(unlessRefused));
+      const next = again ?? this.#options.again?.(batch) ?? batch;
+      if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, next, next).catch(unlessRefused));
       else this.#gaveUp();
       return;
     }

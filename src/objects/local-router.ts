@@ -91,7 +91,7 @@ export class LocalRouter implements Router {
 
   publish(message: Message, ticket: Ticket | undefined, owner: number | undefined): void {
     this.#now = this.#runtime.now();
-    this.#routing.publish(message, this.#now, ticket && ((reasonCode) => ticket.settled(reasonCode)), owner);
+    this.#routing.publish(message, this.#now, ticket && ((reasonCode) => ticket.settled(reasonCode)), { owner });
   }
 
   subscribe({ filter, qos, version }: Wanted, ticket: Ticket): void {

@@ -62,6 +62,17 @@ export interface TopicHostOptions {
 /** Gives a Session object by its name, a new stub for every call: one whose object was reset stays broken. */
 export type SessionObjects = (name: string) => { deliver(batch: Uint8Array): Promise<Uint8Array> };
 
+/** A record of a batch, at its turn. */
+interface Handled {
+  readonly sender: string;
+  readonly record: BatchRecord;
+  /** Its number in the batch. */
+  readonly index: number;
+  readonly exchange: Exchange;
+  /** An earlier life of this object may have handled it. */
+  readonly again: boolean;
+}
+
 export class TopicHost implements DeliveryPort {
   readonly adoption: Adoption;
   readonly #routing: RoutingCore;
@@ -144,12 +155,12 @@ export class TopicHost implements DeliveryPort {
     return encodeExchangeAnswer({ life: this.#life, codes, late: [] });
   }
 
-  #handle({ sender, records }: Batch): Exchange {
+  #handle({ sender, records, again }: Batch): Exchange {
     const exchange = new Exchange(records.length);
     const unread = new Set<number>();
     const handling = new BatchHandling(records, {
       turns: this.#turns,
-      handle: (record, index) => this.#handleOne(sender, record, index, exchange, unread),
+      handle: (record, index) => this.#handleOne({ sender, record, index, exchange, again }, unread),
       paused: () => this.#reader.serve(),
       handled: () => {
         // Nobody waits for those whose turn comes later.
@@ -161,12 +172,13 @@ export class TopicHost implements DeliveryPort {
     return exchange;
   }
 
-  #handleOne(sender: string, record: BatchRecord, index: number, exchange: Exchange, unread: Set<number>): void {
+  #handleOne(handled: Handled, unread: Set<number>): void {
+    const { sender, record, index, exchange } = handled;
     this.#slow = false;
     this.#cause = { exchange, index };
     try {
       if (record.kind === RECORD_ASK) this.#ask(sender, record, index, exchange, unread);
-      else this.#handleRecord(sender, record, index, exchange, this.#runtime.now());
+      else this.#handleRecord(handled, this.#runtime.now());
     } catch (error) {
       this.#faults.caught(error, `handling a record of ${sender}`, clientOf(record));
       exchange.fail(index, IMPLEMENTATION_SPECIFIC_ERROR);
@@ -175,9 +187,10 @@ export class TopicHost implements DeliveryPort {
     if (this.#slow) exchange.leave(index);
   }
 
-  #handleRecord(sender: string, record: BatchRecord, index: number, exchange: Exchange, now: number): void {
+  #handleRecord({ sender, record, index, exchange, again }: Handled, now: number): void {
     if (record.kind === RECORD_PUBLISH) {
-      this.#routing.publish(record.message, now, record.message.qos > 0 ? exchange.expect(index) : undefined, record.owner);
+      const { message, owner } = record;
+      this.#routing.publish(message, now, message.qos > 0 ? exchange.expect(index) : undefined, { owner, again });
     } else if (record.kind === RECORD_SUBSCRIBE) {
       const { filter, qos, version, lasting } = record;
       if (!this.#routing.hasRoute(filter, sender) && !this.ledger.takes("subscriptions")) {

@@ -15,6 +15,7 @@ import {
   RECORD_PUBLISH,
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
+  sentAgain,
 } from "../mqtt/batch.ts";
 import { decodeExchangeAnswer, type ExchangeAnswer, PENDING } from "../mqtt/exchange-answer.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
@@ -33,6 +34,8 @@ function sizeOf(record: BatchRecord): number {
 export class Request implements Outgoing {
   readonly record: BatchRecord;
   readonly size: number;
+  /** A life of the Topic object that is over had it. */
+  again = false;
   readonly #ticket: Ticket | undefined;
 
   constructor(record: BatchRecord, ticket: Ticket | undefined) {
@@ -97,6 +100,7 @@ export class TopicQueue {
     this.#writer = new BatchWriter(name, runtime.now(), shape);
     this.#calls = new CallQueue<Request, ExchangeAnswer>(runtime, {
       encode: (requests) => this.#encode(requests),
+      again: sentAgain,
       call: async (batch) => decodeExchangeAnswer(await exchange(batch)),
       answered: (requests, answer) => this.#answered(requests, answer),
       gaveUp: () => this.#abandon(),
@@ -196,6 +200,7 @@ export class TopicQueue {
       this.#writer.add({ kind: RECORD_AWAITED, life: this.#life, batches: asked ? [...this.#awaited.keys()] : [] });
     }
     for (const { record } of requests) if (record !== ASK) this.#writer.add(record);
+    if (requests.some(({ again }) => again)) this.#writer.again();
     return this.#writer.finish();
   }
 
@@ -266,7 +271,9 @@ export class TopicQueue {
   }
 
   #sendAgain(requests: readonly Request[]): void {
-    this.#calls.putBack([...this.#takeAwaited(), ...requests]);
+    const all = [...this.#takeAwaited(), ...requests];
+    for (const request of all) request.again = true;
+    this.#calls.putBack(all);
   }
 
   #takeAwaited(): Request[] {

@@ -66,6 +66,14 @@ export interface InterestChange {
   readonly lasting: boolean;
 }
 
+/** What is to be known of a message besides. */
+export interface PublishFacts {
+  /** The user whom it counts for while it is retained; undefined: nobody. */
+  readonly owner?: number | undefined;
+  /** An earlier life of this object may have handled it. */
+  readonly again?: boolean;
+}
+
 /** A message that somebody else is to get. */
 export interface Redistribution {
   readonly filter: string;
@@ -120,14 +128,13 @@ export class RoutingCore {
   /**
    * Keeps the message if it is to be retained, and hands it to every Session object that wants it.
    * @param published called once, when all of them have it
-   * @param owner the user whom it counts for while it is retained; undefined: nobody
    */
-  publish(message: Message, now: number, published: Published | undefined, owner?: number): void {
+  publish(message: Message, now: number, published: Published | undefined, { owner, again = false }: PublishFacts = {}): void {
     const kept = message.retain ? this.#retained.retain(message, now, owner) : true;
     const targets = this.#targets;
     targets.clear();
     this.#routes.match(message.topic, this.#collect);
-    if (this.#shares.size > 0) this.#shareOut(message, now);
+    if (this.#shares.size > 0) this.#shareOut(message, now, again);
     if (published === undefined || targets.size === 0) {
       for (const [sessionObject, { addressed }] of targets) this.#send(sessionObject, message, addressed, undefined);
       published?.(kept ? NO_MATCHING_SUBSCRIBERS : QUOTA_EXCEEDED);
@@ -163,9 +170,9 @@ export class RoutingCore {
   };
 
   /** Adds what the shared subscriptions get: one record for each Session object, whatever brings the message there. */
-  #shareOut(message: Message, now: number): void {
+  #shareOut(message: Message, now: number, again: boolean): void {
     const gathered = new Map<string, ShareTarget[]>();
-    this.#shares.match(message, now, ({ sessionObject, target }) => {
+    this.#shares.match(message, now, again, ({ sessionObject, target }) => {
       const shares = gathered.get(sessionObject);
       if (shares === undefined) gathered.set(sessionObject, [target]);
       else shares.push(target);

@@ -125,11 +125,15 @@ export class Shares {
     this.#tree.remove(topicFilter, name);
   }
 
-  /** One Session object for each shared subscription that matches [5.0/4.8.2/one]. */
-  match(message: Message, now: number, picked: (pick: SharePick) => void): void {
+  /**
+   * One Session object for each shared subscription that matches [5.0/4.8.2/one].
+   * @param again an earlier life of this object may have handled the message
+   */
+  match(message: Message, now: number, again: boolean, picked: (pick: SharePick) => void): void {
     if (this.#byFilter.size === 0) return;
     this.#tree.match(message.topic, (share) => {
-      const pick = this.#pick(share, message, undefined, now);
+      const asked = mayBeGiven(share, message, again) ? FIRST_ATTEMPTS[IF_GIVEN] : undefined;
+      const pick = this.#pick(share, message, asked, now);
       if (pick !== undefined) picked(pick);
     });
   }
@@ -159,9 +163,8 @@ export class Shares {
   }
 
   #pick(share: Share, message: Message, attempt: Attempt | undefined, now: number): SharePick | undefined {
-    const asked = attempt === undefined && mayBeGiven(share, message) ? FIRST_ATTEMPTS[IF_GIVEN] : attempt;
-    if (asked?.demand !== IF_GIVEN) return this.#offer(share, message, attempt, now);
-    return this.#ask(share, message, asked) ?? this.#offer(share, message, undefined, now);
+    if (attempt?.demand !== IF_GIVEN) return this.#offer(share, message, attempt, now);
+    return this.#ask(share, message, attempt) ?? this.#offer(share, message, undefined, now);
   }
 
   /** The next Session object, with members that are connected or without, that has not said yet whether it was given the message. */
@@ -239,12 +242,13 @@ export function nextAttempt({ without, declined, demand }: Attempt, sessionObjec
 }
 
 /**
- * Whether a member may have been given a message, by a choice that is forgotten or would fall otherwise now: its publisher repeats it. The
+ * Whether a member may have been given a message, by a choice that is forgotten or would fall otherwise now: its publisher repeats it, or
+ * the Session object where it entered, which can't know what an earlier life of this object has done. The
  * Session object that has it knows it by its name; one that has it still on its way takes it first, or refuses it after that, for a call of
  * an earlier life of this object is late by then.
  */
-function mayBeGiven({ objects }: Share, { repeated, settledBelow }: Message): boolean {
-  return repeated && settledBelow > 0 && objects.size > 1;
+function mayBeGiven({ objects }: Share, { repeated, settledBelow }: Message, again: boolean): boolean {
+  return (repeated || again) && settledBelow > 0 && objects.size > 1;
 }
 
 /** Whether a Session object may meet a demand, as far as known. What has a name must find the same objects whenever it comes. */

@@ -17,10 +17,11 @@ import {
   RECORD_SHARED,
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
+  sentAgain,
 } from "../../src/mqtt/batch.ts";
 import { Message } from "../../src/mqtt/message.ts";
 import { RecordError } from "../../src/mqtt/record.ts";
-import { ANY_QUEUE, AT_ONCE, SHORT_QUEUE } from "../../src/mqtt/share-target.ts";
+import { ANY_QUEUE, AT_ONCE, IF_GIVEN, SHORT_QUEUE } from "../../src/mqtt/share-target.ts";
 
 const FIELDS = {
   topic: "a/ä",
@@ -58,6 +59,7 @@ const RECORDS: readonly BatchRecord[] = [
       { filter: "$share/g/a/#", key: 0, demand: ANY_QUEUE },
       { filter: "$share/h/+/ä", key: 4_294_967_295, demand: SHORT_QUEUE },
       { filter: "$share/i/a/#", key: 1, demand: AT_ONCE },
+      { filter: "$share/j/a/#", key: 2, demand: IF_GIVEN },
     ],
   },
   { kind: RECORD_CAUGHT_UP, batch: 300, record: 70_000 },
@@ -82,7 +84,25 @@ describe("a batch", () => {
   });
 
   test("may be empty", () => {
-    expect(decodeBatch(batch([]))).toEqual({ sender: "topic/default/1", epoch: 1_800_000_000_000, shape: 4, number: 1, records: [] });
+    expect(decodeBatch(batch([]))).toEqual({
+      sender: "topic/default/1",
+      epoch: 1_800_000_000_000,
+      shape: 4,
+      number: 1,
+      records: [],
+      again: false,
+    });
+  });
+
+  test("says that it is sent again, by its writer or as it is, and is the same otherwise", () => {
+    const first = batch(RECORDS);
+    const writer = new BatchWriter("topic/default/1", 1_800_000_000_000, 4);
+    for (const record of RECORDS) writer.add(record);
+    writer.again();
+    for (const bytes of [sentAgain(first), writer.finish()]) {
+      const { again, records, number } = decodeBatch(bytes);
+      expect([again, number, plain(records)]).toEqual([true, 1, plain(RECORDS)]);
+    }
   });
 
   test("does not share its bytes with the next one of its writer", () => {

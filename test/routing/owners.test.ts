@@ -37,7 +37,7 @@ function setup(userShare = 0.5) {
     const told = (reasonCode: number): void => {
       code = reasonCode;
     };
-    core.publish(message, now, told, owner);
+    core.publish(message, now, told, { owner });
     return code;
   };
   const reset = (): void => {

@@ -321,6 +321,30 @@ describe.each(["round_robin", "sticky", "hash_topic"] as const)(
       expect(all.has.connection.session.outstanding).toBe(1);
     });
 
+    test("or its object, because the Topic object was reset before it answered", () => {
+      const world = new World({ wiring: "batched", sessionObjects: 3, auto: false, choices: { sharedStrategy } });
+      const [here] = world.sessions as [SessionNode];
+      const [topic] = world.topics as [TopicNode];
+      const members = [1, 2].map((at) => world.connect(`member ${at}`, { ...DURABLE, at }));
+      for (const member of members) member.subscribe("$share/g/t", 2);
+      const publisher = world.connect("publisher", DURABLE);
+      world.settle();
+      for (const client of [...members, publisher]) client.take();
+      here.linkTo(topic).broken = "answer";
+      publisher.publish("t", "x", { qos: 2 });
+      world.settle();
+      const texts = members.map((member) => member.texts());
+      expect(texts.flat()).toEqual(["x"]);
+      const place = texts.findIndex((each) => each.length > 0);
+      // From now on the choice falls on the other one.
+      members[place]!.lose();
+      topic.crash();
+      here.linkTo(topic).broken = undefined;
+      world.settle();
+      world.advance(10_000);
+      expect([members[1 - place]!.texts(), publisher.take().map(({ type }) => type)]).toEqual([[], [PUBREC]]);
+    });
+
     test("goes to a member where none was given it", () => {
       const world = new World({ wiring: "batched", sessionObjects: 3, auto: false, choices: { sharedStrategy } });
       const [here] = world.sessions as [SessionNode];

@@ -79,7 +79,7 @@ describe("over objects", () => {
     void shares.update({ sessionObject, filter: "$share/g/t", members, online, version });
   const pick = (shares: Shares, sequence: number, qos: 0 | 1 | 2 = 1, origin = "p@1"): string => {
     let found = "";
-    shares.match(messageTo("t", { sequence, qos, origin }), 0, ({ sessionObject }) => {
+    shares.match(messageTo("t", { sequence, qos, origin }), 0, false, ({ sessionObject }) => {
       found = sessionObject;
     });
     return found;

@@ -190,15 +190,15 @@ function mayBeTwo(scenario: Scenario, { topic, publisher, sentAt, acknowledgedAt
   } = scenario;
   // One object does it all in one step.
   if (settings.topology === "compact") return false;
+  // What has a name is asked for first, in each object that has members.
+  if (!reshaped && isKept(scenario, publisher)) return false;
   const between = (at: number | undefined, from: number): boolean => at !== undefined && at >= from && at <= acknowledgedAt;
-  // One that its publisher repeats is asked for first.
-  const isNamed = !reshaped && isKept(scenario, publisher);
   // In another shape others were the owners.
   const isEntry = (name: string): boolean => reshaped || name === sessionObjectName(settings, "n", publisher);
   const isOwner = (name: string): boolean => reshaped || name === topicObjectName("n", topicShard(settings, topic));
   const isUnanswered = unanswered.some(({ from, to, at }) => isEntry(from) && isOwner(to) && between(at, sentAt));
   const isTwice = forgotten.some(({ name, at, reset }) => {
-    return between(at, sentAt) && ((isOwner(name) && (reset || isUnanswered)) || (!isNamed && isEntry(name) && reset));
+    return between(at, sentAt) && ((isOwner(name) && (reset || isUnanswered)) || (isEntry(name) && reset));
   });
   if (!isTwice) return false;
   // What changed before may have been told to the Topic object between the two times.

@@ -523,6 +523,7 @@ export const FORMS: readonly Form[] = [
       shape: "0",
       number: "0",
       records: "[]",
+      again: { value: "false", unnoticed: "the group must change in the same moments; test/routing/repeats.test.ts has it" },
     },
   },
   {
@@ -585,6 +586,7 @@ export const FORMS: readonly Form[] = [
       "batch.shape": "0",
       "batch.number": "0",
       "batch.records": "[]",
+      "batch.again": { value: "false", unnoticed: "a Session object does not look at it" },
     },
   },
   {

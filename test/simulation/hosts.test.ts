@@ -29,7 +29,7 @@ import { shapeNumber } from "../../src/objects/names.ts";
 import type { Router } from "../../src/objects/router.ts";
 import { SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
-import { TopicQueue } from "../../src/objects/topic-queue.ts";
+import { Request, TopicQueue } from "../../src/objects/topic-queue.ts";
 import { addSubscription } from "../../src/session/interest.ts";
 import { endSession } from "../../src/session/lifecycle.ts";
 import { NOBODY, type Ticket, type Wanted } from "../../src/session/ports.ts";
@@ -365,6 +365,47 @@ describe("on the way to a Topic object", () => {
     });
     return { queue, runtime, calls };
   }
+
+  test("what an earlier life of it may have had says so: a call that failed, and what was awaited from that life", async () => {
+    const runtime = stillRuntime();
+    const batches: { again: boolean; number: number; records: number }[] = [];
+    const outcomes = [
+      () => Promise.reject(new Error("the call failed")),
+      () => Promise.resolve(encodeExchangeAnswer({ life: "second", codes: undefined, late: [] })),
+      () => Promise.resolve(encodeExchangeAnswer({ life: "second", codes: new Uint8Array(1), late: [] })),
+      () => new Promise<Uint8Array>(() => {}),
+    ];
+    const queue = new TopicQueue({
+      name: "n/session/0",
+      shape: 1,
+      runtime,
+      exchange: (batch) => {
+        const { again, number, records } = decodeBatch(batch);
+        batches.push({ again, number, records: records.length });
+        return outcomes[batches.length - 1]!();
+      },
+      settled: () => {},
+      meter: createCallMeter(),
+      faults: NO_FAULTS,
+      ledger: new Ledger(1 << 30),
+    });
+    const publish = (): void => {
+      queue.add(new Request({ kind: RECORD_PUBLISH, message: messageTo("t", { qos: 2 }) }, undefined));
+      queue.flush();
+    };
+    publish();
+    for (let round = 0; round < 3; round += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      runtime.run();
+    }
+    publish();
+    expect(batches).toEqual([
+      { again: false, number: 2, records: 1 },
+      { again: true, number: 2, records: 1 },
+      { again: true, number: 3, records: 1 },
+      { again: false, number: 4, records: 1 },
+    ]);
+  });
 
   test("what is not wanted any more rides with the next call, ahead of it", () => {
     const { queue, runtime, calls } = topicQueue();

@@ -108,7 +108,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "give up a call that failed",
     file: "src/objects/call-queue.ts",
-    find: "if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, batch).catch(unlessRefused));",
+    find: "if (delayMs !== undefined) this.#runtime.after(delayMs, () => void this.#send(items, next, next).catch(unlessRefused));",
     replace: "if (delayMs !== undefined) this.#outbox.succeeded();",
     seeds: 100,
   },

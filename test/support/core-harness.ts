@@ -346,7 +346,7 @@ export class TopicNode implements DeliveryPort {
   exchange(batch: Uint8Array, answer: (bytes: Uint8Array) => void): void {
     const { now } = this.world;
     const { core } = this;
-    const { sender, epoch, records } = decodeBatch(batch);
+    const { sender, epoch, records, again } = decodeBatch(batch);
     if (!this.#fence.admits(sender, epoch, now)) throw new Error("a call of its sender's earlier life");
     const codes = new Uint8Array(records.length);
     let waiting = 1;
@@ -359,7 +359,7 @@ export class TopicNode implements DeliveryPort {
       if (record.kind === RECORD_PUBLISH) {
         const { message } = record;
         if (message.qos > 0) waiting += 1;
-        core.publish(message, now, message.qos > 0 ? (reasonCode) => settled(index, reasonCode) : undefined);
+        core.publish(message, now, message.qos > 0 ? (reasonCode) => settled(index, reasonCode) : undefined, { again });
       } else if (record.kind === RECORD_SUBSCRIBE) {
         const { filter, qos, version } = record;
         // Its row is there at once; that some get theirs later is the hosts'.

@@ -3,7 +3,7 @@
  * test or a simulator can stop, fail or repeat a call before it ran and after it.
  */
 
-import { type BatchRecord, RECORD_LIVE, RECORD_SHARED } from "../../src/mqtt/batch.ts";
+import { type BatchRecord, RECORD_LIVE, RECORD_SHARED, sentAgain } from "../../src/mqtt/batch.ts";
 import { JointOutcome } from "../../src/mqtt/joint-outcome.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../../src/mqtt/reason-code.ts";
@@ -73,9 +73,13 @@ export class Link<Item extends Outgoing = Outgoing> {
     if (step === "send") {
       const items = this.outbox.take(this.#clock.now);
       if (items !== undefined) this.#call = { items, batch: this.#encode(items), state: "sent", answer: undefined, repeatAt: 0 };
-    } else if (step === "repeat") this.#call!.state = "sent";
+    } else if (step === "repeat") this.#repeat(this.#call!);
     else if (step === "arrive") this.#arrive(this.#call!);
     else if (step === "return") this.#return(this.#call!);
+  }
+
+  #repeat(call: Call<Item>): void {
+    this.#call = { ...call, state: "sent", batch: sentAgain(call.batch) };
   }
 
   #arrive(call: Call<Item>): void {
