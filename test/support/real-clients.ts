@@ -1,7 +1,7 @@
 /**
  * The MQTT clients that people use, behind one small interface, so that one set of tests runs with each of them: MQTT.js in every
  * protocol version and paho-mqtt. What a client is asked and what it hears are its own library's words; nothing of the broker is here.
- * No wait is longer than WAIT_MS.
+ * No wait is longer than WAIT_MS, unless a test of very many clients asks for more patience.
  */
 
 import { once } from "node:events";
@@ -147,16 +147,17 @@ export function mqttJsOptions(version: ProtocolVersion, options: RealConnectOpti
 }
 
 /** Waits for CONNACK. @returns its Session Present. @throws Refused */
-export function mqttJsConnected(client: MqttClient): Promise<boolean> {
+export function mqttJsConnected(client: MqttClient, patienceMs = WAIT_MS): Promise<boolean> {
   const answer = new Promise<boolean>((resolve, reject) => {
     client.once("connect", ({ sessionPresent }) => resolve(sessionPresent));
     client.once("error", (error) => reject("code" in error && typeof error.code === "number" ? new Refused(error.code) : error));
     client.once("close", () => reject(new Error("the connection was closed before CONNACK")));
   });
-  return within(answer, "CONNECT");
+  return within(answer, "CONNECT", patienceMs);
 }
 
-export function mqttJs(version: ProtocolVersion, overTcp = false): RealClientKind {
+/** @param patienceMs how long it waits for one answer: beside a hundred others it has to wait for theirs */
+export function mqttJs(version: ProtocolVersion, overTcp = false, patienceMs = WAIT_MS): RealClientKind {
   return {
     name: `MQTT.js with protocol version ${version}${overTcp ? " over TCP" : ""}`,
     version,
@@ -170,17 +171,21 @@ export function mqttJs(version: ProtocolVersion, overTcp = false): RealClientKin
         goodbye = reasonCode;
       });
       const closed = new Promise<number | undefined>((resolve) => client.once("close", () => resolve(goodbye)));
-      const sessionPresent = await mqttJsConnected(client);
+      const sessionPresent = await mqttJsConnected(client, patienceMs);
       return {
         clientId: client.options.clientId!,
         sessionPresent,
         inbox,
         closed,
-        subscribe: (filter, qos = 0) => within(mqttJsSubscribe(client, filter, qos), `SUBSCRIBE ${filter}`),
-        unsubscribe: async (filter) => void (await within(client.unsubscribeAsync(filter), `UNSUBSCRIBE ${filter}`)),
+        subscribe: (filter, qos = 0) => within(mqttJsSubscribe(client, filter, qos), `SUBSCRIBE ${filter}`, patienceMs),
+        unsubscribe: async (filter) => void (await within(client.unsubscribeAsync(filter), `UNSUBSCRIBE ${filter}`, patienceMs)),
         publish: async (topic, payload, qos = 0, retain = false) =>
-          void (await within(client.publishAsync(topic, Buffer.from(toBytes(payload)), { qos, retain }), `PUBLISH to ${topic}`)),
-        disconnect: () => within(client.endAsync(), "DISCONNECT"),
+          void (await within(
+            client.publishAsync(topic, Buffer.from(toBytes(payload)), { qos, retain }),
+            `PUBLISH to ${topic}`,
+            patienceMs,
+          )),
+        disconnect: () => within(client.endAsync(), "DISCONNECT", patienceMs),
         async cut() {
           (client.stream as unknown as { destroy(): void }).destroy();
           await within(closed, "the end of the connection");

@@ -32,10 +32,15 @@ describe5((broker) => {
     const filters = Object.keys(MATCHES);
     const clients = await Promise.all(filters.map(() => broker.connect()));
     await Promise.all(filters.map((filter, i) => clients[i]!.subscribe(base + filter)));
-    await Promise.all(TOPICS.map((topic) => publisher.publish(base + topic, `=${topic}`, { qos: 1, retain: true })));
+    await Promise.all(TOPICS.map((topic) => publisher.publish(base + topic, `=${topic}`, { qos: 1 })));
     for (const [i, filter] of filters.entries()) {
       const live = await clients[i]!.messages(MATCHES[filter]!.length);
       expect(live.map(({ topic }) => topic.slice(base.length)).sort(), filter).toEqual(MATCHES[filter]!.toSorted());
+      await clients[i]!.unsubscribe(base + filter);
+    }
+    // With nobody subscribed: what is retained just after a SUBACK may come as a live and as a retained copy.
+    await Promise.all(TOPICS.map((topic) => publisher.publish(base + topic, `=${topic}`, { qos: 1, retain: true })));
+    for (const [i, filter] of filters.entries()) {
       await clients[i]!.subscribe(base + filter);
       const stored = await clients[i]!.messages(MATCHES[filter]!.length);
       expect(stored.map((message) => textOf(message).slice(1)).sort(), filter).toEqual(MATCHES[filter]!.toSorted());
