@@ -3,6 +3,9 @@
 import { once } from "node:events";
 import type { LoadEvent, LoadOptions, LoadResult } from "./options.ts";
 
+/** How often a measurement in which nothing was counted yet looks again. */
+const COUNTED_POLL_MS = 10;
+
 export class Measure {
   count = 0;
   lost = 0;
@@ -32,12 +35,13 @@ export class Measure {
     tell({ event: "begin" });
   }
 
-  /** Warms up, measures, and tells. */
+  /** Warms up, measures, and tells. A measurement of a moment goes on until there is something to tell. */
   async run(): Promise<void> {
     await sleep(this.#options.warmUpSeconds * 1000);
     this.begin();
     const ticks = this.#tick();
     await sleep(this.#options.seconds * 1000);
+    while (this.count === this.#before) await sleep(COUNTED_POLL_MS);
     clearInterval(ticks);
     this.end();
   }

@@ -86,7 +86,7 @@ describe("the bill", () => {
     expect(per("handed", "single-1")).toEqual([2, 2, 0]);
     expect(per("relayed", "single-1")).toEqual([2, 2, 0]);
     expect(per("relayed", "fan-out-single")).toEqual([1, 5, 0]);
-  }, 60_000);
+  }, 180_000);
 
   test("multiplies units with prices", () => {
     const row: BillRow = {

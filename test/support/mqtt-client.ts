@@ -45,7 +45,7 @@ import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import { VIOLATION } from "../../src/mqtt/violation.ts";
 import { topicShard } from "../../src/objects/names.ts";
 
-export const WAIT_MS = 5000;
+export const WAIT_MS = 15_000;
 
 export type PacketOf<T extends Packet["type"]> = T extends AcknowledgementType ? Acknowledgement : Extract<Packet, { type: T }>;
 

@@ -35,7 +35,7 @@ import { VIOLATION } from "../../src/mqtt/violation.ts";
 export type PacketOf<T extends Packet["type"]> = T extends AcknowledgementType ? Acknowledgement : Extract<Packet, { type: T }>;
 
 /** A wait that is longer than this fails its test. */
-const WAIT_MS = 5000;
+const WAIT_MS = 15_000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
