@@ -132,6 +132,20 @@ export const TICK_WORK = 1024;
 export const RETAINED_WORK = 8;
 
 /**
+ * What it costs to take a filter of SUBSCRIBE or UNSUBSCRIBE, as packets: FILTER_WORK, for it is told to Topic objects and may have a row
+ * there and here, and one more for so many characters of it, for its levels.
+ */
+export const FILTER_WORK = 8;
+export const FILTER_WORK_CHARACTERS = 8;
+
+/**
+ * What the filters of one client weigh, by the same measure, that are on their way to Topic objects at once; the next one is sent when
+ * something is known of those. As much as a share: so nobody's message stands behind more than that of a client that subscribes to very
+ * much. Less costs more calls, each for fewer filters.
+ */
+export const FILTERS_UNDER_WAY_WORK = 256;
+
+/**
  * Bytes that wait for their client's turn above which each further frame brings it TICK_WORK at once: the runtime reads the next frame of a
  * socket when the last one has been handled, so that this slows down who sends. Not behind a relay, which reads as fast as it can: there
  * it would only move what waits from the object, which counts it, to the Worker.
@@ -236,6 +250,13 @@ export const SHARE_STUCK_MS = 25;
  * rows. Far below the ten seconds after which an idle object hibernates.
  */
 export const LATER_MS = 1 * SECOND;
+
+/**
+ * As much of that goes with one call, and where no other is made the next one follows after this time: the rest of a client that has given up
+ * a thousand subscriptions at once, or has kept them for so long, stands before nobody's message.
+ */
+export const LATER_REQUESTS_MAX = 32;
+export const LATER_NEXT_MS = 20;
 
 /** How often such outcomes are asked for: after the first time, then after twice as long each time while nothing is known, up to the last. */
 export const AWAITED_MS_FIRST = 25;
@@ -379,6 +400,7 @@ export function limitProblems(limits: Limits): string[] {
   );
   expect(RETRY_MS_TOTAL + RETRY_MS_MAX < REPEAT_WINDOW_MS, "a repeat must not outlive the memory of the receiver");
   expect(SHARE_WORK <= TICK_WORK && TICK_WORK <= CROWDED_REQUESTS, "a share must fit into a tick, and a tick into what is no crowd");
+  expect(FILTERS_UNDER_WAY_WORK <= SHARE_WORK, "the filters of a client that are on their way must be no more than a share");
   expect(limits.packetSecondsMax >= 1, "PACKET_SECONDS_MAX must be at least 1");
   return problems;
 }

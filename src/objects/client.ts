@@ -114,7 +114,13 @@ export class Client implements Taker {
 
   /** What waits, with what it costs beside its bytes. */
   get #ahead(): number {
-    return this.#stream.pendingBytes + this.#stream.pendingChunks * FRAME_BYTES + this.#brake.bytes;
+    const { taking } = this.#connection ?? {};
+    return this.#stream.pendingBytes + this.#stream.pendingChunks * FRAME_BYTES + this.#brake.bytes + (taking?.bytes ?? 0);
+  }
+
+  /** A packet of it has been taken in part, and what came behind it waits. */
+  get #isTaking(): boolean {
+    return this.#state === "connected" && this.#connection?.taking?.isOpen === true;
   }
 
   /** Bytes that came and are no whole packet yet, or wait for its turn. */
@@ -146,7 +152,7 @@ export class Client implements Taker {
       this.#endTooFast();
       return;
     }
-    const isFarAhead = (this.#waits || isAsking) && this.#unfinishedBytes > AHEAD_PACKETS_MAX * limits.packetBytesMax;
+    const isFarAhead = (this.#waits || isAsking || this.#isTaking) && this.#unfinishedBytes > AHEAD_PACKETS_MAX * limits.packetBytesMax;
     if (!isFarAhead && (this.#unfinishedBytes <= UNFINISHED_BYTES_SHORT || core.ledger.takes("unfinished"))) return;
     const connection = this.#connection;
     const message = isFarAhead ? "more has come than can be handled" : MEMORY_SHORT;
@@ -170,10 +176,9 @@ export class Client implements Taker {
   lost(): void {
     if (this.#brake.isOn) {
       this.#brake.release();
-      this.#waits = true;
-      this.#context.turns.wait(this);
+      this.#waitForTurn();
     }
-    this.#closing = this.#waits && this.#state === "connected";
+    this.#closing = (this.#waits || this.#isTaking) && this.#state === "connected";
     if (!this.#closing) this.#lost();
   }
 
@@ -225,7 +230,7 @@ export class Client implements Taker {
       this.#catchUp();
       return;
     }
-    if (this.#brake.isOn) {
+    if (this.#brake.isOn || this.#isTaking) {
       // It lives, though its packets wait.
       this.#connection!.lastSeenAt = this.#context.runtime.now();
       return;
@@ -257,7 +262,7 @@ export class Client implements Taker {
       this.#failedLater(error, "handling a packet");
     }
     this.#countUnfinished();
-    if (this.#closing && !this.#waits) this.#lost();
+    if (this.#closing && !this.#waits && !this.#isTaking) this.#lost();
     this.#context.flushSoon();
     return done;
   }
@@ -268,10 +273,15 @@ export class Client implements Taker {
    */
   #handle(work: number): number {
     const connection = this.#connection!;
-    const { core, machine, runtime, turns } = this.#context;
+    const { core, machine, runtime } = this.#context;
     const now = runtime.now();
     let done = 0;
     while (connection.open && done < work) {
+      if (this.#isTaking) {
+        done += machine.goOn(connection, work - done, now);
+        if (connection.taking!.waits) break;
+        continue;
+      }
       const bytes = this.#brake.take() ?? this.#stream.next();
       if (bytes === undefined) break;
       // The next packet has its own time.
@@ -298,16 +308,20 @@ export class Client implements Taker {
       if (packet.type === VIOLATION && packet.reasonCode === PACKET_TOO_LARGE) {
         log("packet too large", { client: connection.session.clientId, problem: packet.message });
       }
-      machine.handle(connection, packet, now, bytes instanceof Uint8Array ? bytes.length : 0);
+      done += machine.handle(connection, packet, now, bytes instanceof Uint8Array ? bytes.length : 0);
       done += bytes instanceof Uint8Array ? workOf(bytes) : 1;
     }
     if (!connection.open) this.#state = "ended";
-    else if (done >= work && this.#stream.pendingBytes > 0 && !this.#waits && !this.#brake.isOn) {
-      this.#waits = true;
-      turns.wait(this);
-    }
+    else if (connection.taking?.waits) connection.taking.whenReady(this.#waitForTurn);
+    else if (done >= work && (this.#isTaking || this.#stream.pendingBytes > 0) && !this.#brake.isOn) this.#waitForTurn();
     return done;
   }
+
+  readonly #waitForTurn = (): void => {
+    if (this.#waits) return;
+    this.#waits = true;
+    this.#context.turns.wait(this);
+  };
 
   #leaveEntrance(): void {
     this.#entrance?.leave();
@@ -341,7 +355,8 @@ export class Client implements Taker {
   /** Gives an incomplete packet, or a CONNECT that has not come, its time [5.0/3.1.4/timeout] [3.1.1/3.1.4/timeout]. */
   #await(): void {
     const incomplete =
-      this.#entrance?.isAwaited || (this.#state === "connected" && !this.#waits && !this.#brake.isOn && this.#stream.pendingBytes > 0);
+      this.#entrance?.isAwaited ||
+      (this.#state === "connected" && !this.#waits && !this.#isTaking && !this.#brake.isOn && this.#stream.pendingBytes > 0);
     if (!incomplete) {
       this.#patience?.cancel();
       this.#patience = undefined;

@@ -6,7 +6,7 @@
 
 import type { FaultPort } from "../fault.ts";
 import type { Ledger } from "../ledger.ts";
-import { AWAITED_MS, AWAITED_MS_FIRST, LATER_MS, OUTBOX_BYTES_MAX } from "../limits.ts";
+import { AWAITED_MS, AWAITED_MS_FIRST, LATER_MS, LATER_NEXT_MS, LATER_REQUESTS_MAX, OUTBOX_BYTES_MAX } from "../limits.ts";
 import {
   type BatchRecord,
   BatchWriter,
@@ -92,6 +92,8 @@ export class TopicQueue {
   /** What only sessions that are not kept want and the Topic object has in no row yet, by filter. */
   readonly #unwritten = new Map<string, Wanted>();
   #laterTimer: Timer | undefined;
+  /** How much of both was added since the last call was made. */
+  #late = 0;
 
   constructor({ name, shape, runtime, exchange, settled, meter, faults, ledger }: TopicQueueOptions) {
     this.#runtime = runtime;
@@ -152,14 +154,18 @@ export class TopicQueue {
     this.#callLater();
   }
 
-  #callLater(): void {
-    this.#laterTimer ??= this.#runtime.after(LATER_MS, () => {
+  #callLater(afterMs = LATER_MS): void {
+    this.#laterTimer ??= this.#runtime.after(afterMs, () => {
       this.#laterTimer = undefined;
       this.#addLate();
-      const unwritten = [...this.#unwritten.values()];
-      this.#unwritten.clear();
-      for (const wanted of unwritten) this.#write(wanted);
+      for (const [filter, wanted] of this.#unwritten) {
+        if (this.#late >= LATER_REQUESTS_MAX) break;
+        this.#late += 1;
+        this.#unwritten.delete(filter);
+        this.#write(wanted);
+      }
       this.flush();
+      if (this.#later.size + this.#unwritten.size > 0) this.#callLater(LATER_NEXT_MS);
     });
   }
 
@@ -172,11 +178,15 @@ export class TopicQueue {
     this.add(new Request({ kind: RECORD_SUBSCRIBE, ...wanted, lasting: true }, { settled }));
   }
 
+  /** As much of it as one call may have: whoever has given up very much stands in nobody's way with that. */
   #addLate(): void {
-    const requests = [...this.#later.values()];
-    this.#later.clear();
-    for (const request of requests) this.add(request);
-    if (this.#unwritten.size > 0) return;
+    for (const [filter, request] of this.#later) {
+      if (this.#late >= LATER_REQUESTS_MAX) return;
+      this.#late += 1;
+      this.#later.delete(filter);
+      this.#put(request);
+    }
+    if (this.#later.size + this.#unwritten.size > 0) return;
     this.#laterTimer?.cancel();
     this.#laterTimer = undefined;
   }
@@ -184,6 +194,10 @@ export class TopicQueue {
   /** Takes a request; one that finds no room is settled at once. */
   add(request: Request): void {
     if (this.#later.size > 0) this.#addLate();
+    this.#put(request);
+  }
+
+  #put(request: Request): void {
     const isShort = request.record.kind === RECORD_PUBLISH && !this.#ledger.takes("messages");
     if (isShort || this.#awaitedBytes > OUTBOX_BYTES_MAX || !this.#calls.add(request)) request.abandoned();
   }
@@ -194,6 +208,7 @@ export class TopicQueue {
 
   /** The first record says what is awaited, if anything is: the requests' own follow it. */
   #encode(requests: readonly Request[]): Uint8Array {
+    this.#late = 0;
     this.#writer.begin();
     if (this.#awaited.size > 0) {
       const asked = requests.some(({ record }) => record === ASK);

@@ -3,6 +3,7 @@
  * is to happen leaves through the ports of the core. It decides nothing itself.
  */
 
+import { SHARE_WORK } from "../limits.ts";
 import type { RetainedPage } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Connect, Packet } from "../mqtt/packet.ts";
@@ -74,21 +75,43 @@ export class SessionMachine {
     }
   }
 
-  /** A packet of a connection; ignored once the connection has ended. @param packetBytes as it came */
-  handle(connection: Connection, packet: Packet | Violation, now: number, packetBytes = 0): void {
+  /**
+   * A packet of a connection; ignored once the connection has ended, and not to be called while one is half taken (`Connection.taking`).
+   * @param packetBytes as it came
+   * @returns what its filters have cost, in packets
+   */
+  handle(connection: Connection, packet: Packet | Violation, now: number, packetBytes = 0): number {
     const core = this.#core;
     core.now = now;
-    if (!connection.open) return;
+    if (!connection.open) return 0;
     this.#seen(connection);
     connection.packetBytes = packetBytes;
     try {
       this.#dispatch(connection, packet);
+      const work = connection.taking?.take(SHARE_WORK) ?? 0;
       clientHeard(core, connection);
       endUnread(core, connection);
+      return work;
     } catch (error) {
-      // Of one whose connection is over already nothing is left to end.
-      core.failures.caught(error, "handling a packet", connection.session.connection === connection ? connection.session : undefined);
+      this.#failed(connection, error);
+      return 0;
     }
+  }
+
+  /** Takes more of a packet that is half taken, for about so much work. @returns how much it was */
+  goOn(connection: Connection, work: number, now: number): number {
+    this.#core.now = now;
+    try {
+      return connection.taking?.take(work) ?? 0;
+    } catch (error) {
+      this.#failed(connection, error);
+      return 0;
+    }
+  }
+
+  #failed(connection: Connection, error: unknown): void {
+    // Of one whose connection is over already nothing is left to end.
+    this.#core.failures.caught(error, "handling a packet", connection.session.connection === connection ? connection.session : undefined);
   }
 
   #dispatch(connection: Connection, packet: Packet | Violation): void {

@@ -34,6 +34,7 @@ import type { Pace } from "./paces.ts";
 import type { Identity, Reauthentication, Wire } from "./ports.ts";
 import { Reading } from "./reading.ts";
 import { ReceivedExchanges } from "./received.ts";
+import type { Taking } from "./taking.ts";
 
 /** Session Expiry Interval 0xFFFFFFFF: never [5.0/3.1.2.11.2/default]. */
 export const NEVER_EXPIRES = 0xffff_ffff;
@@ -303,6 +304,8 @@ export class Connection {
   changed = false;
   open = true;
   readonly reading: Reading;
+  /** Its SUBSCRIBE and UNSUBSCRIBE packets; from the first one on. */
+  taking: Taking | undefined;
 
   /** @param ledger what it holds is counted there until `forget` */
   constructor(wire: Wire, session: Session, facts: ConnectionFacts, limits: Limits, ledger: Ledger, now: number) {
@@ -326,6 +329,7 @@ export class Connection {
 
   /** It is over: nothing that belongs to it alone is kept. */
   forget(): void {
+    this.taking?.end();
     this.incoming.clear();
     this.aliases.clear();
     this.ownAliases.clear();

@@ -1,5 +1,5 @@
 /**
- * SUBSCRIBE and UNSUBSCRIBE. A subscription counts in this object at once; it is written and acknowledged when every Topic object
+ * SUBSCRIBE and UNSUBSCRIBE, filter by filter (`taking.ts` tells when). A subscription counts in this object at once; it is written and acknowledged when every Topic object
  * concerned knows that this object wants its filter, so that nothing published after SUBACK is missed. Interest is aggregated: Topic
  * objects hear of the first subscription to a filter here and of the end of the last.
  */
@@ -17,6 +17,7 @@ import {
   type Unsubscribe,
 } from "../mqtt/packet.ts";
 import {
+  IMPLEMENTATION_SPECIFIC_ERROR,
   NO_SUBSCRIPTION_EXISTED,
   NOT_AUTHORIZED,
   PACKET_TOO_LARGE,
@@ -27,7 +28,7 @@ import {
   TOPIC_FILTER_INVALID,
 } from "../mqtt/reason-code.ts";
 import { type ParsedFilter, parseFilter, SHARE_PREFIX } from "../topic/filter.ts";
-import { isTopicProblem, quote, type TopicProblem } from "../topic/name.ts";
+import { isTopicProblem, quote } from "../topic/name.ts";
 import { Asked } from "./asked.ts";
 import { MEMORY_SHORT } from "./close-code.ts";
 import { encodeFor } from "./connection-facts.ts";
@@ -39,6 +40,9 @@ import type { Ticket } from "./ports.ts";
 import type { Connection, Session, Subscription } from "./session.ts";
 import { announce } from "./share.ts";
 import { goOn } from "./share-backlog.ts";
+import { checkWork, filterWork, Taking } from "./taking.ts";
+
+const NOT_REGISTERED = "the filter could not be registered; try again";
 
 /** Why filters were refused, for people: each reason once, and no more of them than somebody reads. */
 class Reasons {
@@ -70,6 +74,8 @@ class PendingSubscribe {
   readonly #reasons = new Reasons();
   /** One for the loop over the filters itself. */
   #waiting = 1;
+  /** A Topic object could not be told of one of them. */
+  isOutOfReach = false;
 
   constructor(connection: Connection, packetId: number) {
     this.#connection = connection;
@@ -97,44 +103,92 @@ class PendingSubscribe {
 }
 
 export function handleSubscribe(core: SessionCore, connection: Connection, packet: Subscribe): void {
-  const identifier = packet.properties.subscriptionIdentifiers?.[0] ?? 0;
   // [MQTT5-3.8.3-4]
   if (packet.subscriptions.some(({ filter, noLocal }) => noLocal && filter.startsWith(SHARE_PREFIX))) {
     violated(core, connection, PROTOCOL_ERROR, "No Local is not allowed on a Shared Subscription");
     return;
   }
-  const filters = packet.subscriptions.map(({ filter }) => parseFilter(filter, core.limits));
-  if (refusesWhole(core, connection, SUBACK, filters)) return;
-  const pending = new PendingSubscribe(connection, packet.packetId);
+  if (!hasRoomForCodes(core, connection, SUBACK, packet.subscriptions.length)) return;
   const isInTime = core.paces.takesSubscribe(connection, core.now);
-  for (const [index, parsed] of filters.entries()) {
-    const request = packet.subscriptions[index]!;
-    if (isTopicProblem(parsed)) pending.refuse(index, request.qos, TOPIC_FILTER_INVALID, parsed.message);
-    else if (!isInTime) pending.refuse(index, request.qos, QUOTA_EXCEEDED, "the client subscribes more often than it may; try again later");
-    else subscribe(core, connection, connection.facts.bridge ? asOfBridge(request, parsed) : request, parsed, identifier, index, pending);
+  begin(connection, takeSubscribe(core, connection, packet, isInTime));
+}
+
+/** [MQTT5-3.10.4-4] [MQTT311-3.10.4-5]: always answered, whatever was removed. */
+export function handleUnsubscribe(core: SessionCore, connection: Connection, packet: Unsubscribe): void {
+  if (hasRoomForCodes(core, connection, UNSUBACK, packet.filters.length)) begin(connection, takeUnsubscribe(core, connection, packet));
+}
+
+/** The packet is taken filter by filter from now on. */
+function begin(connection: Connection, steps: Iterator<number>): void {
+  connection.taking ??= new Taking();
+  connection.taking.begin(connection.packetBytes, steps);
+}
+
+/** Ends the connection, before anything is done, where the client has no room for as many codes: they can't be left out. */
+function hasRoomForCodes(core: SessionCore, connection: Connection, type: typeof SUBACK | typeof UNSUBACK, count: number): boolean {
+  const answer = { type, packetId: 1, reasonCodes: new Array<number>(count).fill(SUCCESS), properties: NO_PROPERTIES };
+  // [MQTT5-3.1.2-24]
+  if (encodeFor(answer, connection.facts) !== undefined) return true;
+  violated(core, connection, PACKET_TOO_LARGE, `the client's Maximum Packet Size leaves no room for ${count} Reason Codes`);
+  return false;
+}
+
+/** Ends the connection, before any filter is taken, for filters of 3.x that are none, which no answer of 3.x can say. */
+function* checkFilters(
+  core: SessionCore,
+  connection: Connection,
+  filters: Iterable<string>,
+  isKnown: (filter: string) => boolean,
+): Generator<number> {
+  if (connection.version === 5) return;
+  for (const filter of filters) {
+    const parsed = isKnown(filter) ? undefined : parseFilter(filter, core.limits);
+    // [MQTT311-4.7.1-2] [MQTT311-4.7.1-3] [MQTT311-4.7.3-1]
+    if (isTopicProblem(parsed)) violated(core, connection, PROTOCOL_ERROR, parsed.message);
+    yield checkWork(filter);
+  }
+}
+
+/** @param isInTime the client may send a SUBSCRIBE now */
+function* takeSubscribe(core: SessionCore, connection: Connection, packet: Subscribe, isInTime: boolean): Generator<number> {
+  const { subscriptions, packetId, properties } = packet;
+  const identifier = properties.subscriptionIdentifiers?.[0] ?? 0;
+  const filters = subscriptions.map(({ filter }) => filter);
+  yield* checkFilters(core, connection, filters, () => false);
+  const pending = new PendingSubscribe(connection, packetId);
+  for (const [index, request] of subscriptions.entries()) {
+    const parsed = parseFilter(request.filter, core.limits);
+    const refuse = (reasonCode: number, reason: string): void => pending.refuse(index, request.qos, reasonCode, reason);
+    let isTaken = false;
+    if (isTopicProblem(parsed)) refuse(TOPIC_FILTER_INVALID, parsed.message);
+    else if (!isInTime) refuse(QUOTA_EXCEEDED, "the client subscribes more often than it may; try again later");
+    // The others would wait for as long, one slice after the other.
+    else if (pending.isOutOfReach) refuse(IMPLEMENTATION_SPECIFIC_ERROR, NOT_REGISTERED);
+    else {
+      const wanted = connection.facts.bridge ? asOfBridge(request, parsed) : request;
+      isTaken = subscribe(core, connection, wanted, parsed, identifier, index, pending);
+    }
+    yield isTaken ? filterWork(request.filter) : checkWork(request.filter);
   }
   pending.done();
 }
 
-/**
- * Ends the connection, before anything is done, for filters of 3.x that are none, which no answer of 3.x can say, and where the client has
- * no room for as many codes: they can't be left out.
- */
-function refusesWhole(
-  core: SessionCore,
-  connection: Connection,
-  type: typeof SUBACK | typeof UNSUBACK,
-  filters: readonly (ParsedFilter | TopicProblem | undefined)[],
-): boolean {
-  // [MQTT311-4.7.1-2] [MQTT311-4.7.1-3] [MQTT311-4.7.3-1]
-  const problem = connection.version === 5 ? undefined : filters.find(isTopicProblem);
-  const answer = { type, packetId: 1, reasonCodes: filters.map(() => SUCCESS), properties: NO_PROPERTIES };
-  if (problem !== undefined) violated(core, connection, PROTOCOL_ERROR, problem.message);
-  // [MQTT5-3.1.2-24]
-  else if (encodeFor(answer, connection.facts) === undefined) {
-    violated(core, connection, PACKET_TOO_LARGE, `the client's Maximum Packet Size leaves no room for ${filters.length} Reason Codes`);
+function* takeUnsubscribe(core: SessionCore, connection: Connection, { filters, packetId }: Unsubscribe): Generator<number> {
+  const { session } = connection;
+  // One that is subscribed was valid, though the limits may be others by now.
+  yield* checkFilters(core, connection, filters, (filter) => session.subscriptions.has(filter));
+  const reasonCodes: number[] = [];
+  for (const filter of filters) {
+    const isSubscribed = session.subscriptions.has(filter);
+    if (isSubscribed) {
+      if (session.stored) core.rowChanges.deleteSubscription(session, filter);
+      forgetSubscription(core, session, filter);
+      core.changes.mark(connection);
+      reasonCodes.push(SUCCESS);
+    } else reasonCodes.push(isTopicProblem(parseFilter(filter, core.limits)) ? TOPIC_FILTER_INVALID : NO_SUBSCRIPTION_EXISTED);
+    yield isSubscribed ? filterWork(filter) : checkWork(filter);
   }
-  return !connection.open;
+  connection.send({ type: UNSUBACK, packetId, reasonCodes, properties: NO_PROPERTIES });
 }
 
 /** What bridges of 5.0 ask for and those of 3.x only mean: nothing that it brought comes back to it, and RETAIN says what is retained. */
@@ -142,6 +196,7 @@ function asOfBridge(request: SubscriptionRequest, { shareName }: ParsedFilter): 
   return { ...request, noLocal: shareName === undefined, retainAsPublished: true };
 }
 
+/** @returns whether it was taken: what becomes of it is known soon */
 function subscribe(
   core: SessionCore,
   connection: Connection,
@@ -150,36 +205,39 @@ function subscribe(
   identifier: number,
   index: number,
   pending: PendingSubscribe,
-): void {
+): boolean {
   const { session } = connection;
   const { filter } = request;
   if (!core.authorizer.maySubscribe(session.identity, session.clientId, topicFilter, request.qos)) {
     pending.refuse(index, request.qos, NOT_AUTHORIZED, `not authorized to subscribe to ${quote(filter)}`);
-    return;
+    return false;
   }
   const previous = session.subscriptions.get(filter);
   if (previous === undefined && session.subscriptions.size >= core.limits.subscriptionsMax) {
     pending.refuse(index, request.qos, QUOTA_EXCEEDED, `a session has at most ${core.limits.subscriptionsMax} subscriptions`);
-    return;
+    return false;
   }
   if (previous === undefined && !core.userShares.takes(core, "subscriptions", session.identity)) {
     pending.refuse(index, request.qos, QUOTA_EXCEEDED, MEMORY_SHORT);
-    return;
+    return false;
   }
   const { subscriptionBytesMax } = core.limits;
   if (previous === undefined && session.subscriptionBytes + utf8Length(filter) > subscriptionBytesMax) {
     pending.refuse(index, request.qos, QUOTA_EXCEEDED, `the filters of a session have at most ${subscriptionBytesMax} bytes`);
-    return;
+    return false;
   }
   if (previous === undefined && session.stored && core.room.isFull) {
     pending.refuse(index, request.qos, QUOTA_EXCEEDED, "the broker's storage is full");
-    return;
+    return false;
   }
   // [MQTT5-3.8.4-3] [MQTT311-3.8.4-3]: replaced without a gap.
   const subscription: Subscription = { session, request, identifier };
   addSubscription(core, session, subscription);
   pending.codes[index] = request.qos;
   pending.await();
+  const { taking } = connection;
+  const weight = filterWork(filter);
+  taking?.sent(weight);
   const asked = new Asked(subscription, previous, session.asked?.get(filter));
   session.asked ??= new Map();
   session.asked.set(filter, asked);
@@ -195,22 +253,25 @@ function subscribe(
         }
         if (session.asked?.get(filter)?.isOpen === false) session.asked.delete(filter);
         if (session.asked?.size === 0) session.asked = undefined;
-        if (reasonCode >= 0x80) pending.refuse(index, request.qos, reasonCode, "the filter could not be registered; try again");
+        if (reasonCode >= 0x80) pending.refuse(index, request.qos, reasonCode, NOT_REGISTERED);
+        if (reasonCode === IMPLEMENTATION_SPECIFIC_ERROR) pending.isOutOfReach = true;
         pending.done();
         goOn(core, session);
       });
+      taking?.settled(weight);
     },
   };
   if (shareName !== undefined) {
     // [5.0/4.8.2/no-retained]
     announce(core, core.shares.get(filter)!, ticket);
-    return;
+    return true;
   }
   // [MQTT5-3.3.1-9] [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]
   const wantsRetained = request.retainHandling === 0 || (request.retainHandling === 1 && previous === undefined);
   if (wantsRetained) oweRetained(core, session, filter);
   interestIn(core, subscription, wantsRetained, ticket);
   if (wantsRetained) askOwed(core, session);
+  return true;
 }
 
 /** A subscription was refused: what stood before it stands again. */
@@ -227,23 +288,4 @@ function keepSubscription(core: SessionCore, session: Session, subscription: Sub
   if (session.stored) core.rowChanges.putSubscription(session, subscription);
   if (session.owed.length > 0) promiseOwed(core, session, subscription.request.filter);
   if (session.connection !== undefined) core.changes.mark(session.connection);
-}
-
-/** [MQTT5-3.10.4-4] [MQTT311-3.10.4-5]: always answered, whatever was removed. */
-export function handleUnsubscribe(core: SessionCore, connection: Connection, packet: Unsubscribe): void {
-  const { session } = connection;
-  const filters = packet.filters.map((filter) => {
-    // One that is subscribed was valid, though the limits may be others by now.
-    return session.subscriptions.has(filter) ? undefined : parseFilter(filter, core.limits);
-  });
-  if (refusesWhole(core, connection, UNSUBACK, filters)) return;
-  const reasonCodes = packet.filters.map((filter, index) => {
-    if (isTopicProblem(filters[index])) return TOPIC_FILTER_INVALID;
-    if (!session.subscriptions.has(filter)) return NO_SUBSCRIPTION_EXISTED;
-    if (session.stored) core.rowChanges.deleteSubscription(session, filter);
-    forgetSubscription(core, session, filter);
-    return SUCCESS;
-  });
-  core.changes.mark(connection);
-  connection.send({ type: UNSUBACK, packetId: packet.packetId, reasonCodes, properties: NO_PROPERTIES });
 }

@@ -3,6 +3,7 @@
  * speaks through the codec. Knows no rules of MQTT: tests send what they like.
  */
 
+import { SHARE_WORK } from "../../src/limits.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import {
@@ -127,6 +128,8 @@ export class TestClient {
   readonly clientId: string;
   readonly #world: World;
   #nextPacketId = 1;
+  /** What it sent and was not handled yet. */
+  readonly #behind: Uint8Array[] = [];
 
   constructor(world: World, clientId: string, options: ConnectOptions) {
     this.#world = world;
@@ -209,11 +212,29 @@ export class TestClient {
   }
 
   sendBytes(...packets: Uint8Array[]): void {
-    for (const bytes of packets) {
-      const connection = this.node.connections.get(this.wire);
-      if (connection !== undefined) this.node.machine.handle(connection, decodePacket(bytes, this.version), this.#world.now);
-    }
+    this.#behind.push(...packets);
+    this.#read();
     this.#moved();
+  }
+
+  /** As hosts do: what comes behind a packet that is half taken waits. */
+  #read(): void {
+    const { machine, connections } = this.node;
+    const { now } = this.#world;
+    for (;;) {
+      const connection = connections.get(this.wire);
+      if (connection?.taking?.waits) {
+        connection.taking.whenReady(() => this.#read());
+        return;
+      }
+      if (connection?.taking?.isOpen) {
+        machine.goOn(connection, SHARE_WORK, now);
+        continue;
+      }
+      const bytes = this.#behind.shift();
+      if (bytes === undefined) return;
+      if (connection !== undefined) machine.handle(connection, decodePacket(bytes, this.version), now, bytes.length);
+    }
   }
 
   /** @returns the Packet Identifier, 0 at QoS 0 */
