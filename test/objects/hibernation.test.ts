@@ -4,7 +4,19 @@ import { runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it } from "vitest";
 import { AWAKE_MS_MAX, LIVENESS_MS, RESTART_GRACE_MS } from "../../src/limits.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
-import { NO_PROPERTIES, PINGREQ, PINGRESP, PUBACK, PUBLISH, PUBREC, type Will } from "../../src/mqtt/packet.ts";
+import {
+  NO_PROPERTIES,
+  PINGREQ,
+  PINGRESP,
+  PUBACK,
+  PUBLISH,
+  PUBREC,
+  SUBACK,
+  SUBSCRIBE,
+  UNSUBACK,
+  UNSUBSCRIBE,
+  type Will,
+} from "../../src/mqtt/packet.ts";
 import { publishPacket, text, type WorkerdClient } from "../support/workerd-client.ts";
 import {
   alarmOf,
@@ -85,6 +97,31 @@ describe("subscriptions of clean sessions", () => {
     await evict(sessionObject(subscriberId));
     for (const name of ["a", "b"]) publisher.publish({ topic: `${topic}/${name}`, payload: name });
     expect(await messages(subscriber, 1)).toEqual(["b"]);
+  });
+
+  it.each(ways)("very many in one SUBSCRIBE, taken in slices, come back when it was answered, %s", async (each) => {
+    const { publisherId, subscriberId, topic } = names(place);
+    const subscriber = await connect(subscriberId, { way: each });
+    const publisher = await connect(publisherId, { way: each });
+    const filters = Array.from({ length: 120 }, (_, index) => `${topic}/${index}/+`);
+    const subscriptions = filters.map(
+      (filter) => ({ filter, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const,
+    );
+    subscriber.send({ type: SUBSCRIBE, packetId: 1, subscriptions, properties: NO_PROPERTIES });
+    expect((await subscriber.expect(SUBACK)).reasonCodes).toEqual(filters.map(() => 1));
+    await evict("all objects");
+    for (const index of [0, 60, 119]) {
+      publisher.publish({ topic: `${topic}/${index}/x`, payload: `${index}`, qos: 1, packetId: 2 + index });
+      await publisher.expect(PUBACK);
+      expect(text(await subscriber.expect(PUBLISH))).toBe(`${index}`);
+    }
+    subscriber.send({ type: UNSUBSCRIBE, packetId: 2, filters, properties: NO_PROPERTIES });
+    await subscriber.expect(UNSUBACK);
+    await evict("all objects");
+    publisher.publish({ topic: `${topic}/60/x`, payload: "late", qos: 1, packetId: 1 });
+    await publisher.expect(PUBACK);
+    await subscriber.roundTrip();
+    expect(subscriber.inbox).toEqual([]);
   });
 
   it("more than an attachment holds come back, and QoS 2 in the middle of its exchange with them", async () => {

@@ -27,6 +27,8 @@ import {
   type QoS,
   SUBACK,
   SUBSCRIBE,
+  type Suback,
+  type SubscriptionRequest,
   UNSUBACK,
   UNSUBSCRIBE,
   type Will,
@@ -164,7 +166,7 @@ export class SimulatedClient {
   #contested = false;
   /** Topic Aliases of this connection, by topic. */
   readonly #aliases = new Map<string, number>();
-  readonly #subscribing = new Map<number, Held[]>();
+  readonly #subscribing = new Map<number, (Held | undefined)[]>();
   #packetId = 0;
   #session = 0;
   #generation = 0;
@@ -397,8 +399,11 @@ export class SimulatedClient {
     this.#sendPublish(published, packetId, false);
   }
 
-  /** @param early before CONNACK, if that has not come */
-  subscribe(filter: string, qos: QoS, options: SubscriptionOptions = {}, early = false): void {
+  /**
+   * @param early before CONNACK, if that has not come
+   * @param beside so many other filters are in the packet, half of them before it: more than are taken at once
+   */
+  subscribe(filter: string, qos: QoS, options: SubscriptionOptions = {}, early = false, beside = 0): void {
     if (!this.#connected && !(early && this.#line !== undefined && !this.#usesScram)) return;
     // Until SUBACK comes nobody knows which of the two stands.
     for (const other of this.held) if (other.filter === filter) other.until ??= this.#world.now;
@@ -407,10 +412,20 @@ export class SimulatedClient {
     const held: Held = { ...asked, since: undefined, until: undefined, ended: undefined };
     this.held.push(held);
     const packetId = this.#nextPacketId();
-    this.#subscribing.set(packetId, [held]);
     const request = { filter, qos, noLocal, retainAsPublished, retainHandling } as const;
+    const subscriptions: SubscriptionRequest[] = Array.from({ length: beside }, (_, index) => ({
+      ...request,
+      filter: `beside/${index}`,
+      noLocal: false,
+    }));
+    const place = beside >> 1;
+    subscriptions.splice(place, 0, request);
+    this.#subscribing.set(
+      packetId,
+      subscriptions.map((each) => (each === request ? held : undefined)),
+    );
     const properties = identifier === 0 ? NO_PROPERTIES : { subscriptionIdentifiers: [identifier] };
-    this.#send({ type: SUBSCRIBE, packetId, subscriptions: [request], properties });
+    this.#send({ type: SUBSCRIBE, packetId, subscriptions, properties });
   }
 
   unsubscribe(filter: string): void {
@@ -607,7 +622,9 @@ export class SimulatedClient {
         this.#outgoing.delete(packet.packetId);
         return;
       case SUBACK:
+        this.#checkCodes(packet);
         for (const [index, held] of (this.#subscribing.get(packet.packetId) ?? []).entries()) {
+          if (held === undefined) continue;
           const reasonCode = packet.reasonCodes[index]!;
           this.#world.note(`${this.id} is subscribed to ${held.filter} at QoS ${held.qos}: ${reasonCode}`);
           if (reasonCode < 0x80 && mayUse(this.#user, held.filter)) this.#stands(held);
@@ -618,6 +635,7 @@ export class SimulatedClient {
         return;
       case UNSUBACK:
         for (const held of this.#subscribing.get(packet.packetId) ?? []) {
+          if (held === undefined) continue;
           // What was asked on another connection and not answered may be late, and be granted behind this.
           if (held.since !== undefined || held.connection === this.#generation) held.ended ??= this.#world.now;
         }
@@ -753,6 +771,12 @@ export class SimulatedClient {
       // The connection on which that was asked may only be late, and the same be granted once more.
       else if (other.connection !== held.connection) held.until ??= now;
     }
+  }
+
+  /** One answer for each SUBSCRIBE, with a code for each filter. */
+  #checkCodes({ packetId, reasonCodes }: Suback): void {
+    const asked = this.#subscribing.get(packetId)?.length ?? 0;
+    if (reasonCodes.length !== asked) this.problems.push(`${asked} filters were answered with ${reasonCodes.length} codes`);
   }
 
   #checkGranted({ filter, qos }: Held, reasonCode: number): void {

@@ -1,12 +1,25 @@
 /** A client that floods its object, next to one that keeps to itself: between two packets of the latter a bounded amount of the former's is done. */
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { AHEAD_PACKETS_MAX, BATCH_ITEMS_MAX, CROWDED_REQUESTS, RETAINED_WORK, SHARE_WORK, TICK_WORK } from "../../src/limits.ts";
+import {
+  AHEAD_PACKETS_MAX,
+  BATCH_ITEMS_MAX,
+  CROWDED_REQUESTS,
+  FILTER_WORK,
+  FILTERS_UNDER_WAY_WORK,
+  LATER_REQUESTS_MAX,
+  RETAINED_WORK,
+  RETRY_MS_MAX,
+  RETRY_MS_TOTAL,
+  SHARE_WORK,
+  TICK_WORK,
+} from "../../src/limits.ts";
 import { BatchWriter, RECORD_PUBLISH } from "../../src/mqtt/batch.ts";
 import { decodeExchangeAnswer } from "../../src/mqtt/exchange-answer.ts";
+import { SUBACK, UNSUBACK } from "../../src/mqtt/packet.ts";
 import { NO_MATCHING_SUBSCRIBERS } from "../../src/mqtt/reason-code.ts";
 import { Meter } from "../../src/objects/meter.ts";
-import { sessionObjectName, shapeNumber } from "../../src/objects/names.ts";
+import { sessionObjectName, shapeNumber, topicObjectName } from "../../src/objects/names.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
@@ -96,6 +109,82 @@ describe.each(["compact", "sharded"])("in the %s topology", (topology) => {
     expect(listener.packets.length - before).toBeLessThanOrEqual(between);
     await stage.advance(3000);
     expect(listener.texts.at(-1)).toBe("flood 9999");
+  });
+});
+
+describe.each(["compact", "sharded"])("SUBSCRIBE and UNSUBSCRIBE with very many filters, %s", (topology) => {
+  let stage: Stage;
+  let flooder: StageClient;
+  let neighbour: StageClient;
+  let listener: StageClient;
+  let sessionObject: string;
+  const filters = Array.from({ length: 1000 }, (_, index) => `many/${index}/+`);
+  /** Filters that are taken between two packets of another client: one call is under way, and the next one has as much. */
+  const between = topology === "compact" ? (SHARE_WORK + 3 * TICK_WORK) / FILTER_WORK : (3 * FILTERS_UNDER_WAY_WORK) / FILTER_WORK;
+  const host = () => stage.session(sessionObject);
+  const taken = () => host().core.sessions.get("a")?.subscriptions.size ?? 0;
+
+  beforeEach(async () => {
+    stage = new Stage({ TOPOLOGY: topology, SESSION_SHARDS: "1", TOPIC_SHARDS: "1" });
+    sessionObject = sessionObjectName(stage.settings, "default", "a");
+    [flooder, neighbour, listener] = [await stage.connect("a", false), await stage.connect("b", true), await stage.connect("c", true)];
+    listener.subscribe("y", 0);
+    await stage.advance(3000);
+  });
+
+  /** How many subscriptions come or go while a message of the neighbour is on its way. */
+  async function duringOneMessage(text: string): Promise<number> {
+    const before = taken();
+    neighbour.publish("y", 0, 0, text);
+    await stage.advanceUntil(() => listener.texts.includes(text));
+    return Math.abs(taken() - before);
+  }
+
+  it("stand before nobody's message, are answered once, and what came behind comes behind", async () => {
+    flooder.subscribeTo(filters);
+    flooder.publish("many/999/x", 0, 0, "behind");
+    for (let round = 0; round < 3; round += 1) expect(await duringOneMessage(`in between ${round}`)).toBeLessThanOrEqual(between);
+    expect(taken()).toBeLessThan(filters.length);
+    await stage.advance(5000);
+    expect([flooder.count(SUBACK), flooder.texts]).toEqual([1, ["behind"]]);
+    flooder.unsubscribeFrom(filters);
+    const told = stage.routes;
+    const gone = await duringOneMessage("in between");
+    // Here it is fair turns that hold; a Topic object hears of some with each call.
+    if (topology === "compact") expect(gone).toBeLessThanOrEqual(between);
+    else expect(told - stage.routes).toBeLessThanOrEqual(3 * LATER_REQUESTS_MAX);
+    await stage.advance(5000);
+    expect([flooder.count(UNSUBACK), taken(), stage.routes]).toEqual([1, 0, topology === "compact" ? 0 : 1]);
+  });
+
+  it("are taken to their end when the socket closes, and then the client is gone", async () => {
+    flooder.subscribeTo(filters);
+    flooder.vanish();
+    await stage.advance(5000);
+    expect([taken(), host().core.connections.size, host().count().unfinished]).toEqual([filters.length, 2, 0]);
+    expect(host().core.store.subscriptions().length).toBe(filters.length);
+  });
+
+  it("are given up when the client connects anew, and keep nothing awake", async () => {
+    flooder.subscribeTo(filters);
+    const again = stage.connect("a", false);
+    flooder.vanish();
+    await again;
+    await stage.advance(3000);
+    expect(taken()).toBeLessThan(filters.length);
+    expect([flooder.count(SUBACK), host().core.connections.size, host().count().unfinished]).toEqual([0, 3, 0]);
+    expect(host().core.store.subscriptions().length).toBe(taken());
+    expect(stage.timers).toBe(0);
+  });
+
+  it("are refused as a whole, once, when a Topic object is out of reach, and keep nothing awake", async () => {
+    if (topology === "compact") return;
+    stage.unreachable.add(topicObjectName("default", 0));
+    flooder.subscribeTo(filters);
+    await stage.advance(RETRY_MS_TOTAL + RETRY_MS_MAX + 1000);
+    expect([flooder.count(SUBACK), taken(), host().core.store.subscriptions().length]).toEqual([1, 0, 0]);
+    await stage.advance(2 * RETRY_MS_TOTAL);
+    expect(stage.timers).toBe(0);
   });
 });
 

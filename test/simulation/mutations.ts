@@ -22,6 +22,27 @@ export interface Mutation {
 
 export const MUTATIONS: readonly Mutation[] = [
   {
+    name: "answer a SUBSCRIBE when its first slice is known",
+    file: "src/session/subscribe.ts",
+    find: "#waiting = 1;",
+    replace: "#waiting = 0;",
+    seeds: 100,
+  },
+  {
+    name: "go on with what a client sent behind a SUBSCRIBE that is half taken",
+    file: "src/objects/client.ts",
+    find: "if (this.#isTaking) {",
+    replace: "if (this.#waits && this.#isTaking) {",
+    seeds: 100,
+  },
+  {
+    name: "forget a SUBSCRIBE that waits for outcomes",
+    file: "src/session/taking.ts",
+    find: "if (!this.waits) this.#ready();",
+    replace: "if (!this.waits && !this.isOpen) this.#ready();",
+    seeds: 100,
+  },
+  {
     name: "acknowledge before storing",
     file: "src/objects/session-host.ts",
     find: "    await this.#flusher.written();\n    return answer;",

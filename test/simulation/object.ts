@@ -644,7 +644,7 @@ function watchRates(world: World, { core: { paces }, machine }: SessionHost): vo
   const handle = machine.handle.bind(machine);
   machine.handle = (connection, packet, now, packetBytes) => {
     current = packet;
-    handle(connection, packet, now, packetBytes);
+    return handle(connection, packet, now, packetBytes);
   };
   const takesMessage = paces.takesMessage.bind(paces);
   paces.takesMessage = (connection, now) => {

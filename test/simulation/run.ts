@@ -354,6 +354,9 @@ function filterOf(random: Random): string {
   return random.chance(0.15) ? "w/+" : random.chance(0.05) ? RESTRICTED_FILTER : random.pick(FILTERS);
 }
 
+/** Other filters in a SUBSCRIBE with very many: it is taken in several slices. */
+const BESIDE = 70;
+
 function chooseAct(scenario: Scenario, random: Random): Act | undefined {
   const { clients, members, published } = scenario;
   const id = `client-${random.below(scenario.clientCount)}`;
@@ -372,8 +375,9 @@ function chooseAct(scenario: Scenario, random: Random): Act | undefined {
   const subscribe = (early: boolean): Act => {
     const [filter, wanted] = isMember ? [SHARED_FILTER, 2 as const] : [filterOf(random), qos];
     const options = subscriptionOptions(random, isMember);
-    const text = `subscribes to ${filter} at QoS ${wanted}${describeSubscription(options)}`;
-    return act(text, () => client.subscribe(filter, wanted, options, early));
+    const beside = random.chance(0.25) ? BESIDE : 0;
+    const text = `subscribes to ${filter} at QoS ${wanted}${describeSubscription(options)}${beside > 0 ? `, and ${beside} others` : ""}`;
+    return act(text, () => client.subscribe(filter, wanted, options, early, beside));
   };
   if (!client.connected) return random.chance(0.3) ? connecting(client, random, subscribe(true), act) : undefined;
   if (what < 0.64) return publish(random.pick(TOPICS));

@@ -6,7 +6,17 @@
 import { concatenate, EMPTY_BYTES } from "../../src/mqtt/bytes.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
-import { CONNECT, NO_PROPERTIES, type Packet, PUBACK, PUBLISH, type Publish, type QoS, SUBSCRIBE } from "../../src/mqtt/packet.ts";
+import {
+  CONNECT,
+  NO_PROPERTIES,
+  type Packet,
+  PUBACK,
+  PUBLISH,
+  type Publish,
+  type QoS,
+  SUBSCRIBE,
+  UNSUBSCRIBE,
+} from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import { LocalRouter } from "../../src/objects/local-router.ts";
 import { Meter } from "../../src/objects/meter.ts";
@@ -102,6 +112,16 @@ export class Stage {
   /** What all objects were billed for. */
   get rowsWritten(): number {
     return [...this.#meters.values()].reduce((sum, { rowsWritten }) => sum + rowsWritten, 0);
+  }
+
+  /** Timers that run: what they run for keeps its object awake. */
+  get timers(): number {
+    return this.#waiting.length;
+  }
+
+  /** What Topic objects have rows of. */
+  get routes(): number {
+    return [...this.#routes.values()].reduce((sum, store) => sum + store.routes().length, 0);
   }
 
   get calls(): number {
@@ -260,6 +280,17 @@ export class StageClient {
   subscribe(filter: string, qos: QoS): void {
     const request = { filter, qos, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
     this.send({ type: SUBSCRIBE, packetId: 1, subscriptions: [request], properties: NO_PROPERTIES });
+  }
+
+  subscribeTo(filters: readonly string[]): void {
+    const subscriptions = filters.map(
+      (filter) => ({ filter, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const,
+    );
+    this.send({ type: SUBSCRIBE, packetId: 2, subscriptions, properties: NO_PROPERTIES });
+  }
+
+  unsubscribeFrom(filters: readonly string[]): void {
+    this.send({ type: UNSUBSCRIBE, packetId: 3, filters, properties: NO_PROPERTIES });
   }
 
   publish(topic: string, qos: QoS, packetId: number, text = "x"): void {
