@@ -95,6 +95,11 @@ export interface Question {
 
 /** A message as a consumer is given it. */
 export interface ConsumedMessage extends HookMessage {
+  /**
+   * The same each time that this message is given, and of no other one: by it a handler knows what it has handled before. Up to 400 characters.
+   * A client that sends a message of QoS 1 again, because it has not heard that it came, makes another one of it.
+   */
+  readonly id: string;
   /** The Client Identifier of its publisher; empty for a message of the broker's own. */
   readonly publisher: string;
 }

@@ -129,9 +129,10 @@ export class ConsumerRuns {
 
 /** A message for a handler, with bytes of its own: whatever is done to them, the message stays what it is. */
 function consumed(message: Message, now: number): ConsumedMessage {
-  const { topic, qos, retain, publisher, expiresAt } = message;
+  const { topic, qos, retain, publisher, expiresAt, origin, sequence } = message;
   const decoded = decodeProperties(message.propertyBytes.slice(), PUBLISH);
   const properties = ("type" in decoded ? {} : decoded) as MessageProperties;
   const left = expiresAt === 0 ? {} : { messageExpiryInterval: Math.max(1, Math.ceil((expiresAt - now) / 1000)) };
-  return { topic, payload: message.payload.slice(), qos, retain, properties: { ...properties, ...left }, publisher };
+  const id = `${origin}/${sequence}`;
+  return { id, topic, payload: message.payload.slice(), qos, retain, properties: { ...properties, ...left }, publisher };
 }

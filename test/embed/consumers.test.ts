@@ -86,6 +86,7 @@ describeEmbedded(
       expect(namespace).toBe("default");
       expect(args).toEqual([
         {
+          id: expect.any(String),
           topic,
           payload: "first",
           qos: 1,
@@ -113,6 +114,8 @@ describeEmbedded(
       await Promise.all(["bad", "2", "3"].map((payload) => client.publish(topic, payload, { qos: 1 })));
       await director.call("messages", ({ args }) => args.length === 1 && args[0].topic === topic && args[0].payload === "3");
       expect(calls(broker, topic)).toEqual([["bad", "2", "3"], ["bad", "2", "3"], ["bad"], ["2"], ["3"]]);
+      const ids = director.all("messages", has(topic)).flatMap(({ args }) => args.map(({ id }) => id));
+      expect(new Set(ids).size).toBe(3);
       expect(broker.lines.filter((line) => line.includes("given up") && line.includes(topic)).length).toBe(1);
     });
 

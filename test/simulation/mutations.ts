@@ -342,6 +342,28 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 200,
     reshaped: true,
   },
+  {
+    name: "take for handled what a consumer's handler has not handled",
+    file: "src/session/machine.ts",
+    find: "if (isHandled) handled(this.#core, consumer);",
+    replace: "if (isHandled || consumer.attempts < 2) handled(this.#core, consumer);",
+    seeds: 100,
+  },
+  {
+    name: "forget what waited for consumers in a restart",
+    file: "src/session/consumer-rows.ts",
+    find: "  if (sequence <= consumer.handledThrough) return false;\n",
+    replace: "  if (sequence >= consumer.handledThrough) return false;\n",
+    seeds: 100,
+  },
+  {
+    name: "acknowledge a batch of a consumer before its handler has ended",
+    file: "src/objects/consumers.ts",
+    find: "    const problem = await this.#handle(options, batch);\n",
+    replace:
+      "    const handling = this.#handle(options, batch);\n    const problem = (await Promise.race([handling, undefined])) as string | undefined;\n",
+    seeds: 200,
+  },
 ];
 
 /** A seed that failed. */

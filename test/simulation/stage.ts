@@ -22,7 +22,7 @@ import { LocalRouter } from "../../src/objects/local-router.ts";
 import { Meter } from "../../src/objects/meter.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
 import { RemoteRouter } from "../../src/objects/remote-router.ts";
-import { SessionHost } from "../../src/objects/session-host.ts";
+import { SessionHost, type WorkersCode } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { NOBODY } from "../../src/session/ports.ts";
@@ -61,8 +61,11 @@ export class Stage {
   readonly #routes = new Map<string, MemoryRoutingStore>();
   #waiting: Waiting[] = [];
   #lives = 0;
+  readonly #code: WorkersCode | undefined;
 
-  constructor(env: Record<string, string>) {
+  /** @param code what a Worker's author has defined */
+  constructor(env: Record<string, string>, code?: WorkersCode) {
+    this.#code = code;
     this.settings = parseSettings({ ALLOW_ANONYMOUS: "true", ...env }) as Settings;
   }
 
@@ -200,10 +203,21 @@ export class Stage {
           return Promise.race([called.exchange(batch), ended]);
         }),
     });
+    let alarmAt: number | undefined;
     let local: LocalRouter | undefined;
     const host: SessionHost = new SessionHost({
       state: {
-        storage: { getAlarm: () => Promise.resolve(null), setAlarm: () => Promise.resolve() },
+        storage: {
+          getAlarm: () => Promise.resolve(null),
+          setAlarm: async (at) => {
+            alarmAt = at;
+            runtime.after(at - this.now, () => {
+              if (alarmAt !== at) return;
+              alarmAt = undefined;
+              void host.alarm();
+            });
+          },
+        },
         getWebSockets: () => [],
         abort: (reason) => {
           throw new Error(reason);
@@ -215,6 +229,7 @@ export class Stage {
       name,
       meter,
       runtime,
+      code: this.#code,
       peers: alone,
       router: (machine, ledger) => {
         if (settings.topology === "sharded") return new RemoteRouter(settings, name, topics, runtime, ledger, () => host.flush());
