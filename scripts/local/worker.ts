@@ -88,6 +88,14 @@ function whole(request: Request): Request | undefined {
   }
 }
 
+/** The address of the other end of the socket; empty when workerd does not say it. */
+function peerOf({ cf }: Request): string {
+  const { clientIp } = (cf ?? {}) as { readonly clientIp?: unknown };
+  if (typeof clientIp !== "string") return "";
+  const [, bracketed, plain] = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)):\d+$/i.exec(clientIp) ?? [];
+  return bracketed ?? plain ?? "";
+}
+
 const workerFirst = WORKER_FIRST_PATHS.map((path) => new RegExp(`^${path.replaceAll("*", ".*")}$`));
 
 async function control(request: Request, env: LocalEnv): Promise<Response> {
@@ -109,8 +117,8 @@ export default {
     if (request === undefined) return new Response("Bad Request\n", { status: 400 });
     const { pathname } = new URL(request.url);
     const isTold = request.headers.get(CONTROL_HEADER) === env.CONTROL_TOKEN;
-    // Where a client is only the platform knows: here nobody may say so but who was told the token.
-    if (!isTold && !env.TRUSTS_ADDRESSES) request.headers.delete(ADDRESS_HEADER);
+    // Where a client is only the platform knows: here the socket tells, and nobody else but who was told the token.
+    if (!isTold && !env.TRUSTS_ADDRESSES) request.headers.set(ADDRESS_HEADER, peerOf(raw));
     if (pathname === CONTROL_PATH && isTold) return control(request, env);
     if (pathname === COLLECT_PATH && env.COLLECTS_GARBAGE) {
       (globalThis as unknown as { gc(): void }).gc();

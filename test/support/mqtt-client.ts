@@ -62,6 +62,8 @@ export interface OpenOptions {
   readonly closeTimeoutMs?: number;
   /** Of the upgrade. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The address of this machine from which it connects; any by default. */
+  readonly localAddress?: string;
 }
 
 export interface ConnectOptions {
@@ -209,8 +211,10 @@ export class MqttTestClient {
    * @throws Error with the HTTP status in its message when the upgrade is refused
    */
   static async open(mqttUrl: string, options: OpenOptions = {}): Promise<MqttTestClient> {
-    const { subprotocols = ["mqtt"], closeTimeoutMs: closeTimeout = 30_000, headers = {} } = options;
-    const socket = new WebSocket(mqttUrl, [...subprotocols], { perMessageDeflate: false, closeTimeout, headers } as ClientOptions);
+    const { subprotocols = ["mqtt"], closeTimeoutMs: closeTimeout = 30_000, headers = {}, localAddress } = options;
+    const local = localAddress === undefined ? {} : { localAddress };
+    const settings = { perMessageDeflate: false, closeTimeout, headers, ...local } as ClientOptions;
+    const socket = new WebSocket(mqttUrl, [...subprotocols], settings);
     const client = new MqttTestClient(socket, options);
     await new Promise<void>((resolve, reject) => {
       socket.once("open", resolve);
