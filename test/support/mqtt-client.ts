@@ -212,8 +212,7 @@ export class MqttTestClient {
    */
   static async open(mqttUrl: string, options: OpenOptions = {}): Promise<MqttTestClient> {
     const { subprotocols = ["mqtt"], closeTimeoutMs: closeTimeout = 30_000, headers = {}, localAddress } = options;
-    const local = localAddress === undefined ? {} : { localAddress };
-    const settings = { perMessageDeflate: false, closeTimeout, headers, ...local } as ClientOptions;
+    const settings = { perMessageDeflate: false, closeTimeout, headers, localAddress } as ClientOptions;
     const socket = new WebSocket(mqttUrl, [...subprotocols], settings);
     const client = new MqttTestClient(socket, options);
     await new Promise<void>((resolve, reject) => {
