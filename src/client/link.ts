@@ -54,13 +54,18 @@ export class Link {
       if (typeof message === "string" && !message.includes("://")) this.#problem = message;
     });
     socket.addEventListener("close", (event) => this.#closed(event));
+  }
+
+  /** Begins, where the socket was opened before too. */
+  start(): void {
+    const { readyState } = this.#socket;
     try {
-      socket.accept?.();
+      this.#socket.accept?.();
     } catch {
       // It was accepted before.
     }
-    if (socket.readyState === OPEN) queueMicrotask(() => this.#open());
-    else if (socket.readyState > OPEN) queueMicrotask(() => this.#closed({ type: "close" }));
+    if (readyState === OPEN) this.#open();
+    else if (readyState > OPEN) this.#closed({ type: "close" });
   }
 
   get isOver(): boolean {

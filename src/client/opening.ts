@@ -67,8 +67,9 @@ export class Opening {
       closed: (error) => this.#ended(error),
     });
     this.#link = link;
+    if (!this.#isOver) link.start();
     // It took too long.
-    if (this.#isOver) link.fail(new MqttError("ended", "The connection is not wanted any more"));
+    else link.fail(new MqttError("ended", "The connection is not wanted any more"));
   }
 
   #sendConnect(link: Link): void {
