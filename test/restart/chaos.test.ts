@@ -5,7 +5,7 @@ import { runChaos } from "./chaos.ts";
 
 test.for(["compact", "sharded"] as const)(
   "%s: nothing acknowledged is lost and no QoS 2 message repeats while the runtime is killed three times",
-  { timeout: 90_000 },
+  { timeout: 180_000 },
   async (topology) => {
     const { problems, acknowledged } = await runChaos({ topology, kills: 3, seconds: 6 });
     expect(problems).toEqual([]);
@@ -14,7 +14,7 @@ test.for(["compact", "sharded"] as const)(
 );
 
 test("nothing acknowledged is lost and no QoS 2 message repeats while the broker goes from 2 + 2 objects to 5 + 5 and back", {
-  timeout: 120_000,
+  timeout: 180_000,
 }, async () => {
   const { problems, acknowledged } = await runChaos({ topology: "sharded", kills: 1, seconds: 3, shapes: ["2+2", "5+5", "2+2"] });
   expect(problems).toEqual([]);

@@ -124,13 +124,18 @@ function shapeSettings(shape: string, previous: readonly string[]): Record<strin
   return { SESSION_SHARDS, TOPIC_SHARDS, PREVIOUS_SHAPES: previous.join(",") };
 }
 
-async function killRepeatedly(broker: Broker, { kills, seconds }: ChaosOptions): Promise<void> {
+/** For each kill so many are acknowledged at each QoS at least, however long that takes on a machine that is busy with others. */
+const EACH_KILL_MIN = 35;
+
+async function killRepeatedly(broker: Broker, { kills, seconds }: ChaosOptions, streams: readonly Stream[]): Promise<void> {
   const every = (seconds * 1000) / (kills + 1);
   for (let kill = 0; kill < kills; kill += 1) {
     const begin = Date.now();
+    const enough = Math.min(total(streams, 1), total(streams, 2)) + EACH_KILL_MIN;
     await pause(every * (0.25 + 0.75 * Math.random()));
     await broker.crash();
     await pause(Math.max(0, every - (Date.now() - begin)));
+    while (Math.min(total(streams, 1), total(streams, 2)) < enough && Date.now() - begin < DRAIN_MS) await pause(50);
   }
 }
 
@@ -159,14 +164,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
         }
       }
     }
-    await killRepeatedly(broker, options);
+    await killRepeatedly(broker, options, streams);
     const previous = first === undefined ? [] : [first];
     for (const shape of later) {
       const { port } = broker;
       await broker.dispose();
       broker = await startBroker({ env: { ...env, ...shapeSettings(shape, previous) }, data, port, log: () => {} });
       previous.unshift(shape);
-      await killRepeatedly(broker, options);
+      await killRepeatedly(broker, options, streams);
     }
     isOver = true;
     await within(Promise.all(pouring), "acknowledging what was published", DRAIN_MS);
