@@ -12,15 +12,20 @@ export type {
   BrokerBindings,
   BrokerHooks,
   BrokerOptions,
+  ConnectedClient,
   ConsumeContext,
   ConsumedMessage,
+  Disconnection,
+  GrantedSubscription,
   HookClient,
   HookContext,
   HookMessage,
   MessageConsumer,
   MessageProperties,
   MessageToPublish,
+  PublishAnswer,
   Question,
+  Refuse,
 } from "./hooks/contract.ts";
 export type { QoS, UserProperty } from "./mqtt/packet.ts";
 export type { CodeSettings, SettingName } from "./settings.ts";

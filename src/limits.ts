@@ -343,6 +343,18 @@ export const CONSUMER_WATCH_MS = 15 * MINUTE;
 /** UTF-8 bytes of a consumer's name. */
 export const CONSUMER_NAME_BYTES_MAX = 256;
 
+/**
+ * A hook of the Worker's code that takes longer has failed: its client's later packets wait for it, and clients give a broker 10 s and more to
+ * answer. What a client has sent before it was gone is asked about for as long together.
+ */
+export const HOOK_MS_MAX = 5 * SECOND;
+
+/** What hooks are to be told of the clients of one object and have not been; more is dropped and logged. Some 200 bytes each. */
+export const HOOK_EVENTS_MAX = 10_000;
+
+/** What a hook may have a client told of why its message is refused, UTF-8 bytes. */
+export const HOOK_REASON_BYTES_MAX = 1024;
+
 /** An object that holds messages only in memory stays awake for them at most this long. */
 export const AWAKE_MS_MAX = 30 * SECOND;
 

@@ -130,6 +130,48 @@ export interface MessageConsumer<Env = unknown> {
   handle(messages: readonly ConsumedMessage[], context: ConsumeContext<Env>): Promise<void> | void;
 }
 
+/** A message goes nowhere. */
+export interface Refuse {
+  /** The Reason Code of PUBACK or PUBREC for a 5.0 client: 0x80, 0x83, 0x87, 0x90, 0x97 or 0x99. */
+  readonly refuse: number;
+  /** For a 5.0 client; at most HOOK_REASON_BYTES_MAX. */
+  readonly reason?: string | undefined;
+}
+
+/** What `onPublish` makes of a message: nothing = it goes as it is; some fields = it goes with these; or it is refused. */
+export type PublishAnswer = undefined | Partial<MessageToPublish> | Refuse;
+
+/** A client that has connected. */
+export interface ConnectedClient extends HookClient {
+  /** 3 = MQTT 3.1, 4 = 3.1.1, 5 = 5.0. */
+  readonly protocolVersion: 3 | 4 | 5;
+  /** It goes on with a session that was kept. */
+  readonly sessionPresent: boolean;
+  /** 0 = none. */
+  readonly keepAliveSeconds: number;
+  /** How long the session outlives the connection; 4294967295 = for ever. */
+  readonly sessionExpirySeconds: number;
+}
+
+/** Why a client is no longer connected. */
+export interface Disconnection {
+  /** Of the DISCONNECT that it sent or was sent, for 3.x what 5.0 would have said; undefined: its socket was closed or lost without one. */
+  readonly reasonCode: number | undefined;
+  /** For people; may be empty. */
+  readonly reason: string;
+  /** Its Will Message was due with that. */
+  readonly willPublished: boolean;
+}
+
+export interface GrantedSubscription {
+  /** `$share/NAME/` included. */
+  readonly filter: string;
+  readonly qos: QoS;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly retainHandling: 0 | 1 | 2;
+}
+
 /** What a Worker may define. Every hook is optional, and costs nothing where it is missing. */
 export interface BrokerHooks<Env = unknown> {
   /**
@@ -146,6 +188,45 @@ export interface BrokerHooks<Env = unknown> {
    * than these answers denies, and is logged.
    */
   authorize?(question: Question, context: HookContext<Env>): boolean | undefined;
+
+  /**
+   * Told after a client was let in. What it throws, rejects with, or does not finish within HOOK_MS_MAX is logged, and changes nothing: so it is
+   * with the next three as well. For one client they are told one after the other, in the order in which it happened; the next one waits
+   * until the last has returned, or its promise is settled. An object that is reset (a deploy, a crash) loses its connections without a
+   * word, and what had not been told by then is not.
+   */
+  onConnect?(client: ConnectedClient, context: HookContext<Env>): void | Promise<void>;
+
+  /** Told after the connection of a client is over, however it ended. */
+  onDisconnect?(client: HookClient, disconnection: Disconnection, context: HookContext<Env>): void | Promise<void>;
+
+  /** Told after subscriptions were granted: new ones, and those that took the place of others of the same filters. */
+  onSubscribe?(client: HookClient, subscriptions: readonly GrantedSubscription[], context: HookContext<Env>): void | Promise<void>;
+
+  /** Told after subscriptions were ended while their session lives: by UNSUBSCRIBE, or because the client may not have them any more. */
+  onUnsubscribe?(client: HookClient, filters: readonly string[], context: HookContext<Env>): void | Promise<void>;
+
+  /**
+   * Asked about every PUBLISH, and every Will Message when it is published, after rights and before anything is done with it; not about
+   * messages of the broker's own code, nor about topics below `$SYS/`. A QoS 2 message that its client repeats is asked about once, unless
+   * the object was reset before it was safe.
+   *
+   * - nothing: it goes as it is.
+   * - a message: it goes with these fields, under another topic whatever the client's rights are; QoS not above, retained only if it was.
+   * - `{ refuse, reason }`: it goes nowhere. A 5.0 client hears it in PUBACK or PUBREC; one of 3.x gets what ACL_DENY_ACTION says, as for a
+   *   topic it may not publish to; at QoS 0 nobody hears anything.
+   * - a promise of these: what the client sent behind the message waits, in its order, and so does its PINGREQ. Others do not.
+   *
+   * What it throws, rejects with, does not answer within HOOK_MS_MAX, or answers that is none of these (a wildcard in the topic, a packet
+   * above PACKET_BYTES_MAX, an unknown field), is logged, and the message goes nowhere: a 5.0 client hears 0x83; the connection of a 3.x
+   * client ends without an acknowledgement, so that it sends the message again; at QoS 0, and a Will Message, it is lost.
+   *
+   * While it takes its time: if the client closes its socket, what it had sent before is still asked about, for HOOK_MS_MAX together. If it
+   * connects anew, or its connection is ended, what was not answered goes nowhere: a client sends QoS 1 and 2 messages again. So it
+   * does after a reset of the object, and the hook is asked again.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: an async function that returns nothing is one of these
+  onPublish?(message: HookMessage, client: HookClient, context: HookContext<Env>): PublishAnswer | void | Promise<PublishAnswer | void>;
 }
 
 /** What `defineBroker` takes. */

@@ -5,7 +5,15 @@ import { consumerProblems } from "./consumer-options.ts";
 import type { BrokerHooks, BrokerOptions } from "./contract.ts";
 
 /** The names of the hooks. */
-const HOOKS: { readonly [Name in keyof Required<BrokerHooks>]: true } = { authenticate: true, authorize: true };
+const HOOKS: { readonly [Name in keyof Required<BrokerHooks>]: true } = {
+  authenticate: true,
+  authorize: true,
+  onConnect: true,
+  onDisconnect: true,
+  onSubscribe: true,
+  onUnsubscribe: true,
+  onPublish: true,
+};
 
 const OPTIONS: { readonly [Name in keyof Required<BrokerOptions>]: (value: unknown) => readonly string[] } = {
   settings: (value) => {

@@ -2,6 +2,7 @@
 
 import type { Authenticators } from "../handshake/authentication.ts";
 import type { HookContext } from "../hooks/contract.ts";
+import type { OnPublish } from "../hooks/on-publish.ts";
 import type { Limits } from "../limits.ts";
 import type { Runtime } from "../runtime.ts";
 import type { SessionCore } from "../session/core.ts";
@@ -20,6 +21,8 @@ export interface ClientContext {
   readonly authenticators: Authenticators;
   /** Hooks that are asked about subscriptions. */
   readonly asking: Asking | undefined;
+  /** Asks the Worker's code about messages. */
+  readonly onPublish: OnPublish | undefined;
   /** What the directory says to those who are let in; undefined where there is none. */
   readonly directory: DirectoryWatch | undefined;
   /** What hooks of the Worker's code are given here. */

@@ -24,6 +24,7 @@ import type { ClientContext } from "./client-context.ts";
 import { Entrance } from "./entrance.ts";
 import { StoreRefused } from "./guarded-store.ts";
 import { log } from "./log.ts";
+import { PublishAsking } from "./publish-asking.ts";
 import type { SocketWire } from "./socket-wire.ts";
 import type { Taker } from "./turns.ts";
 
@@ -51,6 +52,7 @@ export class Client implements Taker {
   #waits = false;
   readonly #brake: Brake;
   readonly #asking: SubscribeAsking | undefined;
+  #publishing: PublishAsking | undefined;
   /** The socket is over, and what came over it waits. */
   #closing = false;
   /** What is left of its share in this round. */
@@ -69,6 +71,7 @@ export class Client implements Taker {
     this.#state = connection === undefined ? "entering" : "connected";
     if (connection !== undefined) {
       this.#stream.version = connection.version;
+      this.#askAboutMessages(connection);
       return;
     }
     this.#entrance = new Entrance(context, handover, this.#stream, {
@@ -82,6 +85,14 @@ export class Client implements Taker {
       failed: (error, doing) => this.#failedLater(error, doing),
     });
     this.#await();
+  }
+
+  /** The Worker's code is asked about what comes over the connection. */
+  #askAboutMessages(connection: Connection): void {
+    const { onPublish, runtime } = this.#context;
+    if (onPublish === undefined) return;
+    this.#publishing = new PublishAsking(onPublish, connection.session, runtime);
+    connection.asker = this.#publishing;
   }
 
   /** A frame came. */
@@ -115,7 +126,8 @@ export class Client implements Taker {
   /** What waits, with what it costs beside its bytes. */
   get #ahead(): number {
     const { taking } = this.#connection ?? {};
-    return this.#stream.pendingBytes + this.#stream.pendingChunks * FRAME_BYTES + this.#brake.bytes + (taking?.bytes ?? 0);
+    const besides = this.#brake.bytes + (this.#publishing?.bytes ?? 0) + (taking?.bytes ?? 0);
+    return this.#stream.pendingBytes + this.#stream.pendingChunks * FRAME_BYTES + besides;
   }
 
   /** A packet of it has been taken in part, and what came behind it waits. */
@@ -146,7 +158,7 @@ export class Client implements Taker {
    */
   #boundUnfinished(): void {
     const { core, flushSoon, limits } = this.#context;
-    const isAsking = this.#asking?.isOpen === true;
+    const isAsking = this.#asking?.isOpen === true || this.#publishing?.held !== undefined;
     const isTooFast = this.#brake.isOn && !isAsking && this.#unfinishedBytes > PACE_BYTES_MAX + limits.packetBytesMax;
     if (isTooFast) {
       this.#endTooFast();
@@ -174,6 +186,12 @@ export class Client implements Taker {
 
   /** The socket closed or failed. What came before is handled before; what is above a rate is not taken then. */
   lost(): void {
+    if (this.#publishing?.held !== undefined && this.#connection!.open) {
+      this.#publishing.hurry();
+      this.#closing = true;
+      return;
+    }
+    this.#publishing?.hurry();
     if (this.#brake.isOn) {
       this.#brake.release();
       this.#waitForTurn();
@@ -262,7 +280,7 @@ export class Client implements Taker {
       this.#failedLater(error, "handling a packet");
     }
     this.#countUnfinished();
-    if (this.#closing && !this.#waits && !this.#isTaking) this.#lost();
+    if (this.#closing && !this.#waits && !this.#isTaking && !this.#brake.isOn) this.#lost();
     this.#context.flushSoon();
     return done;
   }
@@ -309,6 +327,11 @@ export class Client implements Taker {
         log("packet too large", { client: connection.session.clientId, problem: packet.message });
       }
       done += machine.handle(connection, packet, now, bytes instanceof Uint8Array ? bytes.length : 0);
+      const held = this.#publishing?.held;
+      if (held !== undefined && connection.open) {
+        this.#brake.holdUntil(bytes as Uint8Array, held, () => this.turn(SHARE_WORK));
+        break;
+      }
       done += bytes instanceof Uint8Array ? workOf(bytes) : 1;
     }
     if (!connection.open) this.#state = "ended";
@@ -333,6 +356,7 @@ export class Client implements Taker {
     const options = { assigned, relayed: this.#handover.relayed, authenticationData };
     this.#connection = this.#context.machine.connect(this.wire, connect, identity, options, this.#context.runtime.now());
     this.#state = this.#connection === undefined ? "ended" : "connected";
+    if (this.#connection !== undefined) this.#askAboutMessages(this.#connection);
     // Only who was let in counts: nobody has others banned by giving their names in vain.
     if (this.#connection !== undefined) this.#context.directory?.connected(connect.clientId);
   }

@@ -7,7 +7,7 @@ import type { HookFaults } from "../hooks/hook-faults.ts";
 import type { Authorizer } from "../session/ports.ts";
 import type { Asking } from "./asking.ts";
 
-interface RightsOf {
+export interface RightsOf {
   readonly authorizer: Authorizer;
   /** Undefined where nobody has to be asked. */
   readonly asking: Asking | undefined;

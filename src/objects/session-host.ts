@@ -6,16 +6,11 @@
 import type { News } from "../directory/news.ts";
 import { type FaultPort, guarded } from "../fault.ts";
 import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../handshake/handover.ts";
-import type { ConsumerOptions } from "../hooks/consumer-options.ts";
-import type { BrokerHooks, HookContext, MessageToPublish } from "../hooks/contract.ts";
-import { HookFaults } from "../hooks/hook-faults.ts";
-import { draftProblem, publishOf } from "../hooks/message-draft.ts";
+import type { MessageToPublish } from "../hooks/contract.ts";
 import { Ledger } from "../ledger.ts";
 import { type Batch, clientOf, decodeBatch, encodeDeliveryAnswer, type Unwanted } from "../mqtt/batch.ts";
-import { messageOfPublish } from "../mqtt/message.ts";
 import { Fence } from "../routing/fence.ts";
 import type { Runtime } from "../runtime.ts";
-import { handOn } from "../session/consume.ts";
 import { SessionCore } from "../session/core.ts";
 import { sessionFigures } from "../session/figures.ts";
 import { SessionMachine } from "../session/machine.ts";
@@ -37,8 +32,8 @@ import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
 import type { Figures, Meter } from "./meter.ts";
 import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
+import { NO_CODE, ObjectHooks, type WorkersCode } from "./object-hooks.ts";
 import { Reauthentications } from "./reauthentications.ts";
-import { rightsOf } from "./rights-of.ts";
 import type { Router } from "./router.ts";
 import { SOCKET_OPEN, type SocketWire } from "./socket-wire.ts";
 import { takeRecord } from "./take-record.ts";
@@ -53,18 +48,10 @@ export interface HostState {
   acceptWebSocket(socket: WebSocket): void;
 }
 
-const NO_CODE: WorkersCode = { hooks: {}, consumers: [], env: undefined };
-
 interface Answered {
   readonly epoch: number;
   readonly number: number;
   readonly answer: Promise<Uint8Array>;
-}
-
-export interface WorkersCode {
-  readonly hooks: BrokerHooks;
-  readonly consumers: readonly ConsumerOptions[];
-  readonly env: unknown;
 }
 
 export interface SessionHostOptions {
@@ -104,7 +91,7 @@ export class SessionHost {
   readonly #flusher: Flusher;
   readonly #clients = new Map<WebSocket, Client>();
   readonly #letGo: LetGo;
-  readonly #hookFaults: HookFaults;
+  readonly #hooks: ObjectHooks;
   readonly #context: ClientContext;
   readonly #directory: DirectoryWatch | undefined;
   readonly #consumers: ConsumerRuns | undefined;
@@ -124,11 +111,8 @@ export class SessionHost {
     this.#meter = meter;
     const namespace = namespaceOf(name);
     const { directory } = options;
-    const { hooks, consumers, env } = options.code ?? NO_CODE;
-    const auth = authOf(settings, runtime, { directory, service: options.authService, hooks });
-    this.#hookFaults = new HookFaults(runtime, (fault) => log("a hook failed", { object: name, ...fault }));
-    const context: HookContext = { env, namespace, publish: (message) => this.#publishForHook(message) };
-    const { authorizer, asking } = rightsOf(auth, hooks, context, this.#hookFaults);
+    const code = options.code ?? NO_CODE;
+    const auth = authOf(settings, runtime, { directory, service: options.authService, hooks: code.hooks });
     const isOneClients = settings.topology !== "compact" && settings.sessionShards === 0;
     this.#directory = directory && new DirectoryWatch({ service: directory, namespace, object: name, isOneClients, runtime });
     this.ledger = new Ledger(settings.limits.objectBytesMax);
@@ -137,6 +121,13 @@ export class SessionHost {
     const turns = new Turns(runtime, () => this.#router.isCrowded);
     const now = runtime.now();
     const flushSoon = (): void => this.#flusher.flushSoon();
+    const written = (): Promise<void> => this.#flusher.written();
+    const { limits } = settings;
+    const hooks = new ObjectHooks({ code, namespace, name, limits, runtime, core: () => this.core, flushSoon, written });
+    const { authorizer, asking } = hooks.rightsOf(auth);
+    this.#hooks = hooks;
+    const { consumers } = code;
+    const { context } = hooks;
     this.core = new SessionCore({
       origin: `${name}@${runtime.incarnation()}`,
       limits: settings.limits,
@@ -150,6 +141,8 @@ export class SessionHost {
       sizes: options.sizes ?? PIECE_SIZES,
       consumers,
       authorizer,
+      clients: hooks.clients,
+      wills: hooks.wills,
       reauthentication: new Reauthentications({
         enhanced: auth.enhanced,
         namespace,
@@ -181,7 +174,6 @@ export class SessionHost {
       runtime,
       flushed: () => this.#consumers?.serve(),
     });
-    const written = (): Promise<void> => this.#flusher.written();
     if (consumers.length > 0) {
       const { machine } = this;
       this.#consumers = new ConsumerRuns({
@@ -204,8 +196,9 @@ export class SessionHost {
       namespace,
       authenticators: auth,
       asking,
+      onPublish: hooks.onPublish,
       directory: this.#directory,
-      hookContext: context,
+      hookContext: hooks.context,
       runtime,
       flushSoon,
       arrivals: this.arrivals,
@@ -318,28 +311,9 @@ export class SessionHost {
     return answer;
   }
 
-  /** A message of the Worker's own code, for which no rights are asked. @returns once all who are to keep it have it in rows */
-  async publish(message: MessageToPublish): Promise<void> {
-    const { core } = this;
-    const publish = draftProblem(message) ?? publishOf(message, core.limits);
-    if (typeof publish === "string") throw new TypeError(`publish: ${publish}`);
-    // Not in the midst of what a hook is called from.
-    await undefined;
-    const outcome = await new Promise<number>((settled) => {
-      const now = this.#runtime.now();
-      core.now = now;
-      handOn(core, messageOfPublish(publish, publish.topic, core.nextOrigin(""), now), { settled }, undefined);
-      this.#flusher.flushSoon();
-    });
-    await this.#flusher.written();
-    if (outcome >= 0x80) throw new Error(`publish: not everyone has the message (0x${outcome.toString(16)})`);
-  }
-
-  /** The same for hooks, which may not look at what becomes of it. */
-  #publishForHook(message: MessageToPublish): Promise<void> {
-    const published = this.publish(message);
-    published.catch((error) => this.#hookFaults.caught("publish", error, ""));
-    return published;
+  /** A message of the Worker's own code (`object-hooks.ts`). */
+  publish(message: MessageToPublish): Promise<void> {
+    return this.#hooks.publish(message);
   }
 
   /** The directory tells of changes. @returns whether somebody is connected here, once all that follows is in rows, and sent */

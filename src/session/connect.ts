@@ -169,7 +169,9 @@ export function handleConnect(
     });
   }
   // [MQTT311-3.2.2-1..3] [MQTT5-3.2.2-2] [MQTT5-3.2.2-3]; [3.1/connack/flags] is the encoder's.
-  connection.send({ ...connack, sessionPresent: resumed !== undefined });
+  const sessionPresent = resumed !== undefined;
+  connection.send({ ...connack, sessionPresent });
+  core.clients?.connected(identity, clientId, { version, sessionPresent, keepAliveSeconds, sessionExpirySeconds: granted });
   endForbidden(core, session);
   resend(core, session);
   goOn(core, session);
@@ -181,9 +183,10 @@ export function handleConnect(
 export function takeOver(core: SessionCore, previous: Session | undefined): void {
   const older = previous?.connection;
   if (older === undefined) return;
-  older.disconnect(SESSION_TAKEN_OVER, "another connection uses this Client Identifier");
+  const reason = "another connection uses this Client Identifier";
+  older.disconnect(SESSION_TAKEN_OVER, reason);
   // [5.0/3.1.3.2.2/takeover]: a will without delay goes now; a delayed one when Clean Start 1 ends the session; a resume cancels it.
-  connectionLost(core, older);
+  connectionLost(core, older, { reasonCode: SESSION_TAKEN_OVER, reason });
 }
 
 /** [MQTT5-3.1.2-4] [MQTT5-3.1.2-5] [MQTT311-3.1.2-4] [MQTT311-3.1.2-6]; none that has expired [MQTT5-4.1.0-2]. */

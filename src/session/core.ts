@@ -26,7 +26,7 @@ import { MessageLog } from "./log.ts";
 import { Matching } from "./matching.ts";
 import { Numbers } from "./numbers.ts";
 import { Paces } from "./paces.ts";
-import type { Authorizer, ReauthenticationPort, RouterPort, SessionStore } from "./ports.ts";
+import type { Authorizer, ClientPort, ReauthenticationPort, RouterPort, SessionStore, WillAsker } from "./ports.ts";
 import { RecentExchanges } from "./recent-exchanges.ts";
 import { Repeats } from "./repeats.ts";
 import { RowChanges } from "./row-changes.ts";
@@ -52,6 +52,10 @@ export interface SessionCoreOptions {
   readonly store: SessionStore;
   readonly router: RouterPort;
   readonly authorizer: Authorizer;
+  /** Where the Worker's code is told of clients. */
+  readonly clients?: ClientPort | undefined;
+  /** Where it is asked about messages. */
+  readonly wills?: WillAsker | undefined;
   readonly reauthentication: ReauthenticationPort;
   readonly choices: Choices;
   /** Those of clients; by default none. */
@@ -74,6 +78,8 @@ export class SessionCore {
   readonly store: SessionStore;
   readonly router: RouterPort;
   readonly authorizer: Authorizer;
+  readonly clients: ClientPort | undefined;
+  readonly wills: WillAsker | undefined;
   readonly reauthentication: ReauthenticationPort;
   readonly choices: Choices;
   /** What all of this holds in memory. */
@@ -140,6 +146,8 @@ export class SessionCore {
     this.store = options.store;
     this.router = options.router;
     this.authorizer = options.authorizer;
+    this.clients = options.clients;
+    this.wills = options.wills;
     this.reauthentication = options.reauthentication;
     this.choices = options.choices;
     const ledger = options.ledger ?? new Ledger(options.limits.objectBytesMax);

@@ -30,4 +30,6 @@ export interface Incoming extends Ticket {
   handedOn: boolean;
   /** Undefined until every Session object concerned has the message. */
   reasonCode: number | undefined;
+  /** Why it was refused, where that is more than its Reason Code says. */
+  readonly reason?: string | undefined;
 }

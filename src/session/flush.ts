@@ -1,8 +1,13 @@
 /** The end of an event: clients that a fault happened to are disconnected, then all that must be safe before anything leaves is written. */
 
+import { UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
+import { FAILED } from "./close-code.ts";
 import type { SessionCore } from "./core.ts";
 import { clientLost, connectionLost, endSession } from "./lifecycle.ts";
+import type { Ended } from "./ports.ts";
 import { writeRows } from "./rows.ts";
+
+const FAULT: Ended = { reasonCode: UNSPECIFIED_ERROR, reason: FAILED };
 
 /** Writes everything that must be safe before what the wires gathered is sent. */
 export function flush(core: SessionCore): void {
@@ -20,7 +25,7 @@ function endFailed(core: SessionCore): boolean {
     const isHere = core.sessions.get(session.clientId) === session;
     if (connection !== undefined) {
       core.failures.guard("closing its connection", session, () => connection.fail());
-      core.failures.guard("ending its connection", session, () => connectionLost(core, connection));
+      core.failures.guard("ending its connection", session, () => connectionLost(core, connection, FAULT));
     }
     // Neither connected nor waiting: it failed on its way between.
     else if (isHere && session.expiresAt === 0 && !session.arriving)

@@ -11,6 +11,7 @@ import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY } from "./deadlines.ts";
 import { forgetExchanges } from "./exchanges.ts";
 import { forgetSubscription } from "./interest.ts";
+import type { Ended } from "./ports.ts";
 import { keepWithinBounds } from "./queue.ts";
 import { boundsOf } from "./queue-bounds.ts";
 import { forgetDeliveries } from "./redistribute.ts";
@@ -35,33 +36,44 @@ export function handleDisconnect(core: SessionCore, connection: Connection, pack
   // [MQTT5-3.14.4-3] [5.0/3.14.2.1/0x04]
   if (packet.reasonCode === NORMAL_DISCONNECTION) discardWill(core, session);
   connection.close();
-  connectionLost(core, connection);
+  connectionLost(core, connection, { reasonCode: packet.reasonCode, reason: packet.properties.reasonString ?? "" });
 }
 
+/** Nobody has said why. */
+export const LOST: Ended = { reasonCode: undefined, reason: "" };
+
 /** The connection is over, for whatever reason; a second call for the same connection has no effect. */
-export function connectionLost(core: SessionCore, connection: Connection): void {
+export function connectionLost(core: SessionCore, connection: Connection, ended = LOST): void {
   const { session } = connection;
   connection.open = false;
-  core.connections.delete(connection);
+  const wasHere = core.connections.delete(connection);
   connection.forget();
   if (connection.reading.unreadBytes > 0) core.lingering.add(connection);
   core.deadlines.forget(connection);
   connection.reauthentication?.exchange.cancel();
   if (connection.aliases.number !== 0) core.store.deleteAliases(connection.aliases.number);
-  if (session.connection !== connection) return;
-  session.connection = undefined;
-  session.stuck = false;
-  clientLost(core, session);
+  if (session.connection === connection) {
+    session.connection = undefined;
+    session.stuck = false;
+    clientLost(core, session, wasHere ? ended : undefined);
+  } else if (wasHere) core.clients?.disconnected(session.identity, session.clientId, ended, false);
 }
 
 /** [MQTT5-4.13.1-1] [MQTT311-4.8.0-1]: the connection ends, and nothing but the connection; its will is published. */
 export function violated(core: SessionCore, connection: Connection, reasonCode: number, message: string): void {
   connection.disconnect(reasonCode, message);
-  connectionLost(core, connection);
+  connectionLost(core, connection, { reasonCode, reason: message });
 }
 
-/** What follows for a session when its client is gone. */
-export function clientLost(core: SessionCore, session: Session): void {
+/** What follows for a session when its client is gone. @param ended why, for who has not been told yet */
+export function clientLost(core: SessionCore, session: Session, ended?: Ended): void {
+  const { identity, clientId } = session;
+  const hadWill = session.will !== undefined;
+  leave(core, session);
+  if (ended !== undefined) core.clients?.disconnected(identity, clientId, ended, hadWill && session.will === undefined);
+}
+
+function leave(core: SessionCore, session: Session): void {
   // Whatever fails in it, it comes to its end.
   core.failures.guard("leaving its shares", session, () => announceShares(core, session));
   core.failures.guard("scheduling its will", session, () => scheduleWill(core, session, willDelayMs(session)));

@@ -58,6 +58,13 @@ export class Paces {
     return this.#above("bytes");
   }
 
+  /** Whether this PUBLISH would be taken now. */
+  mayPublish(connection: Paced, now: number): boolean {
+    if (!this.#limitsMessages) return true;
+    const { messages, bytes } = this.#of(connection, now);
+    return (messages?.waitMs(1, now) ?? 0) === 0 && (bytes?.waitMs(connection.packetBytes, now) ?? 0) === 0;
+  }
+
   /** Whether a client may send a SUBSCRIBE now; counts one that it may not. */
   takesSubscribe(connection: Paced, now: number): boolean {
     if (!this.#limitsSubscribes) return true;

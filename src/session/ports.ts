@@ -6,7 +6,7 @@
 
 import type { RetainedAsk } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
-import type { Connect, QoS } from "../mqtt/packet.ts";
+import type { Connect, ProtocolVersion, Publish, QoS, SubscriptionRequest, Will } from "../mqtt/packet.ts";
 import type { StoredRow } from "../mqtt/record.ts";
 
 /** Who a Network Connection speaks for, decided when it connected or authenticated anew. */
@@ -125,6 +125,63 @@ export interface Authorizer {
   limitsReceive(identity: Identity, clientId: string): boolean;
   /** Whether it may be given this: it is not denied, and a subscription that brings it may be allowed. */
   mayReceive(identity: Identity, clientId: string, topic: string): boolean;
+}
+
+/** What the Worker's code makes of a message; undefined: it goes as it is. */
+export type PublishVerdict =
+  | undefined
+  /** It goes like this, under the topic that stands in it. */
+  | { readonly publish: Publish }
+  /** It goes nowhere. */
+  | {
+      readonly reasonCode: number;
+      /** For a 5.0 client; empty = none. */
+      readonly reason: string;
+      /** Nobody has meant that: the code has failed, and a repeat may find it well. */
+      readonly isFault: boolean;
+    };
+
+/** The code has been asked and takes its time: nothing has happened to the packet, which is to come again when the code has answered. */
+export const HELD = "held";
+
+/** Asks the Worker's code about the PUBLISH packets of one connection, in their order. */
+export interface PublishAsker {
+  /** @param topic the Topic Name, which a Topic Alias may stand for in the packet */
+  ask(publish: Publish, topic: string): PublishVerdict | typeof HELD;
+}
+
+/** Asks it about Will Messages when they are published. */
+export interface WillAsker {
+  /** @param decided called once, at once or later, in an event of its own then */
+  askWill(identity: Identity, clientId: string, will: Will, decided: (verdict: PublishVerdict, now: number) => void): void;
+}
+
+/** Why a connection is over. */
+export interface Ended {
+  /** Of the DISCONNECT that came or was sent, or would have been in 5.0; undefined: its socket was closed or lost without one. */
+  readonly reasonCode: number | undefined;
+  /** For people; may be empty. */
+  readonly reason: string;
+}
+
+/** Is told what happens to clients, after it has happened. Never throws. */
+export interface ClientPort {
+  connected(identity: Identity, clientId: string, beginning: Beginning): void;
+  /** @param willPublished its Will Message went out with that; false as well where it has none, or where that is still to come */
+  disconnected(identity: Identity, clientId: string, ended: Ended, willPublished: boolean): void;
+  /** A subscription was granted, new or in the place of another one of the same filter. */
+  subscribed(identity: Identity, clientId: string, request: SubscriptionRequest): void;
+  /** A subscription ended before its session has: by UNSUBSCRIBE, or because its client may not have it any more. */
+  unsubscribed(identity: Identity, clientId: string, filter: string): void;
+}
+
+/** How a connection begins. */
+export interface Beginning {
+  readonly version: ProtocolVersion;
+  readonly sessionPresent: boolean;
+  /** 0 = none. */
+  readonly keepAliveSeconds: number;
+  readonly sessionExpirySeconds: number;
 }
 
 /**

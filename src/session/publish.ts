@@ -26,8 +26,10 @@ import type { SessionCore } from "./core.ts";
 import type { Incoming } from "./delivery.ts";
 import { makeRoomForExchange } from "./exchanges.ts";
 import { violated } from "./lifecycle.ts";
+import { HELD, type PublishVerdict } from "./ports.ts";
 import type { ReceivedExchange } from "./received.ts";
 import type { Connection, Session } from "./session.ts";
+import { type CodeRefusal, meantBy, refusalIn, verdictOn } from "./verdict.ts";
 
 /** What helps the publisher of a refused message to mend it. */
 const REASONS: { readonly [reasonCode: number]: Properties } = {
@@ -50,6 +52,8 @@ class IncomingMessage implements Incoming {
   readonly begunAt: string | undefined;
   handedOn = false;
   reasonCode: number | undefined;
+  /** What the Worker's code says of it. */
+  reason: string | undefined;
   readonly #core: SessionCore;
   readonly #session: Session;
   readonly #canRefuse: boolean;
@@ -127,13 +131,9 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     return;
   }
   if (publish.qos === 0) {
-    if (refusal === SUCCESS && core.paces.takesMessage(connection, core.now))
-      handOn(
-        core,
-        messageOfPublish(publish, topic, core.nextOrigin(session.clientId), core.now),
-        undefined,
-        ownerOf(core, session, publish),
-      );
+    const verdict = refusal === SUCCESS ? verdictOn(core, connection, publish, topic) : undefined;
+    if (verdict === HELD) return;
+    if (refusal === SUCCESS && core.paces.takesMessage(connection, core.now)) publishFleeting(core, session, publish, topic, verdict);
     // A message without an answer can't be refused but with its connection; one that is not allowed is dropped in silence.
     else if (refusal === PAYLOAD_FORMAT_INVALID) violated(core, connection, refusal, "the payload is not the UTF-8 that it says it is");
     return;
@@ -151,19 +151,29 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     violated(core, connection, RECEIVE_MAXIMUM_EXCEEDED, `more than ${core.limits.receiveMaximum} unacknowledged messages`);
     return;
   }
+  const verdict = refusal === SUCCESS ? verdictOn(core, connection, publish, topic) : undefined;
+  if (verdict === HELD) return;
+  const byCode = refusalIn(verdict);
+  if (byCode !== undefined && endsFor(core, connection, byCode)) return;
   const origin = core.nextOrigin(session.clientId);
   const { sequence, begunAt } = known ?? { sequence: origin.sequence, begunAt: undefined };
   const incoming = new IncomingMessage(core, session, { packetId, qos, sequence, begunAt }, connection.version === 5);
   connection.incoming.push(incoming);
   if (qos === 1) connection.unansweredQoS1 += 1;
-  // [5.0/3.4.2.1/refuse]; 3.x has no refusal: acknowledged, not forwarded [MQTT311-3.3.5-2] [3.1/publish/unauthorized].
-  const refused = refusal !== SUCCESS && connection.version === 5;
-  if (qos === 2 && !refused) {
-    session.received.set(packetId, incoming);
+  const reasonCode = byCode?.reasonCode ?? refusal;
+  // [5.0/3.4.2.1/refuse]; 3.x has no refusal: acknowledged, not forwarded [MQTT311-3.3.5-2] [3.1/publish/unauthorized]. What nobody meant
+  // is not acknowledged.
+  const refused = reasonCode !== SUCCESS && (connection.version === 5 || byCode?.isFault === true);
+  if (qos === 2) {
+    if (!refused) session.received.set(packetId, incoming);
+    // It was begun before a restart, and is over.
+    else if (known !== undefined) session.received.delete(packetId);
     core.changes.markRow(session);
   }
-  if (refusal !== SUCCESS) {
-    incoming.settled(refused ? refusal : SUCCESS);
+  if (reasonCode !== SUCCESS) {
+    if (byCode !== undefined) countRefused(core, connection);
+    incoming.reason = byCode?.reason;
+    incoming.settled(refused ? reasonCode : SUCCESS);
     return;
   }
   if (!core.userShares.takes(core, "messages", session.identity) || !core.paces.takesMessage(connection, core.now)) {
@@ -194,12 +204,37 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   }
   const from = { ...origin, origin: begunAt ?? origin.origin, sequence, repeated, settledBelow };
   try {
-    handOn(core, messageOfPublish(publish, topic, from, core.now), incoming, ownerOf(core, session, publish));
+    const meant = meantBy(verdict, publish, topic);
+    handOn(core, messageOfPublish(meant.publish, meant.topic, from, core.now), incoming, ownerOf(core, session, meant.publish));
   } catch (error) {
     core.failures.caught(error, "publishing its message", session);
     // An exchange that was begun always ends: what nobody has may be sent again.
     incoming.settled(IMPLEMENTATION_SPECIFIC_ERROR);
   }
+}
+
+function publishFleeting(core: SessionCore, session: Session, publish: Publish, topic: string, verdict: PublishVerdict): void {
+  const origin = core.nextOrigin(session.clientId);
+  if (refusalIn(verdict) !== undefined) {
+    core.counters.messagesDropped.refused += 1;
+    return;
+  }
+  const meant = meantBy(verdict, publish, topic);
+  handOn(core, messageOfPublish(meant.publish, meant.topic, origin, core.now), undefined, ownerOf(core, session, meant.publish));
+}
+
+/** Whether a 3.x client loses its connection for what the Worker's code has refused: as for what it may not publish. */
+function endsFor(core: SessionCore, connection: Connection, { isFault, reasonCode, reason }: CodeRefusal): boolean {
+  if (isFault || connection.version === 5 || core.choices.denyAction !== "disconnect") return false;
+  countRefused(core, connection);
+  violated(core, connection, reasonCode, reason === "" ? "the message was refused" : reason);
+  return true;
+}
+
+/** It counts against its client's rate as if it had been taken. */
+function countRefused(core: SessionCore, connection: Connection): void {
+  core.counters.messagesDropped.refused += 1;
+  core.paces.takesMessage(connection, core.now);
 }
 
 /** The user whom a message counts for while it is retained. */
@@ -259,7 +294,7 @@ function answer(core: SessionCore, connection: Connection): void {
       return;
     }
     core.changes.mark(connection);
-    const properties = REASONS[reasonCode] ?? NO_PROPERTIES;
+    const properties = head.reason ? { reasonString: head.reason } : (REASONS[reasonCode] ?? NO_PROPERTIES);
     connection.send({ type: qos === 1 ? PUBACK : PUBREC, packetId, reasonCode, properties });
   }
 }

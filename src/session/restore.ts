@@ -13,7 +13,7 @@ import type { SessionCore } from "./core.ts";
 import { SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
 import { doubtWaiting, setIdentity } from "./identity.ts";
 import { addSubscription } from "./interest.ts";
-import { beginGrace, clientLost, endSession } from "./lifecycle.ts";
+import { beginGrace, clientLost, endSession, LOST } from "./lifecycle.ts";
 import { askOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
 import { NOBODY } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
@@ -89,12 +89,16 @@ export function lostAsleep(core: SessionCore, attachment: Uint8Array, now: numbe
   const attached = attempt(core, "attachment", [], () => decodeAttachment(attachment));
   if (attached === undefined) return;
   const session = core.sessions.get(attached.clientId);
+  const { session: state } = attached;
+  // Of a session without rows nothing is left but what was attached.
+  if (session === undefined && attached.sessionNumber === 0 && state !== undefined) {
+    core.clients?.disconnected(state.identity, attached.clientId, LOST, false);
+  }
   // Its client has come back, or it is another session by now.
   if (session === undefined || !session.inGrace || session.number !== attached.sessionNumber) return;
-  const { session: state } = attached;
   if (state !== undefined) core.failures.guard("catching up with its attachment", session, () => catchUp(core, session, state));
   session.inGrace = false;
-  clientLost(core, session);
+  clientLost(core, session, LOST);
 }
 
 /** Brings a session that was restored from its row to the state of its attachment: acknowledgements that cost no row. */

@@ -31,7 +31,7 @@ import type { Hold } from "./held-outcome.ts";
 import { OpenExchangeSet } from "./open-exchanges.ts";
 import { OutgoingAliases } from "./outgoing-aliases.ts";
 import type { Pace } from "./paces.ts";
-import type { Identity, Reauthentication, Wire } from "./ports.ts";
+import type { Identity, PublishAsker, Reauthentication, Wire } from "./ports.ts";
 import { Reading } from "./reading.ts";
 import { ReceivedExchanges } from "./received.ts";
 import type { Taking } from "./taking.ts";
@@ -292,6 +292,8 @@ export class Connection {
   reauthentication: OpenReauthentication | undefined;
   /** How many of `incoming` are QoS 1: with the open QoS 2 exchanges of the session they count against our Receive Maximum. */
   unansweredQoS1 = 0;
+  /** Asks the Worker's code about its messages; undefined where that has nothing to say. */
+  asker: PublishAsker | undefined;
   /** How fast it may send; from the first packet on that is limited. */
   pace: Pace | undefined;
   /** Of the packet at hand, as it came. */

@@ -183,6 +183,7 @@ function* takeUnsubscribe(core: SessionCore, connection: Connection, { filters, 
     if (isSubscribed) {
       if (session.stored) core.rowChanges.deleteSubscription(session, filter);
       forgetSubscription(core, session, filter);
+      core.clients?.unsubscribed(session.identity, session.clientId, filter);
       core.changes.mark(connection);
       reasonCodes.push(SUCCESS);
     } else reasonCodes.push(isTopicProblem(parseFilter(filter, core.limits)) ? TOPIC_FILTER_INVALID : NO_SUBSCRIPTION_EXISTED);
@@ -288,4 +289,5 @@ function keepSubscription(core: SessionCore, session: Session, subscription: Sub
   if (session.stored) core.rowChanges.putSubscription(session, subscription);
   if (session.owed.length > 0) promiseOwed(core, session, subscription.request.filter);
   if (session.connection !== undefined) core.changes.mark(session.connection);
+  core.clients?.subscribed(session.identity, session.clientId, subscription.request);
 }

@@ -4,13 +4,15 @@
  */
 
 import { WILL_WATCH_MS } from "../limits.ts";
-import { messageOfWill } from "../mqtt/message.ts";
+import { messageOfPublish, messageOfWill } from "../mqtt/message.ts";
 import type { Will } from "../mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
 import { handOn } from "./consume.ts";
 import type { SessionCore } from "./core.ts";
 import { WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
+import type { PublishVerdict } from "./ports.ts";
 import type { Connection, Session } from "./session.ts";
+import { isAskedAbout, refusalIn } from "./verdict.ts";
 
 /** [MQTT5-3.1.2-7]: kept with the session. A CONNECT without a will forgets an older one. */
 export function setWill(core: SessionCore, session: Session, will: Will | undefined): void {
@@ -60,7 +62,27 @@ export function publishWill(core: SessionCore, session: Session): void {
     core.rowChanges.deleteWill(clientId);
     return;
   }
-  const message = messageOfWill(pending.will, core.nextOrigin(clientId), core.now);
+  if (core.wills === undefined || !isAskedAbout(topic)) {
+    sendWill(core, session, pending.will, undefined);
+    return;
+  }
+  core.wills.askWill(identity, clientId, pending.will, (verdict, now) => {
+    core.now = now;
+    core.failures.guard("publishing its will", undefined, () => sendWill(core, session, pending.will, verdict));
+  });
+}
+
+/** Its row goes once it is safe; until then, and while the Worker's code is asked, a crash repeats it. */
+function sendWill(core: SessionCore, { clientId, identity }: Session, will: Will, verdict: PublishVerdict): void {
+  const origin = core.nextOrigin(clientId);
+  if (refusalIn(verdict) !== undefined) {
+    core.counters.messagesDropped.refused += 1;
+    if (core.sessions.get(clientId)?.will === undefined) core.rowChanges.endWill(clientId);
+    return;
+  }
+  const changed = verdict !== undefined && "publish" in verdict ? verdict.publish : undefined;
+  const message =
+    changed === undefined ? messageOfWill(will, origin, core.now) : messageOfPublish(changed, changed.topic, origin, core.now);
   const ticket = {
     settled(reasonCode: number) {
       core.failures.guard("ending its will", core.sessions.get(clientId), () => {
@@ -71,7 +93,7 @@ export function publishWill(core: SessionCore, session: Session): void {
       });
     },
   };
-  handOn(core, message, ticket, retain ? core.userShares.ownerOf(identity) : undefined);
+  handOn(core, message, ticket, message.retain ? core.userShares.ownerOf(identity) : undefined);
 }
 
 /** A will whose connection has no Keep Alive: should the object be reset without a word, nothing else would wake it to find out. */

@@ -11,7 +11,7 @@ const PASSWORD = unique("planted");
 describe("options", () => {
   const wrong: readonly (readonly [options: unknown, sentence: RegExp])[] = [
     [undefined, /the options must be an object/],
-    [{ onpublish: () => {} }, /onpublish is no option\. Expected: settings, path, .*authorize/],
+    [{ onpublish: () => {} }, /onpublish is no option\. Expected: settings, .*path, authenticate, authorize/],
     [{ authorize: true }, /authorize must be a function/],
     [{ path: "broker" }, /path must be empty, or begin with a slash/],
     [{ path: "/broker/" }, /path must be empty, or begin with a slash/],
@@ -154,6 +154,6 @@ describeEmbedded(
       expect([textOf(await client.message()), textOf(await client.message())]).toEqual(["may/subscribe/open", "may/all/end"]);
     });
   },
-  { PACKET_BYTES_MAX: 2000, HTTP_AUTH_TIMEOUT_MS: 500, ADDRESS_LOGIN_FAILURE_RATE: "unlimited" },
+  { PACKET_BYTES_MAX: 2000, ALLOW_ANONYMOUS: false, HTTP_AUTH_TIMEOUT_MS: 500, ADDRESS_LOGIN_FAILURE_RATE: "unlimited" },
   { PACKET_BYTES_MAX: "1000", ALLOW_ANONYMOUS: "true" },
 );

@@ -255,6 +255,7 @@ describe("Message Expiry", () => {
       queue_full: 0,
       too_large: 0,
       not_authorized: 0,
+      refused: 0,
       expired: 1,
     });
   });

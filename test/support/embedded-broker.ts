@@ -1,6 +1,6 @@
 /**
  * A Worker of somebody who embeds the broker (`fixtures/embed/worker.ts`), under Miniflare, on every shape of it. Its hooks ask the test what
- * to do: each call is kept here, and is answered by what the test has set for the hook, or by nothing.
+ * to do: each call is kept here, and is answered by what the test has set for the hook, or by nothing (by `ignore` whether a client may connect).
  */
 
 import { createInterface } from "node:readline";
@@ -64,7 +64,7 @@ export class Director {
   async asked(call: HookCall): Promise<HookAnswer> {
     this.calls.push(call);
     for (const resolve of this.#waiting.splice(0)) resolve();
-    return (await this.#answers.get(call.hook)?.(call)) ?? {};
+    return (await this.#answers.get(call.hook)?.(call)) ?? (call.hook === "authenticate" ? { value: { result: "ignore" } } : {});
   }
 
   forget(): void {
@@ -82,6 +82,8 @@ export interface EmbeddedBroker {
   open(options?: OpenOptions & { readonly query?: string }): Promise<MqttTestClient>;
   /** A client whose CONNECT was accepted; cut off after the test. */
   connect(options?: ConnectOptions & OpenOptions): Promise<MqttTestClient>;
+  /** A Client Identifier of the same Session object. */
+  beside(clientId: string): string;
   /** Has the Session object of a client lose its memory and its sockets. */
   reset(clientId: string): Promise<void>;
 }
@@ -113,6 +115,7 @@ export function describeEmbedded(
         clients = [];
         director.forget();
       });
+      const objectOf = (clientId: string): string => sessionObjectName({ topology, sessionShards: 2, topicShards: 4 }, "default", clientId);
       const open: EmbeddedBroker["open"] = async ({ query = "", ...options } = {}) => {
         const clientId = options.clientId ?? unique("c");
         const place = shape === "handed over" ? `clientId=${encodeURIComponent(clientId)}&` : "";
@@ -134,9 +137,15 @@ export function describeEmbedded(
           if (reasonCode !== 0) throw new Error(`CONNECT was refused with ${reasonCode} ${properties.reasonString ?? ""}`);
           return client;
         },
+        beside(clientId) {
+          for (;;) {
+            const other = unique("c");
+            if (objectOf(other) === objectOf(clientId)) return other;
+          }
+        },
         async reset(clientId) {
           const namespace = await miniflare.getDurableObjectNamespace("SESSIONS");
-          const name = sessionObjectName({ topology, sessionShards: 2, topicShards: 4 }, "default", clientId);
+          const name = objectOf(clientId);
           const stub = namespace.get(namespace.idFromName(name)) as unknown as { reset(): Promise<void> };
           await stub.reset().catch(() => {});
         },
