@@ -107,7 +107,11 @@ export class Arrivals {
   async #tellOthers(session: Session): Promise<void> {
     const { core, settings, name, peers, written } = this.#options;
     const { clientId } = session;
-    session.offered = false;
+    if (session.offered) {
+      session.offered = false;
+      // On record, whatever becomes of what follows.
+      core.changes.markRow(session);
+    }
     if (session.cameFrom.length > 0) await this.#settled((ticket) => confirmInterests(core, session, ticket));
     for (const { object, through } of session.cameFrom) {
       if (object === name) continue;
