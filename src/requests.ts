@@ -4,7 +4,6 @@ import { Hono } from "hono";
 import { admin } from "./api/admin.ts";
 import { namespacesOf, refusal, scrape } from "./api/scrape.ts";
 import { DEFAULT_NAMESPACE, exists, noNamespace, sentence } from "./edge/answers.ts";
-import type { Edge } from "./edge/edge.ts";
 import { withHeaders } from "./edge/headers.ts";
 import { refusesHost } from "./edge/origin.ts";
 import { asksForWebSocket, upgrade } from "./edge/upgrade.ts";
@@ -37,10 +36,38 @@ export function requestsOf(definition: Definition): Requests {
   const app = appOf(definition);
   return async (request, env, context) => {
     const { pathname } = new URL(request.url);
-    if (!PATHS.test(pathname) && !(pathname === "/" && asksForWebSocket(request))) return undefined;
-    const answer = await app.fetch(request, env, context);
+    const isUpgrade = asksForWebSocket(request);
+    if (!PATHS.test(pathname) && !(pathname === "/" && isUpgrade)) return undefined;
+    const namespace = isUpgrade ? namespaceAt(pathname) : undefined;
+    const answer = namespace === undefined ? await app.fetch(request, env, context) : await connects(request, env, definition, namespace);
     return answer.headers.has("Content-Security-Policy") ? answer : withHeaders(answer);
   };
+}
+
+/**
+ * The namespace at whose path a client connects, for the short way: clients that come and go do so far more often than anything else is
+ * asked for, and finding out by routes who answers costs as much as the rest of their upgrade.
+ * @returns undefined for what is no path for clients, or has to be decoded
+ */
+function namespaceAt(pathname: string): string | undefined {
+  if (pathname === "/" || pathname === "/mqtt" || pathname === "/mqtt/" || pathname === "/ws" || pathname === "/ws/")
+    return DEFAULT_NAMESPACE;
+  return /^\/([^/%]+)\/mqtt\/?$/.exec(pathname)?.[1];
+}
+
+/** An upgrade to the broker of a namespace. */
+async function connects(request: Request, env: BrokerEnv, definition: Definition, namespace: string): Promise<Response> {
+  try {
+    const settings = settingsFor(request, env, definition);
+    return settings instanceof Response ? settings : await upgrade(request, { env, settings, hooks: definition.hooks }, namespace);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+function failed(error: unknown): Response {
+  console.log(JSON.stringify({ event: "request failed", problem: error instanceof Error ? error.message : String(error) }));
+  return sentence(500, "The broker failed to answer this request.");
 }
 
 export function nothingAt(request: Request): Response {
@@ -56,14 +83,10 @@ function appOf(definition: Definition) {
     context.set("settings", settings);
     return next();
   });
-  const connect = (request: Request, env: BrokerEnv, settings: Settings, namespace: string): Promise<Response> => {
-    const edge: Edge = { env, settings, hooks: definition.hooks };
-    return upgrade(request, edge, namespace);
-  };
+  const connect = (request: Request, env: BrokerEnv, namespace: string): Promise<Response> => connects(request, env, definition, namespace);
   // The last two are where clients look that were told no path.
-  for (const path of ["/mqtt", "/ws", "/"])
-    app.all(path, (context) => connect(context.req.raw, context.env, context.get("settings"), DEFAULT_NAMESPACE));
-  app.all("/:namespace/mqtt", (context) => connect(context.req.raw, context.env, context.get("settings"), context.req.param("namespace")));
+  for (const path of ["/mqtt", "/ws", "/"]) app.all(path, ({ req, env }) => connect(req.raw, env, DEFAULT_NAMESPACE));
+  app.all("/:namespace/mqtt", ({ req, env }) => connect(req.raw, env, req.param("namespace")));
   app.get("/health", (context) => context.json({ status: "ok", topology: context.get("settings").topology }));
   app.get("/metrics", async (context) => {
     const settings = context.get("settings");
@@ -75,9 +98,6 @@ function appOf(definition: Definition) {
   });
   app.route("/api/v5", admin);
   app.notFound((context) => nothingAt(context.req.raw));
-  app.onError((error) => {
-    console.log(JSON.stringify({ event: "request failed", problem: error.message }));
-    return sentence(500, "The broker failed to answer this request.");
-  });
+  app.onError(failed);
   return app;
 }

@@ -5,7 +5,7 @@
 
 import type { News } from "../directory/news.ts";
 import { type FaultPort, guarded } from "../fault.ts";
-import { decodeHandover, HANDOVER_HEADER, type Handover, switchingProtocols } from "../handshake/handover.ts";
+import { type Handover, switchingProtocols } from "../handshake/handover.ts";
 import type { MessageToPublish } from "../hooks/contract.ts";
 import { Ledger } from "../ledger.ts";
 import { type Batch, clientOf, decodeBatch, encodeDeliveryAnswer, type Unwanted } from "../mqtt/batch.ts";
@@ -236,10 +236,10 @@ export class SessionHost {
   }
 
   /** Takes a socket from the Worker. */
-  accept(request: Request): Response {
+  accept(request: Request, handover: Handover): Response {
     this.#meter.requests += 1;
     const { 0: outer, 1: inner } = new WebSocketPair();
-    this.adopt(inner, decodeHandover(request.headers.get(HANDOVER_HEADER)!));
+    this.adopt(inner, handover);
     return switchingProtocols(outer, request);
   }
 

@@ -87,9 +87,9 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
 
   /** Takes a socket from the Worker. */
   override fetch(request: Request): Response {
-    const { relayed, caller } = decodeHandover(request.headers.get(HANDOVER_HEADER)!);
-    const refused = relayed ? undefined : this.#connectRate.refusal(caller?.address ?? "", PLATFORM.now());
-    return refused ?? this.#host.accept(request);
+    const handover = decodeHandover(request.headers.get(HANDOVER_HEADER)!);
+    const refused = handover.relayed ? undefined : this.#connectRate.refusal(handover.caller?.address ?? "", PLATFORM.now());
+    return refused ?? this.#host.accept(request, handover);
   }
 
   override webSocketMessage(socket: WebSocket, data: ArrayBuffer | string): void {

@@ -5,7 +5,7 @@
 
 import type { QoS } from "../mqtt/packet.ts";
 import type { Holding, Kept, RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
-import { nextTopic } from "../topic/order.ts";
+import { compareTopics, nextTopic } from "../topic/order.ts";
 import { type Checked, changed, checksum } from "./checksum.ts";
 import type { SqlRow } from "./metered-sql.ts";
 import { ROUTING_TABLES } from "./routing-tables.ts";
@@ -25,6 +25,8 @@ export class SqliteRoutingStore implements RoutingStore {
   #holdings: Map<number, Holding> | undefined;
   /** Milliseconds since the epoch. */
   #noneExpiresBefore = 0;
+  /** Neither this topic nor any after it is retained; undefined where that is not known. */
+  #noneFrom: string | undefined;
 
   /** @throws Error when the database was written by newer code or under an edited history of migrations */
   constructor(sql: SqlStorage, meter: RowMeter, made?: () => void) {
@@ -114,6 +116,7 @@ export class SqliteRoutingStore implements RoutingStore {
   putRetained(row: RetainedRow): void {
     checkRowBytes(row.message);
     const { topic, message, expiresAt, owner = 0 } = row;
+    if (this.#noneFrom !== undefined && compareTopics(topic, this.#noneFrom) >= 0) this.#noneFrom = undefined;
     if (expiresAt > 0) this.#noneExpiresBefore = Math.min(this.#noneExpiresBefore, expiresAt);
     const counts = this.#holding !== undefined || this.#holdings !== undefined;
     const replaced = counts ? this.kept(topic) : undefined;
@@ -155,8 +158,12 @@ export class SqliteRoutingStore implements RoutingStore {
     return deleted;
   }
 
+  /** Most subscriptions look in vain, where few topics or none are retained: then nobody asks the database twice. */
   seek(from: string): string | undefined {
-    return this.#tables.select<{ topic: string }>("SELECT topic FROM retained WHERE topic >= ? ORDER BY topic LIMIT 1", from)[0]?.topic;
+    if (this.#noneFrom !== undefined && compareTopics(from, this.#noneFrom) >= 0) return undefined;
+    const [found] = this.#tables.select<{ topic: string }>("SELECT topic FROM retained WHERE topic >= ? ORDER BY topic LIMIT 1", from);
+    if (found === undefined) this.#noneFrom = from;
+    return found?.topic;
   }
 
   /**

@@ -168,6 +168,24 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
         for (const topic of NASTY_TOPICS) expect(store.retained(topic)?.topic).toBe(topic);
       }));
 
+    test("finds what was put where it had looked in vain", () =>
+      withStore((open) => {
+        const store = open();
+        for (const from of ["m", "", "z", "m"]) expect(store.seek(from)).toBeUndefined();
+        put(store, "a");
+        expect([store.seek(""), store.seek("b")]).toEqual(["a", undefined]);
+        put(store, "b");
+        put(store, "n");
+        expect([store.seek("b"), store.seek("c"), store.seek("m"), store.seek("o")]).toEqual(["b", "n", "n", undefined]);
+        // In the order of code points a surrogate comes after U+FFFF.
+        put(store, "\uffff");
+        expect([store.seek("\u{1f600}"), store.seek("\uffff")]).toEqual([undefined, "\uffff"]);
+        put(store, "\u{1f600}");
+        expect(store.seek("\u{1f600}")).toBe("\u{1f600}");
+        store.deleteRetained("\u{1f600}");
+        expect(store.seek("\u{1f600}")).toBeUndefined();
+      }));
+
     test("seeks the first topic that is not before a name, and ranges are closed below and open above", () =>
       withStore((open) => {
         const store = open();
