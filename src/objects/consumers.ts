@@ -13,7 +13,7 @@ import { PUBLISH } from "../mqtt/packet.ts";
 import { decodeProperties } from "../mqtt/property.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import type { Consumer, ConsumerBatch } from "../session/consumer.ts";
-import { isAgain, isDue } from "../session/consumer-batch.ts";
+import { isDue, isWhole } from "../session/consumer-batch.ts";
 import type { SessionCore } from "../session/core.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import { inTime } from "./in-time.ts";
@@ -71,8 +71,8 @@ export class ConsumerRuns {
     const { consumer, options } = runner;
     const { runtime } = this.#options;
     if (consumer.waiting === 0 || consumer.retryAt > runtime.now()) return;
-    const isWhole = isAgain(consumer) || consumer.waiting >= options.batchMessages || options.batchMs === 0;
-    if (!runner.ripe && !isWhole) {
+    const gathers = options.batchMs > 0 && !isWhole(this.#options.core, consumer, options.batchMessages);
+    if (!runner.ripe && gathers) {
       runner.gathering ??= runtime.after(options.batchMs, () => {
         runner.gathering = undefined;
         runner.ripe = true;
@@ -120,10 +120,11 @@ export class ConsumerRuns {
   }
 
   #tellGivenUp({ consumer }: Runner): void {
-    for (const { topic, publisher, attempts } of consumer.givenUp.splice(0)) {
-      const { name } = consumer.plan;
-      log("a message is given up", { object: this.#options.name, consumer: name, topic, publisher, attempts });
-    }
+    const [first, ...others] = consumer.givenUp.splice(0);
+    if (first === undefined) return;
+    const { topic, publisher, attempts } = first;
+    const facts = { object: this.#options.name, consumer: consumer.plan.name, topic, publisher, attempts };
+    log("a message is given up", { ...facts, others: others.length });
   }
 }
 

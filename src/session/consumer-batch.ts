@@ -11,6 +11,7 @@ import { caughtUp } from "./catch-up.ts";
 import type { Consumer, ConsumerBatch } from "./consumer.ts";
 import type { SessionCore } from "./core.ts";
 import { CONSUME } from "./deadlines.ts";
+import { boundsOf, isShort } from "./queue-bounds.ts";
 import { expired } from "./send.ts";
 
 /** Whether something may be given to it now. */
@@ -18,8 +19,17 @@ export function isDue(consumer: Consumer, now: number): boolean {
   return consumer.taken === undefined && consumer.waiting > 0 && consumer.retryAt <= now;
 }
 
-/** Whether what is next was given before: it waits for no others. */
-export function isAgain({ backlog, triedThrough }: Consumer): boolean {
+/**
+ * Whether what waits is not to wait for more: it is a whole batch, its publishers are slowed down for it, or it was given before.
+ * @param most messages of a batch
+ */
+export function isWhole(core: SessionCore, consumer: Consumer, most: number): boolean {
+  if (consumer.waiting >= most || consumer.waitingBytes >= CONSUMER_BATCH_BYTES) return true;
+  return isAgain(consumer) || !isShort(consumer, boundsOf(core));
+}
+
+/** Whether what is next was given before. */
+function isAgain({ backlog, triedThrough }: Consumer): boolean {
   return backlog.count > 0 && backlog.at(0).sequence <= triedThrough;
 }
 

@@ -16,7 +16,12 @@ interface Call {
 }
 
 /** @param handle what the handler does, once the call is written down */
-async function scene(topology: string, handle: (texts: readonly string[]) => Promise<void> | void, options: Partial<MessageConsumer> = {}) {
+async function scene(
+  topology: string,
+  handle: (texts: readonly string[]) => Promise<void> | void,
+  options: Partial<MessageConsumer> = {},
+  env: Readonly<Record<string, string>> = {},
+) {
   const calls: Call[] = [];
   const consumer: MessageConsumer = {
     filter: "t/#",
@@ -28,7 +33,7 @@ async function scene(topology: string, handle: (texts: readonly string[]) => Pro
     },
   };
   const stage: Stage = new Stage(
-    { TOPOLOGY: topology, SESSION_SHARDS: "1", TOPIC_SHARDS: "1" },
+    { TOPOLOGY: topology, SESSION_SHARDS: "1", TOPIC_SHARDS: "1", ...env },
     { hooks: {}, consumers: [consumerOptions(consumer)], env: undefined },
   );
   const publisher = await stage.connect("publisher", true);
@@ -55,6 +60,14 @@ describe.each(TOPOLOGIES)("%s", (topology) => {
     ]);
     expect(calls[0]!.at - begun).toBeGreaterThanOrEqual(CONSUMER_BATCH_MS);
     expect(calls[1]!.at - begun).toBeLessThan(1.5 * CONSUMER_BATCH_MS + 100);
+  });
+
+  test("publishers who are slowed down do not wait for a batch to be whole", async () => {
+    const batch = { messages: 1000, ms: 60_000 };
+    const { stage, publisher, calls } = await scene(topology, () => {}, { batch }, { QUEUE_MESSAGES_MAX: "10" });
+    for (let packetId = 1; packetId <= 8; packetId += 1) publisher.publish("t/1", 1, packetId);
+    await stage.advance(500);
+    expect([publisher.count(PUBACK), calls.map(({ texts }) => texts.length)]).toEqual([8, [8]]);
   });
 
   test("a handler that never ends is given up in time and called again; nobody waits for it, and it hears that it is late", async () => {
