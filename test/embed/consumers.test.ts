@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { checkOptions } from "../../src/hooks/options.ts";
 import { describeEmbedded, type EmbeddedBroker, type HookCall } from "../support/embedded-broker.ts";
-import { unique } from "../support/mqtt-client.ts";
+import { publishPacket, unique } from "../support/mqtt-client.ts";
 
 describe("options", () => {
   const handle = (): void => {};
@@ -111,12 +111,39 @@ describeEmbedded(
       const topic = unique("consumed/t");
       director.on("messages", ({ args }) => (args.some((each: Told) => each.payload === "bad") ? { error: "no" } : {}));
       const client = await broker.connect({ version: 5 });
-      await Promise.all(["bad", "2", "3"].map((payload) => client.publish(topic, payload, { qos: 1 })));
+      // In one frame, so that they are one batch.
+      client.sendTogether(...["bad", "2", "3"].map((payload, index) => publishPacket(topic, payload, { qos: 1, packetId: 101 + index })));
       await director.call("messages", ({ args }) => args.length === 1 && args[0].topic === topic && args[0].payload === "3");
       expect(calls(broker, topic)).toEqual([["bad", "2", "3"], ["bad", "2", "3"], ["bad"], ["2"], ["3"]]);
       const ids = director.all("messages", has(topic)).flatMap(({ args }) => args.map(({ id }) => id));
       expect(new Set(ids).size).toBe(3);
       expect(broker.lines.filter((line) => line.includes("given up") && line.includes(topic)).length).toBe(1);
+    });
+
+    test("a handler that ends its object each time is given a message no more than once too often", async () => {
+      const topic = unique("consumed/t");
+      const clientId = unique("c");
+      const resets: Promise<void>[] = [];
+      director.on("messages", async ({ args }) => {
+        if (!args.some((each: Told) => each.payload === "bad")) return {};
+        const reset = broker.reset(clientId);
+        resets.push(reset);
+        await reset;
+        return {};
+      });
+      const client = await broker.connect({ version: 5, clientId });
+      await client.publish(topic, "bad", { qos: 1 });
+      for (let round = 1; round <= 4; round += 1) {
+        await director.call("messages", () => resets.length === round);
+        await resets[round - 1];
+        // Whoever connects wakes the object, and may be cut off by the next reset.
+        if (round < 4) await broker.connect({ version: 5, clientId }).catch(() => {});
+      }
+      const again = await broker.connect({ version: 5, clientId });
+      await again.publish(topic, "2", { qos: 1 });
+      await director.call("messages", ({ args }) => args.some((each: Told) => each.topic === topic && each.payload === "2"));
+      const times = calls(broker, topic).filter((each) => each.includes("bad")).length;
+      expect(times).toBe(4);
     });
 
     test("an object that is reset before the handler has ended gives it what was acknowledged again", async () => {

@@ -336,8 +336,11 @@ describe("a full queue", () => {
     publish(publisher, ["9"]);
     expect(heard(publisher)).toEqual([SUCCESS]);
     expect(consumerOf(world).counters.dropped.queue_full).toBe(4);
-    end(world, true);
-    expect(drain(world).flat()).toEqual(["6", "7", "8", "9"]);
+    end(world, false);
+    expect(drain(world)).toEqual([["1"], ["6", "7", "8", "9"]]);
+    // Who has handled something is waited for again.
+    publish(publisher, numbers(10, 13));
+    expect(heard(publisher)).toEqual([SUCCESS, SUCCESS]);
   });
 
   test("what it drops does not make others wait less or be given up sooner", () => {
@@ -361,8 +364,12 @@ describe("a full queue", () => {
     expect(drain(world).flat()).toEqual(["1", "2", "3", "4"]);
   });
 
-  test("QoS 0 takes no place of others", () => {
+  test("QoS 0 takes no place of others, and has no more than they", () => {
     const { world, publisher } = scene({ limits });
+    publish(publisher, numbers(1, 9), 0);
+    expect([take(world), consumerOf(world).counters.dropped.queue_full]).toEqual([["1", "2", "3", "4"], 5]);
+    end(world, true);
+    consumerOf(world).counters.dropped.queue_full = 0;
     publish(publisher, ["a", "b", "c"], 0);
     publish(publisher, numbers(1, 4));
     publish(publisher, ["d"], 0);

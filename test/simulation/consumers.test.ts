@@ -18,7 +18,7 @@ interface Call {
 /** @param handle what the handler does, once the call is written down */
 async function scene(
   topology: string,
-  handle: (texts: readonly string[]) => Promise<void> | void,
+  handle: (texts: readonly string[], messages: readonly ConsumedMessage[]) => Promise<void> | void,
   options: Partial<MessageConsumer> = {},
   env: Readonly<Record<string, string>> = {},
 ) {
@@ -29,7 +29,7 @@ async function scene(
     handle: (messages: readonly ConsumedMessage[], { signal }: ConsumeContext) => {
       const texts = messages.map(({ payload }) => new TextDecoder().decode(payload));
       calls.push({ at: stage.now, texts, signal });
-      return handle(texts);
+      return handle(texts, messages);
     },
   };
   const stage: Stage = new Stage(
@@ -60,6 +60,16 @@ describe.each(TOPOLOGIES)("%s", (topology) => {
     ]);
     expect(calls[0]!.at - begun).toBeGreaterThanOrEqual(CONSUMER_BATCH_MS);
     expect(calls[1]!.at - begun).toBeLessThan(1.5 * CONSUMER_BATCH_MS + 100);
+  });
+
+  test("what a handler does to a message is nothing to the next attempt", async () => {
+    const { stage, publisher, calls } = await scene(topology, (_texts, messages) => {
+      messages[0]!.payload.fill(0);
+      if (calls.length === 1) throw new Error("no");
+    });
+    publisher.publish("t/1", 1, 1, "text");
+    await stage.advance(2 * CONSUMER_BATCH_MS + CONSUMER_RETRY_MS_FIRST);
+    expect(calls.map(({ texts }) => texts)).toEqual([["text"], ["text"]]);
   });
 
   test("publishers who are slowed down do not wait for a batch to be whole", async () => {
