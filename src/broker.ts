@@ -3,7 +3,7 @@
  * requests. The options are looked at when the Worker starts; everything else is with the hosts.
  */
 
-import type { DurableObject } from "cloudflare:workers";
+import type { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
 import type { BrokerBindings, BrokerOptions } from "./hooks/contract.ts";
 import { checkOptions } from "./hooks/options.ts";
 import type { DirectoryCalls, SessionCalls, TopicCalls } from "./objects/calls.ts";
@@ -13,9 +13,14 @@ import type { BrokerEnv } from "./objects/env.ts";
 import { SessionObject } from "./objects/session-object.ts";
 import { TopicObject } from "./objects/topic-object.ts";
 import { type Requests, requestsOf } from "./requests.ts";
+import type { MqttService } from "./service/contract.ts";
+import { ServiceEntrypoint } from "./service/entrypoint.ts";
 
 /** A class of Durable Objects; a Worker exports it, and may extend it. */
 export type ObjectClass<Env, Calls> = new (ctx: DurableObjectState, env: Env) => Calls & DurableObject<Env>;
+
+/** The class of an entrypoint; a Worker exports it, and may extend it. */
+export type EntrypointClass<Env, Calls> = new (ctx: ExecutionContext, env: Env) => Calls & WorkerEntrypoint<Env>;
 
 export interface Broker<Env extends BrokerBindings = BrokerBindings> {
   /** For the binding SESSIONS. */
@@ -24,6 +29,8 @@ export interface Broker<Env extends BrokerBindings = BrokerBindings> {
   readonly TopicObject: ObjectClass<Env, TopicCalls>;
   /** For the binding DIRECTORY. */
   readonly DirectoryObject: ObjectClass<Env, DirectoryCalls>;
+  /** For service bindings of other Workers, which name it as their `entrypoint`. */
+  readonly MqttService: EntrypointClass<Env, MqttService>;
   /**
    * Answers requests to the broker's paths (`/mqtt`, `/{namespace}/mqtt`, `/ws`, `/` for WebSockets, `/health`, `/metrics`, `/api/v5`).
    * @returns undefined for all others
@@ -47,13 +54,13 @@ export interface SocketHandlers {
 export function defineBroker<Env extends BrokerBindings = BrokerBindings>(options: BrokerOptions<Env> = {}): Broker<Env> {
   checkOptions(options);
   const definition = new Definition(options as BrokerOptions);
-  return { ...objectClasses<Env>(definition), fetch: below(options.path ?? "", requestsOf(definition)) as unknown as Broker<Env>["fetch"] };
+  return { ...brokerClasses<Env>(definition), fetch: below(options.path ?? "", requestsOf(definition)) as unknown as Broker<Env>["fetch"] };
 }
 
-type ObjectClasses<Env extends BrokerBindings> = Pick<Broker<Env>, "SessionObject" | "TopicObject" | "DirectoryObject">;
+type BrokerClasses<Env extends BrokerBindings> = Pick<Broker<Env>, "SessionObject" | "TopicObject" | "DirectoryObject" | "MqttService">;
 
-/** The classes, whose objects have this definition. */
-export function objectClasses<Env extends BrokerBindings>(definition: Definition): ObjectClasses<Env> {
+/** The classes, whose objects and calls have this definition. */
+export function brokerClasses<Env extends BrokerBindings>(definition: Definition): BrokerClasses<Env> {
   const classes = {
     SessionObject: class extends SessionObject {
       constructor(ctx: DurableObjectState, env: BrokerEnv) {
@@ -70,8 +77,13 @@ export function objectClasses<Env extends BrokerBindings>(definition: Definition
         super(ctx, env, definition);
       }
     },
+    MqttService: class extends ServiceEntrypoint {
+      constructor(ctx: ExecutionContext, env: BrokerEnv) {
+        super(ctx, env, definition);
+      }
+    },
   };
-  return classes as unknown as ObjectClasses<Env>;
+  return classes as unknown as BrokerClasses<Env>;
 }
 
 /** What is below a path, as if it were at the root. */

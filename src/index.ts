@@ -7,7 +7,7 @@ export type {
   AuthenticationService,
   AuthorizationRequest,
 } from "./auth/service-contract.ts";
-export { type Broker, defineBroker, type ObjectClass } from "./broker.ts";
+export { type Broker, defineBroker, type EntrypointClass, type ObjectClass } from "./broker.ts";
 export type {
   BrokerBindings,
   BrokerHooks,
@@ -28,4 +28,15 @@ export type {
   Refuse,
 } from "./hooks/contract.ts";
 export type { QoS, UserProperty } from "./mqtt/packet.ts";
+export type { ClientView } from "./objects/calls.ts";
+export type {
+  ClientsOptions,
+  ClientsPage,
+  FromCursor,
+  InNamespace,
+  MqttService,
+  PublishReceipt,
+  RetainedPage,
+  ServicePublishOptions,
+} from "./service/contract.ts";
 export type { CodeSettings, SettingName } from "./settings.ts";

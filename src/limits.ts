@@ -358,6 +358,16 @@ export const HOOK_REASON_BYTES_MAX = 1024;
 /** An object that holds messages only in memory stays awake for them at most this long. */
 export const AWAKE_MS_MAX = 30 * SECOND;
 
+/** Clients on a page that another Worker is given, where it does not say how many, and at most: a page of the most has some 200 KiB. */
+export const CLIENTS_PAGE = 100;
+export const CLIENTS_PAGE_MAX = 1000;
+
+/** Calls to objects for one page: the free plan has 50 for a whole request, and a caller may want some pages in one. */
+export const PAGE_CALLS_MAX = 16;
+
+/** Publishers that stand for topics of what other Workers publish: more than there are objects on most brokers, and so few that none rests for long. */
+export const PUBLISHERS = 64;
+
 /** What one SUBACK says of why filters were refused, characters: about ten of them are told; a packet may have thousands. */
 export const REASONS_CHARACTERS_MAX = 1024;
 

@@ -7,7 +7,7 @@ import type { BrokerEnv } from "./objects/env.ts";
 import { nothingAt, settingsFor } from "./requests.ts";
 
 const broker = defineBroker<BrokerEnv>();
-export const { SessionObject, TopicObject, DirectoryObject } = broker;
+export const { SessionObject, TopicObject, DirectoryObject, MqttService } = broker;
 
 const definition = new Definition();
 

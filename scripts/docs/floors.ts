@@ -52,8 +52,8 @@ function mayImport({ floor, ...place }: Place & { readonly floor: number }): str
   return [below, ...besideOf(place)].join(", ");
 }
 
-function besideOf({ beside = [] }: Place): string[] {
-  return beside.map((path) => `\`${path.slice(0, -1)}\``);
+function besideOf({ beside = [], uses = [] }: Place): string[] {
+  return [...beside, ...uses].map((path) => `\`${path.slice(0, -1)}\``);
 }
 
 function isFolder({ path }: Place): boolean {

@@ -15,6 +15,8 @@ export interface Place {
   readonly start?: string;
   /** Of a folder: those of its own floor that it may import from. */
   readonly beside?: readonly string[];
+  /** Of a host: the clients that it is the user of. */
+  readonly uses?: readonly string[];
 }
 
 export interface Floor {
@@ -118,6 +120,13 @@ export const FLOORS: readonly Floor[] = [
         is: "what the Worker answers over plain HTTP",
         start: "metrics.ts",
         beside: ["src/edge/", "src/objects/"],
+      },
+      {
+        path: "src/service/",
+        is: "what other Workers are offered by a service binding",
+        start: "contract.ts",
+        beside: ["src/edge/", "src/objects/"],
+        uses: ["src/client/"],
       },
       { path: "src/requests.ts", is: "the paths of the broker, and who answers there" },
       { path: "src/broker.ts", is: "`defineBroker`: a broker in a Worker, as its author defines it in code" },

@@ -6,7 +6,11 @@ import { NAMESPACE_PATTERN, type Settings } from "../settings.ts";
 export const DEFAULT_NAMESPACE = "default";
 
 export function noNamespace(namespace: string): Response {
-  return sentence(404, `There is no namespace ${JSON.stringify(namespace)} here. Its operator can add it to NAMESPACES.`);
+  return sentence(404, noNamespaceText(namespace));
+}
+
+export function noNamespaceText(namespace: string): string {
+  return `There is no namespace ${JSON.stringify(namespace)} here. Its operator can add it to NAMESPACES.`;
 }
 
 /** Whether the broker serves a namespace. */

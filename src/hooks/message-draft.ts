@@ -51,6 +51,7 @@ export function draftProblem(draft: unknown): string | undefined {
  */
 export function publishOf(draft: MessageToPublish, limits: DraftLimits): Publish | string {
   const { topic, qos = 0, retain = false } = draft;
+  for (const name of ["topic", "payload"] as const) if (draft[name] === undefined) return `${name} must be ${FIELDS[name][0]}`;
   const problem = validateTopicName(topic, limits);
   if (problem !== undefined) return problem.message;
   const { responseTopic } = draft.properties ?? {};

@@ -6,7 +6,7 @@
 import type { Ban, BanKind } from "../directory/bans.ts";
 import type { PutMode, PutResult, UserEntry } from "../directory/core.ts";
 import type { Looked, News, Presence } from "../directory/news.ts";
-import type { MessageToPublish } from "../hooks/contract.ts";
+import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
 import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { Identity } from "../session/ports.ts";
@@ -29,12 +29,50 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   learn(news: News): Promise<boolean>;
   /** A message of the Worker's own code. @returns once all who are to keep it have it in rows @throws Error with a sentence for what is none */
   publish(message: MessageToPublish): Promise<void>;
+  /** The same, for who has to know what became of it. @returns a Reason Code, of which those from 0x80 say that not everyone has it */
+  put(message: MessageToPublish): Promise<number>;
+  /** Its sessions in the order of their Client Identifiers, behind this one; at most so many. */
+  clientsAfter(clientId: string, most: number): ClientPage;
+  /** Ends the connection of a client (0x98). @returns whether it had one, once what follows is in rows, and sent */
+  disconnect(clientId: string): Promise<boolean>;
+  /** Of the one object of a namespace: as of a Topic object. */
+  retainedFrom(filter: string, from: string): RetainedMessages;
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
   recover(to: number | string): Promise<string>;
   /** What `/metrics` tells of this object. */
   figures(): Figures;
   /** What this object did that is billed, since it woke. */
   usage(): Usage;
+}
+
+/** A session, and its client if that is connected. */
+export interface ClientView {
+  readonly clientId: string;
+  /** Undefined for an anonymous client. */
+  readonly userName: string | undefined;
+  /** Where the client is, or was; empty when that is not known. */
+  readonly address: string;
+  readonly connected: boolean;
+  /** 3: MQTT 3.1, 4: 3.1.1, 5: 5.0; undefined while it is not connected. */
+  readonly version: 3 | 4 | 5 | undefined;
+  /** When the session ends if its client does not come back, milliseconds since the epoch; undefined while it is connected, Infinity: never. */
+  readonly expiresAt: number | undefined;
+  readonly subscriptions: number;
+  /** Messages of QoS 1 and 2 that it has not acknowledged, sent or not. */
+  readonly waiting: number;
+}
+
+export interface ClientPage {
+  readonly clients: readonly ClientView[];
+  /** There are more behind the last of them. */
+  readonly more: boolean;
+}
+
+/** Some of the retained messages of one object. */
+export interface RetainedMessages {
+  readonly messages: readonly HookMessage[];
+  /** The topic at which the next ones begin; undefined when there are no more. */
+  readonly next: string | undefined;
 }
 
 export interface TopicCalls extends Rpc.DurableObjectBranded {
@@ -44,6 +82,8 @@ export interface TopicCalls extends Rpc.DurableObjectBranded {
   routesFor(adopter: Adopter): RouteRow[];
   /** Another Topic object asks for retained messages that it owns now. */
   retainedFor(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[];
+  /** Retained messages whose topics match, from this topic on: as many as are found at a bounded cost, which may be none. */
+  retainedFrom(filter: string, from: string): Promise<RetainedMessages>;
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
   recover(to: number | string): Promise<string>;
   /** What `/metrics` tells of this object. */

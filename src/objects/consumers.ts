@@ -5,12 +5,11 @@
 
 import { type FaultPort, guarded } from "../fault.ts";
 import type { ConsumerOptions } from "../hooks/consumer-options.ts";
-import type { ConsumedMessage, HookContext, MessageProperties } from "../hooks/contract.ts";
+import type { ConsumedMessage, HookContext } from "../hooks/contract.ts";
 import { HookFaults } from "../hooks/hook-faults.ts";
+import { messageView } from "../hooks/message-view.ts";
 import { CONSUMER_MS_MAX } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
-import { PUBLISH } from "../mqtt/packet.ts";
-import { decodeProperties } from "../mqtt/property.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import type { Consumer, ConsumerBatch } from "../session/consumer.ts";
 import { isDue, isWhole } from "../session/consumer-batch.ts";
@@ -128,12 +127,7 @@ export class ConsumerRuns {
   }
 }
 
-/** A message for a handler, with bytes of its own: whatever is done to them, the message stays what it is. */
 function consumed(message: Message, now: number): ConsumedMessage {
-  const { topic, qos, retain, publisher, expiresAt, origin, sequence } = message;
-  const decoded = decodeProperties(message.propertyBytes.slice(), PUBLISH);
-  const properties = ("type" in decoded ? {} : decoded) as MessageProperties;
-  const left = expiresAt === 0 ? {} : { messageExpiryInterval: Math.max(1, Math.ceil((expiresAt - now) / 1000)) };
-  const id = `${origin}/${sequence}`;
-  return { id, topic, payload: message.payload.slice(), qos, retain, properties: { ...properties, ...left }, publisher };
+  const { publisher, origin, sequence } = message;
+  return { id: `${origin}/${sequence}`, ...messageView(message, now), publisher };
 }

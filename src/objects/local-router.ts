@@ -14,10 +14,12 @@ import type { SessionCore } from "../session/core.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
+import type { RetainedMessages } from "./calls.ts";
 import { faultsOf } from "./faults.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
 import { RetainedReader } from "./retained-reader.ts";
+import { retainedView } from "./retained-view.ts";
 import type { Router } from "./router.ts";
 
 const HERE = "";
@@ -112,6 +114,11 @@ export class LocalRouter implements Router {
       },
       failed: () => ticket.settled(IMPLEMENTATION_SPECIFIC_ERROR),
     });
+  }
+
+  /** As of a Topic object. */
+  retainedFrom(filter: string, from: string): RetainedMessages {
+    return retainedView(this.#routing, filter, from, this.#runtime.now());
   }
 
   unsubscribe(filter: string, version: number): void {

@@ -67,10 +67,10 @@ export class ObjectHooks {
 
   /**
    * A message of the Worker's own code, for which no rights are asked.
-   * @returns once all who are to keep it have it in rows
-   * @throws TypeError with a sentence for what is no message, Error when not everyone has it
+   * @returns the Reason Code of what became of it, once all who are to keep it have it in rows; from 0x80 on not everyone has it
+   * @throws TypeError with a sentence for what is no message
    */
-  async publish(message: MessageToPublish): Promise<void> {
+  async put(message: MessageToPublish): Promise<number> {
     const { core, limits, runtime, flushSoon, written } = this.#options;
     const publish = draftProblem(message) ?? publishOf(message, limits);
     if (typeof publish === "string") throw new TypeError(`publish: ${publish}`);
@@ -83,6 +83,12 @@ export class ObjectHooks {
       flushSoon();
     });
     await written();
+    return outcome;
+  }
+
+  /** The same. @throws Error too, when not everyone has it */
+  async publish(message: MessageToPublish): Promise<void> {
+    const outcome = await this.put(message);
     if (outcome >= 0x80) throw new Error(`publish: not everyone has the message (0x${outcome.toString(16)})`);
   }
 

@@ -35,6 +35,7 @@ import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
 import { NO_CODE, ObjectHooks, type WorkersCode } from "./object-hooks.ts";
 import { Reauthentications } from "./reauthentications.ts";
 import type { Router } from "./router.ts";
+import { ServiceCalls } from "./service-calls.ts";
 import { SOCKET_OPEN, type SocketWire } from "./socket-wire.ts";
 import { takeRecord } from "./take-record.ts";
 import { Turns } from "./turns.ts";
@@ -80,6 +81,8 @@ export class SessionHost {
   readonly machine: SessionMachine;
   readonly arrivals: Arrivals;
   readonly ledger: Ledger;
+  /** What other Workers ask of this object. */
+  readonly service: ServiceCalls;
   readonly #state: HostState;
   readonly #runtime: Runtime;
   readonly #faults: FaultPort;
@@ -174,6 +177,7 @@ export class SessionHost {
       runtime,
       flushed: () => this.#consumers?.serve(),
     });
+    this.service = new ServiceCalls({ core: this.core, machine: this.machine, runtime, flushSoon, written });
     if (consumers.length > 0) {
       const { machine } = this;
       this.#consumers = new ConsumerRuns({
@@ -312,6 +316,11 @@ export class SessionHost {
   }
 
   /** A message of the Worker's own code (`object-hooks.ts`). */
+  put(message: MessageToPublish): Promise<number> {
+    return this.#hooks.put(message);
+  }
+
+  /** The same, for who need not know. */
   publish(message: MessageToPublish): Promise<void> {
     return this.#hooks.publish(message);
   }

@@ -14,7 +14,7 @@ import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { Identity } from "../session/ports.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
-import type { SessionCalls } from "./calls.ts";
+import type { ClientPage, RetainedMessages, SessionCalls } from "./calls.ts";
 import type { Definition } from "./definition.ts";
 import { directoryOf } from "./directory-of.ts";
 import { type BrokerEnv, stubs } from "./env.ts";
@@ -31,6 +31,8 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
   readonly #host: SessionHost;
   readonly #meter = new Meter();
   readonly #connectRate: ConnectRate;
+  /** Where the namespace is one object. */
+  readonly #local: LocalRouter | undefined;
 
   constructor(ctx: DurableObjectState, env: BrokerEnv, definition: Definition) {
     super(ctx, env);
@@ -70,6 +72,7 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
           return local;
         },
       });
+      this.#local = local;
       local!.restore(this.#host.core);
     } else {
       const topics: TopicObjects = stubs(env.TOPICS);
@@ -143,6 +146,31 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
   publish(message: MessageToPublish): Promise<void> {
     this.#meter.calls += 1;
     return this.#host.publish(message);
+  }
+
+  /** The same, for who has to know what became of it. @returns a Reason Code, of which those from 0x80 say that not everyone has it */
+  put(message: MessageToPublish): Promise<number> {
+    this.#meter.calls += 1;
+    return this.#host.put(message);
+  }
+
+  /** Its sessions in the order of their Client Identifiers, behind this one; at most so many. */
+  clientsAfter(clientId: string, most: number): ClientPage {
+    this.#meter.calls += 1;
+    return this.#host.service.clientsAfter(clientId, most);
+  }
+
+  /** Ends the connection of a client (0x98). @returns whether it had one, once what follows is in rows, and sent */
+  disconnect(clientId: string): Promise<boolean> {
+    this.#meter.calls += 1;
+    return this.#host.service.disconnect(clientId);
+  }
+
+  /** Of the one object of a namespace: as of a Topic object. */
+  retainedFrom(filter: string, from: string): RetainedMessages {
+    this.#meter.calls += 1;
+    if (this.#local === undefined) throw new Error("retained messages are with the Topic objects");
+    return this.#local.retainedFrom(filter, from);
   }
 
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */

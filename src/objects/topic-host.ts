@@ -36,6 +36,7 @@ import type { Settings } from "../settings.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
 import { CallQueue } from "./call-queue.ts";
+import type { RetainedMessages } from "./calls.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges } from "./exchanges.ts";
 import { faultsOf } from "./faults.ts";
@@ -45,6 +46,7 @@ import { log } from "./log.ts";
 import { createCallMeter, type Figures, type Meter } from "./meter.ts";
 import { shapeNumber, shardOf, topicShard } from "./names.ts";
 import { RetainedReader } from "./retained-reader.ts";
+import { retainedView } from "./retained-view.ts";
 import { ALONE, attemptAfter, type Cause, Delivery, type Refused, recordOf } from "./topic-delivery.ts";
 import { Turns } from "./turns.ts";
 
@@ -228,6 +230,13 @@ export class TopicHost implements DeliveryPort {
       },
       failed: () => done(IMPLEMENTATION_SPECIFIC_ERROR),
     });
+  }
+
+  /** Retained messages as other Workers are told of them, once this object has all of its topics. */
+  async retainedFrom(filter: string, from: string): Promise<RetainedMessages> {
+    const adopted = this.adoption.ready();
+    if (adopted !== undefined) await adopted;
+    return retainedView(this.#routing, filter, from, this.#runtime.now());
   }
 
   figures(): Figures {

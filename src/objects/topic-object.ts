@@ -8,7 +8,7 @@ import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import { PLATFORM } from "../runtime.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import type { Adopter } from "./adoption.ts";
-import type { TopicCalls } from "./calls.ts";
+import type { RetainedMessages, TopicCalls } from "./calls.ts";
 import type { Definition } from "./definition.ts";
 import { type BrokerEnv, stubs } from "./env.ts";
 import { guardedStore } from "./guarded-store.ts";
@@ -54,6 +54,12 @@ export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls 
   retainedFor(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[] {
     this.#meter.calls += 1;
     return this.#host.adoption.retainedFor(adopter, from, stored);
+  }
+
+  /** Retained messages whose topics match, from this topic on: as many as are found at a bounded cost, which may be none. */
+  retainedFrom(filter: string, from: string): Promise<RetainedMessages> {
+    this.#meter.calls += 1;
+    return this.#host.retainedFrom(filter, from);
   }
 
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */

@@ -184,6 +184,15 @@ export class SessionMachine {
     revoke(this.#core, judge);
   }
 
+  /** The operator ends a client's connection; its session stays, and its will is published. @returns whether it had one */
+  disconnect(clientId: string, reasonCode: number, message: string, now: number): boolean {
+    this.#core.now = now;
+    const connection = this.#core.sessions.get(clientId)?.connection;
+    if (connection === undefined) return false;
+    violated(this.#core, connection, reasonCode, message);
+    return true;
+  }
+
   /** Its socket is no more: what waited in it is gone. */
   gone(connection: Connection): void {
     connection.reading.end();

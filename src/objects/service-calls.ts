@@ -1,0 +1,86 @@
+/** What other Workers ask of one Session object, through the entrypoint of `src/service`, besides to publish: who its clients are, and to disconnect one. */
+
+import { ADMINISTRATIVE_ACTION } from "../mqtt/reason-code.ts";
+import type { Runtime } from "../runtime.ts";
+import type { SessionCore } from "../session/core.ts";
+import type { SessionMachine } from "../session/machine.ts";
+import type { Session } from "../session/session.ts";
+import type { ClientPage, ClientView } from "./calls.ts";
+
+export interface ServiceCallsOptions {
+  readonly core: SessionCore;
+  readonly machine: SessionMachine;
+  readonly runtime: Runtime;
+  /** Called after anything that may have left something to flush. */
+  readonly flushSoon: () => void;
+  /** Resolves once everything so far is in rows, and sent. */
+  readonly written: () => Promise<void>;
+}
+
+export class ServiceCalls {
+  readonly #options: ServiceCallsOptions;
+
+  constructor(options: ServiceCallsOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at every session once, and keeps no more than a page of them. */
+  clientsAfter(after: string, most: number): ClientPage {
+    const first = new FirstNames(most + 1);
+    for (const clientId of this.#options.core.sessions.keys()) if (clientId > after) first.add(clientId);
+    const names = first.sorted();
+    const clients = names.slice(0, most).map((clientId) => viewOf(this.#options.core.sessions.get(clientId)!));
+    return { clients, more: names.length > most };
+  }
+
+  async disconnect(clientId: string): Promise<boolean> {
+    const { machine, runtime, flushSoon, written } = this.#options;
+    const wasConnected = machine.disconnect(clientId, ADMINISTRATIVE_ACTION, "disconnected by the operator", runtime.now());
+    flushSoon();
+    await written();
+    return wasConnected;
+  }
+}
+
+/** The first of many names. */
+class FirstNames {
+  readonly #most: number;
+  #names: string[] = [];
+  /** One behind this is none of the first. */
+  #last: string | undefined;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  add(name: string): void {
+    if (this.#last !== undefined && name > this.#last) return;
+    this.#names.push(name);
+    // Now and then, so that it costs little for each.
+    if (this.#names.length >= 2 * this.#most) this.#cut();
+  }
+
+  #cut(): void {
+    this.#names = this.#names.sort().slice(0, this.#most);
+    if (this.#names.length === this.#most) this.#last = this.#names.at(-1);
+  }
+
+  sorted(): readonly string[] {
+    this.#cut();
+    return this.#names;
+  }
+}
+
+function viewOf({ clientId, identity, connection, expiresAt, subscriptions, outstanding }: Session): ClientView {
+  const { userName, address } = identity;
+  return {
+    clientId,
+    userName,
+    address,
+    connected: connection !== undefined,
+    version: connection?.version,
+    expiresAt: connection === undefined ? expiresAt : undefined,
+    subscriptions: subscriptions.size,
+    waiting: outstanding,
+  };
+}

@@ -1,0 +1,75 @@
+/**
+ * What another Worker is offered by a service binding to the entrypoint `MqttService`: types alone, which are public. The binding is the
+ * right: whoever is bound may publish and subscribe to everything in every namespace that the broker serves.
+ */
+
+import type { HookMessage, MessageProperties } from "../hooks/contract.ts";
+import type { QoS } from "../mqtt/packet.ts";
+import type { ClientView } from "../objects/calls.ts";
+
+export interface InNamespace {
+  /** `default` by default. */
+  readonly namespace?: string | undefined;
+}
+
+export interface ServicePublishOptions extends InNamespace {
+  /** 0 by default. */
+  readonly qos?: QoS | undefined;
+  /** False by default. */
+  readonly retain?: boolean | undefined;
+  readonly properties?: MessageProperties | undefined;
+}
+
+/** What is known of a message that was published. */
+export interface PublishReceipt {
+  /** That of MQTT 5.0: 0x00, or 0x10 where nobody is subscribed. */
+  readonly reasonCode: number;
+  /** Whether somebody was subscribed to it; at QoS 0 nobody is asked, and it is undefined. */
+  readonly matched: boolean | undefined;
+}
+
+/** Where a walk through pages goes on. */
+export interface FromCursor extends InNamespace {
+  /** Of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+export interface ClientsOptions extends FromCursor {
+  /** The most of a page: 1 to 1000; 100 by default. */
+  readonly limit?: number | undefined;
+}
+
+export interface ClientsPage {
+  /** Sessions, of clients that are connected and of others. What changes meanwhile may be missing, or be told as it was. */
+  readonly clients: readonly ClientView[];
+  /** Undefined on the last page. A page may have few clients, or none, and not be the last. */
+  readonly cursor: string | undefined;
+}
+
+export interface RetainedPage {
+  readonly messages: readonly HookMessage[];
+  /** Undefined on the last page. A page may have few messages, or none, and not be the last. */
+  readonly cursor: string | undefined;
+}
+
+/**
+ * The methods of the entrypoint. What is wrong with arguments is a TypeError that names it and what was expected; what the broker could not
+ * do is an error of the name `RefusedError` with a `reasonCode`.
+ */
+export interface MqttService extends Rpc.WorkerEntrypointBranded {
+  /**
+   * Publishes a message. No rights are asked, and `onPublish` of the broker's code is not: it is the broker's own. Consumers (`onMessages`) are given it.
+   * @param payload a text is sent as UTF-8
+   * @returns at QoS 1 and 2 once it is as safe as PUBACK would say: all sessions that are to keep it have it in rows; at QoS 0 when it is on its way
+   */
+  publish(topic: string, payload: string | Uint8Array | ArrayBuffer, options?: ServicePublishOptions): Promise<PublishReceipt>;
+  /** A page of the retained messages whose topics match. */
+  retained(filter: string, options?: FromCursor): Promise<RetainedPage>;
+  /** A page of the clients. */
+  clients(options?: ClientsOptions): Promise<ClientsPage>;
+  /**
+   * Ends the connection of a client: one of 5.0 hears 0x98. Its will is published, its session stays, and it may connect again.
+   * @returns whether it was connected
+   */
+  disconnect(clientId: string, options?: InNamespace): Promise<boolean>;
+}

@@ -1,0 +1,19 @@
+/** What the service could not do, as errors that another Worker can tell apart: their names and fields go over the call. Arguments that are wrong are TypeErrors. */
+
+import { reasonText } from "../client/error.ts";
+
+export class ServiceError extends Error {
+  override readonly name: "RefusedError" | "TimeoutError";
+  /** Of MQTT 5.0, where there is one. */
+  readonly reasonCode: number | undefined;
+
+  constructor(name: ServiceError["name"], message: string, reasonCode?: number) {
+    super(message);
+    this.name = name;
+    this.reasonCode = reasonCode;
+  }
+}
+
+export function refused(what: string, reasonCode: number): ServiceError {
+  return new ServiceError("RefusedError", `${what}: ${reasonText(reasonCode)} (0x${reasonCode.toString(16).padStart(2, "0")})`, reasonCode);
+}

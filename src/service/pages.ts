@@ -1,0 +1,79 @@
+/** Walks through all objects of a namespace, page by page: what a page costs is bounded, so that it may be short, or empty, and not the last. */
+
+import type { HookMessage } from "../hooks/contract.ts";
+import { PAGE_CALLS_MAX } from "../limits.ts";
+import type { ClientView, RetainedMessages } from "../objects/calls.ts";
+import { type BrokerEnv, stubs } from "../objects/env.ts";
+import { objectsOf, sessionObjectName, topicObjectName, topicShard } from "../objects/names.ts";
+import type { Settings } from "../settings.ts";
+import { hasWildcard } from "../topic/filter.ts";
+import type { ClientsPage, RetainedPage } from "./contract.ts";
+import { decodeCursor, encodeCursor, type Position } from "./cursor.ts";
+
+/** Who is asked, and where. */
+export interface Walk {
+  readonly env: BrokerEnv;
+  readonly settings: Settings;
+  readonly namespace: string;
+  readonly cursor: unknown;
+}
+
+/** All Session objects that may have sessions, those of earlier shapes too. */
+function sessionObjects(settings: Settings, namespace: string): readonly string[] {
+  if (settings.topology === "compact") return [sessionObjectName(settings, namespace, "")];
+  const shapes = [settings, ...settings.previousShapes.map((shape) => ({ ...settings, ...shape }))];
+  if (shapes.some(({ sessionShards }) => sessionShards === 0))
+    throw new TypeError("clients: where every client has an object of its own (SESSION_SHARDS=0) nobody knows them all");
+  return [...new Set(shapes.flatMap((shape) => objectsOf(shape, namespace).sessions))];
+}
+
+export async function clientsPage({ env, settings, namespace, cursor }: Walk, limit: number): Promise<ClientsPage> {
+  const objects = sessionObjects(settings, namespace);
+  const sessions = stubs(env.SESSIONS);
+  const clients: ClientView[] = [];
+  let { object, from } = decodeCursor("clients", cursor, objects.length);
+  for (let calls = 0; object < objects.length; calls += 1) {
+    if (calls === PAGE_CALLS_MAX || clients.length === limit) return { clients, cursor: encodeCursor({ object, from }) };
+    const page = await sessions(objects[object]!).clientsAfter(from, limit - clients.length);
+    clients.push(...page.clients);
+    if (page.more) from = page.clients.at(-1)!.clientId;
+    else [object, from] = [object + 1, ""];
+  }
+  return { clients, cursor: undefined };
+}
+
+/** Asks the objects that own topics for retained messages. */
+type RetainedReader = (position: Position) => Promise<RetainedMessages>;
+
+/** The types of calls know no tuples: what the answer has they say less of. */
+type Retaining = (name: string) => { retainedFrom(filter: string, from: string): Promise<RetainedMessages> };
+
+/** @returns how many objects have topics that match, and how one of them is asked */
+function retainedReader({ env, settings, namespace }: Walk, filter: string): { readonly objects: number; readonly read: RetainedReader } {
+  if (settings.topology === "compact") {
+    const broker = sessionObjectName(settings, namespace, "");
+    const sessions = stubs(env.SESSIONS) as unknown as Retaining;
+    return { objects: 1, read: ({ from }) => sessions(broker).retainedFrom(filter, from) };
+  }
+  const topics = stubs(env.TOPICS) as unknown as Retaining;
+  const shards = hasWildcard(filter) ? [...Array(settings.topicShards).keys()] : [topicShard(settings, filter)];
+  return {
+    objects: shards.length,
+    read: ({ object, from }) => topics(topicObjectName(namespace, shards[object]!)).retainedFrom(filter, from),
+  };
+}
+
+export async function retainedPage(walk: Walk, filter: string): Promise<RetainedPage> {
+  const { objects, read } = retainedReader(walk, filter);
+  let { object, from } = decodeCursor("retained", walk.cursor, objects);
+  const messages: HookMessage[] = [];
+  for (let calls = 0; object < objects; calls += 1) {
+    // What one answer may have is bounded; two of them need not fit into a page.
+    if (calls === PAGE_CALLS_MAX || messages.length > 0) return { messages, cursor: encodeCursor({ object, from }) };
+    const slice = await read({ object, from });
+    messages.push(...slice.messages);
+    if (slice.next === undefined) [object, from] = [object + 1, ""];
+    else from = slice.next;
+  }
+  return { messages, cursor: undefined };
+}
