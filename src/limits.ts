@@ -349,8 +349,9 @@ export const CONSUMER_NAME_BYTES_MAX = 256;
  */
 export const HOOK_MS_MAX = 5 * SECOND;
 
-/** What hooks are to be told of the clients of one object and have not been; more is dropped and logged. Some 200 bytes each. */
-export const HOOK_EVENTS_MAX = 10_000;
+/** What hooks are to be told of the clients of one object and have not been, and of one client, bytes: thousands of things. More is not told, and logged. */
+export const HOOK_NEWS_BYTES_MAX = 4 * MIB;
+export const HOOK_NEWS_BYTES_PER_CLIENT_MAX = 256 * KIB;
 
 /** What a hook may have a client told of why its message is refused, UTF-8 bytes. */
 export const HOOK_REASON_BYTES_MAX = 1024;

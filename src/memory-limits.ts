@@ -9,6 +9,8 @@ const MIB = 1024 * KIB;
  * pointer has eight bytes; a test compares the sum with the heap.
  */
 export const MEMORY = {
+  /** Something that a hook is to be told of a client, without its texts. */
+  newsBytes: 400,
   connectionBytes: 4096,
   sessionBytes: 3072,
   subscriptionBytes: 768,

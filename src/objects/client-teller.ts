@@ -6,7 +6,8 @@
 import { clientView } from "../hooks/client-view.ts";
 import type { BrokerHooks, GrantedSubscription, HookContext } from "../hooks/contract.ts";
 import type { HookFaults } from "../hooks/hook-faults.ts";
-import { HOOK_EVENTS_MAX, HOOK_MS_MAX } from "../limits.ts";
+import { HOOK_MS_MAX, HOOK_NEWS_BYTES_MAX, HOOK_NEWS_BYTES_PER_CLIENT_MAX } from "../limits.ts";
+import { MEMORY } from "../memory-limits.ts";
 import type { SubscriptionRequest } from "../mqtt/packet.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Beginning, ClientPort, Ended, Identity } from "../session/ports.ts";
@@ -18,7 +19,14 @@ interface News {
   readonly hook: Told;
   /** Of SUBSCRIBE and UNSUBSCRIBE: several of one packet are told together. */
   readonly list: unknown[] | undefined;
+  bytes: number;
   readonly tell: () => unknown;
+}
+
+/** What is to be told of one client, in order. */
+interface Waiting {
+  readonly news: News[];
+  bytes: number;
 }
 
 export interface ClientTellerOptions {
@@ -26,6 +34,8 @@ export interface ClientTellerOptions {
   readonly context: HookContext;
   readonly faults: HookFaults;
   readonly runtime: Runtime;
+  /** Counts what waits to be told. @param bytes negative when it goes */
+  readonly count: (bytes: number) => void;
 }
 
 /** @returns undefined where there is nobody to tell */
@@ -37,8 +47,9 @@ export function clientTeller(options: ClientTellerOptions): ClientTeller | undef
 export class ClientTeller implements ClientPort {
   readonly #options: ClientTellerOptions;
   /** What is to be told, by Client Identifier; one with an entry is being told. */
-  readonly #waiting = new Map<string, News[]>();
-  #count = 0;
+  readonly #waiting = new Map<string, Waiting>();
+  /** Of all that waits. */
+  #bytes = 0;
 
   constructor(options: ClientTellerOptions) {
     this.#options = options;
@@ -49,7 +60,7 @@ export class ClientTeller implements ClientPort {
     const { onConnect } = hooks;
     if (onConnect === undefined) return;
     const client = { ...clientView(identity, clientId), protocolVersion: version, ...beginning };
-    this.#add(clientId, { hook: "onConnect", list: undefined, tell: () => onConnect(client, context) });
+    this.#add(clientId, { hook: "onConnect", list: undefined, bytes: bytesOf(""), tell: () => onConnect(client, context) });
   }
 
   disconnected(identity: Identity, clientId: string, { reasonCode, reason }: Ended, willPublished: boolean): void {
@@ -58,7 +69,7 @@ export class ClientTeller implements ClientPort {
     if (onDisconnect === undefined) return;
     const client = clientView(identity, clientId);
     const tell = (): unknown => onDisconnect(client, { reasonCode, reason, willPublished }, context);
-    this.#add(clientId, { hook: "onDisconnect", list: undefined, tell });
+    this.#add(clientId, { hook: "onDisconnect", list: undefined, bytes: bytesOf(reason), tell });
   }
 
   subscribed(identity: Identity, clientId: string, { filter, qos, noLocal, retainAsPublished, retainHandling }: SubscriptionRequest): void {
@@ -66,55 +77,72 @@ export class ClientTeller implements ClientPort {
     const { onSubscribe } = hooks;
     if (onSubscribe === undefined) return;
     const granted: GrantedSubscription = { filter, qos, noLocal, retainAsPublished, retainHandling };
-    this.#gather("onSubscribe", clientId, granted, (list) => onSubscribe(clientView(identity, clientId), list, context));
+    this.#gather("onSubscribe", clientId, granted, bytesOf(filter), (list) => onSubscribe(clientView(identity, clientId), list, context));
   }
 
   unsubscribed(identity: Identity, clientId: string, filter: string): void {
     const { hooks, context } = this.#options;
     const { onUnsubscribe } = hooks;
     if (onUnsubscribe === undefined) return;
-    this.#gather("onUnsubscribe", clientId, filter, (list) => onUnsubscribe(clientView(identity, clientId), list, context));
+    this.#gather("onUnsubscribe", clientId, filter, bytesOf(filter), (list) =>
+      onUnsubscribe(clientView(identity, clientId), list, context),
+    );
   }
 
   /** With the last of what is to be told of this client, if that is of the same kind. */
-  #gather<Item>(hook: Told, clientId: string, item: Item, tell: (list: readonly Item[]) => unknown): void {
-    const last = this.#waiting.get(clientId)?.at(-1);
-    if (last?.hook === hook && this.#count < HOOK_EVENTS_MAX) {
+  #gather<Item>(hook: Told, clientId: string, item: Item, bytes: number, tell: (list: readonly Item[]) => unknown): void {
+    const last = this.#waiting.get(clientId)?.news.at(-1);
+    if (last?.hook !== hook) {
+      const list = [item];
+      this.#add(clientId, { hook, list, bytes, tell: () => tell(list) });
+    } else if (this.#takes(hook, clientId, bytes)) {
       last.list!.push(item);
-      this.#count += 1;
-      return;
+      last.bytes += bytes;
     }
-    const list = [item];
-    this.#add(clientId, { hook, list, tell: () => tell(list) });
+  }
+
+  #takes(hook: Told, clientId: string, bytes: number): boolean {
+    const waiting = this.#waiting.get(clientId);
+    const isTooMuch = this.#bytes + bytes > HOOK_NEWS_BYTES_MAX || (waiting?.bytes ?? 0) + bytes > HOOK_NEWS_BYTES_PER_CLIENT_MAX;
+    if (isTooMuch) this.#options.faults.caught(hook, "too much waits to be told: this is not", clientId);
+    else if (waiting !== undefined) this.#count(waiting, bytes);
+    return !isTooMuch;
+  }
+
+  #count(waiting: Waiting, bytes: number): void {
+    waiting.bytes += bytes;
+    this.#bytes += bytes;
+    this.#options.count(bytes);
   }
 
   #add(clientId: string, news: News): void {
-    if (this.#count >= HOOK_EVENTS_MAX) {
-      this.#options.faults.caught(news.hook, `more than ${HOOK_EVENTS_MAX} things wait to be told: this one is not`, clientId);
-      return;
-    }
-    this.#count += 1;
+    if (!this.#takes(news.hook, clientId, news.bytes)) return;
     const waiting = this.#waiting.get(clientId);
     if (waiting !== undefined) {
-      waiting.push(news);
+      waiting.news.push(news);
       return;
     }
-    const first = [news];
+    const first: Waiting = { news: [news], bytes: 0 };
+    this.#count(first, news.bytes);
     this.#waiting.set(clientId, first);
     void Promise.resolve().then(() => this.#tellAll(clientId, first));
   }
 
-  async #tellAll(clientId: string, waiting: News[]): Promise<void> {
+  async #tellAll(clientId: string, waiting: Waiting): Promise<void> {
     const { faults, runtime } = this.#options;
-    for (let news = waiting.shift(); news !== undefined; news = waiting.shift()) {
-      this.#count -= news.list?.length ?? 1;
+    for (let news = waiting.news.shift(); news !== undefined; news = waiting.news.shift()) {
       try {
         const told = news.tell();
         if (told !== undefined && told !== null) await inTime(Promise.resolve(told), HOOK_MS_MAX, runtime);
       } catch (error) {
         faults.caught(news.hook, error, clientId);
       }
+      this.#count(waiting, -news.bytes);
     }
     this.#waiting.delete(clientId);
   }
+}
+
+function bytesOf(text: string): number {
+  return MEMORY.newsBytes + MEMORY.characterBytes * text.length;
 }

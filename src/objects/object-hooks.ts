@@ -58,7 +58,7 @@ export class ObjectHooks {
     this.context = context;
     this.onPublish = hooks.onPublish && new OnPublish({ onPublish: hooks.onPublish, context, limits, faults, within });
     this.wills = this.onPublish && this.#asking(this.onPublish);
-    this.clients = clientTeller({ hooks, context, faults, runtime });
+    this.clients = clientTeller({ hooks, context, faults, runtime, count: (bytes) => options.core().ledger.add("unfinished", bytes) });
   }
 
   rightsOf(auth: Auth): RightsOf {

@@ -255,7 +255,8 @@ export function subscriptionBytes(filter: string): number {
   return MEMORY.subscriptionBytes + share + MEMORY.characterBytes * filter.length;
 }
 
-function willBytes(pending: PendingWill | undefined): number {
+/** What a will costs in memory. */
+export function willBytes(pending: PendingWill | undefined): number {
   if (pending === undefined) return 0;
   const { topic, payload, properties } = pending.will;
   let bytes = MEMORY.willBytes + MEMORY.characterBytes * topic.length + payload.length;

@@ -11,7 +11,7 @@ import { handOn } from "./consume.ts";
 import type { SessionCore } from "./core.ts";
 import { WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import type { PublishVerdict } from "./ports.ts";
-import type { Connection, Session } from "./session.ts";
+import { type Connection, type Session, willBytes } from "./session.ts";
 import { isAskedAbout, refusalIn } from "./verdict.ts";
 
 /** [MQTT5-3.1.2-7]: kept with the session. A CONNECT without a will forgets an older one. */
@@ -66,8 +66,12 @@ export function publishWill(core: SessionCore, session: Session): void {
     sendWill(core, session, pending.will, undefined);
     return;
   }
+  // Nobody else holds it while the code takes its time.
+  const bytes = willBytes(pending);
+  core.ledger.add("wills", bytes);
   core.wills.askWill(identity, clientId, pending.will, (verdict, now) => {
     core.now = now;
+    core.ledger.add("wills", -bytes);
     core.failures.guard("publishing its will", undefined, () => sendWill(core, session, pending.will, verdict));
   });
 }
