@@ -36,6 +36,8 @@ const CALL_MS = 1;
 interface Waiting {
   readonly at: number;
   readonly run: () => void;
+  /** The platform's own: an object sleeps while it runs. */
+  readonly isAlarm?: boolean;
 }
 
 /** Nothing ever moves here. */
@@ -120,7 +122,7 @@ export class Stage {
 
   /** Timers that run: what they run for keeps its object awake. */
   get timers(): number {
-    return this.#waiting.length;
+    return this.#waiting.filter(({ isAlarm }) => isAlarm !== true).length;
   }
 
   /** What Topic objects have rows of. */
@@ -212,11 +214,12 @@ export class Stage {
           getAlarm: () => Promise.resolve(null),
           setAlarm: async (at) => {
             alarmAt = at;
-            runtime.after(at - this.now, () => {
+            const run = (): void => {
               if (alarmAt !== at) return;
               alarmAt = undefined;
               void host.alarm();
-            });
+            };
+            this.#waiting.push({ at, run, isAlarm: true });
           },
         },
         getWebSockets: () => [],
