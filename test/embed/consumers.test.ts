@@ -107,6 +107,27 @@ describeEmbedded(
       expect(copied).toBe("copies");
     });
 
+    test("it sees what onPublish has made of a message, and nothing of what that refuses; what code publishes, and wills", async () => {
+      const topic = unique("consumed/t");
+      const client = await broker.connect({ version: 5 });
+      const publish = (answer: object): Promise<unknown> => client.publish("now/x", JSON.stringify(answer), { qos: 1 });
+      await publish({ value: { topic, payload: "changed", qos: 0 } });
+      await publish({ value: { topic, payload: "also changed" } });
+      await publish({ error: "no" });
+      await publish({ value: { topic: "else" }, publish: { topic, payload: "of code" } });
+      const will = { topic, payload: new TextEncoder().encode("will"), qos: 1, retain: false, properties: {} } as const;
+      const dying = await broker.connect({ version: 5, will });
+      dying.terminate();
+      await director.call("messages", ({ args }) => args.some((each: Told) => each.topic === topic && each.payload === "will"));
+      const told = director.all("messages", has(topic)).flatMap(({ args }) => args);
+      expect(told.map(({ payload, qos, publisher }) => [payload, qos, publisher])).toEqual([
+        ["changed", 0, client.clientId],
+        ["also changed", 1, client.clientId],
+        ["of code", 0, ""],
+        ["will", 1, dying.clientId],
+      ]);
+    });
+
     test("a handler that fails gets the same again, together and then alone, and no more than three times; others go on", async () => {
       const topic = unique("consumed/t");
       director.on("messages", ({ args }) => (args.some((each: Told) => each.payload === "bad") ? { error: "no" } : {}));
