@@ -7,11 +7,12 @@ import {
   CONSUMER_RETRY_MS_MAX,
   CONSUMER_TOGETHER,
   CONSUMER_WATCH_MS,
+  REPEAT_WINDOW_MS,
   SLOW_MS_MAX,
 } from "../../src/limits.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import { PUBACK, PUBREC } from "../../src/mqtt/packet.ts";
-import { QUOTA_EXCEEDED, SUCCESS } from "../../src/mqtt/reason-code.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../../src/mqtt/reason-code.ts";
 import type { Consumer, ConsumerPlan } from "../../src/session/consumer.ts";
 import { type TestClient, World, type WorldOptions } from "../support/core-harness.ts";
 import { miscounted, recountSessions } from "../support/recount.ts";
@@ -234,6 +235,20 @@ describe("a reset", () => {
     expect(consumerOf(world).givenUp).toEqual([{ topic: "t/1", publisher: "publisher", attempts: PLAN.attemptsMax }]);
   });
 
+  test("after a clock was set back loses nothing", () => {
+    const { world, node, publisher } = scene();
+    publish(publisher, numbers(1, 20));
+    drain(world);
+    publisher.disconnect();
+    world.advance(24 * REPEAT_WINDOW_MS);
+    expect(node.store.chunkHeads(0, 10)).toEqual([]);
+    world.now -= 100 * REPEAT_WINDOW_MS;
+    node.crash();
+    publish(world.connect("another"), ["new"]);
+    node.crash();
+    expect(take(world)).toEqual(["new"]);
+  });
+
   test("whatever its row says: one that can't be read costs a repeat", () => {
     const { world, node, publisher } = scene();
     publish(publisher, ["1"]);
@@ -279,6 +294,23 @@ describe("a handler that fails", () => {
     expect([counters.handled, counters.failed, counters.dropped.attempts]).toEqual([3, 4, 1]);
   });
 
+  test("what expires between its attempts does not count for the next", () => {
+    const { world, publisher } = scene();
+    publisher.publish("t/1", "passes", { qos: 1, properties: { messageExpiryInterval: 5 } });
+    publish(publisher, ["stays"]);
+    const given: string[][] = [];
+    for (let ms = 0; ms < 60_000; ms += 250) {
+      const batch = take(world);
+      if (batch === undefined) {
+        world.advance(250);
+        continue;
+      }
+      given.push(batch);
+      end(world, false);
+    }
+    expect(given).toEqual([["passes", "stays"], ["passes", "stays"], ["passes"], ["stays"], ["stays"]]);
+  });
+
   test.each([1, 2, 3])("with %i attempts no message is given more often", (attemptsMax) => {
     const { world, publisher } = scene({ consumers: [{ ...PLAN, attemptsMax }] });
     publish(publisher, numbers(1, 4));
@@ -304,8 +336,16 @@ describe("a handler that fails", () => {
     node.crash();
     expect(wakeIn()).toBeLessThanOrEqual(CONSUMER_RETRY_MS_FIRST);
     expect(drain(world)).toEqual([["1"]]);
-    publisher.lose();
-    world.connect("publisher", { clean: true }).disconnect();
+    const again = world.connect("publisher", { clean: true });
+    publish(again, ["2"]);
+    again.disconnect();
+    // Nothing else ever wakes it.
+    for (let round = 0; round < 3; round += 1) {
+      node.crash();
+      world.advance(3 * CONSUMER_WATCH_MS);
+      expect(wakeIn()).toBeLessThanOrEqual(2 * CONSUMER_WATCH_MS);
+    }
+    drain(world);
     world.advance(4 * CONSUMER_WATCH_MS);
     world.advance(4 * CONSUMER_WATCH_MS);
     expect(wakeIn()).toBe(Number.POSITIVE_INFINITY);
@@ -378,11 +418,15 @@ describe("a full queue", () => {
     expect(consumerOf(world).counters.dropped.queue_full).toBe(4);
   });
 
-  test("a reset brings back no more than the queue and a batch", () => {
+  test("a reset brings back what was with the handler, and all that waited behind it", () => {
     const { world, node, publisher } = scene({ limits });
-    publish(publisher, numbers(1, 4));
+    publish(publisher, numbers(1, 3));
+    expect(take(world)).toEqual(["1", "2", "3"]);
+    publish(publisher, numbers(4, 7));
+    world.advance(SLOW_MS_MAX);
+    expect(heard(publisher).length).toBe(7);
     node.crash();
-    expect(drain(world).flat()).toEqual(["1", "2", "3", "4"]);
+    expect(drain(world).flat()).toEqual(numbers(1, 7));
   });
 });
 
@@ -411,6 +455,19 @@ describe("other code", () => {
     again.publish("u", "2", { qos: 1 });
     expect(drain(world).flat()).toEqual(["1", "2"]);
   });
+});
+
+test("a fault that happens to one consumer is nothing to others; the publisher hears that not everyone has its message", () => {
+  const caught: string[] = [];
+  const faults = { caught: (_error: unknown, doing: string) => void caught.push(doing) };
+  const { world, publisher } = scene({ consumers: [PLAN, { name: "one", filter: "t/1", attemptsMax: 4 }], faults });
+  consumerOf(world).backlog.push = () => {
+    throw new Error("a fault");
+  };
+  publish(publisher, ["1"]);
+  expect(heard(publisher)).toEqual([IMPLEMENTATION_SPECIFIC_ERROR]);
+  expect(take(world, 100, "one")).toEqual(["1"]);
+  expect(caught).toEqual(["giving a message to the consumer all"]);
 });
 
 test("nobody sees or is a consumer", () => {
