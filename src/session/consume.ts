@@ -130,6 +130,6 @@ export function keepConsumerWithinBounds(core: SessionCore, consumer: Consumer, 
     }
     const { sequence } = consumer.backlog.remove(consumer.taken?.durable ?? 0);
     core.log.release(sequence);
-    if (consumer.taken === undefined) advance(consumer);
+    if (consumer.taken === undefined) advance(core, consumer);
   }
 }

@@ -61,7 +61,10 @@ export function takeBatch(core: SessionCore, consumer: Consumer, most: number): 
   const again = isAgain(consumer);
   const alone = again && consumer.attempts >= together(consumer);
   const found = collect(core, consumer, alone ? 1 : most, again ? consumer.triedThrough : Number.POSITIVE_INFINITY);
-  if (found.messages.length === 0) return undefined;
+  if (found.messages.length === 0) {
+    pass(core, consumer);
+    return undefined;
+  }
   const counted = found.durable > 0 && backlog.at(0).sequence <= consumer.suspectThrough;
   if (counted) countAttempt(core, consumer, found.last);
   consumer.taken = { ...found, counted };
@@ -89,7 +92,7 @@ function collect(core: SessionCore, consumer: Consumer, most: number, through: n
     if (message === undefined || isOver(core, consumer, message)) {
       backlog.remove(durable);
       core.log.release(next.sequence);
-      if (durable === 0) advance(consumer);
+      if (durable === 0) advance(core, consumer);
       continue;
     }
     messages.push(message);
@@ -153,6 +156,7 @@ function countAttempt(core: SessionCore, consumer: Consumer, last: number): void
   if (!isAgain(consumer)) consumer.attempts = 0;
   consumer.attempts += 1;
   consumer.triedThrough = Math.max(consumer.triedThrough, last);
+  pass(core, consumer);
   core.consumers!.changed.add(consumer);
 }
 
@@ -168,17 +172,24 @@ function giveUp(core: SessionCore, consumer: Consumer): void {
 /** The first so many of its messages are over. */
 function forget(core: SessionCore, consumer: Consumer, count: number): void {
   if (count === 0) return;
-  for (let left = count; left > 0; left -= 1) {
-    const { sequence } = consumer.backlog.remove(0);
-    core.log.release(sequence);
-    consumer.handledThrough = sequence;
-  }
-  advance(consumer);
-  core.consumers!.changed.add(consumer);
+  for (let left = count; left > 0; left -= 1) core.log.release(consumer.backlog.remove(0).sequence);
+  consumer.retryAt = 0;
+  advance(core, consumer);
+  pass(core, consumer);
 }
 
-/** Another message is the first one now. */
-export function advance(consumer: Consumer): void {
-  consumer.retryAt = 0;
-  consumer.attempts = isAgain(consumer) ? Math.min(consumer.attempts, together(consumer)) : 0;
+/** Another message is the first one now: it was given as often as its batch, and no more. */
+export function advance(core: SessionCore, consumer: Consumer): void {
+  const attempts = isAgain(consumer) ? Math.min(consumer.attempts, together(consumer)) : 0;
+  if (attempts !== consumer.attempts) core.consumers!.changed.add(consumer);
+  consumer.attempts = attempts;
+}
+
+/** Nothing before the first of its messages is needed any more, what expired or could not be read included: a start must not find that again. */
+function pass({ consumers }: SessionCore, consumer: Consumer): void {
+  const { backlog, lastSequence, handledThrough } = consumer;
+  const through = backlog.count > 0 ? backlog.at(0).sequence - 1 : lastSequence;
+  if (through <= handledThrough) return;
+  consumer.handledThrough = through;
+  consumers!.changed.add(consumer);
 }

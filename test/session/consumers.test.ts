@@ -152,6 +152,19 @@ describe("what it is given", () => {
     expect(consumerOf(world).counters.dropped.expired).toBe(2);
   });
 
+  test("what has expired is over for good: no start finds it again, and nothing wakes for it", () => {
+    const { world, node, publisher } = scene();
+    publish(publisher, ["stays"]);
+    for (const payload of ["a", "b"]) publisher.publish("t/1", payload, { qos: 1, properties: { messageExpiryInterval: 1 } });
+    world.advance(1000);
+    expect(drain(world)).toEqual([["stays"]]);
+    publisher.publish("t/1", "c", { qos: 1, properties: { messageExpiryInterval: 1 } });
+    world.advance(1000);
+    expect(take(world)).toBeUndefined();
+    node.crash();
+    expect(consumerOf(world).waiting).toBe(0);
+  });
+
   test("QoS 0 among the others, in order, once", () => {
     const { world, publisher } = scene();
     publish(publisher, ["1"]);
@@ -385,14 +398,21 @@ describe("a full queue", () => {
 
   test("what it drops does not make others wait less or be given up sooner", () => {
     const { world, publisher } = scene({ limits });
-    publish(publisher, ["1"]);
-    take(world);
-    end(world, false);
-    publish(publisher, numbers(2, 8));
-    world.advance(CONSUMER_RETRY_MS_FIRST - 1);
-    expect(take(world)).toBeUndefined();
+    publish(publisher, numbers(1, 8));
+    // Nobody waits for it any more.
     world.advance(SLOW_MS_MAX);
     expect(take(world)).toEqual(["5", "6", "7", "8"]);
+    end(world, false);
+    publish(publisher, ["9"]);
+    world.advance(CONSUMER_RETRY_MS_FIRST - 1);
+    expect(take(world)).toBeUndefined();
+    world.advance(1);
+    expect(take(world)).toEqual(["6", "7", "8"]);
+    expect(consumerOf(world).attempts).toBe(1);
+    end(world, false);
+    publish(publisher, numbers(10, 12));
+    world.advance(CONSUMER_RETRY_MS_MAX);
+    expect(take(world)).toEqual(["9", "10", "11", "12"]);
     expect(consumerOf(world).attempts).toBe(0);
   });
 

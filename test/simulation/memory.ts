@@ -5,6 +5,7 @@
 
 import { type Message, objectOf } from "../../src/mqtt/message.ts";
 import type { Properties } from "../../src/mqtt/packet.ts";
+import type { Consumer } from "../../src/session/consumer.ts";
 import type { SessionCore } from "../../src/session/core.ts";
 import type { Delivery } from "../../src/session/delivery.ts";
 import type { OpenExchanges } from "../../src/session/open-exchanges.ts";
@@ -57,13 +58,17 @@ export function remember(core: SessionCore): Memory {
     ...[...core.interests.keys()].map((filter) => `interest in ${filter}`),
     ...[...core.shares].map(([filter, { members }]) => `members of ${filter}: ${list([...members].map(({ clientId }) => clientId))}`),
     `${core.connections.size} connections`,
-    ...(core.consumers?.all ?? []).map(
-      ({ plan, number, backlog, attempts, triedThrough, handledThrough }) =>
-        `consumer ${plan.name} ${number}: ${[...backlog].map(({ sequence }) => sequence).join(" ")}, ${attempts} attempts up to ${triedThrough}, handled up to ${handledThrough}`,
-    ),
+    ...(core.consumers?.all ?? []).map((consumer) => consumerText(core, consumer)),
     `open exchanges: ${[...core.openExchanges.keys()].join(" ")}`,
   ];
   return { sessions, lines: lines.sort() };
+}
+
+/** What expires may be found once more by the next life, which forgets it then. */
+function consumerText(core: SessionCore, { plan, number, backlog, attempts, triedThrough, handledThrough }: Consumer): string {
+  const lasting = [...backlog].filter((waiting) => core.log.find(waiting, number)?.message.expiresAt === 0);
+  const sequences = lasting.map(({ sequence }) => sequence).join(" ");
+  return `consumer ${plan.name} ${number}: ${sequences}, ${attempts} attempts up to ${triedThrough}, handled up to ${handledThrough}`;
 }
 
 function list(items: Iterable<string | number>): string {
