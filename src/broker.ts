@@ -22,6 +22,7 @@ export type ObjectClass<Env, Calls> = new (ctx: DurableObjectState, env: Env) =>
 /** The class of an entrypoint; a Worker exports it, and may extend it. */
 export type EntrypointClass<Env, Calls> = new (ctx: ExecutionContext, env: Env) => Calls & WorkerEntrypoint<Env>;
 
+/** What `defineBroker` gives: classes that the Worker exports, and the answer to requests. */
 export interface Broker<Env extends BrokerBindings = BrokerBindings> {
   /** For the binding SESSIONS. */
   readonly SessionObject: ObjectClass<Env, SocketHandlers & SessionCalls>;

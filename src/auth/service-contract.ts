@@ -35,6 +35,7 @@ export interface AuthenticationAnswer {
   readonly acl?: readonly AuthenticationRule[];
 }
 
+/** A rule that a login brings: as those of ACL. */
 export interface AuthenticationRule {
   readonly permission: "allow" | "deny";
   readonly action: "publish" | "subscribe" | "receive" | "all";

@@ -3,7 +3,9 @@
  * Fields that a version does not have hold their neutral value: `properties` is NO_PROPERTIES, `reasonCode` 0x00.
  */
 
+/** 3 = MQTT 3.1, 4 = 3.1.1, 5 = 5.0. */
 export type ProtocolVersion = 3 | 4 | 5;
+/** At most once, at least once, exactly once. */
 export type QoS = 0 | 1 | 2;
 
 export const CONNECT = 1;

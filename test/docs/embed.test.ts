@@ -1,4 +1,4 @@
-/** The Worker at the beginning of docs/embed.md, as it stands there, with its database. */
+/** The Worker of docs/embed.md that shows what `defineBroker` takes, as it stands there, with its database. */
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -7,6 +7,7 @@ import { Log, LogLevel, Miniflare } from "miniflare";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bundleWorker, ROOT } from "../../scripts/build/bundle.ts";
 import { COMPATIBILITY_DATE } from "../../scripts/local/local-broker.ts";
+import { block } from "../package/support.ts";
 import { MqttTestClient, request, textOf } from "../support/mqtt-client.ts";
 
 /** Type-checked, and what the page has. */
@@ -44,8 +45,9 @@ async function login(userName: string, password: string): Promise<{ client: Mqtt
 }
 
 test("the page has the code that is type-checked and run", () => {
-  const block = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(ROOT, "docs/embed.md"), "utf8"))![1]!;
-  expect(block.replace('"durable-mqtt"', '"../../../src/index.ts"')).toBe(readFileSync(join(ROOT, FIXTURE), "utf8"));
+  expect(block("docs/embed.md", "## What it takes", "ts").replace('"durable-mqtt"', '"../../../src/index.ts"')).toBe(
+    readFileSync(join(ROOT, FIXTURE), "utf8"),
+  );
 });
 
 test("devices come in by the database, are in their site, and what they say is looked at", async () => {
