@@ -1,13 +1,21 @@
 /** SUBSCRIBE and UNSUBSCRIBE and the answers to them: asked again on the next connection when they were not answered on this one. */
 
-import { encodeClientPacket } from "../mqtt/encode-client.ts";
 import { PACKET_NAMES } from "../mqtt/fixed-header.ts";
-import { SUBACK, SUBSCRIBE, type Suback, type Subscribe, type Unsuback, type Unsubscribe } from "../mqtt/packet.ts";
-import { PACKET_TOO_LARGE } from "../mqtt/reason-code.ts";
+import {
+  NO_PROPERTIES,
+  type Properties,
+  SUBACK,
+  SUBSCRIBE,
+  type Suback,
+  type Subscribe,
+  type Unsuback,
+  type Unsubscribe,
+} from "../mqtt/packet.ts";
 import { MqttError } from "./error.ts";
 import { ANSWER_MS } from "./limits.ts";
 import type { Link } from "./link.ts";
 import type { Server } from "./options.ts";
+import { pack } from "./pack.ts";
 import type { PacketIds } from "./packet-ids.ts";
 import type { Clock } from "./platform.ts";
 
@@ -15,14 +23,20 @@ export interface Ask {
   /** Whether it only says again what the server knew before. */
   readonly isRenewal: boolean;
   readonly filters: readonly string[];
-  /** @throws MqttError when this server has no such thing */
-  packet(server: Server, packetId: number): Subscribe | Unsubscribe;
-  answered(answer: Suback | Unsuback): void;
-  failed(error: MqttError): void;
+  /**
+   * @param server what it said in CONNACK
+   * @throws MqttError when this server has no such thing
+   */
+  packet(server: Properties, packetId: number): Subscribe | Unsubscribe;
+}
+
+interface Open extends Ask {
+  readonly resolve: (answer: Suback | Unsuback) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 interface Sent {
-  readonly ask: Ask;
+  readonly ask: Open;
   readonly type: number;
   readonly cancel: () => void;
 }
@@ -30,33 +44,39 @@ interface Sent {
 export class Asks {
   readonly #ids: PacketIds;
   readonly #clock: Clock;
-  readonly #open = new Set<Ask>();
+  readonly #open = new Set<Open>();
   readonly #sent = new Map<number, Sent>();
   /** Identifiers whose answers are late: until the connection ends, nothing else goes by them. */
   #late: number[] = [];
   #link: Link | undefined;
-  #server: Server | undefined;
+  #server: Properties = NO_PROPERTIES;
 
   constructor(ids: PacketIds, clock: Clock) {
     this.#ids = ids;
     this.#clock = clock;
   }
 
-  ask(ask: Ask): void {
+  /** @throws MqttError when there is no answer */
+  ask(ask: Ask): Promise<Suback | Unsuback> {
+    return new Promise((resolve, reject) => this.#add({ ...ask, resolve, reject }));
+  }
+
+  #add(ask: Open): void {
     this.#open.add(ask);
     this.#send(ask);
   }
 
   /**
-   * @param renewals what comes before all that is open
-   * @param isKnown the server has the session: what was renewed on an earlier connection still has to be
+   * @param isKnown the server has the session: what was renewed on an earlier connection and not answered still has to be
+   * @param renew asks, where it has not, for all that there was: that comes before what is open
    */
-  attach(link: Link, server: Server, renewals: readonly Ask[], isKnown: boolean): void {
+  attach(link: Link, server: Server, isKnown: boolean, renew: () => void): void {
     this.#link = link;
-    this.#server = server;
+    this.#server = server.properties;
     const open = [...this.#open].filter(({ isRenewal }) => !isRenewal || isKnown);
     this.#open.clear();
-    for (const ask of [...renewals, ...open]) this.ask(ask);
+    if (!isKnown) renew();
+    for (const ask of open) this.#add(ask);
   }
 
   detach(): void {
@@ -72,28 +92,24 @@ export class Asks {
     this.detach();
     const open = [...this.#open];
     this.#open.clear();
-    for (const ask of open) ask.failed(error);
+    for (const { reject } of open) reject(error);
   }
 
-  #send(ask: Ask): void {
+  #send(ask: Open): void {
     if (this.#link === undefined) return;
     let packetId = 0;
     try {
       packetId = this.#ids.take();
-      const packet = ask.packet(this.#server!, packetId);
-      const bytes = encodeClientPacket(packet, this.#link.version);
-      const { maximumPacketSize = bytes.length } = this.#server!.properties;
-      if (bytes.length > maximumPacketSize) {
-        const message = `${PACKET_NAMES[packet.type]}: ${bytes.length} bytes, this server takes at most ${maximumPacketSize}`;
-        throw new MqttError("invalid", message, { reasonCode: PACKET_TOO_LARGE });
-      }
+      const packet = ask.packet(this.#server, packetId);
+      const what = `${PACKET_NAMES[packet.type]} ${ask.filters.join(", ")}`;
+      const bytes = pack(what, packet, this.#link.version, this.#server.maximumPacketSize);
       const cancel = this.#clock.after(ANSWER_MS, () => this.#missed(packetId));
       this.#sent.set(packetId, { ask, type: packet.type === SUBSCRIBE ? SUBACK : packet.type + 1, cancel });
       this.#link.sendBytes(bytes);
     } catch (error) {
       this.#ids.free(packetId);
       this.#open.delete(ask);
-      ask.failed(error instanceof MqttError ? error : new MqttError("invalid", `${ask.filters.join(", ")}: ${(error as Error).message}`));
+      ask.reject(error);
     }
   }
 
@@ -108,7 +124,7 @@ export class Asks {
     this.#late.push(packetId);
     const { ask, type } = this.#taken(packetId)!;
     this.#open.delete(ask);
-    ask.failed(new MqttError("timeout", `${ask.filters.join(", ")}: no ${PACKET_NAMES[type]} within ${ANSWER_MS} ms`));
+    ask.reject(new MqttError("timeout", `${ask.filters.join(", ")}: no ${PACKET_NAMES[type]} within ${ANSWER_MS} ms`));
   }
 
   answered(link: Link, answer: Suback | Unsuback): void {
@@ -125,6 +141,6 @@ export class Asks {
     this.#taken(answer.packetId);
     this.#ids.free(answer.packetId);
     this.#open.delete(ask);
-    ask.answered(answer);
+    ask.resolve(answer);
   }
 }

@@ -4,9 +4,12 @@
  */
 
 import { AUTH, type Auth, type Connack, type Properties } from "../mqtt/packet.ts";
-import { CONTINUE_AUTHENTICATION } from "../mqtt/reason-code.ts";
+import { CONTINUE_AUTHENTICATION, NOT_AUTHORIZED, SUCCESS } from "../mqtt/reason-code.ts";
+import { MqttError } from "./error.ts";
 import type { Link } from "./link.ts";
-import { said } from "./said.ts";
+
+/** What is wrong with a packet of an exchange that there is not. */
+export const OF_NONE = "AUTH, or a CONNACK, of an exchange that there is not";
 
 type Bytes = Uint8Array | undefined;
 
@@ -16,8 +19,8 @@ export interface Exchange {
   readonly data?: Uint8Array;
   /** The answer to an AUTH of the server. */
   next?(data: Uint8Array | undefined): Bytes | Promise<Bytes>;
-  /** The server is done. Throw when it did not prove who it is. */
-  end?(data: Uint8Array | undefined): void | Promise<void>;
+  /** The server is done. Throw when it did not prove who it is; nothing else that it sends is taken before. */
+  end?(data: Uint8Array | undefined): void;
 }
 
 export interface Authenticator {
@@ -41,22 +44,33 @@ export class OpenExchange {
   }
 
   #with(authenticationData: Bytes): Properties {
-    return said({ authenticationMethod: this.method, authenticationData });
+    return { authenticationMethod: this.method, authenticationData } as Properties;
   }
 
-  /** Whether a packet of the server is of this exchange [MQTT5-4.12.0-5]. */
-  accepts({ properties }: Auth | Connack): boolean {
-    return properties.authenticationMethod === this.method;
+  /**
+   * Takes a packet of the server, which must be of this exchange [MQTT5-4.12.0-5]; an AUTH that asks is answered [MQTT5-4.12.0-3].
+   * @param done the server is, and has proved itself
+   */
+  take(link: Link, { type, reasonCode, properties }: Auth | Connack, done: () => void): void {
+    const data = properties.authenticationData;
+    const fail = (cause: unknown): void => {
+      link.fail(new MqttError("protocol", "The server did not prove who it is", { reasonCode: NOT_AUTHORIZED, cause }));
+    };
+    if (properties.authenticationMethod !== this.method) link.violated(OF_NONE);
+    else if (type === AUTH && reasonCode === CONTINUE_AUTHENTICATION) this.#answer(link, data).catch(fail);
+    else if (reasonCode === SUCCESS) {
+      try {
+        this.#exchange.end?.(data);
+      } catch (cause) {
+        fail(cause);
+        return;
+      }
+      done();
+    } else link.violated(OF_NONE);
   }
 
-  /** Answers an AUTH of the server [MQTT5-4.12.0-3]. */
-  async answer(link: Link, { properties }: Auth): Promise<void> {
-    const data = await this.#exchange.next?.(properties.authenticationData);
+  async #answer(link: Link, asked: Bytes): Promise<void> {
+    const data = await this.#exchange.next?.(asked);
     if (!link.isOver) link.send({ type: AUTH, reasonCode: CONTINUE_AUTHENTICATION, properties: this.#with(data) });
-  }
-
-  /** @returns what to wait for, if anything: the server has to prove itself first */
-  finish({ properties }: Auth | Connack): void | Promise<void> {
-    return this.#exchange.end?.(properties.authenticationData);
   }
 }

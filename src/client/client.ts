@@ -16,7 +16,6 @@ import type {
   Server,
   SubscribeOptions,
 } from "./options.ts";
-import { said } from "./said.ts";
 import { factoryOf, type Socket, type SocketFactory } from "./socket.ts";
 import type { Subscription } from "./subscription.ts";
 import { expectTopic } from "./topic.ts";
@@ -135,7 +134,7 @@ export class Client {
   async respond(request: Message, payload: string | Uint8Array = "", options: PublishOptions = {}): Promise<Receipt> {
     const { responseTopic, correlationData } = request.properties;
     if (responseTopic === undefined) throw new MqttError("invalid", `Respond: the message to ${request.topic} has no Response Topic`);
-    return this.publish(responseTopic, payload, { qos: request.qos, ...options, ...said({ correlationData }) });
+    return this.publish(responseTopic, payload, { qos: request.qos, ...options, correlationData } as PublishOptions);
   }
 
   /** Authenticates anew, with a new exchange of the option `authentication` (MQTT 5.0). */

@@ -34,7 +34,6 @@ import { Reauthentication } from "./reauthentication.ts";
 import { Receiver } from "./receiver.ts";
 import { Requests } from "./requests.ts";
 import { Retry } from "./retry.ts";
-import { said } from "./said.ts";
 import type { SocketFactory } from "./socket.ts";
 import { Subscriber } from "./subscriber.ts";
 
@@ -255,6 +254,6 @@ export class Engine {
   #farewell({ sessionExpirySeconds, reasonString }: EndOptions): Properties {
     const { clean = true, sessionExpirySeconds: asked } = this.options;
     const seconds = sessionExpirySeconds ?? (clean && asked === undefined ? 0 : undefined);
-    return said({ sessionExpiryInterval: seconds, reasonString });
+    return { sessionExpiryInterval: seconds, reasonString } as Properties;
   }
 }

@@ -45,14 +45,8 @@ export class MqttError extends Error {
   }
 }
 
-/** A server's no: what it was about, and why in the server's words or those of the specification. */
-export function refusal(
-  kind: "refused" | "disconnected",
-  what: string,
-  reasonCode: number,
-  properties: Properties,
-  filter?: string,
-): MqttError {
+/** A no with a Reason Code: what it was about, and why in the words of the specification and the server's own. */
+export function refusal(kind: MqttErrorKind, what: string, reasonCode: number, properties: Properties = {}, filter?: string): MqttError {
   const said = properties.reasonString;
   const message = `${what}: ${reasonText(reasonCode)} (0x${reasonCode.toString(16).padStart(2, "0")})${said ? `, ${said}` : ""}`;
   return new MqttError(kind, message, { reasonCode, properties, filter });
@@ -60,22 +54,10 @@ export function refusal(
 
 /** What a Reason Code of MQTT 5.0 means, in a few words. */
 export function reasonText(reasonCode: number): string {
-  const words = reasonCode < FAILURES ? SUCCESSES[reasonCode] : FAILURE_WORDS[reasonCode - FAILURES];
-  return words || "a reason code without a name";
+  return reasonCode < FAILURES ? "success" : (FAILURE_WORDS[reasonCode - FAILURES] ?? "reason code");
 }
 
 const FAILURES = 0x80;
-
-const SUCCESSES: Readonly<Record<number, string>> = {
-  0: "success",
-  1: "granted QoS 1",
-  2: "granted QoS 2",
-  4: "disconnect with will message",
-  16: "no matching subscribers",
-  17: "no subscription existed",
-  24: "continue authentication",
-  25: "re-authenticate",
-};
 
 /** From 0x80. */
 const FAILURE_WORDS =

@@ -6,10 +6,6 @@ import type { OpenExchange } from "./authentication.ts";
 import { type MqttError, refusal } from "./error.ts";
 import { KEEP_ALIVE_SECONDS, KEPT_SESSION_EXPIRY_SECONDS, RECEIVE_MAXIMUM, SESSION_EXPIRY_SECONDS, TOPIC_ALIAS_MAXIMUM } from "./limits.ts";
 import type { ConnectOptions, Server, WillOptions } from "./options.ts";
-import { said } from "./said.ts";
-
-/** The Session Expiry Interval of a session that does not expire. */
-const NEVER = 0xffff_ffff;
 
 export const bytesOfPayload = (payload: string | Uint8Array): Uint8Array => (typeof payload === "string" ? utf8Encode(payload) : payload);
 
@@ -42,7 +38,8 @@ export function connectPacket(options: ConnectOptions, { version, clientId, clea
 
 function connectProperties(options: ConnectOptions): Properties {
   const { receiveMaximum = RECEIVE_MAXIMUM, topicAliasMaximum = TOPIC_ALIAS_MAXIMUM, maximumPacketSize, userProperties } = options;
-  return said({
+  // What is undefined the codec leaves out.
+  return {
     sessionExpiryInterval: sessionExpiryOf(options),
     receiveMaximum,
     topicAliasMaximum: topicAliasMaximum || undefined,
@@ -50,7 +47,7 @@ function connectProperties(options: ConnectOptions): Properties {
     requestResponseInformation: options.requestResponseInformation ? 1 : undefined,
     requestProblemInformation: options.requestProblemInformation === false ? 0 : undefined,
     userProperties,
-  });
+  } as Properties;
 }
 
 function willOf({ topic, payload = "", qos = 0, retain = false, ...properties }: WillOptions): Will {
@@ -67,11 +64,6 @@ export function refusalOf({ reasonCode, properties }: Connack, version: Protocol
   return refusal("refused", "The server refused the connection", code, properties);
 }
 
-/** 3.x knows two: with the connection, and never. */
-function expiryAskedFor({ version, clean, properties }: Connect): number {
-  return version === 5 ? properties.sessionExpiryInterval! : clean ? 0 : NEVER;
-}
-
 export function serverOf({ sessionPresent, properties }: Connack, connect: Connect): Server {
   return {
     // 3.1 does not tell: there whoever asked for it takes it to be there [3.1/connack/flags].
@@ -79,7 +71,6 @@ export function serverOf({ sessionPresent, properties }: Connack, connect: Conne
     clientId: properties.assignedClientIdentifier ?? connect.clientId,
     // [MQTT5-3.1.2-21] [MQTT5-3.2.2-21]
     keepAliveSeconds: properties.serverKeepAlive ?? connect.keepAliveSeconds,
-    sessionExpirySeconds: properties.sessionExpiryInterval ?? expiryAskedFor(connect),
     properties,
   };
 }

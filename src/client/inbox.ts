@@ -36,6 +36,10 @@ export class Inbox {
     this.#failed = failed;
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   put(arrival: Arrival): void {
     if (this.#isClosed) {
       arrival.settle();

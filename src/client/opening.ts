@@ -3,15 +3,16 @@
  * it is passed on. It fails or ends once.
  */
 
+import { EMPTY_BYTES } from "../mqtt/bytes.ts";
 import { PACKET_NAMES } from "../mqtt/fixed-header.ts";
-import { AUTH, type Auth, CONNACK, type Connack, type Connect, DISCONNECT, type Packet } from "../mqtt/packet.ts";
-import { CONTINUE_AUTHENTICATION, NOT_AUTHORIZED } from "../mqtt/reason-code.ts";
-import { OpenExchange } from "./authentication.ts";
+import { AUTH, CONNACK, type Connack, type Connect, DISCONNECT, type Packet } from "../mqtt/packet.ts";
+import { OF_NONE, OpenExchange } from "./authentication.ts";
 import { MqttError, refusal } from "./error.ts";
 import { connectPacket, refusalOf, serverOf } from "./handshake.ts";
 import { CONNECT_MS, PACKET_BYTES_MAX } from "./limits.ts";
 import { Link } from "./link.ts";
 import type { ConnectOptions, Server } from "./options.ts";
+import { pack } from "./pack.ts";
 import type { Clock } from "./platform.ts";
 import type { Socket, SocketFactory } from "./socket.ts";
 
@@ -28,11 +29,10 @@ export class Opening {
   readonly #events: OpeningEvents;
   #link: Link | undefined;
   #connect: Connect | undefined;
+  #bytes = EMPTY_BYTES;
   #exchange: OpenExchange | undefined;
   #isConnected = false;
   #isOver = false;
-  /** What came while the end of the exchange was looked at. */
-  #held: Packet[] | undefined;
   #cancel: () => void = () => {};
 
   constructor(options: ConnectOptions, clock: Clock, events: OpeningEvents) {
@@ -51,6 +51,7 @@ export class Opening {
       const password = typeof given === "function" ? await given() : given;
       if (authentication !== undefined) this.#exchange = new OpenExchange(authentication.method, await authentication.begin());
       this.#connect = connectPacket(this.#options, { version, clientId, clean, password, exchange: this.#exchange });
+      this.#bytes = pack("CONNECT", this.#connect, version, undefined);
       if (!this.#isOver) this.#use(await factory());
     } catch (error) {
       this.abort(error instanceof MqttError ? error : new MqttError("lost", "The connection could not be made", { cause: error }));
@@ -61,7 +62,7 @@ export class Opening {
     const { maximumPacketSize = PACKET_BYTES_MAX } = this.#options;
     const connect = this.#connect!;
     const link = new Link(socket, connect.version, maximumPacketSize, this.#clock, {
-      opened: () => this.#sendConnect(link),
+      opened: () => link.sendBytes(this.#bytes),
       packet: (packet) => this.#packet(link, packet),
       drained: () => this.#events.drained(),
       closed: (error) => this.#ended(error),
@@ -70,15 +71,6 @@ export class Opening {
     if (!this.#isOver) link.start();
     // It took too long.
     else link.fail(new MqttError("ended", "The connection is not wanted any more"));
-  }
-
-  #sendConnect(link: Link): void {
-    try {
-      link.send(this.#connect!);
-    } catch (error) {
-      // The codec names the field, not what is in it.
-      link.fail(new MqttError("invalid", `CONNECT: ${(error as Error).message}`));
-    }
   }
 
   /** Ends it, in whatever state it is. */
@@ -95,61 +87,27 @@ export class Opening {
   }
 
   #packet(link: Link, packet: Packet): void {
-    if (this.#held !== undefined) this.#held.push(packet);
-    else if (this.#isConnected) this.#events.packet(link, packet);
+    if (this.#isConnected) this.#events.packet(link, packet);
     else if (packet.type === CONNACK) this.#acknowledged(link, packet);
-    else if (packet.type === AUTH) this.#authenticate(link, packet);
+    else if (packet.type === AUTH && this.#exchange !== undefined) this.#exchange.take(link, packet, () => link.violated(OF_NONE));
     else if (packet.type === DISCONNECT) {
       link.fail(refusal("disconnected", "The server ended the connection", packet.reasonCode, packet.properties));
     } else link.violated(`${PACKET_NAMES[packet.type]} before CONNACK`);
   }
 
-  #authenticate(link: Link, packet: Auth): void {
-    if (this.#exchange?.accepts(packet) && packet.reasonCode === CONTINUE_AUTHENTICATION) {
-      this.#exchange.answer(link, packet).catch((cause) => link.fail(unproved(cause)));
-    } else link.violated("AUTH that was not asked for");
-  }
-
   #acknowledged(link: Link, packet: Connack): void {
     const connect = this.#connect!;
     const refused = refusalOf(packet, connect.version);
-    // [MQTT5-3.2.2-2] [MQTT311-3.2.2-1]
-    const isWrong = (packet.sessionPresent && connect.clean) || (this.#exchange !== undefined && !this.#exchange.accepts(packet));
     if (refused !== undefined) link.fail(refused);
-    else if (isWrong) link.violated("CONNACK that is none to this CONNECT");
-    else this.#finish(link, packet, serverOf(packet, connect));
+    // [MQTT5-3.2.2-2] [MQTT311-3.2.2-1]
+    else if (packet.sessionPresent && connect.clean) link.violated("a session, where none was to be there");
+    else if (this.#exchange === undefined) this.#connected(link, packet);
+    else this.#exchange.take(link, packet, () => this.#connected(link, packet));
   }
 
-  #finish(link: Link, packet: Connack, server: Server): void {
-    const connected = (): void => {
-      this.#isConnected = true;
-      this.#cancel();
-      this.#events.connected(link, server);
-    };
-    try {
-      const proof = this.#exchange?.finish(packet);
-      if (proof === undefined) connected();
-      else this.#await(link, proof, connected);
-    } catch (cause) {
-      link.fail(unproved(cause));
-    }
+  #connected(link: Link, packet: Connack): void {
+    this.#isConnected = true;
+    this.#cancel();
+    this.#events.connected(link, serverOf(packet, this.#connect!));
   }
-
-  #await(link: Link, proof: Promise<void>, connected: () => void): void {
-    this.#held = [];
-    proof.then(
-      () => {
-        if (link.isOver) return;
-        const held = this.#held!;
-        this.#held = undefined;
-        connected();
-        for (const packet of held) if (!link.isOver) this.#events.packet(link, packet);
-      },
-      (cause) => link.fail(unproved(cause)),
-    );
-  }
-}
-
-function unproved(cause: unknown): MqttError {
-  return new MqttError("protocol", "The server did not prove who it is", { reasonCode: NOT_AUTHORIZED, cause });
 }

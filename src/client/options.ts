@@ -109,8 +109,6 @@ export interface Server {
   /** That of the client, which the server may have chosen. */
   readonly clientId: string;
   readonly keepAliveSeconds: number;
-  /** How long the session is kept without a connection; in 3.x 0, or for ever. */
-  readonly sessionExpirySeconds: number;
   /** All that it said in properties of MQTT 5.0; what is not there, it can. */
   readonly properties: Properties;
 }

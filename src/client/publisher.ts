@@ -4,7 +4,6 @@
  * Receive Maximum [MQTT5-3.3.4-9] and everything else that it said it cannot do.
  */
 
-import { encodeClientPacket } from "../mqtt/encode-client.ts";
 import {
   type Acknowledgement,
   NO_PROPERTIES,
@@ -16,19 +15,13 @@ import {
   PUBREL,
   type QoS,
 } from "../mqtt/packet.ts";
-import {
-  PACKET_IDENTIFIER_NOT_FOUND,
-  PACKET_TOO_LARGE,
-  QOS_NOT_SUPPORTED,
-  RETAIN_NOT_SUPPORTED,
-  SUCCESS,
-  UNSPECIFIED_ERROR,
-} from "../mqtt/reason-code.ts";
+import { PACKET_IDENTIFIER_NOT_FOUND, QOS_NOT_SUPPORTED, RETAIN_NOT_SUPPORTED, SUCCESS, UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
 import { MqttError, refusal } from "./error.ts";
 import { Fifo } from "./fifo.ts";
 import { IN_FLIGHT_MAX } from "./limits.ts";
 import type { Link } from "./link.ts";
 import type { Receipt, Server } from "./options.ts";
+import { pack } from "./pack.ts";
 import type { PacketIds } from "./packet-ids.ts";
 import { OutgoingAliases } from "./topic-aliases.ts";
 
@@ -177,16 +170,13 @@ export class Publisher {
       const properties = alias === 0 ? letter.properties : { ...letter.properties, topicAlias: alias };
       const { packetId } = letter;
       const name = isKnown ? "" : topic;
-      const bytes = encodeClientPacket(
-        { type: PUBLISH, dup, qos, retain, topic: name, packetId, properties, propertyBytes: EMPTY, payload },
-        link.version,
-      );
-      this.#checkSize(topic, bytes.length);
+      const packet = { type: PUBLISH, dup, qos, retain, topic: name, packetId, properties, propertyBytes: EMPTY, payload } as const;
+      const bytes = pack(`Publish to ${topic}`, packet, link.version, this.#server!.properties.maximumPacketSize);
       if (alias !== 0 && !isKnown) this.#aliases.sent(topic, alias);
       link.sendBytes(bytes);
     } catch (error) {
       this.#forget(letter);
-      letter.reject(error instanceof MqttError ? error : new MqttError("invalid", `Publish to ${topic}: ${(error as Error).message}`));
+      letter.reject(error as MqttError);
       this.#settled();
       return;
     }
@@ -203,20 +193,8 @@ export class Publisher {
   /** [MQTT5-3.2.2-11] [MQTT5-3.2.2-14] */
   #check({ topic, qos, retain }: Letter): void {
     const { maximumQoS = 2, retainAvailable } = this.#server!.properties;
-    if (qos > maximumQoS) {
-      throw new MqttError("invalid", `Publish to ${topic}: this server takes at most QoS ${maximumQoS}`, { reasonCode: QOS_NOT_SUPPORTED });
-    }
-    if (retain && retainAvailable === 0) {
-      throw new MqttError("invalid", `Publish to ${topic}: this server retains nothing`, { reasonCode: RETAIN_NOT_SUPPORTED });
-    }
-  }
-
-  /** [MQTT5-3.2.2-15] */
-  #checkSize(topic: string, bytes: number): void {
-    const { maximumPacketSize = bytes } = this.#server!.properties;
-    if (bytes <= maximumPacketSize) return;
-    const message = `Publish to ${topic}: a packet of ${bytes} bytes, this server takes at most ${maximumPacketSize}`;
-    throw new MqttError("invalid", message, { reasonCode: PACKET_TOO_LARGE });
+    const code = qos > maximumQoS ? QOS_NOT_SUPPORTED : retain && retainAvailable === 0 ? RETAIN_NOT_SUPPORTED : 0;
+    if (code !== 0) throw refusal("invalid", `Publish to ${topic}`, code);
   }
 
   #release(link: Link, letter: Letter): void {

@@ -24,7 +24,6 @@ import type { Message } from "./message.ts";
 import type { MessageHandler, Server, SubscribeOptions } from "./options.ts";
 import type { PacketIds } from "./packet-ids.ts";
 import type { Clock } from "./platform.ts";
-import { said } from "./said.ts";
 import { type Granted, Subscription } from "./subscription.ts";
 import { isShared, topicFilterOf } from "./topic.ts";
 import { Unclaimed } from "./unclaimed.ts";
@@ -65,8 +64,9 @@ export class Subscriber {
   attach(link: Link, server: Server, isFirst: boolean): void {
     if (isFirst && server.sessionPresent) this.#unclaimed.wait();
     const isKnown = server.sessionPresent && link.version !== 3;
-    const renewals = isKnown ? [] : [...this.#held].filter(({ isMade }) => isMade).map((held) => this.#renewal(held));
-    this.#asks.attach(link, server, renewals, isKnown);
+    this.#asks.attach(link, server, isKnown, () => {
+      for (const held of this.#held) if (held.isMade) this.#renew(held);
+    });
   }
 
   detach(): void {
@@ -95,7 +95,7 @@ export class Subscriber {
     for (const inbox of inboxes) inbox.put(arrival);
   }
 
-  subscribe(filters: readonly string[], options: SubscribeOptions): Promise<Subscription> {
+  async subscribe(filters: readonly string[], options: SubscribeOptions): Promise<Subscription> {
     const topicFilters = filters.map((filter) => expectFilter(filter, options));
     if (filters.length === 0) throw new MqttError("invalid", "Subscribe: expected at least one filter");
     const inbox = new Inbox(options.onMessage, this.#events.failed);
@@ -104,52 +104,39 @@ export class Subscriber {
     this.#held.add(held);
     for (const [index, filter] of filters.entries()) this.#filters.add(filter, topicFilters[index]!, identifier, inbox);
     for (const arrival of this.#unclaimed.claim()) this.route(arrival, undefined);
-    return new Promise((resolve, reject) => {
-      const made = (granted: readonly Granted[]): void => {
-        held.isMade = true;
-        resolve(new Subscription(granted, inbox, () => this.#end(held)));
-      };
-      this.#asks.ask(this.#subscribing(held, false, made, reject));
-    });
+    const granted = await this.#make(held, false);
+    return new Subscription(granted, inbox, () => this.#end(held));
   }
 
   /** The server has lost it. Nobody waits for the answer. */
-  #renewal(held: Held): Ask {
-    return this.#subscribing(
-      held,
-      true,
-      () => {},
-      (error) => {
-        held.inbox.close(error);
-        this.#events.failed(error, undefined);
-      },
-    );
+  #renew(held: Held): void {
+    this.#make(held, true).catch((error: MqttError) => {
+      // It was ended meanwhile, or the client was.
+      if (held.inbox.isClosed) return;
+      held.inbox.close(error);
+      this.#events.failed(error, undefined);
+    });
   }
 
-  #subscribing(held: Held, isRenewal: boolean, made: (granted: readonly Granted[]) => void, refused: (error: MqttError) => void): Ask {
+  /** @throws MqttError; then there is nothing left of it */
+  async #make(held: Held, isRenewal: boolean): Promise<Granted[]> {
     // As they are now: some may be unsubscribed before the answer is there.
     const filters = [...held.filters];
-    const failed = (error: MqttError, granted: readonly string[] = []): void => {
+    try {
+      const answer = await this.#asks.ask({ filters, isRenewal, packet: (server, id) => subscribePacket(filters, held, server, id) });
+      const refused = refusalIn("Subscribe to", filters, answer);
+      if (refused === undefined) {
+        held.isMade = true;
+        return filters.map((filter, index) => ({ filter, qos: answer.reasonCodes[index] as QoS }));
+      }
+      // All or nothing: a part of what was asked for would be taken for all of it.
+      const others = filters.filter((filter, index) => answer.reasonCodes[index]! < UNSPECIFIED_ERROR && this.#isLast(filter, held));
+      if (others.length > 0) this.#leave(others).catch(() => {});
+      throw refused;
+    } catch (error) {
       this.#forget(held);
-      if (granted.length > 0) this.#unsubscribing(granted, noop, noop);
-      refused(error);
-    };
-    return {
-      isRenewal,
-      filters,
-      packet: ({ properties }, packetId) => subscribePacket(filters, held, properties, packetId),
-      failed,
-      answered: ({ reasonCodes, properties }) => {
-        const refusedAt = reasonCodes.findIndex((code) => code >= UNSPECIFIED_ERROR);
-        if (refusedAt < 0) {
-          made(filters.map((filter, index) => ({ filter, qos: reasonCodes[index] as QoS })));
-          return;
-        }
-        // All or nothing: a part of what was asked for would be taken for all of it.
-        const others = filters.filter((filter, index) => reasonCodes[index]! < UNSPECIFIED_ERROR && this.#isLast(filter, held));
-        failed(notGranted(filters, reasonCodes, refusedAt, properties), others);
-      },
-    };
+      throw error;
+    }
   }
 
   /** Nobody but this one has the filter. */
@@ -167,7 +154,7 @@ export class Subscriber {
     if (!this.#held.has(held)) return;
     const filters = this.#forget(held);
     held.inbox.close();
-    if (filters.length > 0) await new Promise<void>((resolve, reject) => this.#unsubscribing(filters, resolve, reject));
+    if (filters.length > 0) await this.#leave(filters);
   }
 
   /** Ends these filters, whoever has subscribed to them. */
@@ -180,56 +167,41 @@ export class Subscriber {
       this.#held.delete(held);
       held.inbox.close();
     }
-    return new Promise((resolve, reject) => this.#unsubscribing(filters, resolve, reject));
+    return this.#leave(filters);
   }
 
-  #unsubscribing(filters: readonly string[], resolve: () => void, reject: (error: MqttError) => void): void {
-    this.#asks.ask({
-      isRenewal: false,
-      filters,
-      packet: (_server, packetId) => ({ type: UNSUBSCRIBE, packetId, filters, properties: NO_PROPERTIES }),
-      failed: reject,
-      answered({ reasonCodes, properties }) {
-        const at = reasonCodes.findIndex((code) => code >= UNSPECIFIED_ERROR);
-        if (at < 0) resolve();
-        else reject(refusal("refused", `Unsubscribe from ${filters[at]} was refused`, reasonCodes[at]!, properties, filters[at]));
-      },
-    });
+  /** @throws MqttError */
+  async #leave(filters: readonly string[]): Promise<void> {
+    const packet: Ask["packet"] = (_server, packetId) => ({ type: UNSUBSCRIBE, packetId, filters, properties: NO_PROPERTIES });
+    const refused = refusalIn("Unsubscribe from", filters, await this.#asks.ask({ filters, isRenewal: false, packet }));
+    if (refused !== undefined) throw refused;
   }
 }
-
-const noop = (): void => {};
 
 /** @returns what topics are matched against */
 function expectFilter(filter: string, { noLocal = false }: SubscribeOptions): string {
   // [MQTT5-3.8.3-4]
   if (noLocal && isShared(filter)) {
-    throw new MqttError("invalid", `Subscribe to ${filter}: expected no noLocal with a shared subscription`, { filter });
+    throw new MqttError("invalid", `Subscribe to ${filter}: expected no noLocal where it is shared`, { filter });
   }
   return topicFilterOf(filter);
 }
 
 /** @throws MqttError for what this server has not */
 function subscribePacket(filters: readonly string[], { options, identifier }: Held, server: Properties, packetId: number): Subscribe {
-  const lacks = (filter: string | undefined, what: string, reasonCode: number): void => {
-    if (filter === undefined) return;
-    throw new MqttError("invalid", `Subscribe to ${filter}: this server has no ${what}`, { filter, reasonCode });
-  };
-  if (server.sharedSubscriptionAvailable === 0) lacks(filters.find(isShared), "shared subscriptions", SHARED_SUBSCRIPTIONS_NOT_SUPPORTED);
-  if (server.wildcardSubscriptionAvailable === 0) {
-    lacks(
-      filters.find((filter) => /[+#]/.test(filter)),
-      "wildcards",
-      WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
-    );
-  }
+  const shared = server.sharedSubscriptionAvailable === 0 ? filters.find(isShared) : undefined;
+  if (shared) throw refusal("invalid", `Subscribe to ${shared}`, SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, {}, shared);
+  const wild = server.wildcardSubscriptionAvailable === 0 ? filters.find((filter) => /[+#]/.test(filter)) : undefined;
+  if (wild) throw refusal("invalid", `Subscribe to ${wild}`, WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, {}, wild);
   const { qos = 0, noLocal = false, retainAsPublished = false, retainHandling = 0, userProperties } = options;
   const subscriptions = filters.map((filter) => ({ filter, qos, noLocal, retainAsPublished, retainHandling }));
   const subscriptionIdentifiers = server.subscriptionIdentifierAvailable === 0 ? [] : [identifier];
-  return { type: SUBSCRIBE, packetId, subscriptions, properties: said({ subscriptionIdentifiers, userProperties }) };
+  return { type: SUBSCRIBE, packetId, subscriptions, properties: { subscriptionIdentifiers, userProperties } as Properties };
 }
 
-function notGranted(filters: readonly string[], reasonCodes: readonly number[], at: number, properties: Properties): MqttError {
-  const all = filters.filter((_filter, index) => reasonCodes[index]! >= UNSPECIFIED_ERROR).join(", ");
-  return refusal("refused", `Subscribe to ${all} was refused`, reasonCodes[at]!, properties, filters[at]);
+/** @returns the error that names those that were refused, if any were */
+function refusalIn(what: string, filters: readonly string[], { reasonCodes, properties }: Suback | Unsuback): MqttError | undefined {
+  const refused = filters.filter((_filter, index) => reasonCodes[index]! >= UNSPECIFIED_ERROR);
+  const code = reasonCodes.find((each) => each >= UNSPECIFIED_ERROR);
+  return code === undefined ? undefined : refusal("refused", `${what} ${refused.join(", ")}`, code, properties, refused[0]);
 }

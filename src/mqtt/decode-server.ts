@@ -77,7 +77,7 @@ export function decodeServerPacket(bytes: Uint8Array, version: ProtocolVersion, 
   if (!flagsAllowed(type, first & 0x0f, versionAtHand)) {
     // [MQTT5-2.1.3-1] [MQTT311-2.2.2-1] [MQTT311-2.2.2-2]
     const expected = reservedFlags(type).toString(2).padStart(4, "0");
-    return reader.malformed(...flagClauses(type), `Flags of ${PACKET_NAMES[type]}: expected ${expected}`);
+    return reader.malformed(...(FLAG_CLAUSES[type] ?? ALL_FLAGS), `Flags of ${PACKET_NAMES[type]}: expected ${expected}`);
   }
   switch (type) {
     case CONNACK:
@@ -113,27 +113,19 @@ function refuseLength(bytes: Uint8Array, version: ProtocolVersion): Violation {
 }
 
 /** The clause about the flags of one type where there is one, else that about all: [5.0, 3.x]. */
-function flagClauses(type: number): [string, string] {
-  switch (type) {
-    // [MQTT5-3.6.1-1] [MQTT311-3.6.1-1]
-    case PUBREL:
-      return ["MQTT5-3.6.1-1", "MQTT311-3.6.1-1"];
-    // [MQTT5-3.8.1-1] [MQTT311-3.8.1-1]
-    case SUBSCRIBE:
-      return ["MQTT5-3.8.1-1", "MQTT311-3.8.1-1"];
-    // [MQTT5-3.10.1-1] [MQTT311-3.10.1-1]
-    case UNSUBSCRIBE:
-      return ["MQTT5-3.10.1-1", "MQTT311-3.10.1-1"];
-    // [MQTT5-3.14.1-1] [MQTT311-3.14.1-1]
-    case DISCONNECT:
-      return ["MQTT5-3.14.1-1", "MQTT311-3.14.1-1"];
-    // [MQTT5-3.15.1-1]
-    case AUTH:
-      return ["MQTT5-3.15.1-1", ""];
-    default:
-      return ["MQTT5-2.1.3-1", "MQTT311-2.2.2-2"];
-  }
-}
+const FLAG_CLAUSES: { readonly [packetType: number]: [string, string] } = {
+  // [MQTT5-3.6.1-1] [MQTT311-3.6.1-1]
+  [PUBREL]: ["MQTT5-3.6.1-1", "MQTT311-3.6.1-1"],
+  // [MQTT5-3.8.1-1] [MQTT311-3.8.1-1]
+  [SUBSCRIBE]: ["MQTT5-3.8.1-1", "MQTT311-3.8.1-1"],
+  // [MQTT5-3.10.1-1] [MQTT311-3.10.1-1]
+  [UNSUBSCRIBE]: ["MQTT5-3.10.1-1", "MQTT311-3.10.1-1"],
+  // [MQTT5-3.14.1-1] [MQTT311-3.14.1-1]
+  [DISCONNECT]: ["MQTT5-3.14.1-1", "MQTT311-3.14.1-1"],
+  // [MQTT5-3.15.1-1]
+  [AUTH]: ["MQTT5-3.15.1-1", ""],
+};
+const ALL_FLAGS: [string, string] = ["MQTT5-2.1.3-1", "MQTT311-2.2.2-2"];
 
 function decodePublish(reader: Reader, first: number): Publish | Violation {
   const qos = (first >> 1) & 3;
