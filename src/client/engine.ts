@@ -63,6 +63,7 @@ export class Engine {
   #opening: Opening | undefined;
   #link: Link | undefined;
   #keepAlive: KeepAlive | undefined;
+  /** Of the one thing that is waited for: the next attempt, or the end. */
   #cancelWait: () => void = () => {};
   #start: Start | undefined;
   /** The first connection was made: from then on the session is this client's. */
@@ -189,7 +190,7 @@ export class Engine {
     this.#retry.ended(wasConnected);
     const isEnding = this.#ending !== undefined;
     const willReconnect = !isEnding && this.#hasSession && this.#reconnects && this.#retry.wants(error);
-    if (wasConnected || willReconnect) this.emitter.emit("disconnected", { error, willReconnect });
+    if (!isEnding && (wasConnected || willReconnect)) this.emitter.emit("disconnected", { error, willReconnect });
     if (!willReconnect) this.#close(isEnding ? undefined : error);
     // A listener may have ended the client.
     else if (this.#closed === undefined) this.#wait();
@@ -218,7 +219,7 @@ export class Engine {
   async reauthenticate(): Promise<void> {
     this.expectOpen();
     const { authentication } = this.options;
-    if (authentication === undefined) throw new MqttError("invalid", "Reauthenticate: expected the option authentication");
+    if (authentication === undefined) throw new MqttError("invalid", "Reauthenticate: expected authentication");
     const exchange = new OpenExchange(authentication.method, await authentication.begin());
     if (this.#link === undefined) throw new MqttError("lost", "Reauthenticate: expected a connection");
     await this.#reauthentication.begin(this.#link, exchange);
@@ -235,8 +236,11 @@ export class Engine {
       this.#closing = resolve;
     });
     if (this.#link !== undefined && timeoutMs > 0) {
-      const late = new Promise<void>((resolve) => this.clock.after(timeoutMs, resolve));
+      const late = new Promise<void>((resolve) => {
+        this.#cancelWait = this.clock.after(timeoutMs, resolve);
+      });
       await Promise.race([this.publisher.idle(), late, closed]);
+      this.#cancelWait();
     }
     const link = this.#link;
     if (link === undefined) {
@@ -244,8 +248,8 @@ export class Engine {
       this.#opening?.abort(new MqttError("ended", ENDED));
     } else {
       link.send({ type: DISCONNECT, reasonCode: options.reasonCode ?? SUCCESS, properties: this.#farewell(options) });
+      this.#cancelWait = this.clock.after(CLOSE_MS, () => link.fail(new MqttError("ended", ENDED)));
       link.close();
-      this.clock.after(CLOSE_MS, () => link.fail(new MqttError("ended", ENDED)));
     }
     await closed;
   }

@@ -129,8 +129,7 @@ export class Publisher {
     for (const letter of [...this.#releases.values(), ...this.#unacknowledged.values()]) {
       this.#forget(letter);
       if (letter.qos === 1) again.push(letter);
-      else
-        letter.reject(new MqttError("unknown", `Publish to ${letter.topic}: the server has lost the session, it may have arrived or not`));
+      else letter.reject(new MqttError("unknown", `Publish to ${letter.topic}: the server has lost the session, it may have arrived`));
     }
     this.#waiting.unshift(again);
     this.#settled();

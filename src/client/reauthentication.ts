@@ -16,7 +16,7 @@ export class Reauthentication {
   #open: Open | undefined;
 
   begin(link: Link, exchange: OpenExchange): Promise<void> {
-    if (this.#open !== undefined) throw new MqttError("invalid", "Reauthenticate: expected none that is under way");
+    if (this.#open !== undefined) throw new MqttError("invalid", "Reauthenticate: expected one at a time");
     return new Promise((resolve, reject) => {
       this.#open = { exchange, resolve, reject };
       link.send({ type: AUTH, reasonCode: REAUTHENTICATE, properties: exchange.properties });

@@ -45,18 +45,16 @@ export function factoryOf(
   if (typeof target === "function") return target;
   if (typeof target !== "string") return undefined;
   const url = target.replace(/^http/i, "ws");
-  // The URL may hold a token: no message repeats more of it than its scheme.
-  if (!/^wss?:\/\//i.test(url)) {
-    const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(target)?.[0] ?? "no scheme";
-    throw new MqttError("invalid", `URL of the server: expected wss:// or ws://, found ${scheme}`);
-  }
+  // It may hold a token: no message repeats it.
+  const wrong = new MqttError("invalid", "URL of the server: expected wss:// or ws://");
+  if (!/^wss?:\/\//i.test(url)) throw wrong;
   return () => {
     const Constructor = Given ?? (globalThis as { WebSocket?: unknown }).WebSocket;
-    if (Constructor === undefined) throw new MqttError("invalid", "WebSocket: expected one of the platform, or the option WebSocket");
+    if (Constructor === undefined) throw new MqttError("invalid", "WebSocket: expected that of the platform, or the option");
     try {
       return new (Constructor as SocketConstructor)(url, [subprotocol]);
     } catch {
-      throw new MqttError("invalid", "URL of the server: the platform's WebSocket does not take it");
+      throw wrong;
     }
   };
 }

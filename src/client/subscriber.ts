@@ -75,6 +75,7 @@ export class Subscriber {
 
   close(error: MqttError, isFailure: boolean): void {
     this.#asks.close(error);
+    this.#unclaimed.close();
     for (const { inbox } of this.#held) inbox.close(isFailure ? error : undefined);
     this.#held.clear();
   }

@@ -13,6 +13,7 @@ export class Unclaimed {
   readonly #letGo: (message: Message) => void;
   #arrivals: Arrival[] = [];
   #waits = false;
+  #cancel: () => void = () => {};
 
   constructor(clock: Clock, letGo: (message: Message) => void) {
     this.#clock = clock;
@@ -22,7 +23,7 @@ export class Unclaimed {
   /** The session of an earlier life was resumed: from now on for a while, messages may have to wait. */
   wait(): void {
     this.#waits = true;
-    this.#clock.after(UNCLAIMED_MS, () => {
+    this.#cancel = this.#clock.after(UNCLAIMED_MS, () => {
       this.#waits = false;
       for (const arrival of this.#arrivals.splice(0)) this.#drop(arrival);
     });
@@ -41,5 +42,9 @@ export class Unclaimed {
   /** Takes out all that wait, to be handed on again. */
   claim(): Arrival[] {
     return this.#arrivals.splice(0).filter(({ isObsolete }) => !isObsolete);
+  }
+
+  close(): void {
+    this.#cancel();
   }
 }

@@ -481,7 +481,7 @@ describe("connecting again", () => {
 
 describe("the end", () => {
   it("comes when everything is acknowledged; the session goes with it; what comes later is refused", async () => {
-    const { client, connection } = await connected();
+    const { server, client, connection } = await connected();
     const publishing = client.publish("a", "x", { qos: 1 });
     const ending = client.end();
     await expect(client.publish("a", "y")).rejects.toMatchObject({ kind: "ended" });
@@ -489,6 +489,9 @@ describe("the end", () => {
     await settled();
     expect(connection.inbox).toEqual([]);
     connection.say(acknowledgement(PUBACK, packetId));
+    // Nothing is left that would keep a process from ending.
+    await ending;
+    expect(server.clock.nextMs).toBeUndefined();
     expect(await connection.expect(DISCONNECT)).toMatchObject({ reasonCode: 0, properties: { sessionExpiryInterval: 0 } });
     await Promise.all([publishing, ending]);
   });

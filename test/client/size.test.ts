@@ -33,6 +33,6 @@ it("it needs nothing of its platform when it is loaded, and names no clause of t
   const { connect } = (await import(`data:text/javascript,${encodeURIComponent(client)}`)) as typeof import("../../src/client/index.ts");
   await expect(connect("tcp://host")).rejects.toMatchObject({
     kind: "invalid",
-    message: "URL of the server: expected wss:// or ws://, found tcp:",
+    message: "URL of the server: expected wss:// or ws://",
   });
 });
