@@ -174,7 +174,7 @@ export class Subscriber {
   /** @throws MqttError */
   async #leave(filters: readonly string[]): Promise<void> {
     const packet: Ask["packet"] = (_server, packetId) => ({ type: UNSUBSCRIBE, packetId, filters, properties: NO_PROPERTIES });
-    const refused = refusalIn("Unsubscribe from", filters, await this.#asks.ask({ filters, isRenewal: false, packet }));
+    const refused = refusalIn("Unsubscribe", filters, await this.#asks.ask({ filters, isRenewal: false, packet }));
     if (refused !== undefined) throw refused;
   }
 }
