@@ -38,6 +38,13 @@ export default defineConfig([
   },
   {
     ...COMMON,
+    entry: { "hash-password": "scripts/local/hash-password.ts" },
+    clean: false,
+    dts: false,
+    deps: { neverBundle: [/^node:/] },
+  },
+  {
+    ...COMMON,
     entry: { "testing-worker": "testing/worker.ts" },
     clean: false,
     dts: false,

@@ -1,9 +1,12 @@
+#!/usr/bin/env node
 /**
  * Hashes a password for the secret USERS and prints the hash and an entry to paste.
  *
  *   npm run hash-password                     asks for the password without showing it
  *   npm run hash-password -- 'the password'   takes it from the command line, where the shell's history keeps it
  *   echo 'the password' | npm run hash-password
+ *
+ * In the package it is the command durable-mqtt-hash-password.
  *
  * Options: --user NAME for the entry; --iterations N (1000 to 100000), fewer where CPU is scarce: see src/auth/password.ts;
  * --secrets-file FILE puts the user into a file for `wrangler deploy --secrets-file FILE`, beside those that are there, and prints no hash.
@@ -52,7 +55,9 @@ async function main(): Promise<void> {
   const file = values["secrets-file"];
   if (file !== undefined) {
     addToSecrets(file, entry);
-    console.log(`${file} has the user ${values.user} now. To deploy it: npm run deploy -- --secrets-file ${file}`);
+    // Who runs it as the package's command has no script of that name.
+    const deploy = process.env.npm_lifecycle_event === "hash-password" ? "npm run deploy --" : "npx wrangler deploy";
+    console.log(`${file} has the user ${values.user} now. To deploy it: ${deploy} --secrets-file ${file}`);
     return;
   }
   console.log(hash);

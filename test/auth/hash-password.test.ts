@@ -31,7 +31,7 @@ describe("scripts/local/hash-password.ts", () => {
     const add = (user: string, password: string) => run("", "--iterations", "1000", "--user", user, "--secrets-file", file, password);
     const secrets = () => JSON.parse(readFileSync(file, "utf8")) as Record<string, string>;
     try {
-      expect(add("ada", "one")).toMatchObject({ status: 0, stdout: expect.stringContaining(`npm run deploy -- --secrets-file ${file}`) });
+      expect(add("ada", "one")).toMatchObject({ status: 0, stdout: expect.stringContaining(`npx wrangler deploy --secrets-file ${file}`) });
       expect(statSync(file).mode & 0o777).toBe(0o600);
       const [ada] = JSON.parse(secrets().USERS!) as object[];
       const acl = [{ permission: "deny", action: "all", topic: "a/b" }];

@@ -53,7 +53,7 @@ beforeAll(async () => {
     "node/test.ts": TEST_IN_NODE,
   });
   await tool("npm", ["install", "--offline", "--install-links", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], folder);
-  link(folder, ["miniflare", "esbuild", "@cloudflare/workers-types", "@types/node"]);
+  link(folder, ["miniflare", "esbuild", "vitest", "@cloudflare/vitest-plugin", "@cloudflare/workers-types", "@types/node"]);
 }, 120_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -98,6 +98,32 @@ const broker = await startBroker({ settings: { ALLOW_ANONYMOUS: true }, worker: 
 const client = await connect(broker.url, { version: 4 }).catch((error: unknown) => error as MqttError);
 console.log(client);
 await broker.stop();
+`;
+
+const POOL = `
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({ plugins: [cloudflareTest({ wrangler: { configPath: "../wrangler.toml" } })] });
+`;
+
+/** A test in workerd. */
+const TEST_IN_POOL = `
+import { SELF } from "cloudflare:test";
+import { exports } from "cloudflare:workers";
+import { connectThrough } from "durable-mqtt/testing";
+import { expect, it } from "vitest";
+
+it.each([SELF, exports.default])("a message goes through the hook", async (broker) => {
+  const client = await connectThrough(broker, { clientId: "ada" });
+  const messages = await client.subscribe("greetings", { qos: 1 });
+  await client.publish("greetings", "hi", { qos: 1 });
+  for await (const message of messages) {
+    expect(message.properties.userProperties).toEqual([["from", "ada"]]);
+    break;
+  }
+  await client.end();
+});
 `;
 
 it("publint finds nothing in it", async () => {
@@ -212,6 +238,21 @@ it("the broker that tests have without a Worker is open, and says which setting 
     await broker.stop();
   }
   await expect(startBroker({ settings: { SESSION_SHARDS: "many" } })).rejects.toThrow(/SESSION_SHARDS/);
+});
+
+it("a client comes to the README's Worker in the Workers test pool", async () => {
+  write(folder, { "pool/vitest.config.ts": POOL, "pool/pool.test.ts": TEST_IN_POOL });
+  const stdout = await tool("vitest", ["run", "--root", "pool", "--no-color"], folder);
+  expect(stdout).toMatch(/Tests\s+2 passed/);
+});
+
+it("its command hashes a password", async () => {
+  const stdout = await tool(
+    join(folder, "node_modules", ".bin", "durable-mqtt-hash-password"),
+    ["--iterations", "1000", "a password"],
+    folder,
+  );
+  expect(stdout).toMatch(/^pbkdf2-sha256\$1000\$/);
 });
 
 /** A face of the installed package, in this process. */
