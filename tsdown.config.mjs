@@ -4,9 +4,7 @@
  * Worker of brokers in tests is one module with everything in it, because Miniflare is given it as a text.
  */
 import { defineConfig } from "tsdown";
-
-/** Clauses of the specification that violations name. Tests of the broker ask for them, users are told in words; a browser need not load them. */
-const CLAUSES = /"(?:MQTT(?:5|311)-|(?:5\.0|3\.1\.1|3\.1)\/)[^"]*"/g;
+import { CLAUSES } from "./scripts/build/bundle.ts";
 
 const withoutClauses = {
   name: "without clauses",

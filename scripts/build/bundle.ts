@@ -42,7 +42,7 @@ async function bundle(source: string): Promise<string> {
 }
 
 /** Clauses of the specification that violations name: tests of the broker ask for them, a client says what is wrong in words. */
-const CLAUSES = /"(?:MQTT(?:5|311)-|(?:5\.0|3\.1\.1|3\.1)\/)[^"]*"/g;
+export const CLAUSES = /"(?:MQTT(?:5|311)-|(?:5\.0|3\.1\.1|3\.1)\/)[^"]*"/g;
 
 /** @returns the client as one minified ES module, as the package has it: with the codec, without the names of clauses */
 export async function bundleClient(): Promise<string> {
