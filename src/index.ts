@@ -34,9 +34,12 @@ export type {
   ClientsPage,
   FromCursor,
   InNamespace,
+  MessageSubscription,
   MqttService,
   PublishReceipt,
   RetainedPage,
   ServicePublishOptions,
+  ServiceRequestOptions,
+  ServiceSubscribeOptions,
 } from "./service/contract.ts";
 export type { CodeSettings, SettingName } from "./settings.ts";

@@ -369,6 +369,22 @@ export const PAGE_CALLS_MAX = 16;
 /** Publishers that stand for topics of what other Workers publish: more than there are objects on most brokers, and so few that none rests for long. */
 export const PUBLISHERS = 64;
 
+/** QoS 1 and 2 messages that wait in the Worker for one subscription of another one; the others wait in rows. Large ones have to fit into an isolate. */
+export const SERVICE_RECEIVE_MAXIMUM = 32;
+
+/** How long a subscription above QoS 0 of another Worker outlives the loss of its connection, seconds: it is made again within a minute. */
+export const SERVICE_SESSION_SECONDS = 60;
+
+/** How long the service waits for its own connection, ms. */
+export const SERVICE_CONNECT_MS = 10 * SECOND;
+
+/** How long a request waits for its response, ms, where it does not say it, and at most: a call that is longer is no call any more. */
+export const REQUEST_MS = 30 * SECOND;
+export const REQUEST_MS_MAX = 300 * SECOND;
+
+/** The Correlation Data of a request, bytes: nobody guesses one. */
+export const CORRELATION_BYTES = 12;
+
 /** What one SUBACK says of why filters were refused, characters: about ten of them are told; a packet may have thousands. */
 export const REASONS_CHARACTERS_MAX = 1024;
 

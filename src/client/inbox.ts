@@ -8,7 +8,7 @@ import { REASON_CODES, SUCCESS, UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts
 import type { Arrival } from "./arrival.ts";
 import { MqttError } from "./error.ts";
 import { Fifo } from "./fifo.ts";
-import { INBOX_QOS_0_MAX } from "./limits.ts";
+import { INBOX_QOS_0_BYTES_MAX, INBOX_QOS_0_MAX } from "./limits.ts";
 import type { Message } from "./message.ts";
 import type { MessageHandler } from "./options.ts";
 
@@ -26,6 +26,7 @@ export class Inbox {
   readonly #queue = new Fifo<Arrival>();
   readonly #pulls = new Fifo<Pull>();
   #qos0 = 0;
+  #qos0Bytes = 0;
   #isBusy = false;
   #isClosed = false;
   #error: MqttError | undefined;
@@ -46,12 +47,13 @@ export class Inbox {
       return;
     }
     if (arrival.message.qos === 0) {
-      if (this.#qos0 >= INBOX_QOS_0_MAX) {
+      if (this.#qos0 >= INBOX_QOS_0_MAX || this.#qos0Bytes >= INBOX_QOS_0_BYTES_MAX) {
         this.dropped += 1;
         arrival.settle();
         return;
       }
       this.#qos0 += 1;
+      this.#qos0Bytes += arrival.message.payload.length;
     }
     this.#queue.push(arrival);
     if (this.#handler !== undefined) this.#work(this.#handler);
@@ -61,7 +63,10 @@ export class Inbox {
   /** The next one that is still to be handled here. */
   #take(): Arrival | undefined {
     for (let arrival = this.#queue.shift(); arrival !== undefined; arrival = this.#queue.shift()) {
-      if (arrival.message.qos === 0) this.#qos0 -= 1;
+      if (arrival.message.qos === 0) {
+        this.#qos0 -= 1;
+        this.#qos0Bytes -= arrival.message.payload.length;
+      }
       if (!arrival.isObsolete) return arrival;
     }
     return undefined;

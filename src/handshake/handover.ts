@@ -14,7 +14,7 @@ export interface Handover {
   readonly assignedClientId?: string;
   /** Of whom the object has to find out who it is. */
   readonly caller?: Caller;
-  /** Who the relay found the client to be. */
+  /** Who the client is, where the Worker knows it: the relay has found out, or the Worker speaks for itself. */
   readonly admission?: Admission;
   /** What CONNACK has to say last in the exchange of an Authentication Method, in Base64. */
   readonly authenticationData?: string;
@@ -44,7 +44,7 @@ export function encodeHandover(handover: Handover): string {
 /** JSON has neither undefined nor Infinity; and a Worker of the build before says the user name alone. */
 export function decodeHandover(header: string): Handover {
   const { admission, userName, ...handover } = JSON.parse(decodeURIComponent(header)) as Handover & { userName?: string };
-  if (!handover.relayed) return handover;
+  if (!handover.relayed && admission === undefined) return handover;
   const expiresAt = admission?.expiresAt ?? Number.POSITIVE_INFINITY;
   return { ...handover, admission: { ...NOBODY, ...admission, userName, expiresAt } };
 }

@@ -91,7 +91,8 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
   /** Takes a socket from the Worker. */
   override fetch(request: Request): Response {
     const handover = decodeHandover(request.headers.get(HANDOVER_HEADER)!);
-    const refused = handover.relayed ? undefined : this.#connectRate.refusal(handover.caller?.address ?? "", PLATFORM.now());
+    const isKnown = handover.relayed || handover.admission !== undefined;
+    const refused = isKnown ? undefined : this.#connectRate.refusal(handover.caller?.address ?? "", PLATFORM.now());
     return refused ?? this.#host.accept(request, handover);
   }
 

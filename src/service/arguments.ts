@@ -1,8 +1,9 @@
 /** What another Worker says, looked at before anything is done: a sentence names what is wrong and what was expected. */
 
 import { DEFAULT_NAMESPACE, exists, noNamespaceText } from "../edge/answers.ts";
-import type { Limits } from "../limits.ts";
-import { CLIENTS_PAGE, CLIENTS_PAGE_MAX } from "../limits.ts";
+import type { MessageProperties, MessageToPublish } from "../hooks/contract.ts";
+import { draftProblem, publishOf } from "../hooks/message-draft.ts";
+import { CLIENTS_PAGE, CLIENTS_PAGE_MAX, type Limits, REQUEST_MS, REQUEST_MS_MAX } from "../limits.ts";
 import type { Settings } from "../settings.ts";
 import { parseFilter, SHARE_PREFIX } from "../topic/filter.ts";
 
@@ -28,6 +29,35 @@ export function expectNamespace(method: string, settings: Settings, namespace: u
   if (typeof namespace !== "string") throw new TypeError(`${method}: namespace must be a text`);
   if (!exists(settings, namespace)) throw new TypeError(`${method}: ${noNamespaceText(namespace)}`);
   return namespace;
+}
+
+/** @throws TypeError for what is no message */
+export function expectMessage(method: string, limits: Limits, message: MessageToPublish): void {
+  const publish = draftProblem(message) ?? publishOf(message, limits);
+  if (typeof publish === "string") throw new TypeError(`${method}: ${publish}`);
+}
+
+/** @throws TypeError where a request says itself where its response is to come */
+export function expectNoResponseOf(properties: MessageProperties): void {
+  const own = (["responseTopic", "correlationData"] as const).find((name) => properties[name] !== undefined);
+  if (own !== undefined) throw new TypeError(`request: properties.${own} is what the response is found by, and is made here`);
+}
+
+export function expectTimeout(ms: unknown = REQUEST_MS): number {
+  const isOne = Number.isInteger(ms) && (ms as number) >= 1 && (ms as number) <= REQUEST_MS_MAX;
+  if (!isOne) throw new TypeError(`request: timeoutMs must be 1 to ${REQUEST_MS_MAX}`);
+  return ms as number;
+}
+
+export function expectQoS(method: string, qos: unknown): void {
+  if (qos !== 0 && qos !== 1 && qos !== 2) throw new TypeError(`${method}: qos must be 0, 1 or 2`);
+}
+
+export function expectFilters(limits: Limits, filters: unknown): readonly string[] {
+  const list: unknown = typeof filters === "string" ? [filters] : filters;
+  const isOne = Array.isArray(list) && list.length >= 1 && list.length <= limits.subscriptionsMax;
+  if (!isOne) throw new TypeError(`subscribe: expected a Topic Filter, or a list of 1 to ${limits.subscriptionsMax}`);
+  return (list as unknown[]).map((filter) => expectFilter("subscribe", limits, filter));
 }
 
 /** @throws TypeError for what is no Topic Filter */

@@ -24,8 +24,39 @@ export interface ServicePublishOptions extends InNamespace {
 export interface PublishReceipt {
   /** That of MQTT 5.0: 0x00, or 0x10 where nobody is subscribed. */
   readonly reasonCode: number;
-  /** Whether somebody was subscribed to it; at QoS 0 nobody is asked, and it is undefined. */
+  /** Whether somebody was subscribed to it, or was a second ago; at QoS 0 nobody is asked, and it is undefined. */
   readonly matched: boolean | undefined;
+}
+
+export interface ServiceRequestOptions extends InNamespace {
+  /** Of the request; 1 by default. */
+  readonly qos?: QoS | undefined;
+  /** All but `responseTopic` and `correlationData`, by which the response is found. */
+  readonly properties?: Omit<MessageProperties, "responseTopic" | "correlationData"> | undefined;
+  /** How long the response may take; 30,000 by default, at most 300,000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface ServiceSubscribeOptions extends InNamespace {
+  /** 0 by default. */
+  readonly qos?: QoS | undefined;
+  /** Whether retained messages come first; true by default. */
+  readonly retained?: boolean | undefined;
+}
+
+/**
+ * What comes for a subscription, with the methods of an async iterator:
+ * `for await (const message of { [Symbol.asyncIterator]: () => subscription }) ...`.
+ */
+export interface MessageSubscription extends Rpc.RpcTargetBranded {
+  /**
+   * The next message, when there is one. To ask for it acknowledges the one before: at QoS 1 and 2 one that was not acknowledged is given again,
+   * to another member where the subscription is shared. Of QoS 0 some thousand wait for a slow reader; those beyond are dropped.
+   * @throws RefusedError when the subscription has ended
+   */
+  next(): Promise<IteratorResult<HookMessage, undefined>>;
+  /** Ends the subscription. So does disposing of it, and the end of the call in which it was asked for. */
+  return(): Promise<IteratorResult<HookMessage, undefined>>;
 }
 
 /** Where a walk through pages goes on. */
@@ -63,6 +94,14 @@ export interface MqttService extends Rpc.WorkerEntrypointBranded {
    * @returns at QoS 1 and 2 once it is as safe as PUBACK would say: all sessions that are to keep it have it in rows; at QoS 0 when it is on its way
    */
   publish(topic: string, payload: string | Uint8Array | ArrayBuffer, options?: ServicePublishOptions): Promise<PublishReceipt>;
+  /**
+   * Publishes a request, and waits for its response: a message to the Response Topic with the Correlation Data of the request. Whoever
+   * responds needs the right to publish to `responses/#`, or to what RESPONSE_INFORMATION says.
+   * @throws TimeoutError when there is none in time; RefusedError when nobody is subscribed to the topic (0x10)
+   */
+  request(topic: string, payload: string | Uint8Array | ArrayBuffer, options?: ServiceRequestOptions): Promise<HookMessage>;
+  /** Subscribes. @param filters one Topic Filter or several, shared ones too @returns when they are granted */
+  subscribe(filters: string | readonly string[], options?: ServiceSubscribeOptions): Promise<MessageSubscription>;
   /** A page of the retained messages whose topics match. */
   retained(filter: string, options?: FromCursor): Promise<RetainedPage>;
   /** A page of the clients. */

@@ -4,8 +4,7 @@
  */
 
 import { WorkerEntrypoint } from "cloudflare:workers";
-import type { MessageToPublish } from "../hooks/contract.ts";
-import { draftProblem, publishOf } from "../hooks/message-draft.ts";
+import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
 import { PUBLISHERS } from "../limits.ts";
 import { NO_MATCHING_SUBSCRIBERS, SUCCESS, UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
 import type { Definition } from "../objects/definition.ts";
@@ -13,7 +12,18 @@ import { type BrokerEnv, stubs } from "../objects/env.ts";
 import { sessionObjectName } from "../objects/names.ts";
 import type { Settings } from "../settings.ts";
 import { hash } from "../topic/hash.ts";
-import { expectClientId, expectFilter, expectNamespace, expectOptions, expectPageSize } from "./arguments.ts";
+import {
+  expectClientId,
+  expectFilter,
+  expectFilters,
+  expectMessage,
+  expectNamespace,
+  expectNoResponseOf,
+  expectOptions,
+  expectPageSize,
+  expectQoS,
+  expectTimeout,
+} from "./arguments.ts";
 import type {
   ClientsOptions,
   ClientsPage,
@@ -23,9 +33,13 @@ import type {
   PublishReceipt,
   RetainedPage,
   ServicePublishOptions,
+  ServiceRequestOptions,
+  ServiceSubscribeOptions,
 } from "./contract.ts";
 import { refused } from "./error.ts";
 import { clientsPage, retainedPage } from "./pages.ts";
+import { request } from "./request.ts";
+import { type ServiceSubscription, subscribe } from "./subscription.ts";
 
 export class ServiceEntrypoint extends WorkerEntrypoint<BrokerEnv> implements MqttService {
   readonly #definition: Definition;
@@ -40,19 +54,45 @@ export class ServiceEntrypoint extends WorkerEntrypoint<BrokerEnv> implements Mq
     const { namespace: named, ...rest } = expectOptions("publish", options, ["qos", "retain", "properties", "namespace"]);
     const namespace = expectNamespace("publish", settings, named);
     const message = { topic, payload, ...rest };
-    const publish = draftProblem(message) ?? publishOf(message, settings.limits);
-    if (typeof publish === "string") throw new TypeError(`publish: ${publish}`);
-    return this.#put(settings, namespace, message);
+    expectMessage("publish", settings.limits, message);
+    return this.#put("publish", settings, namespace, message);
   }
 
   /** In the Session object of a publisher that stands for the topic: messages of one topic stay in order, and no object publishes all. */
-  async #put(settings: Settings, namespace: string, message: MessageToPublish): Promise<PublishReceipt> {
+  async #put(method: string, settings: Settings, namespace: string, message: MessageToPublish): Promise<PublishReceipt> {
     const publisher = sessionObjectName(settings, namespace, `service-${hash(message.topic) % PUBLISHERS}`);
     const reasonCode = await stubs(this.env.SESSIONS)(publisher).put(message);
     // Nothing is promised of it, and nobody is asked.
     if ((message.qos ?? 0) === 0) return { reasonCode: SUCCESS, matched: undefined };
-    if (reasonCode >= UNSPECIFIED_ERROR) throw refused("publish: not everyone has the message", reasonCode);
+    if (reasonCode >= UNSPECIFIED_ERROR) throw refused(`${method}: not everyone has the message`, reasonCode);
     return { reasonCode, matched: reasonCode !== NO_MATCHING_SUBSCRIBERS };
+  }
+
+  async request(topic: string, payload: MessageToPublish["payload"], options?: ServiceRequestOptions): Promise<HookMessage> {
+    const settings = this.#settings();
+    const known = expectOptions("request", options, ["qos", "properties", "timeoutMs", "namespace"]);
+    const { namespace: named, timeoutMs, qos = 1, properties = {} } = known;
+    const namespace = expectNamespace("request", settings, named);
+    const message = { topic, payload, qos, properties };
+    expectMessage("request", settings.limits, message);
+    expectNoResponseOf(properties);
+    return request({
+      destination: { env: this.env, settings, namespace },
+      message,
+      timeoutMs: expectTimeout(timeoutMs),
+      put: (sent) => this.#put("request", settings, namespace, sent),
+      waitUntil: (promise) => this.ctx.waitUntil(promise),
+    });
+  }
+
+  async subscribe(filters: string | readonly string[], options?: ServiceSubscribeOptions): Promise<ServiceSubscription> {
+    const settings = this.#settings();
+    const { namespace: named, qos = 0, retained = true } = expectOptions("subscribe", options, ["qos", "retained", "namespace"]);
+    const namespace = expectNamespace("subscribe", settings, named);
+    const wanted = expectFilters(settings.limits, filters);
+    expectQoS("subscribe", qos);
+    if (typeof retained !== "boolean") throw new TypeError("subscribe: retained must be true or false");
+    return subscribe({ env: this.env, settings, namespace }, wanted, { qos, retainHandling: retained ? 0 : 2 });
   }
 
   async retained(filter: string, options?: FromCursor): Promise<RetainedPage> {

@@ -1,6 +1,8 @@
 /** The entrypoint for other Workers: what it publishes, tells and ends, from a second Worker with a service binding, used rightly and wrongly. */
 
 import { expect, test } from "vitest";
+import { SERVICE_GRANTS } from "../../src/auth/service-rights.ts";
+import { encodeHandover, HANDOVER_HEADER, type Handover } from "../../src/handshake/handover.ts";
 import { DISCONNECT } from "../../src/mqtt/packet.ts";
 import { textOf, unique } from "../support/mqtt-client.ts";
 import { CallFailed, describeService, type ServiceBroker } from "../support/service-broker.ts";
@@ -31,6 +33,13 @@ async function walk(
     if (cursor === undefined) return found;
   }
   throw new Error("the walk does not end");
+}
+
+/** Whether nobody is subscribed to a topic, now or soon. */
+async function unsubscribed(broker: ServiceBroker, topic: string): Promise<boolean> {
+  for (let attempt = 0; attempt < 1000; attempt += 1)
+    if (!(await broker.call("publish", topic, "is anybody there?", { qos: 1 })).matched) return true;
+  return false;
 }
 
 describeService(
@@ -184,6 +193,115 @@ describeService(
       expect(again.connack?.sessionPresent).toBe(true);
       expect((await errorOf(broker.call("disconnect", ""))).message).toMatch(/Client Identifier must be a text, and not empty/);
     });
+
+    test("a subscription: retained messages first, then what is published, with QoS and properties, until the loop is left", async () => {
+      const place = unique("s");
+      await broker.call("publish", `${place}/kept`, "retained", { qos: 1, retain: true, properties: { userProperties: [["a", "b"]] } });
+      const publish = [0, 1, 2].map((qos) => [`${place}/live`, `at ${qos}`, qos]);
+      const messages = await broker.call("collect", { filters: [`${place}/+`], options: { qos: 2 }, publish, count: 4 });
+      const text = ({ payload }: { payload: { bytes: number[] } }): string => new TextDecoder().decode(new Uint8Array(payload.bytes));
+      expect(messages[0]).toMatchObject({ topic: `${place}/kept`, qos: 1, retain: true, properties: { userProperties: [["a", "b"]] } });
+      expect(messages.slice(1).map(text).sort()).toEqual(["at 0", "at 1", "at 2"]);
+      expect(
+        messages
+          .slice(1)
+          .map(({ qos }: { qos: number }) => qos)
+          .sort(),
+      ).toEqual([0, 1, 2]);
+      // The loop was left: nobody is subscribed any more.
+      expect(await unsubscribed(broker, `${place}/live`)).toBe(true);
+      const live = { filters: `${place}/kept`, options: { retained: false }, publish: [[`${place}/kept`, "new", 1]], count: 1 };
+      expect((await broker.call("collect", live)).map(text)).toEqual(["new"]);
+    });
+
+    test("a subscription whose Worker has forgotten it ends with the call that it was made in", async () => {
+      const topic = unique("s");
+      await broker.call("subscribe", topic, { qos: 1 });
+      expect(await unsubscribed(broker, topic)).toBe(true);
+    });
+
+    test("a reader that is slow acknowledges nothing but what it has asked behind", async () => {
+      const { texts, waiting } = await broker.call("behind", unique("s"), 100, 3);
+      expect([texts, waiting]).toEqual([["0", "1", "2"], [98]]);
+    });
+
+    test.each<readonly [args: readonly unknown[], sentence: RegExp]>([
+      [["a/#/b"], /^subscribe: The # in the Topic Filter/],
+      [[[]], /^subscribe: expected a Topic Filter, or a list of 1 to 1000/],
+      [[["a", 1]], /^subscribe: the Topic Filter must be a text/],
+      [["a", { qos: 3 }], /^subscribe: qos must be 0, 1 or 2/],
+      [["a", { retained: 1 }], /^subscribe: retained must be true or false/],
+      [["a", { signal: 1 }], /^subscribe has no option signal; expected: qos, retained, namespace/],
+      [["$share/+/a"], /^subscribe: The ShareName of/],
+    ])("subscribe(%j) is refused", async (args, sentence) => {
+      const { isTypeError, message } = await errorOf(broker.call("subscribe", ...args));
+      expect(message).toMatch(sentence);
+      expect(isTypeError).toBe(true);
+    });
+
+    test("a request has its response, found by its Correlation Data", async () => {
+      const topic = unique("q");
+      const device = await broker.connect({ version: 5 });
+      await device.subscribe(topic, { qos: 1 });
+      const asked = broker.call("request", topic, "how warm?", { properties: { contentType: "text/plain" } });
+      const { payload, properties } = await device.message();
+      expect([new TextDecoder().decode(payload), properties.contentType]).toEqual(["how warm?", "text/plain"]);
+      const { responseTopic, correlationData } = properties;
+      await device.publish(responseTopic!, "not this", { qos: 1, properties: { correlationData: new Uint8Array([1]) } });
+      await device.publish(responseTopic!, "21", { qos: 1, properties: { correlationData: correlationData! } });
+      expect(await asked).toMatchObject({ topic: responseTopic, payload: { bytes: [...new TextEncoder().encode("21")] } });
+    });
+
+    test("a request without a response in time, without anybody, and what is wrong with one", async () => {
+      const topic = unique("q");
+      const nobody = await errorOf(broker.call("request", topic, "?"));
+      expect(nobody).toMatchObject({ name: "RefusedError", reasonCode: 0x10, message: `request to ${topic}: nobody is subscribed to it` });
+      const device = await broker.connect({ version: 5 });
+      await device.subscribe(topic, { qos: 1 });
+      const late = await errorOf(broker.call("request", topic, "?", { timeoutMs: 300 }));
+      expect(late).toMatchObject({ name: "TimeoutError", message: `request to ${topic}: no response within 300 ms` });
+      const wrong: readonly (readonly [options: object, sentence: RegExp])[] = [
+        [{ timeoutMs: 0 }, /timeoutMs must be 1 to 300000/],
+        [{ properties: { responseTopic: "a" } }, /properties\.responseTopic is what the response is found by/],
+        [{ retain: true }, /request has no option retain/],
+        [{ qos: 4 }, /request: qos must be 0, 1 or 2/],
+      ];
+      for (const [options, sentence] of wrong) {
+        const { isTypeError, message } = await errorOf(broker.call("request", topic, "?", options));
+        expect(message).toMatch(sentence);
+        expect(isTypeError).toBe(true);
+      }
+    });
   },
   { PACKET_BYTES_MAX: "2000", NAMESPACES: "default,other" },
+);
+
+describeService(
+  (broker) => {
+    test("whoever is bound may all, where no client may anything; and is kept connected whatever Keep Alive clients must have", async () => {
+      // Before: who has just left still counts for a moment.
+      expect((await errorOf(broker.call("request", unique("q"), "?"))).reasonCode).toBe(0x10);
+      const topic = unique("closed");
+      const publish = Array.from({ length: 3 }, (_, index) => [topic, String(index), 2]);
+      expect(await broker.call("collect", { filters: "#", options: { qos: 2 }, publish, count: 3 })).toHaveLength(3);
+    });
+
+    test("nobody comes in by saying that he is the service", async () => {
+      const admission = { userName: undefined, address: "", grants: SERVICE_GRANTS, expiresAt: null };
+      for (const relayed of [true, false]) {
+        const headers = { [HANDOVER_HEADER]: encodeHandover({ relayed, admission } as unknown as Handover) };
+        const client = await broker.open({ headers });
+        expect((await client.connect({ version: 5, clientId: client.clientId })).reasonCode).toBe(0x87);
+      }
+      const client = await broker.open();
+      const { reasonCode } = await client.connect({
+        version: 5,
+        clientId: client.clientId,
+        userName: SERVICE_GRANTS,
+        password: SERVICE_GRANTS,
+      });
+      expect(reasonCode).toBe(0x87);
+    });
+  },
+  { ALLOW_ANONYMOUS: "false", KEEP_ALIVE_SECONDS_MAX: "1" },
 );

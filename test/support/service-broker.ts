@@ -29,7 +29,9 @@ export interface ServiceBroker {
   /** Has the second Worker call a method. @throws CallFailed with what the call has thrown there */
   // biome-ignore lint/suspicious/noExplicitAny: what is answered differs from method to method, and has gone through JSON
   call(method: string, ...args: readonly unknown[]): Promise<any>;
-  /** A client whose CONNECT was accepted; cut off after the test. */
+  /** A client that has said nothing yet; cut off after the test. */
+  open(options?: OpenOptions & { readonly namespace?: string }): Promise<MqttTestClient>;
+  /** The same whose CONNECT was accepted. */
   connect(options?: ConnectOptions & OpenOptions & { readonly namespace?: string }): Promise<MqttTestClient>;
 }
 
@@ -49,6 +51,12 @@ export function describeService(body: (broker: ServiceBroker) => void, env: Read
         for (const client of clients) client.terminate();
         clients = [];
       });
+      const open: ServiceBroker["open"] = async ({ namespace, ...options } = {}) => {
+        const path = namespace === undefined ? "mqtt" : `${namespace}/mqtt`;
+        const client = await MqttTestClient.open(`${url}${path}`, { ...options, clientId: options.clientId ?? unique("c") });
+        clients.push(client);
+        return client;
+      };
       body({
         topology,
         get miniflare() {
@@ -60,12 +68,10 @@ export function describeService(body: (broker: ServiceBroker) => void, env: Read
           if (error !== undefined) throw new CallFailed(error);
           return value;
         },
-        async connect({ namespace, ...options } = {}) {
-          const clientId = options.clientId ?? unique("c");
-          const path = namespace === undefined ? "mqtt" : `${namespace}/mqtt`;
-          const client = await MqttTestClient.open(`${url}${path}`, { ...options, clientId });
-          clients.push(client);
-          const { reasonCode } = await client.connect({ ...options, clientId });
+        open,
+        async connect(options = {}) {
+          const client = await open(options);
+          const { reasonCode } = await client.connect({ ...options, clientId: client.clientId });
           if (reasonCode !== 0) throw new Error(`CONNECT was refused with ${reasonCode}`);
           return client;
         },

@@ -1,0 +1,42 @@
+/**
+ * Rights of the connections that the broker makes to itself for other Workers: the binding is their right, so they may do everything, whatever
+ * rules, hooks and code say. They are known by their grants, a text that no login can have: those are JSON.
+ */
+
+import type { Authorizer, Identity } from "../session/ports.ts";
+
+/** `Identity.grants` of such a connection. Only the Worker hands over a socket with an identity; whoever else comes has to log in. */
+export const SERVICE_GRANTS = "service";
+
+export function isService({ grants }: Identity): boolean {
+  return grants === SERVICE_GRANTS;
+}
+
+/** Asks others about everybody else. */
+export class ServiceRights implements Authorizer {
+  readonly #others: Authorizer;
+
+  constructor(others: Authorizer) {
+    this.#others = others;
+  }
+
+  mayPublish(...wish: Parameters<Authorizer["mayPublish"]>): boolean {
+    return isService(wish[0]) || this.#others.mayPublish(...wish);
+  }
+
+  maySubscribe(...wish: Parameters<Authorizer["maySubscribe"]>): boolean {
+    return isService(wish[0]) || this.#others.maySubscribe(...wish);
+  }
+
+  mayKeep(...wish: Parameters<Authorizer["maySubscribe"]>): boolean {
+    return isService(wish[0]) || (this.#others.mayKeep?.(...wish) ?? this.#others.maySubscribe(...wish));
+  }
+
+  limitsReceive(identity: Identity, clientId: string): boolean {
+    return !isService(identity) && this.#others.limitsReceive(identity, clientId);
+  }
+
+  mayReceive(identity: Identity, clientId: string, topic: string): boolean {
+    return isService(identity) || this.#others.mayReceive(identity, clientId, topic);
+  }
+}

@@ -1,0 +1,58 @@
+/** A request and its response, by Response Topic and Correlation Data (MQTT 5.0, 4.10): over a connection of its own, which lasts as long as the request. */
+
+import type { Client } from "../client/client.ts";
+import type { Message } from "../client/message.ts";
+import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
+import { CORRELATION_BYTES } from "../limits.ts";
+import { NO_MATCHING_SUBSCRIBERS } from "../mqtt/reason-code.ts";
+import { PLATFORM, type Timer } from "../runtime.ts";
+import { connectService, type Destination, endService, messageFor, serviceError } from "./connection.ts";
+import type { PublishReceipt } from "./contract.ts";
+import { ServiceError } from "./error.ts";
+
+export interface Request {
+  readonly destination: Destination;
+  readonly message: MessageToPublish;
+  readonly timeoutMs: number;
+  readonly put: (message: MessageToPublish) => Promise<PublishReceipt>;
+  /** What goes on when the answer has been given. */
+  readonly waitUntil: (promise: Promise<unknown>) => void;
+}
+
+export async function request({ destination, message, timeoutMs, put, waitUntil }: Request): Promise<HookMessage> {
+  let timer: Timer | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new ServiceError("TimeoutError", `request to ${message.topic}: no response within ${timeoutMs} ms`);
+    timer = PLATFORM.after(timeoutMs, () => reject(error));
+  });
+  const connecting = connectService(destination, { sessionExpirySeconds: 0, timeoutMs });
+  try {
+    const client = await Promise.race([connecting, late]);
+    return await Promise.race([exchange(client, message, put), late]);
+  } catch (error) {
+    throw serviceError(`request to ${message.topic}`, error);
+  } finally {
+    timer?.cancel();
+    waitUntil(connecting.then(endService, () => {}));
+  }
+}
+
+async function exchange(client: Client, message: MessageToPublish, put: Request["put"]): Promise<HookMessage> {
+  const responseTopic = client.server.properties.responseInformation ?? `responses/${client.clientId}`;
+  const correlationData = crypto.getRandomValues(new Uint8Array(CORRELATION_BYTES));
+  let responded: (message: Message) => void;
+  const response = new Promise<HookMessage>((resolve, reject) => {
+    responded = (message) => resolve(messageFor(message));
+    client.on("closed", reject);
+  });
+  // It may end while nobody waits for it.
+  response.catch(() => {});
+  const onMessage = (message: Message): void => {
+    if (String(message.properties.correlationData) === String(correlationData)) responded(message);
+  };
+  await client.subscribe(responseTopic, { qos: 1, onMessage });
+  const { matched } = await put({ ...message, properties: { ...message.properties, responseTopic, correlationData } });
+  if (matched === false)
+    throw new ServiceError("RefusedError", `request to ${message.topic}: nobody is subscribed to it`, NO_MATCHING_SUBSCRIBERS);
+  return response;
+}
