@@ -4,6 +4,7 @@
  */
 
 import type { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
+import { serveTcp } from "./edge/tcp.ts";
 import type { BrokerBindings, BrokerOptions } from "./hooks/contract.ts";
 import { checkOptions } from "./hooks/options.ts";
 import type { DirectoryCalls, SessionCalls, TopicCalls } from "./objects/calls.ts";
@@ -37,6 +38,11 @@ export interface Broker<Env extends BrokerBindings = BrokerBindings> {
    * @returns undefined for all others
    */
   fetch(request: Request, env: Env, context: ExecutionContext): Promise<Response | undefined>;
+  /**
+   * Serves MQTT over a TCP socket that another Worker or a container has opened to this one: for `connect` of the default export. `MqttService`
+   * has it too. The address that was asked for says the namespace: `tenant.mqtt:1883`, and every other one is `default`.
+   */
+  connect(socket: Socket, env: Env): Promise<void>;
 }
 
 /** What the platform calls on an object with sockets. */
@@ -55,7 +61,11 @@ export interface SocketHandlers {
 export function defineBroker<Env extends BrokerBindings = BrokerBindings>(options: BrokerOptions<Env> = {}): Broker<Env> {
   checkOptions(options);
   const definition = new Definition(options as BrokerOptions);
-  return { ...brokerClasses<Env>(definition), fetch: below(options.path ?? "", requestsOf(definition)) as unknown as Broker<Env>["fetch"] };
+  return {
+    ...brokerClasses<Env>(definition),
+    fetch: below(options.path ?? "", requestsOf(definition)) as unknown as Broker<Env>["fetch"],
+    connect: (socket, env) => serveTcp(socket, env as unknown as BrokerEnv, definition),
+  };
 }
 
 type BrokerClasses<Env extends BrokerBindings> = Pick<Broker<Env>, "SessionObject" | "TopicObject" | "DirectoryObject" | "MqttService">;

@@ -385,6 +385,12 @@ export const REQUEST_MS_MAX = 300 * SECOND;
 /** The Correlation Data of a request, bytes: nobody guesses one. */
 export const CORRELATION_BYTES = 12;
 
+/** What waits for one TCP connection of another Worker that takes nothing, bytes; then it is cut off. As much as a client may leave unread. */
+export const TCP_UNSENT_BYTES_MAX = 16 * MIB;
+
+/** How long it may take to read the rest when the broker has closed it, ms. */
+export const TCP_LINGER_MS = 5 * SECOND;
+
 /** What one SUBACK says of why filters were refused, characters: about ten of them are told; a packet may have thousands. */
 export const REASONS_CHARACTERS_MAX = 1024;
 

@@ -20,6 +20,7 @@ async function page(request: Request, env: BrokerEnv): Promise<Response> {
 }
 
 export default {
+  connect: broker.connect,
   async fetch(request: Request, env: BrokerEnv, context: ExecutionContext): Promise<Response> {
     const answer = (await broker.fetch(request, env, context)) ?? (await page(request, env));
     return answer.headers.has("Content-Security-Policy") ? answer : withHeaders(answer);

@@ -43,7 +43,7 @@ export type RelayedSocket = Pick<WebSocket, "binaryType" | "accept" | "addEventL
 export type Reach = (objectName: string, handover: Handover) => Promise<RelayedSocket>;
 
 /** Starts relaying a socket whose upgrade is being answered. */
-export function relay(socket: WebSocket, request: Request, { env, settings, hooks }: Edge, asking: Caller): void {
+export function relay(socket: RelayedSocket, request: Request, { env, settings, hooks }: Edge, asking: Caller): void {
   const { namespace } = asking;
   const reach: Reach = async (objectName, handover) => {
     const { webSocket } = await handOver(request, env, objectName, handover);

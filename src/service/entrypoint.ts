@@ -4,6 +4,7 @@
  */
 
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { serveTcp } from "../edge/tcp.ts";
 import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
 import { PUBLISHERS } from "../limits.ts";
 import { NO_MATCHING_SUBSCRIBERS, SUCCESS, UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
@@ -116,6 +117,11 @@ export class ServiceEntrypoint extends WorkerEntrypoint<BrokerEnv> implements Mq
     const namespace = expectNamespace("disconnect", settings, named);
     expectClientId("disconnect", clientId);
     return stubs(this.env.SESSIONS)(sessionObjectName(settings, namespace, clientId)).disconnect(clientId);
+  }
+
+  /** MQTT over TCP: `env.MQTT.connect("broker:1883")`. */
+  override connect(socket: Socket): Promise<void> {
+    return serveTcp(socket, this.env, this.#definition);
   }
 
   #settings(): Settings {

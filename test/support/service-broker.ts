@@ -35,15 +35,22 @@ export interface ServiceBroker {
   connect(options?: ConnectOptions & OpenOptions & { readonly namespace?: string }): Promise<MqttTestClient>;
 }
 
-/** @param env settings besides TOPOLOGY and ALLOW_ANONYMOUS */
-export function describeService(body: (broker: ServiceBroker) => void, env: Readonly<Record<string, string>> = {}): void {
+/** @param env settings besides TOPOLOGY and ALLOW_ANONYMOUS; @param compatibilityFlags of the broker */
+export function describeService(
+  body: (broker: ServiceBroker) => void,
+  env: Readonly<Record<string, string>> = {},
+  compatibilityFlags: readonly string[] = [],
+): void {
   for (const topology of ["compact", "sharded"] as const) {
     describe(topology, () => {
       let miniflare: Miniflare;
       let url: string;
       let clients: MqttTestClient[] = [];
       beforeAll(async () => {
-        miniflare = await start({ ALLOW_ANONYMOUS: "true", SESSION_SHARDS: "3", TOPIC_SHARDS: "2", ...env, TOPOLOGY: topology });
+        miniflare = await start(
+          { ALLOW_ANONYMOUS: "true", SESSION_SHARDS: "3", TOPIC_SHARDS: "2", ...env, TOPOLOGY: topology },
+          compatibilityFlags,
+        );
         url = (await miniflare.unsafeGetDirectURL("broker")).href.replace("http", "ws");
       });
       afterAll(() => miniflare.dispose());
@@ -80,7 +87,7 @@ export function describeService(body: (broker: ServiceBroker) => void, env: Read
   }
 }
 
-async function start(bindings: Readonly<Record<string, string>>): Promise<Miniflare> {
+async function start(bindings: Readonly<Record<string, string>>, compatibilityFlags: readonly string[]): Promise<Miniflare> {
   const worker = async (name: string, source: string) => ({
     name,
     modules: [{ type: "ESModule" as const, path: `${name}.js`, contents: await bundleWorker(source) }],
@@ -93,11 +100,12 @@ async function start(bindings: Readonly<Record<string, string>>): Promise<Minifl
     workers: [
       {
         ...(await worker("caller", "test/fixtures/service/caller.ts")),
-        serviceBindings: { MQTT: { name: "broker", entrypoint: "MqttService" } },
+        serviceBindings: { MQTT: { name: "broker", entrypoint: "MqttService" }, BROKER: { name: "broker" } },
       },
       {
         ...(await worker("broker", "src/worker.ts")),
         bindings,
+        compatibilityFlags: [...compatibilityFlags],
         durableObjects: {
           SESSIONS: { className: "SessionObject", useSQLite: true },
           TOPICS: { className: "TopicObject", useSQLite: true },
