@@ -4,7 +4,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config
 import { SETTINGS } from "./src/settings.ts";
 
 /** Tests of what depends on how the broker is spread over objects: they run once for each of its shapes. */
-const SHAPED = ["test/objects/{eviction,hibernation,abort,budgets,v5-state}.test.ts"];
+const SHAPED = ["test/objects/{eviction,hibernation,abort,budgets,service,v5-state}.test.ts"];
 
 /** All settings as they are by default: otherwise the plugin takes those of a `.dev.vars` on this machine. */
 const DEFAULTS = Object.fromEntries(SETTINGS.map(({ name, default: value }) => [name, value]));
