@@ -7,11 +7,13 @@ import type { HookMessage, MessageProperties } from "../hooks/contract.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { ClientView } from "../objects/calls.ts";
 
+/** Where something is. */
 export interface InNamespace {
   /** `default` by default. */
   readonly namespace?: string | undefined;
 }
 
+/** What a message has besides topic and payload. */
 export interface ServicePublishOptions extends InNamespace {
   /** 0 by default. */
   readonly qos?: QoS | undefined;
@@ -28,6 +30,7 @@ export interface PublishReceipt {
   readonly matched: boolean | undefined;
 }
 
+/** What a request has besides topic and payload, and how long it waits. */
 export interface ServiceRequestOptions extends InNamespace {
   /** Of the request; 1 by default. */
   readonly qos?: QoS | undefined;
@@ -37,6 +40,7 @@ export interface ServiceRequestOptions extends InNamespace {
   readonly timeoutMs?: number | undefined;
 }
 
+/** How another Worker subscribes. */
 export interface ServiceSubscribeOptions extends InNamespace {
   /** 0 by default. */
   readonly qos?: QoS | undefined;
@@ -65,11 +69,13 @@ export interface FromCursor extends InNamespace {
   readonly cursor?: string | undefined;
 }
 
+/** Where a page of clients begins, and how long it is. */
 export interface ClientsOptions extends FromCursor {
   /** The most of a page: 1 to 1000; 100 by default. */
   readonly limit?: number | undefined;
 }
 
+/** Some of the clients, in no order that would mean something. */
 export interface ClientsPage {
   /** Sessions, of clients that are connected and of others. What changes meanwhile may be missing, or be told as it was. */
   readonly clients: readonly ClientView[];
@@ -77,6 +83,7 @@ export interface ClientsPage {
   readonly cursor: string | undefined;
 }
 
+/** Some of the retained messages. */
 export interface RetainedPage {
   readonly messages: readonly HookMessage[];
   /** Undefined on the last page. A page may have few messages, or none, and not be the last. */

@@ -20,7 +20,6 @@ const WITHOUT: Readonly<Record<string, string>> = {
   "src/client/socket.ts": "Socket SocketConstructor SocketEvent",
   "src/client/subscription.ts": "Granted Subscription",
   "src/hooks/contract.ts": "ConsumeContext GrantedSubscription HookMessage MessageToPublish",
-  "src/service/contract.ts": "ClientsOptions ClientsPage InNamespace RetainedPage ServicePublishOptions",
 };
 
 interface Exported {
