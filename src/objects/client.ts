@@ -9,13 +9,13 @@ import type { Handover } from "../handshake/handover.ts";
 import { AHEAD_BYTES, AHEAD_PACKETS_MAX, EARLY_PACKETS_MAX, FRAME_BYTES, RETAINED_WORK, SHARE_WORK, TICK_WORK } from "../limits.ts";
 import { UNFINISHED_BYTES_SHORT } from "../memory-limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
-import { type Connect, PUBLISH, SUBSCRIBE } from "../mqtt/packet.ts";
+import { type Connect, DISCONNECT, type Disconnect, PUBLISH, SUBSCRIBE } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import { MESSAGE_RATE_TOO_HIGH, PACKET_TOO_LARGE, QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
 import { VIOLATION } from "../mqtt/violation.ts";
-import type { Timer } from "../runtime.ts";
 import { CLOSE_INTERNAL_ERROR, CLOSE_POLICY, CLOSE_UNSUPPORTED_DATA, closeCodeOf, FAILED, MEMORY_SHORT } from "../session/close-code.ts";
 import { violated } from "../session/lifecycle.ts";
+import type { Unhandled } from "../session/ports.ts";
 import type { Connection } from "../session/session.ts";
 import { PACE_BYTES_MAX, PACE_MS_MAX } from "../share-limits.ts";
 import { SubscribeAsking } from "./asking.ts";
@@ -24,9 +24,13 @@ import type { ClientContext } from "./client-context.ts";
 import { Entrance } from "./entrance.ts";
 import { StoreRefused } from "./guarded-store.ts";
 import { log } from "./log.ts";
+import { Patience } from "./patience.ts";
 import { PublishAsking } from "./publish-asking.ts";
 import type { SocketWire } from "./socket-wire.ts";
 import type { Taker } from "./turns.ts";
+
+/** Of 3.x: reading it more slowly is of no use any more. */
+const TOO_FAST = "the client sends faster than it may";
 
 /** What a packet costs to handle, in packets without anything. */
 function workOf(bytes: Uint8Array): number {
@@ -34,7 +38,7 @@ function workOf(bytes: Uint8Array): number {
   return 1 + (bytes.length >> 12) + (retained ? RETAINED_WORK : 0);
 }
 
-export class Client implements Taker {
+export class Client implements Taker, Unhandled {
   readonly wire: SocketWire;
   /** Nothing has come from it. */
   isSilent = true;
@@ -46,8 +50,7 @@ export class Client implements Taker {
   /** Until it is in, or over. */
   #entrance: Entrance | undefined;
   #unfinishedBytes = 0;
-  /** Runs while a packet is incomplete: such a packet is only in memory, so the pending timer also keeps the object awake. */
-  #patience: Timer | undefined;
+  readonly #patience: Patience;
   /** What came last waits for a turn. */
   #waits = false;
   readonly #brake: Brake;
@@ -64,6 +67,7 @@ export class Client implements Taker {
     this.wire = wire;
     this.#context = context;
     this.#handover = handover;
+    this.#patience = new Patience(context.runtime, context.limits.packetSecondsMax, () => this.#waitedTooLong());
     this.#brake = new Brake(context.runtime);
     this.#asking = context.asking && new SubscribeAsking(context.asking, context.limits);
     this.#stream = new PacketStream(context.limits.packetBytesMax);
@@ -71,7 +75,7 @@ export class Client implements Taker {
     this.#state = connection === undefined ? "entering" : "connected";
     if (connection !== undefined) {
       this.#stream.version = connection.version;
-      this.#askAboutMessages(connection);
+      this.#attend(connection);
       return;
     }
     this.#entrance = new Entrance(context, handover, this.#stream, {
@@ -87,8 +91,9 @@ export class Client implements Taker {
     this.#await();
   }
 
-  /** The Worker's code is asked about what comes over the connection. */
-  #askAboutMessages(connection: Connection): void {
+  /** What comes over the connection goes through here; the Worker's code is asked about it. */
+  #attend(connection: Connection): void {
+    connection.unhandled = this;
     const { onPublish, runtime } = this.#context;
     if (onPublish === undefined) return;
     this.#publishing = new PublishAsking(onPublish, connection.session, runtime);
@@ -157,31 +162,26 @@ export class Client implements Taker {
    * that is not whole or waits.
    */
   #boundUnfinished(): void {
-    const { core, flushSoon, limits } = this.#context;
+    const { core, limits } = this.#context;
     const isAsking = this.#asking?.isOpen === true || this.#publishing?.held !== undefined;
     const isTooFast = this.#brake.isOn && !isAsking && this.#unfinishedBytes > PACE_BYTES_MAX + limits.packetBytesMax;
     if (isTooFast) {
-      this.#endTooFast();
+      this.#violated(MESSAGE_RATE_TOO_HIGH, TOO_FAST);
       return;
     }
     const isFarAhead = (this.#waits || isAsking || this.#isTaking) && this.#unfinishedBytes > AHEAD_PACKETS_MAX * limits.packetBytesMax;
     if (!isFarAhead && (this.#unfinishedBytes <= UNFINISHED_BYTES_SHORT || core.ledger.takes("unfinished"))) return;
-    const connection = this.#connection;
     const message = isFarAhead ? "more has come than can be handled" : MEMORY_SHORT;
-    if (connection?.open) violated(core, connection, QUOTA_EXCEEDED, message);
+    if (this.#connection?.open) this.#violated(QUOTA_EXCEEDED, message);
     else this.#end({ bytes: undefined, closeCode: closeCodeOf(QUOTA_EXCEEDED), closeReason: message });
-    this.#state = "ended";
-    this.#countUnfinished();
-    flushSoon();
   }
 
-  /** The client, of 3.x, sends so much faster than it may that reading it more slowly is of no use. */
-  #endTooFast(): void {
-    const { core, flushSoon } = this.#context;
-    violated(core, this.#connection!, MESSAGE_RATE_TOO_HIGH, "the client sends faster than it may");
+  /** It does what is not allowed. */
+  #violated(reasonCode: number, message: string): void {
+    violated(this.#context.core, this.#connection!, reasonCode, message);
     this.#state = "ended";
     this.#countUnfinished();
-    flushSoon();
+    this.#context.flushSoon();
   }
 
   /** The socket closed or failed. What came before is handled before; what is above a rate is not taken then. */
@@ -203,7 +203,7 @@ export class Client implements Taker {
   #lost(): void {
     this.#closing = false;
     this.#context.gone(this.wire);
-    this.#patience?.cancel();
+    this.#patience.end();
     this.#leaveEntrance();
     this.#state = "ended";
     this.#countUnfinished();
@@ -215,11 +215,20 @@ export class Client implements Taker {
     this.#context.flushSoon();
   }
 
+  takeDisconnect(): Disconnect | undefined {
+    for (let bytes = this.#stream.next(); bytes instanceof Uint8Array; bytes = this.#stream.next()) {
+      if (bytes[0]! >> 4 !== DISCONNECT) continue;
+      const packet = decodePacket(bytes, this.#connection!.version);
+      return packet.type === DISCONNECT ? packet : undefined;
+    }
+    return undefined;
+  }
+
   /** Something went wrong on our side: it costs this client its connection and nobody else anything. */
   failed(error: unknown, doing: string): void {
     const { core, flushSoon } = this.#context;
     this.#state = "ended";
-    this.#patience?.cancel();
+    this.#patience.end();
     this.#brake.release();
     this.#leaveEntrance();
     const session = this.#connection?.session;
@@ -303,11 +312,10 @@ export class Client implements Taker {
       const bytes = this.#brake.take() ?? this.#stream.next();
       if (bytes === undefined) break;
       // The next packet has its own time.
-      this.#patience?.cancel();
-      this.#patience = undefined;
+      this.#patience.end();
       const waitMs = bytes instanceof Uint8Array && !this.#closing ? core.paces.waitMs(connection, bytes, now) : 0;
       if (waitMs > PACE_MS_MAX) {
-        this.#endTooFast();
+        this.#violated(MESSAGE_RATE_TOO_HIGH, TOO_FAST);
         break;
       }
       if (waitMs > 0) {
@@ -356,7 +364,7 @@ export class Client implements Taker {
     const options = { assigned, relayed: this.#handover.relayed, authenticationData };
     this.#connection = this.#context.machine.connect(this.wire, connect, identity, options, this.#context.runtime.now());
     this.#state = this.#connection === undefined ? "ended" : "connected";
-    if (this.#connection !== undefined) this.#askAboutMessages(this.#connection);
+    if (this.#connection !== undefined) this.#attend(this.#connection);
     // Only who was let in counts: nobody has others banned by giving their names in vain.
     if (this.#connection !== undefined) this.#context.directory?.connected(connect.clientId);
   }
@@ -364,7 +372,7 @@ export class Client implements Taker {
   #end({ bytes, closeCode, closeReason }: Farewell): void {
     this.#state = "ended";
     this.#countUnfinished();
-    this.#patience?.cancel();
+    this.#patience.end();
     this.#leaveEntrance();
     if (bytes !== undefined) this.wire.send(bytes);
     this.wire.close(closeCode, closeReason);
@@ -381,15 +389,13 @@ export class Client implements Taker {
     const incomplete =
       this.#entrance?.isAwaited ||
       (this.#state === "connected" && !this.#waits && !this.#isTaking && !this.#brake.isOn && this.#stream.pendingBytes > 0);
-    if (!incomplete) {
-      this.#patience?.cancel();
-      this.#patience = undefined;
-      return;
-    }
-    const { limits, runtime } = this.#context;
-    this.#patience ??= runtime.after(limits.packetSecondsMax * 1000, () => {
-      const what = this.#state === "entering" ? "CONNECT did not come" : "a packet was not finished";
-      this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason: `${what} within ${limits.packetSecondsMax} s` });
-    });
+    if (incomplete) this.#patience.begin();
+    else this.#patience.end();
+  }
+
+  #waitedTooLong(): void {
+    const what = this.#state === "entering" ? "CONNECT did not come" : "a packet was not finished";
+    const closeReason = `${what} within ${this.#context.limits.packetSecondsMax} s`;
+    this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason });
   }
 }

@@ -24,7 +24,7 @@ import { connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "./connect
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE } from "./deadlines.ts";
 import { setIdentity } from "./identity.ts";
-import { connectionLost, endSession, keepAliveSlackMs } from "./lifecycle.ts";
+import { connectionLost, endSession, handleDisconnect, keepAliveSlackMs } from "./lifecycle.ts";
 import { askOwed } from "./owed-retained.ts";
 import type { Identity, Refusal, Wire } from "./ports.ts";
 import { resend } from "./queue.ts";
@@ -179,10 +179,18 @@ export function handleConnect(
   return connection;
 }
 
-/** [MQTT5-3.1.4-3] [MQTT311-3.1.4-2]: the older connection of the client ends; its will follows the rules of a lost connection. */
+/**
+ * [MQTT5-3.1.4-3] [MQTT311-3.1.4-2]: the older connection of the client ends; its will follows the rules of a lost connection, unless
+ * its client has taken leave.
+ */
 export function takeOver(core: SessionCore, previous: Session | undefined): void {
   const older = previous?.connection;
   if (older === undefined) return;
+  const said = older.unhandled?.takeDisconnect();
+  if (said !== undefined) {
+    handleDisconnect(core, older, said);
+    return;
+  }
   const reason = "another connection uses this Client Identifier";
   older.disconnect(SESSION_TAKEN_OVER, reason);
   // [5.0/3.1.3.2.2/takeover]: a will without delay goes now; a delayed one when Clean Start 1 ends the session; a resume cancels it.

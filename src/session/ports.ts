@@ -6,7 +6,7 @@
 
 import type { RetainedAsk } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
-import type { Connect, ProtocolVersion, Publish, QoS, SubscriptionRequest, Will } from "../mqtt/packet.ts";
+import type { Connect, Disconnect, ProtocolVersion, Publish, QoS, SubscriptionRequest, Will } from "../mqtt/packet.ts";
 import type { StoredRow } from "../mqtt/record.ts";
 
 /** Who a Network Connection speaks for, decided when it connected or authenticated anew. */
@@ -335,6 +335,15 @@ export interface RouterPort {
    * @returns false when there is nowhere else
    */
   redistribute(message: Message, filter: string): boolean;
+}
+
+/** What came over a connection and was not handled yet: it waits behind a packet that takes its time, or for its turn. */
+export interface Unhandled {
+  /**
+   * The connection is over, and what waits is given up.
+   * @returns the DISCONNECT in it, if there is one: unlike the others its client does not send that one again
+   */
+  takeDisconnect(): Disconnect | undefined;
 }
 
 /** One socket of the host. Bytes are gathered and leave when the host flushes, after the rows. */

@@ -31,7 +31,7 @@ import type { Hold } from "./held-outcome.ts";
 import { OpenExchangeSet } from "./open-exchanges.ts";
 import { OutgoingAliases } from "./outgoing-aliases.ts";
 import type { Pace } from "./paces.ts";
-import type { Identity, PublishAsker, Reauthentication, Wire } from "./ports.ts";
+import type { Identity, PublishAsker, Reauthentication, Unhandled, Wire } from "./ports.ts";
 import { Reading } from "./reading.ts";
 import { ReceivedExchanges } from "./received.ts";
 import type { Taking } from "./taking.ts";
@@ -295,6 +295,8 @@ export class Connection {
   unansweredQoS1 = 0;
   /** Asks the Worker's code about its messages; undefined where that has nothing to say. */
   asker: PublishAsker | undefined;
+  /** What its host has not handled. */
+  unhandled: Unhandled | undefined;
   /** How fast it may send; from the first packet on that is limited. */
   pace: Pace | undefined;
   /** Of the packet at hand, as it came. */

@@ -16,7 +16,7 @@ import {
 } from "../../src/limits.ts";
 import { BatchWriter, RECORD_PUBLISH } from "../../src/mqtt/batch.ts";
 import { decodeExchangeAnswer } from "../../src/mqtt/exchange-answer.ts";
-import { SUBACK, UNSUBACK } from "../../src/mqtt/packet.ts";
+import { DISCONNECT, NO_PROPERTIES, SUBACK, UNSUBACK } from "../../src/mqtt/packet.ts";
 import { NO_MATCHING_SUBSCRIBERS } from "../../src/mqtt/reason-code.ts";
 import { Meter } from "../../src/objects/meter.ts";
 import { sessionObjectName, shapeNumber, topicObjectName } from "../../src/objects/names.ts";
@@ -175,6 +175,19 @@ describe.each(["compact", "sharded"])("SUBSCRIBE and UNSUBSCRIBE with very many 
     expect([flooder.count(SUBACK), host().core.connections.size, host().count().unfinished]).toEqual([0, 3, 0]);
     expect(host().core.store.subscriptions().length).toBe(taken());
     expect(stage.timers).toBe(0);
+  });
+
+  it("are given up with what came behind, but that the client took leave is heeded: its will goes nowhere", async () => {
+    const will = { topic: "y", payload: new TextEncoder().encode("will"), qos: 0, retain: false, properties: NO_PROPERTIES } as const;
+    const leaver = await stage.connect("d", false, will);
+    const lost = await stage.connect("e", false, will);
+    for (const client of [leaver, lost]) client.subscribeTo(filters);
+    leaver.send({ type: DISCONNECT, reasonCode: 0, properties: NO_PROPERTIES });
+    const again = [stage.connect("d", false), stage.connect("e", false)];
+    for (const client of [leaver, lost]) client.vanish();
+    await Promise.all(again);
+    await stage.advance(3000);
+    expect(listener.texts).toEqual(["will"]);
   });
 
   it("are refused as a whole, once, when a Topic object is out of reach, and keep nothing awake", async () => {

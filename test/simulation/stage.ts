@@ -16,6 +16,7 @@ import {
   type QoS,
   SUBSCRIBE,
   UNSUBSCRIBE,
+  type Will,
 } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import { LocalRouter } from "../../src/objects/local-router.ts";
@@ -246,7 +247,7 @@ export class Stage {
     return host;
   }
 
-  async connect(clientId: string, clean: boolean): Promise<StageClient> {
+  async connect(clientId: string, clean: boolean, will?: Will): Promise<StageClient> {
     const client = new StageClient(this.session(sessionObjectName(this.settings, "default", clientId)));
     client.send({
       type: CONNECT,
@@ -255,7 +256,7 @@ export class Stage {
       keepAliveSeconds: 0,
       clientId,
       properties: NO_PROPERTIES,
-      will: undefined,
+      will,
       userName: undefined,
       password: undefined,
     });
