@@ -31,6 +31,8 @@ export interface Ask {
 }
 
 interface Open extends Ask {
+  /** 0 before it was sent; when it is asked again it keeps its own [MQTT311-2.3.1-3]. */
+  packetId: number;
   readonly resolve: (answer: Suback | Unsuback) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -47,7 +49,7 @@ export class Asks {
   readonly #open = new Set<Open>();
   readonly #sent = new Map<number, Sent>();
   /** Identifiers whose answers are late: until the connection ends, nothing else goes by them. */
-  #late: number[] = [];
+  readonly #late: number[] = [];
   #link: Link | undefined;
   #server: Properties = NO_PROPERTIES;
 
@@ -58,7 +60,7 @@ export class Asks {
 
   /** @throws MqttError when there is no answer */
   ask(ask: Ask): Promise<Suback | Unsuback> {
-    return new Promise((resolve, reject) => this.#add({ ...ask, resolve, reject }));
+    return new Promise((resolve, reject) => this.#add({ ...ask, packetId: 0, resolve, reject }));
   }
 
   #add(ask: Open): void {
@@ -73,19 +75,19 @@ export class Asks {
   attach(link: Link, server: Server, isKnown: boolean, renew: () => void): void {
     this.#link = link;
     this.#server = server.properties;
-    const open = [...this.#open].filter(({ isRenewal }) => !isRenewal || isKnown);
+    const open = [...this.#open];
     this.#open.clear();
     if (!isKnown) renew();
-    for (const ask of open) this.#add(ask);
+    for (const ask of open) {
+      if (!ask.isRenewal || isKnown) this.#add(ask);
+      else this.#ids.free(ask.packetId);
+    }
   }
 
   detach(): void {
     this.#link = undefined;
-    for (const packetId of [...this.#sent.keys(), ...this.#late]) {
-      this.#taken(packetId);
-      this.#ids.free(packetId);
-    }
-    this.#late = [];
+    for (const packetId of [...this.#sent.keys()]) this.#taken(packetId);
+    for (const packetId of this.#late.splice(0)) this.#ids.free(packetId);
   }
 
   close(error: MqttError): void {
@@ -97,9 +99,9 @@ export class Asks {
 
   #send(ask: Open): void {
     if (this.#link === undefined) return;
-    let packetId = 0;
     try {
-      packetId = this.#ids.take();
+      ask.packetId ||= this.#ids.take();
+      const { packetId } = ask;
       const packet = ask.packet(this.#server, packetId);
       const what = `${PACKET_NAMES[packet.type]} ${ask.filters.join(", ")}`;
       const bytes = pack(what, packet, this.#link.version, this.#server.maximumPacketSize);
@@ -107,7 +109,7 @@ export class Asks {
       this.#sent.set(packetId, { ask, type: packet.type === SUBSCRIBE ? SUBACK : packet.type + 1, cancel });
       this.#link.sendBytes(bytes);
     } catch (error) {
-      this.#ids.free(packetId);
+      this.#ids.free(ask.packetId);
       this.#open.delete(ask);
       ask.reject(error);
     }

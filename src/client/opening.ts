@@ -99,7 +99,7 @@ export class Opening {
     const connect = this.#connect!;
     const refused = refusalOf(packet, connect.version);
     if (refused !== undefined) link.fail(refused);
-    // [MQTT5-3.2.2-2] [MQTT311-3.2.2-1]
+    // [MQTT5-3.2.2-2] [MQTT5-3.2.2-4] [MQTT311-3.2.2-1]
     else if (packet.sessionPresent && connect.clean) link.violated("a session, where none was to be there");
     else if (this.#exchange === undefined) this.#connected(link, packet);
     else this.#exchange.take(link, packet, () => this.#connected(link, packet));

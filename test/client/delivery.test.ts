@@ -1,7 +1,7 @@
 /** What the client sends and when, packet by packet, against a server that a test plays: windows, repeats, aliases, waits, and authentication. */
 
 import { describe, expect, it } from "vitest";
-import { type Client, type ConnectOptions, connect, type Message, MqttError } from "../../src/client/index.ts";
+import { type ConnectOptions, connect, type Message, MqttError } from "../../src/client/index.ts";
 import {
   AUTH,
   CONNACK,
@@ -9,7 +9,6 @@ import {
   DISCONNECT,
   NO_PROPERTIES,
   type Packet,
-  type Properties,
   PUBACK,
   PUBCOMP,
   PUBLISH,
@@ -21,33 +20,7 @@ import {
   UNSUBSCRIBE,
 } from "../../src/mqtt/packet.ts";
 import { acknowledgement, textOf } from "../support/mqtt-client.ts";
-import { type FakeConnection, FakeServer, settled } from "./fake-server.ts";
-
-interface Pair {
-  readonly server: FakeServer;
-  readonly connection: FakeConnection;
-  readonly client: Client;
-}
-
-async function connected(options: ConnectOptions = {}, properties: Properties = NO_PROPERTIES): Promise<Pair> {
-  const server = new FakeServer();
-  const connecting = connect(server.factory, { clock: server.clock, random: () => 0.5, keepAliveSeconds: 0, ...options });
-  await settled();
-  await server.connection.welcome({ properties });
-  return { server, connection: server.connection, client: await connecting };
-}
-
-async function subscribed(
-  { client, connection }: Pair,
-  filter: string,
-  onMessage: (message: Message) => unknown,
-  qos: 0 | 1 | 2 = 2,
-): Promise<void> {
-  const subscribing = client.subscribe(filter, { qos, onMessage });
-  const { packetId } = await connection.expect(SUBSCRIBE);
-  connection.say({ type: SUBACK, packetId, reasonCodes: [qos], properties: NO_PROPERTIES });
-  await subscribing;
-}
+import { connected, FakeServer, settled, subscribed } from "./fake-server.ts";
 
 describe("what is published", () => {
   it("keeps the Receive Maximum of the server, and its order", async () => {
@@ -76,7 +49,7 @@ describe("what is published", () => {
     expect(connection.frames - before).toBe(1);
   });
 
-  it("is repeated with DUP under its number, in order, within the new Receive Maximum; what has PUBREC is released", async () => {
+  it("[MQTT5-4.6.0-1] [MQTT5-4.4.0-1] [MQTT311-4.4.0-1] is repeated with DUP under its number, in order, within the new Receive Maximum; what has PUBREC is released", async () => {
     const { server, connection, client } = await connected();
     const publishing = ["1", "2", "3", "4", "5"].map((text, index) => client.publish("a", text, { qos: index % 2 === 0 ? 1 : 2 }));
     const sent = await connection.messages(5);
@@ -104,7 +77,7 @@ describe("what is published", () => {
     await Promise.all(publishing);
   });
 
-  it("begins anew where the server has lost the session: QoS 1 again as new, of QoS 2 it says that it is not known", async () => {
+  it("[MQTT5-3.2.2-5] begins anew where the server has lost the session: QoS 1 again as new, of QoS 2 it says that it is not known", async () => {
     const { server, connection, client } = await connected();
     const publishing = [1, 2, 2].map((qos) => client.publish("a", String(qos), { qos: qos as 1 }));
     const outcomes = Promise.allSettled(publishing);

@@ -3,7 +3,16 @@
  * takes a minute for users takes no time here.
  */
 
-import type { Clock, Socket, SocketEvent, SocketFactory } from "../../src/client/index.ts";
+import {
+  type Client,
+  type Clock,
+  type ConnectOptions,
+  connect,
+  type Message,
+  type Socket,
+  type SocketEvent,
+  type SocketFactory,
+} from "../../src/client/index.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { PACKET_NAMES } from "../../src/mqtt/fixed-header.ts";
@@ -18,6 +27,8 @@ import {
   PUBLISH,
   type Publish,
   type QoS,
+  SUBACK,
+  SUBSCRIBE,
 } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import { type PacketOf, publishPacket } from "../support/mqtt-client.ts";
@@ -178,3 +189,42 @@ export class FakeServer {
     return this.connection;
   }
 }
+
+/** A client and the server that has accepted it. */
+export interface Pair {
+  readonly server: FakeServer;
+  /** Their first connection. */
+  readonly connection: FakeConnection;
+  readonly client: Client;
+}
+
+/**
+ * Connects a client without Keep Alive, whose chance is no chance.
+ * @param properties those of CONNACK
+ */
+export async function connected(options: ConnectOptions = {}, properties: Properties = NO_PROPERTIES): Promise<Pair> {
+  const server = new FakeServer();
+  const connecting = connect(server.factory, { clock: server.clock, random: () => 0.5, keepAliveSeconds: 0, ...options });
+  await settled();
+  await server.connection.welcome({ properties });
+  return { server, connection: server.connection, client: await connecting };
+}
+
+export async function subscribed(
+  { client, connection }: Pair,
+  filter: string,
+  onMessage: (message: Message) => unknown,
+  qos: QoS = 2,
+): Promise<void> {
+  const subscribing = client.subscribe(filter, { qos, onMessage });
+  const { packetId } = await connection.expect(SUBSCRIBE);
+  connection.say(suback(packetId, qos));
+  await subscribing;
+}
+
+export const suback = (packetId: number, ...reasonCodes: number[]): Packet => ({
+  type: SUBACK,
+  packetId,
+  reasonCodes,
+  properties: NO_PROPERTIES,
+});

@@ -16,27 +16,16 @@ import {
   PUBLISH,
   PUBREC,
   PUBREL,
-  SUBACK,
   SUBSCRIBE,
   UNSUBACK,
 } from "../../src/mqtt/packet.ts";
 import { acknowledgement, publishPacket } from "../support/mqtt-client.ts";
-import { type FakeConnection, FakeServer, settled } from "./fake-server.ts";
-
-async function connected(options: ConnectOptions = {}): Promise<{ server: FakeServer; connection: FakeConnection; client: Client }> {
-  const server = new FakeServer();
-  const connecting = connect(server.factory, { clock: server.clock, random: () => 0.5, ...options });
-  await settled();
-  await server.connection.welcome();
-  return { server, connection: server.connection, client: await connecting };
-}
+import { connected, type FakeConnection, FakeServer, settled, suback } from "./fake-server.ts";
 
 /** How the next connection ends. */
 function ending(client: Client): Promise<Disconnection> {
   return new Promise((resolve) => client.on("disconnected", resolve));
 }
-
-const suback = (packetId: number, ...reasonCodes: number[]): Packet => ({ type: SUBACK, packetId, reasonCodes, properties: NO_PROPERTIES });
 
 describe("what is no MQTT, or comes at the wrong time", () => {
   const wrong: [string, (connection: FakeConnection) => void, number, RegExp][] = [
@@ -217,7 +206,7 @@ describe("before CONNACK", () => {
 
   it.each([
     ["a message", answered(publishPacket("a", "x")), "protocol"],
-    ["a session that was not asked for", answered(connack(0, { sessionPresent: true })), "protocol"],
+    ["[MQTT5-3.2.2-4] a session that was not asked for", answered(connack(0, { sessionPresent: true })), "protocol"],
     ["DISCONNECT", answered({ type: DISCONNECT, reasonCode: 0x89, properties: NO_PROPERTIES }), "disconnected"],
     ["the end of the socket", (connection: FakeConnection) => connection.drop(), "lost"],
     [
@@ -252,7 +241,7 @@ describe("before CONNACK", () => {
 });
 
 describe("silence", () => {
-  it("PINGREQ within the Keep Alive; without an answer the connection is given up", async () => {
+  it("[MQTT5-3.1.2-20] PINGREQ within the Keep Alive; without an answer the connection is given up", async () => {
     const { server, connection, client } = await connected({ keepAliveSeconds: 100 });
     const end = ending(client);
     await server.clock.pass(89_999);
@@ -266,7 +255,7 @@ describe("silence", () => {
     expect((await end).error).toMatchObject({ kind: "timeout", message: expect.stringContaining("PINGREQ") });
   });
 
-  it("the server's Keep Alive counts, and 0 means none", async () => {
+  it("[MQTT5-3.2.2-21] [MQTT5-3.1.2-21] the server's Keep Alive counts, and 0 means none", async () => {
     const server = new FakeServer();
     const connecting = connect(server.factory, { clock: server.clock });
     await settled();
