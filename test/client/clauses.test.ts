@@ -167,6 +167,7 @@ describe("what is not held back", () => {
         connection.publish("b", "x");
         await clock.pass(10_000);
       }
+      await client.publish("a");
       expect(longest).toBeLessThanOrEqual(100_000);
       expect(client.isConnected).toBe(true);
     },
