@@ -17,13 +17,15 @@ type Bytes = Uint8Array | undefined;
 export interface Exchange {
   /** Authentication Data of CONNECT, or of the AUTH that begins anew. */
   readonly data?: Uint8Array;
-  /** The answer to an AUTH of the server. */
+  /** The answer to an AUTH of the server; undefined: without data. Throw, or reject, and the connection ends. */
   next?(data: Uint8Array | undefined): Bytes | Promise<Bytes>;
   /** The server is done. Throw when it did not prove who it is; nothing else that it sends is taken before. */
   end?(data: Uint8Array | undefined): void;
 }
 
+/** Who takes part in enhanced authentication, for as long as there is a client. */
 export interface Authenticator {
+  /** The Authentication Method, such as `SCRAM-SHA-256`. */
   readonly method: string;
   /** An exchange for each connection and each `reauthenticate`. */
   begin(): Exchange | Promise<Exchange>;

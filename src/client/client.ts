@@ -34,6 +34,10 @@ export async function connect(target: string | Socket | SocketFactory, options: 
   return new Client(engine);
 }
 
+/**
+ * One client of a server, over as many connections as it takes: `connect` makes it, `end` ends it. Its methods reject with an `MqttError`,
+ * after the end with that one which ended it.
+ */
 export class Client {
   readonly #engine: Engine;
   #responses: Promise<string> | undefined;
@@ -63,7 +67,10 @@ export class Client {
     return this.#engine.server!;
   }
 
-  /** @returns what takes the listener away */
+  /**
+   * Listens to an event.
+   * @returns what takes the listener away
+   */
   on<Name extends keyof ClientEvents>(name: Name, listener: ClientEvents[Name]): () => void {
     return this.#engine.emitter.on(name, listener);
   }
@@ -93,7 +100,11 @@ export class Client {
     return this.#engine.subscriber.subscribe(listOf(filters), options);
   }
 
-  /** Ends these filters, for every Subscription that has them. */
+  /**
+   * Ends these filters, for every Subscription that has them.
+   * @returns when the server has answered
+   * @throws MqttError when it refused, or did not answer within 30 s
+   */
   async unsubscribe(filters: string | readonly string[]): Promise<void> {
     this.#engine.expectOpen();
     return this.#engine.subscriber.unsubscribe(listOf(filters));
@@ -101,6 +112,7 @@ export class Client {
 
   /**
    * Publishes a request and waits for its response (MQTT 5.0).
+   * @returns the first message that has its Correlation Data
    * @throws MqttError when there is none in time, or nobody is subscribed to the topic
    */
   async request(topic: string, payload: string | Uint8Array = "", options: RequestOptions = {}): Promise<Message> {
@@ -128,8 +140,8 @@ export class Client {
   }
 
   /**
-   * Responds to a request.
-   * @throws MqttError when it is none
+   * Responds to a request, at its QoS where the options say no other (MQTT 5.0).
+   * @throws MqttError when it is none, or `publish` does
    */
   async respond(request: Message, payload: string | Uint8Array = "", options: PublishOptions = {}): Promise<Receipt> {
     const { responseTopic, correlationData } = request.properties;
@@ -137,7 +149,10 @@ export class Client {
     return this.publish(responseTopic, payload, { qos: request.qos, ...options, correlationData } as PublishOptions);
   }
 
-  /** Authenticates anew, with a new exchange of the option `authentication` (MQTT 5.0). */
+  /**
+   * Authenticates anew, with a new exchange of the option `authentication` (MQTT 5.0).
+   * @throws MqttError when there is no connection, no such option, or one under way; when the server refuses it, the connection is over
+   */
   reauthenticate(): Promise<void> {
     return this.#engine.reauthenticate();
   }

@@ -6,6 +6,8 @@
 import type { Properties } from "../mqtt/packet.ts";
 
 /**
+ * What kind of thing went wrong:
+ *
  * - `refused`: the server said no, with a Reason Code
  * - `disconnected`: the server ended the connection, with a Reason Code
  * - `lost`: the connection could not be made, or it is gone
@@ -26,10 +28,12 @@ export interface MqttErrorDetails {
   readonly cause?: unknown;
 }
 
+/** Everything that goes wrong in the client. A handler may throw one too: its Reason Code goes to the server. */
 export class MqttError extends Error {
   override readonly name: string = "MqttError";
+  /** What kind of thing went wrong: to decide by, where `message` is for people. */
   readonly kind: MqttErrorKind;
-  /** Of MQTT 5.0; a Return Code of 3.x is told as the Reason Code that means the same. */
+  /** Of MQTT 5.0; a Return Code of 3.x is told as the Reason Code that means the same. Undefined where there is none. */
   readonly reasonCode: number | undefined;
   /** What came with the Reason Code: Reason String, Server Reference, User Properties. */
   readonly properties: Properties;
@@ -52,7 +56,7 @@ export function refusal(kind: MqttErrorKind, what: string, reasonCode: number, p
   return new MqttError(kind, message, { reasonCode, properties, filter });
 }
 
-/** What a Reason Code of MQTT 5.0 means, in a few words. */
+/** What a Reason Code of MQTT 5.0 means, in a few words, such as `not authorized`; `success` for all below 0x80. */
 export function reasonText(reasonCode: number): string {
   return reasonCode < FAILURES ? "success" : (FAILURE_WORDS[reasonCode - FAILURES] ?? "reason code");
 }

@@ -2,7 +2,7 @@
 
 import { NO_PROPERTIES, type Properties, type Publish, type QoS } from "../mqtt/packet.ts";
 
-/** Properties of a message. In 3.x, which has none, they are left out. */
+/** Properties of a message (MQTT 5.0). In 3.x, which has none, they are left out. Intervals are in seconds. */
 export type MessageProperties = Pick<
   Properties,
   "payloadFormatIndicator" | "messageExpiryInterval" | "contentType" | "responseTopic" | "correlationData" | "userProperties"
@@ -10,10 +10,15 @@ export type MessageProperties = Pick<
 
 const decoder = new TextDecoder();
 
+/** A message that came. */
 export class Message {
+  /** The Topic Name, also where the server sent a Topic Alias for it. */
   readonly topic: string;
+  /** A view of what was received: a copy (`slice`) is needed where it is kept for long or changed. */
   readonly payload: Uint8Array;
+  /** That of this delivery: the lower of what it was published with and what was granted. */
   readonly qos: QoS;
+  /** The server had kept it; with `retainAsPublished`: it was published so. */
   readonly retain: boolean;
   /** The server has sent it before, on this connection or another one. */
   readonly dup: boolean;
@@ -35,7 +40,7 @@ export class Message {
     return properties;
   }
 
-  /** The payload as text. */
+  /** The payload as text; what is not UTF-8 in it becomes U+FFFD. */
   text(): string {
     return decoder.decode(this.payload);
   }

@@ -1,5 +1,6 @@
 /** What the client needs of the platform beside a socket: time and chance. Both can be replaced, so that tests decide about them. */
 
+/** Time as the client sees it: what tells it, and what runs later. */
 export interface Clock {
   /** Milliseconds, from any beginning. */
   now(): number;

@@ -5,29 +5,42 @@
 
 import { MqttError } from "./error.ts";
 
+/** What a socket tells its listeners. */
 export interface SocketEvent {
+  /** `open`, `message`, `close` or `error`. */
   readonly type: string;
+  /** Of `message`: an ArrayBuffer or a view of one. */
   readonly data?: unknown;
+  /** Of `close`: the status code of the WebSocket. */
   readonly code?: number;
+  /** Of `close`. */
   readonly reason?: string;
+  /** Of `error`, where the platform says why. */
   readonly message?: string;
 }
 
+/** As much of a WebSocket as the client uses. */
 export interface Socket {
+  /** Set to `arraybuffer`. */
   binaryType?: string;
+  /** 0: is being opened, 1: open, 2: is being closed, 3: closed. */
   readonly readyState: number;
   /** Bytes that were given to `send` and are not on their way yet, where the platform tells. */
   readonly bufferedAmount?: number;
+  /** Sends a binary frame. May throw when the socket is not open. */
   send(data: Uint8Array<ArrayBuffer>): void;
+  /** `close` follows, now or later; with one that never comes the connection is over all the same. */
   close(code?: number, reason?: string): void;
   /** Of the sockets of Workers, which are silent before. */
   accept?(): void;
+  /** Listeners stay as long as the socket. */
   addEventListener(type: "open" | "message" | "close" | "error", listener: (event: SocketEvent) => void): void;
 }
 
+/** The class of a WebSocket: that of the platform, or one that takes its arguments. */
 export type SocketConstructor = new (url: string, protocols: string[]) => Socket;
 
-/** Opens the next connection: asked again for each. */
+/** Opens a socket for the next connection: asked again for each. What it throws is a connection that could not be made. */
 export type SocketFactory = () => Socket | Promise<Socket>;
 
 /** `readyState` of a WebSocket that is open. */

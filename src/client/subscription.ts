@@ -5,11 +5,17 @@ import type { Arrival } from "./arrival.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Message } from "./message.ts";
 
+/** What a server has granted. */
 export interface Granted {
+  /** The Topic Filter as it was asked for, `$share/NAME/` included. */
   readonly filter: string;
+  /** Messages come at this QoS at most; it may be lower than what was asked for. */
   readonly qos: QoS;
 }
 
+/**
+ * The filters of one `subscribe`. Without a handler the messages are in it, one after the other: `for await (const message of subscription)`.
+ */
 export class Subscription implements AsyncIterable<Message> {
   /** Each filter with the QoS that the server granted. */
   readonly granted: readonly Granted[];
@@ -27,7 +33,11 @@ export class Subscription implements AsyncIterable<Message> {
     return this.#inbox.dropped;
   }
 
-  /** Unsubscribes. Loops end, messages that wait are let go of. */
+  /**
+   * Unsubscribes. Loops end, messages that wait are let go of.
+   * @returns when the server has answered; at once when it was ended before
+   * @throws MqttError when the server refused, or did not answer within 30 s; it is ended nevertheless
+   */
   end(): Promise<void> {
     return this.#end();
   }

@@ -51,32 +51,43 @@ export interface HookClient {
 export interface MessageProperties {
   /** 1 says that the payload is UTF-8. */
   readonly payloadFormatIndicator?: 0 | 1 | undefined;
-  /** Seconds. */
+  /** Seconds until nobody is to be given it any more. */
   readonly messageExpiryInterval?: number | undefined;
+  /** A MIME type, by custom. */
   readonly contentType?: string | undefined;
+  /** A Topic Name: of a request, where its response goes. */
   readonly responseTopic?: string | undefined;
+  /** What the response has to bring back. */
   readonly correlationData?: Uint8Array | undefined;
+  /** In order, with repeats. */
   readonly userProperties?: readonly UserProperty[] | undefined;
 }
 
+/** A message as a hook is given it. */
 export interface HookMessage {
   /** The Topic Name, also where the client sent a Topic Alias for it. */
   readonly topic: string;
   /** A copy. */
   readonly payload: Uint8Array;
+  /** That which it was published with. */
   readonly qos: QoS;
+  /** It is to be kept for subscriptions to come; with an empty payload it removes the one that is kept. */
   readonly retain: boolean;
+  /** Of a 3.x client empty. */
   readonly properties: MessageProperties;
 }
 
+/** A message as code publishes it. */
 export interface MessageToPublish {
+  /** A Topic Name. */
   readonly topic: string;
   /** A text is sent as UTF-8. */
   readonly payload: string | Uint8Array | ArrayBuffer;
   /** 0 by default. */
   readonly qos?: QoS | undefined;
-  /** False by default. */
+  /** Whether it is kept for subscriptions to come; with an empty payload it removes the one that is kept. False by default. */
   readonly retain?: boolean | undefined;
+  /** None by default. */
   readonly properties?: MessageProperties | undefined;
 }
 
@@ -104,6 +115,7 @@ export interface ConsumedMessage extends HookMessage {
   readonly publisher: string;
 }
 
+/** What the handler of a consumer is given last. */
 export interface ConsumeContext<Env = unknown> extends HookContext<Env> {
   /** Aborted when the handler has taken too long: from then on the same messages may be given again. */
   readonly signal: AbortSignal;
@@ -163,12 +175,17 @@ export interface Disconnection {
   readonly willPublished: boolean;
 }
 
+/** A subscription as it was granted: the options of the last SUBSCRIBE count. */
 export interface GrantedSubscription {
   /** `$share/NAME/` included. */
   readonly filter: string;
+  /** Messages are delivered at this QoS at most. */
   readonly qos: QoS;
+  /** The client is not given what it publishes itself. */
   readonly noLocal: boolean;
+  /** Messages keep the RETAIN flag that they were published with. */
   readonly retainAsPublished: boolean;
+  /** Retained messages: 0: are sent; 1: only if the subscription is new; 2: are not sent. */
   readonly retainHandling: 0 | 1 | 2;
 }
 
