@@ -58,18 +58,20 @@ const places = (list: readonly number[]): number => list.reduce((bits, place) =>
 const MESSAGE = [PUBLISH, WILL];
 const ANSWERS = [CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK, DISCONNECT, AUTH];
 
+/** `topicAlias` is Topic Alias, `maximumQoS` Maximum QoS. */
+const titleOf = (name: string): string => name[0]!.toUpperCase() + name.slice(1).replace(/[A-Z](?!$)/g, " $&");
+
 function rule(
   id: number,
   name: keyof Properties,
-  title: string,
   type: PropertyType,
   where: readonly number[],
-  options: { min?: number; max?: number; repeats?: readonly number[]; reasonCode?: number; clause?: string } = {},
+  options: { title?: string; min?: number; max?: number; repeats?: readonly number[]; reasonCode?: number; clause?: string } = {},
 ): PropertyRule {
   return {
     id,
     name,
-    title,
+    title: options.title ?? titleOf(name),
     type,
     places: places(where),
     repeats: places(options.repeats ?? []),
@@ -85,45 +87,46 @@ const EVERYWHERE = [...ANSWERS, ...MESSAGE, CONNECT, SUBSCRIBE, UNSUBSCRIBE];
 
 /** Table 2-4 of the specification, with the ranges that section 3 adds. */
 export const PROPERTY_RULES: readonly PropertyRule[] = [
-  rule(0x01, "payloadFormatIndicator", "Payload Format Indicator", "byte", MESSAGE, BOOLEAN),
-  rule(0x02, "messageExpiryInterval", "Message Expiry Interval", "uint32", MESSAGE),
+  rule(0x01, "payloadFormatIndicator", "byte", MESSAGE, BOOLEAN),
+  rule(0x02, "messageExpiryInterval", "uint32", MESSAGE),
   // [MQTT5-3.3.2-19]
-  rule(0x03, "contentType", "Content Type", "string", MESSAGE),
+  rule(0x03, "contentType", "string", MESSAGE),
   // [MQTT5-3.3.2-13]
-  rule(0x08, "responseTopic", "Response Topic", "string", MESSAGE),
-  rule(0x09, "correlationData", "Correlation Data", "binary", MESSAGE),
+  rule(0x08, "responseTopic", "string", MESSAGE),
+  rule(0x09, "correlationData", "binary", MESSAGE),
   // [5.0/3.3.2.3.8/zero] Several in a PUBLISH from the Server only: the session core refuses any from a Client [MQTT5-3.3.4-6].
-  rule(0x0b, "subscriptionIdentifiers", "Subscription Identifier", "variable", [PUBLISH, SUBSCRIBE], {
+  rule(0x0b, "subscriptionIdentifiers", "variable", [PUBLISH, SUBSCRIBE], {
+    title: "Subscription Identifier",
     min: 1,
     repeats: [PUBLISH],
     clause: "5.0/3.3.2.3.8/zero",
   }),
-  rule(0x11, "sessionExpiryInterval", "Session Expiry Interval", "uint32", [CONNECT, CONNACK, DISCONNECT]),
-  rule(0x12, "assignedClientIdentifier", "Assigned Client Identifier", "string", [CONNACK]),
-  rule(0x13, "serverKeepAlive", "Server Keep Alive", "uint16", [CONNACK]),
-  rule(0x15, "authenticationMethod", "Authentication Method", "string", [CONNECT, CONNACK, AUTH]),
-  rule(0x16, "authenticationData", "Authentication Data", "binary", [CONNECT, CONNACK, AUTH]),
+  rule(0x11, "sessionExpiryInterval", "uint32", [CONNECT, CONNACK, DISCONNECT]),
+  rule(0x12, "assignedClientIdentifier", "string", [CONNACK]),
+  rule(0x13, "serverKeepAlive", "uint16", [CONNACK]),
+  rule(0x15, "authenticationMethod", "string", [CONNECT, CONNACK, AUTH]),
+  rule(0x16, "authenticationData", "binary", [CONNECT, CONNACK, AUTH]),
   // [5.0/3.1.2.11.6/range]
-  rule(0x17, "requestProblemInformation", "Request Problem Information", "byte", [CONNECT], { max: 1, clause: "5.0/3.1.2.11.6/range" }),
-  rule(0x18, "willDelayInterval", "Will Delay Interval", "uint32", [WILL]),
-  rule(0x19, "requestResponseInformation", "Request Response Information", "byte", [CONNECT], { max: 1, clause: "5.0/3.1.2.11.6/range" }),
-  rule(0x1a, "responseInformation", "Response Information", "string", [CONNACK]),
-  rule(0x1c, "serverReference", "Server Reference", "string", [CONNACK, DISCONNECT]),
-  rule(0x1f, "reasonString", "Reason String", "string", ANSWERS),
+  rule(0x17, "requestProblemInformation", "byte", [CONNECT], { max: 1, clause: "5.0/3.1.2.11.6/range" }),
+  rule(0x18, "willDelayInterval", "uint32", [WILL]),
+  rule(0x19, "requestResponseInformation", "byte", [CONNECT], { max: 1, clause: "5.0/3.1.2.11.6/range" }),
+  rule(0x1a, "responseInformation", "string", [CONNACK]),
+  rule(0x1c, "serverReference", "string", [CONNACK, DISCONNECT]),
+  rule(0x1f, "reasonString", "string", ANSWERS),
   // [5.0/3.1.2.11.3/zero]
-  rule(0x21, "receiveMaximum", "Receive Maximum", "uint16", [CONNECT, CONNACK], { min: 1, clause: "5.0/3.1.2.11.3/zero" }),
-  rule(0x22, "topicAliasMaximum", "Topic Alias Maximum", "uint16", [CONNECT, CONNACK]),
+  rule(0x21, "receiveMaximum", "uint16", [CONNECT, CONNACK], { min: 1, clause: "5.0/3.1.2.11.3/zero" }),
+  rule(0x22, "topicAliasMaximum", "uint16", [CONNECT, CONNACK]),
   // [MQTT5-3.3.2-8]
-  rule(0x23, "topicAlias", "Topic Alias", "uint16", [PUBLISH], { min: 1, reasonCode: TOPIC_ALIAS_INVALID, clause: "MQTT5-3.3.2-8" }),
+  rule(0x23, "topicAlias", "uint16", [PUBLISH], { min: 1, reasonCode: TOPIC_ALIAS_INVALID, clause: "MQTT5-3.3.2-8" }),
   // [5.0/3.2.2.3.4/never2]
-  rule(0x24, "maximumQoS", "Maximum QoS", "byte", [CONNACK], { max: 1, clause: "5.0/3.2.2.3.4/never2" }),
-  rule(0x25, "retainAvailable", "Retain Available", "byte", [CONNACK], BOOLEAN),
-  rule(0x26, "userProperties", "User Property", "pair", EVERYWHERE, { repeats: EVERYWHERE }),
+  rule(0x24, "maximumQoS", "byte", [CONNACK], { max: 1, clause: "5.0/3.2.2.3.4/never2" }),
+  rule(0x25, "retainAvailable", "byte", [CONNACK], BOOLEAN),
+  rule(0x26, "userProperties", "pair", EVERYWHERE, { title: "User Property", repeats: EVERYWHERE }),
   // [5.0/3.1.2.11.4/zero]
-  rule(0x27, "maximumPacketSize", "Maximum Packet Size", "uint32", [CONNECT, CONNACK], { min: 1, clause: "5.0/3.1.2.11.4/zero" }),
-  rule(0x28, "wildcardSubscriptionAvailable", "Wildcard Subscription Available", "byte", [CONNACK], BOOLEAN),
-  rule(0x29, "subscriptionIdentifierAvailable", "Subscription Identifier Available", "byte", [CONNACK], BOOLEAN),
-  rule(0x2a, "sharedSubscriptionAvailable", "Shared Subscription Available", "byte", [CONNACK], BOOLEAN),
+  rule(0x27, "maximumPacketSize", "uint32", [CONNECT, CONNACK], { min: 1, clause: "5.0/3.1.2.11.4/zero" }),
+  rule(0x28, "wildcardSubscriptionAvailable", "byte", [CONNACK], BOOLEAN),
+  rule(0x29, "subscriptionIdentifierAvailable", "byte", [CONNACK], BOOLEAN),
+  rule(0x2a, "sharedSubscriptionAvailable", "byte", [CONNACK], BOOLEAN),
 ];
 
 /** By Property Identifier. */
