@@ -175,6 +175,6 @@ export interface ClientEvents {
 export interface Receipt {
   /** 0x00 or 0x10; 0x00 at QoS 0 and in 3.x, where the server says nothing. */
   readonly reasonCode: number;
-  /** Of the last acknowledgement: Reason String, User Properties. */
+  /** Of PUBACK or PUBREC: Reason String, User Properties. */
   readonly properties: Properties;
 }

@@ -38,6 +38,8 @@ interface Letter extends Outgoing {
   packetId: number;
   /** It was sent on the connection of now, and counts against the Receive Maximum. */
   isOnLink: boolean;
+  /** What PUBREC said: PUBCOMP says nothing of what became of it. */
+  receipt: Receipt;
   readonly resolve: (receipt: Receipt) => void;
   readonly reject: (error: MqttError) => void;
 }
@@ -75,7 +77,7 @@ export class Publisher {
   publish(message: Outgoing): Promise<Receipt> {
     if (this.#count >= this.#queueMax) throw new MqttError("full", `Publish: ${this.#queueMax} messages wait already`);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ ...message, packetId: 0, isOnLink: false, resolve, reject });
+      this.#waiting.push({ ...message, packetId: 0, isOnLink: false, receipt: SENT, resolve, reject });
       this.flush();
     });
   }
@@ -216,7 +218,7 @@ export class Publisher {
   }
 
   #received(link: Link, letter: Letter | undefined, packet: Acknowledgement): void {
-    const { packetId, reasonCode } = packet;
+    const { packetId, reasonCode, properties } = packet;
     if (letter === undefined) {
       // [MQTT5-4.3.3-4] For one that is released already, the same again.
       const code = this.#releases.has(packetId) ? SUCCESS : PACKET_IDENTIFIER_NOT_FOUND;
@@ -224,6 +226,7 @@ export class Publisher {
     } else if (letter.qos === 1) link.violated("PUBREC for a message of QoS 1");
     else if (reasonCode >= UNSPECIFIED_ERROR) this.#settle(letter, packet);
     else {
+      letter.receipt = { reasonCode, properties };
       this.#unacknowledged.delete(packetId);
       this.#releases.set(packetId, letter);
       this.#release(link, letter);
@@ -232,10 +235,10 @@ export class Publisher {
 
   #settle(letter: Letter, { type, reasonCode, properties }: Acknowledgement): void {
     this.#forget(letter);
-    // PUBCOMP 0x92 comes where it was settled before.
-    if (reasonCode >= UNSPECIFIED_ERROR && type !== PUBCOMP) {
-      letter.reject(refusal("refused", `Publish to ${letter.topic} was refused`, reasonCode, properties));
-    } else letter.resolve({ reasonCode, properties });
+    // PUBCOMP may say 0x92, where it was settled before.
+    if (type === PUBCOMP) letter.resolve(letter.receipt);
+    else if (reasonCode < UNSPECIFIED_ERROR) letter.resolve({ reasonCode, properties });
+    else letter.reject(refusal("refused", `Publish to ${letter.topic} was refused`, reasonCode, properties));
     this.#settled();
   }
 }

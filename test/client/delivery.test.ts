@@ -94,6 +94,24 @@ describe("what is published", () => {
     expect(again.inbox).toEqual([]);
   });
 
+  it("tells what the server said of it, at QoS 2 in PUBREC", async () => {
+    const { connection, client } = await connected();
+    for (const [qos, type] of [
+      [1, PUBACK],
+      [2, PUBREC],
+    ] as const) {
+      const publishing = client.publish("a", "x", { qos });
+      const { packetId } = await connection.expect(PUBLISH);
+      const said = { reasonCode: 0x10, properties: { reasonString: "nobody" } };
+      connection.say({ type, packetId, ...said });
+      if (qos === 2) {
+        await connection.expect(PUBREL);
+        connection.say(acknowledgement(PUBCOMP, packetId));
+      }
+      expect(await publishing).toEqual(said);
+    }
+  });
+
   it("tells why the server refused it, and refuses what this server cannot take", async () => {
     const pair = await connected({}, { maximumQoS: 1, retainAvailable: 0, maximumPacketSize: 60 });
     const { connection, client } = pair;
