@@ -24,6 +24,7 @@ export type {
   MessageProperties,
   MessageToPublish,
   PublishAnswer,
+  PublishContext,
   Question,
   Refuse,
 } from "./hooks/contract.ts";

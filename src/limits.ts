@@ -369,6 +369,12 @@ export const PAGE_CALLS_MAX = 16;
 /** Publishers that stand for topics of what other Workers publish: more than there are objects on most brokers, and so few that none rests for long. */
 export const PUBLISHERS = 64;
 
+/**
+ * Payloads of other Workers that wait for `onPublish` in one object, bytes, before more are refused: some thousand readings. They are there
+ * three times: as they came, as the packet, and as the code is given them.
+ */
+export const SERVICE_ASKED_BYTES_MAX = 4 * MIB;
+
 /** QoS 1 and 2 messages that wait in the Worker for one subscription of another one; the others wait in rows. Large ones have to fit into an isolate. */
 export const SERVICE_RECEIVE_MAXIMUM = 32;
 

@@ -6,6 +6,9 @@ import type { HookClient } from "./contract.ts";
 
 const NO_ATTRIBUTES: Readonly<Record<string, string>> = Object.freeze({});
 
+/** In the place of a client where another Worker publishes. */
+export const NO_CLIENT: HookClient = Object.freeze({ clientId: "", userName: undefined, address: "", attributes: NO_ATTRIBUTES });
+
 const views = new WeakMap<Identity, HookClient>();
 
 export function clientView(identity: Identity, clientId: string): HookClient {

@@ -36,8 +36,15 @@ export interface HookContext<Env = unknown> {
   publish(message: MessageToPublish): Promise<void>;
 }
 
+/** What `onPublish` is given last. */
+export interface PublishContext<Env = unknown> extends HookContext<Env> {
+  /** Who publishes: a client; the broker, a client's Will Message; another Worker that is bound to `MqttService`, of which the client says nothing. */
+  readonly source: "client" | "will" | "service";
+}
+
 /** A client, as its login made it known. */
 export interface HookClient {
+  /** Empty for another Worker. */
   readonly clientId: string;
   /** Undefined for an anonymous client. */
   readonly userName: string | undefined;
@@ -224,9 +231,9 @@ export interface BrokerHooks<Env = unknown> {
   onUnsubscribe?(client: HookClient, filters: readonly string[], context: HookContext<Env>): void | Promise<void>;
 
   /**
-   * Asked about every PUBLISH, and every Will Message when it is published, after rights and before anything is done with it; not about
-   * messages of the broker's own code, nor about topics below `$SYS/`. A QoS 2 message that its client repeats is asked about once, unless
-   * the object was reset before it was safe.
+   * Asked about every PUBLISH, every Will Message when it is published, and every message of another Worker (`MqttService`), after rights and
+   * before anything is done with it; not about what hooks themselves publish, so that none of them is asked about its own, nor about topics
+   * below `$SYS/`. A QoS 2 message that its client repeats is asked about once, unless the object was reset before it was safe.
    *
    * - nothing: it goes as it is.
    * - a message: it goes with these fields, under another topic whatever the client's rights are; QoS not above, retained only if it was.
@@ -241,9 +248,11 @@ export interface BrokerHooks<Env = unknown> {
    * While it takes its time: if the client closes its socket, what it had sent before is still asked about, for HOOK_MS_MAX together. If it
    * connects anew, or its connection is ended, what was not answered goes nowhere: a client sends QoS 1 and 2 messages again. So it
    * does after a reset of the object, and the hook is asked again.
+   *
+   * Another Worker whose message is refused, or whose hook fails, is thrown a `RefusedError` at every QoS.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: an async function that returns nothing is one of these
-  onPublish?(message: HookMessage, client: HookClient, context: HookContext<Env>): PublishAnswer | void | Promise<PublishAnswer | void>;
+  onPublish?(message: HookMessage, client: HookClient, context: PublishContext<Env>): PublishAnswer | void | Promise<PublishAnswer | void>;
 }
 
 /** What `defineBroker` takes. */

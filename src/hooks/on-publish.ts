@@ -15,8 +15,8 @@ import {
   UNSPECIFIED_ERROR,
 } from "../mqtt/reason-code.ts";
 import type { Identity, PublishVerdict } from "../session/ports.ts";
-import { clientView } from "./client-view.ts";
-import type { BrokerHooks, HookContext, HookMessage, MessageToPublish, Refuse } from "./contract.ts";
+import { clientView, NO_CLIENT } from "./client-view.ts";
+import type { BrokerHooks, HookClient, HookContext, HookMessage, MessageToPublish, PublishContext, Refuse } from "./contract.ts";
 import type { HookFaults } from "./hook-faults.ts";
 import { draftProblem, publishOf } from "./message-draft.ts";
 
@@ -48,9 +48,16 @@ export interface OnPublishOptions {
 
 export class OnPublish {
   readonly #options: OnPublishOptions;
+  readonly #contexts: { readonly [Source in PublishContext["source"]]: PublishContext };
 
   constructor(options: OnPublishOptions) {
     this.#options = options;
+    const { context } = options;
+    this.#contexts = {
+      client: { ...context, source: "client" },
+      will: { ...context, source: "will" },
+      service: { ...context, source: "service" },
+    };
   }
 
   /**
@@ -58,17 +65,22 @@ export class OnPublish {
    * @returns a promise, which never rejects, when the hook takes its time
    */
   ask(identity: Identity, clientId: string, publish: Publish, topic: string, ms: number): PublishVerdict | Promise<PublishVerdict> {
-    return this.#ask(identity, clientId, messageOf(publish, topic), ms);
+    return this.#ask(clientView(identity, clientId), "client", messageOf(publish, topic), ms);
   }
 
   askWill(identity: Identity, clientId: string, will: Will): PublishVerdict | Promise<PublishVerdict> {
-    return this.#ask(identity, clientId, messageOf(will, will.topic), HOOK_MS_MAX);
+    return this.#ask(clientView(identity, clientId), "will", messageOf(will, will.topic), HOOK_MS_MAX);
   }
 
-  #ask(identity: Identity, clientId: string, message: HookMessage, ms: number): PublishVerdict | Promise<PublishVerdict> {
-    const { onPublish, context, within, faults } = this.#options;
+  /** About a message of another Worker. */
+  askService(publish: Publish): PublishVerdict | Promise<PublishVerdict> {
+    return this.#ask(NO_CLIENT, "service", messageOf(publish, publish.topic), HOOK_MS_MAX);
+  }
+
+  #ask(client: HookClient, source: PublishContext["source"], message: HookMessage, ms: number): PublishVerdict | Promise<PublishVerdict> {
+    const { onPublish, within, faults } = this.#options;
     const failed = (error: unknown): PublishVerdict => {
-      faults.caught("onPublish", error, clientId);
+      faults.caught("onPublish", error, client.clientId);
       return FAULT;
     };
     const judge = (said: unknown): PublishVerdict => {
@@ -76,7 +88,7 @@ export class OnPublish {
       return typeof verdict === "string" ? failed(`what it returns is wrong, so the message goes nowhere: ${verdict}`) : verdict;
     };
     try {
-      const said: unknown = onPublish(message, clientView(identity, clientId), context);
+      const said: unknown = onPublish(message, client, this.#contexts[source]);
       if (said === undefined) return undefined;
       return isThenable(said) ? within(said, ms).then(judge, failed) : judge(said);
     } catch (error) {

@@ -7,6 +7,7 @@ import type { Ban, BanKind } from "../directory/bans.ts";
 import type { PutMode, PutResult, UserEntry } from "../directory/core.ts";
 import type { Looked, News, Presence } from "../directory/news.ts";
 import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
+import type { QoS } from "../mqtt/packet.ts";
 import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { Identity } from "../session/ports.ts";
@@ -29,8 +30,8 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   learn(news: News): Promise<boolean>;
   /** A message of the Worker's own code. @returns once all who are to keep it have it in rows @throws Error with a sentence for what is none */
   publish(message: MessageToPublish): Promise<void>;
-  /** The same, for who has to know what became of it. @returns a Reason Code, of which those from 0x80 say that not everyone has it */
-  put(message: MessageToPublish): Promise<number>;
+  /** A message of another Worker. @returns once all who are to keep it have it in rows @throws TypeError with a sentence for what is none */
+  put(message: MessageToPublish): Promise<PutOutcome>;
   /** Its sessions in the order of their Client Identifiers, behind this one; at most so many. */
   clientsAfter(clientId: string, most: number): ClientPage;
   /** Ends the connection of a client (0x98). @returns whether it had one, once what follows is in rows, and sent */
@@ -43,6 +44,16 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   figures(): Figures;
   /** What this object did that is billed, since it woke. */
   usage(): Usage;
+}
+
+/** What became of a message of another Worker. */
+export interface PutOutcome {
+  /** Those from 0x80 on say that not everyone has it. */
+  readonly reasonCode: number;
+  /** Why it goes nowhere, which may be empty; undefined: it went on. */
+  readonly refusal: string | undefined;
+  /** With which it went on. */
+  readonly qos: QoS;
 }
 
 /** A session, and its client if that is connected. */

@@ -7,14 +7,11 @@ import { HookFaults } from "../hooks/hook-faults.ts";
 import { draftProblem, publishOf } from "../hooks/message-draft.ts";
 import { OnPublish } from "../hooks/on-publish.ts";
 import type { Limits } from "../limits.ts";
-import { messageOfPublish } from "../mqtt/message.ts";
-import type { Runtime } from "../runtime.ts";
-import { handOn } from "../session/consume.ts";
-import type { SessionCore } from "../session/core.ts";
 import type { ClientPort, WillAsker } from "../session/ports.ts";
 import { clientTeller } from "./client-teller.ts";
 import { inTime } from "./in-time.ts";
 import { log } from "./log.ts";
+import { handOnOwn, type OwnMessageOptions } from "./own-message.ts";
 import { type RightsOf, rightsOf } from "./rights-of.ts";
 
 export interface WorkersCode {
@@ -25,17 +22,13 @@ export interface WorkersCode {
 
 export const NO_CODE: WorkersCode = { hooks: {}, consumers: [], env: undefined };
 
-export interface ObjectHooksOptions {
+/** The core is there when the first hook is called. */
+export interface ObjectHooksOptions extends OwnMessageOptions {
   readonly code: WorkersCode;
   readonly namespace: string;
   /** Of the object. */
   readonly name: string;
   readonly limits: Limits;
-  readonly runtime: Runtime;
-  /** It is there when the first hook is called. */
-  readonly core: () => SessionCore;
-  readonly flushSoon: () => void;
-  readonly written: () => Promise<void>;
 }
 
 export class ObjectHooks {
@@ -66,29 +59,16 @@ export class ObjectHooks {
   }
 
   /**
-   * A message of the Worker's own code, for which no rights are asked.
-   * @returns the Reason Code of what became of it, once all who are to keep it have it in rows; from 0x80 on not everyone has it
-   * @throws TypeError with a sentence for what is no message
+   * A message of the Worker's own code, for which no rights are asked, and no hook.
+   * @returns once all who are to keep it have it in rows
+   * @throws TypeError with a sentence for what is no message; Error when not everyone has it
    */
-  async put(message: MessageToPublish): Promise<number> {
-    const { core, limits, runtime, flushSoon, written } = this.#options;
-    const publish = draftProblem(message) ?? publishOf(message, limits);
+  async publish(message: MessageToPublish): Promise<void> {
+    const publish = draftProblem(message) ?? publishOf(message, this.#options.limits);
     if (typeof publish === "string") throw new TypeError(`publish: ${publish}`);
     // Not in the midst of what a hook is called from.
     await undefined;
-    const outcome = await new Promise<number>((settled) => {
-      const now = runtime.now();
-      core().now = now;
-      handOn(core(), messageOfPublish(publish, publish.topic, core().nextOrigin(""), now), { settled }, undefined);
-      flushSoon();
-    });
-    await written();
-    return outcome;
-  }
-
-  /** The same. @throws Error too, when not everyone has it */
-  async publish(message: MessageToPublish): Promise<void> {
-    const outcome = await this.put(message);
+    const outcome = await handOnOwn(this.#options, publish);
     if (outcome >= 0x80) throw new Error(`publish: not everyone has the message (0x${outcome.toString(16)})`);
   }
 

@@ -36,6 +36,7 @@ import { NO_CODE, ObjectHooks, type WorkersCode } from "./object-hooks.ts";
 import { Reauthentications } from "./reauthentications.ts";
 import type { Router } from "./router.ts";
 import { ServiceCalls } from "./service-calls.ts";
+import { ServicePublishing } from "./service-publishing.ts";
 import { SOCKET_OPEN, type SocketWire } from "./socket-wire.ts";
 import { takeRecord } from "./take-record.ts";
 import { Turns } from "./turns.ts";
@@ -83,6 +84,8 @@ export class SessionHost {
   readonly ledger: Ledger;
   /** What other Workers ask of this object. */
   readonly service: ServiceCalls;
+  /** What they publish. */
+  readonly publishing: ServicePublishing;
   readonly #state: HostState;
   readonly #runtime: Runtime;
   readonly #faults: FaultPort;
@@ -178,6 +181,8 @@ export class SessionHost {
       flushed: () => this.#consumers?.serve(),
     });
     this.service = new ServiceCalls({ core: this.core, machine: this.machine, runtime, flushSoon, written });
+    const { onPublish } = hooks;
+    this.publishing = new ServicePublishing({ core: () => this.core, onPublish, limits, runtime, flushSoon, written });
     if (consumers.length > 0) {
       const { machine } = this;
       this.#consumers = new ConsumerRuns({
@@ -316,11 +321,6 @@ export class SessionHost {
   }
 
   /** A message of the Worker's own code (`object-hooks.ts`). */
-  put(message: MessageToPublish): Promise<number> {
-    return this.#hooks.put(message);
-  }
-
-  /** The same, for who need not know. */
   publish(message: MessageToPublish): Promise<void> {
     return this.#hooks.publish(message);
   }
@@ -346,7 +346,7 @@ export class SessionHost {
 
   /** What memory holds beside the sessions, by a count of it all, bytes: what the ledger says. */
   count(): Readonly<Record<"routes" | "outboxes" | "unfinished", number>> {
-    const counts = { routes: this.#router.countRoutes(), outboxes: this.#router.heldBytes, unfinished: 0 };
+    const counts = { routes: this.#router.countRoutes(), outboxes: this.#router.heldBytes, unfinished: this.publishing.askedBytes };
     for (const { unfinishedBytes } of this.#clients.values()) counts.unfinished += unfinishedBytes;
     return counts;
   }

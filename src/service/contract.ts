@@ -96,9 +96,11 @@ export interface RetainedPage {
  */
 export interface MqttService extends Rpc.WorkerEntrypointBranded {
   /**
-   * Publishes a message. No rights are asked, and `onPublish` of the broker's code is not: it is the broker's own. Consumers (`onMessages`) are given it.
+   * Publishes a message. No rights are asked; `onPublish` of the broker's code is, with a context whose `source` is `service`, and consumers
+   * (`onMessages`) are given it.
    * @param payload a text is sent as UTF-8
    * @returns at QoS 1 and 2 once it is as safe as PUBACK would say: all sessions that are to keep it have it in rows; at QoS 0 when it is on its way
+   * @throws RefusedError when `onPublish` has refused it, with that Reason Code, and when not everyone has it
    */
   publish(topic: string, payload: string | Uint8Array | ArrayBuffer, options?: ServicePublishOptions): Promise<PublishReceipt>;
   /**

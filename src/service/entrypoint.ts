@@ -62,9 +62,10 @@ export class ServiceEntrypoint extends WorkerEntrypoint<BrokerEnv> implements Mq
   /** In the Session object of a publisher that stands for the topic: messages of one topic stay in order, and no object publishes all. */
   async #put(method: string, settings: Settings, namespace: string, message: MessageToPublish): Promise<PublishReceipt> {
     const publisher = sessionObjectName(settings, namespace, `service-${hash(message.topic) % PUBLISHERS}`);
-    const reasonCode = await stubs(this.env.SESSIONS)(publisher).put(message);
+    const { reasonCode, refusal, qos } = await stubs(this.env.SESSIONS)(publisher).put(message);
+    if (refusal !== undefined) throw refused(`${method}: the broker does not take the message`, reasonCode, refusal);
     // Nothing is promised of it, and nobody is asked.
-    if ((message.qos ?? 0) === 0) return { reasonCode: SUCCESS, matched: undefined };
+    if (qos === 0) return { reasonCode: SUCCESS, matched: undefined };
     if (reasonCode >= UNSPECIFIED_ERROR) throw refused(`${method}: not everyone has the message`, reasonCode);
     return { reasonCode, matched: reasonCode !== NO_MATCHING_SUBSCRIBERS };
   }

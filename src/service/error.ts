@@ -14,6 +14,8 @@ export class ServiceError extends Error {
   }
 }
 
-export function refused(what: string, reasonCode: number): ServiceError {
-  return new ServiceError("RefusedError", `${what}: ${reasonText(reasonCode)} (0x${reasonCode.toString(16).padStart(2, "0")})`, reasonCode);
+/** @param reason in words of who has refused it; may be empty */
+export function refused(what: string, reasonCode: number, reason = ""): ServiceError {
+  const said = `${reasonText(reasonCode)} (0x${reasonCode.toString(16).padStart(2, "0")})`;
+  return new ServiceError("RefusedError", `${what}: ${said}${reason === "" ? "" : `, ${reason}`}`, reasonCode);
 }

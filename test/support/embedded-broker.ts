@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe } from "vitest";
 import { bundleWorker } from "../../scripts/build/bundle.ts";
 import { COMPATIBILITY_DATE } from "../../scripts/local/local-broker.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
+import type { ServicePublishOptions } from "../../src/service/contract.ts";
 import type { Shape } from "./brokers.ts";
 import { type ConnectOptions, MqttTestClient, type OpenOptions, unique, WAIT_MS } from "./mqtt-client.ts";
 
@@ -82,6 +83,8 @@ export interface EmbeddedBroker {
   open(options?: OpenOptions & { readonly query?: string }): Promise<MqttTestClient>;
   /** A client whose CONNECT was accepted; cut off after the test. */
   connect(options?: ConnectOptions & OpenOptions): Promise<MqttTestClient>;
+  /** Publishes as another Worker. @returns the receipt, or the error */
+  publish(topic: string, payload: string, options?: ServicePublishOptions): Promise<Record<string, unknown>>;
   /** A Client Identifier of the same Session object. */
   beside(clientId: string): string;
   /** Has the Session object of a client lose its memory and its sockets. */
@@ -137,6 +140,10 @@ export function describeEmbedded(
           if (reasonCode !== 0) throw new Error(`CONNECT was refused with ${reasonCode} ${properties.reasonString ?? ""}`);
           return client;
         },
+        async publish(...args) {
+          const answer = await fetch(url.replace("/broker", "/publish"), { method: "POST", body: JSON.stringify(args) });
+          return (await answer.json()) as Record<string, unknown>;
+        },
         beside(clientId) {
           for (;;) {
             const other = unique("c");
@@ -171,6 +178,7 @@ async function startEmbedded(
       DIRECTORY: { className: "DirectoryObject", useSQLite: true },
     },
     serviceBindings: {
+      MQTT: { name: "embedding", entrypoint: "Entrypoint" },
       TEST: async (request: Request) => Response.json(await director.asked((await request.json()) as HookCall)) as never,
     },
     unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }],

@@ -1,0 +1,93 @@
+/**
+ * Messages that other Workers publish through the entrypoint of `src/service`, in the Session object of the publisher that stands for their
+ * topics. `onPublish` is asked about them as about those of clients, those of one topic one after the other, so that they stay in order.
+ */
+
+import type { MessageToPublish } from "../hooks/contract.ts";
+import { draftProblem, publishOf } from "../hooks/message-draft.ts";
+import type { OnPublish } from "../hooks/on-publish.ts";
+import { type Limits, SERVICE_ASKED_BYTES_MAX } from "../limits.ts";
+import type { Publish } from "../mqtt/packet.ts";
+import { QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
+import type { PublishVerdict } from "../session/ports.ts";
+import { isAskedAbout, meantBy, refusalIn } from "../session/verdict.ts";
+import type { PutOutcome } from "./calls.ts";
+import { handOnOwn, type OwnMessageOptions } from "./own-message.ts";
+
+export interface ServicePublishingOptions extends OwnMessageOptions {
+  /** Undefined where the Worker's code has none. */
+  readonly onPublish: OnPublish | undefined;
+  readonly limits: Limits;
+}
+
+export class ServicePublishing {
+  readonly #options: ServicePublishingOptions;
+  /** By topic: the last message of those that the code is asked about, settled when it has gone on or is refused. */
+  readonly #asked = new Map<string, Promise<unknown>>();
+  /** Payloads of all of them. */
+  #askedBytes = 0;
+
+  constructor(options: ServicePublishingOptions) {
+    this.#options = options;
+  }
+
+  /** What waits for the Worker's code, bytes. */
+  get askedBytes(): number {
+    return this.#askedBytes;
+  }
+
+  /**
+   * @returns what became of it, once all who are to keep it have it in rows
+   * @throws TypeError with a sentence for what is no message
+   */
+  async put(message: MessageToPublish): Promise<PutOutcome> {
+    const publish = draftProblem(message) ?? publishOf(message, this.#options.limits);
+    if (typeof publish === "string") throw new TypeError(`publish: ${publish}`);
+    const { onPublish } = this.#options;
+    const { outcome } = await (onPublish === undefined || !isAskedAbout(publish.topic)
+      ? this.#handOn(publish, undefined)
+      : this.#inTurn(onPublish, publish));
+    return outcome;
+  }
+
+  /** @returns when it has gone on, or is refused: then the next one of its topic is asked about */
+  async #inTurn(onPublish: OnPublish, publish: Publish): Promise<{ readonly outcome: Promise<PutOutcome> }> {
+    const { topic } = publish;
+    const bytes = publish.payload.length;
+    if (this.#askedBytes > SERVICE_ASKED_BYTES_MAX || !this.#options.core().ledger.takes("unfinished")) {
+      return this.#refused(QUOTA_EXCEEDED, "too many messages of other Workers wait for onPublish");
+    }
+    this.#count(bytes);
+    const before = this.#asked.get(topic);
+    const turn = (async () => {
+      await before;
+      return this.#handOn(publish, await onPublish.askService(publish));
+    })();
+    this.#asked.set(topic, turn);
+    try {
+      return await turn;
+    } finally {
+      this.#count(-bytes);
+      if (this.#asked.get(topic) === turn) this.#asked.delete(topic);
+    }
+  }
+
+  #count(bytes: number): void {
+    this.#askedBytes += bytes;
+    this.#options.core().ledger.add("unfinished", bytes);
+  }
+
+  /** In an object, so that whoever awaits that it has gone on does not await what becomes of it. */
+  #handOn(publish: Publish, verdict: PublishVerdict): { readonly outcome: Promise<PutOutcome> } {
+    const refusal = refusalIn(verdict);
+    if (refusal !== undefined) return this.#refused(refusal.reasonCode, refusal.reason);
+    const { publish: meant } = meantBy(verdict, publish, publish.topic);
+    const { qos } = meant;
+    return { outcome: handOnOwn(this.#options, meant).then((reasonCode) => ({ reasonCode, refusal: undefined, qos })) };
+  }
+
+  #refused(reasonCode: number, refusal: string): { readonly outcome: Promise<PutOutcome> } {
+    this.#options.core().counters.messagesDropped.refused += 1;
+    return { outcome: Promise.resolve({ reasonCode, refusal, qos: 0 }) };
+  }
+}
