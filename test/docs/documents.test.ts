@@ -76,6 +76,11 @@ describe.each(DOCUMENTS)("%s", (path) => {
     expect(broken).toEqual([]);
   });
 
+  it("names files of the project that exist", () => {
+    const named = [...text.matchAll(/`((?:src|test|testing|scripts|bench|docs)\/[\w./-]+\.\w+)`/g)].map(([, file]) => file!);
+    expect(named.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+  });
+
   it("names npm scripts that exist", () => {
     const named = [...text.matchAll(/\bnpm (?:run (?:--\S+ )*([a-z:-]+)|(start|test)\b)/g)].map(([, script, short]) => script ?? short!);
     expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
@@ -141,10 +146,10 @@ describe("docs/costs.md", () => {
 
 describe("docs/protocol.md", () => {
   it("shows every test file of the conformance chapters", () => {
-    const files = readdirSync(join(ROOT, "test/conformance"), { recursive: true }).map((file) => `test/conformance/${file}`);
-    const chapters = files.filter((file) => /\/chapter-[^/]+\.test\.ts$/.test(file));
+    const files = readdirSync(join(ROOT, "test/conformance"), { recursive: true }).map(String);
+    const chapters = files.filter((file) => /\/chapter-[^/]+\.test\.ts$/.test(file)).map((file) => file.slice(0, -".test.ts".length));
     const page = textOf("docs/protocol.md");
-    expect(chapters.filter((file) => !page.includes(`](../${file})`))).toEqual([]);
+    expect(chapters.filter((file) => !page.includes(`\`${file}\``))).toEqual([]);
   });
 });
 
