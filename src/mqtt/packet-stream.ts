@@ -23,6 +23,9 @@ export class PacketStream {
   /** Only chooses the clauses that violations name; set it when CONNECT has told. */
   version: ProtocolVersion = 5;
   #chunks: Uint8Array[] = [];
+  /** When each of them came. */
+  #times: number[] = [];
+  #cameAt = 0;
   /** The chunk being read and the cursor in it. */
   #index = 0;
   #offset = 0;
@@ -39,16 +42,21 @@ export class PacketStream {
     this.packetBytesMax = packetBytesMax;
   }
 
-  /** Takes the next bytes. Packets are views of them, so that they must not be changed afterwards. */
-  push(chunk: Uint8Array): void {
+  /**
+   * Takes the next bytes. Packets are views of them, so that they must not be changed afterwards.
+   * @param at for `cameAt`
+   */
+  push(chunk: Uint8Array, at = 0): void {
     if (this.#violation !== undefined || chunk.length === 0) return;
     this.#chunks.push(chunk);
+    this.#times.push(at);
     this.#chunkBytes += chunk.length;
   }
 
   /** Forgets everything that waits: nobody will ask for it. */
   clear(): void {
     this.#chunks = [];
+    this.#times = [];
     this.#chunkBytes = 0;
     this.#index = 0;
     this.#offset = 0;
@@ -67,6 +75,11 @@ export class PacketStream {
     return this.#chunks.length - this.#index;
   }
 
+  /** When the last bytes of the packet came that `next` gave last. */
+  get cameAt(): number {
+    return this.#cameAt;
+  }
+
   /**
    * The next whole packet.
    * @returns undefined when more bytes are needed; a Violation, from then on always, when the stream can't be read any further
@@ -75,6 +88,7 @@ export class PacketStream {
     while (this.#violation === undefined && this.#index < this.#chunks.length) {
       const chunk = this.#chunks[this.#index];
       const packet = this.#spanningBytes === 0 ? this.#cut(chunk) : this.#extend(chunk);
+      this.#cameAt = this.#times[this.#index];
       if (this.#offset === chunk.length) this.#advance();
       if (packet !== undefined) return packet;
     }
@@ -89,6 +103,7 @@ export class PacketStream {
     if (this.#index < this.#chunks.length && (this.#index < READ_CHUNKS_MAX || this.#index * 2 < this.#chunks.length)) return;
     // What was read is let go of, also where something always waits.
     this.#chunks.splice(0, this.#index);
+    this.#times.splice(0, this.#index);
     this.#index = 0;
   }
 

@@ -109,7 +109,7 @@ export class Client implements Taker, Unhandled {
       this.#end({ bytes: undefined, closeCode: CLOSE_UNSUPPORTED_DATA, closeReason: "MQTT needs binary frames" });
       return;
     }
-    this.#stream.push(new Uint8Array(data));
+    this.#stream.push(new Uint8Array(data), this.#context.runtime.now());
     const { packetBytesMax } = this.#context.limits;
     if (this.#state !== "connected" && this.#ahead > EARLY_PACKETS_MAX * packetBytesMax) {
       this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason: "too much came before the answer to CONNECT" });
@@ -334,7 +334,7 @@ export class Client implements Taker, Unhandled {
       if (packet.type === VIOLATION && packet.reasonCode === PACKET_TOO_LARGE) {
         log("packet too large", { client: connection.session.clientId, problem: packet.message });
       }
-      done += machine.handle(connection, packet, now, bytes instanceof Uint8Array ? bytes.length : 0);
+      done += machine.handle(connection, packet, now, bytes instanceof Uint8Array ? bytes.length : 0, this.#stream.cameAt);
       const held = this.#publishing?.held;
       if (held !== undefined && connection.open) {
         this.#brake.holdUntil(bytes as Uint8Array, held, () => this.turn(SHARE_WORK));

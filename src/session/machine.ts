@@ -78,14 +78,16 @@ export class SessionMachine {
   /**
    * A packet of a connection; ignored once the connection has ended, and not to be called while one is half taken (`Connection.taking`).
    * @param packetBytes as it came
+   * @param cameAt when it came: before now if it had to wait
    * @returns what its filters have cost, in packets
    */
-  handle(connection: Connection, packet: Packet | Violation, now: number, packetBytes = 0): number {
+  handle(connection: Connection, packet: Packet | Violation, now: number, packetBytes = 0, cameAt = now): number {
     const core = this.#core;
     core.now = now;
     if (!connection.open) return 0;
     this.#seen(connection);
     connection.packetBytes = packetBytes;
+    connection.packetCameAt = cameAt;
     try {
       this.#dispatch(connection, packet);
       const work = connection.taking?.take(SHARE_WORK) ?? 0;

@@ -133,7 +133,7 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   if (publish.qos === 0) {
     const verdict = refusal === SUCCESS ? verdictOn(core, connection, publish, topic) : undefined;
     if (verdict === HELD) return;
-    if (refusal === SUCCESS && core.paces.takesMessage(connection, core.now)) publishFleeting(core, session, publish, topic, verdict);
+    if (refusal === SUCCESS && core.paces.takesMessage(connection, core.now)) publishFleeting(core, connection, publish, topic, verdict);
     // A message without an answer can't be refused but with its connection; one that is not allowed is dropped in silence.
     else if (refusal === PAYLOAD_FORMAT_INVALID) violated(core, connection, refusal, "the payload is not the UTF-8 that it says it is");
     return;
@@ -205,7 +205,12 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   const from = { ...origin, origin: begunAt ?? origin.origin, sequence, repeated, settledBelow };
   try {
     const meant = meantBy(verdict, publish, topic);
-    handOn(core, messageOfPublish(meant.publish, meant.topic, from, core.now), incoming, ownerOf(core, session, meant.publish));
+    handOn(
+      core,
+      messageOfPublish(meant.publish, meant.topic, from, connection.packetCameAt),
+      incoming,
+      ownerOf(core, session, meant.publish),
+    );
   } catch (error) {
     core.failures.caught(error, "publishing its message", session);
     // An exchange that was begun always ends: what nobody has may be sent again.
@@ -213,14 +218,15 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   }
 }
 
-function publishFleeting(core: SessionCore, session: Session, publish: Publish, topic: string, verdict: PublishVerdict): void {
+function publishFleeting(core: SessionCore, connection: Connection, publish: Publish, topic: string, verdict: PublishVerdict): void {
+  const { session, packetCameAt } = connection;
   const origin = core.nextOrigin(session.clientId);
   if (refusalIn(verdict) !== undefined) {
     core.counters.messagesDropped.refused += 1;
     return;
   }
   const meant = meantBy(verdict, publish, topic);
-  handOn(core, messageOfPublish(meant.publish, meant.topic, origin, core.now), undefined, ownerOf(core, session, meant.publish));
+  handOn(core, messageOfPublish(meant.publish, meant.topic, origin, packetCameAt), undefined, ownerOf(core, session, meant.publish));
 }
 
 /** Whether a 3.x client loses its connection for what the Worker's code has refused: as for what it may not publish. */

@@ -301,6 +301,8 @@ export class Connection {
   pace: Pace | undefined;
   /** Of the packet at hand, as it came. */
   packetBytes = 0;
+  /** When that was, milliseconds since the epoch. */
+  packetCameAt = 0;
   /** Milliseconds since the epoch. */
   lastSeenAt: number;
   /** `lastSeenAt` as the attachment has it. */

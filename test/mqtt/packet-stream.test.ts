@@ -87,6 +87,22 @@ describe("every split of the byte stream", () => {
   });
 });
 
+test("each packet came when the last of its bytes did", () => {
+  const stream = new PacketStream(BYTES_MAX);
+  const chunks = [bytesOf("c0 00 30 04"), bytesOf('0001 "a"'), bytesOf("00 c0 00"), bytesOf("c0 00")];
+  const times: number[] = [];
+  for (let round = 0; round < 50; round += 1) {
+    for (const [index, chunk] of chunks.entries()) stream.push(chunk, 10 * round + index);
+    // From the second round on something always waits.
+    for (let count = round === 0 ? 3 : 4; count > 0; count -= 1) {
+      stream.next();
+      times.push(stream.cameAt);
+    }
+  }
+  expect(times.slice(0, 9)).toEqual([0, 2, 2, 3, 10, 12, 12, 13, 20]);
+  expect(times.at(-1)).toBe(492);
+});
+
 describe("copies", () => {
   test("nothing that lies within one chunk", () => {
     const chunk = bytesOf('30 04 0001 "a" 00 c0 00');

@@ -642,9 +642,9 @@ export class SimulatedObject {
 function watchRates(world: World, { core: { paces }, machine }: SessionHost): void {
   let current: Packet | Violation | undefined;
   const handle = machine.handle.bind(machine);
-  machine.handle = (connection, packet, now, packetBytes) => {
+  machine.handle = (connection, packet, ...rest) => {
     current = packet;
-    return handle(connection, packet, now, packetBytes);
+    return handle(connection, packet, ...rest);
   };
   const takesMessage = paces.takesMessage.bind(paces);
   paces.takesMessage = (connection, now) => {
