@@ -1,16 +1,31 @@
 /**
- * How the package is made out of the sources: ES modules and their declarations, a file of each for each of its faces and for what they share.
- * `cloudflare:workers` is the platform's; hono, jose and zod are dependencies that npm installs, miniflare and esbuild the user's own. The
- * Worker of brokers in tests is one module with everything in it, because Miniflare is given it as a text.
+ * How the package is made out of the sources: ES modules and their declarations, a file of each for each of its faces and for what they share;
+ * and the command. `cloudflare:workers` is the platform's; hono, jose and zod are dependencies that npm installs, miniflare and esbuild the
+ * user's own. What the command alone needs is inside it: whoever imports the broker does not install that. Workers for Miniflare are one module
+ * with everything in it, because Miniflare is given it as a text.
  */
+import { cpSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "tsdown";
-import { CLAUSES } from "./scripts/build/bundle.ts";
+import { buildPage, CLAUSES, PAGE_FOLDER } from "./scripts/build/bundle.ts";
+
+const ROOT = dirname(fileURLToPath(import.meta.url));
 
 const withoutClauses = {
   name: "without clauses",
   transform: {
     filter: { id: /[\\/]src[\\/]mqtt[\\/][^\\/.]+\.ts$/ },
     handler: (code) => ({ code: code.replace(CLAUSES, '""') }),
+  },
+};
+
+/** The command finds built what it would build here. */
+const withWhatIsBuilt = {
+  name: "with what is built",
+  resolveId: {
+    filter: { id: /[\\/]build[\\/]bundle\.ts$/ },
+    handler: () => join(ROOT, "scripts/build/built.ts"),
   },
 };
 
@@ -25,6 +40,18 @@ const COMMON = {
   logLevel: "warn",
 };
 
+/** A Worker for Miniflare. */
+const WORKER = {
+  ...COMMON,
+  clean: false,
+  dts: false,
+  minify: true,
+  deps: { neverBundle: [/^cloudflare:/], alwaysBundle: [/^(?!cloudflare:)/], onlyBundle: false },
+  inputOptions: { resolve: { mainFields: ["module", "main"], conditionNames: ["workerd", "worker", "browser", "import", "default"] } },
+};
+
+await buildPage();
+
 export default defineConfig([
   {
     ...COMMON,
@@ -36,18 +63,17 @@ export default defineConfig([
   },
   {
     ...COMMON,
-    entry: { "hash-password": "scripts/local/hash-password.ts" },
+    platform: "node",
+    target: "node20",
+    fixedExtension: false,
+    entry: { "durable-mqtt": "scripts/local/durable-mqtt.ts" },
     clean: false,
     dts: false,
-    deps: { neverBundle: [/^node:/] },
+    plugins: [withoutClauses, withWhatIsBuilt],
+    outputOptions: { chunkFileNames: "command/[name].js" },
+    deps: { neverBundle: ["miniflare"], alwaysBundle: ["commander", "ws"] },
+    hooks: { "build:done": () => cpSync(PAGE_FOLDER, join(ROOT, "dist/package/page"), { recursive: true }) },
   },
-  {
-    ...COMMON,
-    entry: { "testing-worker": "testing/worker.ts" },
-    clean: false,
-    dts: false,
-    minify: true,
-    deps: { neverBundle: [/^cloudflare:/], alwaysBundle: [/^(?!cloudflare:)/], onlyBundle: false },
-    inputOptions: { resolve: { mainFields: ["module", "main"], conditionNames: ["workerd", "worker", "browser", "import", "default"] } },
-  },
+  { ...WORKER, entry: { "testing-worker": "testing/worker.ts" } },
+  { ...WORKER, entry: { "local-worker": "scripts/local/worker.ts" } },
 ]);

@@ -17,6 +17,8 @@ export interface Place {
   readonly beside?: readonly string[];
   /** Of a host: the clients that it is the user of. */
   readonly uses?: readonly string[];
+  /** Of a program in Node: the packages that it imports; what ends in a colon stands for all that begin with it. */
+  readonly packages?: readonly string[];
 }
 
 export interface Floor {
@@ -136,7 +138,10 @@ export const FLOORS: readonly Floor[] = [
   },
 ];
 
-/** Stand beside the broker: they run in browsers, and it imports nothing of them. Each imports only from those beside it that it names. */
+/**
+ * Stand beside the broker: they run in browsers or in Node, and it imports nothing of them. Each imports only from those beside it that it names,
+ * and a program in Node from packages.
+ */
 export const CLIENTS: readonly Place[] = [
   { path: "src/page/", is: "the page under `/`: a client in the browser", start: "main.ts", beside: ["src/client/"] },
   {
@@ -144,6 +149,13 @@ export const CLIENTS: readonly Place[] = [
     is: "the MQTT client of the package, for browsers, Workers and Node",
     start: "client.ts",
     beside: ["src/mqtt/"],
+  },
+  {
+    path: "src/cli/",
+    is: "the command `durable-mqtt`: what all its commands share",
+    start: "program.ts",
+    beside: ["src/client/", "src/mqtt/"],
+    packages: ["node:", "commander"],
   },
 ];
 

@@ -1,20 +1,20 @@
 /** Talks to the API of a broker, local or deployed: which one, with which token, and what it says. */
+import { nameOf } from "../../src/cli/calling.ts";
+import { Problem } from "../../src/cli/problem.ts";
+import type { Command } from "../../src/cli/program.ts";
 import { readAdminFile } from "./admin-file.ts";
 import { isLoopback } from "./loopback.ts";
 
-/** The options of every command that does. */
-export const ADMIN_OPTIONS = {
-  url: { type: "string" },
-  namespace: { type: "string" },
-  data: { type: "string", default: ".data" },
-  help: { type: "boolean", default: false },
-} as const;
+/** Gives a command the options by which it finds its broker. */
+export function adminOptions(command: Command): Command {
+  return command
+    .option("--url <url>", "the broker; without it the one that was started on this machine")
+    .option("--namespace <name>", "the namespace; default without it")
+    .option("--data <folder>", "the data folder of the local broker, where its URL and its admin token are", ".data");
+}
 
-export const ADMIN_HELP = `  --url https://...   the broker; without it the one that npm start runs on this machine
-  --namespace NAME    the namespace; default without it
-  --data .data        the data folder of the local broker, where its URL and its admin token are
-
-The admin token of another broker is the secret ADMIN_TOKEN of its deploy; it is taken from the environment variable of that name.`;
+export const ADMIN_HELP =
+  "\nThe admin token of another broker is the secret ADMIN_TOKEN of its deploy; it is taken from the environment variable of that name.";
 
 export interface AdminOptions {
   readonly url?: string | undefined;
@@ -22,33 +22,30 @@ export interface AdminOptions {
   readonly data: string;
 }
 
-/** A sentence for people, instead of what a command should have done. */
-export class AdminProblem extends Error {}
-
 export class AdminClient {
   readonly #base: string;
   readonly #token: string;
   readonly #namespace: string | undefined;
 
-  /** @throws AdminProblem when it is not clear which broker or token is meant */
+  /** @throws Problem when it is not clear which broker or token is meant */
   constructor({ url, namespace, data }: AdminOptions, env: Readonly<Record<string, string | undefined>> = process.env) {
     const local = readAdminFile(data);
     const base = url ?? local?.url;
     if (base === undefined || !URL.canParse(base)) {
-      throw new AdminProblem(`Which broker? Start one with npm start (${data} has none), or name one with --url https://...`);
+      throw new Problem(`Which broker? Start one with ${nameOf("start")} (${data} has none), or name one with --url https://...`);
     }
     const { hostname, protocol, origin } = new URL(base);
     const isHere = isLoopback(hostname.replace(/^\[|\]$/g, ""));
     // Over a network that others read the token would be theirs, and that of this machine is not for others.
-    if (protocol !== "https:" && !isHere) throw new AdminProblem("The token only goes over https://, or to this machine.");
+    if (protocol !== "https:" && !isHere) throw new Problem("The token only goes over https://, or to this machine.");
     const token = env.ADMIN_TOKEN || (isHere ? local?.token : undefined);
-    if (token === undefined) throw new AdminProblem("The admin token of that broker is missing: set the environment variable ADMIN_TOKEN.");
+    if (token === undefined) throw new Problem("The admin token of that broker is missing: set the environment variable ADMIN_TOKEN.");
     this.#base = `${origin}/api/v5`;
     this.#token = token;
     this.#namespace = namespace;
   }
 
-  /** @param body JSON, or text as it is @returns undefined for an answer without content @throws AdminProblem with what the broker says */
+  /** @param body JSON, or text as it is @returns undefined for an answer without content @throws Problem with what the broker says */
   async call<Answer>(method: string, path: string, body?: unknown, query: Readonly<Record<string, string>> = {}): Promise<Answer> {
     const url = new URL(this.#base + path);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
@@ -56,10 +53,10 @@ export class AdminClient {
     const headers = { Authorization: `Bearer ${this.#token}`, ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
     const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
     const response = await fetch(url, { method, headers, body: text ?? null }).catch((error: Error) => {
-      throw new AdminProblem(`${url.origin} can't be reached: ${(error.cause as Error | undefined)?.message ?? error.message}.`);
+      throw new Problem(`${url.origin} can't be reached: ${(error.cause as Error | undefined)?.message ?? error.message}.`);
     });
     const answer = await response.text();
-    if (!response.ok) throw new AdminProblem(messageOf(answer) ?? `${url.origin} answered ${response.status}.`);
+    if (!response.ok) throw new Problem(messageOf(answer) ?? `${url.origin} answered ${response.status}.`);
     return (answer === "" ? undefined : JSON.parse(answer)) as Answer;
   }
 }
@@ -70,20 +67,6 @@ function messageOf(answer: string): string | undefined {
     return typeof message === "string" ? message : undefined;
   } catch {
     return undefined;
-  }
-}
-
-export function fail(sentence: string, exitCode = 1): never {
-  for (const line of sentence.split("\n")) console.error(line);
-  process.exit(exitCode);
-}
-
-/** Runs a command; what went wrong is a sentence. */
-export async function runCommand(command: () => Promise<void>): Promise<void> {
-  try {
-    await command();
-  } catch (error) {
-    fail(error instanceof Error ? error.message : String(error));
   }
 }
 

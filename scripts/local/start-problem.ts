@@ -1,2 +1,4 @@
 /** Why a broker cannot start, as a sentence for its operator. */
-export class StartProblem extends Error {}
+import { Problem } from "../../src/cli/problem.ts";
+
+export class StartProblem extends Problem {}

@@ -1,59 +1,74 @@
-/** `npm start`: options and environment in, a running broker and what to do with it out. The broker itself is in local-broker.ts. */
+/**
+ * `npm start` and `durable-mqtt start`: options and environment in, a running broker and what to do with it out. The broker itself is in
+ * local-broker.ts.
+ */
 import { networkInterfaces } from "node:os";
-import { parseArgs } from "node:util";
 import { parseUsers } from "../../src/auth/users.ts";
+import { callOf, nameOf } from "../../src/cli/calling.ts";
+import { EXIT_FAILED, Problem } from "../../src/cli/problem.ts";
+import { type Command, tell } from "../../src/cli/program.ts";
+import { portOf } from "../../src/cli/values.ts";
 import { ACCESS_SETTINGS, SETTINGS } from "../../src/settings.ts";
 import { buildPage } from "../build/bundle.ts";
 import { adminTokenOf, writeAdminFile } from "./admin-file.ts";
-import { type Broker, StartProblem, startBroker } from "./local-broker.ts";
+import { type Broker, startBroker } from "./local-broker.ts";
 import { isLoopback } from "./loopback.ts";
+import { forItsUserAlone } from "./private.ts";
 
-const HELP = `Runs durable-mqtt on this machine.
+/** MQTT's own port. */
+const TCP_PORT = "1883";
 
-  npm start -- [options]
-
-  --port 8083        port for the page and for MQTT over WebSocket
-  --host 127.0.0.1   address to listen on; 0.0.0.0 lets other machines in
-  --data .data       folder where sessions and retained messages are kept
-  --accept-loss      starts although something in that folder is damaged; it is set aside, and what was in it is lost
-  --tcp 1883         also takes MQTT over TCP on this port
-  --topology compact the shape of the broker: compact, or sharded as it is deployed by default
-  --help             shows this
-
-Every setting of wrangler.toml can be given as an environment variable, for example: ALLOW_ANONYMOUS=true npm start`;
-
-const OPTIONS = {
-  port: { type: "string", default: "8083" },
-  host: { type: "string", default: "127.0.0.1" },
-  data: { type: "string", default: ".data" },
-  "accept-loss": { type: "boolean", default: false },
-  tcp: { type: "string" },
-  topology: { type: "string" },
-  help: { type: "boolean", default: false },
-} as const;
-
-function fail(sentence: string, exitCode: number): never {
-  for (const line of sentence.split("\n")) console.error(`durable-mqtt: ${line}`);
-  process.exit(exitCode);
+interface Options {
+  readonly port: number;
+  readonly host: string;
+  readonly data: string;
+  readonly acceptLoss: boolean;
+  /** `true`: the option alone. */
+  readonly tcp?: number | true;
+  readonly topology?: string;
 }
 
-function readOptions() {
+export function define(command: Command): void {
+  command
+    .description("Runs durable-mqtt on this machine.")
+    .option("--port <port>", "port for the page and for MQTT over WebSocket", portOf, 8083)
+    .option("--host <address>", "address to listen on; 0.0.0.0 lets other machines in", "127.0.0.1")
+    .option("--data <folder>", "where sessions and retained messages are kept", ".data")
+    .option("--accept-loss", "starts although something in that folder is damaged; it is set aside, and what was in it is lost", false)
+    .option("--tcp [port]", `also takes MQTT over TCP, on port ${TCP_PORT} if none is given`, portOf)
+    .option("--topology <shape>", "the shape of the broker: compact (the default), or sharded as it is deployed by default")
+    .addHelpText(
+      "after",
+      `\nEvery setting of wrangler.toml can be given as an environment variable, for example: ALLOW_ANONYMOUS=true ${nameOf("start")}`,
+    )
+    .action(start);
+}
+
+async function start(options: Options): Promise<void> {
+  const tcpPort = options.tcp === true ? Number(TCP_PORT) : options.tcp;
+  const env = readSettings(options.topology, options.host);
+  const { problems } = parseUsers(env.USERS ?? "[]");
+  if (problems.length > 0) throw new Problem(problems.join("\n"));
+
+  // What the broker writes from here on is for its user alone; the page, which is built, is not.
+  await buildPage();
+  forItsUserAlone();
+
   try {
-    return parseArgs({ args: withDefaultTcp(process.argv.slice(2)), options: OPTIONS, allowPositionals: false }).values;
+    // `npm run user` and `npm run ban` on this machine know where to find it.
+    env.ADMIN_TOKEN ??= adminTokenOf(options.data);
+    const { port, host, data, acceptLoss } = options;
+    const broker = await startBroker({ port, tcpPort, host, data, acceptLoss, env });
+    stopOnSignals(broker);
+    writeAdminFile(data, { url: broker.url, token: env.ADMIN_TOKEN });
+    for (const note of broker.notes) console.error(note);
+    void broker.ended.then((sentence) => process.exit(tell(sentence, EXIT_FAILED)));
+    console.log(announce(broker, host, data, env));
   } catch (error) {
-    const [sentence] = (error as Error).message.split(". To specify a positional");
-    return fail(`${sentence!.replace(/\.$/, "")}. Try: npm start -- --help`, 2);
+    if (error instanceof Problem) throw error;
+    // Something of it may run.
+    process.exit(tell(`It could not be started: ${(error as Error).message.split("\n", 2).join(" ")}`, EXIT_FAILED));
   }
-}
-
-/** `--tcp` alone means MQTT's own port. */
-function withDefaultTcp(args: string[]): string[] {
-  return args.map((argument, index) => (argument === "--tcp" && !/^[^-]/.test(args[index + 1] ?? "") ? "--tcp=1883" : argument));
-}
-
-function portOf(name: string, text: string): number {
-  const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  return port <= 65_535 ? port : fail(`${name} must be a port from 0 to 65535 (0 = any free one), not ${JSON.stringify(text)}.`, 2);
 }
 
 /** The settings in the environment; on loopback everybody may connect, unless the environment says who. */
@@ -88,11 +103,11 @@ function announce(broker: Broker, host: string, data: string, env: Record<string
         : "Everybody who can reach this machine may connect (ALLOW_ANONYMOUS=true)."
       : ACCESS_SETTINGS.some((name) => name !== "ALLOW_ANONYMOUS" && name in env)
         ? "Those whom the settings name may connect."
-        : "Only users that were added may connect (npm run user -- add NAME); ALLOW_ANONYMOUS=true lets everybody in who can reach this machine.";
+        : `Only users that were added may connect (${callOf("user")} add NAME); ALLOW_ANONYMOUS=true lets everybody in who can reach this machine.`;
   return `durable-mqtt is running (${env.TOPOLOGY ?? "compact"} topology, storage in ${data}${broker.isNew ? ", new" : ""}). Ctrl-C stops it.
 
   MQTT over WebSocket  ${ws}
-  MQTT over TCP        ${broker.tcpPort === undefined ? "not open; start with: npm start -- --tcp 1883" : `mqtt://${address}:${broker.tcpPort}`}
+  MQTT over TCP        ${broker.tcpPort === undefined ? `not open; start with: ${callOf("start")} --tcp ${TCP_PORT}` : `mqtt://${address}:${broker.tcpPort}`}
   Page                 http://${address}:${broker.port}/
 
 ${[access, ...broker.notes].join("\n")}
@@ -116,33 +131,4 @@ function stopOnSignals(broker: Broker): void {
       process.exit(0);
     });
   }
-}
-
-const options = readOptions();
-if (options.help) {
-  console.log(HELP);
-  process.exit(0);
-}
-const port = portOf("--port", options.port);
-const tcpPort = options.tcp === undefined ? undefined : portOf("--tcp", options.tcp);
-const env = readSettings(options.topology, options.host);
-const { problems } = parseUsers(env.USERS ?? "[]");
-if (problems.length > 0) fail(problems.join("\n"), 1);
-
-// What the broker writes from here on is for its user alone; the page, which is built, is not.
-await buildPage();
-if (process.platform !== "win32") process.umask(0o077);
-
-try {
-  // `npm run user` and `npm run ban` on this machine know where to find it.
-  env.ADMIN_TOKEN ??= adminTokenOf(options.data);
-  const broker = await startBroker({ port, tcpPort, host: options.host, data: options.data, acceptLoss: options["accept-loss"], env });
-  stopOnSignals(broker);
-  writeAdminFile(options.data, { url: broker.url, token: env.ADMIN_TOKEN });
-  for (const note of broker.notes) console.error(note);
-  void broker.ended.then((sentence) => fail(sentence, 1));
-  console.log(announce(broker, options.host, options.data, env));
-} catch (error) {
-  if (error instanceof StartProblem) fail(error.message, 1);
-  fail(`It could not be started: ${(error as Error).message.split("\n", 2).join(" ")}`, 1);
 }

@@ -8,10 +8,10 @@ import { parseUsers } from "../../src/auth/users.ts";
 import { utf8 } from "./support.ts";
 
 function run(input: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, ["scripts/local/hash-password.ts", ...args], { input, encoding: "utf8" });
+  return spawnSync(process.execPath, ["scripts/local/durable-mqtt.ts", "hash-password", ...args], { input, encoding: "utf8" });
 }
 
-describe("scripts/local/hash-password.ts", () => {
+describe("durable-mqtt hash-password", () => {
   test.each([
     ["from the standard input, without its newline", "pass wörd\n", []],
     ["from the command line", "", ["pass wörd"]],
@@ -63,7 +63,7 @@ describe("scripts/local/hash-password.ts", () => {
     ["an unknown option", "a\n", ["--nonsense"]],
   ])("says what is wrong in one sentence: %s", (_what, input, args) => {
     const { status, stdout, stderr } = run(input, ...args);
-    expect(status).toBe(1);
+    expect(status).toBe(2);
     expect(stdout).toBe("");
     expect(stderr.trim()).toMatch(/^[^\n]+$/);
   });

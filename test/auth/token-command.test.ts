@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SECRET, tokenKeys } from "../support/tokens.ts";
 
 function run(env: Record<string, string>, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, ["scripts/local/token.ts", ...args], { env, encoding: "utf8" });
+  return spawnSync(process.execPath, ["scripts/local/durable-mqtt.ts", "token", ...args], { env, encoding: "utf8" });
 }
 
 let folder = "";
@@ -24,7 +24,7 @@ function file(text: string): string {
   return path;
 }
 
-describe("scripts/local/token.ts", () => {
+describe("durable-mqtt token", () => {
   test("signs what is asked for by the secret, and prints nothing else", () => {
     const options = ["--user", "ada", "--client-id", "c1", "--publish", "a/#", "--publish", "b", "--subscribe", "#", "--expires", "2h"];
     const more = ["--superuser", "--attribute", "role=x=y", "--issuer", "me", "--audience", "mqtt", "--claim", "n=1", "--claim", "t=text"];
@@ -65,22 +65,22 @@ describe("scripts/local/token.ts", () => {
   test("asks the broker's own bounds of the secret, and does not repeat it", () => {
     const { status, stderr } = run({ JWT_SECRET: "a short secret" });
     expect(status).toBe(1);
-    expect(stderr).toMatch(/^JWT_SECRET must be [^\n]*\n$/);
+    expect(stderr).toMatch(/^durable-mqtt: JWT_SECRET must be [^\n]*\n$/);
     expect(stderr).not.toContain("a short secret");
   });
 
   test.each([
-    ["nothing to sign with", {}, []],
-    ["no such file", {}, ["--key", "nowhere.pem"]],
-    ["a time that is none", { JWT_SECRET: SECRET }, ["--expires", "1y"]],
-    ["rules that are no JSON", { JWT_SECRET: SECRET }, ["--acl", "home/#"]],
-    ["rules twice", { JWT_SECRET: SECRET }, ["--acl", "[]", "--publish", "a"]],
-    ["a claim without a name", { JWT_SECRET: SECRET }, ["--claim", "=1"]],
-    ["an unknown option", { JWT_SECRET: SECRET }, ["--nonsense"]],
-    ["an algorithm that is not the key's", { JWT_SECRET: SECRET }, ["--algorithm", "none"]],
-  ])("says what is wrong in one sentence: %s", (_what, env, args) => {
+    ["nothing to sign with", 2, {}, []],
+    ["no such file", 1, {}, ["--key", "nowhere.pem"]],
+    ["a time that is none", 2, { JWT_SECRET: SECRET }, ["--expires", "1y"]],
+    ["rules that are no JSON", 2, { JWT_SECRET: SECRET }, ["--acl", "home/#"]],
+    ["rules twice", 2, { JWT_SECRET: SECRET }, ["--acl", "[]", "--publish", "a"]],
+    ["a claim without a name", 2, { JWT_SECRET: SECRET }, ["--claim", "=1"]],
+    ["an unknown option", 2, { JWT_SECRET: SECRET }, ["--nonsense"]],
+    ["an algorithm that is not the key's", 1, { JWT_SECRET: SECRET }, ["--algorithm", "none"]],
+  ])("says what is wrong in one sentence: %s", (_what, code, env, args) => {
     const { status, stdout, stderr } = run(env, ...args);
-    expect([status, stdout]).toEqual([1, ""]);
+    expect([status, stdout]).toEqual([code, ""]);
     expect(stderr.trim()).toMatch(/^[^\n]+$/);
   });
 });

@@ -108,10 +108,14 @@ describe("floors", () => {
   });
 
   test("clients import nothing but what their places name, and the broker nothing of them but where a place says so", () => {
-    const outside = CLIENTS.flatMap(({ path, beside = [] }) =>
+    const outside = CLIENTS.flatMap(({ path, beside = [], packages = [] }) =>
       SRC.filter((source) => isIn(source.path, path)).flatMap((source) =>
         source.imports
-          .filter((name) => ![path, ...beside].some((home) => name.startsWith(".") && isIn(target(source, name), home)))
+          .filter((name) =>
+            name.startsWith(".")
+              ? ![path, ...beside].some((home) => isIn(target(source, name), home))
+              : !packages.some((each) => name === each || (each.endsWith(":") && name.startsWith(each))),
+          )
           .map((name) => `${source.path} imports ${name}`),
       ),
     );

@@ -3,12 +3,14 @@
  * the tools that look at packages say of it, what it weighs, and whether it works.
  */
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build } from "esbuild";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROOT } from "../../scripts/build/bundle.ts";
 import type * as Client from "../../src/client/index.ts";
 import type * as Testing from "../../testing/index.ts";
@@ -142,7 +144,7 @@ it("has what it should and nothing else: no source, test or secret", async () =>
     (file) => !/^package\/(?:(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$|docs\/[\w-]+\.md$|dist\/package\/)/.test(file),
   );
   expect(odd).toEqual([]);
-  expect(statSync(tarball).size).toBeLessThan(700 * KIB);
+  expect(statSync(tarball).size).toBeLessThan(900 * KIB);
 });
 
 /** What an import weighs for its user, in one module with all that it needs. */
@@ -246,13 +248,38 @@ it("a client comes to the README's Worker in the Workers test pool", async () =>
   expect(stdout).toMatch(/Tests\s+2 passed/);
 });
 
-it("its command hashes a password", async () => {
-  const stdout = await tool(
-    join(folder, "node_modules", ".bin", "durable-mqtt-hash-password"),
-    ["--iterations", "1000", "a password"],
-    folder,
-  );
-  expect(stdout).toMatch(/^pbkdf2-sha256\$1000\$/);
+describe("its command", () => {
+  const COMMAND = join(folder, "node_modules", ".bin", "durable-mqtt");
+
+  it("hashes a password", async () => {
+    expect(await tool(COMMAND, ["hash-password", "--iterations", "1000", "a password"], folder)).toMatch(/^pbkdf2-sha256\$1000\$/);
+  });
+
+  it("runs a broker with its page, and says who may connect", async () => {
+    const child = spawn(COMMAND, ["start", "--port", "0", "--data", join(folder, "data")], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    try {
+      let said = "";
+      for await (const text of child.stdout) {
+        said += String(text);
+        if (/Page +\S+\n[\s\S]*may connect/.test(said)) break;
+      }
+      const [, page] = /Page +(\S+)\n/.exec(said) ?? [];
+      expect(await (await fetch(page!)).text()).toContain("<title>durable-mqtt</title>");
+      const { connect } = await face<typeof Client>("client");
+      await (await connect(`${page!.replace("http", "ws")}mqtt`)).end();
+    } finally {
+      child.kill("SIGTERM");
+      await once(child, "exit");
+    }
+  });
+
+  it("imports nothing but Node, what the package depends on, and Miniflare when a broker is to be run", async () => {
+    const names = await bareImports(join(installed, "dist", "package", "durable-mqtt.js"));
+    expect(names.filter((name) => !name.startsWith("node:"))).toEqual(["jose", "miniflare", "zod"]);
+  });
 });
 
 /** A face of the installed package, in this process. */

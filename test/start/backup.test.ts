@@ -13,7 +13,7 @@ interface Ran {
 }
 
 function run(action: "backup" | "restore", ...args: string[]): Promise<Ran> {
-  const command = [join(ROOT, "scripts", "local", "backup-command.ts"), action, ...args];
+  const command = [join(ROOT, "scripts", "local", "durable-mqtt.ts"), action, ...args];
   return new Promise((resolve) => {
     execFile(process.execPath, command, { cwd: ROOT }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), said: stdout + stderr }),

@@ -44,7 +44,7 @@ export function newFolder(): string {
 
 /** @param env added to an environment that has no settings */
 export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Command {
-  const child = spawn(process.execPath, [join(ROOT, "scripts", "local", "start.ts"), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, "scripts", "local", "durable-mqtt.ts"), "start", ...args], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
     stdio: ["ignore", "pipe", "pipe"],

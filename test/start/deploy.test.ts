@@ -40,9 +40,13 @@ it("wrangler deploy --dry-run accepts the configuration and bundles the Worker, 
 
 it("a first deploy takes users from the file that `npm run hash-password` writes, with an account or without one", async () => {
   const file = join(folder, "secrets.json");
-  await run(process.execPath, ["scripts/local/hash-password.ts", "--iterations", "1000", "--secrets-file", file, "a password"], {
-    cwd: ROOT,
-  });
+  await run(
+    process.execPath,
+    ["scripts/local/durable-mqtt.ts", "hash-password", "--iterations", "1000", "--secrets-file", file, "a password"],
+    {
+      cwd: ROOT,
+    },
+  );
   expect(await dryRun("--secrets-file", file)).toMatch(/env\.USERS \("\(hidden\)"\)/);
   expect(await dryRun("--secrets-file", file, "--temporary")).toContain("--dry-run: exiting now.");
 });

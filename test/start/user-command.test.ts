@@ -21,7 +21,7 @@ async function run(
   args: readonly string[],
   { input = "", env = {} }: { input?: string; env?: Record<string, string> } = {},
 ): Promise<Result> {
-  const child = spawn(process.execPath, [join(ROOT, "scripts", "local", `${command}-command.ts`), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, "scripts", "local", "durable-mqtt.ts"), command, ...args], {
     env: { PATH: process.env.PATH, ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });
@@ -43,7 +43,9 @@ describe("commands of users and bans", () => {
       stdout: "",
       stderr: "ada was added.\n",
     });
-    expect((await run("user", ["add", "ada", "--password", "x", ...at])).stderr).toBe("There is a user of this name already.\n");
+    expect((await run("user", ["add", "ada", "--password", "x", ...at])).stderr).toBe(
+      "durable-mqtt: There is a user of this name already.\n",
+    );
     expect((await run("ban", ["add", "--clientid", "evil", "--until", "1h", "--reason", "a test", ...at])).stdout).toMatch(
       /^clientid evil is banned until 2/,
     );
@@ -66,7 +68,7 @@ describe("commands of users and bans", () => {
     await expect(connectMqtt(second.ws, login)).rejects.toThrow();
     await connectMqtt(second.ws, { username: "ada", password });
     expect((await run("user", ["remove", "ada", ...at])).code).toBe(0);
-    expect((await run("user", ["remove", "ada", ...at])).stderr).toBe("There is no such user.\n");
+    expect((await run("user", ["remove", "ada", ...at])).stderr).toBe("durable-mqtt: There is no such user.\n");
     expect((await run("user", ["list", ...at])).stdout).toBe("");
   });
 
@@ -90,7 +92,9 @@ async function manyUsers(broker: RunningBroker, data: string): Promise<void> {
   expect(added).toMatchObject({
     code: 0,
     stdout: "",
-    stderr: expect.stringMatching(/^2500 added, 0 changed, 0 as they were, 0 refused, in [\d.]+ s\.\n$/),
+    stderr: expect.stringMatching(
+      /^(?:\d+ of 2500 users are sent \.\.\.\n)*2500 added, 0 changed, 0 as they were, 0 refused, in [\d.]+ s\.\n$/,
+    ),
   });
   const listed = await run("user", ["list", "--json", "--data", data]);
   expect(
@@ -145,16 +149,16 @@ async function mistakes(broker: RunningBroker, data: string): Promise<void> {
   const { token } = JSON.parse(readFileSync(join(data, "admin.json"), "utf8")) as { token: string };
   const elsewhere = ["list", "--data", data, "--url", "https://mqtt.example.invalid"];
   expect((await run("user", elsewhere)).stderr).toBe(
-    "The admin token of that broker is missing: set the environment variable ADMIN_TOKEN.\n",
+    "durable-mqtt: The admin token of that broker is missing: set the environment variable ADMIN_TOKEN.\n",
   );
   expect((await run("user", ["list", "--url", "http://192.0.2.1"], { env: { ADMIN_TOKEN: token } })).stderr).toBe(
-    "The token only goes over https://, or to this machine.\n",
+    "durable-mqtt: The token only goes over https://, or to this machine.\n",
   );
   const wrong = await run("ban", ["list", "--url", broker.http], { env: { ADMIN_TOKEN: "x".repeat(20) } });
   expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("the token in ADMIN_TOKEN")]);
   for (const args of [["ban"], ["add"], ["list", "x", "y"]]) expect((await run("user", args)).code).toBe(2);
   expect((await run("ban", ["add", "--data", data])).stderr).toContain("Who?");
   expect((await run("ban", ["add", "--peerhost", "nowhere", "--data", data])).stderr).toBe(
-    "This can't be banned: who must be an IPv4 or IPv6 address.\n",
+    "durable-mqtt: This can't be banned: who must be an IPv4 or IPv6 address.\n",
   );
 }
