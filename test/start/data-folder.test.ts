@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import mqtt, { type IClientOptions } from "mqtt";
+import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { afterAll, describe, expect, it } from "vitest";
 import { connectMqtt, newFolder, nextMessage, running, start } from "./command.ts";
 
@@ -28,9 +28,8 @@ async function filled(
   const client = await connectMqtt(broker.ws, { clientId: "keeper", clean: false, protocolVersion: 4 });
   await client.subscribeAsync("a", { qos: 1 });
   await client.publishAsync("state", payload, { qos: 1, retain: true });
-  const now = Date.now();
   await client.publishAsync("big", "x".repeat(100_000), { qos: 1, retain: true });
-  if (end === "SIGKILL") await recorded(data, now);
+  if (end === "SIGKILL") await recorded(data, client);
   broker.process.kill(end);
   await broker.exit;
   return databaseOf(data);
@@ -48,9 +47,19 @@ function filledOnce(end: NodeJS.Signals): Promise<string> {
   return template;
 }
 
-/** Waits until the broker has put on record what is there now: then what is gone is noticed after a crash too. */
-async function recorded(data: string, now: number): Promise<void> {
-  while (statSync(join(data, "broker.sqlite")).mtimeMs < now) await new Promise((resolve) => setTimeout(resolve, 50));
+/**
+ * Waits until the broker has put on record what is there now: then what is gone is noticed after a crash too. It writes down what it saw
+ * a while before, and only when that has changed: a second time, it saw it after the first.
+ */
+async function recorded(data: string, client: MqttClient): Promise<void> {
+  const since = Date.now();
+  const times = new Set<number>();
+  while (times.size < 2) {
+    await client.publishAsync("changes", String(Date.now()), { qos: 1, retain: true });
+    const { mtimeMs } = statSync(join(data, "broker.sqlite"));
+    if (mtimeMs >= since) times.add(mtimeMs);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 function databaseOf(data: string): string {
@@ -146,9 +155,7 @@ describe("damage", () => {
     const data = newFolder();
     const broker = await running(["--data", data]);
     const client = await connectMqtt(broker.ws);
-    const now = Date.now();
-    await client.publishAsync("state", "kept", { qos: 1, retain: true });
-    await recorded(data, now);
+    await recorded(data, client);
     harm(data);
     const { code, stderr } = await broker.exit;
     rmSync(`${data}.moved`, { recursive: true, force: true });
