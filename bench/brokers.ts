@@ -60,7 +60,7 @@ function endWithThis(child: ChildProcess): void {
 }
 
 /** A server of bench/servers in a process of its own; it prints its URL when it listens. */
-async function serve(file: string): Promise<{ url: string; processId: number | undefined; stop(): Promise<void> }> {
+export async function serve(file: string): Promise<{ url: string; processId: number | undefined; stop(): Promise<void> }> {
   const child = spawn(process.execPath, [join(import.meta.dirname, "servers", file)], { stdio: ["ignore", "pipe", "inherit"] });
   endWithThis(child);
   const [url] = (await once(child.stdout, "data")) as [Buffer];

@@ -3,6 +3,8 @@
 import { once } from "node:events";
 import type { LoadEvent, LoadOptions, LoadResult } from "./options.ts";
 
+type Times = Pick<LoadOptions, "warmUpSeconds" | "seconds" | "tickSeconds">;
+
 /** How often a measurement in which nothing was counted yet looks again. */
 const COUNTED_POLL_MS = 10;
 
@@ -11,12 +13,12 @@ export class Measure {
   lost = 0;
   /** Milliseconds that single messages took, since the measured time began. */
   readonly delays: number[] = [];
-  readonly #options: LoadOptions;
+  readonly #options: Times;
   #begun = 0;
   #cpu = process.cpuUsage();
   #before = 0;
 
-  constructor(options: LoadOptions) {
+  constructor(options: Times) {
     this.#options = options;
   }
 
