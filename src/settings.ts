@@ -9,6 +9,7 @@
 import { ACL_SETTINGS, type AclSettings, aclProblems } from "./auth/acl-settings.ts";
 import { CHAIN_SETTING, type ChainLink } from "./auth/chain-settings.ts";
 import { DIRECTORY_SETTINGS, type DirectorySettings, directoryProblems } from "./auth/directory-settings.ts";
+import { GATEWAY_SECRET } from "./auth/gateway-settings.ts";
 import { HTTP_SETTINGS, type HttpSettings, httpProblems } from "./auth/http-settings.ts";
 import { JWT_SETTINGS, type JwtSettings, jwtProblems } from "./auth/jwt-settings.ts";
 import { type Choices, CLIENT_ID_OWNERS, DEFAULT_CHOICES, DENY_ACTIONS, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
@@ -37,6 +38,8 @@ export interface Settings {
   readonly http: HttpSettings;
   /** Who is asked, in this order; empty = all that is configured. */
   readonly authChain: readonly ChainLink[];
+  /** The secret GATEWAY_SECRET; empty = no gateway is believed. */
+  readonly gatewaySecret: Uint8Array;
   /** The secret METRICS_TOKEN: who shows it may read `/metrics`; empty = nobody. */
   readonly metricsToken: string;
   /** Names, without port, by which the broker may be asked for, `loopback` for all of this machine; none = any. */
@@ -224,6 +227,7 @@ const ALL = [
   ACL_DENY_ACTION,
   ...Object.values(HTTP_SETTINGS),
   CHAIN_SETTING,
+  GATEWAY_SECRET,
   METRICS_TOKEN,
   ALLOWED_ORIGINS,
   ALLOWED_HOSTS,
@@ -253,6 +257,7 @@ export const ACCESS_SETTINGS: readonly string[] = [
   JWT_SETTINGS.publicKeys,
   JWT_SETTINGS.jwksUrls,
   HTTP_SETTINGS.url,
+  GATEWAY_SECRET,
   ALLOW_ANONYMOUS,
 ].map(({ name }) => name);
 
@@ -285,6 +290,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>, code: Code
     acl: readAll(ACL_SETTINGS),
     http: readAll(HTTP_SETTINGS),
     authChain: read(CHAIN_SETTING),
+    gatewaySecret: read(GATEWAY_SECRET),
     metricsToken: read(METRICS_TOKEN),
     allowedHosts: read(ALLOWED_HOSTS),
     allowedOrigins: read(ALLOWED_ORIGINS)?.origins,

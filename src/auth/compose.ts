@@ -1,6 +1,6 @@
 /**
- * Chooses who is let in, from the settings USERS, ADMIN_TOKEN (users of the directory), JWT_..., HTTP_AUTH_..., AUTH_CHAIN and ALLOW_ANONYMOUS,
- * the binding AUTH, and what the Worker's code says. Closed by default, and closed when USERS is not valid, whatever the others say: a mistake must not open the broker.
+ * Chooses who is let in, from the settings USERS, ADMIN_TOKEN (users of the directory), JWT_..., HTTP_AUTH_..., AUTH_CHAIN, GATEWAY_SECRET and
+ * ALLOW_ANONYMOUS, the binding AUTH, and what the Worker's code says. Closed by default, and closed when USERS is not valid, whatever the others say: a mistake must not open the broker.
  */
 
 import type { DirectoryPort } from "../directory/ports.ts";
@@ -11,6 +11,7 @@ import type { AclSettings } from "./acl-settings.ts";
 import { AnonymousAuthenticator } from "./anonymous.ts";
 import { AskedRights, type AskHook } from "./asked-rights.ts";
 import { BanGate, GatedMethods } from "./ban-gate.ts";
+import { CertifiedAuthenticator } from "./certified.ts";
 import { AuthenticatorChain } from "./chain.ts";
 import { CHAIN_LINKS, type ChainLink } from "./chain-settings.ts";
 import { ClosedAuthenticator, ClosedAuthorizer } from "./closed.ts";
@@ -64,6 +65,8 @@ export interface AuthSettings {
   readonly http: HttpSettings;
   /** Empty = all that is configured. */
   readonly authChain: readonly ChainLink[];
+  /** Empty = no gateway is believed. */
+  readonly gatewaySecret: Uint8Array;
   readonly allowAnonymous: boolean;
   readonly rates: Pick<Rates, "addressLoginFailures">;
 }
@@ -102,9 +105,10 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
     http: settings.http.url !== "",
     service: service !== undefined || authenticate !== undefined,
   };
-  if (!CHAIN_LINKS.some((link) => has[link]) && !settings.allowAnonymous) {
+  const believesGateways = settings.gatewaySecret.length > 0;
+  if (!CHAIN_LINKS.some((link) => has[link]) && !believesGateways && !settings.allowAnonymous) {
     return closed(
-      "This broker lets nobody in until its operator sets the secret USERS or ADMIN_TOKEN, keys for tokens (JWT_...), HTTP_AUTH_URL, the binding AUTH, or ALLOW_ANONYMOUS=true.",
+      "This broker lets nobody in until its operator sets the secret USERS or ADMIN_TOKEN, keys for tokens (JWT_...), HTTP_AUTH_URL, the binding AUTH, GATEWAY_SECRET, or ALLOW_ANONYMOUS=true.",
       [],
     );
   }
@@ -148,7 +152,8 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
   const hooks = subscribeHooks(settings, { ...services, runtime });
   const askedRights = hooks.length === 0 ? undefined : askingFor(sources, rules, askInOrder(hooks), runtime);
   const gate = asked && new BanGate(asked, runtime);
-  const chain: Authenticator[] = [...(gate === undefined ? [] : [gate]), ...order.map((link) => links[link]())];
+  const certified = believesGateways ? [new CertifiedAuthenticator(users, asked)] : [];
+  const chain: Authenticator[] = [...(gate === undefined ? [] : [gate]), ...certified, ...order.map((link) => links[link]())];
   // Whoever gives a user name means to be somebody, where there is anybody to be.
   const isAnybodyKnown = order.some((link) => link !== "users") || settings.users.trim() !== "";
   if (settings.allowAnonymous) chain.push(new AnonymousAuthenticator(!isAnybodyKnown));
@@ -162,7 +167,7 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
     // A directory beside anonymous clients may be there for its bans alone.
     hasSeveralUsers:
       order.some((link) => link !== "users") ||
-      users.length + (settings.allowAnonymous ? 1 : 0) > 1 ||
+      users.length + (settings.allowAnonymous ? 1 : 0) + (believesGateways ? 1 : 0) > 1 ||
       (directory !== undefined && !settings.allowAnonymous),
     problems: [],
   };

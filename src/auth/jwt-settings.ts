@@ -122,7 +122,8 @@ export function takesTokens({ secret, publicKeys, jwksUrls }: Pick<JwtSettings, 
   return secret.length > 0 || publicKeys.length > 0 || jwksUrls.length > 0;
 }
 
-function parseSecret(text: string): Uint8Array | undefined {
+/** @returns undefined when it is too short, or no Base64 where it says so */
+export function parseSecret(text: string): Uint8Array | undefined {
   if (text === "") return new Uint8Array(0);
   const bytes = text.startsWith("base64:") ? fromBase64(text.slice("base64:".length)) : new TextEncoder().encode(text);
   return bytes !== undefined && bytes.length >= SECRET_BYTES_MIN ? bytes : undefined;

@@ -11,6 +11,7 @@ import { PLATFORM } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
 import { exists, noNamespace, sentence } from "./answers.ts";
 import type { Edge } from "./edge.ts";
+import { behindGateway } from "./gateway.ts";
 import { handOver } from "./hand-over.ts";
 import { refusesOrigin } from "./origin.ts";
 import { relay } from "./relay.ts";
@@ -31,7 +32,7 @@ export function asksForWebSocket(request: Request): boolean {
 
 /**
  * Answers a request to a path at which MQTT is served.
- * @returns 101 with the socket; 400, 403, 404, 426 or 429 with a sentence
+ * @returns 101 with the socket; 400, 401, 403, 404, 426 or 429 with a sentence
  */
 export async function upgrade(request: Request, edge: Edge, namespace: string): Promise<Response> {
   const { env, settings } = edge;
@@ -41,7 +42,8 @@ export async function upgrade(request: Request, edge: Edge, namespace: string): 
   }
   const refused = refusesOrigin(request, settings);
   if (refused !== undefined) return refused;
-  const caller = callerOf(request, namespace);
+  const caller = await behindGateway(request, settings, callerOf(request, namespace));
+  if (caller instanceof Response) return caller;
   const tooOften = connectRateOf(settings).refusal(caller.address, PLATFORM.now());
   if (tooOften !== undefined) return tooOften;
   if (!chooseSubprotocol(request).accepted) {

@@ -43,6 +43,11 @@ export function asAdmitted(connect: Connect, { clientId }: Admission): Connect {
   return clientId === undefined ? connect : { ...connect, clientId };
 }
 
+/** CONNECT with the user whom a certificate names, whatever name and password it has. */
+function asCertified(connect: Connect, { certifiedUserName }: Caller): Connect {
+  return certifiedUserName === undefined ? connect : { ...connect, userName: certifiedUserName, password: undefined };
+}
+
 const UNAVAILABLE: Refusal = { reasonCode: SERVER_UNAVAILABLE, message: "the authentication service is not available; try again" };
 
 export interface AuthenticationOptions {
@@ -74,7 +79,7 @@ export class Authentication {
   #patience: Timer | undefined;
 
   constructor({ connect, caller, authenticators, stream, limits, runtime, send }: AuthenticationOptions) {
-    this.#connect = connect;
+    this.#connect = asCertified(connect, caller);
     this.#caller = caller;
     this.#authenticators = authenticators;
     this.#stream = stream;
@@ -86,6 +91,9 @@ export class Authentication {
   /** Call it once. @returns who the client is, or what to say before closing [MQTT5-3.1.4-2] [MQTT5-4.12.0-4] */
   async run(): Promise<Accepted | Farewell> {
     const method = this.#connect.properties.authenticationMethod;
+    // [MQTT5-4.12.0-1]
+    if (method !== undefined && this.#caller.certifiedUserName !== undefined)
+      return this.#refuse(BAD_AUTHENTICATION_METHOD, "its certificate speaks for the client: there is no other authentication");
     try {
       if (method !== undefined) return await Promise.race([this.#exchange(method), this.#tooLate()]);
       const answer = await this.#authenticators.authenticator.authenticate(this.#connect, this.#waiting());

@@ -35,6 +35,8 @@ export interface Caller {
   readonly address: string;
   /** The `token` of the URL, a secret; empty when there is none. */
   readonly token: string;
+  /** Whom its certificate names, as a gateway says that is believed: it is let in as that user and no other. */
+  readonly certifiedUserName?: string;
   /** Has something run when the client is gone, so that nobody waits for the answer any longer. */
   readonly whenGone?: (run: () => void) => void;
   /** What hooks in the Worker's code are given where it is asked about. */

@@ -25,12 +25,21 @@ const SERVICES = {
 };
 
 const createAuth = (
-  settings: Omit<AuthSettings, "jwt" | "directory" | "acl" | "rates" | "http" | "authChain"> & Partial<AuthSettings>,
+  settings: Omit<AuthSettings, "jwt" | "directory" | "acl" | "rates" | "http" | "authChain" | "gatewaySecret"> & Partial<AuthSettings>,
   runtime: Runtime,
   services: Partial<AuthServices> = {},
 ): Auth =>
   create(
-    { jwt: NO_TOKENS, directory: NO_DIRECTORY, acl: NO_ACL, rates: DEFAULT_RATES, http: NO_HTTP, authChain: [], ...settings },
+    {
+      jwt: NO_TOKENS,
+      directory: NO_DIRECTORY,
+      acl: NO_ACL,
+      rates: DEFAULT_RATES,
+      http: NO_HTTP,
+      authChain: [],
+      gatewaySecret: new Uint8Array(0),
+      ...settings,
+    },
     runtime,
     {
       ...SERVICES,

@@ -34,6 +34,7 @@ describe("parseSettings", () => {
       acl: NO_ACL,
       http: NO_HTTP,
       authChain: [],
+      gatewaySecret: new Uint8Array(0),
       metricsToken: "",
       allowedHosts: [],
       allowedOrigins: undefined,

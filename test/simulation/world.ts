@@ -153,6 +153,7 @@ export class World {
       acl: NO_ACL,
       http: NO_HTTP,
       authChain: [],
+      gatewaySecret: new Uint8Array(0),
       metricsToken: "",
       allowedHosts: [],
       allowedOrigins: undefined,
