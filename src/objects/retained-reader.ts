@@ -1,6 +1,7 @@
 /**
- * Reads retained messages for subscriptions that are owed them: page after page in the order of asking, as many in a tick as a tick may
- * cost and no more, so that whoever else has something to say or hear is served in between, however many ask and for how much.
+ * Reads retained messages for subscriptions that are owed them: page after page in the order of asking, and no more without a pause than a
+ * tick may cost, so that whoever else has something to say or hear is served in between, however many ask and for how much. Who asks while
+ * little was read is answered at once: most new subscriptions are owed nothing, and a pause for each of them would be a timer and a call.
  */
 
 import type { FaultPort } from "../fault.ts";
@@ -25,7 +26,9 @@ export class RetainedReader {
   readonly #faults: FaultPort;
   readonly #served: () => void;
   readonly #waiting = new Deque<Reading>();
-  /** Runs from the reading of pages to the next tick. */
+  /** What was read since the last pause has cost. */
+  #work = 0;
+  /** Runs from when that is as much as a tick may cost to the next tick. */
   #pause: Timer | undefined;
 
   /** @param served called when pages were read in a tick of their own */
@@ -40,12 +43,14 @@ export class RetainedReader {
     this.#waiting.push(reading);
   }
 
-  /** Reads as many pages as one tick may; whoever takes one may ask for the next. */
+  /** Reads as many pages as may be read before the next pause; whoever takes one may ask for the next. */
   serve(): void {
-    if (this.#pause !== undefined || this.#waiting.length === 0) return;
-    for (let work = 0; work < RETAINED_WORK_PER_TICK && this.#waiting.length > 0; ) work += this.#read(this.#waiting.shift()!);
+    if (this.#pause !== undefined) return;
+    while (this.#work < RETAINED_WORK_PER_TICK && this.#waiting.length > 0) this.#work += this.#read(this.#waiting.shift()!);
+    if (this.#work < RETAINED_WORK_PER_TICK) return;
     this.#pause = this.#runtime.after(0, () => {
       this.#pause = undefined;
+      this.#work = 0;
       if (this.#waiting.length === 0) return;
       this.serve();
       this.#served();

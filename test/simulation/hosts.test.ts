@@ -2,7 +2,7 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { Ledger } from "../../src/ledger.ts";
-import { RETRY_MS_TOTAL } from "../../src/limits.ts";
+import { RETAINED_WORK_PER_TICK, RETRY_MS_TOTAL } from "../../src/limits.ts";
 import { MEMORY } from "../../src/memory-limits.ts";
 import {
   type BatchRecord,
@@ -271,6 +271,30 @@ test("that nothing is retained is told in the answer, and what is comes in a cal
   // Nobody answers the call.
   expect([...decodeExchangeAnswer(await answer).codes!]).toEqual([PENDING]);
   expect(called.map((batch) => decodeBatch(batch).records)).toMatchObject([[{ kind: RECORD_PAGE, id: 1, messages: [{ topic: "a" }] }]]);
+});
+
+test("many who are owed nothing are answered at once, one batch after the other, until a tick's work is done", async () => {
+  const settings = parseSettings({ TOPOLOGY: "sharded", TOPIC_SHARDS: "1" }) as Settings;
+  const meter = new Meter();
+  const alone = (): never => {
+    throw new Error("there are no others");
+  };
+  const runtime = stillRuntime();
+  const store = new MemoryRoutingStore(meter);
+  const host = new TopicHost({ settings, name: "n/topic/0", store, topics: alone, sessions: alone, meter, runtime });
+  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings));
+  const ask = async (id: number): Promise<number> => {
+    writer.begin();
+    writer.add({ kind: RECORD_ASK, clientId: "c", filter: `a/${id}`, id, from: "" });
+    return decodeExchangeAnswer(await host.exchange(writer.finish())).codes![0]!;
+  };
+  let answered = 0;
+  while ((await ask(answered)) === NOTHING_RETAINED) answered += 1;
+  // Each costs at least 1, and each place that is looked at.
+  expect(answered).toBeGreaterThan(RETAINED_WORK_PER_TICK / 4);
+  expect(answered).toBeLessThanOrEqual(RETAINED_WORK_PER_TICK);
+  runtime.run();
+  expect(await ask(answered + 1)).toBe(NOTHING_RETAINED);
 });
 
 test("a call queue goes on whatever its items, its answers and its batches throw", async () => {
