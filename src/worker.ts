@@ -1,7 +1,7 @@
 /** The Worker of a deploy: a broker without anything in code, and its page. */
 
 import { defineBroker } from "./broker.ts";
-import { withHeaders } from "./edge/headers.ts";
+import { shielded, withHeaders } from "./edge/headers.ts";
 import { Definition } from "./objects/definition.ts";
 import type { BrokerEnv } from "./objects/env.ts";
 import { nothingAt, settingsFor } from "./requests.ts";
@@ -13,16 +13,16 @@ const definition = new Definition();
 
 /** The page is also at /, so that it is asked for through here; the files it needs are not. */
 async function page(request: Request, env: BrokerEnv): Promise<Response> {
-  const settings = settingsFor(request, env, definition);
+  const url = new URL(request.url);
+  const settings = settingsFor(url, env, definition);
   if (settings instanceof Response) return settings;
-  const file = new URL(request.url).pathname === "/" ? await env.ASSETS?.fetch(request) : undefined;
+  const file = url.pathname === "/" ? await env.ASSETS?.fetch(request) : undefined;
   return file === undefined ? nothingAt(request) : withHeaders(file, true);
 }
 
 export default {
   connect: broker.connect,
   async fetch(request: Request, env: BrokerEnv, context: ExecutionContext): Promise<Response> {
-    const answer = (await broker.fetch(request, env, context)) ?? (await page(request, env));
-    return answer.headers.has("Content-Security-Policy") ? answer : withHeaders(answer);
+    return shielded((await broker.fetch(request, env, context)) ?? (await page(request, env)));
   },
 };

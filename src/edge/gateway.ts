@@ -11,8 +11,8 @@ import { sentence } from "./answers.ts";
  * @returns the client behind the gateway, or who asks where there is no gateway; 401 for a statement that is not believed, so that its operator
  *   hears of it: without it all of its clients would be at one address, and none certified
  */
-export async function behindGateway(request: Request, { gatewaySecret }: Settings, caller: Caller): Promise<Caller | Response> {
-  const text = request.headers.get(GATEWAY_HEADER);
+export async function behindGateway(headers: Headers, { gatewaySecret }: Settings, caller: Caller): Promise<Caller | Response> {
+  const text = headers.get(GATEWAY_HEADER);
   if (text === null) return caller;
   if (gatewaySecret.length === 0) return disbelieved("this broker has no GATEWAY_SECRET");
   const statement = await readStatement(gatewaySecret, text, PLATFORM.now());

@@ -26,9 +26,13 @@ export const HEADERS: readonly (readonly [name: string, value: string])[] = [
   ["Cross-Origin-Opener-Policy", "same-origin"],
 ];
 
-/** The same answer with them; one that switches protocols is left as it is. @param isFile it is one of the page's */
+/** The same answer with them, unless it has them or switches protocols. */
+export function shielded(answer: Response): Response {
+  return answer.status === 101 || answer.headers.has("Content-Security-Policy") ? answer : withHeaders(answer);
+}
+
+/** The same answer with them. @param isFile it is one of the page's */
 export function withHeaders(answer: Response, isFile = false): Response {
-  if (answer.status === 101) return answer;
   const headers = new Headers(answer.headers);
   for (const [name, value] of HEADERS) headers.set(name, value);
   headers.set("Content-Security-Policy", isFile ? OF_THE_PAGE : OF_ANSWERS);

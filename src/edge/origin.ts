@@ -6,6 +6,7 @@
 
 import type { Settings } from "../settings.ts";
 import { sentence } from "./answers.ts";
+import type { UpgradeRequest } from "./upgrade-request.ts";
 
 /** A name or an address that is always this machine. @param name as in a URL */
 function isLoopbackName(name: string): boolean {
@@ -13,17 +14,16 @@ function isLoopbackName(name: string): boolean {
 }
 
 /** The answer to a request for a name that is not the broker's: somebody else's name may be made to mean this machine (DNS rebinding). */
-export function refusesHost({ url }: Request, { allowedHosts }: Settings): Response | undefined {
+export function refusesHost({ hostname }: URL, { allowedHosts }: Settings): Response | undefined {
   if (allowedHosts.length === 0) return undefined;
-  const { hostname } = new URL(url);
   if (allowedHosts.includes(hostname) || (allowedHosts.includes("loopback") && isLoopbackName(hostname))) return undefined;
   return sentence(421, `This broker is not called ${hostname}. Its operator can add names to ALLOWED_HOSTS.`);
 }
 
 /** The answer to a browser that connects for a page which may not. */
-export function refusesOrigin(request: Request, settings: Settings): Response | undefined {
-  const origin = request.headers.get("Origin");
-  if (origin === null || mayConnect(origin, new URL(request.url), settings)) return undefined;
+export function refusesOrigin({ headers, url }: Pick<UpgradeRequest, "headers" | "url">, settings: Settings): Response | undefined {
+  const origin = headers.get("Origin");
+  if (origin === null || mayConnect(origin, url, settings)) return undefined;
   return sentence(403, "Pages of this origin may not connect to this broker. Its operator can add the origin to ALLOWED_ORIGINS.");
 }
 

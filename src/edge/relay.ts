@@ -42,11 +42,11 @@ export type RelayedSocket = Pick<WebSocket, "binaryType" | "accept" | "addEventL
 /** Opens a socket to the Session object of this name. */
 export type Reach = (objectName: string, handover: Handover) => Promise<RelayedSocket>;
 
-/** Starts relaying a socket whose upgrade is being answered. */
-export function relay(socket: RelayedSocket, request: Request, { env, settings, hooks }: Edge, asking: Caller): void {
+/** Starts relaying a socket, of which nothing has been read. */
+export function relay(socket: RelayedSocket, { env, settings, hooks }: Edge, asking: Caller): void {
   const { namespace } = asking;
   const reach: Reach = async (objectName, handover) => {
-    const { webSocket } = await handOver(request, env, objectName, handover);
+    const { webSocket } = await handOver(env, objectName, handover);
     if (webSocket === null) throw new Error("the object did not accept the socket");
     return webSocket;
   };

@@ -32,8 +32,7 @@ export async function serveTcp(socket: Socket, env: BrokerEnv, definition: Defin
     return;
   }
   const tcp = new TcpSocket(socket, PLATFORM);
-  const request = new Request("https://tcp/mqtt", { headers: { Upgrade: "websocket" } });
   const caller = { ...unknownCaller(namespace), address: remoteAddress };
-  relay(tcp.asRelayed(), request, { env, settings, hooks: definition.hooks }, caller);
+  relay(tcp.asRelayed(), { env, settings, hooks: definition.hooks }, caller);
   await tcp.over;
 }

@@ -25,11 +25,6 @@ export function addressOf(request: Request): string {
   return request.headers.get("CF-Connecting-IP") ?? "";
 }
 
-/** Who asks for a WebSocket, as far as platform and URL tell. */
-export function callerOf(request: Request, namespace: string): Caller {
-  return { namespace, address: addressOf(request), token: new URL(request.url).searchParams.get("token") ?? "" };
-}
-
 export function unknownCaller(namespace: string): Caller {
   return { namespace, address: "", token: "" };
 }
@@ -58,8 +53,8 @@ export type Subprotocol = { readonly accepted: true; readonly name: string | und
  * Chooses among the subprotocols that the client offers, `mqtt` if it can [MQTT5-6.0.0-4] [MQTT311-6.0.0-4]; offering none is accepted.
  * @returns the name as the client wrote it: some compare it letter by letter
  */
-export function chooseSubprotocol(request: Request): Subprotocol {
-  const header = request.headers.get("Sec-WebSocket-Protocol");
+export function chooseSubprotocol(headers: Headers): Subprotocol {
+  const header = headers.get("Sec-WebSocket-Protocol");
   if (header === null) return { accepted: true, name: undefined };
   const offered = header.split(",").map((each) => each.trim());
   const spoken = offered.filter((each) => SUBPROTOCOLS.includes(each.toLowerCase()));
@@ -67,11 +62,9 @@ export function chooseSubprotocol(request: Request): Subprotocol {
   return name === undefined ? { accepted: false } : { accepted: true, name };
 }
 
-/** The 101 answer. */
-export function switchingProtocols(webSocket: WebSocket, request: Request): Response {
-  const subprotocol = chooseSubprotocol(request);
-  const headers = new Headers();
-  if (subprotocol.accepted && subprotocol.name !== undefined) headers.set("Sec-WebSocket-Protocol", subprotocol.name);
+/** The 101 answer. @param subprotocol that was chosen; undefined = none */
+export function switchingProtocols(webSocket: WebSocket, subprotocol: string | undefined): Response {
+  const headers: Record<string, string> = subprotocol === undefined ? {} : { "Sec-WebSocket-Protocol": subprotocol };
   return new Response(null, { status: 101, webSocket, headers });
 }
 

@@ -31,3 +31,12 @@ export function stubs<Object extends Rpc.DurableObjectBranded>(
     return namespace.get(id);
   };
 }
+
+const sessions = new WeakMap<BrokerEnv, ReturnType<typeof stubs<SessionCalls>>>();
+
+/** The Session objects, for the Worker. */
+export function sessionsOf(env: BrokerEnv): (name: string) => DurableObjectStub<SessionCalls> {
+  const known = sessions.get(env) ?? stubs(env.SESSIONS);
+  sessions.set(env, known);
+  return known;
+}

@@ -5,7 +5,7 @@
 
 import type { News } from "../directory/news.ts";
 import { type FaultPort, guarded } from "../fault.ts";
-import { type Handover, switchingProtocols } from "../handshake/handover.ts";
+import { chooseSubprotocol, type Handover, switchingProtocols } from "../handshake/handover.ts";
 import type { MessageToPublish } from "../hooks/contract.ts";
 import { Ledger } from "../ledger.ts";
 import { type Batch, clientOf, decodeBatch, encodeDeliveryAnswer, type Unwanted } from "../mqtt/batch.ts";
@@ -249,7 +249,8 @@ export class SessionHost {
     this.#meter.requests += 1;
     const { 0: outer, 1: inner } = new WebSocketPair();
     this.adopt(inner, handover);
-    return switchingProtocols(outer, request);
+    const subprotocol = chooseSubprotocol(request.headers);
+    return switchingProtocols(outer, subprotocol.accepted ? subprotocol.name : undefined);
   }
 
   /** Serves a socket from now on. */

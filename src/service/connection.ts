@@ -38,8 +38,7 @@ export function connectService({ env, settings, namespace }: Destination, option
   const objectName = sessionObjectName(settings, namespace, clientId);
   const admission = { ...NOBODY, grants: SERVICE_GRANTS };
   const open = async (): Promise<Socket> => {
-    const upgrade = new Request("https://service/", { headers: { Upgrade: "websocket" } });
-    const { webSocket } = await handOver(upgrade, env, objectName, { relayed: false, admission });
+    const { webSocket } = await handOver(env, objectName, { relayed: false, admission });
     if (webSocket === null) throw new Error("the object did not accept the socket");
     return webSocket as unknown as Socket;
   };

@@ -19,7 +19,7 @@ function settingsOf(env: Record<string, string>): Settings {
 /** @returns the status of an upgrade of a page of this origin, 101 when it is not refused */
 function upgradeOf(url: string, origin: string | undefined, env: Record<string, string>): number {
   const headers: Record<string, string> = origin === undefined ? {} : { Origin: origin };
-  return refusesOrigin(new Request(url, { headers }), settingsOf(env))?.status ?? 101;
+  return refusesOrigin({ url: new URL(url), headers: new Headers(headers) }, settingsOf(env))?.status ?? 101;
 }
 
 const OPEN = { ALLOW_ANONYMOUS: "true" };
@@ -82,7 +82,7 @@ describe("the name that is asked for", () => {
     ["http://broker.home:8083/", "loopback,broker.home", true],
     ["http://localhost:8083/", "broker.home", false],
   ])("%s where ALLOWED_HOSTS is %j: %s", (url, hosts, isTaken) => {
-    expect(refusesHost(new Request(url), settingsOf({ ALLOWED_HOSTS: hosts }))?.status).toBe(isTaken ? undefined : 421);
+    expect(refusesHost(new URL(url), settingsOf({ ALLOWED_HOSTS: hosts }))?.status).toBe(isTaken ? undefined : 421);
   });
 
   it.each(["a:80", "http://a", "a b", "a,,b"])("%s is no setting", (text) => {
