@@ -10,6 +10,7 @@ import type { SessionMachine } from "../session/machine.ts";
 import type { Arrivals } from "./arrivals.ts";
 import type { Asking } from "./asking.ts";
 import type { DirectoryWatch } from "./directory-watch.ts";
+import type { EqualTimers } from "./equal-timers.ts";
 import type { SocketWire } from "./socket-wire.ts";
 import type { Turns } from "./turns.ts";
 
@@ -28,6 +29,8 @@ export interface ClientContext {
   /** What hooks of the Worker's code are given here. */
   readonly hookContext: HookContext;
   readonly runtime: Runtime;
+  /** How long a packet may take that has begun to come, or a CONNECT that has not: PACKET_SECONDS_MAX. */
+  readonly unfinished: EqualTimers;
   readonly arrivals: Arrivals;
   readonly turns: Turns;
   /** Whether a Client Identifier is one of this object. */

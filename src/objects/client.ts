@@ -67,7 +67,7 @@ export class Client implements Taker, Unhandled {
     this.wire = wire;
     this.#context = context;
     this.#handover = handover;
-    this.#patience = new Patience(context.runtime, context.limits.packetSecondsMax, () => this.#waitedTooLong());
+    this.#patience = new Patience(context.unfinished, () => this.#waitedTooLong());
     this.#brake = new Brake(context.runtime);
     this.#asking = context.asking && new SubscribeAsking(context.asking, context.limits);
     this.#stream = new PacketStream(context.limits.packetBytesMax);

@@ -1,24 +1,23 @@
 /** The time that a client has for what it has begun: a CONNECT that has not come, or a packet of which a part has. */
 
-import type { Runtime, Timer } from "../runtime.ts";
+import type { Timer } from "../runtime.ts";
+import type { EqualTimers } from "./equal-timers.ts";
 
 export class Patience {
-  readonly #runtime: Runtime;
-  readonly #ms: number;
+  readonly #timers: EqualTimers;
   readonly #ended: () => void;
   /** What is incomplete is only in memory: the pending timer also keeps the object awake. */
   #timer: Timer | undefined;
 
   /** @param ended called when the time is over */
-  constructor(runtime: Runtime, seconds: number, ended: () => void) {
-    this.#runtime = runtime;
-    this.#ms = seconds * 1000;
+  constructor(timers: EqualTimers, ended: () => void) {
+    this.#timers = timers;
     this.#ended = ended;
   }
 
   /** Something is incomplete; what is so already has no more time than it had. */
   begin(): void {
-    this.#timer ??= this.#runtime.after(this.#ms, this.#ended);
+    this.#timer ??= this.#timers.set(this.#ended);
   }
 
   /** It is whole, or nobody waits for it any longer. */

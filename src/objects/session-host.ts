@@ -25,6 +25,7 @@ import { Client } from "./client.ts";
 import type { ClientContext } from "./client-context.ts";
 import { ConsumerRuns } from "./consumers.ts";
 import { type DirectoryService, DirectoryWatch } from "./directory-watch.ts";
+import { EqualTimers } from "./equal-timers.ts";
 import { faultsOf } from "./faults.ts";
 import { countClosing, Flusher } from "./flusher.ts";
 import { LetGo } from "./let-go.ts";
@@ -209,6 +210,7 @@ export class SessionHost {
       directory: this.#directory,
       hookContext: hooks.context,
       runtime,
+      unfinished: new EqualTimers(runtime, this.#faults, settings.limits.packetSecondsMax * 1000),
       flushSoon,
       arrivals: this.arrivals,
       owns,
