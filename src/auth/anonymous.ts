@@ -11,7 +11,7 @@ export class AnonymousAuthenticator implements Authenticator {
     this.#namesToo = namesToo;
   }
 
-  async authenticate({ userName }: Connect, { address }: Caller): Promise<Identity | undefined> {
+  authenticate({ userName }: Connect, { address }: Caller): Identity | undefined {
     return userName === undefined || this.#namesToo ? { ...NOBODY, address } : undefined;
   }
 }

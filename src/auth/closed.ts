@@ -11,7 +11,7 @@ export class ClosedAuthenticator implements Authenticator {
     this.#refusal = { reasonCode: 0x87, message };
   }
 
-  async authenticate(): Promise<Refusal> {
+  authenticate(): Refusal {
     return this.#refusal;
   }
 }

@@ -202,7 +202,7 @@ function isService(binding: unknown): binding is AuthenticationService {
 function closed(message: string, problems: readonly string[]): Auth {
   const authenticator = new ClosedAuthenticator(message);
   // Whatever the method: that nobody is let in, and why, is the better answer.
-  const exchange: AuthenticationExchange = { step: () => authenticator.authenticate() };
+  const exchange: AuthenticationExchange = { step: async () => authenticator.authenticate() };
   const enhanced: EnhancedAuthenticator = { methods: [], begin: () => exchange };
   return {
     authenticator: new AuthenticatorChain([authenticator]),

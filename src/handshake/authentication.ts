@@ -22,13 +22,13 @@ import { VIOLATION, type Violation } from "../mqtt/violation.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import { CLOSE_NORMAL } from "../session/close-code.ts";
 import { connectionFacts } from "../session/connection-facts.ts";
-import type { Admission, AuthenticationStep, Caller, EnhancedAuthenticator, Refusal } from "../session/ports.ts";
+import type { Admission, AuthenticationStep, Caller, EnhancedAuthenticator, Refusal, Soon } from "../session/ports.ts";
 import { encodeAuth, NO_ROOM_TO_AUTHENTICATE, OTHER_METHOD } from "../session/reauthenticate.ts";
 import { type Farewell, refused } from "./first-packet.ts";
 
 export interface Authenticators {
   /** Always decides. */
-  readonly authenticator: { authenticate(connect: Connect, caller: Caller): Promise<Admission | Refusal> };
+  readonly authenticator: { authenticate(connect: Connect, caller: Caller): Soon<Admission | Refusal> };
   readonly enhanced: EnhancedAuthenticator;
 }
 
@@ -89,20 +89,36 @@ export class Authentication {
   }
 
   /** Call it once. @returns who the client is, or what to say before closing [MQTT5-3.1.4-2] [MQTT5-4.12.0-4] */
-  async run(): Promise<Accepted | Farewell> {
+  run(): Soon<Accepted | Farewell> {
     const method = this.#connect.properties.authenticationMethod;
     // [MQTT5-4.12.0-1]
     if (method !== undefined && this.#caller.certifiedUserName !== undefined)
       return this.#refuse(BAD_AUTHENTICATION_METHOD, "its certificate speaks for the client: there is no other authentication");
     try {
-      if (method !== undefined) return await Promise.race([this.#exchange(method), this.#tooLate()]);
-      const answer = await this.#authenticators.authenticator.authenticate(this.#connect, this.#waiting());
-      return "reasonCode" in answer ? refused(answer, this.#connect) : this.#accept(answer, undefined);
+      const answer = method === undefined ? this.#login() : Promise.race([this.#exchange(method), this.#tooLate()]);
+      return answer instanceof Promise ? this.#known(answer) : answer;
+    } catch {
+      return refused(UNAVAILABLE, this.#connect);
+    }
+  }
+
+  async #known(answer: Promise<Accepted | Farewell>): Promise<Accepted | Farewell> {
+    try {
+      return await answer;
     } catch {
       return refused(UNAVAILABLE, this.#connect);
     } finally {
       this.cancel();
     }
+  }
+
+  #login(): Soon<Accepted | Farewell> {
+    const answer = this.#authenticators.authenticator.authenticate(this.#connect, this.#waiting());
+    return answer instanceof Promise ? answer.then((known) => this.#judge(known)) : this.#judge(answer);
+  }
+
+  #judge(answer: Admission | Refusal): Accepted | Farewell {
+    return "reasonCode" in answer ? refused(answer, this.#connect) : this.#accept(answer, undefined);
   }
 
   /** More has come into the stream. */

@@ -99,12 +99,12 @@ export class Entrance {
       this.#admit(asAdmitted(named, admission), { identity: admission, authenticationData: data }, assigned);
       return;
     }
-    this.#authenticate(named, assigned).catch((error) => this.#entering.failed(error, "authenticating"));
+    this.#authenticate(named, assigned);
   }
 
-  async #authenticate(connect: Connect, assigned: boolean): Promise<void> {
+  #authenticate(connect: Connect, assigned: boolean): void {
     const { authenticators, limits, runtime, namespace, hookContext } = this.#context;
-    this.#authentication = new Authentication({
+    const authentication = new Authentication({
       connect,
       caller: { ...unknownCaller(namespace), ...this.#handover.caller, namespace, context: hookContext },
       authenticators,
@@ -113,15 +113,26 @@ export class Entrance {
       runtime,
       send: (bytes) => this.#entering.send(bytes),
     });
-    const answer = await this.#authentication.run();
-    this.#authentication = undefined;
-    if (this.#over) return;
-    if (isFarewell(answer)) {
-      this.#end(answer);
+    const answer = authentication.run();
+    if (!(answer instanceof Promise)) {
+      this.#authenticated(connect, answer, assigned);
       return;
     }
-    this.#admit(asAdmitted(connect, answer.identity), answer, assigned);
+    this.#authentication = authentication;
+    this.#authenticateOnce(answer, connect, assigned).catch((error) => this.#entering.failed(error, "authenticating"));
+  }
+
+  async #authenticateOnce(answering: Promise<Accepted | Farewell>, connect: Connect, assigned: boolean): Promise<void> {
+    const answer = await answering;
+    this.#authentication = undefined;
+    if (this.#over) return;
+    this.#authenticated(connect, answer, assigned);
     this.#entering.goOn();
+  }
+
+  #authenticated(connect: Connect, answer: Accepted | Farewell, assigned: boolean): void {
+    if (isFarewell(answer)) this.#end(answer);
+    else this.#admit(asAdmitted(connect, answer.identity), answer, assigned);
   }
 
   /** At once, or when the directory has said all and the session has been fetched from where it was. */

@@ -49,7 +49,10 @@ export interface Admission extends Identity {
   readonly clientId?: string;
 }
 
-/** Decides whether a CONNECT is let in. It may take time (hashing, a call to another service): hosts await it before the core sees CONNECT. */
+/**
+ * Decides whether a CONNECT is let in. It may take time (hashing, a call to another service): hosts await it before the core sees CONNECT. Who
+ * knows at once says it at once: where nothing else is configured nobody waits for a promise.
+ */
 export interface Authenticator {
   /**
    * @param connect the CONNECT packet; its `clientId` may be empty
@@ -57,8 +60,11 @@ export interface Authenticator {
    *   that is safe to show to the client; or undefined when this is not for it to decide: then the next one is asked, and where there
    *   is none the client is refused
    */
-  authenticate(connect: Connect, caller: Caller): Promise<Admission | Refusal | undefined>;
+  authenticate(connect: Connect, caller: Caller): Soon<Admission | Refusal | undefined>;
 }
+
+/** At once, or when it is known. */
+export type Soon<Value> = Value | Promise<Value>;
 
 /**
  * Enhanced authentication (MQTT 5.0, 4.12): methods in which both sides say something several times. Hosts run the exchange of a

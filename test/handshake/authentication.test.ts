@@ -1,6 +1,7 @@
 /** The driver of a CONNECT's authentication with methods of its own: failures and delays that SCRAM does not have. */
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createAuth } from "../../src/auth/compose.ts";
 import { type Accepted, Authentication } from "../../src/handshake/authentication.ts";
 import { type Farewell, isFarewell } from "../../src/handshake/first-packet.ts";
 import { unknownCaller } from "../../src/handshake/handover.ts";
@@ -11,6 +12,7 @@ import { AUTH, CONNACK, type Packet } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import { PLATFORM } from "../../src/runtime.ts";
 import { type AuthenticationExchange, type AuthenticationStep, NOBODY } from "../../src/session/ports.ts";
+import { parseSettings, type Settings } from "../../src/settings.ts";
 import { connect, utf8 } from "../auth/support.ts";
 
 const METHOD = "X-TEST";
@@ -66,6 +68,24 @@ function refusalOf(answer: Accepted | Farewell): unknown[] {
 }
 
 const SUCCESS: AuthenticationStep = { kind: "success", identity: { ...NOBODY, userName: "ada" }, data: undefined };
+
+test("who is known at once is let in at once: nobody waits for a promise", () => {
+  const authentication = new Authentication({
+    connect: connect(),
+    caller: { ...unknownCaller("default"), address: "192.0.2.1" },
+    authenticators: createAuth(parseSettings({ ALLOW_ANONYMOUS: "true" }) as Settings, PLATFORM, {
+      fetch: () => Promise.reject(new Error("not to be asked")),
+      directory: undefined,
+      failed: () => {},
+      tooManyFailed: () => {},
+    }),
+    stream: new PacketStream(1000),
+    limits: DEFAULT_LIMITS,
+    runtime: PLATFORM,
+    send: () => {},
+  });
+  expect(authentication.run()).toEqual({ identity: { ...NOBODY, address: "192.0.2.1" }, authenticationData: undefined });
+});
 
 test("a method may take as many steps as it likes, also with answers that were there before they were asked for", async () => {
   const { authentication, heard, sent, say } = begin(["one", "two", "three", SUCCESS]);
