@@ -95,9 +95,8 @@ export function decodeServerPacket(bytes: Uint8Array, version: ProtocolVersion, 
       reader.expectEnd(PACKET_NAMES[type]);
       return reader.violation ?? PINGRESP_PACKET;
     case DISCONNECT:
-      return decodeDisconnect(reader);
     case AUTH:
-      return decodeAuth(reader);
+      return decodeEnd(reader, type);
     default:
       return others.decode(type, reader, bytes, offset);
   }
@@ -207,15 +206,10 @@ function decodeAcknowledgement(reader: Reader, type: AcknowledgementType): Ackno
   return reader.violation ?? { type, packetId, reasonCode, properties };
 }
 
-function decodeDisconnect(reader: Reader): Disconnect | Violation {
+function decodeEnd(reader: Reader, type: Disconnect["type"] | Auth["type"]): Disconnect | Auth | Violation {
   // [5.0/3.14.2.1/short]
-  const { reasonCode, properties } = readOutcome(reader, DISCONNECT);
-  return reader.violation ?? { type: DISCONNECT, reasonCode, properties };
-}
-
-function decodeAuth(reader: Reader): Auth | Violation {
-  const { reasonCode, properties } = readOutcome(reader, AUTH);
-  return reader.violation ?? { type: AUTH, reasonCode, properties };
+  const { reasonCode, properties } = readOutcome(reader, type);
+  return reader.violation ?? { type, reasonCode, properties };
 }
 
 const OUTCOME_SUCCESS = { reasonCode: SUCCESS, properties: NO_PROPERTIES };

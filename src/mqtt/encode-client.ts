@@ -52,7 +52,9 @@ export function encodeClientPacket(packet: ClientPacket, version: ProtocolVersio
     case PUBREC:
     case PUBREL:
     case PUBCOMP:
-      return encodeAcknowledgement(packet, version);
+    case DISCONNECT:
+    case AUTH:
+      return encodeOutcome(packet, version);
     case CONNECT:
       return encodeConnect(packet);
     case SUBSCRIBE:
@@ -61,48 +63,38 @@ export function encodeClientPacket(packet: ClientPacket, version: ProtocolVersio
       return encodeUnsubscribe(packet, version);
     case PINGREQ:
       return new Writer(packet.type << 4, 0).bytes;
-    case DISCONNECT:
-    case AUTH:
-      return encodeEnd(packet, version);
   }
-}
-
-/** @throws RangeError for what is none */
-export function checkPacketId(packetId: number): void {
-  // [MQTT5-2.2.1-3] [MQTT5-2.2.1-4] [MQTT311-2.3.1-1] [MQTT311-2.3.1-4]
-  if (!(packetId >= 1 && packetId <= 0xffff)) throw new RangeError(`Packet Identifier: ${packetId} is not in 1 to 65535`);
 }
 
 function encodePublish(packet: Publish, version: ProtocolVersion): Uint8Array {
   const { qos, topic, packetId, payload } = packet;
   let remainingLength = stringFieldLength("Topic Name", topic) + payload.length;
   // [MQTT5-2.2.1-2] [MQTT311-2.3.1-5]
-  if (qos !== 0) {
-    checkPacketId(packetId);
-    remainingLength += 2;
-  }
+  if (qos !== 0) remainingLength += 2;
   const properties = version === 5 ? propertiesLength(packet.properties, PUBLISH) : 0;
   if (version === 5) remainingLength += sectionLength(properties);
   // [MQTT5-3.3.1-2] [MQTT311-3.3.1-2]
   const dup = packet.dup && qos !== 0 ? 0x08 : 0;
   const writer = new Writer((PUBLISH << 4) | dup | (qos << 1) | (packet.retain ? 1 : 0), remainingLength);
   writer.string(topic);
-  if (qos !== 0) writer.uint16(packetId);
+  if (qos !== 0) writer.packetId(packetId);
   if (version === 5) writer.properties(packet.properties, properties);
   writer.raw(payload);
   return writer.bytes;
 }
 
-function encodeAcknowledgement(packet: Acknowledgement, version: ProtocolVersion): Uint8Array {
-  const { type, packetId, reasonCode } = packet;
-  checkPacketId(packetId);
+/** PUBACK and its like, DISCONNECT and AUTH: a Reason Code and properties, both of which may be left out. */
+function encodeOutcome(packet: Acknowledgement | Disconnect | Auth, version: ProtocolVersion): Uint8Array {
+  const { type, reasonCode } = packet;
+  if (type === AUTH && version !== 5) throw new RangeError("AUTH: expected version 5");
   const properties = version === 5 ? propertiesLength(packet.properties, type) : 0;
-  // [5.0/3.4.2.1/short] [MQTT5-2.2.2-1]
+  // [5.0/3.4.2.1/short] [5.0/3.14.2.1/short] [MQTT5-2.2.2-1]
   const hasCode = version === 5 && (reasonCode !== SUCCESS || properties !== 0);
-  const remainingLength = 2 + (hasCode ? 1 : 0) + (properties === 0 ? 0 : sectionLength(properties));
+  const hasId = "packetId" in packet;
+  const remainingLength = (hasId ? 2 : 0) + (hasCode ? 1 : 0) + (properties === 0 ? 0 : sectionLength(properties));
   const writer = new Writer((type << 4) | reservedFlags(type), remainingLength);
   // [MQTT5-2.2.1-5] [MQTT311-2.3.1-6]
-  writer.uint16(packetId);
+  if (hasId) writer.packetId(packet.packetId);
   if (hasCode) writer.byte(reasonCode);
   if (properties !== 0) writer.properties(packet.properties, properties);
   return writer.bytes;
@@ -113,14 +105,21 @@ function optionsByte(request: SubscriptionRequest, version: ProtocolVersion): nu
   return request.qos | (request.noLocal ? 0x04 : 0) | (request.retainAsPublished ? 0x08 : 0) | (request.retainHandling << 4);
 }
 
-function encodeSubscribe(packet: Subscribe, version: ProtocolVersion): Uint8Array {
-  checkPacketId(packet.packetId);
-  const properties = version === 5 ? propertiesLength(packet.properties, SUBSCRIBE) : 0;
-  let remainingLength = version === 5 ? 2 + sectionLength(properties) : 2;
-  for (const request of packet.subscriptions) remainingLength += stringFieldLength("Topic Filter", request.filter) + 1;
-  const writer = new Writer((SUBSCRIBE << 4) | reservedFlags(SUBSCRIBE), remainingLength);
-  writer.uint16(packet.packetId);
+/** SUBSCRIBE and UNSUBSCRIBE up to their payload. @param payloadBytes its length */
+function beginFilters(packet: Subscribe | Unsubscribe, payloadBytes: number, version: ProtocolVersion): Writer {
+  const { type } = packet;
+  const properties = version === 5 ? propertiesLength(packet.properties, type) : 0;
+  const remainingLength = 2 + (version === 5 ? sectionLength(properties) : 0) + payloadBytes;
+  const writer = new Writer((type << 4) | reservedFlags(type), remainingLength);
+  writer.packetId(packet.packetId);
   if (version === 5) writer.properties(packet.properties, properties);
+  return writer;
+}
+
+function encodeSubscribe(packet: Subscribe, version: ProtocolVersion): Uint8Array {
+  let length = 0;
+  for (const request of packet.subscriptions) length += stringFieldLength("Topic Filter", request.filter) + 1;
+  const writer = beginFilters(packet, length, version);
   for (const request of packet.subscriptions) {
     writer.string(request.filter);
     writer.byte(optionsByte(request, version));
@@ -129,25 +128,9 @@ function encodeSubscribe(packet: Subscribe, version: ProtocolVersion): Uint8Arra
 }
 
 function encodeUnsubscribe(packet: Unsubscribe, version: ProtocolVersion): Uint8Array {
-  checkPacketId(packet.packetId);
-  const properties = version === 5 ? propertiesLength(packet.properties, UNSUBSCRIBE) : 0;
-  let remainingLength = version === 5 ? 2 + sectionLength(properties) : 2;
-  for (const filter of packet.filters) remainingLength += stringFieldLength("Topic Filter", filter);
-  const writer = new Writer((UNSUBSCRIBE << 4) | reservedFlags(UNSUBSCRIBE), remainingLength);
-  writer.uint16(packet.packetId);
-  if (version === 5) writer.properties(packet.properties, properties);
+  let length = 0;
+  for (const filter of packet.filters) length += stringFieldLength("Topic Filter", filter);
+  const writer = beginFilters(packet, length, version);
   for (const filter of packet.filters) writer.string(filter);
-  return writer.bytes;
-}
-
-function encodeEnd(packet: Disconnect | Auth, version: ProtocolVersion): Uint8Array {
-  const { type, reasonCode } = packet;
-  if (type === AUTH && version !== 5) throw new RangeError("AUTH: expected version 5");
-  const properties = version === 5 ? propertiesLength(packet.properties, type) : 0;
-  // [5.0/3.14.2.1/short] [MQTT5-2.2.2-1]
-  const hasCode = version === 5 && (reasonCode !== SUCCESS || properties !== 0);
-  const writer = new Writer(type << 4, (hasCode ? 1 : 0) + (properties === 0 ? 0 : sectionLength(properties)));
-  if (hasCode) writer.byte(reasonCode);
-  if (properties !== 0) writer.properties(packet.properties, properties);
   return writer.bytes;
 }

@@ -6,7 +6,8 @@ import { binaryFieldLength, sectionLength, stringFieldLength, Writer } from "./w
 
 /** @throws RangeError as encodePacket does */
 export function encodeConnect(packet: Connect): Uint8Array {
-  const { version, will, clientId, userName, password } = packet;
+  const { version, will, clientId, userName, password, keepAliveSeconds } = packet;
+  if (!(keepAliveSeconds >= 0 && keepAliveSeconds <= 0xffff)) throw new RangeError(`Keep Alive: ${keepAliveSeconds} is not in 0 to 65535`);
   const name = version === 3 ? "MQIsdp" : "MQTT";
   const properties = version === 5 ? propertiesLength(packet.properties, CONNECT) : 0;
   const willProperties = version === 5 && will !== undefined ? propertiesLength(will.properties, WILL) : 0;
@@ -24,7 +25,7 @@ export function encodeConnect(packet: Connect): Uint8Array {
   writer.string(name);
   writer.byte(packet.bridge ? version | 0x80 : version);
   writer.byte(connectFlags(packet));
-  writer.uint16(packet.keepAliveSeconds);
+  writer.uint16(keepAliveSeconds);
   if (version === 5) writer.properties(packet.properties, properties);
   // [MQTT5-3.1.3-1] [MQTT311-3.1.3-1]
   writer.string(clientId);

@@ -4,7 +4,7 @@
  * explanations that are too long are cut (fitting.ts); everything else is the caller's to get right.
  */
 
-import { checkPacketId, encodeClientPacket } from "./encode-client.ts";
+import { encodeClientPacket } from "./encode-client.ts";
 import { fitting } from "./fitting.ts";
 import {
   AUTH,
@@ -70,13 +70,12 @@ function encodeConnack(packet: Connack, version: ProtocolVersion): Uint8Array {
 }
 
 function encodeCodes(packet: Suback | Unsuback, version: ProtocolVersion): Uint8Array {
-  checkPacketId(packet.packetId);
   // UNSUBACK has no payload in 3.x.
   const codes = version !== 5 && packet.type === UNSUBACK ? [] : packet.reasonCodes;
   const said = fitting(packet.properties);
   const properties = version === 5 ? propertiesLength(said, packet.type) : 0;
   const writer = new Writer(packet.type << 4, 2 + (version === 5 ? sectionLength(properties) : 0) + codes.length);
-  writer.uint16(packet.packetId);
+  writer.packetId(packet.packetId);
   if (version === 5) writer.properties(said, properties);
   // [MQTT311-3.9.3-2]: 3.1.1 knows one failure code.
   for (const code of codes) writer.byte(version !== 5 && code > SUBACK_FAILURE ? SUBACK_FAILURE : code);

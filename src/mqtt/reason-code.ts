@@ -61,8 +61,8 @@ export const RETURN_NOT_AUTHORIZED = 5;
 /** The one failure code of a 3.1.1 SUBACK. */
 export const SUBACK_FAILURE = 0x80;
 
-const PUBLISH_ANSWERS = [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];
-const RELEASE_ANSWERS = [0x00, 0x92];
+const PUBLISH_ANSWERS = new Set([0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]);
+const RELEASE_ANSWERS = new Set([0x00, 0x92]);
 const DISCONNECT_BOTH = [0x00, 0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99];
 const DISCONNECT_SERVER_ONLY = [0x87, 0x89, 0x8b, 0x8d, 0x8e, 0x8f, 0x9a, 0x9b, 0x9c, 0x9d, 0x9e, 0x9f, 0xa0, 0xa1, 0xa2];
 
@@ -73,13 +73,13 @@ export const REASON_CODES: { readonly [packetType: number]: ReadonlySet<number> 
     0x00, 0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8c, 0x90, 0x95, 0x97, 0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9f,
   ]),
   // [MQTT5-3.4.2-1]
-  [PUBACK]: new Set(PUBLISH_ANSWERS),
+  [PUBACK]: PUBLISH_ANSWERS,
   // [MQTT5-3.5.2-1]
-  [PUBREC]: new Set(PUBLISH_ANSWERS),
+  [PUBREC]: PUBLISH_ANSWERS,
   // [MQTT5-3.6.2-1]
-  [PUBREL]: new Set(RELEASE_ANSWERS),
+  [PUBREL]: RELEASE_ANSWERS,
   // [MQTT5-3.7.2-1]
-  [PUBCOMP]: new Set(RELEASE_ANSWERS),
+  [PUBCOMP]: RELEASE_ANSWERS,
   // [MQTT5-3.9.3-2]
   [SUBACK]: new Set([0x00, 0x01, 0x02, 0x80, 0x83, 0x87, 0x8f, 0x91, 0x97, 0x9e, 0xa1, 0xa2]),
   // [MQTT5-3.11.3-2]
@@ -91,7 +91,7 @@ export const REASON_CODES: { readonly [packetType: number]: ReadonlySet<number> 
 };
 
 /** What a Client may send in DISCONNECT; the codec cannot know the direction, the session core does. */
-export const CLIENT_DISCONNECT_CODES: ReadonlySet<number> = new Set([...DISCONNECT_BOTH, DISCONNECT_WITH_WILL_MESSAGE]);
+export const CLIENT_DISCONNECT_CODES: ReadonlySet<number> = /* @__PURE__ */ new Set([...DISCONNECT_BOTH, DISCONNECT_WITH_WILL_MESSAGE]);
 
 /** What a Client may send in AUTH. */
 export const CLIENT_AUTH_CODES: ReadonlySet<number> = new Set([CONTINUE_AUTHENTICATION, REAUTHENTICATE]);

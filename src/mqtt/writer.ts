@@ -43,7 +43,8 @@ export class Writer {
    * @throws RangeError when the Remaining Length can't be encoded
    */
   constructor(first: number, remainingLength: number) {
-    if (remainingLength > VARIABLE_BYTE_INTEGER_MAX) throw new RangeError(`a packet of ${remainingLength} bytes cannot be encoded`);
+    // No number at all comes of fields that are none.
+    if (!(remainingLength <= VARIABLE_BYTE_INTEGER_MAX)) throw new RangeError(`a packet of ${remainingLength} bytes cannot be encoded`);
     this.bytes = allocate(1 + variableByteIntegerLength(remainingLength) + remainingLength);
     this.bytes[0] = first;
     this.offset = writeVariableByteInteger(this.bytes, 1, remainingLength);
@@ -56,6 +57,13 @@ export class Writer {
   uint16(value: number): void {
     this.bytes[this.offset++] = value >>> 8;
     this.bytes[this.offset++] = value;
+  }
+
+  /** @throws RangeError for what is none */
+  packetId(id: number): void {
+    // [MQTT5-2.2.1-3] [MQTT5-2.2.1-4] [MQTT311-2.3.1-1] [MQTT311-2.3.1-4]
+    if (!(id >= 1 && id <= 0xffff)) throw new RangeError(`Packet Identifier: ${id} is not in 1 to 65535`);
+    this.uint16(id);
   }
 
   /** A string with its length. */
