@@ -1,16 +1,7 @@
 /** SUBSCRIBE and UNSUBSCRIBE and the answers to them: asked again on the next connection when they were not answered on this one. */
 
 import { PACKET_NAMES } from "../mqtt/fixed-header.ts";
-import {
-  NO_PROPERTIES,
-  type Properties,
-  SUBACK,
-  SUBSCRIBE,
-  type Suback,
-  type Subscribe,
-  type Unsuback,
-  type Unsubscribe,
-} from "../mqtt/packet.ts";
+import { NO_PROPERTIES, type Properties, type Suback, type Subscribe, type Unsuback, type Unsubscribe } from "../mqtt/packet.ts";
 import { MqttError } from "./error.ts";
 import { ANSWER_MS } from "./limits.ts";
 import type { Link } from "./link.ts";
@@ -39,6 +30,7 @@ interface Open extends Ask {
 
 interface Sent {
   readonly ask: Open;
+  /** Of the answer. */
   readonly type: number;
   readonly cancel: () => void;
 }
@@ -106,7 +98,8 @@ export class Asks {
       const what = `${PACKET_NAMES[packet.type]} ${ask.filters.join(", ")}`;
       const bytes = pack(what, packet, this.#link.version, this.#server.maximumPacketSize);
       const cancel = this.#clock.after(ANSWER_MS, () => this.#missed(packetId));
-      this.#sent.set(packetId, { ask, type: packet.type === SUBSCRIBE ? SUBACK : packet.type + 1, cancel });
+      // SUBACK and UNSUBACK are the types after them.
+      this.#sent.set(packetId, { ask, type: packet.type + 1, cancel });
       this.#link.sendBytes(bytes);
     } catch (error) {
       this.#ids.free(ask.packetId);

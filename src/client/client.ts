@@ -1,6 +1,7 @@
 /** The MQTT client as its users see it. */
 
 import type { ProtocolVersion, QoS } from "../mqtt/packet.ts";
+import { abortable } from "./abort.ts";
 import { Engine } from "./engine.ts";
 import { MqttError } from "./error.ts";
 import { bytesOfPayload } from "./handshake.ts";
@@ -10,6 +11,7 @@ import type {
   ClientEvents,
   ConnectOptions,
   EndOptions,
+  Payload,
   PublishOptions,
   Receipt,
   RequestOptions,
@@ -30,7 +32,11 @@ export async function connect(target: string | Socket | SocketFactory, options: 
   const { version = 5 } = options;
   const factory = factoryOf(target, version === 3 ? "mqttv3.1" : "mqtt", options.WebSocket);
   const engine = new Engine(options, factory ?? (() => target as Socket), factory !== undefined);
-  await engine.start();
+  await abortable(
+    options.signal,
+    () => engine.start(),
+    () => void engine.end({ timeoutMs: 0 }),
+  );
   return new Client(engine);
 }
 
@@ -81,12 +87,12 @@ export class Client {
    * @returns at QoS 0 when it is sent; at QoS 1 and 2 when the server has acknowledged it, however many connections that takes
    * @throws MqttError when it was refused
    */
-  async publish(topic: string, payload: string | Uint8Array = "", options: PublishOptions = {}): Promise<Receipt> {
+  async publish(topic: string, payload: Payload = "", options: PublishOptions = {}): Promise<Receipt> {
     this.#engine.expectOpen();
-    const { qos = 0, retain = false, ...properties } = options;
+    const { qos = 0, retain = false, signal, ...properties } = options;
     expectTopic(topic);
     expectQoS(qos);
-    return this.#engine.publisher.publish({ topic, payload: bytesOfPayload(payload), qos, retain, properties });
+    return this.#engine.publisher.publish({ topic, payload: bytesOfPayload(payload), qos, retain, properties }, signal);
   }
 
   /**
@@ -115,15 +121,18 @@ export class Client {
    * @returns the first message that has its Correlation Data
    * @throws MqttError when there is none in time, or nobody is subscribed to the topic
    */
-  async request(topic: string, payload: string | Uint8Array = "", options: RequestOptions = {}): Promise<Message> {
+  async request(topic: string, payload: Payload = "", options: RequestOptions = {}): Promise<Message> {
     this.#engine.expectOpen();
     if (this.version !== 5) throw new MqttError("invalid", "Request: expected MQTT 5.0, older versions have no Response Topic");
     const { timeoutMs = REQUEST_MS, ...publishing } = options;
-    this.#responses ??= this.#listen();
-    const responseTopic = await this.#responses;
-    return this.#engine.requests.ask(topic, timeoutMs, (correlationData) =>
-      this.publish(topic, payload, { qos: 1, ...publishing, responseTopic, correlationData }),
-    );
+    const ask = async (): Promise<Message> => {
+      this.#responses ??= this.#listen();
+      const responseTopic = await this.#responses;
+      return this.#engine.requests.ask(topic, timeoutMs, (correlationData) =>
+        this.publish(topic, payload, { qos: 1, ...publishing, responseTopic, correlationData }),
+      );
+    };
+    return abortable(options.signal, ask, () => {});
   }
 
   /** Subscribes to the topic of responses, once. */
@@ -143,7 +152,7 @@ export class Client {
    * Responds to a request, at its QoS where the options say no other (MQTT 5.0).
    * @throws MqttError when it is none, or `publish` does
    */
-  async respond(request: Message, payload: string | Uint8Array = "", options: PublishOptions = {}): Promise<Receipt> {
+  async respond(request: Message, payload: Payload = "", options: PublishOptions = {}): Promise<Receipt> {
     const { responseTopic, correlationData } = request.properties;
     if (responseTopic === undefined) throw new MqttError("invalid", `Respond: the message to ${request.topic} has no Response Topic`);
     return this.publish(responseTopic, payload, { qos: request.qos, ...options, correlationData } as PublishOptions);

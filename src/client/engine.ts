@@ -21,7 +21,7 @@ import {
 import { SUCCESS } from "../mqtt/reason-code.ts";
 import { OpenExchange } from "./authentication.ts";
 import { Emitter } from "./emitter.ts";
-import { MqttError, refusal } from "./error.ts";
+import { MqttError } from "./error.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { CLOSE_MS, END_MS, QUEUE_MAX, RECEIVE_MAXIMUM, TOPIC_ALIAS_MAXIMUM } from "./limits.ts";
 import type { Link } from "./link.ts";
@@ -170,7 +170,7 @@ export class Engine {
       case DISCONNECT:
         // 3.x knows it from clients only.
         if (link.version !== 5) link.violated("DISCONNECT");
-        else link.fail(refusal("disconnected", "The server ended the connection", packet.reasonCode, packet.properties));
+        else link.disconnected(packet);
         return;
       default:
         link.violated(`${PACKET_NAMES[packet.type]}, which only clients send, or only once`);
@@ -226,7 +226,8 @@ export class Engine {
   }
 
   end(options: EndOptions): Promise<void> {
-    this.#ending ??= this.#end(options);
+    // Not within this call: what a socket tells at once has to find that this is the end.
+    this.#ending ??= Promise.resolve().then(() => this.#end(options));
     return this.#ending;
   }
 
@@ -247,7 +248,9 @@ export class Engine {
       this.#close(undefined);
       this.#opening?.abort(new MqttError("ended", ENDED));
     } else {
-      link.send({ type: DISCONNECT, reasonCode: options.reasonCode ?? SUCCESS, properties: this.#farewell(options) });
+      const { reasonCode = SUCCESS } = options;
+      // In 3.x DISCONNECT always means that there is to be no will.
+      if (reasonCode === SUCCESS || link.version === 5) link.send({ type: DISCONNECT, reasonCode, properties: this.#farewell(options) });
       this.#cancelWait = this.clock.after(CLOSE_MS, () => link.fail(new MqttError("ended", ENDED)));
       link.close();
     }

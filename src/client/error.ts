@@ -16,15 +16,26 @@ import type { Properties } from "../mqtt/packet.ts";
  * - `invalid`: MQTT, or this server, has no such thing; nothing was sent
  * - `unknown`: the server has lost the session: whether the message arrived cannot be known
  * - `full`: too much waits already
+ * - `aborted`: the signal that was given with it says so; `cause` is its reason
  * - `ended`: the client was ended
  */
-export type MqttErrorKind = "refused" | "disconnected" | "lost" | "timeout" | "protocol" | "invalid" | "unknown" | "full" | "ended";
+export type MqttErrorKind =
+  | "refused"
+  | "disconnected"
+  | "lost"
+  | "timeout"
+  | "protocol"
+  | "invalid"
+  | "unknown"
+  | "full"
+  | "aborted"
+  | "ended";
 
 export interface MqttErrorDetails {
   readonly reasonCode?: number | undefined;
   readonly properties?: Properties | undefined;
   readonly filter?: string | undefined;
-  /** What a function of the user has thrown. */
+  /** What a function of the user has thrown, or why a signal was aborted. */
   readonly cause?: unknown;
 }
 

@@ -34,6 +34,11 @@ export class Fifo<T> {
     this.#head = 0;
   }
 
+  /** Takes one out, wherever it is, if it is there. */
+  remove(item: T): void {
+    this.#items = this.drain().filter((each) => each !== item);
+  }
+
   /** Takes everything out. */
   drain(): T[] {
     const all = this.#items.slice(this.#head) as T[];

@@ -3,21 +3,23 @@
 import { utf8Encode } from "../mqtt/bytes.ts";
 import { CONNECT, type Connack, type Connect, type Properties, type ProtocolVersion, type Will } from "../mqtt/packet.ts";
 import type { OpenExchange } from "./authentication.ts";
-import { type MqttError, refusal } from "./error.ts";
+import { MqttError, refusal } from "./error.ts";
 import { KEEP_ALIVE_SECONDS, KEPT_SESSION_EXPIRY_SECONDS, RECEIVE_MAXIMUM, SESSION_EXPIRY_SECONDS, TOPIC_ALIAS_MAXIMUM } from "./limits.ts";
-import type { ConnectOptions, Server, WillOptions } from "./options.ts";
+import type { ConnectOptions, Payload, Server, WillOptions } from "./options.ts";
+import { bytesOf } from "./socket.ts";
 
-export const bytesOfPayload = (payload: string | Uint8Array): Uint8Array => (typeof payload === "string" ? utf8Encode(payload) : payload);
-
-export function sessionExpiryOf({ clean = true, sessionExpirySeconds }: ConnectOptions): number {
-  return sessionExpirySeconds ?? (clean ? SESSION_EXPIRY_SECONDS : KEPT_SESSION_EXPIRY_SECONDS);
+/** @throws MqttError for what is no text and no bytes */
+export function bytesOfPayload(payload: Payload): Uint8Array {
+  const bytes = typeof payload === "string" ? utf8Encode(payload) : payload instanceof Uint8Array ? payload : bytesOf(payload);
+  if (bytes === undefined) throw new MqttError("invalid", "Payload: expected a text or bytes");
+  return bytes;
 }
 
 export interface Introduction {
   readonly version: ProtocolVersion;
   readonly clientId: string;
   readonly clean: boolean;
-  readonly password: string | Uint8Array | undefined;
+  readonly password: Payload | undefined;
   readonly exchange: OpenExchange | undefined;
 }
 
@@ -37,10 +39,11 @@ export function connectPacket(options: ConnectOptions, { version, clientId, clea
 }
 
 function connectProperties(options: ConnectOptions): Properties {
+  const { clean = true, sessionExpirySeconds = clean ? SESSION_EXPIRY_SECONDS : KEPT_SESSION_EXPIRY_SECONDS } = options;
   const { receiveMaximum = RECEIVE_MAXIMUM, topicAliasMaximum = TOPIC_ALIAS_MAXIMUM, maximumPacketSize, userProperties } = options;
   // What is undefined the codec leaves out.
   return {
-    sessionExpiryInterval: sessionExpiryOf(options),
+    sessionExpiryInterval: sessionExpirySeconds,
     receiveMaximum,
     topicAliasMaximum: topicAliasMaximum || undefined,
     maximumPacketSize,

@@ -4,6 +4,7 @@
  */
 
 export type { Properties, ProtocolVersion, QoS, UserProperty } from "../mqtt/packet.ts";
+export type { AbortSignalLike } from "./abort.ts";
 export type { Authenticator, Exchange } from "./authentication.ts";
 export { type Client, connect } from "./client.ts";
 export { MqttError, type MqttErrorKind, reasonText } from "./error.ts";
@@ -14,6 +15,7 @@ export type {
   Disconnection,
   EndOptions,
   MessageHandler,
+  Payload,
   PublishOptions,
   Receipt,
   Reconnection,

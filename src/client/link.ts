@@ -6,7 +6,7 @@
 import { concatenate } from "../mqtt/bytes.ts";
 import { decodeServerPacket } from "../mqtt/decode-server.ts";
 import { type ClientPacket, encodeClientPacket } from "../mqtt/encode-client.ts";
-import { CONNACK, DISCONNECT, NO_PROPERTIES, type Packet, type ProtocolVersion } from "../mqtt/packet.ts";
+import { CONNACK, DISCONNECT, type Disconnect, NO_PROPERTIES, type Packet, type ProtocolVersion } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import { PROTOCOL_ERROR, UNSUPPORTED_PROTOCOL_VERSION } from "../mqtt/reason-code.ts";
 import { VIOLATION, type Violation } from "../mqtt/violation.ts";
@@ -156,6 +156,11 @@ export class Link {
   violated(what: string, reasonCode: number = PROTOCOL_ERROR): void {
     if (this.version === 5 && this.#isOpen) this.send({ type: DISCONNECT, reasonCode, properties: NO_PROPERTIES });
     this.fail(new MqttError("protocol", `The server broke the protocol: ${what}`, { reasonCode }));
+  }
+
+  /** The server has said that it ends the connection, and why. */
+  disconnected({ reasonCode, properties }: Disconnect): void {
+    this.fail(refusal("disconnected", "The server ended the connection", reasonCode, properties));
   }
 
   /** Sends what waits and closes the socket. `closed` follows when the other side has closed it too. */

@@ -7,7 +7,7 @@ import { EMPTY_BYTES } from "../mqtt/bytes.ts";
 import { PACKET_NAMES } from "../mqtt/fixed-header.ts";
 import { AUTH, CONNACK, type Connack, type Connect, DISCONNECT, type Packet } from "../mqtt/packet.ts";
 import { OF_NONE, OpenExchange } from "./authentication.ts";
-import { MqttError, refusal } from "./error.ts";
+import { MqttError } from "./error.ts";
 import { connectPacket, refusalOf, serverOf } from "./handshake.ts";
 import { CONNECT_MS, PACKET_BYTES_MAX } from "./limits.ts";
 import { Link } from "./link.ts";
@@ -90,9 +90,8 @@ export class Opening {
     if (this.#isConnected) this.#events.packet(link, packet);
     else if (packet.type === CONNACK) this.#acknowledged(link, packet);
     else if (packet.type === AUTH && this.#exchange !== undefined) this.#exchange.take(link, packet, () => link.violated(OF_NONE));
-    else if (packet.type === DISCONNECT) {
-      link.fail(refusal("disconnected", "The server ended the connection", packet.reasonCode, packet.properties));
-    } else link.violated(`${PACKET_NAMES[packet.type]} before CONNACK`);
+    else if (packet.type === DISCONNECT) link.disconnected(packet);
+    else link.violated(`${PACKET_NAMES[packet.type]} before CONNACK`);
   }
 
   #acknowledged(link: Link, packet: Connack): void {

@@ -1,11 +1,15 @@
 /** What users of the client say and are told: options, and what a server can do. Types of the language alone, of no platform. */
 
 import type { Properties, ProtocolVersion, QoS } from "../mqtt/packet.ts";
+import type { AbortSignalLike } from "./abort.ts";
 import type { Authenticator } from "./authentication.ts";
 import type { MqttError } from "./error.ts";
 import type { Message, MessageProperties } from "./message.ts";
 import type { Clock } from "./platform.ts";
 import type { SocketConstructor } from "./socket.ts";
+
+/** A text is sent as UTF-8. */
+export type Payload = string | Uint8Array | ArrayBuffer;
 
 /** How a message is published; the properties of MQTT 5.0 stand beside these and are left out in 3.x. */
 export interface PublishOptions extends MessageProperties {
@@ -13,6 +17,8 @@ export interface PublishOptions extends MessageProperties {
   readonly qos?: QoS;
   /** The server keeps it for subscriptions to come; with an empty payload it forgets the one that it has. False by default. */
   readonly retain?: boolean;
+  /** Takes it back while it waits; what was sent is only not waited for any more. */
+  readonly signal?: AbortSignalLike;
 }
 
 /** How a request is published, at QoS 1 by default, and how long its response may take. */
@@ -22,11 +28,11 @@ export interface RequestOptions extends Omit<PublishOptions, "responseTopic" | "
 }
 
 /** The message that the server publishes when the connection is lost: nothing does after `end`, unless that asks for it. */
-export interface WillOptions extends PublishOptions {
+export interface WillOptions extends Omit<PublishOptions, "signal"> {
   /** A Topic Name. */
   readonly topic: string;
-  /** A text is sent as UTF-8; empty by default. */
-  readonly payload?: string | Uint8Array;
+  /** Empty by default. */
+  readonly payload?: Payload;
   /** How long after the loss of the connection it is published, seconds (0 by default); not at all when the client is back before. */
   readonly willDelayInterval?: number;
 }
@@ -34,7 +40,7 @@ export interface WillOptions extends PublishOptions {
 /** Takes a message. A QoS 1 or 2 message is acknowledged when what it returns has settled; the next one comes after that. */
 export type MessageHandler = (message: Message) => unknown;
 
-/** What is wanted of the filters of one `subscribe`. The last five are of MQTT 5.0, and left out in 3.x. */
+/** What is wanted of the filters of one `subscribe`. `noLocal` to `userProperties` are of MQTT 5.0, and left out in 3.x. */
 export interface SubscribeOptions {
   /** Messages come at this QoS at most; 0 by default. */
   readonly qos?: QoS;
@@ -48,11 +54,13 @@ export interface SubscribeOptions {
   readonly retainHandling?: 0 | 1 | 2;
   /** Of SUBSCRIBE. */
   readonly userProperties?: Properties["userProperties"];
+  /** Ends the Subscription, whether it is granted already or not. */
+  readonly signal?: AbortSignalLike;
 }
 
 /** How a client ends. */
 export interface EndOptions {
-  /** 0x00 (the default), or 0x04 so that the will is published (MQTT 5.0). */
+  /** 0x00 (the default), or 0x04 so that the will is published: in 3.x the connection is closed without DISCONNECT then. */
   readonly reasonCode?: 0x00 | 0x04;
   /** Why, for the people who read what the server logs (MQTT 5.0). */
   readonly reasonString?: string;
@@ -83,8 +91,8 @@ export interface ConnectOptions {
   readonly clientId?: string;
   /** None by default. */
   readonly userName?: string;
-  /** A text is sent as UTF-8. A function is asked before each connection, for tokens that are renewed. */
-  readonly password?: string | Uint8Array | (() => string | Uint8Array | Promise<string | Uint8Array>);
+  /** A function is asked before each connection, for tokens that are renewed. */
+  readonly password?: Payload | (() => Payload | Promise<Payload>);
   /** Begin with a new session (true, the default) or resume that of the Client Identifier (false). */
   readonly clean?: boolean;
   /** How long the server keeps the session after a loss of the connection, seconds; 300 by default, a day with `clean: false`. */
@@ -115,6 +123,8 @@ export interface ConnectOptions {
   readonly reconnect?: false | ReconnectOptions;
   /** From the beginning of an attempt to CONNACK, ms; 30,000 by default. */
   readonly connectTimeoutMs?: number;
+  /** Gives the first connection up; from then on `end` ends the client. */
+  readonly signal?: AbortSignalLike;
   /** Messages that were published and are not settled yet, 10,000 by default; the next is refused. */
   readonly queueMax?: number;
   /** Listeners that are there before the first connection is. */

@@ -4,6 +4,7 @@
  * Receive Maximum [MQTT5-3.3.4-9] and everything else that it said it cannot do.
  */
 
+import { EMPTY_BYTES } from "../mqtt/bytes.ts";
 import {
   type Acknowledgement,
   NO_PROPERTIES,
@@ -16,6 +17,7 @@ import {
   type QoS,
 } from "../mqtt/packet.ts";
 import { PACKET_IDENTIFIER_NOT_FOUND, QOS_NOT_SUPPORTED, RETAIN_NOT_SUPPORTED, SUCCESS, UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
+import { type AbortSignalLike, abortable } from "./abort.ts";
 import { MqttError, refusal } from "./error.ts";
 import { Fifo } from "./fifo.ts";
 import { IN_FLIGHT_MAX } from "./limits.ts";
@@ -44,7 +46,6 @@ interface Letter extends Outgoing {
   readonly reject: (error: MqttError) => void;
 }
 
-const EMPTY = new Uint8Array(0);
 const SENT: Receipt = { reasonCode: SUCCESS, properties: NO_PROPERTIES };
 
 export class Publisher {
@@ -74,11 +75,18 @@ export class Publisher {
   }
 
   /** @returns what becomes of it: at QoS 0 when it is sent, else when the server has acknowledged it */
-  publish(message: Outgoing): Promise<Receipt> {
+  publish(message: Outgoing, signal: AbortSignalLike | undefined): Promise<Receipt> {
     if (this.#count >= this.#queueMax) throw new MqttError("full", `Publish: ${this.#queueMax} messages wait already`);
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ ...message, packetId: 0, isOnLink: false, receipt: SENT, resolve, reject });
-      this.flush();
+    let letter: Letter;
+    const begin = (): Promise<Receipt> =>
+      new Promise((resolve, reject) => {
+        letter = { ...message, packetId: 0, isOnLink: false, receipt: SENT, resolve, reject };
+        this.#waiting.push(letter);
+        this.flush();
+      });
+    return abortable(signal, begin, () => {
+      this.#waiting.remove(letter);
+      this.#settled();
     });
   }
 
@@ -171,7 +179,7 @@ export class Publisher {
       const properties = alias === 0 ? letter.properties : { ...letter.properties, topicAlias: alias };
       const { packetId } = letter;
       const name = isKnown ? "" : topic;
-      const packet = { type: PUBLISH, dup, qos, retain, topic: name, packetId, properties, propertyBytes: EMPTY, payload } as const;
+      const packet = { type: PUBLISH, dup, qos, retain, topic: name, packetId, properties, propertyBytes: EMPTY_BYTES, payload } as const;
       const bytes = pack(`Publish to ${topic}`, packet, link.version, this.#server!.properties.maximumPacketSize);
       if (alias !== 0 && !isKnown) this.#aliases.sent(topic, alias);
       link.sendBytes(bytes);

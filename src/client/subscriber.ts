@@ -14,6 +14,7 @@ import {
   type Unsuback,
 } from "../mqtt/packet.ts";
 import { SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, UNSPECIFIED_ERROR, WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED } from "../mqtt/reason-code.ts";
+import { abortable } from "./abort.ts";
 import type { Arrival } from "./arrival.ts";
 import { type Ask, Asks } from "./asks.ts";
 import { MqttError, refusal } from "./error.ts";
@@ -102,10 +103,15 @@ export class Subscriber {
     const inbox = new Inbox(options.onMessage, this.#events.failed);
     const identifier = ++this.#identifiers;
     const held: Held = { filters: new Set(filters), options, identifier, inbox, isMade: false };
-    this.#held.add(held);
-    for (const [index, filter] of filters.entries()) this.#filters.add(filter, topicFilters[index]!, identifier, inbox);
-    for (const arrival of this.#unclaimed.claim()) this.route(arrival, undefined);
-    const granted = await this.#make(held, false);
+    const begin = (): Promise<Granted[]> => {
+      this.#held.add(held);
+      for (const [index, filter] of filters.entries()) this.#filters.add(filter, topicFilters[index]!, identifier, inbox);
+      for (const arrival of this.#unclaimed.claim()) this.route(arrival, undefined);
+      return this.#make(held, false);
+    };
+    const abandon = (): void => void this.#end(held).catch(() => {});
+    const granted = await abortable(options.signal, begin, abandon);
+    options.signal?.addEventListener("abort", abandon);
     return new Subscription(granted, inbox, () => this.#end(held));
   }
 

@@ -48,16 +48,24 @@ export class Subscription implements AsyncIterable<Message> {
    */
   [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
     let current: Arrival | undefined;
+    let asked = 0;
+    const ask = (): number => {
+      current?.settle();
+      current = undefined;
+      asked += 1;
+      return asked;
+    };
     return {
       next: async () => {
-        current?.settle();
-        current = undefined;
-        current = await this.#inbox.next();
-        return current === undefined ? { done: true, value: undefined } : { done: false, value: current.message };
+        const turn = ask();
+        const arrival = await this.#inbox.next();
+        // Where several are asked for at once, all but the last are done with when they come.
+        if (turn === asked) current = arrival;
+        else arrival?.settle();
+        return arrival === undefined ? { done: true, value: undefined } : { done: false, value: arrival.message };
       },
       return: async () => {
-        current?.settle();
-        current = undefined;
+        ask();
         await this.#end();
         return { done: true, value: undefined };
       },

@@ -20,7 +20,7 @@ import {
   UNSUBSCRIBE,
 } from "../../src/mqtt/packet.ts";
 import { acknowledgement, textOf } from "../support/mqtt-client.ts";
-import { connected, FakeServer, settled, subscribed } from "./fake-server.ts";
+import { connected, FakeServer, settled, suback, subscribed } from "./fake-server.ts";
 
 describe("what is published", () => {
   it("keeps the Receive Maximum of the server, and its order", async () => {
@@ -139,6 +139,20 @@ describe("what is published", () => {
     const { client } = await connected({}, { wildcardSubscriptionAvailable: 0, sharedSubscriptionAvailable: 0 });
     await expect(client.subscribe("a/#")).rejects.toMatchObject({ reasonCode: 0xa2, filter: "a/#" });
     await expect(client.subscribe("$share/g/a")).rejects.toMatchObject({ reasonCode: 0x9e, filter: "$share/g/a" });
+  });
+
+  it("has a payload of text or bytes, and nothing else", async () => {
+    const { connection, client } = await connected();
+    for (const payload of ["ab", Uint8Array.of(97, 98), Uint8Array.of(97, 98).buffer]) await client.publish("a", payload);
+    expect((await connection.messages(3)).map(textOf)).toEqual(["ab", "ab", "ab"]);
+    for (const payload of [5, null, { a: 1 }, [1, 2]]) {
+      await expect(client.publish("a", payload as unknown as string)).rejects.toMatchObject({
+        kind: "invalid",
+        message: expect.stringContaining("text or bytes"),
+      });
+    }
+    await settled();
+    expect(connection.inbox).toEqual([]);
   });
 
   it("waits while there is no connection, up to a bound", async () => {
@@ -314,6 +328,22 @@ describe("what comes", () => {
   });
 });
 
+describe("a loop", () => {
+  it("that asks for several at once is done with all but the last when they come", async () => {
+    const { connection, client } = await connected();
+    const subscribing = client.subscribe("a", { qos: 1 });
+    connection.say(suback((await connection.expect(SUBSCRIBE)).packetId, 1));
+    const messages = (await subscribing)[Symbol.asyncIterator]();
+    const asked = [messages.next(), messages.next(), messages.next()];
+    for (const id of [1, 2, 3, 4]) connection.publish("a", String(id), 1, id);
+    expect((await Promise.all(asked)).map(({ value }) => value?.text())).toEqual(["1", "2", "3"]);
+    for (const packetId of [1, 2]) expect(await connection.next()).toMatchObject({ type: PUBACK, packetId });
+    expect(connection.inbox).toEqual([]);
+    expect((await messages.next()).value?.text()).toBe("4");
+    expect(await connection.next()).toMatchObject({ type: PUBACK, packetId: 3 });
+  });
+});
+
 describe("the session", () => {
   it("is clean once, resumed afterwards; subscriptions are made again only where it is lost, in their order", async () => {
     const pair = await connected({ clientId: "c", sessionExpirySeconds: 60 });
@@ -485,6 +515,15 @@ describe("the end", () => {
     expect(server.clock.nextMs).toBeUndefined();
     expect(await connection.expect(DISCONNECT)).toMatchObject({ reasonCode: 0, properties: { sessionExpiryInterval: 0 } });
     await Promise.all([publishing, ending]);
+  });
+
+  it("has the will published where it is asked to: in 3.1.1, whose DISCONNECT forbids it, without one", async () => {
+    for (const version of [4, 5] as const) {
+      const { client, connection } = await connected({ version, will: { topic: "w" } });
+      await client.end({ reasonCode: 4 });
+      expect(connection.inbox).toMatchObject(version === 4 ? [] : [{ type: DISCONNECT, reasonCode: 4 }]);
+      expect(connection.readyState).toBe(3);
+    }
   });
 
   it("comes in time whatever the server does, and rejects what is not acknowledged", async () => {

@@ -231,6 +231,19 @@ describe("before CONNACK", () => {
     expect(await refused(answer)).toMatchObject({ name: "MqttError", kind });
   });
 
+  it.each([
+    ["Keep Alive", { keepAliveSeconds: 65_536 }],
+    ["Keep Alive", { keepAliveSeconds: -1 }],
+    ["Receive Maximum", { receiveMaximum: 0 }],
+    ["NaN", { clientId: 5 as unknown as string }],
+    ["signal", { will: { topic: "w", signal: AbortSignal.abort() } as object as { topic: string } }],
+  ])("CONNECT that cannot be one is not sent: %s", async (words, options) => {
+    const server = new FakeServer();
+    const error = await connect(server.factory, { clock: server.clock, ...options }).catch((reason: MqttError) => reason);
+    expect(error).toMatchObject({ kind: "invalid", message: expect.stringContaining(words) });
+    expect(server.connections).toEqual([]);
+  });
+
   it("an address that cannot be one is refused without repeating it", async () => {
     for (const url of ["mqtt://ada:hunter2@host", "host:1883?token=hunter2", "wss://[hunter2"]) {
       const error = await connect(url).catch((reason: MqttError) => reason);

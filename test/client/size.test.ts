@@ -7,7 +7,7 @@ import { bundleClient, ROOT } from "../../scripts/build/bundle.ts";
 
 const KIB = 1024;
 
-it("the client has less than 15 KiB, MQTT.js several times that", async () => {
+it("the client has less than 15 KiB with brotli, 17 with gzip; MQTT.js several times that", async () => {
   const client = await bundleClient();
   const options = {
     bundle: true,
@@ -21,10 +21,15 @@ it("the client has less than 15 KiB, MQTT.js several times that", async () => {
   const stdin = { contents: 'export { default } from "mqtt"', resolveDir: ROOT };
   const { outputFiles } = await build({ ...options, stdin, define: { global: "globalThis" } });
   const other = outputFiles[0]!.text;
-  const sizes = { client: brotliCompressSync(client).length, mqttJs: brotliCompressSync(other).length };
-  console.log(`brotli: ${JSON.stringify(sizes)}, gzip: ${gzipSync(client).length} and ${gzipSync(other).length}`);
-  expect(sizes.client).toBeLessThan(15 * KIB);
-  expect(sizes.mqttJs).toBeGreaterThan(4 * sizes.client);
+  for (const [name, compress, bytesMax] of [
+    ["brotli", brotliCompressSync, 15 * KIB],
+    ["gzip", gzipSync, 17 * KIB],
+  ] as const) {
+    const sizes = { client: compress(client).length, mqttJs: compress(other).length };
+    console.log(name, sizes);
+    expect(sizes.client, name).toBeLessThan(bytesMax);
+    expect(sizes.mqttJs, name).toBeGreaterThan(4 * sizes.client);
+  }
 });
 
 it("it needs nothing of its platform when it is loaded, and names no clause of the specification", async () => {
