@@ -15,7 +15,7 @@ import { number, table, times } from "./tables.ts";
 
 const HELP = `npm run bench:client -- [options]
   --quick           one round of a quarter of a second each: does it all work?
-  --only TEXT       scenarios whose title contains TEXT (several: separated by commas)
+  --only TEXT       scenarios whose title contains TEXT (several: separated by semicolons)
   --broker          against this broker (compact) instead of a server that only answers
   --version 5       protocol version, 4 or 5
   --rounds N        rounds of which the median counts (7)
@@ -43,7 +43,7 @@ async function main(): Promise<void> {
   const running = await start(values.broker ? COMPACT : SINK);
   try {
     for (const scenario of CLIENT_SCENARIOS) {
-      if (!values.only.split(",").some((word) => scenario.title.includes(word))) continue;
+      if (!values.only.split(";").some((word) => scenario.title.includes(word))) continue;
       // What a broker sends by itself it has from other clients.
       if (values.broker && scenario.kind === "receive") continue;
       const options = { rounds, seconds, warmUpSeconds: seconds / 2, version } as const;
