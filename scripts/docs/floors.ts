@@ -53,7 +53,7 @@ function mayImport({ floor, ...place }: Place & { readonly floor: number }): str
 }
 
 function besideOf({ beside = [], uses = [] }: Place): string[] {
-  return [...beside, ...uses].map((path) => `\`${path.slice(0, -1)}\``);
+  return [...beside, ...uses].map((path) => `\`${path.replace(/\/$/, "")}\``);
 }
 
 function isFolder({ path }: Place): boolean {

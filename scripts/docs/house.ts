@@ -151,10 +151,17 @@ export const CLIENTS: readonly Place[] = [
     beside: ["src/mqtt/"],
   },
   {
+    path: "src/gateway/",
+    is: "MQTT over TCP and TLS in front of a broker, in Node",
+    start: "gateway.ts",
+    beside: ["src/client/", "src/mqtt/", "src/directory/network.ts", "src/auth/gateway-statement.ts", "src/runtime.ts"],
+    packages: ["node:", "ws"],
+  },
+  {
     path: "src/cli/",
-    is: "the command `durable-mqtt`: what all its commands share",
+    is: "the command `durable-mqtt`: what its commands share, and those that speak MQTT",
     start: "program.ts",
-    beside: ["src/client/", "src/mqtt/"],
+    beside: ["src/gateway/", "src/client/", "src/mqtt/", "src/auth/gateway-settings.ts", "src/auth/outside.ts", "src/runtime.ts"],
     packages: ["node:", "commander"],
   },
 ];

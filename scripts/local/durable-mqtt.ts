@@ -6,6 +6,7 @@ import { VERSION } from "./version.ts";
 
 const COMMANDS: readonly CommandEntry[] = [
   { name: "start", summary: "runs a broker on this machine", load: () => import("./start.ts") },
+  { name: "gateway", summary: "takes MQTT over TCP and TLS in front of a broker", load: () => import("../../src/cli/gateway.ts") },
   { name: "user", summary: "adds, changes, removes and lists users of a running broker", load: () => import("./user-command.ts") },
   { name: "ban", summary: "shuts clients out of a running broker", load: () => import("./ban-command.ts") },
   { name: "token", summary: "signs a token (JWT) for a broker that takes tokens", load: () => import("./token.ts") },

@@ -14,6 +14,8 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { CoreHeaders, Log, LogLevel, Miniflare } from "miniflare";
 import { DEFAULT_NAMESPACE } from "../../src/edge/answers.ts";
+import { type Gateway, startGateway } from "../../src/gateway/gateway.ts";
+import { textOf } from "../../src/gateway/journal.ts";
 import type { Usage } from "../../src/objects/meter.ts";
 import { objectsOf } from "../../src/objects/names.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
@@ -23,10 +25,9 @@ import { type Space, spaceOf } from "./disk-room.ts";
 import { WORKER_NAME } from "./object-names.ts";
 import { startRuntime } from "./runtime-process.ts";
 import { StartProblem } from "./start-problem.ts";
-import { listenTcp, type TcpListener } from "./tcp-listener.ts";
 import { topologyNote } from "./topology-note.ts";
 import { Watch } from "./watch.ts";
-import { COLLECT_PATH } from "./worker-paths.ts";
+import { ADDRESS_HEADER, COLLECT_PATH, CONTROL_HEADER } from "./worker-paths.ts";
 
 /** As in wrangler.toml; a test compares them. */
 export const COMPATIBILITY_DATE = "2026-07-15";
@@ -34,6 +35,9 @@ export const COMPATIBILITY_DATE = "2026-07-15";
 // Miniflare has workerd read `request.cf` from a header of this name, which anybody may send. Without such a name workerd says there itself
 // where the other end of the socket is; nothing else of Miniflare that is used here needs it (seen in 4.2026, a test would notice).
 Object.assign(CoreHeaders, { CF_BLOB: undefined });
+
+/** How long clients over TCP may take to close when the broker ends, ms. */
+const TCP_END_MS = 1000;
 
 /** The Worker as it runs here; see there what it does beside that of a deploy. */
 const WORKER_SOURCE = "scripts/local/worker.ts";
@@ -132,7 +136,7 @@ async function serve(
   options: BrokerOptions & { readonly log: (line: string) => void },
 ): Promise<Broker> {
   let restarted: (() => void) | undefined;
-  let tcp: TcpListener | undefined;
+  let gateway: Gateway | undefined;
   const { log } = options;
   const note = data === undefined ? undefined : topologyNote(data, settings.topology);
   const notes = note === undefined ? [] : [note];
@@ -191,7 +195,7 @@ async function serve(
   const dispose = async (): Promise<void> => {
     data?.unwatch();
     watch?.close();
-    await tcp?.close();
+    await gateway?.close(TCP_END_MS);
     await miniflare.dispose();
     runtime.forget();
     data?.settle();
@@ -219,12 +223,12 @@ async function serve(
     const local = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
     const url = `http://${local}:${port}`;
     const mqttUrl = `ws://${local}:${port}/mqtt`;
-    if (options.tcpPort !== undefined) tcp = await listenTcp({ host, port: options.tcpPort, mqttUrl, token });
+    if (options.tcpPort !== undefined) gateway = await listenTcp({ host, port: options.tcpPort, mqttUrl, token, log });
     return {
       url,
       mqttUrl,
       port,
-      tcpPort: tcp?.port,
+      tcpPort: gateway?.ports[0],
       isNew: data?.isNew ?? true,
       notes,
       ended,
@@ -248,6 +252,30 @@ async function serve(
     await dispose();
     throw error;
   }
+}
+
+interface TcpOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly mqttUrl: string;
+  /** With it the Worker believes where a client is. */
+  readonly token: string;
+  readonly log: (line: string) => void;
+}
+
+/** MQTT over TCP in front of the broker that runs here. */
+function listenTcp({ host, port, mqttUrl, token, log }: TcpOptions): Promise<Gateway> {
+  return startGateway({
+    listeners: [{ host, port }],
+    broker: {
+      url: mqttUrl,
+      // A hop less is worth nothing here, and a token that brings another Client Identifier needs the relay.
+      handsOver: false,
+      isSigned: false,
+      headersOf: ({ address }) => ({ [CONTROL_HEADER]: token, [ADDRESS_HEADER]: address }),
+    },
+    log: (line) => void (line.kind === "problem" && log(textOf(line))),
+  });
 }
 
 function workerOf(name: string, contents: string) {

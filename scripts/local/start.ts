@@ -6,12 +6,12 @@ import { networkInterfaces } from "node:os";
 import { parseUsers } from "../../src/auth/users.ts";
 import { callOf, nameOf } from "../../src/cli/calling.ts";
 import { EXIT_FAILED, Problem } from "../../src/cli/problem.ts";
-import { type Command, tell } from "../../src/cli/program.ts";
+import { type Command, loaded, tell } from "../../src/cli/program.ts";
 import { portOf } from "../../src/cli/values.ts";
 import { ACCESS_SETTINGS, SETTINGS } from "../../src/settings.ts";
 import { buildPage } from "../build/bundle.ts";
 import { adminTokenOf, writeAdminFile } from "./admin-file.ts";
-import { type Broker, startBroker } from "./local-broker.ts";
+import type { Broker } from "./local-broker.ts";
 import { isLoopback } from "./loopback.ts";
 import { forItsUserAlone } from "./private.ts";
 
@@ -50,6 +50,7 @@ async function start(options: Options): Promise<void> {
   const { problems } = parseUsers(env.USERS ?? "[]");
   if (problems.length > 0) throw new Problem(problems.join("\n"));
 
+  const { startBroker } = await loaded("start", () => import("./local-broker.ts"));
   // What the broker writes from here on is for its user alone; the page, which is built, is not.
   await buildPage();
   forItsUserAlone();

@@ -52,8 +52,11 @@ export async function runProgram(entries: readonly CommandEntry[], version: stri
   }
 }
 
-/** @throws Problem when the machine does not have what the command needs: a package that is large, or a newer Node */
-async function loaded<Module>(name: string, load: () => Promise<Module>): Promise<Module> {
+/**
+ * Loads what a command needs.
+ * @throws Problem when the machine does not have it: a package that is large, or a newer Node
+ */
+export async function loaded<Module>(name: string, load: () => Promise<Module>): Promise<Module> {
   try {
     return await load();
   } catch (error) {

@@ -5,8 +5,8 @@
  */
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { listenTcp, type TcpListener } from "../../scripts/local/tcp-listener.ts";
 import { hashPassword } from "../../src/auth/password.ts";
+import { type Gateway, startGateway } from "../../src/gateway/gateway.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import { describeTopologies } from "../support/brokers.ts";
 import { unique } from "../support/mqtt-client.ts";
@@ -35,15 +35,16 @@ export function describeClient(kind: RealClientKind): void {
   describe(kind.name, () => {
     describeTopologies(
       (broker) => {
-        let tcp: TcpListener | undefined;
+        let gateway: Gateway | undefined;
         let url: string;
         beforeAll(async () => {
           url = broker.mqttUrl;
           if (!kind.overTcp) return;
-          tcp = await listenTcp({ host: "127.0.0.1", port: 0, mqttUrl: url, token: "" });
-          url = `mqtt://127.0.0.1:${tcp.port}`;
+          const before = { url, handsOver: true, isSigned: false, headersOf: () => ({}) };
+          gateway = await startGateway({ listeners: [{ host: "127.0.0.1", port: 0 }], broker: before, log: () => {} });
+          url = `mqtt://127.0.0.1:${gateway.ports[0]}`;
         });
-        afterAll(() => tcp?.close());
+        afterAll(() => gateway?.close());
 
         let clients: RealClient[] = [];
         afterEach(async () => {
