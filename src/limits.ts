@@ -375,6 +375,16 @@ export const PUBLISHERS = 64;
  */
 export const SERVICE_ASKED_BYTES_MAX = 4 * MIB;
 
+/**
+ * Acknowledgements that one object waits for because publishers want to hear of them, one for each message and session: some six MiB. Of more
+ * nothing is heard, as if they did not come.
+ */
+export const RECEIPTS_MAX = 100_000;
+
+/** How long acknowledgements are waited for, ms, where it is not said, and at most: all objects concerned stay awake for that, and are billed. */
+export const ACKNOWLEDGED_MS = 10 * SECOND;
+export const ACKNOWLEDGED_MS_MAX = 60 * SECOND;
+
 /** QoS 1 and 2 messages that wait in the Worker for one subscription of another one; the others wait in rows. Large ones have to fit into an isolate. */
 export const SERVICE_RECEIVE_MAXIMUM = 32;
 

@@ -8,12 +8,13 @@
  * that now waits for a Session object has arrived there), AWAITED (the first record of a batch whose sender awaits outcomes of earlier
  * ones), CAUGHT_UP (slow clients are ready for the next message), AGAIN (all this was sent before). Its answer is in `exchange-answer.ts`.
  * To a Session object: LIVE (a message), SHARED (a message for members of shared subscriptions, and perhaps for everyone), PAGE (retained
- * messages that were asked for), BARRIER (nothing). Its answer: the version of its interests, what nobody there wanted or
- * somebody could not take, and what slow clients are not ready for.
+ * messages that were asked for), BARRIER (nothing). Its answer is in `delivery-answer.ts`.
+ * To both: RECEIPT (somebody wants to know who takes the message of the record behind it).
  */
 
 import { type Message, readMessage, writeMessage } from "./message.ts";
 import type { QoS } from "./packet.ts";
+import { type ReceiptOfRecord, readReceipt, writeReceipt } from "./receipt.ts";
 import { RecordError, RecordReader, RecordWriter } from "./record.ts";
 import { ANY_QUEUE, AT_ONCE, IF_GIVEN, KEEPS_UP, SHORT_QUEUE, type ShareDemand, type ShareTarget } from "./share-target.ts";
 
@@ -39,6 +40,8 @@ export const RECORD_CAUGHT_UP = 13;
 const RECORD_OWNED = 14;
 /** Says of the batch that an earlier life of its receiver may have handled what is in it; it is no record of its own to who reads it. */
 const RECORD_AGAIN = 15;
+/** Says of the record behind it that its message has a receipt. */
+const RECORD_RECEIPT = 16;
 
 /** A subscription is owed retained messages and can take some now. */
 export interface RetainedAsk {
@@ -169,6 +172,11 @@ export class BatchWriter {
 
   add(record: BatchRecord): void {
     const writer = this.#writer;
+    // One that goes to another member of a shared subscription later on is followed no further.
+    if ("message" in record && record.message.receipt !== undefined && record.kind !== RECORD_REDISTRIBUTE) {
+      writer.byte(RECORD_RECEIPT);
+      writeReceipt(writer, record.message.receipt);
+    }
     if (record.kind === RECORD_PUBLISH && record.owner !== undefined) {
       writer.byte(RECORD_OWNED);
       writeMessage(writer, record.message);
@@ -248,7 +256,12 @@ export interface Batch {
   readonly records: readonly BatchRecord[];
   /** An earlier life of its receiver may have handled some of it. */
   readonly again: boolean;
+  /** Those of the messages in it. */
+  readonly receipts: readonly ReceiptOfRecord[];
 }
+
+/** Of most batches. */
+const NO_RECEIPTS: readonly ReceiptOfRecord[] = [];
 
 /** The batch as it is sent when its call has failed. */
 export function sentAgain(batch: Uint8Array): Uint8Array {
@@ -269,12 +282,22 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   const number = reader.integer();
   const records: BatchRecord[] = [];
   let again = false;
+  let some: ReceiptOfRecord[] | undefined;
   while (reader.more) {
     const kind = reader.byte();
     if (kind === RECORD_AGAIN) again = true;
-    else records.push(decodeRecord(kind, reader));
+    else if (kind === RECORD_RECEIPT) {
+      some ??= [];
+      some.push({ record: records.length, receipt: readReceipt(reader) });
+    } else records.push(decodeRecord(kind, reader));
   }
-  return { sender, epoch, shape, number, records, again };
+  const receipts = some ?? NO_RECEIPTS;
+  for (const { record, receipt } of receipts) {
+    const of = records[record];
+    if (of === undefined || !("message" in of)) throw new RecordError("a receipt of no message");
+    of.message.receipt = receipt;
+  }
+  return { sender, epoch, shape, number, records, again, receipts };
 }
 
 function decodeRecord(kind: number, reader: RecordReader): BatchRecord {
@@ -334,51 +357,4 @@ function readPage(reader: RecordReader): RetainedPage {
   const from = reader.string();
   const next = reader.optionalString();
   return { clientId, id, from, next, messages: reader.list(() => readMessage(reader)) };
-}
-
-/** Something in a batch that the Session object did not take, or not for everyone. */
-export interface Unwanted {
-  /** The number of the record in the batch, from 0. */
-  readonly record: number;
-  /** The shared subscription that no member took it for; undefined: those with subscriptions of their own. */
-  readonly share: string | undefined;
-  /** There is somebody who wants it, whose queue is full. */
-  readonly full: boolean;
-}
-
-/** What a Session object answers to a batch. */
-export interface DeliveryAnswer {
-  /** The version of its interests when it looked. */
-  readonly version: number;
-  readonly unwanted: readonly Unwanted[];
-  /** The numbers of records, from 0, that all have who want them, and whose publishers are to wait: RECORD_CAUGHT_UP says how long. */
-  readonly slow: readonly number[];
-}
-
-export function encodeDeliveryAnswer({ version, unwanted, slow }: DeliveryAnswer): Uint8Array {
-  const writer = new RecordWriter(16 + unwanted.length * 4 + slow.length * 2);
-  writer.byte(BATCH_VERSION);
-  writer.integer(version);
-  writer.integer(slow.length);
-  for (const record of slow) writer.integer(record);
-  for (const { record, share, full } of unwanted) {
-    writer.integer(record);
-    writer.string(share ?? "");
-    writer.byte(full ? 1 : 0);
-  }
-  return writer.finish();
-}
-
-/** @throws RecordError when the bytes are of another version or end too early */
-export function decodeDeliveryAnswer(bytes: Uint8Array): DeliveryAnswer {
-  const reader = new RecordReader(bytes);
-  const answerVersion = reader.byte();
-  if (answerVersion !== BATCH_VERSION) throw new RecordError(`an answer of version ${answerVersion}, where ${BATCH_VERSION} was expected`);
-  const version = reader.integer();
-  const slow = reader.list(() => reader.integer());
-  const unwanted: Unwanted[] = [];
-  while (reader.more) {
-    unwanted.push({ record: reader.integer(), share: reader.string() || undefined, full: reader.byte() === 1 });
-  }
-  return { version, unwanted, slow };
 }

@@ -8,6 +8,7 @@ import { KEPT_BYTES_BESIDE_MAX, KEPT_FACTOR_MAX } from "../memory-limits.ts";
 import { utf8Encode, variableByteIntegerLength, writeVariableByteInteger } from "./bytes.ts";
 import { type Properties, type ProtocolVersion, PUBLISH, type Publish, type QoS, type Will } from "./packet.ts";
 import { encodeProperties } from "./property.ts";
+import type { Receipt } from "./receipt.ts";
 import { NO_BYTES, type RecordReader, type RecordWriter, textOf } from "./record.ts";
 
 export class Message {
@@ -20,6 +21,8 @@ export class Message {
   readonly propertyBytes: Uint8Array;
   /** How many keep it in memory for later: what is kept is counted once. */
   holders = 0;
+  /** Where whoever gives it to sessions counts them; undefined where nobody wants to know, and in all that was read from rows. */
+  receipt: Receipt | undefined = undefined;
   /** Milliseconds since the epoch after which nobody gets it any more; 0 = never. */
   readonly expiresAt: number;
   /** The Client Identifier of the publisher, for No Local. */

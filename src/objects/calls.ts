@@ -7,7 +7,6 @@ import type { Ban, BanKind } from "../directory/bans.ts";
 import type { PutMode, PutResult, UserEntry } from "../directory/core.ts";
 import type { Looked, News, Presence } from "../directory/news.ts";
 import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
-import type { QoS } from "../mqtt/packet.ts";
 import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { Identity } from "../session/ports.ts";
@@ -30,8 +29,14 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   learn(news: News): Promise<boolean>;
   /** A message of the Worker's own code. @returns once all who are to keep it have it in rows @throws Error with a sentence for what is none */
   publish(message: MessageToPublish): Promise<void>;
-  /** A message of another Worker. @returns once all who are to keep it have it in rows @throws TypeError with a sentence for what is none */
-  put(message: MessageToPublish): Promise<PutOutcome>;
+  /**
+   * A message of another Worker.
+   * @returns once all who are to keep it have it in rows, and what it is to wait for besides has come
+   * @throws TypeError with a sentence for what is none
+   */
+  put(message: MessageToPublish, wait?: AcknowledgedWait): Promise<PutOutcome>;
+  /** Another Session object tells what there was of acknowledgements of messages that entered here. */
+  acknowledged(object: string, all: readonly Acknowledged[]): Promise<void>;
   /** Its sessions in the order of their Client Identifiers, behind this one; at most so many. */
   clientsAfter(clientId: string, most: number): ClientPage;
   /** Ends the connection of a client (0x98). @returns whether it had one, once what follows is in rows, and sent */
@@ -52,8 +57,35 @@ export interface PutOutcome {
   readonly reasonCode: number;
   /** Why it goes nowhere, which may be empty; undefined: it went on. */
   readonly refusal: string | undefined;
-  /** With which it went on. */
-  readonly qos: QoS;
+  /** Undefined where it went on at QoS 0, or not at all. */
+  readonly taken: PutCounts | undefined;
+}
+
+export interface PutCounts {
+  /** Sessions that have it. */
+  readonly sessions: number;
+  /** Those of them that are to acknowledge it and whose clients are away. */
+  readonly away: number;
+  /** Those of them that have acknowledged it, and those whose clients are connected and have not; undefined where nobody has waited for that. */
+  readonly acknowledged: number | undefined;
+  readonly pending: number | undefined;
+}
+
+/** For how long acknowledgements are waited for, at most. */
+export interface AcknowledgedWait {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What there was in all of the acknowledgements of one message that were awaited of one object. */
+export interface Acknowledged {
+  /** Of its receipt. */
+  readonly number: number;
+  readonly acknowledged: number;
+  /** They will never come. */
+  readonly over: number;
+  /** Their clients are gone. */
+  readonly away: number;
 }
 
 /** A session, and its client if that is connected. */

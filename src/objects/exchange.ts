@@ -6,6 +6,7 @@
 
 import { PENDING } from "../mqtt/exchange-answer.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
+import { type CountsOfRecord, countsOf, type ReceiptOfRecord } from "../mqtt/receipt.ts";
 
 export class Exchange {
   /** One for each record; they change until nothing is pending. */
@@ -22,7 +23,11 @@ export class Exchange {
   /** Records that are pending and that the answer does not wait for. */
   readonly #left = new Set<number>();
 
-  constructor(records: number) {
+  readonly #receipts: readonly ReceiptOfRecord[];
+
+  /** @param receipts of those that have one */
+  constructor(records: number, receipts: readonly ReceiptOfRecord[]) {
+    this.#receipts = receipts;
     this.codes = new Uint8Array(records).fill(SUCCESS);
     this.due = new Promise((resolve) => {
       this.#answer = resolve;
@@ -30,6 +35,11 @@ export class Exchange {
     this.handled = new Promise((resolve) => {
       this.#handled = resolve;
     });
+  }
+
+  /** What is counted of the messages that have receipts. */
+  get counts(): readonly CountsOfRecord[] {
+    return countsOf(this.#receipts);
   }
 
   /** Something is pending that the answer waits for. */

@@ -73,7 +73,7 @@ export class Exchanges {
     if (from !== undefined && number < from.number) throw new Error("a call that was answered long ago");
     const awaited = records[0]?.kind === RECORD_AWAITED ? records[0] : undefined;
     if (awaited !== undefined && (from === undefined || awaited.life !== this.#options.life)) {
-      return encodeExchangeAnswer({ life: this.#options.life, codes: undefined, late: [] });
+      return encodeExchangeAnswer({ life: this.#options.life, codes: undefined, counts: [], late: [] });
     }
     const pending = stillAwaited(from?.pending, awaited?.batches);
     const exchange = this.#options.handle(batch);
@@ -98,10 +98,10 @@ export class Exchanges {
       this.#stayAwake();
     }
     const late = asked.flatMap((batch) => {
-      const codes = pending.get(batch)?.codes;
-      return codes === undefined ? [] : [{ batch, codes }];
+      const of = pending.get(batch);
+      return of === undefined ? [] : [{ batch, codes: of.codes, counts: of.counts }];
     });
-    return encodeExchangeAnswer({ life: this.#options.life, codes: exchange.codes, late });
+    return encodeExchangeAnswer({ life: this.#options.life, codes: exchange.codes, counts: exchange.counts, late });
   }
 
   /** Outcomes that are still to be told are in memory alone: for as long as somebody may ask for them the object must not hibernate. */

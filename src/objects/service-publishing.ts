@@ -9,15 +9,20 @@ import type { OnPublish } from "../hooks/on-publish.ts";
 import { type Limits, SERVICE_ASKED_BYTES_MAX } from "../limits.ts";
 import type { Publish } from "../mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
+import { Receipt } from "../mqtt/receipt.ts";
 import type { PublishVerdict } from "../session/ports.ts";
 import { isAskedAbout, meantBy, refusalIn } from "../session/verdict.ts";
-import type { PutOutcome } from "./calls.ts";
+import type { Acknowledgements } from "./acknowledgements.ts";
+import type { AcknowledgedWait, PutCounts, PutOutcome } from "./calls.ts";
 import { handOnOwn, type OwnMessageOptions } from "./own-message.ts";
 
 export interface ServicePublishingOptions extends OwnMessageOptions {
   /** Undefined where the Worker's code has none. */
   readonly onPublish: OnPublish | undefined;
   readonly limits: Limits;
+  /** Of the object. */
+  readonly name: string;
+  readonly acknowledgements: Acknowledgements;
 }
 
 export class ServicePublishing {
@@ -37,21 +42,26 @@ export class ServicePublishing {
   }
 
   /**
-   * @returns what became of it, once all who are to keep it have it in rows
+   * @returns what became of it, once all who are to keep it have it in rows, and those who are connected have acknowledged it, where that is
+   *   to be waited for
    * @throws TypeError with a sentence for what is no message
    */
-  async put(message: MessageToPublish): Promise<PutOutcome> {
+  async put(message: MessageToPublish, wait: AcknowledgedWait | undefined): Promise<PutOutcome> {
     const publish = draftProblem(message) ?? publishOf(message, this.#options.limits);
     if (typeof publish === "string") throw new TypeError(`publish: ${publish}`);
     const { onPublish } = this.#options;
     const { outcome } = await (onPublish === undefined || !isAskedAbout(publish.topic)
-      ? this.#handOn(publish, undefined)
-      : this.#inTurn(onPublish, publish));
+      ? this.#handOn(publish, undefined, wait)
+      : this.#inTurn(onPublish, publish, wait));
     return outcome;
   }
 
   /** @returns when it has gone on, or is refused: then the next one of its topic is asked about */
-  async #inTurn(onPublish: OnPublish, publish: Publish): Promise<{ readonly outcome: Promise<PutOutcome> }> {
+  async #inTurn(
+    onPublish: OnPublish,
+    publish: Publish,
+    wait: AcknowledgedWait | undefined,
+  ): Promise<{ readonly outcome: Promise<PutOutcome> }> {
     const { topic } = publish;
     const bytes = publish.payload.length;
     if (this.#askedBytes > SERVICE_ASKED_BYTES_MAX || !this.#options.core().ledger.takes("unfinished")) {
@@ -61,7 +71,7 @@ export class ServicePublishing {
     const before = this.#asked.get(topic);
     const turn = (async () => {
       await before;
-      return this.#handOn(publish, await onPublish.askService(publish));
+      return this.#handOn(publish, await onPublish.askService(publish), wait);
     })();
     this.#asked.set(topic, turn);
     try {
@@ -78,16 +88,38 @@ export class ServicePublishing {
   }
 
   /** In an object, so that whoever awaits that it has gone on does not await what becomes of it. */
-  #handOn(publish: Publish, verdict: PublishVerdict): { readonly outcome: Promise<PutOutcome> } {
+  #handOn(publish: Publish, verdict: PublishVerdict, wait: AcknowledgedWait | undefined): { readonly outcome: Promise<PutOutcome> } {
     const refusal = refusalIn(verdict);
     if (refusal !== undefined) return this.#refused(refusal.reasonCode, refusal.reason);
     const { publish: meant } = meantBy(verdict, publish, publish.topic);
-    const { qos } = meant;
-    return { outcome: handOnOwn(this.#options, meant).then((reasonCode) => ({ reasonCode, refusal: undefined, qos })) };
+    return { outcome: meant.qos === 0 ? this.#send(meant) : this.#sendCounting(meant, wait) };
+  }
+
+  async #send(publish: Publish): Promise<PutOutcome> {
+    const reasonCode = await handOnOwn(this.#options, publish);
+    return { reasonCode, refusal: undefined, taken: undefined };
+  }
+
+  async #sendCounting(publish: Publish, wait: AcknowledgedWait | undefined): Promise<PutOutcome> {
+    const { core, name, acknowledgements, runtime } = this.#options;
+    const waitMs = wait?.timeoutMs ?? 0;
+    const until = runtime.now() + waitMs;
+    const receipt = new Receipt({ object: name, number: core().numbers.next(), waitMs });
+    // Acknowledgements may be here before it is known of how many sessions.
+    if (wait !== undefined) acknowledgements.expect(receipt);
+    const reasonCode = await handOnOwn(this.#options, publish, receipt);
+    const { sessions, awaited, away } = receipt;
+    let taken: PutCounts = { sessions, away, acknowledged: undefined, pending: undefined };
+    if (wait !== undefined && reasonCode < 0x80) {
+      const came = await acknowledgements.wait(receipt, until, wait.signal);
+      const pending = Math.max(0, awaited - came.acknowledged - came.over - came.away);
+      taken = { sessions, away: away + came.away, acknowledged: came.acknowledged, pending };
+    } else acknowledgements.forget(receipt);
+    return { reasonCode, refusal: undefined, taken };
   }
 
   #refused(reasonCode: number, refusal: string): { readonly outcome: Promise<PutOutcome> } {
     this.#options.core().counters.messagesDropped.refused += 1;
-    return { outcome: Promise.resolve({ reasonCode, refusal, qos: 0 }) };
+    return { outcome: Promise.resolve({ reasonCode, refusal, taken: undefined }) };
   }
 }

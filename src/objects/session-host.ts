@@ -8,7 +8,9 @@ import { type FaultPort, guarded } from "../fault.ts";
 import { chooseSubprotocol, type Handover, switchingProtocols } from "../handshake/handover.ts";
 import type { MessageToPublish } from "../hooks/contract.ts";
 import { Ledger } from "../ledger.ts";
-import { type Batch, clientOf, decodeBatch, encodeDeliveryAnswer, type Unwanted } from "../mqtt/batch.ts";
+import { type Batch, clientOf, decodeBatch } from "../mqtt/batch.ts";
+import { encodeDeliveryAnswer, type Unwanted } from "../mqtt/delivery-answer.ts";
+import { countsOf } from "../mqtt/receipt.ts";
 import { Fence } from "../routing/fence.ts";
 import type { Runtime } from "../runtime.ts";
 import { SessionCore } from "../session/core.ts";
@@ -18,9 +20,11 @@ import type { SessionStore } from "../session/ports.ts";
 import { lostAsleep, restore } from "../session/restore.ts";
 import type { Settings } from "../settings.ts";
 import { PIECE_SIZES, type PieceSizes } from "../storage-limits.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
 import type { AlarmStorage } from "./alarm-clock.ts";
 import { Arrivals, type SessionPeer } from "./arrivals.ts";
 import { authOf } from "./auth-of.ts";
+import type { SessionCalls } from "./calls.ts";
 import { Client } from "./client.ts";
 import type { ClientContext } from "./client-context.ts";
 import { ConsumerRuns } from "./consumers.ts";
@@ -75,7 +79,7 @@ export interface SessionHostOptions {
   /** What the Worker's code has defined, and the bindings that its hooks are given. */
   readonly code?: WorkersCode | undefined;
   /** The other Session objects. */
-  readonly peers: (name: string) => SessionPeer;
+  readonly peers: (name: string) => SessionPeer & Pick<SessionCalls, "acknowledged">;
 }
 
 export class SessionHost {
@@ -87,6 +91,8 @@ export class SessionHost {
   readonly service: ServiceCalls;
   /** What they publish. */
   readonly publishing: ServicePublishing;
+  /** What they wait for. */
+  readonly acknowledgements: Acknowledgements;
   readonly #state: HostState;
   readonly #runtime: Runtime;
   readonly #faults: FaultPort;
@@ -179,11 +185,19 @@ export class SessionHost {
       meter,
       faults: this.#faults,
       runtime,
-      flushed: () => this.#consumers?.serve(),
+      flushed: () => {
+        this.#consumers?.serve();
+        this.acknowledgements.serve();
+      },
     });
+    const { peers } = options;
+    const acknowledgements = new Acknowledgements({ name, receipts: () => this.core.receipts, peers, runtime });
+    this.acknowledgements = acknowledgements;
     this.service = new ServiceCalls({ core: this.core, machine: this.machine, runtime, flushSoon, written });
     const { onPublish } = hooks;
-    this.publishing = new ServicePublishing({ core: () => this.core, onPublish, limits, runtime, flushSoon, written });
+    this.publishing = new ServicePublishing({
+      ...{ core: () => this.core, onPublish, limits, name, acknowledgements, runtime, flushSoon, written },
+    });
     if (consumers.length > 0) {
       const { machine } = this;
       this.#consumers = new ConsumerRuns({
@@ -195,7 +209,7 @@ export class SessionHost {
       settings,
       name,
       router: this.#router,
-      peers: options.peers,
+      peers,
       written,
     });
     const owns = (clientId: string): boolean => sessionObjectName(settings, namespace, clientId) === name;
@@ -299,7 +313,7 @@ export class SessionHost {
     return answer;
   }
 
-  async #take({ sender, number, records }: Batch): Promise<Uint8Array> {
+  async #take({ sender, number, records, receipts }: Batch): Promise<Uint8Array> {
     const now = this.#runtime.now();
     const unwanted: Unwanted[] = [];
     const slow: number[] = [];
@@ -318,7 +332,7 @@ export class SessionHost {
         this.#flusher.flushSoon();
       });
     }
-    const answer = encodeDeliveryAnswer({ version: this.core.numbers.next(), unwanted, slow });
+    const answer = encodeDeliveryAnswer({ version: this.core.numbers.next(), unwanted, slow, counts: countsOf(receipts) });
     await this.#flusher.written();
     return answer;
   }
@@ -349,7 +363,11 @@ export class SessionHost {
 
   /** What memory holds beside the sessions, by a count of it all, bytes: what the ledger says. */
   count(): Readonly<Record<"routes" | "outboxes" | "unfinished", number>> {
-    const counts = { routes: this.#router.countRoutes(), outboxes: this.#router.heldBytes, unfinished: this.publishing.askedBytes };
+    const counts = {
+      routes: this.#router.countRoutes(),
+      outboxes: this.#router.heldBytes,
+      unfinished: this.publishing.askedBytes + this.core.receipts.bytes,
+    };
     for (const { unfinishedBytes } of this.#clients.values()) counts.unfinished += unfinishedBytes;
     return counts;
   }

@@ -14,7 +14,7 @@ import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { Identity } from "../session/ports.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
-import type { ClientPage, PutOutcome, RetainedMessages, SessionCalls } from "./calls.ts";
+import type { Acknowledged, AcknowledgedWait, ClientPage, PutOutcome, RetainedMessages, SessionCalls } from "./calls.ts";
 import type { Definition } from "./definition.ts";
 import { directoryOf } from "./directory-of.ts";
 import { type BrokerEnv, stubs } from "./env.ts";
@@ -149,10 +149,16 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
     return this.#host.publish(message);
   }
 
-  /** A message of another Worker. @returns once all who are to keep it have it in rows @throws TypeError with a sentence for what is none */
-  put(message: MessageToPublish): Promise<PutOutcome> {
+  /** A message of another Worker (`calls.ts`). @throws TypeError with a sentence for what is none */
+  put(message: MessageToPublish, wait?: AcknowledgedWait): Promise<PutOutcome> {
     this.#meter.calls += 1;
-    return this.#host.publishing.put(message);
+    return this.#host.publishing.put(message, wait);
+  }
+
+  /** Another Session object tells what there was of acknowledgements of messages that entered here. */
+  async acknowledged(object: string, all: readonly Acknowledged[]): Promise<void> {
+    this.#meter.calls += 1;
+    this.#host.acknowledgements.take(object, all);
   }
 
   /** Its sessions in the order of their Client Identifiers, behind this one; at most so many. */

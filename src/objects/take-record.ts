@@ -3,10 +3,13 @@
  * want it.
  */
 
-import { type BatchRecord, RECORD_LIVE, RECORD_PAGE, RECORD_SHARED, type Unwanted } from "../mqtt/batch.ts";
+import { type BatchRecord, RECORD_LIVE, RECORD_PAGE, RECORD_SHARED } from "../mqtt/batch.ts";
+import type { Unwanted } from "../mqtt/delivery-answer.ts";
+import type { Receipt } from "../mqtt/receipt.ts";
 import { IF_GIVEN } from "../mqtt/share-target.ts";
 import type { SessionCore } from "../session/core.ts";
 import type { SessionMachine } from "../session/machine.ts";
+import type { Repeats } from "../session/repeats.ts";
 
 interface Taken {
   /** The Topic object. */
@@ -16,6 +19,15 @@ interface Taken {
   readonly index: number;
   /** Milliseconds since the epoch. */
   readonly now: number;
+}
+
+/** What it was given to when it was here first: what it is given to below is counted there. */
+function countAgain(repeats: Repeats, machine: SessionMachine, record: Taken["record"], receipt: Receipt): void {
+  if (record.kind !== RECORD_LIVE && record.kind !== RECORD_SHARED) return;
+  const { message } = record;
+  const targets = record.kind === RECORD_SHARED ? record.shares : [];
+  const given = targets.filter(({ filter }) => repeats.wasShared(message, filter, true));
+  machine.countAgain(message, receipt, record.kind === RECORD_LIVE || record.live, given.length);
 }
 
 /** @param unwanted takes what nobody here wants, or somebody could not take */
@@ -34,6 +46,7 @@ export function takeRecord(
   const known = repeats.isRepeat(message, sender, now);
   const live = record.kind === RECORD_LIVE || (record.kind === RECORD_SHARED && record.live);
   if (known && live) machine.deliverRepeat(message, now);
+  if (known && message.receipt !== undefined) countAgain(repeats, machine, record, message.receipt);
   if (known && record.kind !== RECORD_SHARED) return;
   const outcome = live && !known ? machine.deliver(message, now) : "taken";
   if (outcome !== "taken") unwanted.push({ record: index, share: undefined, full: outcome === "full" });

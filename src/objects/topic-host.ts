@@ -10,9 +10,7 @@ import {
   type BatchRecord,
   BatchWriter,
   clientOf,
-  type DeliveryAnswer,
   decodeBatch,
-  decodeDeliveryAnswer,
   RECORD_ASK,
   RECORD_BARRIER,
   RECORD_CAUGHT_UP,
@@ -23,8 +21,8 @@ import {
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
   type RetainedAsk,
-  type Unwanted,
 } from "../mqtt/batch.ts";
+import { type DeliveryAnswer, decodeDeliveryAnswer, type Unwanted } from "../mqtt/delivery-answer.ts";
 import { encodeExchangeAnswer, NOTHING_RETAINED } from "../mqtt/exchange-answer.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
@@ -154,11 +152,11 @@ export class TopicHost implements DeliveryPort {
   /** Nobody is to wait for what no repeat will bring. */
   #refuse(bytes: Uint8Array): Uint8Array {
     const codes = new Uint8Array(decodeBatch(bytes).records.length).fill(IMPLEMENTATION_SPECIFIC_ERROR);
-    return encodeExchangeAnswer({ life: this.#life, codes, late: [] });
+    return encodeExchangeAnswer({ life: this.#life, codes, counts: [], late: [] });
   }
 
-  #handle({ sender, records, again }: Batch): Exchange {
-    const exchange = new Exchange(records.length);
+  #handle({ sender, records, again, receipts }: Batch): Exchange {
+    const exchange = new Exchange(records.length, receipts);
     const unread = new Set<number>();
     const handling = new BatchHandling(records, {
       turns: this.#turns,
@@ -332,7 +330,9 @@ export class TopicHost implements DeliveryPort {
     return queue;
   }
 
-  #answered(sessionObject: string, batch: number, deliveries: readonly Delivery[], { version, unwanted, slow }: DeliveryAnswer): void {
+  #answered(sessionObject: string, batch: number, deliveries: readonly Delivery[], answer: DeliveryAnswer): void {
+    const { version, unwanted, slow, counts } = answer;
+    for (const each of counts) deliveries[each.record]?.message?.receipt?.add(each);
     const refused = new Map<Delivery, Refused>();
     for (const each of unwanted) {
       const delivery = deliveries[each.record];

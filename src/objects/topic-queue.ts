@@ -17,8 +17,9 @@ import {
   RECORD_UNSUBSCRIBE,
   sentAgain,
 } from "../mqtt/batch.ts";
-import { decodeExchangeAnswer, type ExchangeAnswer, PENDING } from "../mqtt/exchange-answer.ts";
+import { decodeExchangeAnswer, type ExchangeAnswer, type Outcomes, PENDING } from "../mqtt/exchange-answer.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
+import type { Counts } from "../mqtt/receipt.ts";
 import type { Outgoing } from "../routing/outbox.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
@@ -51,6 +52,11 @@ export class Request implements Outgoing {
 
   settled(reasonCode: number): void {
     this.#ticket?.settled(reasonCode);
+  }
+
+  /** Its message has a receipt, and this is what there is. */
+  count(counts: Counts): void {
+    if ("message" in this.record) this.record.message.receipt?.set(counts);
   }
 
   abandoned(): void {
@@ -219,13 +225,14 @@ export class TopicQueue {
     return this.#writer.finish();
   }
 
-  #answered(sent: readonly Request[], { life, codes, late }: ExchangeAnswer): void {
+  #answered(sent: readonly Request[], { life, codes, counts, late }: ExchangeAnswer): void {
     const requests = sent.filter(({ record }) => record !== ASK);
     if (codes === undefined) {
       this.#sendAgain(requests);
       return;
     }
     const first = codes.length - requests.length;
+    for (const each of counts) requests[each.record - first]?.count(each);
     const pending: (Request | undefined)[] = new Array(codes.length).fill(undefined);
     let some = false;
     for (const [index, request] of requests.entries()) {
@@ -242,7 +249,7 @@ export class TopicQueue {
       this.#awaited.set(this.#writer.number, pending);
       this.#life = life;
     }
-    for (const outcomes of late) this.#came(outcomes.batch, outcomes.codes);
+    for (const outcomes of late) this.#came(outcomes);
     this.#askLater();
     this.#settled();
   }
@@ -256,9 +263,10 @@ export class TopicQueue {
     }
   }
 
-  #came(batch: number, codes: Uint8Array): void {
+  #came({ batch, codes, counts }: Outcomes): void {
     const requests = this.#awaited.get(batch);
     if (requests === undefined) return;
+    for (const each of counts) requests[each.record]?.count(each);
     // Where one is known others may be soon.
     if (codes.some((code, index) => code !== PENDING && requests[index] !== undefined)) this.#askMs = AWAITED_MS_FIRST;
     for (const [index, request] of requests.entries()) {

@@ -147,9 +147,9 @@ export class RoutingCore {
     // One for this loop: a delivery may be done before the next one begins.
     const joint = new JointOutcome(published, 1, kept ? SUCCESS : QUOTA_EXCEEDED);
     for (const [sessionObject, { qos, addressed }] of [...targets]) {
-      const awaited = isAwaited(message, qos);
-      if (awaited) joint.expect();
-      this.#send(sessionObject, message, addressed, awaited ? joint.settled : undefined);
+      const done = doneOf(message, qos, joint.settled);
+      if (done !== undefined) joint.expect();
+      this.#send(sessionObject, message, addressed, done);
     }
     joint.settled(SUCCESS);
   }
@@ -157,9 +157,9 @@ export class RoutingCore {
   /** To the only one of `#targets`, whose outcome is that of the publish. */
   #publishToOne(message: Message, published: Published): void {
     for (const [sessionObject, { qos, addressed }] of this.#targets) {
-      const awaited = isAwaited(message, qos);
-      this.#send(sessionObject, message, addressed, awaited ? published : undefined);
-      if (!awaited) published(SUCCESS);
+      const done = doneOf(message, qos, published);
+      this.#send(sessionObject, message, addressed, done);
+      if (done === undefined) published(SUCCESS);
       return;
     }
   }
@@ -248,7 +248,9 @@ export class RoutingCore {
   /** The message under this object's own name: it may go where it went before. */
   #renamed(message: Message): Message {
     this.#number += 1;
-    return new Message({ ...message, origin: this.#origin, sequence: this.#number, repeated: false, settledBelow: 0 });
+    const renamed = new Message({ ...message, origin: this.#origin, sequence: this.#number, repeated: false, settledBelow: 0 });
+    renamed.receipt = message.receipt;
+    return renamed;
   }
 
   /** Whether it is known that a Session object wants a filter. */
@@ -303,9 +305,13 @@ export class RoutingCore {
   }
 }
 
-/** Where everybody takes it at QoS 0, nothing is promised that the publisher would have to wait for. */
-function isAwaited(message: Message, qos: QoS): boolean {
-  return Math.min(qos, message.qos) > 0;
+/**
+ * Where everybody takes it at QoS 0, nothing is promised that the publisher would have to wait for, but who takes it, where he wants to know.
+ * @returns what is to be told that a Session object has it
+ */
+function doneOf(message: Message, qos: QoS, published: Published): Delivered | undefined {
+  if (Math.min(qos, message.qos) > 0) return published;
+  return message.receipt === undefined ? undefined : () => published(SUCCESS);
 }
 
 /** Filters of shared subscriptions may be long, and a call between objects is bounded: with very many the message goes more than once. */

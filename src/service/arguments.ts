@@ -3,9 +3,11 @@
 import { DEFAULT_NAMESPACE, exists, noNamespaceText } from "../edge/answers.ts";
 import type { MessageProperties, MessageToPublish } from "../hooks/contract.ts";
 import { draftProblem, publishOf } from "../hooks/message-draft.ts";
-import { CLIENTS_PAGE, CLIENTS_PAGE_MAX, type Limits, REQUEST_MS, REQUEST_MS_MAX } from "../limits.ts";
+import { ACKNOWLEDGED_MS, ACKNOWLEDGED_MS_MAX, CLIENTS_PAGE, CLIENTS_PAGE_MAX, type Limits } from "../limits.ts";
+import type { AcknowledgedWait } from "../objects/calls.ts";
 import type { Settings } from "../settings.ts";
 import { parseFilter, SHARE_PREFIX } from "../topic/filter.ts";
+import type { ServicePublishOptions } from "./contract.ts";
 
 /**
  * Options of a method, of which no other ones are known.
@@ -43,10 +45,43 @@ export function expectNoResponseOf(properties: MessageProperties): void {
   if (own !== undefined) throw new TypeError(`request: properties.${own} is what the response is found by, and is made here`);
 }
 
-export function expectTimeout(ms: unknown = REQUEST_MS): number {
-  const isOne = Number.isInteger(ms) && (ms as number) >= 1 && (ms as number) <= REQUEST_MS_MAX;
-  if (!isOne) throw new TypeError(`request: timeoutMs must be 1 to ${REQUEST_MS_MAX}`);
+/** @throws TypeError for what is no whole number of milliseconds up to this */
+export function expectTimeout(method: string, ms: unknown, most: number): number {
+  const isOne = Number.isInteger(ms) && (ms as number) >= 1 && (ms as number) <= most;
+  if (!isOne) throw new TypeError(`${method}: timeoutMs must be 1 to ${most}`);
   return ms as number;
+}
+
+/**
+ * A signal that came over a call tells its `onabort` alone, no listener, and nobody to whom it is passed on (M, workerd of 2026-07): one that is
+ * made here does.
+ * @throws TypeError for what is none
+ */
+export function expectSignal(method: string, signal: unknown): AbortSignal | undefined {
+  if (signal === undefined) return undefined;
+  if (!(signal instanceof AbortSignal)) throw new TypeError(`${method}: signal must be an AbortSignal`);
+  const controller = new AbortController();
+  signal.onabort = () => controller.abort(signal.reason);
+  if (signal.aborted) controller.abort(signal.reason);
+  return controller.signal;
+}
+
+/**
+ * What a message is waited for besides that it is safe.
+ * @throws TypeError for what is no such wait, or can't be had at this QoS
+ */
+export function expectWait({ wait, timeoutMs, signal, qos = 0 }: ServicePublishOptions): AcknowledgedWait | undefined {
+  if (wait !== undefined && wait !== "stored" && wait !== "acknowledged")
+    throw new TypeError('publish: wait must be "stored" or "acknowledged"');
+  if (wait !== undefined && qos === 0) throw new TypeError("publish: wait needs qos 1 or 2: at 0 nothing is stored or acknowledged");
+  if (wait === "acknowledged")
+    return {
+      timeoutMs: expectTimeout("publish", timeoutMs ?? ACKNOWLEDGED_MS, ACKNOWLEDGED_MS_MAX),
+      signal: expectSignal("publish", signal),
+    };
+  const other = timeoutMs === undefined ? signal && "signal" : "timeoutMs";
+  if (other !== undefined) throw new TypeError(`publish: ${other} goes with wait: "acknowledged" alone`);
+  return undefined;
 }
 
 export function expectQoS(method: string, qos: unknown): void {

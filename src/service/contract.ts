@@ -20,14 +20,35 @@ export interface ServicePublishOptions extends InNamespace {
   /** False by default. */
   readonly retain?: boolean | undefined;
   readonly properties?: MessageProperties | undefined;
+  /**
+   * What the receipt waits for, above QoS 0. `stored`, by default: the message is as safe as PUBACK would say. `acknowledged`: besides, each
+   * session that was given it at QoS 1 or 2 has acknowledged it (PUBACK, PUBREC), or its client has gone, or will never do so; or the time is
+   * over. It is not waited for clients that are away: the receipt says how many.
+   */
+  readonly wait?: "stored" | "acknowledged" | undefined;
+  /** How long acknowledgements are waited for; 10,000 by default, at most 60,000. Until then the objects of all who have to acknowledge stay awake. */
+  readonly timeoutMs?: number | undefined;
+  /** Ends the wait for acknowledgements as the time does. Goes over a call where both Workers have the compatibility flag `enable_abortsignal_rpc`. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** What is known of a message that was published. */
+/** What is known of a message that was published. At QoS 0 nobody is asked who has it. */
 export interface PublishReceipt {
-  /** That of MQTT 5.0: 0x00, or 0x10 where nobody is subscribed. */
+  /** That of MQTT 5.0: 0x00, or 0x10 where nobody takes it. */
   readonly reasonCode: number;
-  /** Whether somebody was subscribed to it, or was a second ago; at QoS 0 nobody is asked, and it is undefined. */
+  /** Whether somebody takes it: a session, or a consumer (`onMessages`). Undefined at QoS 0. */
   readonly matched: boolean | undefined;
+  /** Sessions that have it: it was sent to their clients, or waits for them. Undefined at QoS 0. */
+  readonly sessions: number | undefined;
+  /** Those of them that are to acknowledge it and whose clients are not connected: it waits for them. Undefined at QoS 0. */
+  readonly away: number | undefined;
+  /** With `wait: "acknowledged"`: those of them that have acknowledged it. */
+  readonly acknowledged: number | undefined;
+  /**
+   * With `wait: "acknowledged"`: those of them whose clients are connected, as far as is known, and have not acknowledged it in time. Who is in
+   * none of the three never will: it was given it at QoS 0, has refused it, or its session has ended.
+   */
+  readonly pending: number | undefined;
 }
 
 /** What a request has besides topic and payload, and how long it waits. */
@@ -38,6 +59,8 @@ export interface ServiceRequestOptions extends InNamespace {
   readonly properties?: Omit<MessageProperties, "responseTopic" | "correlationData"> | undefined;
   /** How long the response may take; 30,000 by default, at most 300,000. */
   readonly timeoutMs?: number | undefined;
+  /** Ends the request: it throws the signal's reason. Goes over a call where both Workers have the compatibility flag `enable_abortsignal_rpc`. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How another Worker subscribes. */
@@ -99,7 +122,8 @@ export interface MqttService extends Rpc.WorkerEntrypointBranded {
    * Publishes a message. No rights are asked; `onPublish` of the broker's code is, with a context whose `source` is `service`, and consumers
    * (`onMessages`) are given it.
    * @param payload a text is sent as UTF-8
-   * @returns at QoS 1 and 2 once it is as safe as PUBACK would say: all sessions that are to keep it have it in rows; at QoS 0 when it is on its way
+   * @returns at QoS 1 and 2 once it is as safe as PUBACK would say: all sessions that are to keep it have it in rows, or later, if the options
+   *   say so (`wait`); at QoS 0 when it is on its way
    * @throws RefusedError when `onPublish` has refused it, with that Reason Code, and when not everyone has it
    */
   publish(topic: string, payload: string | Uint8Array | ArrayBuffer, options?: ServicePublishOptions): Promise<PublishReceipt>;

@@ -6,8 +6,9 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { serveTcp } from "../edge/tcp.ts";
 import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
-import { PUBLISHERS } from "../limits.ts";
+import { PUBLISHERS, REQUEST_MS, REQUEST_MS_MAX } from "../limits.ts";
 import { NO_MATCHING_SUBSCRIBERS, SUCCESS, UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
+import type { AcknowledgedWait } from "../objects/calls.ts";
 import type { Definition } from "../objects/definition.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";
 import { sessionObjectName } from "../objects/names.ts";
@@ -23,7 +24,9 @@ import {
   expectOptions,
   expectPageSize,
   expectQoS,
+  expectSignal,
   expectTimeout,
+  expectWait,
 } from "./arguments.ts";
 import type {
   ClientsOptions,
@@ -42,6 +45,19 @@ import { clientsPage, retainedPage } from "./pages.ts";
 import { request } from "./request.ts";
 import { type ServiceSubscription, subscribe } from "./subscription.ts";
 
+/** Of QoS 0. */
+const NOT_ASKED: PublishReceipt = {
+  ...{ reasonCode: SUCCESS, matched: undefined, sessions: undefined, away: undefined, acknowledged: undefined, pending: undefined },
+};
+
+interface Put {
+  readonly method: string;
+  readonly settings: Settings;
+  readonly namespace: string;
+  readonly message: MessageToPublish;
+  readonly wait?: AcknowledgedWait | undefined;
+}
+
 export class ServiceEntrypoint extends WorkerEntrypoint<BrokerEnv> implements MqttService {
   readonly #definition: Definition;
 
@@ -52,28 +68,29 @@ export class ServiceEntrypoint extends WorkerEntrypoint<BrokerEnv> implements Mq
 
   async publish(topic: string, payload: MessageToPublish["payload"], options?: ServicePublishOptions): Promise<PublishReceipt> {
     const settings = this.#settings();
-    const { namespace: named, ...rest } = expectOptions("publish", options, ["qos", "retain", "properties", "namespace"]);
+    const known = expectOptions("publish", options, ["qos", "retain", "properties", "wait", "timeoutMs", "signal", "namespace"]);
+    const { namespace: named, wait, timeoutMs, signal, ...rest } = known;
     const namespace = expectNamespace("publish", settings, named);
     const message = { topic, payload, ...rest };
     expectMessage("publish", settings.limits, message);
-    return this.#put("publish", settings, namespace, message);
+    return this.#put({ method: "publish", settings, namespace, message, wait: expectWait(known) });
   }
 
   /** In the Session object of a publisher that stands for the topic: messages of one topic stay in order, and no object publishes all. */
-  async #put(method: string, settings: Settings, namespace: string, message: MessageToPublish): Promise<PublishReceipt> {
+  async #put({ method, settings, namespace, message, wait }: Put): Promise<PublishReceipt> {
     const publisher = sessionObjectName(settings, namespace, `service-${hash(message.topic) % PUBLISHERS}`);
-    const { reasonCode, refusal, qos } = await stubs(this.env.SESSIONS)(publisher).put(message);
+    const { reasonCode, refusal, taken } = await stubs(this.env.SESSIONS)(publisher).put(message, wait);
     if (refusal !== undefined) throw refused(`${method}: the broker does not take the message`, reasonCode, refusal);
     // Nothing is promised of it, and nobody is asked.
-    if (qos === 0) return { reasonCode: SUCCESS, matched: undefined };
+    if (taken === undefined) return NOT_ASKED;
     if (reasonCode >= UNSPECIFIED_ERROR) throw refused(`${method}: not everyone has the message`, reasonCode);
-    return { reasonCode, matched: reasonCode !== NO_MATCHING_SUBSCRIBERS };
+    return { reasonCode, matched: reasonCode !== NO_MATCHING_SUBSCRIBERS, ...taken };
   }
 
   async request(topic: string, payload: MessageToPublish["payload"], options?: ServiceRequestOptions): Promise<HookMessage> {
     const settings = this.#settings();
-    const known = expectOptions("request", options, ["qos", "properties", "timeoutMs", "namespace"]);
-    const { namespace: named, timeoutMs, qos = 1, properties = {} } = known;
+    const known = expectOptions("request", options, ["qos", "properties", "timeoutMs", "signal", "namespace"]);
+    const { namespace: named, timeoutMs = REQUEST_MS, qos = 1, properties = {} } = known;
     const namespace = expectNamespace("request", settings, named);
     const message = { topic, payload, qos, properties };
     expectMessage("request", settings.limits, message);
@@ -81,8 +98,9 @@ export class ServiceEntrypoint extends WorkerEntrypoint<BrokerEnv> implements Mq
     return request({
       destination: { env: this.env, settings, namespace },
       message,
-      timeoutMs: expectTimeout(timeoutMs),
-      put: (sent) => this.#put("request", settings, namespace, sent),
+      timeoutMs: expectTimeout("request", timeoutMs, REQUEST_MS_MAX),
+      signal: expectSignal("request", known.signal),
+      put: (sent) => this.#put({ method: "request", settings, namespace, message: sent }),
       waitUntil: (promise) => this.ctx.waitUntil(promise),
     });
   }

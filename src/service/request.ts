@@ -14,16 +14,19 @@ export interface Request {
   readonly destination: Destination;
   readonly message: MessageToPublish;
   readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
   readonly put: (message: MessageToPublish) => Promise<PublishReceipt>;
   /** What goes on when the answer has been given. */
   readonly waitUntil: (promise: Promise<unknown>) => void;
 }
 
-export async function request({ destination, message, timeoutMs, put, waitUntil }: Request): Promise<HookMessage> {
+export async function request({ destination, message, timeoutMs, signal, put, waitUntil }: Request): Promise<HookMessage> {
+  signal?.throwIfAborted();
   let timer: Timer | undefined;
   const late = new Promise<never>((_, reject) => {
     const error = new ServiceError("TimeoutError", `request to ${message.topic}: no response within ${timeoutMs} ms`);
     timer = PLATFORM.after(timeoutMs, () => reject(error));
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
   const connecting = connectService(destination, { sessionExpirySeconds: 0, timeoutMs });
   try {

@@ -29,6 +29,7 @@ export function handlePuback(core: SessionCore, connection: Connection, packet: 
   }
   if (qos === undefined) return;
   connection.reading.acknowledged(packetId);
+  core.receipts.answered(session, packetId, packet.reasonCode < 0x80);
   acknowledged(core, session, packetId);
   goOn(core, session);
 }
@@ -45,6 +46,7 @@ export function handlePubrec(core: SessionCore, connection: Connection, packet: 
   }
   if (qos !== undefined) {
     connection.reading.acknowledged(packetId);
+    core.receipts.answered(session, packetId, !refused);
     acknowledged(core, session, packetId);
     core.changes.markRow(session);
     if (refused) goOn(core, session);

@@ -7,6 +7,7 @@
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
+import type { Receipt } from "../mqtt/receipt.ts";
 import { hold, mayHold } from "./catch-up.ts";
 import { headFlags } from "./chunk-heads.ts";
 import type { Consumer, Consumers } from "./consumer.ts";
@@ -26,7 +27,15 @@ export const CONSUMER_PACKET_ID = 1;
  */
 export function handOn(core: SessionCore, message: Message, ticket: Ticket | undefined, owner: number | undefined): void {
   const { consumers } = core;
-  core.router.publish(message, consumers === undefined ? ticket : consume(core, consumers, message, ticket), owner);
+  const taken = consumers === undefined ? ticket : consume(core, consumers, message, ticket);
+  core.router.publish(message, message.receipt === undefined ? taken : counting(message.receipt, taken), owner);
+}
+
+/** Routes may lead to nobody for a moment: a receipt knows better. */
+function counting(receipt: Receipt, ticket: Ticket | undefined): Ticket | undefined {
+  const outcomeOf = (reasonCode: number): number =>
+    reasonCode === SUCCESS && receipt.sessions === 0 ? NO_MATCHING_SUBSCRIBERS : reasonCode;
+  return ticket && { settled: (reasonCode) => ticket.settled(outcomeOf(reasonCode)) };
 }
 
 /** @returns the ticket for the router; its publisher hears of the outcome when no consumer stands in the way */

@@ -27,6 +27,7 @@ import { Matching } from "./matching.ts";
 import { Numbers } from "./numbers.ts";
 import { Paces } from "./paces.ts";
 import type { Authorizer, ClientPort, ReauthenticationPort, RouterPort, SessionStore, WillAsker } from "./ports.ts";
+import { Receipts } from "./receipts.ts";
 import { RecentExchanges } from "./recent-exchanges.ts";
 import { Repeats } from "./repeats.ts";
 import { RowChanges } from "./row-changes.ts";
@@ -100,6 +101,8 @@ export class SessionCore {
   /** Incoming QoS 2 exchanges of stored sessions that no row says are safe, by sequence, the oldest first. */
   readonly openExchanges: CountedMap<number, Session>;
   readonly recentExchanges = new RecentExchanges();
+  /** Of messages whose publishers want to know who takes them. */
+  readonly receipts: Receipts;
   readonly log: MessageLog;
   /** Of subscriptions and wills. */
   readonly rowChanges: RowChanges;
@@ -160,6 +163,7 @@ export class SessionCore {
     this.connections = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
     this.closing = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
     this.openExchanges = new CountedMap(ledger, "exchanges", () => MEMORY.numberBytes);
+    this.receipts = new Receipts(ledger);
     this.room = options.room ?? ENOUGH_ROOM;
     this.userShares = new UserShares(options.userShare ?? 1);
     this.paces = new Paces(options.rates ?? DEFAULT_RATES, this.counters, ledger);

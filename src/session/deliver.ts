@@ -6,6 +6,7 @@
 import { REPEAT_WINDOW_MS } from "../limits.ts";
 import { type Message, objectOf } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
+import type { Receipt } from "../mqtt/receipt.ts";
 import type { ShareTarget } from "../mqtt/share-target.ts";
 import type { SessionCore } from "./core.ts";
 import { mayReceive } from "./identity.ts";
@@ -45,6 +46,7 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
       const retain = message.retain && session.matchRetain && AS_PUBLISHED;
       if (qos === 0) {
         sendQoS0(core, session, message, retain, session.matchIdentifiers);
+        if (message.receipt !== undefined) core.receipts.sent(session, message.receipt);
         continue;
       }
       if (session.stored && core.room.isFull) {
@@ -54,7 +56,8 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
       }
       if (session.stored && (record === undefined || core.log.isFull(record))) record = core.log.append(message);
       const due = { qos, retain, identifiers: session.matchIdentifiers, share: "", owed: false };
-      isFull = !enqueue(core, session, message, due, session.stored ? record : undefined) || isFull;
+      if (!enqueue(core, session, message, due, session.stored ? record : undefined)) isFull = true;
+      else if (message.receipt !== undefined) core.receipts.given(session, message.receipt, core.now);
     } catch (error) {
       // The others get it all the same. What was taken for this one waits for it; of the rest the publisher hears that not everyone has it.
       core.failures.caught(error, "giving it a message", session);
@@ -103,34 +106,61 @@ function waitsFor(core: SessionCore, session: Session, { origin, sequence }: Mes
   return false;
 }
 
-/** Gives a message to one member of a shared subscription; where its queue takes nothing, to another one. */
-export function deliverShared(core: SessionCore, message: Message, { filter, key, demand }: ShareTarget): Outcome {
+/**
+ * Counts who took a message that comes again, because who passed it on has lost its memory and with it what was counted here before: those
+ * whose subscriptions match now.
+ * @param shares of which a member has it: of those no more is known than that one is to acknowledge it
+ */
+export function countAgain(core: SessionCore, message: Message, receipt: Receipt, live: boolean, shares: number): void {
+  receipt.add({ sessions: shares, awaited: shares, away: 0 });
+  if (!live) return;
+  core.matching.begin(message);
+  core.subscriptions.match(message.topic, core.matching.visit);
+  for (const session of core.matching.sessions) {
+    if (!mayReceive(core, session, message.topic)) continue;
+    const isHere = session.connection !== undefined;
+    const isPromised = Math.min(message.qos, session.matchQoS) > 0;
+    if (isHere || isPromised) receipt.add({ sessions: 1, awaited: isHere && isPromised ? 1 : 0, away: isHere ? 0 : 1 });
+  }
+}
+
+/**
+ * Gives a message to one member of a shared subscription; where its queue takes nothing, to another one.
+ * @param receipt of one that comes for the first time: where it goes later it is not followed
+ */
+export function deliverShared(core: SessionCore, message: Message, { filter, key, demand }: ShareTarget, receipt?: Receipt): Outcome {
   const share = core.shares.get(filter);
   const chosen = share?.choose(core.choices.sharedStrategy, key);
   if (share === undefined || chosen === undefined) return "unwanted";
   const member = memberFor(core, share, message, chosen, demand);
   if (member === undefined) return "full";
-  if (giveShared(core, member, message, filter)) return "taken";
-  for (const other of share.members) if (other !== member && giveShared(core, other, message, filter)) return "taken";
+  const gives = (to: Session): boolean => giveShared(core, to, message, filter, receipt);
+  if (gives(member)) return "taken";
+  for (const other of share.members) if (other !== member && gives(other)) return "taken";
   for (const each of share.members) if (mayReceive(core, each, message.topic)) return "full";
   core.counters.messagesDropped.not_authorized += 1;
   return "unwanted";
 }
 
 /** @returns false when the member's queue is full, or it can't be given anything */
-function giveShared(core: SessionCore, session: Session, message: Message, filter: string): boolean {
+function giveShared(core: SessionCore, session: Session, message: Message, filter: string, receipt: Receipt | undefined): boolean {
   try {
-    return mayReceive(core, session, message.topic) && giveTo(core, session, message, filter);
+    return mayReceive(core, session, message.topic) && giveTo(core, session, message, filter, receipt);
   } catch (error) {
     core.failures.caught(error, "giving it a message", session);
     return isTaken(core, session, message);
   }
 }
 
-function giveTo(core: SessionCore, session: Session, message: Message, filter: string): boolean {
+function giveTo(core: SessionCore, session: Session, message: Message, filter: string, receipt: Receipt | undefined): boolean {
   const { qos, ...due } = dueOfShare(session, message, filter);
-  if (qos !== 0 && session.stored && core.room.isFull) return false;
-  if (qos !== 0) return enqueue(core, session, message, { ...due, qos }, session.stored ? core.log.append(message) : undefined);
-  sendQoS0(core, session, message, due.retain, due.identifiers);
+  if (qos === 0) {
+    sendQoS0(core, session, message, due.retain, due.identifiers);
+    if (receipt !== undefined) core.receipts.sent(session, receipt);
+    return true;
+  }
+  if (session.stored && core.room.isFull) return false;
+  if (!enqueue(core, session, message, { ...due, qos }, session.stored ? core.log.append(message) : undefined)) return false;
+  if (receipt !== undefined) core.receipts.given(session, receipt, core.now);
   return true;
 }

@@ -70,6 +70,7 @@ export function clientLost(core: SessionCore, session: Session, ended?: Ended): 
   const { identity, clientId } = session;
   const hadWill = session.will !== undefined;
   leave(core, session);
+  core.receipts.left(session);
   if (ended !== undefined) core.clients?.disconnected(identity, clientId, ended, hadWill && session.will === undefined);
 }
 

@@ -9,6 +9,7 @@ import type { Message } from "../mqtt/message.ts";
 import type { Connect, Packet } from "../mqtt/packet.ts";
 import * as Packets from "../mqtt/packet.ts";
 import { PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
+import type { Receipt } from "../mqtt/receipt.ts";
 import type { ShareTarget } from "../mqtt/share-target.ts";
 import type { Violation } from "../mqtt/violation.ts";
 import { handlePuback, handlePubcomp, handlePubrec } from "./acknowledge.ts";
@@ -31,7 +32,7 @@ import {
   WILL_DELAY,
   WILL_WATCH,
 } from "./deadlines.ts";
-import { deliver, deliverShared, type Outcome } from "./deliver.ts";
+import { countAgain, deliver, deliverShared, type Outcome } from "./deliver.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleWillDelay, violated } from "./lifecycle.ts";
 import { handleSessionExpiry } from "./moved-copy.ts";
 import { askOwed, clientHeard, takePage } from "./owed-retained.ts";
@@ -218,7 +219,12 @@ export class SessionMachine {
   deliverShared(message: Message, target: ShareTarget, now: number): Outcome {
     this.#core.now = now;
     this.#core.slowing.begin(message);
-    return deliverShared(this.#core, message, target);
+    return deliverShared(this.#core, message, target, message.receipt);
+  }
+
+  /** A message that was here before has a receipt. @param shares that it was given to a member of */
+  countAgain(message: Message, receipt: Receipt, live: boolean, shares: number): void {
+    countAgain(this.#core, message, receipt, live, shares);
   }
 
   /** The message that came last is with all who want it here. @returns whether its publisher is to wait: `whenCaughtUp` tells how long */

@@ -192,6 +192,7 @@ function leave(core: SessionCore, session: Session, delivery: Delivery): void {
 
 /** A delivery that was taken out of the queue is over without having been sent. */
 function over(core: SessionCore, session: Session, { packetId, sequence }: Delivery): void {
+  core.receipts.over(session, packetId);
   session.deliveries.delete(packetId);
   const through = session.handledThrough;
   settled(core, session, sequence);
@@ -335,6 +336,7 @@ export function acknowledged(core: SessionCore, session: Session, packetId: numb
 
 /** A delivery is over: acknowledged, expired, given to another or too large. */
 function finish(core: SessionCore, session: Session, delivery: Delivery): void {
+  core.receipts.over(session, delivery.packetId);
   session.deliveries.delete(delivery.packetId);
   // One that waits to be sent again was not counted on this connection, nor one that was sent before the object slept.
   if (delivery.sent && !session.resending.remove(delivery)) session.inflightBytes = Math.max(0, session.inflightBytes - delivery.size);

@@ -14,6 +14,7 @@ import { clearQueues, inRows, peek } from "./waiting.ts";
  * @param over it has ended: what came through a shared subscription goes to another member
  */
 export function forgetDeliveries(core: SessionCore, session: Session, over: boolean): void {
+  core.receipts.ended(session);
   for (const { message, sequence, share, qos, sent } of session.deliveries.values()) {
     if (sequence === 0 && over && message !== undefined && goesOn(session, share !== "", qos, sent)) {
       core.failures.guard("handing its messages on", session, () => redistribute(core, message, share));

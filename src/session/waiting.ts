@@ -83,7 +83,8 @@ export function loadNext(core: SessionCore, session: Session): boolean {
 }
 
 /** What its row should hold can't be read: it is over. */
-function lost(core: SessionCore, session: Session, { sequence }: Waiting): void {
+function lost(core: SessionCore, session: Session, { packetId, sequence }: Waiting): void {
+  core.receipts.over(session, packetId);
   core.log.release(sequence);
   if (session.connection !== undefined) core.changes.mark(session.connection);
 }

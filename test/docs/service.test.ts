@@ -57,11 +57,11 @@ test("the page has the code that is type-checked and run", () => {
 });
 
 test("it switches, asks, waits and reads", async () => {
-  expect(await ask("/switch")).toEqual([404, "the lamp is not there"]);
+  expect(await ask("/switch")).toEqual([404, "there is no lamp"]);
   expect(await ask("/state")).toEqual([502, "request to lamps/hall/state: nobody is subscribed to it"]);
   await lamp.subscribe([request("lamps/hall", 1), request("lamps/hall/state", 1)]);
   await lamp.message();
-  expect(await ask("/switch")).toEqual([200, "switched on"]);
+  expect(await ask("/switch")).toEqual([200, "the lamp has heard it"]);
   await lamp.message();
   const state = ask("/state");
   const { responseTopic, correlationData } = (await lamp.message()).properties;

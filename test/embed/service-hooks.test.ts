@@ -5,7 +5,7 @@ import { HOOK_MS_MAX, SERVICE_ASKED_BYTES_MAX } from "../../src/limits.ts";
 import { describeEmbedded, type HookAnswer, type HookCall } from "../support/embedded-broker.ts";
 import { textOf, unique } from "../support/mqtt-client.ts";
 
-const NOBODY = { reasonCode: 0x10, matched: false };
+const NOBODY = { reasonCode: 0x10, matched: false, sessions: 0, away: 0 };
 const NO_CLIENT = { clientId: "", address: "", attributes: {} };
 
 describeEmbedded(
@@ -28,7 +28,7 @@ describeEmbedded(
         for (const qos of [0, 1, 2] as const) {
           const topic = unique();
           const all = await listener(`+/${topic}/#`);
-          const receipt = qos === 0 ? { reasonCode: 0 } : { reasonCode: 0, matched: true };
+          const receipt = qos === 0 ? { reasonCode: 0 } : { reasonCode: 0, matched: true, sessions: 1, away: 0 };
           expect(await publish(`${topic}/a`, {}, { qos })).toEqual(receipt);
           expect(await all.message()).toMatchObject({ topic: `${way}/${topic}/a`, qos });
           expect(await publish(`${topic}/a`, { value: { topic: `else/${topic}/b`, payload: "another" } }, { qos })).toEqual(receipt);

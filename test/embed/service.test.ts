@@ -1,10 +1,10 @@
 /** The entrypoint for other Workers: what it publishes, tells and ends, from a second Worker with a service binding, used rightly and wrongly. */
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { SERVICE_GRANTS } from "../../src/auth/service-rights.ts";
 import { encodeHandover, HANDOVER_HEADER, type Handover } from "../../src/handshake/handover.ts";
-import { DISCONNECT } from "../../src/mqtt/packet.ts";
-import { textOf, unique } from "../support/mqtt-client.ts";
+import { DISCONNECT, PUBACK, PUBREC } from "../../src/mqtt/packet.ts";
+import { acknowledgement, textOf, unique } from "../support/mqtt-client.ts";
 import { CallFailed, describeService, type ServiceBroker } from "../support/service-broker.ts";
 
 /** What a call throws there. */
@@ -56,16 +56,31 @@ describeService(
         correlationData: { bytes: [1, 2] },
         userProperties: [["a", "b"]],
       };
-      expect(await broker.call("publish", topic, "at 1", { qos: 1, properties })).toEqual({ reasonCode: 0, matched: true });
+      expect(await broker.call("publish", topic, "at 1", { qos: 1, properties })).toEqual({
+        reasonCode: 0,
+        matched: true,
+        sessions: 1,
+        away: 0,
+      });
       const { qos, payload, properties: came } = await subscriber.message();
       expect([qos, new TextDecoder().decode(payload)]).toEqual([1, "at 1"]);
       expect(came).toMatchObject({ ...properties, messageExpiryInterval: expect.any(Number), correlationData: new Uint8Array([1, 2]) });
-      expect(await broker.call("publish", topic, { bytes: [255, 0] }, { qos: 2 })).toEqual({ reasonCode: 0, matched: true });
+      expect(await broker.call("publish", topic, { bytes: [255, 0] }, { qos: 2 })).toEqual({
+        reasonCode: 0,
+        matched: true,
+        sessions: 1,
+        away: 0,
+      });
       const second = await subscriber.message();
       expect([second.qos, [...second.payload]]).toEqual([2, [255, 0]]);
       expect(await broker.call("publish", topic, "at 0")).toEqual({ reasonCode: 0 });
       expect(textOf(await subscriber.message())).toBe("at 0");
-      expect(await broker.call("publish", unique("nobody"), "", { qos: 1 })).toEqual({ reasonCode: 0x10, matched: false });
+      expect(await broker.call("publish", unique("nobody"), "", { qos: 1 })).toEqual({
+        reasonCode: 0x10,
+        matched: false,
+        sessions: 0,
+        away: 0,
+      });
     });
 
     test("a message is stored for a session that is away before the receipt comes", async () => {
@@ -75,8 +90,51 @@ describeService(
       const before = await broker.connect(kept);
       await before.subscribe(topic, { qos: 1 });
       await before.disconnect();
-      expect(await broker.call("publish", topic, "kept", { qos: 1 })).toEqual({ reasonCode: 0, matched: true });
+      expect(await broker.call("publish", topic, "kept", { qos: 1 })).toEqual({ reasonCode: 0, matched: true, sessions: 1, away: 1 });
       expect(textOf(await (await broker.connect(kept)).message())).toBe("kept");
+    });
+
+    test("a receipt that waits comes when all who are there have acknowledged; it says how many have, and who is away", async () => {
+      const topic = unique("t");
+      const clients = await Promise.all([0, 1, 2].map(() => broker.connect({ version: 5, autoAck: false })));
+      for (const [qos, client] of clients.entries()) await client.subscribe(topic, { qos: qos as 0 | 1 | 2 });
+      const away = await broker.connect({ version: 5, properties: { sessionExpiryInterval: 100 } });
+      await away.subscribe(topic, { qos: 1 });
+      await away.disconnect();
+      const wait = { qos: 2, wait: "acknowledged", timeoutMs: 30_000 };
+      let isOver = false;
+      const receipt = broker.call("publish", topic, "x", wait).finally(() => {
+        isOver = true;
+      });
+      const [, one, two] = await Promise.all(clients.map((client) => client.message()));
+      clients[1]!.send(acknowledgement(PUBACK, one!.packetId));
+      await clients[1]!.ping();
+      // Not yet all.
+      expect(isOver).toBe(false);
+      clients[2]!.send(acknowledgement(PUBREC, two!.packetId));
+      expect(await receipt).toEqual({ reasonCode: 0, matched: true, sessions: 4, away: 1, acknowledged: 2, pending: 0 });
+      expect(await broker.call("publish", unique("nobody"), "x", wait)).toEqual({
+        ...{ reasonCode: 0x10, matched: false, sessions: 0, away: 0, acknowledged: 0, pending: 0 },
+      });
+    });
+
+    test("a receipt that waits says who has not when its time is over; one who leaves or refuses is not waited for", async () => {
+      const topic = unique("t");
+      const kept = { version: 5, autoAck: false, properties: { sessionExpiryInterval: 100 } } as const;
+      const [silent, leaving, refusing] = await Promise.all([0, 1, 2].map(() => broker.connect(kept)));
+      for (const client of [silent, leaving, refusing]) await client!.subscribe(topic, { qos: 1 });
+      const wait = { qos: 1, wait: "acknowledged" };
+      const late = broker.call("publish", topic, "x", { ...wait, timeoutMs: 1000 });
+      refusing!.send(acknowledgement(PUBACK, (await refusing!.message()).packetId, 0x83));
+      await leaving!.message();
+      leaving!.terminate();
+      expect(await late).toEqual({ reasonCode: 0, matched: true, sessions: 3, away: 1, acknowledged: 0, pending: 1 });
+      silent!.terminate();
+      refusing!.terminate();
+      // They have left, which their object hears.
+      await vi.waitFor(async () => expect(await broker.call("publish", topic, "x", { qos: 1 })).toMatchObject({ away: 3 }));
+      // Nobody is there to be waited for.
+      expect(await broker.call("publish", topic, "x", { ...wait, timeoutMs: 60_000 })).toMatchObject({ sessions: 3, away: 3, pending: 0 });
     });
 
     test("messages of one topic come in the order of their publishing", async () => {
@@ -97,7 +155,17 @@ describeService(
       [["a"], /^publish: payload must be a text/],
       [["a", "x", { qos: 3 }], /^publish: qos must be 0, 1 or 2/],
       [["a", "x", { retain: 1 }], /^publish: retain must be true or false/],
-      [["a", "x", { wait: "stored" }], /^publish has no option wait; expected: qos, retain, properties, namespace/],
+      [
+        ["a", "x", { wati: "stored" }],
+        /^publish has no option wati; expected: qos, retain, properties, wait, timeoutMs, signal, namespace/,
+      ],
+      [["a", "x", { wait: "stored" }], /^publish: wait needs qos 1 or 2: at 0 nothing is stored or acknowledged/],
+      [["a", "x", { qos: 1, wait: true }], /^publish: wait must be "stored" or "acknowledged"/],
+      [["a", "x", { qos: 1, timeoutMs: 5 }], /^publish: timeoutMs goes with wait: "acknowledged" alone/],
+      [["a", "x", { qos: 1, wait: "stored", signal: {} }], /^publish: signal goes with wait: "acknowledged" alone/],
+      [["a", "x", { qos: 1, wait: "acknowledged", signal: {} }], /^publish: signal must be an AbortSignal/],
+      [["a", "x", { qos: 1, wait: "acknowledged", timeoutMs: 60_001 }], /^publish: timeoutMs must be 1 to 60000/],
+      [["a", "x", { qos: 1, wait: "acknowledged", timeoutMs: 0 }], /^publish: timeoutMs must be 1 to 60000/],
       [["a", "x", "y"], /^publish: the options must be an object/],
       [["a", "x", { properties: { messageExpiryInterval: -1 } }], /^publish: .*(range|0)/],
       [["a", "x", { properties: { messageExpiryInterval: 2 ** 32 } }], /^publish: /],
@@ -304,4 +372,19 @@ describeService(
     });
   },
   { ALLOW_ANONYMOUS: "false", KEEP_ALIVE_SECONDS_MAX: "1" },
+);
+
+describeService(
+  (broker) => {
+    test("a signal ends a wait: a receipt says what there is, and a request throws", async () => {
+      const topic = unique("abort");
+      const client = await broker.connect({ version: 5, autoAck: false });
+      await client.subscribe(topic, { qos: 1 });
+      const options = { qos: 1, wait: "acknowledged", timeoutMs: 60_000 };
+      expect(await broker.call("aborting", 50, "publish", topic, options)).toMatchObject({ sessions: 1, acknowledged: 0, pending: 1 });
+      expect(await errorOf(broker.call("aborting", 50, "request", topic, {}))).toMatchObject({ message: "the user has left" });
+    });
+  },
+  {},
+  ["enable_abortsignal_rpc"],
 );

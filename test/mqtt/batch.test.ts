@@ -5,8 +5,6 @@ import {
   type BatchRecord,
   BatchWriter,
   decodeBatch,
-  decodeDeliveryAnswer,
-  encodeDeliveryAnswer,
   RECORD_ASK,
   RECORD_CAUGHT_UP,
   RECORD_LIVE,
@@ -19,7 +17,10 @@ import {
   RECORD_UNSUBSCRIBE,
   sentAgain,
 } from "../../src/mqtt/batch.ts";
+import { decodeDeliveryAnswer, encodeDeliveryAnswer } from "../../src/mqtt/delivery-answer.ts";
+import { decodeExchangeAnswer, encodeExchangeAnswer } from "../../src/mqtt/exchange-answer.ts";
 import { Message } from "../../src/mqtt/message.ts";
+import { Receipt } from "../../src/mqtt/receipt.ts";
 import { RecordError } from "../../src/mqtt/record.ts";
 import { ANY_QUEUE, AT_ONCE, IF_GIVEN, SHORT_QUEUE } from "../../src/mqtt/share-target.ts";
 
@@ -76,6 +77,14 @@ function plain(records: readonly BatchRecord[]): unknown[] {
   return records.map((record) => ("message" in record ? { ...record, message: { ...record.message } } : record));
 }
 
+const COUNTS = [
+  [],
+  [
+    { record: 0, sessions: 70_000, awaited: 300, away: 1 },
+    { record: 300, sessions: 0, awaited: 0, away: 0 },
+  ],
+];
+
 describe("a batch", () => {
   test("comes back with its sender and all records in their order", () => {
     const { sender, epoch, records } = decodeBatch(batch(RECORDS, "sänder"));
@@ -91,6 +100,7 @@ describe("a batch", () => {
       number: 1,
       records: [],
       again: false,
+      receipts: [],
     });
   });
 
@@ -102,6 +112,43 @@ describe("a batch", () => {
     for (const bytes of [sentAgain(first), writer.finish()]) {
       const { again, records, number } = decodeBatch(bytes);
       expect([again, number, plain(records)]).toEqual([true, 1, plain(RECORDS)]);
+    }
+  });
+
+  test("has the receipts of those messages that have one, whatever says where they go", () => {
+    const receipted = (number: number): Message => {
+      const own = new Message(FIELDS);
+      own.receipt = new Receipt({ object: "n/session/ä", number, waitMs: number % 2 === 0 ? 0 : 60_000 });
+      own.receipt.add({ sessions: 3, awaited: 2, away: 1 });
+      return own;
+    };
+    const kinds: readonly BatchRecord[] = [
+      { kind: RECORD_PUBLISH, message: receipted(1) },
+      { kind: RECORD_SUBSCRIBE, filter: "#", qos: 0, version: 1, lasting: false },
+      { kind: RECORD_PUBLISH, message: receipted(2), owner: 7 },
+      { kind: RECORD_LIVE, message },
+      { kind: RECORD_LIVE, message: receipted(Number.MAX_SAFE_INTEGER) },
+      { kind: RECORD_SHARED, message: receipted(4), live: true, shares: [{ filter: "$share/g/a", key: 0, demand: ANY_QUEUE }] },
+      // Whoever takes it over from another one is not followed.
+      { kind: RECORD_REDISTRIBUTE, message: receipted(5), filter: "$share/g/a/#" },
+    ];
+    const { records, receipts } = decodeBatch(batch(kinds));
+    expect(records.map(({ kind }) => kind)).toEqual(kinds.map(({ kind }) => kind));
+    // What is counted elsewhere is not sent along.
+    const none = { object: "n/session/ä", sessions: 0, awaited: 0, away: 0 };
+    expect(receipts).toEqual([
+      { record: 0, receipt: { ...none, number: 1, waitMs: 60_000 } },
+      { record: 2, receipt: { ...none, number: 2, waitMs: 0 } },
+      { record: 4, receipt: { ...none, number: Number.MAX_SAFE_INTEGER, waitMs: 60_000 } },
+      { record: 5, receipt: { ...none, number: 4, waitMs: 0 } },
+    ]);
+    const found = records.map((record) => ("message" in record ? record.message.receipt : undefined));
+    expect(found).toEqual(records.map((_, index) => receipts.find(({ record }) => record === index)?.receipt));
+    for (const wrong of [batch([{ kind: RECORD_UNSUBSCRIBE, filter: "#", version: 1 }]), batch([])]) {
+      const start = batch([]).length;
+      const prefix = batch([kinds[0]!]).slice(start, start + 1 + 1 + new TextEncoder().encode("n/session/ä").length + 1 + 3);
+      const bytes = new Uint8Array([...wrong.slice(0, start), ...prefix, ...wrong.slice(start)]);
+      expect(() => decodeBatch(bytes)).toThrow(/a receipt of no message/);
     }
   });
 
@@ -147,17 +194,45 @@ describe("an answer", () => {
       ],
     ]) {
       for (const slow of [[], [0, 300]]) {
-        const answer = { version: 1_800_000_000_000_009, unwanted, slow };
-        expect(decodeDeliveryAnswer(encodeDeliveryAnswer(answer))).toEqual(answer);
+        for (const counts of COUNTS) {
+          const answer = { version: 1_800_000_000_000_009, unwanted, slow, counts };
+          expect(decodeDeliveryAnswer(encodeDeliveryAnswer(answer))).toEqual(answer);
+        }
       }
     }
   });
 
   test("of another version or cut short is a RecordError", () => {
-    const bytes = encodeDeliveryAnswer({ version: 300, unwanted: [{ record: 1, share: "$share/g/a", full: false }], slow: [] });
+    const bytes = encodeDeliveryAnswer({ version: 300, unwanted: [{ record: 1, share: "$share/g/a", full: false }], slow: [], counts: [] });
     expect(() => decodeDeliveryAnswer(new Uint8Array([9, ...bytes.slice(1)]))).toThrow(/version 9/);
     expect(() => decodeDeliveryAnswer(bytes.slice(0, -1))).toThrow(RecordError);
     expect(() => decodeDeliveryAnswer(bytes.slice(0, 2))).toThrow(RecordError);
     expect(() => decodeDeliveryAnswer(new Uint8Array(0))).toThrow(RecordError);
+  });
+});
+
+describe("an answer of a Topic object", () => {
+  test("has codes, what is counted, and the same of earlier batches", () => {
+    for (const counts of COUNTS) {
+      for (const late of [
+        [],
+        [
+          { batch: 7, codes: new Uint8Array([0, 0x10]), counts },
+          { batch: 300, codes: new Uint8Array(0), counts: [] },
+        ],
+      ]) {
+        for (const codes of [undefined, new Uint8Array([0, 0xff, 0x97])]) {
+          const answer = { life: "löng", codes, counts, late };
+          expect(decodeExchangeAnswer(encodeExchangeAnswer(answer))).toEqual(answer);
+        }
+      }
+    }
+  });
+
+  test("of another version or cut short is a RecordError; without counts it is of the version that had none", () => {
+    const bytes = encodeExchangeAnswer({ life: "a", codes: new Uint8Array(1), counts: COUNTS[1]!, late: [] });
+    expect([bytes[0], encodeExchangeAnswer({ life: "a", codes: undefined, counts: [], late: [] })[0]]).toEqual([2, 1]);
+    expect(() => decodeExchangeAnswer(new Uint8Array([9, ...bytes.slice(1)]))).toThrow(/version 9/);
+    expect(() => decodeExchangeAnswer(bytes.slice(0, -1))).toThrow(RecordError);
   });
 });

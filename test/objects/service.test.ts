@@ -2,8 +2,11 @@
 
 import { exports } from "cloudflare:workers";
 import { afterEach, describe, expect, it } from "vitest";
-import type { MqttService } from "../../src/service/contract.ts";
-import { crash, dropClients, evict, names, places } from "./support.ts";
+import { PUBLISHERS } from "../../src/limits.ts";
+import { PUBACK, PUBLISH } from "../../src/mqtt/packet.ts";
+import type { MqttService, ServicePublishOptions } from "../../src/service/contract.ts";
+import { hash } from "../../src/topic/hash.ts";
+import { compact, connect, crash, dropClients, durable, evict, names, places, sessionObject, usage } from "./support.ts";
 
 // What a binding to the entrypoint would give.
 const service = (exports as unknown as { readonly MqttService: Service<MqttService> }).MqttService;
@@ -41,5 +44,54 @@ describe("a subscription of another Worker", () => {
     if (came === "before") came = await nextText(subscription);
     expect(came).toBe("meanwhile");
     await subscription.return();
+  });
+});
+
+describe("a receipt that waits for acknowledgements", () => {
+  const wait = { qos: 1, wait: "acknowledged", timeoutMs: 30_000 } as const;
+
+  it("comes when the last has acknowledged, wherever publisher and subscribers are", async () => {
+    const place = `${topic}/all`;
+    const clients = await Promise.all(["a", "b", "c"].map((name) => connect(`${place}-${name}`.replaceAll("/", "-"), { version: 5 })));
+    for (const client of clients) await client.subscribe(place, 1);
+    const receipt = service.publish(place, "x", wait);
+    for (const client of clients) client.acknowledge(PUBACK, (await client.expect(PUBLISH)).packetId);
+    expect(await receipt).toMatchObject({ reasonCode: 0, sessions: 3, away: 0, acknowledged: 3, pending: 0 });
+  });
+
+  it("an object that is reset has lost its clients, and what it knew of them: its time is waited for", async () => {
+    const clientId = `${topic}-reset`.replaceAll("/", "-");
+    const object = sessionObject(clientId);
+    const client = await connect(clientId, { ...durable(5), version: 5 });
+    // Where there is but one object it is its own publisher, whose call fails then.
+    const isPublisher = (place: string): boolean => sessionObject(`service-${hash(place) % PUBLISHERS}`) === object;
+    let place = `${topic}/reset`;
+    while (!compact && isPublisher(place)) place += "/x";
+    await client.subscribe(place, 1);
+    const published = service.publish(place, "x", { ...wait, timeoutMs: 1000 });
+    const outcome = published.catch((error: unknown) => error);
+    await client.expect(PUBLISH);
+    await crash(object);
+    if (compact) expect(await outcome).toBeInstanceOf(Error);
+    else expect(await outcome).toMatchObject({ sessions: 1, away: 0, acknowledged: 0, pending: 1 });
+    expect(await service.publish(place, "y", wait)).toMatchObject({ sessions: 1, away: 1, acknowledged: 0, pending: 0 });
+  });
+
+  it("costs a call for each other object that has to tell of acknowledgements; one that waits for nothing more costs none", async () => {
+    const clientId = `${topic}-cost`.replaceAll("/", "-");
+    const publisherOf = (place: string): string => sessionObject(`service-${hash(place) % PUBLISHERS}`);
+    let place = `${topic}/cost`;
+    while (!compact && publisherOf(place) === sessionObject(clientId)) place += "/x";
+    const client = await connect(clientId, { version: 5 });
+    await client.subscribe(place, 1);
+    const callsOf = async (options: ServicePublishOptions): Promise<number> => {
+      const before = await usage(publisherOf(place));
+      const receipt = service.publish(place, "x", options);
+      client.acknowledge(PUBACK, (await client.expect(PUBLISH)).packetId);
+      await receipt;
+      return (await usage(publisherOf(place))).calls - before.calls;
+    };
+    expect(await callsOf({ qos: 1 })).toBe(1);
+    expect(await callsOf(wait)).toBe(compact ? 1 : 2);
   });
 });

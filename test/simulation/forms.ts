@@ -75,6 +75,8 @@ const RARE = "it needs a session that moves twice, or while it is owed or given 
 
 const SLOW = "no queue of the simulation is so long that publishers have to wait for it; test/objects and test/session have such";
 
+const RECEIPTS = "clients do not ask who took their messages; test/simulation/receipts.test.ts has a Worker that does";
+
 const OF_OLD = "rows of today do not have them; an older version wrote them";
 
 const ANSWER_LOST =
@@ -524,6 +526,7 @@ export const FORMS: readonly Form[] = [
       number: "0",
       records: "[]",
       again: { value: "false", unnoticed: "the group must change in the same moments; test/routing/repeats.test.ts has it" },
+      receipts: { value: "[]", unnoticed: RECEIPTS },
     },
   },
   {
@@ -587,6 +590,7 @@ export const FORMS: readonly Form[] = [
       "batch.number": "0",
       "batch.records": "[]",
       "batch.again": { value: "false", unnoticed: "a Session object does not look at it" },
+      "batch.receipts": { value: "[]", unnoticed: RECEIPTS },
     },
   },
   {
@@ -603,13 +607,14 @@ export const FORMS: readonly Form[] = [
     file: "src/objects/topic-host.ts",
     read: "decodeDeliveryAnswer(await this.#sessions(sessionObject).deliver(batch))",
     of: [
-      [BATCH, "DeliveryAnswer", ""],
-      [BATCH, "Unwanted", "unwanted[]."],
+      ["src/mqtt/delivery-answer.ts", "DeliveryAnswer", ""],
+      ["src/mqtt/delivery-answer.ts", "Unwanted", "unwanted[]."],
     ],
     fields: {
       version: "0",
       unwanted: "[]",
       slow: { value: "[]", unnoticed: SLOW },
+      counts: { value: "[]", unnoticed: RECEIPTS },
       "unwanted[].record": "0",
       "unwanted[].share": "undefined",
       "unwanted[].full": "false",
@@ -621,7 +626,7 @@ export const FORMS: readonly Form[] = [
     read: "decodeExchangeAnswer(await exchange(batch))",
     of: [["src/mqtt/exchange-answer.ts", "ExchangeAnswer", ""]],
     // Without codes the batch was not handled, and would go out again for ever.
-    fields: { life: '""', codes: "v.codes && new Uint8Array(v.codes.length)", late: "[]" },
+    fields: { life: '""', codes: "v.codes && new Uint8Array(v.codes.length)", counts: { value: "[]", unnoticed: RECEIPTS }, late: "[]" },
   },
 ];
 

@@ -8,7 +8,6 @@ import {
   type BatchRecord,
   BatchWriter,
   decodeBatch,
-  decodeDeliveryAnswer,
   RECORD_ASK,
   RECORD_LIVE,
   RECORD_PAGE,
@@ -16,6 +15,7 @@ import {
   RECORD_SHARED,
   RECORD_SUBSCRIBE,
 } from "../../src/mqtt/batch.ts";
+import { decodeDeliveryAnswer } from "../../src/mqtt/delivery-answer.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { decodeExchangeAnswer, encodeExchangeAnswer, NOTHING_RETAINED, PENDING } from "../../src/mqtt/exchange-answer.ts";
 import { writeMessage } from "../../src/mqtt/message.ts";
@@ -375,7 +375,9 @@ describe("on the way to a Topic object", () => {
       const filters = filtersOf(batch);
       calls.push(filters);
       if (code === undefined) return new Promise(() => {});
-      return Promise.resolve(encodeExchangeAnswer({ life: "first", codes: new Uint8Array(filters.length).fill(code), late: [] }));
+      return Promise.resolve(
+        encodeExchangeAnswer({ life: "first", codes: new Uint8Array(filters.length).fill(code), counts: [], late: [] }),
+      );
     };
     const queue = new TopicQueue({
       name: "n/session/0",
@@ -395,8 +397,8 @@ describe("on the way to a Topic object", () => {
     const batches: { again: boolean; number: number; records: number }[] = [];
     const outcomes = [
       () => Promise.reject(new Error("the call failed")),
-      () => Promise.resolve(encodeExchangeAnswer({ life: "second", codes: undefined, late: [] })),
-      () => Promise.resolve(encodeExchangeAnswer({ life: "second", codes: new Uint8Array(1), late: [] })),
+      () => Promise.resolve(encodeExchangeAnswer({ life: "second", codes: undefined, counts: [], late: [] })),
+      () => Promise.resolve(encodeExchangeAnswer({ life: "second", codes: new Uint8Array(1), counts: [], late: [] })),
       () => new Promise<Uint8Array>(() => {}),
     ];
     const queue = new TopicQueue({

@@ -11,6 +11,7 @@ import { type Packet, PUBLISH } from "../../src/mqtt/packet.ts";
 import type { Violation } from "../../src/mqtt/violation.ts";
 import type { TopicPeer } from "../../src/objects/adoption.ts";
 import type { SessionPeer } from "../../src/objects/arrivals.ts";
+import type { SessionCalls } from "../../src/objects/calls.ts";
 import { DirectoryHost } from "../../src/objects/directory-host.ts";
 import { guardedStore, StoreRefused } from "../../src/objects/guarded-store.ts";
 import { LocalRouter } from "../../src/objects/local-router.ts";
@@ -361,11 +362,12 @@ export class SimulatedObject {
   }
 
   /** The calls that a Session object takes. */
-  #sessionObject(name: string, alive: () => boolean): SessionPeer & { deliver(batch: Uint8Array): Promise<Uint8Array> } {
+  #sessionObject(name: string, alive: () => boolean): SessionPeer & Pick<SessionCalls, "deliver" | "acknowledged"> {
     const call = <Answer>(run: (host: SessionHost) => Promise<Answer>): Promise<Answer> =>
       this.#call(name, (host) => run(host as SessionHost), alive);
     return {
       deliver: (batch) => call((host) => host.deliver(this.#heard(batch, name))),
+      acknowledged: (object, all) => call(async (host) => host.acknowledgements.take(object, all)),
       offerSession: (asker, clientId, reason, by) => call((host) => host.arrivals.offer(asker, clientId, reason, by)),
       exportSession: async (asker, clientId, from, last) => {
         const part = await call((host) => host.arrivals.export(asker, clientId, from, last));

@@ -16,8 +16,6 @@ import {
   type BatchRecord,
   BatchWriter,
   decodeBatch,
-  decodeDeliveryAnswer,
-  encodeDeliveryAnswer,
   RECORD_ASK,
   RECORD_LIVE,
   RECORD_PAGE,
@@ -27,8 +25,8 @@ import {
   RECORD_SHARED,
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
-  type Unwanted,
 } from "../../src/mqtt/batch.ts";
+import { decodeDeliveryAnswer, encodeDeliveryAnswer, type Unwanted } from "../../src/mqtt/delivery-answer.ts";
 import { JointOutcome } from "../../src/mqtt/joint-outcome.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
@@ -280,7 +278,7 @@ export class SessionNode {
       if (machine.isSlow) machine.whenCaughtUp(() => {});
     }
     this.flush();
-    return encodeDeliveryAnswer({ version: core.numbers.next(), unwanted, slow: [] });
+    return encodeDeliveryAnswer({ version: core.numbers.next(), unwanted, slow: [], counts: [] });
   }
 
   /** Rows, then bytes. */
@@ -394,7 +392,7 @@ export class TopicNode implements DeliveryPort {
       if (outcome !== "taken") unwanted.push({ record: 0, share: target.filter, full: outcome === "full" });
     }
     const answered = (): void =>
-      this.#answered(sessionObject, [item], encodeDeliveryAnswer({ version: core.numbers.next(), unwanted, slow: [] }));
+      this.#answered(sessionObject, [item], encodeDeliveryAnswer({ version: core.numbers.next(), unwanted, slow: [], counts: [] }));
     if (machine.isSlow) machine.whenCaughtUp(answered);
     else answered();
   }

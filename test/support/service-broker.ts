@@ -35,7 +35,7 @@ export interface ServiceBroker {
   connect(options?: ConnectOptions & OpenOptions & { readonly namespace?: string }): Promise<MqttTestClient>;
 }
 
-/** @param env settings besides TOPOLOGY and ALLOW_ANONYMOUS; @param compatibilityFlags of the broker */
+/** @param env settings besides TOPOLOGY and ALLOW_ANONYMOUS; @param compatibilityFlags of both Workers */
 export function describeService(
   body: (broker: ServiceBroker) => void,
   env: Readonly<Record<string, string>> = {},
@@ -100,6 +100,7 @@ async function start(bindings: Readonly<Record<string, string>>, compatibilityFl
     workers: [
       {
         ...(await worker("caller", "test/fixtures/service/caller.ts")),
+        compatibilityFlags: [...compatibilityFlags],
         serviceBindings: { MQTT: { name: "broker", entrypoint: "MqttService" }, BROKER: { name: "broker" } },
       },
       {
