@@ -32,7 +32,7 @@ afterAll(async () => {
 /** A line of the recipe, for the broker of this test. */
 async function run(line: string): Promise<void> {
   const script = line
-    .replace(/npm run --silent (user|ban) --/, (_, name: string) => `"${process.execPath}" "${ROOT}/scripts/local/${name}-command.ts"`)
+    .replace(/npm run --silent (user|ban) --/, (_, name: string) => `"${process.execPath}" "${ROOT}/scripts/local/durable-mqtt.ts" ${name}`)
     .replace("https://mqtt.example.com", () => broker.url);
   expect(script).not.toBe(line);
   await promisify(execFile)("sh", ["-c", script], { cwd: folder, env: { ADMIN_TOKEN } });
