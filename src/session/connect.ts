@@ -4,6 +4,7 @@
  */
 
 import type { Limits } from "../limits.ts";
+import { utf8Length } from "../mqtt/bytes.ts";
 import { isUtf8Text } from "../mqtt/message.ts";
 import { CONNACK, type Connack, type Connect, NO_PROPERTIES, type Properties, type ProtocolVersion } from "../mqtt/packet.ts";
 import {
@@ -20,7 +21,7 @@ import {
 } from "../mqtt/reason-code.ts";
 import { validateTopicName } from "../topic/name.ts";
 import { closeCodeOf, closeReason, MEMORY_SHORT } from "./close-code.ts";
-import { connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "./connection-facts.ts";
+import { connectionFacts, effectiveKeepAliveSeconds, encodeFor, hasRoomFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE } from "./deadlines.ts";
 import { setIdentity } from "./identity.ts";
@@ -36,8 +37,6 @@ import { goOn } from "./share-backlog.ts";
 import { SHARE_TAKEN } from "./user-shares.ts";
 import { discardWill, setWill, watchWills } from "./will.ts";
 
-const encoder = new TextEncoder();
-
 /**
  * What a CONNECT alone gives away as wrong.
  * @returns the refusal, with a 5.0 Reason Code whatever the version, or undefined
@@ -45,7 +44,7 @@ const encoder = new TextEncoder();
 export function validateConnect(connect: Connect, limits: Limits): Refusal | undefined {
   const { clientId, version, will } = connect;
   const refuse = (reasonCode: number, message: string): Refusal => ({ reasonCode, message });
-  const bytes = encoder.encode(clientId).length;
+  const bytes = utf8Length(clientId);
   const bytesMax = version === 3 ? limits.clientIdBytesMaxV31 : limits.clientIdBytesMax;
   // [MQTT5-3.1.3-8] [MQTT311-3.1.3-9] [3.1/connect/clientid]
   if (bytes > bytesMax)
@@ -140,7 +139,7 @@ export function handleConnect(
   const properties = version === 5 ? capabilities(core, connect, granted, options) : NO_PROPERTIES;
   const connack: Connack = { type: CONNACK, sessionPresent: false, reasonCode: SUCCESS, properties };
   // [MQTT5-3.1.2-24]: a client that can't be told what it must know can't be served.
-  if (encodeFor(connack, facts) === undefined) {
+  if (!hasRoomFor(connack, facts)) {
     return refuse(PACKET_TOO_LARGE, "the Maximum Packet Size leaves no room for CONNACK");
   }
   takeOver(core, previous);

@@ -73,3 +73,8 @@ export function encodeFor(
   const { reasonString, userProperties, ...rest } = packet.properties as Properties;
   return within(encodePacket({ ...packet, properties: rest } as Packet, facts.version));
 }
+
+/** Whether a packet can be sent to a client, at least without its explanations. Most have said no limit: then nothing is encoded for it. */
+export function hasRoomFor(packet: Packet, facts: Parameters<typeof encodeFor>[1]): boolean {
+  return facts.packetBytesMax === Number.POSITIVE_INFINITY || encodeFor(packet, facts) !== undefined;
+}

@@ -31,7 +31,7 @@ import { type ParsedFilter, parseFilter, SHARE_PREFIX } from "../topic/filter.ts
 import { isTopicProblem, quote } from "../topic/name.ts";
 import { Asked } from "./asked.ts";
 import { MEMORY_SHORT } from "./close-code.ts";
-import { encodeFor } from "./connection-facts.ts";
+import { hasRoomFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import { violated } from "./lifecycle.ts";
@@ -128,7 +128,7 @@ function begin(connection: Connection, steps: Iterator<number>): void {
 function hasRoomForCodes(core: SessionCore, connection: Connection, type: typeof SUBACK | typeof UNSUBACK, count: number): boolean {
   const answer = { type, packetId: 1, reasonCodes: new Array<number>(count).fill(SUCCESS), properties: NO_PROPERTIES };
   // [MQTT5-3.1.2-24]
-  if (encodeFor(answer, connection.facts) !== undefined) return true;
+  if (hasRoomFor(answer, connection.facts)) return true;
   violated(core, connection, PACKET_TOO_LARGE, `the client's Maximum Packet Size leaves no room for ${count} Reason Codes`);
   return false;
 }
