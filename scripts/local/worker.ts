@@ -85,13 +85,15 @@ const connect = connectorOf(new Definition());
 function urlOf({ url, headers }: Request): URL | undefined {
   const host = headers.get("Host") ?? "";
   if (!/^[^\s,/\\?#@]+$/.test(host)) return undefined;
-  const text = url.startsWith("/") ? `http://${host}${url}` : url;
-  if (!URL.canParse(text)) return undefined;
-  const whole = new URL(text);
-  const { protocol, hostname } = whole;
-  // workerd takes fewer names than URL does.
-  const isName = /^(\[[0-9a-f:.]+\]|[\w.-]+)$/.test(hostname);
-  return isName && (protocol === "http:" || protocol === "https:") ? whole : undefined;
+  try {
+    const whole = new URL(url.startsWith("/") ? `http://${host}${url}` : url);
+    const { protocol, hostname } = whole;
+    // workerd takes fewer names than URL does.
+    const isName = /^(\[[0-9a-f:.]+\]|[\w.-]+)$/.test(hostname);
+    return isName && (protocol === "http:" || protocol === "https:") ? whole : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The address of the other end of the socket; empty when workerd does not say it. */

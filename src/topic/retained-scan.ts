@@ -6,6 +6,7 @@
  * the topics under it are therefore met separately, and each leads on to the very next place that can match.
  */
 
+import { hasWildcard } from "./filter.ts";
 import { isSystemTopic } from "./name.ts";
 import { compareTopics, nextTopic } from "./order.ts";
 
@@ -27,9 +28,12 @@ const AFTER_SYSTEM = "%";
  * `+` level that it has to look at and once for each match.
  * @param topicFilter a valid filter without `$share/NAME/`
  */
-export function* scanTopics(topicFilter: string, cursor: TopicCursor): Generator<string> {
-  yield* new Scan(topicFilter.split("/"), cursor).below("", 0);
+export function scanTopics(topicFilter: string, cursor: TopicCursor): Iterable<string> {
+  if (hasWildcard(topicFilter)) return new Scan(topicFilter.split("/"), cursor).below("", 0);
+  return cursor.seek(topicFilter) === topicFilter ? [topicFilter] : NONE;
 }
+
+const NONE: readonly string[] = [];
 
 class Scan {
   readonly #levels: readonly string[];
