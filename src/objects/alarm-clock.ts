@@ -28,9 +28,14 @@ export class AlarmClock {
     this.#setFor = Number.POSITIVE_INFINITY;
   }
 
-  /** Makes sure that the object wakes at this time; Infinity: it need not. @returns whether a row was written */
+  /** Whether it is set already for an object that has to wake at this time; Infinity: it need not. After nearly every event it is. */
+  isSetFor(at: number): boolean {
+    return at === Number.POSITIVE_INFINITY || (this.#setFor !== undefined && at >= this.#setFor);
+  }
+
+  /** Makes sure that the object wakes at this time. @returns whether a row was written */
   async wakeAt(at: number): Promise<boolean> {
-    if (at === Number.POSITIVE_INFINITY) return false;
+    if (this.isSetFor(at)) return false;
     if (this.#setFor === undefined) {
       const found = (await this.#storage.getAlarm()) ?? Number.POSITIVE_INFINITY;
       // Another call may have set it meanwhile.

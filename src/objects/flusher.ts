@@ -78,8 +78,12 @@ export class Flusher {
 
   /** A wire whose packets leave with the next flush. */
   wire(socket: WebSocket): SocketWire {
-    return new SocketWire(socket, (wire) => this.#changedWires.push(wire));
+    return new SocketWire(socket, this.#changed);
   }
+
+  readonly #changed = (wire: SocketWire): void => {
+    this.#changedWires.push(wire);
+  };
 
   flushSoon(): void {
     this.#tick ??= this.#runtime.after(0, () => {
@@ -138,7 +142,8 @@ export class Flusher {
     this.#served();
     this.#stayAwake();
     this.#watchSlow();
-    this.#arm().catch((error) => this.#faults.caught(error, "setting the alarm", undefined));
+    if (!this.#alarm.isSetFor(this.#core.deadlines.wakeAt()))
+      this.#arm().catch((error) => this.#faults.caught(error, "setting the alarm", undefined));
   }
 
   /** What happens to one socket is nothing to the others. */

@@ -229,7 +229,10 @@ export class SessionHost {
       arrivals: this.arrivals,
       owns,
       turns,
-      gone: ({ socket }) => this.#clients.delete(socket),
+      gone: (wire) => {
+        wire.gone();
+        this.#clients.delete(wire.socket);
+      },
     };
     this.#restore(now);
   }

@@ -18,6 +18,7 @@ export class SocketWire implements Wire {
   #packets: Uint8Array[] = [];
   #closing: { readonly code: number; readonly reason: string } | undefined;
   #gathered = false;
+  #isGone = false;
 
   /**
    * @param changed called when the wire has something to flush, once until it is flushed
@@ -27,9 +28,9 @@ export class SocketWire implements Wire {
     this.#changed = changed;
   }
 
-  /** It was told to close. */
+  /** It was told to close, before it was gone. */
   get closes(): boolean {
-    return this.#closing !== undefined;
+    return this.#closing !== undefined && !this.#isGone;
   }
 
   send(bytes: Uint8Array): void {
@@ -40,6 +41,11 @@ export class SocketWire implements Wire {
   close(code: number, reason: string): void {
     this.#closing = { code, reason };
     this.#mark();
+  }
+
+  /** Its socket is no more: nothing more is said to it. */
+  gone(): void {
+    this.#isGone = true;
   }
 
   attach(state: Uint8Array): void {
@@ -58,6 +64,7 @@ export class SocketWire implements Wire {
    */
   flush(): void {
     this.#gathered = false;
+    if (this.#isGone) return;
     const packets = this.#packets;
     this.#packets = [];
     try {
