@@ -43,7 +43,7 @@ export class Client implements Taker, Unhandled {
   /** Nothing has come from it. */
   isSilent = true;
   readonly #context: ClientContext;
-  readonly #handover: Handover;
+  readonly #isRelayed: boolean;
   readonly #stream: PacketStream;
   #connection: Connection | undefined;
   #state: "entering" | "connected" | "ended";
@@ -66,7 +66,7 @@ export class Client implements Taker, Unhandled {
   constructor(context: ClientContext, wire: SocketWire, handover: Handover, connection: Connection | undefined) {
     this.wire = wire;
     this.#context = context;
-    this.#handover = handover;
+    this.#isRelayed = handover.relayed;
     this.#patience = new Patience(context.unfinished, () => this.#waitedTooLong());
     this.#brake = new Brake(context.runtime);
     this.#asking = context.asking && new SubscribeAsking(context.asking, context.limits);
@@ -124,7 +124,7 @@ export class Client implements Taker, Unhandled {
     const { runtime, turns, flushSoon } = this.#context;
     // It lives, though its packets wait.
     this.#connection!.lastSeenAt = runtime.now();
-    if (this.#ahead > AHEAD_BYTES && !this.#handover.relayed && !turns.isCrowded) this.#handle(TICK_WORK);
+    if (this.#ahead > AHEAD_BYTES && !this.#isRelayed && !turns.isCrowded) this.#handle(TICK_WORK);
     flushSoon();
   }
 
@@ -343,16 +343,16 @@ export class Client implements Taker, Unhandled {
       done += bytes instanceof Uint8Array ? workOf(bytes) : 1;
     }
     if (!connection.open) this.#state = "ended";
-    else if (connection.taking?.waits) connection.taking.whenReady(this.#waitForTurn);
+    else if (connection.taking?.waits) connection.taking.whenReady(() => this.#waitForTurn());
     else if (done >= work && (this.#isTaking || this.#stream.pendingBytes > 0) && !this.#brake.isOn) this.#waitForTurn();
     return done;
   }
 
-  readonly #waitForTurn = (): void => {
+  #waitForTurn(): void {
     if (this.#waits) return;
     this.#waits = true;
     this.#context.turns.wait(this);
-  };
+  }
 
   #leaveEntrance(): void {
     this.#entrance?.leave();
@@ -361,7 +361,7 @@ export class Client implements Taker, Unhandled {
 
   #connect(connect: Connect, { identity, authenticationData }: Accepted, assigned: boolean): void {
     this.#entrance = undefined;
-    const options = { assigned, relayed: this.#handover.relayed, authenticationData };
+    const options = { assigned, relayed: this.#isRelayed, authenticationData };
     this.#connection = this.#context.machine.connect(this.wire, connect, identity, options, this.#context.runtime.now());
     this.#state = this.#connection === undefined ? "ended" : "connected";
     if (this.#connection !== undefined) this.#attend(this.#connection);

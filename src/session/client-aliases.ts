@@ -14,11 +14,11 @@ export class ClientAliases {
   number = 0;
   readonly #topics: CountedMap<number, string>;
   #bytes = 0;
-  /** Those whose rows are to be written. */
-  readonly #changed = new Set<number>();
+  /** Those whose rows are to be written; undefined while there is none. */
+  #changed: Set<number> | undefined;
 
   constructor(ledger: Ledger) {
-    this.#topics = new CountedMap(ledger, "aliases", (_alias, topic) => MEMORY.aliasBytes + MEMORY.characterBytes * topic.length);
+    this.#topics = new CountedMap(ledger, "aliases", aliasBytes);
   }
 
   get size(): number {
@@ -41,6 +41,7 @@ export class ClientAliases {
     if (bytes > TOPIC_ALIAS_BYTES_MAX) return false;
     this.#bytes = bytes;
     this.#topics.set(alias, topic);
+    this.#changed ??= new Set();
     this.#changed.add(alias);
     return true;
   }
@@ -52,7 +53,7 @@ export class ClientAliases {
   /** The connection is over. */
   clear(): void {
     this.#topics.clear();
-    this.#changed.clear();
+    this.#changed = undefined;
     this.#bytes = 0;
   }
 
@@ -67,8 +68,12 @@ export class ClientAliases {
 
   /** Takes out those whose rows are to be written. */
   takeChanged(): readonly (readonly [alias: number, topic: string])[] {
-    const changed = [...this.#changed].map((alias) => [alias, this.#topics.get(alias)!] as const);
-    this.#changed.clear();
+    const changed = [...(this.#changed ?? [])].map((alias) => [alias, this.#topics.get(alias)!] as const);
+    this.#changed = undefined;
     return changed;
   }
+}
+
+function aliasBytes(_alias: number, topic: string): number {
+  return MEMORY.aliasBytes + MEMORY.characterBytes * topic.length;
 }
