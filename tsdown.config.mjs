@@ -1,8 +1,8 @@
 /**
  * How the package is made out of the sources: ES modules and their declarations, a file of each for each of its faces and for what they share;
  * and the command. `cloudflare:workers` is the platform's; hono, jose and zod are dependencies that npm installs, miniflare and esbuild the
- * user's own. What the command alone needs is inside it: whoever imports the broker does not install that. Workers for Miniflare are one module
- * with everything in it, because Miniflare is given it as a text.
+ * user's own. What the command alone needs is inside it: whoever imports the broker does not install that. Workers for Miniflare have everything in
+ * them, because Miniflare is given them as texts.
  */
 import { cpSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -40,12 +40,13 @@ const COMMON = {
   logLevel: "warn",
 };
 
-/** A Worker for Miniflare. */
-const WORKER = {
+/** Workers for Miniflare, and beside them what they share. */
+const WORKERS = {
   ...COMMON,
   clean: false,
   dts: false,
   minify: true,
+  outputOptions: { chunkFileNames: "worker-[name].js" },
   deps: { neverBundle: [/^cloudflare:/], alwaysBundle: [/^(?!cloudflare:)/], onlyBundle: false },
   inputOptions: { resolve: { mainFields: ["module", "main"], conditionNames: ["workerd", "worker", "browser", "import", "default"] } },
 };
@@ -74,6 +75,5 @@ export default defineConfig([
     deps: { neverBundle: ["miniflare"], alwaysBundle: ["commander", "ws"] },
     hooks: { "build:done": () => cpSync(PAGE_FOLDER, join(ROOT, "dist/package/page"), { recursive: true }) },
   },
-  { ...WORKER, entry: { "testing-worker": "testing/worker.ts" } },
-  { ...WORKER, entry: { "local-worker": "scripts/local/worker.ts" } },
+  { ...WORKERS, entry: { "testing-worker": "testing/worker.ts", "local-worker": "scripts/local/worker.ts" } },
 ]);

@@ -5,6 +5,7 @@
 
 import { type Client, type ConnectOptions, connect } from "../src/client/index.ts";
 import type { CodeSettings } from "../src/settings.ts";
+import type { WorkerModule } from "./modules.ts";
 
 /** That of the platform for which the broker is tested; a test compares it with wrangler.toml. */
 export const COMPATIBILITY_DATE = "2026-07-15";
@@ -97,7 +98,7 @@ async function runtimeOf({ settings = {}, worker, port = 0, miniflare = {} }: Te
   const variables = Object.entries(settings).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
   const { bindings, durableObjects, ...more } = miniflare as { bindings?: object; durableObjects?: object };
   const options: object = {
-    modules: [{ type: "ESModule", path: "worker.js", contents: worker === undefined ? await ownWorker() : await bundled(worker) }],
+    modules: worker === undefined ? await ownWorker() : [{ type: "ESModule", path: "worker.js", contents: await bundled(worker) }],
     compatibilityDate: COMPATIBILITY_DATE,
     bindings: { ...open, ...Object.fromEntries(variables), ...bindings },
     durableObjects: {
@@ -119,10 +120,10 @@ async function runtimeOf({ settings = {}, worker, port = 0, miniflare = {} }: Te
   return new Miniflare(options as ConstructorParameters<typeof Miniflare>[0]);
 }
 
-/** The module that lies beside this one in the package. */
-async function ownWorker(): Promise<string> {
-  const { readFile } = await import("node:fs/promises");
-  return readFile(await pathOf(new URL("./testing-worker.js", import.meta.url)), "utf8");
+/** The module that lies beside this one in the package, and what it shares with others. */
+async function ownWorker(): Promise<WorkerModule[]> {
+  const { modulesOf } = await import("./modules.ts");
+  return modulesOf(await pathOf(new URL("./testing-worker.js", import.meta.url)));
 }
 
 /** @param file a path, or a URL of a file */

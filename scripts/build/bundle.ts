@@ -6,6 +6,9 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { WorkerModule } from "../../testing/modules.ts";
+
+export type { WorkerModule };
 
 /** The project's folder. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -22,6 +25,11 @@ export function bundleWorker(source: string): Promise<string> {
   const worker = workers.get(source) ?? bundle(source);
   workers.set(source, worker);
   return worker;
+}
+
+/** @returns the same as Miniflare is given it */
+export async function workerModules(source: string): Promise<WorkerModule[]> {
+  return [{ type: "ESModule", path: "worker.js", contents: await bundleWorker(source) }];
 }
 
 async function bundle(source: string): Promise<string> {

@@ -162,7 +162,7 @@ export const CLIENTS: readonly Place[] = [
     is: "the command `durable-mqtt`: what its commands share, and those that speak MQTT",
     start: "program.ts",
     beside: ["src/gateway/", "src/client/", "src/mqtt/", "src/auth/gateway-settings.ts", "src/auth/outside.ts", "src/runtime.ts"],
-    packages: ["node:", "commander"],
+    packages: ["node:", "commander", "ws"],
   },
 ];
 

@@ -2,10 +2,10 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { hashPassword, ITERATIONS_MAX, ITERATIONS_MIN } from "../../src/auth/password.ts";
 import { parseUsers } from "../../src/auth/users.ts";
+import { readPassword } from "../../src/cli/password-input.ts";
 import { Problem, UsageProblem } from "../../src/cli/problem.ts";
 import type { Command } from "../../src/cli/program.ts";
 import { wholeNumber } from "../../src/cli/values.ts";
-import { readPassword } from "./password-input.ts";
 
 interface Options {
   readonly user: string;

@@ -19,7 +19,7 @@ import { textOf } from "../../src/gateway/journal.ts";
 import type { Usage } from "../../src/objects/meter.ts";
 import { objectsOf } from "../../src/objects/names.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
-import { buildPage, bundleWorker, PAGE_FOLDER } from "../build/bundle.ts";
+import { buildPage, PAGE_FOLDER, type WorkerModule, workerModules } from "../build/bundle.ts";
 import { DataFolder } from "./data-folder.ts";
 import { type Space, spaceOf } from "./disk-room.ts";
 import { WORKER_NAME } from "./object-names.ts";
@@ -113,8 +113,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const log = options.log ?? ((line) => console.error(line));
   const data = openData(options, settings as Settings, log);
   try {
-    const [script] = await Promise.all([bundleWorker(WORKER_SOURCE), buildPage()]);
-    return await serve(script, env, host, data, settings as Settings, { ...options, log });
+    const [modules] = await Promise.all([workerModules(WORKER_SOURCE), buildPage()]);
+    return await serve(modules, env, host, data, settings as Settings, { ...options, log });
   } catch (error) {
     data?.close();
     throw error;
@@ -128,7 +128,7 @@ function openData({ data, acceptLoss = false }: BrokerOptions, settings: Setting
 }
 
 async function serve(
-  script: string,
+  modules: WorkerModule[],
   env: Record<string, string>,
   host: string,
   data: DataFolder | undefined,
@@ -150,7 +150,7 @@ async function serve(
         workers: [
           {
             name: WORKER_NAME,
-            modules: [{ type: "ESModule", path: "worker.js", contents: script }],
+            modules,
             compatibilityDate: COMPATIBILITY_DATE,
             bindings: {
               ...env,

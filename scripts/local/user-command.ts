@@ -4,13 +4,13 @@ import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { InvalidArgumentError, Option } from "commander";
 import { hashPassword, ITERATIONS_MAX, ITERATIONS_MIN } from "../../src/auth/password.ts";
+import { readPassword } from "../../src/cli/password-input.ts";
 import { EXIT_FAILED, UsageProblem } from "../../src/cli/problem.ts";
 import type { Command } from "../../src/cli/program.ts";
 import { Progress } from "../../src/cli/terminal.ts";
 import { several, wholeNumber } from "../../src/cli/values.ts";
 import { ADMIN_HELP, AdminClient, type AdminOptions, adminOptions, USERS_PATH } from "./admin-client.ts";
 import { importMosquitto } from "./mosquitto-import.ts";
-import { readPassword } from "./password-input.ts";
 import { parseUserFile, type UserLine } from "./user-file.ts";
 
 const HELP = `

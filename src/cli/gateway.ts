@@ -2,7 +2,7 @@
 
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { InvalidArgumentError, Option } from "commander";
+import { Option } from "commander";
 import { GATEWAY_SECRET } from "../auth/gateway-settings.ts";
 import { isSafeWay } from "../auth/outside.ts";
 import { Certificates } from "../gateway/certificates.ts";
@@ -97,12 +97,11 @@ export function define(command: Command): void {
     .action(run);
 }
 
+/** Its sentences do not repeat it: it may hold a password. */
 function brokerUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text.replace(/^http/i, "ws")) : undefined;
-  if (url === undefined || !/^wss?:$/.test(url.protocol))
-    throw new InvalidArgumentError("Expected wss://HOST/mqtt or ws://HOST:PORT/mqtt.");
-  if (url.username !== "" || url.password !== "")
-    throw new InvalidArgumentError("Expected a URL without a user: clients log in themselves.");
+  if (url === undefined || !/^wss?:$/.test(url.protocol)) throw new UsageProblem("--to must be wss://HOST/mqtt or ws://HOST:PORT/mqtt.");
+  if (url.username !== "" || url.password !== "") throw new UsageProblem("--to must be a URL without a user: clients log in themselves.");
   if (url.pathname === "/") url.pathname = "/mqtt";
   return url;
 }

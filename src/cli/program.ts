@@ -26,12 +26,13 @@ const EPILOGUE = "Exit codes: 0 done, 1 it could not be done, 2 it was called in
  * @returns the exit code, when the command is over
  */
 export async function runProgram(entries: readonly CommandEntry[], version: string, args: readonly string[]): Promise<number> {
-  // Whoever has read enough closes the pipe: that is no failure.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? EXIT_DONE : EXIT_FAILED));
   const asked = args[0] === "help" && args.length > 1 ? [...args.slice(1), "--help"] : args;
   const program = new Command("durable-mqtt");
   // What is said here holds for all commands: they take it over.
-  program.exitOverride().configureOutput({ outputError: () => {} });
+  program
+    .exitOverride()
+    .enablePositionalOptions()
+    .configureOutput({ outputError: () => {} });
   program.configureHelp({ commandUsage: usageOf, optionDescription }).helpOption("-h, --help", "shows this").helpCommand(false);
   program
     .description("An MQTT broker on Cloudflare Workers, and what goes with it.")

@@ -25,7 +25,7 @@ export function paint(style: Style, text: string, output: Pick<Output, "isTTY"> 
 }
 
 /** Nothing is said of what is over by then, ms. */
-const QUIET_MS = 1000;
+export const QUIET_MS = 1000;
 
 /** A terminal shows each state, but no more often than this; a log gets a line at longer intervals, ms. */
 const TERMINAL_MS = 100;

@@ -270,7 +270,12 @@ describe("its command", () => {
       const [, page] = /Page +(\S+)\n/.exec(said) ?? [];
       expect(await (await fetch(page!)).text()).toContain("<title>durable-mqtt</title>");
       const { connect } = await face<typeof Client>("client");
-      await (await connect(`${page!.replace("http", "ws")}mqtt`)).end();
+      const url = `${page!.replace("http", "ws")}mqtt`;
+      await (await connect(url)).end();
+      expect(JSON.parse(await tool(COMMAND, ["probe", "-L", url, "--json"], folder))).toMatchObject({
+        ok: true,
+        rounds: [{ qos: 0 }, { qos: 1 }, { qos: 2 }],
+      });
     } finally {
       child.kill("SIGTERM");
       await once(child, "exit");

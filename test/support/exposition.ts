@@ -52,9 +52,9 @@ export function readExposition(text: string): Exposition {
       index += 1;
       continue;
     }
-    const sample = /^([a-z_:][a-z0-9_:]*)\{(.*)\} (\d+)$/.exec(line);
+    const sample = /^([a-z_:][a-z0-9_:]*)(?:\{(.*)\})? (\d+(?:\.\d+)?)$/.exec(line);
     if (sample === null || sample[1] !== families.at(-1)?.name) throw new Error(`a line that is none: ${line}`);
-    const labels = labelsOf(sample[2]!);
+    const labels = labelsOf(sample[2] ?? "");
     const key = `${sample[1]} ${JSON.stringify(Object.entries(labels).sort())}`;
     if (seen.has(key)) throw new Error(`a sample comes twice: ${line}`);
     seen.add(key);
