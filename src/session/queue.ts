@@ -105,16 +105,19 @@ export function hasRoom({ queued, resending, backlog, inflight, inflightBytes }:
 export function storeQueued(core: SessionCore, sessions: Iterable<Session>): void {
   const records = new Map<Message, LogRecord>();
   for (const session of sessions) {
+    let last = 0;
     for (const delivery of session.queued) {
       const { message, packetId, qos, retain, identifiers, share, owed } = delivery;
       if (message === undefined || delivery.sequence !== 0) continue;
       let record = records.get(message);
-      if (record === undefined || core.log.isFull(record)) {
+      // What a session has in rows comes in the order of their numbers: another one may have had this message without the one before it.
+      if (record === undefined || record.sequence < last || core.log.isFull(record)) {
         record = core.log.append(message);
         records.set(message, record);
       }
       core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share, owed });
       delivery.sequence = record.sequence;
+      last = record.sequence;
     }
   }
 }

@@ -216,3 +216,20 @@ test("what waited in memory alone for a client that is there waits in rows alone
   for (let packetId = 1; packetId <= 3 * LOADED_MESSAGES; packetId += 1) client.puback(packetId);
   expect(topics(client)).toEqual(upTo(3 * LOADED_MESSAGES));
 });
+
+test("what waited in memory alone comes in order after a sleep, also where another session waited for the later ones only", () => {
+  const world = new World({ limits: { inflightMax: 1 } });
+  const node = world.sessions[0]!;
+  const [ahead, behind] = ["ahead", "behind"].map((clientId) => world.connect(clientId)) as [TestClient, TestClient];
+  for (const client of [ahead, behind]) client.subscribe("t/#", 1);
+  const publisher = world.connect("p");
+  for (const topic of upTo(4)) publisher.publish(topic, "x", { qos: 1 });
+  ahead.puback(1);
+  storeWaiting(node.core);
+  world.settle();
+  node.hibernate();
+  for (let packetId = 2; packetId <= 4; packetId += 1) ahead.puback(packetId);
+  for (let packetId = 1; packetId <= 4; packetId += 1) behind.puback(packetId);
+  expect([topics(ahead), topics(behind)]).toEqual([upTo(4), upTo(4)]);
+  expect([...node.core.sessions.values()].map(({ outstanding }) => outstanding)).toEqual([0, 0, 0]);
+});
