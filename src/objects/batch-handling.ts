@@ -1,22 +1,25 @@
 /**
- * One batch from a Session object while its records are handled, in order and in turns: a batch may have a thousand, each with a row to
- * write, and others want to be served in between. What becomes of each record is nothing to the others. It decides nothing.
+ * One batch from another object while its records are handled, in order and in turns: a batch may have a thousand, each with a row to write
+ * or for a thousand sessions, and others want to be served in between. What becomes of each record is nothing to the others. It decides
+ * nothing.
  */
 
-import { RETAINED_WORK, TICK_WORK } from "../limits.ts";
-import { type BatchRecord, RECORD_PUBLISH } from "../mqtt/batch.ts";
+import { RETAINED_WORK } from "../limits.ts";
+import { type BatchRecord, RECORD_LIVE, RECORD_PUBLISH, RECORD_SHARED } from "../mqtt/batch.ts";
 import type { Taker, Turns } from "./turns.ts";
 
-/** What a record costs to handle, in publishes without anything; whatever is no publish may write a row. */
+/** What a record costs by itself, in publishes without anything; whatever is no message may write a row. */
 function workOf(record: BatchRecord): number {
-  if (record.kind !== RECORD_PUBLISH) return RETAINED_WORK;
+  const { kind } = record;
+  if (kind === RECORD_LIVE || kind === RECORD_SHARED) return 1 + (record.message.size >> 12);
+  if (kind !== RECORD_PUBLISH) return RETAINED_WORK;
   return 1 + (record.message.size >> 12) + (record.message.retain ? RETAINED_WORK : 0);
 }
 
 export interface BatchHandlingOptions {
   readonly turns: Turns;
-  /** Handles one record; throws nothing. */
-  readonly handle: (record: BatchRecord, index: number) => void;
+  /** Handles one record; throws nothing. @returns what that has cost beside the record itself */
+  readonly handle: (record: BatchRecord, index: number) => number;
   /** Called after each turn. */
   readonly paused: () => void;
   /** Called after the last record. */
@@ -35,7 +38,7 @@ export class BatchHandling implements Taker {
 
   /** Handles what a tick may have at once, which is all of most batches. */
   begin(): void {
-    this.turn(TICK_WORK);
+    this.turn(this.#options.turns.slices.tick);
   }
 
   turn(work: number): number {
@@ -43,8 +46,7 @@ export class BatchHandling implements Taker {
     let done = 0;
     for (; done < work && this.#next < this.#records.length; this.#next += 1) {
       const record = this.#records[this.#next]!;
-      handle(record, this.#next);
-      done += workOf(record);
+      done += workOf(record) + handle(record, this.#next);
     }
     paused();
     if (this.#next < this.#records.length) turns.wait(this);

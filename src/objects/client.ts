@@ -6,7 +6,7 @@
 import type { Accepted } from "../handshake/authentication.ts";
 import type { Farewell } from "../handshake/first-packet.ts";
 import type { Handover } from "../handshake/handover.ts";
-import { AHEAD_BYTES, AHEAD_PACKETS_MAX, EARLY_PACKETS_MAX, FRAME_BYTES, RETAINED_WORK, SHARE_WORK, TICK_WORK } from "../limits.ts";
+import { AHEAD_BYTES, AHEAD_PACKETS_MAX, EARLY_PACKETS_MAX, FRAME_BYTES, RETAINED_WORK } from "../limits.ts";
 import { UNFINISHED_BYTES_SHORT } from "../memory-limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
 import { type Connect, DISCONNECT, type Disconnect, PUBLISH, SUBSCRIBE } from "../mqtt/packet.ts";
@@ -124,7 +124,7 @@ export class Client implements Taker, Unhandled {
     const { runtime, turns, flushSoon } = this.#context;
     // It lives, though its packets wait.
     this.#connection!.lastSeenAt = runtime.now();
-    if (this.#ahead > AHEAD_BYTES && !this.#isRelayed && !turns.isCrowded) this.#handle(TICK_WORK);
+    if (this.#ahead > AHEAD_BYTES && !this.#isRelayed && !turns.isCrowded) this.#handle(turns.slices.tick);
     flushSoon();
   }
 
@@ -272,11 +272,16 @@ export class Client implements Taker, Unhandled {
   }
 
   #renew(): void {
-    const { round } = this.#context.turns;
+    const { round, slices } = this.#context.turns;
     if (this.#round === round) return;
     this.#round = round;
-    this.#share = SHARE_WORK;
+    this.#share = slices.share;
   }
+
+  /** What it waited for alone is over. */
+  readonly #takeTurn = (): void => {
+    this.turn(this.#context.turns.slices.share);
+  };
 
   /** Its turn has come. */
   turn(work: number): number {
@@ -319,7 +324,7 @@ export class Client implements Taker, Unhandled {
         break;
       }
       if (waitMs > 0) {
-        this.#brake.hold(bytes as Uint8Array, waitMs, () => this.turn(SHARE_WORK));
+        this.#brake.hold(bytes as Uint8Array, waitMs, this.#takeTurn);
         break;
       }
       const packet = bytes instanceof Uint8Array ? decodePacket(bytes, connection.version) : bytes;
@@ -327,7 +332,7 @@ export class Client implements Taker, Unhandled {
       const isToAsk = this.#asking !== undefined && packet.type === SUBSCRIBE && !this.#closing && core.paces.maySubscribe(connection, now);
       const known = isToAsk ? this.#asking!.begin(bytes as Uint8Array, packet, connection.session) : undefined;
       if (known !== undefined) {
-        this.#brake.holdUntil(bytes as Uint8Array, known, () => this.turn(SHARE_WORK));
+        this.#brake.holdUntil(bytes as Uint8Array, known, this.#takeTurn);
         break;
       }
       // A 3.x client is not told why it is closed: who runs it finds out here.
@@ -337,7 +342,7 @@ export class Client implements Taker, Unhandled {
       done += machine.handle(connection, packet, now, bytes instanceof Uint8Array ? bytes.length : 0, this.#stream.cameAt);
       const held = this.#publishing?.held;
       if (held !== undefined && connection.open) {
-        this.#brake.holdUntil(bytes as Uint8Array, held, () => this.turn(SHARE_WORK));
+        this.#brake.holdUntil(bytes as Uint8Array, held, this.#takeTurn);
         break;
       }
       done += bytes instanceof Uint8Array ? workOf(bytes) : 1;

@@ -3,8 +3,8 @@
  * "rows, then bytes" is kept.
  */
 
-import type { FaultPort } from "../fault.ts";
-import { AWAKE_MS_MAX } from "../limits.ts";
+import { type FaultPort, guarded } from "../fault.ts";
+import { AWAKE_MS_MAX, LEFT_ALARM_MS } from "../limits.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import { patienceEndsAt } from "../session/catch-up.ts";
 import type { SessionCore } from "../session/core.ts";
@@ -16,15 +16,19 @@ import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
 import type { Client } from "./client.ts";
 import { startAgain } from "./guarded-store.ts";
 import type { Meter } from "./meter.ts";
+import { Outgoing } from "./outgoing.ts";
 import type { Router } from "./router.ts";
-import { SOCKET_CLOSING, SocketWire } from "./socket-wire.ts";
-import type { Turns } from "./turns.ts";
+import { SOCKET_CLOSING, type SocketWire } from "./socket-wire.ts";
+import type { Taker, Turns } from "./turns.ts";
 
 export interface FlusherOptions {
   readonly core: SessionCore;
   readonly machine: SessionMachine;
   readonly router: Router;
+  /** Of the clients. */
   readonly turns: Turns;
+  /** Of what is no client's own. */
+  readonly ownTurns: Turns;
   readonly clients: ReadonlyMap<WebSocket, Client>;
   readonly state: { readonly storage: AlarmStorage; abort(reason: string): void };
   /** The object's. */
@@ -36,11 +40,13 @@ export interface FlusherOptions {
   readonly flushed: () => void;
 }
 
-export class Flusher {
+export class Flusher implements Taker {
   readonly #core: SessionCore;
   readonly #machine: SessionMachine;
   readonly #router: Router;
   readonly #turns: Turns;
+  readonly #ownTurns: Turns;
+  readonly #outgoing: Outgoing;
   readonly #clients: ReadonlyMap<WebSocket, Client>;
   readonly #state: FlusherOptions["state"];
   readonly #name: string;
@@ -49,7 +55,8 @@ export class Flusher {
   readonly #runtime: Runtime;
   readonly #alarm: AlarmClock;
   readonly #served: () => void;
-  #changedWires: SocketWire[] = [];
+  /** What was left of due deadlines, attachments and frames waits for a turn. */
+  #waits = false;
   #tick: Timer | undefined;
   /** Runs while what has to be written waits for more of its kind. */
   #gathering: Timer | undefined;
@@ -61,11 +68,13 @@ export class Flusher {
   /** Runs while publishers wait for slow clients. */
   #patience: Timer | undefined;
 
-  constructor({ core, machine, router, turns, clients, state, name, meter, faults, runtime, flushed }: FlusherOptions) {
+  constructor({ core, machine, router, turns, ownTurns, clients, state, name, meter, faults, runtime, flushed }: FlusherOptions) {
     this.#core = core;
     this.#machine = machine;
     this.#router = router;
     this.#turns = turns;
+    this.#ownTurns = ownTurns;
+    this.#outgoing = new Outgoing(core);
     this.#clients = clients;
     this.#state = state;
     this.#name = name;
@@ -76,14 +85,10 @@ export class Flusher {
     this.#alarm = new AlarmClock(state.storage, runtime);
   }
 
-  /** A wire whose packets leave with the next flush. */
+  /** A wire whose packets leave with the next flush, or in turn. */
   wire(socket: WebSocket): SocketWire {
-    return new SocketWire(socket, this.#changed);
+    return this.#outgoing.wire(socket);
   }
-
-  readonly #changed = (wire: SocketWire): void => {
-    this.#changedWires.push(wire);
-  };
 
   flushSoon(): void {
     this.#tick ??= this.#runtime.after(0, () => {
@@ -108,7 +113,7 @@ export class Flusher {
     else this.#gathering ??= this.#runtime.after(waitMs, () => this.#flushNow());
   }
 
-  /** Resolves once everything so far is in rows, and sent. */
+  /** Resolves once everything so far is in rows, and sent or in line for that. */
   written(): Promise<void> {
     const written = new Promise<void>((resolve) => this.#flushed.push(resolve));
     this.flush();
@@ -123,19 +128,33 @@ export class Flusher {
     await this.#arm();
   }
 
-  /** Everything of this tick: due deadlines, rows, then calls and frames. */
+  /** What was left has its turn, one in a tick: a flush does a share of it. */
+  turn(): number {
+    this.#waits = false;
+    guarded(this.#faults, "going on with what was left", undefined, () => this.flush());
+    return this.#core.slices.tick;
+  }
+
+  /**
+   * Everything of this tick: due deadlines, rows, then calls and frames. Of what may be very much a share; the rest waits for its turn, so
+   * that those who come in between are held up by a share of it and not by all.
+   */
   #flushNow(): void {
     this.#tick?.cancel();
     this.#tick = undefined;
     this.#gathering?.cancel();
     this.#gathering = undefined;
-    this.#machine.runDeadlines(this.#runtime.now());
+    let isLeft = !this.#waits && this.#machine.proceed(this.#runtime.now(), this.#core.slices.share);
     this.#router.serve();
     if (!this.#writeRows()) return;
     this.#router.flush();
-    const wires = this.#changedWires;
-    this.#changedWires = [];
-    for (const wire of wires) this.#send(wire);
+    this.#outgoing.flush(this.#send);
+    if (!this.#waits) this.#outgoing.flushSlice(this.#send);
+    isLeft ||= this.#outgoing.isLeft || this.#core.changes.attachments > 0;
+    if (isLeft && !this.#waits) {
+      this.#waits = true;
+      this.#ownTurns.wait(this);
+    }
     const flushed = this.#flushed;
     this.#flushed = [];
     for (const resolve of flushed) resolve();
@@ -147,14 +166,14 @@ export class Flusher {
   }
 
   /** What happens to one socket is nothing to the others. */
-  #send(wire: SocketWire): void {
+  readonly #send = (wire: SocketWire): void => {
     try {
       wire.flush();
       if (wire.closes) countClosing(this.#core, wire.socket);
     } catch (error) {
       this.#clients.get(wire.socket)?.failed(error, "sending to it");
     }
-  }
+  };
 
   /**
    * Where storage refuses to write, memory must not go on as if it had: the object starts again from what is stored.
@@ -163,7 +182,7 @@ export class Flusher {
   #writeRows(): boolean {
     if (unwritten(this.#core) > 0) this.#rowsWrittenAt = this.#runtime.now();
     try {
-      flush(this.#core);
+      flush(this.#core, this.#core.slices.attachments);
       return true;
     } catch (error) {
       startAgain(this.#name, this.#state, error);
@@ -191,7 +210,10 @@ export class Flusher {
   }
 
   async #arm(): Promise<void> {
-    if (await this.#alarm.wakeAt(this.#core.deadlines.wakeAt())) this.#meter.rowsWritten += 1;
+    const at = this.#core.deadlines.wakeAt();
+    // What is due has its turns, whatever the alarm.
+    const wakeAt = this.#waits ? Math.max(at, this.#runtime.now() + LEFT_ALARM_MS) : at;
+    if (await this.#alarm.wakeAt(wakeAt)) this.#meter.rowsWritten += 1;
   }
 }
 

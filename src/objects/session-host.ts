@@ -8,10 +8,7 @@ import { type FaultPort, guarded } from "../fault.ts";
 import { chooseSubprotocol, type Handover, switchingProtocols } from "../handshake/handover.ts";
 import type { MessageToPublish } from "../hooks/contract.ts";
 import { Ledger } from "../ledger.ts";
-import { type Batch, clientOf, decodeBatch } from "../mqtt/batch.ts";
-import { encodeDeliveryAnswer, type Unwanted } from "../mqtt/delivery-answer.ts";
-import { countsOf } from "../mqtt/receipt.ts";
-import { Fence } from "../routing/fence.ts";
+import { SLICES, type Slices } from "../limits.ts";
 import type { Runtime } from "../runtime.ts";
 import { SessionCore } from "../session/core.ts";
 import { sessionFigures } from "../session/figures.ts";
@@ -32,6 +29,7 @@ import { type DirectoryService, DirectoryWatch } from "./directory-watch.ts";
 import { EqualTimers } from "./equal-timers.ts";
 import { faultsOf } from "./faults.ts";
 import { countClosing, Flusher } from "./flusher.ts";
+import { IncomingBatches } from "./incoming-batches.ts";
 import { LetGo } from "./let-go.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
@@ -43,7 +41,6 @@ import type { Router } from "./router.ts";
 import { ServiceCalls } from "./service-calls.ts";
 import { ServicePublishing } from "./service-publishing.ts";
 import { SOCKET_OPEN, type SocketWire } from "./socket-wire.ts";
-import { takeRecord } from "./take-record.ts";
 import { Turns } from "./turns.ts";
 
 /** What a host uses of the object's state. */
@@ -55,12 +52,6 @@ export interface HostState {
   acceptWebSocket(socket: WebSocket): void;
 }
 
-interface Answered {
-  readonly epoch: number;
-  readonly number: number;
-  readonly answer: Promise<Uint8Array>;
-}
-
 export interface SessionHostOptions {
   readonly state: HostState;
   readonly store: SessionStore;
@@ -70,6 +61,7 @@ export interface SessionHostOptions {
   readonly runtime: Runtime;
   /** Other than usual ones. */
   readonly sizes?: PieceSizes;
+  readonly slices?: Slices;
   /** Makes the way to the Topic objects; it may call back into the core from the first publish on. */
   readonly router: (machine: () => SessionMachine, ledger: Ledger) => Router;
   /** Undefined where there is no directory. */
@@ -96,9 +88,7 @@ export class SessionHost {
   readonly #state: HostState;
   readonly #runtime: Runtime;
   readonly #faults: FaultPort;
-  readonly #fence = new Fence();
   readonly #name: string;
-  readonly #shape: number;
   readonly #meter: Meter;
   readonly #router: Router;
   readonly #flusher: Flusher;
@@ -108,19 +98,14 @@ export class SessionHost {
   readonly #context: ClientContext;
   readonly #directory: DirectoryWatch | undefined;
   readonly #consumers: ConsumerRuns | undefined;
-  /**
-   * The last batch of each Topic object and its answer: when it comes again, what was refused is refused again. So is what a fault of ours
-   * has interrupted: such a message counts as seen, and handled anew it would be taken for a repeat and acknowledged unsent.
-   */
-  readonly #answers = new Map<string, Answered>();
+  readonly #incoming: IncomingBatches;
 
   constructor(options: SessionHostOptions) {
-    const { state, settings, name, meter, runtime } = options;
+    const { state, settings, name, meter, runtime, slices = SLICES } = options;
     this.#state = state;
     this.#runtime = runtime;
     this.#name = name;
     this.#faults = faultsOf(name);
-    this.#shape = shapeNumber(settings);
     this.#meter = meter;
     const namespace = namespaceOf(name);
     const { directory } = options;
@@ -131,7 +116,9 @@ export class SessionHost {
     this.ledger = new Ledger(settings.limits.objectBytesMax);
     this.#router = options.router(() => this.machine, this.ledger);
     this.#letGo = new LetGo(runtime);
-    const turns = new Turns(runtime, () => this.#router.isCrowded);
+    const turns = new Turns(runtime, () => this.#router.isCrowded, slices);
+    // However much is on its way out, what came in and what is due goes on.
+    const ownTurns = new Turns(runtime, () => false, slices);
     const now = runtime.now();
     const flushSoon = (): void => this.#flusher.flushSoon();
     const written = (): Promise<void> => this.#flusher.written();
@@ -152,6 +139,7 @@ export class SessionHost {
       router: this.#router,
       room: LOCAL_ROOM,
       sizes: options.sizes ?? PIECE_SIZES,
+      slices,
       consumers,
       authorizer,
       clients: hooks.clients,
@@ -179,6 +167,7 @@ export class SessionHost {
       machine: this.machine,
       router: this.#router,
       turns,
+      ownTurns,
       clients: this.#clients,
       state,
       name,
@@ -193,6 +182,17 @@ export class SessionHost {
     const { peers } = options;
     const acknowledgements = new Acknowledgements({ name, receipts: () => this.core.receipts, peers, runtime });
     this.acknowledgements = acknowledgements;
+    this.#incoming = new IncomingBatches({
+      core: this.core,
+      machine: this.machine,
+      router: this.#router,
+      shape: shapeNumber(settings),
+      turns: ownTurns,
+      runtime,
+      faults: this.#faults,
+      written,
+      flushSoon,
+    });
     this.service = new ServiceCalls({ core: this.core, machine: this.machine, runtime, flushSoon, written });
     const { onPublish } = hooks;
     this.publishing = new ServicePublishing({
@@ -303,41 +303,9 @@ export class SessionHost {
   }
 
   /** A batch from a Topic object. Answered when all of it is in rows or on its way to its connections. */
-  async deliver(bytes: Uint8Array): Promise<Uint8Array> {
+  deliver(bytes: Uint8Array): Promise<Uint8Array> {
     this.#meter.calls += 1;
-    const batch = decodeBatch(bytes);
-    const { sender, epoch, shape, number } = batch;
-    if (shape !== this.#shape) throw new Error(`${sender} knows another shape of the broker`);
-    if (!this.#fence.admits(sender, epoch, this.#runtime.now())) throw new Error("a call of its sender's earlier life");
-    const last = this.#answers.get(sender);
-    if (last?.epoch === epoch && last.number === number) return last.answer;
-    const answer = this.#take(batch);
-    this.#answers.set(sender, { epoch, number, answer });
-    return answer;
-  }
-
-  async #take({ sender, number, records, receipts }: Batch): Promise<Uint8Array> {
-    const now = this.#runtime.now();
-    const unwanted: Unwanted[] = [];
-    const slow: number[] = [];
-    for (const [index, record] of records.entries()) {
-      try {
-        takeRecord(this.core, this.machine, { sender, record, index, now }, unwanted);
-      } catch (error) {
-        // The others are taken all the same. Of this one its publisher hears that not everyone has it.
-        this.#faults.caught(error, `taking a record of ${sender}`, clientOf(record));
-        unwanted.push({ record: index, share: undefined, full: true });
-      }
-      if (!this.machine.isSlow) continue;
-      slow.push(index);
-      this.machine.whenCaughtUp(() => {
-        this.#router.caughtUp(sender, number, index);
-        this.#flusher.flushSoon();
-      });
-    }
-    const answer = encodeDeliveryAnswer({ version: this.core.numbers.next(), unwanted, slow, counts: countsOf(receipts) });
-    await this.#flusher.written();
-    return answer;
+    return this.#incoming.take(bytes);
   }
 
   /** A message of the Worker's own code (`object-hooks.ts`). */

@@ -14,14 +14,17 @@ export const SOCKET_CLOSING = 2;
 
 export class SocketWire implements Wire {
   readonly socket: WebSocket;
+  /** When what was gathered leaves: with the next flush, or in its turn. */
+  leaves: "next" | "in turn" | undefined;
+  /** It has a place among those that leave in turn, be it with something or not. */
+  hasTurn = false;
   readonly #changed: (wire: SocketWire) => void;
   #packets: Uint8Array[] = [];
   #closing: { readonly code: number; readonly reason: string } | undefined;
-  #gathered = false;
   #isGone = false;
 
   /**
-   * @param changed called when the wire has something to flush, once until it is flushed
+   * @param changed called when the wire has something to flush, and again until that leaves with the next flush
    */
   constructor(socket: WebSocket, changed: (wire: SocketWire) => void) {
     this.socket = socket;
@@ -53,9 +56,7 @@ export class SocketWire implements Wire {
   }
 
   #mark(): void {
-    if (this.#gathered) return;
-    this.#gathered = true;
-    this.#changed(this);
+    if (this.leaves !== "next") this.#changed(this);
   }
 
   /**
@@ -63,7 +64,7 @@ export class SocketWire implements Wire {
    * @throws what an open socket throws that does not take the frame: what was gathered is lost
    */
   flush(): void {
-    this.#gathered = false;
+    this.leaves = undefined;
     if (this.#isGone) return;
     const packets = this.#packets;
     this.#packets = [];

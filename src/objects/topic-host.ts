@@ -5,6 +5,7 @@
 
 import type { FaultPort } from "../fault.ts";
 import { Ledger } from "../ledger.ts";
+import { DELIVERY_WORK, type Slices } from "../limits.ts";
 import {
   type Batch,
   type BatchRecord,
@@ -57,6 +58,8 @@ export interface TopicHostOptions {
   readonly topics: (name: string) => TopicPeer;
   readonly meter: Meter;
   readonly runtime: Runtime;
+  /** Other than usual ones. */
+  readonly slices?: Slices;
 }
 
 /** Gives a Session object by its name, a new stub for every call: one whose object was reset stays broken. */
@@ -97,9 +100,11 @@ export class TopicHost implements DeliveryPort {
   #slow = false;
   /** The record at hand. */
   #cause: Cause | undefined;
+  /** What it has cost to send messages on, as packets. */
+  #work = 0;
   #tick: Timer | undefined;
 
-  constructor({ settings, name, store, sessions, topics, meter, runtime }: TopicHostOptions) {
+  constructor({ settings, name, store, sessions, topics, meter, runtime, slices }: TopicHostOptions) {
     const shard = shardOf(name);
     const shape = shapeNumber(settings);
     this.ledger = new Ledger(settings.limits.objectBytesMax);
@@ -109,7 +114,7 @@ export class TopicHost implements DeliveryPort {
     this.#meter = meter;
     this.#faults = faultsOf(name);
     this.#held = new HeldDeliveries(runtime, this.#faults);
-    this.#turns = new Turns(runtime, () => false);
+    this.#turns = new Turns(runtime, () => false, slices);
     this.#life = runtime.incarnation();
     this.#routing = new RoutingCore({
       origin: `${name}@${this.#life}`,
@@ -172,8 +177,10 @@ export class TopicHost implements DeliveryPort {
     return exchange;
   }
 
-  #handleOne(handled: Handled, unread: Set<number>): void {
+  /** @returns what it has cost beside the record itself, as packets */
+  #handleOne(handled: Handled, unread: Set<number>): number {
     const { sender, record, index, exchange } = handled;
+    const before = this.#work;
     this.#slow = false;
     this.#cause = { exchange, index };
     try {
@@ -185,6 +192,7 @@ export class TopicHost implements DeliveryPort {
     }
     this.#cause = undefined;
     if (this.#slow) exchange.leave(index);
+    return this.#work - before;
   }
 
   #handleRecord({ sender, record, index, exchange, again }: Handled, now: number): void {
@@ -255,6 +263,7 @@ export class TopicHost implements DeliveryPort {
 
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
     const { attempt } = addressed;
+    this.#work += DELIVERY_WORK;
     try {
       this.#send(sessionObject, new Delivery(recordOf(message, addressed), { message, attempt, done, cause: this.#cause }));
     } catch (error) {

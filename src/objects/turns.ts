@@ -4,7 +4,7 @@
  * that is. Knows nothing of what is handled.
  */
 
-import { CROWDED_MS, SHARE_WORK, TICK_WORK } from "../limits.ts";
+import { CROWDED_MS, SLICES, type Slices } from "../limits.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import { Deque } from "../session/deque.ts";
 
@@ -18,6 +18,7 @@ export interface Taker {
 }
 
 export class Turns {
+  readonly slices: Slices;
   readonly #runtime: Runtime;
   readonly #isCrowded: () => boolean;
   readonly #waiting = new Deque<Taker>();
@@ -29,8 +30,9 @@ export class Turns {
   #renewedAt = 0;
 
   /** @param isCrowded whether so much is on its way from here already that nobody should add more than a share to it */
-  constructor(runtime: Runtime, isCrowded: () => boolean) {
+  constructor(runtime: Runtime, isCrowded: () => boolean, slices = SLICES) {
     this.#runtime = runtime;
+    this.slices = slices;
     this.#isCrowded = isCrowded;
   }
 
@@ -70,8 +72,8 @@ export class Turns {
     const crowded = this.#isCrowded();
     // While it is crowded each of those who wait has one turn, and the next one when there is room again or after some time.
     let turns = crowded ? this.#waiting.length : Number.POSITIVE_INFINITY;
-    for (let work = 0; work < TICK_WORK && turns > 0 && this.#waiting.length > 0; turns -= 1) {
-      work += Math.max(1, this.#waiting.shift()!.turn(SHARE_WORK));
+    for (let work = 0; work < this.slices.tick && turns > 0 && this.#waiting.length > 0; turns -= 1) {
+      work += Math.max(1, this.#waiting.shift()!.turn(this.slices.share));
     }
     this.#timer = undefined;
     this.#held = false;

@@ -49,10 +49,15 @@ export class Changes {
     return sessions;
   }
 
-  /** Takes out the connections whose attachments are to be written. */
-  takeConnections(): readonly Connection[] {
-    const connections = this.#connections;
-    this.#connections = [];
+  /** Of how many connections attachments have to be written. */
+  get attachments(): number {
+    return this.#connections.length;
+  }
+
+  /** Takes out connections whose attachments are to be written, the first ones, at most so many. */
+  takeConnections(most: number): readonly Connection[] {
+    const connections = this.#connections.length <= most ? this.#connections : this.#connections.slice(0, most);
+    this.#connections = this.#connections.slice(connections.length);
     for (const connection of connections) connection.changed = false;
     return connections;
   }

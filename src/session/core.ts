@@ -7,7 +7,7 @@
 import type { Choices } from "../choices.ts";
 import type { FaultPort } from "../fault.ts";
 import { CountedMap, CountedSet, Ledger } from "../ledger.ts";
-import type { Limits } from "../limits.ts";
+import { type Limits, SLICES, type Slices } from "../limits.ts";
 import { MEMORY } from "../memory-limits.ts";
 import type { Origin } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
@@ -68,6 +68,7 @@ export interface SessionCoreOptions {
   readonly ledger?: Ledger;
   readonly room?: Room;
   readonly sizes?: PieceSizes;
+  readonly slices?: Slices;
   /** Code of the Worker that is given messages; by default none. */
   readonly consumers?: readonly ConsumerPlan[];
   /** Milliseconds since the epoch. */
@@ -89,6 +90,7 @@ export class SessionCore {
   readonly connections: CountedSet<Connection>;
   readonly room: Room;
   readonly sizes: PieceSizes;
+  readonly slices: Slices;
   /** Every subscription of every session here, by filter and Client Identifier. */
   readonly subscriptions = new FilterTree<Subscription>();
   /** The members here of each shared subscription, by its whole filter. */
@@ -140,6 +142,10 @@ export class SessionCore {
   watchesWills = false;
   /** When the log is to be looked through, milliseconds since the epoch; 0 when it is not. */
   tidyAt = 0;
+  /** What has been done beside what packets cost by themselves, as packets: whoever bounds an event looks how much it grows. */
+  work = 0;
+  /** What is being sent goes to very many: it may leave in slices. */
+  isForMany = false;
   /** Milliseconds since the epoch, of the event at hand. */
   now: number;
   readonly #origin: string;
@@ -168,6 +174,7 @@ export class SessionCore {
     this.userShares = new UserShares(options.userShare ?? 1);
     this.paces = new Paces(options.rates ?? DEFAULT_RATES, this.counters, ledger);
     this.sizes = options.sizes ?? PIECE_SIZES;
+    this.slices = options.slices ?? SLICES;
     const plans = options.consumers ?? [];
     this.consumers = plans.length > 0 ? new Consumers(plans, ledger) : undefined;
     this.now = options.now;

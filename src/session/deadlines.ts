@@ -74,6 +74,11 @@ export class Deadlines {
     this.#bySubject.delete(subject);
   }
 
+  isDue(now: number): boolean {
+    const first = this.#heap[0];
+    return first !== undefined && first.at <= now;
+  }
+
   /** Takes out one deadline that is due, or undefined. */
   takeDue(now: number): Deadline | undefined {
     const first = this.#heap[0];

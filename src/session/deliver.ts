@@ -3,7 +3,7 @@
  * QoS, with all Subscription Identifiers.
  */
 
-import { REPEAT_WINDOW_MS } from "../limits.ts";
+import { DELIVERY_WORK, REPEAT_WINDOW_MS } from "../limits.ts";
 import { type Message, objectOf } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { Receipt } from "../mqtt/receipt.ts";
@@ -30,6 +30,8 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
   const { matching } = core;
   matching.begin(message);
   core.subscriptions.match(message.topic, matching.visit);
+  core.work += DELIVERY_WORK * matching.sessions.length;
+  core.isForMany = matching.sessions.length > core.slices.many;
   let record: LogRecord | undefined;
   let isFull = false;
   for (const session of matching.sessions) {
@@ -64,6 +66,7 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
       isFull = isFull || (Math.min(message.qos, session.matchQoS) > 0 && !isTaken(core, session, message));
     }
   }
+  core.isForMany = false;
   if (isFull) return "full";
   return matching.sessions.length > 0 || matching.heldBack ? "taken" : "unwanted";
 }

@@ -9,11 +9,14 @@ import { writeRows } from "./rows.ts";
 
 const FAULT: Ended = { reasonCode: UNSPECIFIED_ERROR, reason: FAILED };
 
-/** Writes everything that must be safe before what the wires gathered is sent. */
-export function flush(core: SessionCore): void {
+/**
+ * Writes everything that must be safe before what the wires gathered is sent.
+ * @param attachments how many of them at most; the others are left to the next flush, before which the object may not sleep
+ */
+export function flush(core: SessionCore, attachments = Number.POSITIVE_INFINITY): void {
   endFailed(core);
   // What a fault in writing has ended leaves something to write again. Each round ends somebody, or is the last.
-  do writeRows(core);
+  do writeRows(core, attachments);
   while (endFailed(core));
 }
 

@@ -3,7 +3,7 @@
  * is to happen leaves through the ports of the core. It decides nothing itself.
  */
 
-import { SHARE_WORK } from "../limits.ts";
+import { DEADLINE_WORK } from "../limits.ts";
 import type { RetainedPage } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Connect, Packet } from "../mqtt/packet.ts";
@@ -80,7 +80,7 @@ export class SessionMachine {
    * A packet of a connection; ignored once the connection has ended, and not to be called while one is half taken (`Connection.taking`).
    * @param packetBytes as it came
    * @param cameAt when it came: before now if it had to wait
-   * @returns what its filters have cost, in packets
+   * @returns what it has cost beside itself, in packets: its filters, and whom its message was for
    */
   handle(connection: Connection, packet: Packet | Violation, now: number, packetBytes = 0, cameAt = now): number {
     const core = this.#core;
@@ -89,16 +89,17 @@ export class SessionMachine {
     this.#seen(connection);
     connection.packetBytes = packetBytes;
     connection.packetCameAt = cameAt;
+    const before = core.work;
+    let taken = 0;
     try {
       this.#dispatch(connection, packet);
-      const work = connection.taking?.take(SHARE_WORK) ?? 0;
+      taken = connection.taking?.take(core.slices.share) ?? 0;
       clientHeard(core, connection);
       endUnread(core, connection);
-      return work;
     } catch (error) {
       this.#failed(connection, error);
-      return 0;
     }
+    return taken + core.work - before;
   }
 
   /** Takes more of a packet that is half taken, for about so much work. @returns how much it was */
@@ -256,18 +257,29 @@ export class SessionMachine {
     else failed(this.#core, consumer);
   }
 
-  /** Handles every deadline that is due; harmless when called too often. */
-  runDeadlines(now: number): void {
+  /**
+   * Handles deadlines that are due, for about so much work; harmless when called too often.
+   * @returns whether more of them are
+   */
+  proceed(now: number, work: number): boolean {
     const core = this.#core;
+    const { deadlines } = core;
     core.now = now;
     askAll(core);
-    for (let due = core.deadlines.takeDue(now); due !== undefined; due = core.deadlines.takeDue(now)) {
-      try {
-        this.#handleDue(due);
-      } catch (error) {
-        // The others fall due all the same.
-        core.failures.caught(error, "handling a deadline", sessionOf(due));
-      }
+    const end = core.work + work;
+    while (core.work < end && deadlines.isDue(now)) {
+      core.work += DEADLINE_WORK;
+      this.#runDeadline(deadlines.takeDue(now)!);
+    }
+    return deadlines.isDue(now);
+  }
+
+  #runDeadline(due: Deadline): void {
+    try {
+      this.#handleDue(due);
+    } catch (error) {
+      // The others fall due all the same.
+      this.#core.failures.caught(error, "handling a deadline", sessionOf(due));
     }
   }
 

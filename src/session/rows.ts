@@ -20,8 +20,11 @@ export function unwritten({ log, changes, consumers }: SessionCore): number {
   return log.unwritten + changes.rows + (consumers?.changed.size ?? 0);
 }
 
-/** Writes what has changed. What can't be written of one session costs that session alone. */
-export function writeRows(core: SessionCore): void {
+/**
+ * Writes what has changed. What can't be written of one session costs that session alone.
+ * @param attachments how many of them at most: they count when the object sleeps, and it may not before all are written
+ */
+export function writeRows(core: SessionCore, attachments: number): void {
   core.log.flush();
   writeConsumers(core);
   for (const session of core.changes.takeOwed()) {
@@ -30,7 +33,7 @@ export function writeRows(core: SessionCore): void {
   for (const session of core.changes.takeSessions()) {
     if (core.sessions.get(session.clientId) === session) writeOne(core, session, () => putRow(core, session));
   }
-  for (const connection of core.changes.takeConnections()) {
+  for (const connection of core.changes.takeConnections(attachments)) {
     if (connection.open) writeOne(core, connection.session, () => attach(core, connection));
   }
   // Behind the rows of their sessions, which an attachment that grew too large may have needed as well.

@@ -55,7 +55,9 @@ export function askAll(core: SessionCore): void {
   if (core.limits.unheardBytesMax === 0 || ledger.account("unsent").bytes < (ledger.budget * UNREAD_SHARE_MAX) / 2) return;
   if (now >= core.unreadAskedAt && now < core.unreadAskedAt + UNREAD_ASK_MS) return;
   core.unreadAskedAt = now;
+  core.isForMany = core.connections.size > core.slices.many;
   for (const connection of core.connections) {
     if (connection.open && unaskedBytes(connection) > UNREAD_ASK_BYTES) ask(core, connection);
   }
+  core.isForMany = false;
 }

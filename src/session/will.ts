@@ -3,7 +3,7 @@
  * published when the connection ended without DISCONNECT 0x00 and the Will Delay or the session is over, whichever comes first.
  */
 
-import { WILL_WATCH_MS } from "../limits.ts";
+import { RETAINED_WORK, WILL_WATCH_MS } from "../limits.ts";
 import { messageOfPublish, messageOfWill } from "../mqtt/message.ts";
 import type { Will } from "../mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
@@ -87,6 +87,7 @@ function sendWill(core: SessionCore, { clientId, identity }: Session, will: Will
   const changed = verdict !== undefined && "publish" in verdict ? verdict.publish : undefined;
   const message =
     changed === undefined ? messageOfWill(will, origin, core.now) : messageOfPublish(changed, changed.topic, origin, core.now);
+  if (message.retain) core.work += RETAINED_WORK;
   const ticket = {
     settled(reasonCode: number) {
       core.failures.guard("ending its will", core.sessions.get(clientId), () => {

@@ -565,7 +565,7 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "record to a Session object",
-    file: "src/objects/session-host.ts",
+    file: "src/objects/incoming-batches.ts",
     read: "decodeBatch(bytes)",
     kind: "records",
     of: [

@@ -50,6 +50,9 @@ const runtime: Runtime = {
   incarnation: () => "1",
 } as unknown as Runtime;
 
+/** There is no later tick to which anything could be left. */
+const ALL = Number.MAX_SAFE_INTEGER;
+
 class Broker {
   readonly host: SessionHost;
   #packetId = 0;
@@ -65,6 +68,7 @@ class Broker {
       name: "n/broker",
       meter,
       runtime,
+      slices: { share: ALL, tick: ALL, many: ALL, frames: ALL, attachments: ALL },
       peers: () => {
         throw new Error("there are no others");
       },

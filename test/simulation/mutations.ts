@@ -43,10 +43,17 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 100,
   },
   {
+    name: "forget what was left for another slice",
+    file: "src/objects/flusher.ts",
+    find: "if (isLeft && !this.#waits) {",
+    replace: "if (isLeft && this.#waits) {",
+    seeds: 100,
+  },
+  {
     name: "acknowledge before storing",
-    file: "src/objects/session-host.ts",
-    find: "    await this.#flusher.written();\n    return answer;",
-    replace: "    this.#flusher.flushSoon();\n    return answer;",
+    file: "src/objects/incoming-batches.ts",
+    find: "      await written();\n      return bytes;",
+    replace: "      flushSoon();\n      return bytes;",
     seeds: 400,
   },
   {
@@ -72,9 +79,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "reorder a batch",
-    file: "src/objects/session-host.ts",
-    find: "for (const [index, record] of records.entries()) {",
-    replace: "for (const [index, record] of [...records.entries()].reverse()) {",
+    file: "src/objects/batch-handling.ts",
+    find: "handle(record, this.#next);",
+    replace: "handle(this.#records[this.#records.length - 1 - this.#next]!, this.#records.length - 1 - this.#next);",
     seeds: 100,
   },
   {

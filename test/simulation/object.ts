@@ -259,6 +259,7 @@ export class SimulatedObject {
       topics: (to) => this.#topicObject(to, alive),
       meter: this.meter,
       runtime,
+      slices: this.#world.slices,
     });
   }
 
@@ -302,6 +303,7 @@ export class SimulatedObject {
       ),
       settings,
       sizes: world.sizes,
+      slices: world.slices,
       name: this.name,
       meter: this.meter,
       runtime,

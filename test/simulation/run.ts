@@ -4,7 +4,7 @@
  */
 
 import { DEFAULT_CHOICES, SHARED_STRATEGIES } from "../../src/choices.ts";
-import { DEFAULT_LIMITS } from "../../src/limits.ts";
+import { DEFAULT_LIMITS, SLICES, type Slices } from "../../src/limits.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import type { PreviousShape } from "../../src/settings.ts";
 import { PIECE_SIZES, type PieceSizes } from "../../src/storage-limits.ts";
@@ -181,6 +181,9 @@ const SIZES: readonly PieceSizes[] = [
   { chunkBytes: 2000, loadedMessages: 7, loadedBytes: 4096 },
 ];
 
+/** With the usual ones hardly anything is done in more than one. */
+const SOME_SLICES: readonly Slices[] = [SLICES, { share: 1, tick: 3, many: 0, frames: 1, attachments: 1 }];
+
 function begin(seed: number, reshaped: boolean, deployed: boolean, kept: ReadonlySet<string> | undefined): Scenario {
   const short = seed % 11 === 0;
   const world: World = new World({
@@ -195,6 +198,7 @@ function begin(seed: number, reshaped: boolean, deployed: boolean, kept: Readonl
       sharedStrategy: SHARED_STRATEGIES[seed % SHARED_STRATEGIES.length]!,
     },
     sizes: SIZES[seed % SIZES.length]!,
+    slices: SOME_SLICES[(seed >> 1) % SOME_SLICES.length]!,
     sqlite: seed % 4 === 1,
     users: USERS,
     banning: seed % 6 === 5 && !deployed,

@@ -3,6 +3,7 @@
  * takes CALL_MS each way; an object that is out of reach lets every call to it fail.
  */
 
+import { SLICES, type Slices } from "../../src/limits.ts";
 import { concatenate, EMPTY_BYTES } from "../../src/mqtt/bytes.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
@@ -57,19 +58,26 @@ interface StageTopic {
 export class Stage {
   now = 1_800_000_000_000;
   readonly settings: Settings;
+  /** Called after each event of an object. */
+  stepped: () => void = () => {};
   /** Names of objects that can't be called. */
   readonly unreachable = new Set<string>();
   readonly #meters = new Map<string, Meter>();
-  readonly #sessions = new Map<string, SessionHost>();
+  readonly #sessions = new Map<string, { readonly host: SessionHost; end(): void }>();
   readonly #topics = new Map<string, StageTopic>();
   readonly #routes = new Map<string, MemoryRoutingStore>();
+  readonly #stored = new Map<string, MemorySessionStore>();
+  /** When Session objects are to be woken, milliseconds since the epoch. */
+  readonly #alarms = new Map<string, number>();
   #waiting: Waiting[] = [];
   #lives = 0;
   readonly #code: WorkersCode | undefined;
+  readonly #slices: Slices;
 
   /** @param code what a Worker's author has defined */
-  constructor(env: Record<string, string>, code?: WorkersCode) {
+  constructor(env: Record<string, string>, code?: WorkersCode, slices = SLICES) {
     this.#code = code;
+    this.#slices = slices;
     this.settings = parseSettings({ ALLOW_ANONYMOUS: "true", ...env }) as Settings;
   }
 
@@ -105,6 +113,7 @@ export class Stage {
     this.#waiting = this.#waiting.filter((other) => other !== next);
     this.now = Math.max(this.now, next.at);
     next.run();
+    this.stepped();
     return true;
   }
 
@@ -131,6 +140,11 @@ export class Stage {
     return [...this.#routes.values()].reduce((sum, store) => sum + store.routes().length, 0);
   }
 
+  /** What a Session object has stored, whether it is awake or not. */
+  storedSessions(sessionObject: string): number {
+    return this.#stored.get(sessionObject)!.sessions().length;
+  }
+
   get calls(): number {
     return [...this.#meters.values()].reduce((sum, { calls }) => sum + calls, 0);
   }
@@ -139,6 +153,12 @@ export class Stage {
   reset(topicObject: string): void {
     this.#topics.get(topicObject)?.end();
     this.#topics.delete(topicObject);
+  }
+
+  /** A Session object loses its memory and its sockets; it starts again when something wakes it, from what is stored. */
+  end(sessionObject: string): void {
+    this.#sessions.get(sessionObject)?.end();
+    this.#sessions.delete(sessionObject);
   }
 
   #meter(name: string): Meter {
@@ -196,9 +216,15 @@ export class Stage {
 
   session(name: string): SessionHost {
     const known = this.#sessions.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.host;
     const { settings } = this;
-    const runtime = this.#runtime;
+    let alive = true;
+    const runtime: Runtime = {
+      ...this.#runtime,
+      after: (ms, run) => this.#runtime.after(ms, () => (alive ? run() : undefined)),
+    };
+    const store = this.#stored.get(name) ?? new MemorySessionStore(this.#meter(name));
+    this.#stored.set(name, store);
     const meter = this.#meter(name);
     const topics = (topic: string) => ({
       exchange: (batch: Uint8Array) =>
@@ -207,18 +233,18 @@ export class Stage {
           return Promise.race([called.exchange(batch), ended]);
         }),
     });
-    let alarmAt: number | undefined;
     let local: LocalRouter | undefined;
     const host: SessionHost = new SessionHost({
       state: {
         storage: {
-          getAlarm: () => Promise.resolve(null),
+          getAlarm: async () => this.#alarms.get(name) ?? null,
           setAlarm: async (at) => {
-            alarmAt = at;
+            if (!alive) return;
+            this.#alarms.set(name, at);
             const run = (): void => {
-              if (alarmAt !== at) return;
-              alarmAt = undefined;
-              void host.alarm();
+              if (this.#alarms.get(name) !== at) return;
+              this.#alarms.delete(name);
+              void this.session(name).alarm();
             };
             this.#waiting.push({ at, run, isAlarm: true });
           },
@@ -229,7 +255,8 @@ export class Stage {
         },
         acceptWebSocket: () => {},
       },
-      store: new MemorySessionStore(meter),
+      store,
+      slices: this.#slices,
       settings,
       name,
       meter,
@@ -243,7 +270,10 @@ export class Stage {
       },
     });
     local?.restore(host.core);
-    this.#sessions.set(name, host);
+    const end = (): void => {
+      alive = false;
+    };
+    this.#sessions.set(name, { host, end });
     return host;
   }
 

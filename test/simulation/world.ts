@@ -8,7 +8,7 @@ import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import { NO_HTTP } from "../../src/auth/http-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import type { Choices } from "../../src/choices.ts";
-import type { Limits } from "../../src/limits.ts";
+import { type Limits, SLICES, type Slices } from "../../src/limits.ts";
 import type { DirectoryService } from "../../src/objects/directory-watch.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
 import { DEFAULT_RATES, type Rates, UNLIMITED } from "../../src/rate.ts";
@@ -72,6 +72,7 @@ export interface WorldOptions {
   readonly limits: Limits;
   readonly choices: Choices;
   readonly sizes?: PieceSizes;
+  readonly slices?: Slices;
   /** Those of clients; by default there are none. */
   readonly rates?: Partial<Rates>;
   /** The build before runs until `deploy`. */
@@ -102,6 +103,7 @@ export class World {
   readonly chance: Chance;
   settings: Settings;
   readonly sizes: PieceSizes;
+  readonly slices: Slices;
   readonly sqlite: boolean;
   readonly hasConsumers: boolean;
   /** What consumers were given, in order. */
@@ -137,6 +139,7 @@ export class World {
     this.#older = options.deployed ? "all" : new Set();
     this.batchesDiffer = seed % 2 === 0;
     this.sizes = sizes;
+    this.slices = options.slices ?? SLICES;
     this.chance = new Chance(seed, kept, () => this.now - BEGINNING);
     this.sqlite = sqlite;
     this.hasConsumers = options.hasConsumers ?? false;

@@ -292,7 +292,7 @@ export class SessionNode {
 
   flushRows(): void {
     for (let page = this.#pages.shift(); page !== undefined; page = this.#pages.shift()) page();
-    this.machine.runDeadlines(this.world.now);
+    while (this.machine.proceed(this.world.now, this.core.slices.share));
     flush(this.core);
   }
 }
