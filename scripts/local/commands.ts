@@ -4,6 +4,7 @@ import type { CommandEntry } from "../../src/cli/program.ts";
 
 export const COMMANDS: readonly CommandEntry[] = [
   { name: "start", summary: "runs a broker on this machine", load: () => import("./start.ts") },
+  { name: "init", summary: "makes a new project with a broker in a Worker of its own", load: () => import("./init-command.ts") },
   { name: "gateway", summary: "takes MQTT over TCP and TLS in front of a broker", load: () => import("../../src/cli/gateway.ts") },
   { name: "pub", summary: "publishes messages", load: () => import("../../src/cli/pub.ts") },
   { name: "sub", summary: "subscribes, and prints what comes", load: () => import("../../src/cli/sub.ts") },

@@ -256,6 +256,28 @@ describe("its command", () => {
     expect(await tool(COMMAND, ["hash-password", "--iterations", "1000", "a password"], folder)).toMatch(/^pbkdf2-sha256\$1000\$/);
   });
 
+  it("makes a project that wrangler takes, whose broker lets in whom it is told to, and nobody by itself", async () => {
+    await tool(COMMAND, ["init", "begun", "--package", `file:${tarball}`], folder);
+    const begun = join(folder, "begun");
+    await tool("tsc", [], begun);
+    const stdout = await tool("wrangler", ["deploy", "--dry-run", "--outdir", "out"], begun);
+    for (const binding of ["env.SESSIONS (SessionObject)", "env.TOPICS (TopicObject)", "env.DIRECTORY (DirectoryObject)"])
+      expect(stdout).toContain(binding);
+    expect(stdout).not.toContain("ALLOW_ANONYMOUS");
+    const { startBroker } = await face<typeof Testing>("testing");
+    const { connect } = await face<typeof Client>("client");
+    const worker = join(begun, "src/worker.ts");
+    for (const [ALLOW_ANONYMOUS, said] of [
+      [true, "let in"],
+      [false, expect.stringContaining("not authorized (0x87)")],
+    ] as const) {
+      const broker = await startBroker({ worker, settings: { ALLOW_ANONYMOUS } });
+      const connected = connect(broker.url).then((client) => client.end().then(() => "let in"));
+      expect(await connected.catch(({ message }: Error) => message)).toEqual(said);
+      await broker.stop();
+    }
+  });
+
   it("runs a broker with its page, and says who may connect", async () => {
     const child = spawn(COMMAND, ["start", "--port", "0", "--data", join(folder, "data")], {
       cwd: folder,
