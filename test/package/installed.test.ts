@@ -11,10 +11,9 @@ import { pathToFileURL } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ROOT } from "../../scripts/build/bundle.ts";
 import type * as Client from "../../src/client/index.ts";
 import type * as Testing from "../../testing/index.ts";
-import { block, emptyFolder, link, pack, tool, write } from "./support.ts";
+import { block, emptyFolder, install, link, pack, tool, write } from "./support.ts";
 
 const KIB = 1024;
 
@@ -25,12 +24,6 @@ const installed = join(folder, "node_modules", "durable-mqtt");
 beforeAll(async () => {
   tarball = await pack(folder);
   write(folder, {
-    "package.json": JSON.stringify({
-      name: "stranger",
-      private: true,
-      type: "module",
-      dependencies: { "durable-mqtt": `file:${tarball}`, ...needed() },
-    }),
     "src/worker.ts": block("README.md", "## In a Worker of your own", "ts"),
     "wrangler.toml": block("docs/embed.md", "## Install", "toml"),
     // As strict as can be: declarations of packages are looked at, too.
@@ -54,17 +47,11 @@ beforeAll(async () => {
     }),
     "node/test.ts": TEST_IN_NODE,
   });
-  await tool("npm", ["install", "--offline", "--install-links", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], folder);
+  await install(folder, tarball);
   link(folder, ["miniflare", "esbuild", "vitest", "@cloudflare/vitest-plugin", "@cloudflare/workers-types", "@types/node"]);
 }, 120_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** What the package depends on, from here: so that nothing is asked of the network. */
-function needed(): Record<string, string> {
-  const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { dependencies: Record<string, string> };
-  return Object.fromEntries(Object.keys(dependencies).map((name) => [name, `file:${join(ROOT, "node_modules", name)}`]));
-}
 
 /** What else a Worker imports, each name of it used as its type says. */
 const USES = `

@@ -29,6 +29,15 @@ export async function pack(folder: string): Promise<string> {
   return join(folder, readdirSync(folder).find((name) => name.endsWith(".tgz"))!);
 }
 
+/** Installs a tarball of the project in a folder, with what it depends on from here: so that nothing is asked of the network. */
+export async function install(folder: string, tarball: string): Promise<void> {
+  const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { dependencies: Record<string, string> };
+  const needed = Object.keys(dependencies).map((name) => [name, `file:${join(ROOT, "node_modules", name)}`]);
+  const own = { "durable-mqtt": `file:${tarball}`, ...Object.fromEntries(needed) };
+  write(folder, { "package.json": JSON.stringify({ name: "stranger", private: true, type: "module", dependencies: own }) });
+  await tool("npm", ["install", "--offline", "--install-links", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], folder);
+}
+
 /** A folder outside the project; its owner removes it. */
 export function emptyFolder(): string {
   return mkdtempSync(join(tmpdir(), "durable-mqtt-package-"));

@@ -21,7 +21,6 @@ const NAMES: readonly string[] = [
   "use Packet Identifiers again that are in use",
   "publish the wills of all who were connected when an object starts",
   "keep the older of two retained messages",
-  "send what has expired",
   "forget the subscriptions of clean sessions in hibernation",
   "never end a session",
   "ask no other Topic object for routes",
