@@ -104,6 +104,11 @@ export class DirectoryCore {
     return this.recent(now);
   }
 
+  /** @returns the first objects behind this one that have said so, at most so many */
+  presentAfter(object: string, most: number): readonly string[] {
+    return this.#store.presentAfter(object, most);
+  }
+
   #newsOf({ user, version }: ChangeRow): UserNews {
     const row = this.#store.user(user);
     if (row === undefined || row.damaged) return { user, version, credential: undefined, grants: undefined };
@@ -254,7 +259,7 @@ export class DirectoryCore {
   /**
    * An object has taken the news.
    * @param through their version
-   * @param isPresent whether somebody is still connected there
+   * @param isPresent whether there is still a session
    */
   told(object: string, through: number, isPresent: boolean): void {
     if (this.#state.version > through) this.#store.putUntold({ object, since: through });

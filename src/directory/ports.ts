@@ -65,6 +65,8 @@ export interface DirectoryStore {
   deleteUntold(object: string): void;
   presence(object: string): Presence | undefined;
   presences(): Presence[];
+  /** The objects of the first of them whose names come behind this one, in the order of their UTF-8 bytes. */
+  presentAfter(object: string, most: number): string[];
   putPresence(presence: Presence): void;
   deletePresence(object: string): void;
 }

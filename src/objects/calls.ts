@@ -24,7 +24,7 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   letGo(asker: string, clientId: string): Promise<void>;
   /**
    * The directory of the namespace tells of changes, which hold here from now on.
-   * @returns whether somebody is connected here
+   * @returns whether there is any session here
    */
   learn(news: News): Promise<boolean>;
   /** A message of the Worker's own code. @returns once all who are to keep it have it in rows @throws Error with a sentence for what is none */
@@ -152,6 +152,11 @@ export interface DirectoryCalls extends Rpc.DurableObjectBranded {
   recent(): Promise<News>;
   /** The same for one that the directory could not find by itself. */
   enter(presence: Presence): Promise<News>;
+  /**
+   * Session objects that have said that they are there, where each client has its own: in the order of their names, behind this one, at most
+   * so many. Their sessions may be over.
+   */
+  presentAfter(object: string, most: number): Promise<readonly string[]>;
   /** @returns one result for each, when Session objects have been told or are out of reach */
   putUsers(entries: readonly UserEntry[], mode: PutMode): Promise<PutResult[]>;
   /** @returns whether it was there */

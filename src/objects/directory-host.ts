@@ -63,6 +63,10 @@ export class DirectoryHost {
     return this.#called().enter(presence, this.#now);
   }
 
+  presentAfter(object: string, most: number): readonly string[] {
+    return this.#called().presentAfter(object, most);
+  }
+
   user(name: string): UserView | undefined {
     const row = this.#called().user(name);
     return row && viewOf(row);

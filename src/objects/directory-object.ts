@@ -55,6 +55,11 @@ export class DirectoryObject extends DurableObject<BrokerEnv> implements Directo
     return this.#host.enter(presence);
   }
 
+  /** Session objects that have said that they are there, in the order of their names, behind this one; at most so many. */
+  async presentAfter(object: string, most: number): Promise<readonly string[]> {
+    return this.#host.presentAfter(object, most);
+  }
+
   /** @returns one result for each, when Session objects have been told or are out of reach */
   putUsers(entries: readonly UserEntry[], mode: PutMode): Promise<PutResult[]> {
     return this.#host.putUsers(entries, mode);

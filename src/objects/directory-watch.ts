@@ -7,6 +7,7 @@
 import { banned } from "../auth/ban-gate.ts";
 import { NOT_KNOWN } from "../auth/chain.ts";
 import type { DirectorySettings } from "../auth/directory-settings.ts";
+import { isService } from "../auth/service-rights.ts";
 import { Bans, type Suspect } from "../directory/bans.ts";
 import { FLAPPING } from "../directory/core.ts";
 import { credentialOf } from "../directory/grants.ts";
@@ -67,7 +68,9 @@ export class DirectoryWatch {
    */
   admit(connect: Connect, admission: Admission): Admission | Refusal | Promise<Admission | Refusal> {
     const { isOneClients } = this.#options;
-    if (this.#bans !== undefined && !isOneClients) return this.judge(connect, admission);
+    // A connection of the broker to itself lasts as long as a call: a row for each would stay for ever.
+    const isKnown = isOneClients ? isService(admission) : this.#bans !== undefined;
+    if (isKnown) return this.judge(connect, admission);
     return this.#ask(connect.clientId, admission).then((news) => {
       this.learn(news);
       return this.judge(connect, admission);

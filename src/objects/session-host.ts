@@ -313,7 +313,7 @@ export class SessionHost {
     return this.#hooks.publish(message);
   }
 
-  /** The directory tells of changes. @returns whether somebody is connected here, once all that follows is in rows, and sent */
+  /** The directory tells of changes. @returns whether there is any session here, once all that follows is in rows, and sent */
   async learn(news: News): Promise<boolean> {
     this.#meter.calls += 1;
     const directory = this.#directory;
@@ -322,7 +322,7 @@ export class SessionHost {
     directory.learn(news);
     this.machine.revoke(directory.verdictOf(news), this.#runtime.now());
     await this.#flusher.written();
-    return this.core.connections.size > 0;
+    return this.core.sessions.size > 0;
   }
 
   figures(): Figures {

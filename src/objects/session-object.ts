@@ -138,7 +138,7 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
     return this.#host.arrivals.letGo(asker, clientId);
   }
 
-  /** The directory of the namespace tells of changes. @returns whether somebody is connected here */
+  /** The directory of the namespace tells of changes. @returns whether there is any session here */
   learn(news: News): Promise<boolean> {
     return this.#host.learn(news);
   }

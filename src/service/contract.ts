@@ -137,7 +137,11 @@ export interface MqttService extends Rpc.WorkerEntrypointBranded {
   subscribe(filters: string | readonly string[], options?: ServiceSubscribeOptions): Promise<MessageSubscription>;
   /** A page of the retained messages whose topics match. */
   retained(filter: string, options?: FromCursor): Promise<RetainedPage>;
-  /** A page of the clients. */
+  /**
+   * A page of the clients. Where each has an object of its own (`SESSION_SHARDS` of 0) the directory has to know them: those that have connected
+   * since ADMIN_TOKEN was set, on pages of up to 15, each of them a call that wakes its object.
+   * @throws TypeError where that is so and there is no directory
+   */
   clients(options?: ClientsOptions): Promise<ClientsPage>;
   /**
    * Ends the connection of a client: one of 5.0 hears 0x98. Its will is published, its session stays, and it may connect again.

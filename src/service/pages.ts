@@ -2,9 +2,9 @@
 
 import type { HookMessage } from "../hooks/contract.ts";
 import { PAGE_CALLS_MAX } from "../limits.ts";
-import type { ClientView, RetainedMessages } from "../objects/calls.ts";
+import type { ClientView, DirectoryCalls, RetainedMessages } from "../objects/calls.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";
-import { objectsOf, sessionObjectName, topicObjectName, topicShard } from "../objects/names.ts";
+import { directoryObjectName, objectsOf, sessionObjectName, topicObjectName, topicShard } from "../objects/names.ts";
 import type { Settings } from "../settings.ts";
 import { hasWildcard } from "../topic/filter.ts";
 import type { ClientsPage, RetainedPage } from "./contract.ts";
@@ -18,28 +18,52 @@ export interface Walk {
   readonly cursor: unknown;
 }
 
-/** All Session objects that may have sessions, those of earlier shapes too. */
-function sessionObjects(settings: Settings, namespace: string): readonly string[] {
-  if (settings.topology === "compact") return [sessionObjectName(settings, namespace, "")];
-  const shapes = [settings, ...settings.previousShapes.map((shape) => ({ ...settings, ...shape }))];
-  if (shapes.some(({ sessionShards }) => sessionShards === 0))
-    throw new TypeError("clients: where every client has an object of its own (SESSION_SHARDS=0) nobody knows them all");
-  return [...new Set(shapes.flatMap((shape) => objectsOf(shape, namespace).sessions))];
+/** The Session objects that may have sessions, those of earlier shapes too, as far as they can be named. */
+interface SessionObjects {
+  readonly named: readonly string[];
+  /** Some shape has one for each client: the directory knows those. */
+  readonly hasOwn: boolean;
 }
 
-export async function clientsPage({ env, settings, namespace, cursor }: Walk, limit: number): Promise<ClientsPage> {
-  const objects = sessionObjects(settings, namespace);
-  const sessions = stubs(env.SESSIONS);
+function sessionObjects(settings: Settings, namespace: string): SessionObjects {
+  if (settings.topology === "compact") return { named: [sessionObjectName(settings, namespace, "")], hasOwn: false };
+  const shapes = [settings, ...settings.previousShapes.map((shape) => ({ ...settings, ...shape }))];
+  const named = shapes.flatMap((shape) => objectsOf(shape, namespace).sessions);
+  return { named: [...new Set(named)], hasOwn: shapes.some(({ sessionShards }) => sessionShards === 0) };
+}
+
+/** @throws TypeError that says what to do where nobody knows all clients */
+function directoryFor({ env, settings, namespace }: Walk): Pick<DirectoryCalls, "presentAfter"> {
+  const { DIRECTORY } = env;
+  if (settings.directory.adminToken === "" || DIRECTORY === undefined)
+    throw new TypeError(
+      "clients: where every client has an object of its own (SESSION_SHARDS=0) only the directory knows them: set ADMIN_TOKEN and bind DIRECTORY, or keep SESSION_SHARDS above 0",
+    );
+  return stubs(DIRECTORY)(directoryObjectName(namespace));
+}
+
+export async function clientsPage(walk: Walk, limit: number): Promise<ClientsPage> {
+  const { named, hasOwn } = sessionObjects(walk.settings, walk.namespace);
+  const directory = hasOwn ? directoryFor(walk) : undefined;
+  const sessions = stubs(walk.env.SESSIONS);
   const clients: ClientView[] = [];
-  let { object, from } = decodeCursor("clients", cursor, objects.length);
-  for (let calls = 0; object < objects.length; calls += 1) {
+  let { object, from } = decodeCursor("clients", walk.cursor, named.length + (hasOwn ? 1 : 0));
+  let calls = 0;
+  for (; object < named.length; calls += 1) {
     if (calls === PAGE_CALLS_MAX || clients.length === limit) return { clients, cursor: encodeCursor({ object, from }) };
-    const page = await sessions(objects[object]!).clientsAfter(from, limit - clients.length);
+    const page = await sessions(named[object]!).clientsAfter(from, limit - clients.length);
     clients.push(...page.clients);
     if (page.more) from = page.clients.at(-1)!.clientId;
     else [object, from] = [object + 1, ""];
   }
-  return { clients, cursor: undefined };
+  if (directory === undefined) return { clients, cursor: undefined };
+  // Each of them is asked, and the directory itself.
+  const most = Math.min(PAGE_CALLS_MAX - calls - 1, limit - clients.length);
+  if (most <= 0) return { clients, cursor: encodeCursor({ object, from }) };
+  const present = await directory.presentAfter(from, most);
+  const pages = await Promise.all(present.map((name) => sessions(name).clientsAfter("", 1)));
+  clients.push(...pages.flatMap((page) => page.clients));
+  return { clients, cursor: present.length < most ? undefined : encodeCursor({ object, from: present.at(-1)! }) };
 }
 
 /** Asks the objects that own topics for retained messages. */

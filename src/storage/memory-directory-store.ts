@@ -93,6 +93,11 @@ export class MemoryDirectoryStore implements DirectoryStore {
     return [...this.#presences.values()];
   }
 
+  presentAfter(object: string, most: number): string[] {
+    const behind = [...this.#presences.keys()].filter((each) => compareTopics(each, object) > 0);
+    return behind.sort(compareTopics).slice(0, most);
+  }
+
   putPresence(presence: Presence): void {
     this.#presences.set(presence.object, presence);
   }

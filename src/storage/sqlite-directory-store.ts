@@ -152,6 +152,15 @@ export class SqliteDirectoryStore implements DirectoryStore {
     return this.#presences("");
   }
 
+  presentAfter(object: string, most: number): string[] {
+    const rows = this.#tables.select<{ object: string }>(
+      "SELECT object FROM presence WHERE object > ? ORDER BY object LIMIT ?",
+      object,
+      most,
+    );
+    return rows.map((row) => row.object);
+  }
+
   #presences(where: string, ...values: string[]): Presence[] {
     return this.#tables
       .select<{ object: string; client_id: string; user: string | null; address: string }>(

@@ -3,22 +3,35 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, expect, test } from "vitest";
-import { DISCONNECT } from "../../src/mqtt/packet.ts";
+import { PAGE_CALLS_MAX } from "../../src/limits.ts";
+import { DISCONNECT, type Properties } from "../../src/mqtt/packet.ts";
+import type { MqttService } from "../../src/service/contract.ts";
 import { WorkerdClient } from "../support/workerd-client.ts";
 import { ban, directory, putUser } from "./directory-support.ts";
 
 // Of this file alone: every test file has an isolate of its own, and objects read their settings when they are made.
 Object.assign(env, { ADMIN_TOKEN: "an-admin-token-of-tests", ALLOW_ANONYMOUS: "true", SESSION_SHARDS: "0" });
 
+const service = (exports as unknown as { readonly MqttService: Service<MqttService> }).MqttService;
 const open: WorkerdClient[] = [];
 
 afterEach(() => Promise.all(open.splice(0).map((client) => client.drop())));
 
-async function connect(clientId: string, userName?: string): Promise<WorkerdClient> {
-  const headers = { Upgrade: "websocket", "CF-Connecting-IP": "203.0.113.9" };
+interface From {
+  readonly properties?: Properties;
+  readonly address?: string;
+}
+
+async function connect(
+  clientId: string,
+  userName?: string,
+  { properties = {}, address = "203.0.113.9" }: From = {},
+): Promise<WorkerdClient> {
+  const headers = { Upgrade: "websocket", "CF-Connecting-IP": address };
   const upgrade = (): Promise<Response> => exports.default.fetch(new Request("https://broker.test/mqtt", { headers }));
   const client = await WorkerdClient.connect(upgrade, clientId, {
     version: 5,
+    properties,
     ...(userName === undefined ? {} : { userName, password: "right" }),
   });
   open.push(client);
@@ -45,4 +58,31 @@ test("bans and removals find those whom they concern", async () => {
   expect((await anonymous.expect(DISCONNECT)).reasonCode).toBe(0x98);
   await expect(connect("c4")).rejects.toThrow("CONNACK with 138");
   expect(await presences()).toEqual([]);
+});
+
+test("another Worker is given the clients that have connected, connected or not, page by page at a bounded cost", async () => {
+  const names = Array.from({ length: 2 * PAGE_CALLS_MAX }, (_, index) => `p-${String(index).padStart(2, "0")}`);
+  const address = "198.51.100.7";
+  const away = await connect(names[0]!, undefined, { address, properties: { sessionExpiryInterval: 1000 } });
+  for (const clientId of names.slice(1, -1)) await connect(clientId, undefined, { address });
+  await away.disconnect();
+  // One whose session is over, and one of the broker's own, which lasts as long as the call: neither is there.
+  await (await connect(names.at(-1)!, undefined, { address })).disconnect();
+  await (await service.subscribe("a", { qos: 1 })).return();
+  const found: string[] = [];
+  let pages = 0;
+  for (let cursor: string | undefined, isFirst = true; isFirst || cursor !== undefined; isFirst = false) {
+    const page = await service.clients({ cursor, limit: 1000 });
+    pages += 1;
+    expect(page.clients.length).toBeLessThan(PAGE_CALLS_MAX);
+    found.push(...page.clients.map(({ clientId, connected }) => `${clientId} ${connected}`));
+    cursor = page.cursor;
+  }
+  expect(found).toEqual(names.slice(0, -1).map((name, index) => `${name} ${index > 0}`));
+  expect(pages).toBe(3);
+  expect((await service.clients({ limit: 2 })).clients.map(({ clientId }) => clientId)).toEqual(names.slice(0, 2));
+  expect((await presences()).length).toBe(names.length);
+  // What is told of them finds those that are away, too.
+  await directory().putBan(ban("198.51.100.0/24", { kind: "peerhost_net" }));
+  expect((await service.clients({ limit: 1000 })).clients).toMatchObject([{ clientId: names[0], connected: false }]);
 });

@@ -6,7 +6,7 @@ import { PUBLISHERS } from "../../src/limits.ts";
 import { PUBACK, PUBLISH } from "../../src/mqtt/packet.ts";
 import type { MqttService, ServicePublishOptions } from "../../src/service/contract.ts";
 import { hash } from "../../src/topic/hash.ts";
-import { compact, connect, crash, dropClients, durable, evict, names, places, sessionObject, usage } from "./support.ts";
+import { compact, connect, crash, dropClients, durable, evict, names, places, sessionObject, settings, usage } from "./support.ts";
 
 // What a binding to the entrypoint would give.
 const service = (exports as unknown as { readonly MqttService: Service<MqttService> }).MqttService;
@@ -94,4 +94,13 @@ describe("a receipt that waits for acknowledgements", () => {
     expect(await callsOf({ qos: 1 })).toBe(1);
     expect(await callsOf(wait)).toBe(compact ? 1 : 2);
   });
+});
+
+it("where every client has an object of its own and there is no directory, who asks for clients is told what to do", async () => {
+  const asked = service.clients().then(
+    ({ clients }) => clients,
+    (error: unknown) => error,
+  );
+  if (settings.topology === "compact" || settings.sessionShards > 0) expect(await asked).toBeInstanceOf(Array);
+  else expect(await asked).toMatchObject({ name: "TypeError", message: expect.stringContaining("set ADMIN_TOKEN and bind DIRECTORY") });
 });

@@ -111,6 +111,14 @@ export function directoryStoreContract(name: string, withStore: WithStore<Direct
         const anonymous = { object: "o2", clientId: "c2", userName: undefined, address: "" };
         for (const each of [{ ...here, userName: "bob" }, here, anonymous]) store.putPresence(each);
         expect([store.presence("o1"), store.presence("o2")]).toEqual([here, anonymous]);
+        store.putPresence({ ...here, object: "\ud83d\ude00" });
+        store.putPresence({ ...here, object: "\uffff" });
+        expect([store.presentAfter("", 10), store.presentAfter("o1", 2), store.presentAfter("\ud83d\ude00", 2)]).toEqual([
+          ["o1", "o2", "\uffff", "\ud83d\ude00"],
+          ["o2", "\uffff"],
+          [],
+        ]);
+        for (const object of ["\uffff", "\ud83d\ude00"]) store.deletePresence(object);
         store.deletePresence("o1");
         expect(store.presences()).toEqual([anonymous]);
       }));
