@@ -42,6 +42,7 @@ beforeAll(async () => {
       include: ["src"],
     }),
     "src/uses.ts": USES,
+    "src/other.ts": block("docs/embed.md", "## Other Workers", "ts"),
     "node/tsconfig.json": JSON.stringify({
       compilerOptions: { target: "ES2024", module: "NodeNext", strict: true, noEmit: true, skipLibCheck: false, types: ["node"] },
     }),
