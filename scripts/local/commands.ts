@@ -9,6 +9,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "pub", summary: "publishes messages", load: () => import("../../src/cli/pub.ts") },
   { name: "sub", summary: "subscribes, and prints what comes", load: () => import("../../src/cli/sub.ts") },
   { name: "probe", summary: "tries a broker at each QoS, and tells how long each step took", load: () => import("../../src/cli/probe.ts") },
+  { name: "bench", summary: "puts a load on a broker, and measures it", load: () => import("../../src/cli/bench.ts") },
   { name: "user", summary: "adds, changes, removes and lists users of a running broker", load: () => import("./user-command.ts") },
   { name: "ban", summary: "shuts clients out of a running broker", load: () => import("./ban-command.ts") },
   { name: "token", summary: "signs a token (JWT) for a broker that takes tokens", load: () => import("./token.ts") },

@@ -4,7 +4,7 @@
  */
 
 import { renameSync, rmSync, writeFileSync } from "node:fs";
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../client/platform.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { PLATFORM } from "../runtime.ts";
@@ -14,7 +14,7 @@ import { EXIT_FAILED, Problem } from "./problem.ts";
 import type { Command } from "./program.ts";
 import { SERVER_HELP, type ServerOptions, serverOf, serverOptions } from "./server.ts";
 import { paint } from "./terminal.ts";
-import { durationOf } from "./values.ts";
+import { durationOf, durationOption } from "./values.ts";
 
 interface Options extends ServerOptions {
   readonly qos: readonly QoS[];
@@ -30,9 +30,9 @@ interface Options extends ServerOptions {
 export function define(command: Command): void {
   serverOptions(command)
     .description("Connects, subscribes, publishes, receives and disconnects at each QoS, and prints the time of each step.")
-    .option("-q, --qos <list>", "the QoS to try", qosList, [0, 1, 2])
+    .addOption(new Option("-q, --qos <list>", "the QoS to try").argParser(qosList).default([0, 1, 2], "0,1,2"))
     .option("-t, --topic <topic>", "where to; probe/ and a random name without it")
-    .option("-W, --timeout <time>", "for each step", durationOf, 10_000)
+    .addOption(durationOption("-W, --timeout <time>", "for each step", "10s"))
     .option("--every <time>", "again and again, until it is stopped", everyOf)
     .option("--quiet", "prints nothing when all went well", false)
     .option("--json", "prints an object a line", false)

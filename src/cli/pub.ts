@@ -13,7 +13,7 @@ import { Problem, UsageProblem } from "./problem.ts";
 import type { Command } from "./program.ts";
 import { connectTimeoutOption, connectTo, qosOf, SERVER_HELP, type ServerOptions, sentenceOf, serverOf, serverOptions } from "./server.ts";
 import { Progress } from "./terminal.ts";
-import { durationOf, wholeNumber } from "./values.ts";
+import { durationOption, wholeNumber } from "./values.ts";
 
 /** Messages of lines that are under way at a time. */
 const UNDER_WAY_MAX = 100;
@@ -45,7 +45,7 @@ export function define(command: Command): void {
     .option("-q, --qos <qos>", "0, 1 or 2; 1 and 2 wait until the broker has acknowledged it", qosOf, 0)
     .option("-r, --retain", "the broker keeps it for later subscribers", false)
     .option("--repeat <n>", "publishes it so often", wholeNumber(1, 1_000_000_000), 1)
-    .option("--repeat-delay <time>", "waits so long between two of them", durationOf, 0)
+    .addOption(durationOption("--repeat-delay <time>", "waits so long between two of them", "0s"))
     .option("--json", "prints what became of each message, an object a line", false);
   propertyOptions(command);
   willOptions(command).addHelpText("after", SERVER_HELP).action(run);

@@ -20,7 +20,7 @@ import { Problem, UsageProblem } from "./problem.ts";
 import type { Command } from "./program.ts";
 import { TcpSocket } from "./tcp-socket.ts";
 import { Progress, QUIET_MS } from "./terminal.ts";
-import { durationOf, portOf, wholeNumber } from "./values.ts";
+import { durationOption, portOf, wholeNumber } from "./values.ts";
 
 /** Where `npm start` listens. */
 const LOCAL = "ws://127.0.0.1:8083/mqtt";
@@ -92,7 +92,7 @@ export function loginOptions(command: Command): Command {
 }
 
 export function connectTimeoutOption(command: Command): Command {
-  return command.option("--connect-timeout <time>", "from the beginning of a connection to CONNACK", durationOf, CONNECT_MS);
+  return command.addOption(durationOption("--connect-timeout <time>", "from the beginning of a connection to CONNACK", "10s"));
 }
 
 /** Its sentences do not repeat it: it may hold a password or a token. */

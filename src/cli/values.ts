@@ -1,6 +1,6 @@
 /** What is written behind options, and what was expected where it is something else. */
 
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 /** Milliseconds of the units of time. */
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -23,6 +23,11 @@ export function durationOf(text: string): number {
   const [, number, unit = "s"] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)?$/.exec(text) ?? [];
   if (number === undefined) throw new InvalidArgumentError("Expected a time such as 500ms, 30s, 5m, 1h or 7d.");
   return Number(number) * UNITS[unit]!;
+}
+
+/** An option whose value is a time. @param byDefault such as `10s` */
+export function durationOption(flags: string, description: string, byDefault: string): Option {
+  return new Option(flags, description).argParser(durationOf).default(durationOf(byDefault), byDefault);
 }
 
 /** For an option that may be given several times. */

@@ -27,7 +27,7 @@ describe("durable-mqtt", () => {
   });
 
   it.each(NAMES)("explains %s in one style: how it is called, what it does, each option in a line of its own", async (name) => {
-    const { code, stdout, stderr } = await runCommand(["help", name]);
+    const { code, stdout, stderr } = await callCommand(["help", name]);
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^Usage: npm (?:start|run [a-z-]+) -- [^\n]+\n\n[A-Z][^\n]+[.\w][\s\S]*\n\nOptions:\n/);
     expect(stdout).toMatch(/ --help +shows this\n/);

@@ -51,6 +51,10 @@ async function calling(args: readonly string[], env: Readonly<Record<string, str
     vi.spyOn(console, "error").mockImplementation((line: string) => {
       said.stderr += `${line}\n`;
     }),
+    vi.spyOn(process.stderr, "write").mockImplementation((piece) => {
+      said.stderr += String(piece);
+      return true;
+    }),
     vi.spyOn(process.stdout, "write").mockImplementation((piece) => said.stdout.push(Buffer.from(piece)) > 0),
     vi.spyOn(process, "stdin", "get").mockReturnValue(Readable.from([input], { objectMode: false }) as typeof process.stdin),
   ];
