@@ -117,6 +117,9 @@ export const GRANTS_BYTES_MAX = 4 * KIB;
 /** The rights of a user of the directory, bytes: with what it adds to them they are those of a login. */
 export const DIRECTORY_RIGHTS_BYTES_MAX = GRANTS_BYTES_MAX - 64;
 
+/** Messages that one request of the API publishes. */
+export const API_MESSAGES_MAX = 1000;
+
 /** The body of a request of the API, bytes: a thousand users with some rules each. */
 export const API_BODY_BYTES_MAX = 4 * 1024 * KIB;
 

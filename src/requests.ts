@@ -1,7 +1,7 @@
 /** The broker's paths, and who answers there. MQTT connections go to `edge/`, the rest of HTTP to `api/`. What is no path of its own it leaves alone. */
 
 import { Hono } from "hono";
-import { admin } from "./api/admin.ts";
+import { api } from "./api/api.ts";
 import { namespacesOf, refusal, scrape } from "./api/scrape.ts";
 import { DEFAULT_NAMESPACE, exists, noNamespace, sentence } from "./edge/answers.ts";
 import { shielded } from "./edge/headers.ts";
@@ -122,7 +122,7 @@ function appOf(definition: Definition) {
     if (asked !== undefined && !exists(settings, asked)) return noNamespace(asked);
     return scrape(context.env, settings, namespacesOf(settings, asked));
   });
-  app.route("/api/v5", admin);
+  app.route("/api/v5", api);
   app.notFound((context) => nothingAt(context.req.raw));
   app.onError(failed);
   return app;

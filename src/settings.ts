@@ -7,6 +7,7 @@
  */
 
 import { ACL_SETTINGS, type AclSettings, aclProblems } from "./auth/acl-settings.ts";
+import { API_TOKENS, type ApiKey } from "./auth/api-settings.ts";
 import { CHAIN_SETTING, type ChainLink } from "./auth/chain-settings.ts";
 import { DIRECTORY_SETTINGS, type DirectorySettings, directoryProblems } from "./auth/directory-settings.ts";
 import { GATEWAY_SECRET } from "./auth/gateway-settings.ts";
@@ -34,6 +35,8 @@ export interface Settings {
   readonly users: string;
   readonly jwt: JwtSettings;
   readonly directory: DirectorySettings;
+  /** Who may use the HTTP API, besides those with ADMIN_TOKEN. */
+  readonly apiKeys: readonly ApiKey[];
   readonly acl: AclSettings;
   readonly http: HttpSettings;
   /** Who is asked, in this order; empty = all that is configured. */
@@ -223,6 +226,7 @@ const ALL = [
   USERS,
   ...Object.values(JWT_SETTINGS),
   ...Object.values(DIRECTORY_SETTINGS),
+  API_TOKENS,
   ...Object.values(ACL_SETTINGS),
   ACL_DENY_ACTION,
   ...Object.values(HTTP_SETTINGS),
@@ -287,6 +291,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>, code: Code
     users: read(USERS),
     jwt: readAll(JWT_SETTINGS),
     directory: readAll(DIRECTORY_SETTINGS),
+    apiKeys: read(API_TOKENS),
     acl: readAll(ACL_SETTINGS),
     http: readAll(HTTP_SETTINGS),
     authChain: read(CHAIN_SETTING),

@@ -120,12 +120,12 @@ export const FLOORS: readonly Floor[] = [
       {
         path: "src/api/",
         is: "what the Worker answers over plain HTTP",
-        start: "metrics.ts",
-        beside: ["src/edge/", "src/objects/"],
+        start: "api.ts",
+        beside: ["src/edge/", "src/objects/", "src/service/"],
       },
       {
         path: "src/service/",
-        is: "what other Workers are offered by a service binding",
+        is: "what code that is no MQTT client is offered: other Workers by a service binding, and the HTTP API",
         start: "contract.ts",
         beside: ["src/edge/", "src/objects/"],
         uses: ["src/client/"],

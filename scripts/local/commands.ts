@@ -13,6 +13,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "user", summary: "adds, changes, removes and lists users of a running broker", load: () => import("./user-command.ts") },
   { name: "ban", summary: "shuts clients out of a running broker", load: () => import("./ban-command.ts") },
   { name: "token", summary: "signs a token (JWT) for a broker that takes tokens", load: () => import("./token.ts") },
+  { name: "api-token", summary: "makes a token for the HTTP API", load: () => import("./api-token.ts") },
   { name: "hash-password", summary: "hashes a password for the secret USERS", load: () => import("./hash-password.ts") },
   { name: "backup", summary: "copies what a broker on this machine keeps, while it runs", load: () => import("./backup-command.ts") },
   { name: "restore", summary: "puts such a copy back", load: () => import("./restore-command.ts") },

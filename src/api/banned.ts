@@ -3,15 +3,15 @@
 import { Hono } from "hono";
 import { BAN_KINDS, type Ban, type BanKind } from "../directory/bans.ts";
 import { PLATFORM } from "../runtime.ts";
-import type { AdminContext } from "./admin-context.ts";
 import { bodyFields, requiredText, textOf } from "./body.ts";
+import type { ApiContext } from "./context.ts";
 import { pageAsk, pageOf } from "./pages.ts";
 import { problem, refuse } from "./problem.ts";
 
 const FIELDS = ["as", "who", "by", "reason", "at", "until"];
 const FOREVER = "infinity";
 
-export const banned = new Hono<AdminContext>()
+export const banned = new Hono<ApiContext>()
   .get("/", async (context) => {
     const bans = await context.get("directory").bans();
     return context.json(

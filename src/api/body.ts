@@ -6,8 +6,8 @@ import { refuse } from "./problem.ts";
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** The text of a body. What is too large is read and thrown away: whoever sends it hears the answer only then. */
-async function bodyText(request: Request): Promise<string> {
+/** A body. What is too large is read and thrown away: whoever sends it hears the answer only then. */
+export async function bodyBytes(request: Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of request.body ?? []) {
@@ -15,12 +15,21 @@ async function bodyText(request: Request): Promise<string> {
     if (bytes <= API_BODY_BYTES_MAX) chunks.push(chunk as Uint8Array);
   }
   if (bytes > API_BODY_BYTES_MAX) return refuse("PAYLOAD_TOO_LARGE", `A body has at most ${API_BODY_BYTES_MAX} bytes.`);
-  return new TextDecoder().decode(concatenate(chunks));
+  return concatenate(chunks);
+}
+
+async function bodyText(request: Request): Promise<string> {
+  return new TextDecoder().decode(await bodyBytes(request));
+}
+
+/** The JSON of a body. */
+export async function bodyJson(request: Request): Promise<unknown> {
+  return parse(await bodyText(request), "The body");
 }
 
 /** The JSON object of a body, with no other fields than these. */
 export async function bodyFields(request: Request, known: readonly string[]): Promise<Fields> {
-  return fieldsOf(parse(await bodyText(request), "The body"), known, "The body");
+  return fieldsOf(await bodyJson(request), known, "The body");
 }
 
 /** The objects of a body: a JSON array, or one object on each line. */

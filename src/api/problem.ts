@@ -7,12 +7,15 @@ const STATUS = {
   BAD_REQUEST: 400,
   ALREADY_EXISTS: 409,
   NOT_FOUND: 404,
+  CLIENTID_NOT_FOUND: 404,
   UNAUTHORIZED: 401,
+  FORBIDDEN: 403,
   METHOD_NOT_ALLOWED: 405,
   PAYLOAD_TOO_LARGE: 413,
   TOO_MANY_REQUESTS: 429,
   INTERNAL_ERROR: 500,
   SERVICE_UNAVAILABLE: 503,
+  TIMEOUT: 504,
 } as const satisfies Readonly<Record<string, ContentfulStatusCode>>;
 
 export type ProblemCode = keyof typeof STATUS;
@@ -30,4 +33,19 @@ export function problem(code: ProblemCode, message: string, headers: Readonly<Re
 /** Ends the request with this answer. */
 export function refuse(code: ProblemCode, message: string): never {
   throw new HTTPException(STATUS[code], { res: problem(code, message) });
+}
+
+/** Asks; what is wrong with what is asked for (a TypeError) is said to who has made the request. */
+export async function orBadRequest<Value>(ask: () => Promise<Value>): Promise<Value> {
+  try {
+    return await ask();
+  } catch (error) {
+    // The name of the method is that of code.
+    if (error instanceof TypeError) return refuse("BAD_REQUEST", sentenceOf(error.message.replace(/^\w+(?: (?=\[)|: )/, "")));
+    throw error;
+  }
+}
+
+export function sentenceOf(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 }

@@ -7,7 +7,7 @@ import type { Figures } from "../objects/meter.ts";
 import { objectsOf } from "../objects/names.ts";
 import { PLATFORM } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
-import { tokenShown } from "./bearer.ts";
+import { digestOf, keyShown } from "./bearer.ts";
 import { type Asked, exposition } from "./metrics.ts";
 
 /** How long an object is waited for, milliseconds: less than the 10 s after which Prometheus gives a scrape up. */
@@ -18,8 +18,8 @@ const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 /** The answer to a request that may not read the metrics; undefined for one that may. */
 export async function refusal(request: Request, settings: Settings): Promise<Response | undefined> {
   if (settings.metricsToken === "") return sentence(404, "Metrics are closed. The operator opens them with the secret METRICS_TOKEN.");
-  const shown = await tokenShown(request, settings, "/metrics", [settings.metricsToken]);
-  if (shown === "right") return undefined;
+  const shown = await keyShown(request, settings, "/metrics", [{ digest: await digestOf(settings.metricsToken) }]);
+  if (typeof shown === "object") return undefined;
   if (shown !== "wrong") return sentence(429, "Too many tokens from this address were wrong; try again later.");
   return sentence(401, "Metrics are read with the header Authorization: Bearer, and the token in METRICS_TOKEN.", {
     "WWW-Authenticate": 'Bearer realm="metrics"',

@@ -9,8 +9,8 @@ import { hashPassword, isPasswordHash } from "../auth/password.ts";
 import type { PutMode, PutResult, UserEntry } from "../directory/core.ts";
 import { DIRECTORY_USERS_PER_CALL } from "../login-limits.ts";
 import type { UserView } from "../objects/calls.ts";
-import type { AdminContext } from "./admin-context.ts";
 import { bodyFields, bodyList, type Fields, fieldsOf, requiredText, textOf } from "./body.ts";
+import type { ApiContext } from "./context.ts";
 import { pageAsk } from "./pages.ts";
 import { problem, refuse } from "./problem.ts";
 import { RIGHTS_FIELDS, rightsOf, rightsView } from "./rights.ts";
@@ -19,7 +19,7 @@ const PASSWORD_FIELDS = ["password", "password_hash"];
 const FIELDS = ["user_id", ...PASSWORD_FIELDS, ...RIGHTS_FIELDS];
 const MODES: readonly PutMode[] = ["add", "change", "put"];
 
-export const users = new Hono<AdminContext>()
+export const users = new Hono<ApiContext>()
   .get("/", async (context) => {
     const { page, limit, cursor } = pageAsk((name) => context.req.query(name));
     const from = (page - 1) * limit;
@@ -55,7 +55,7 @@ export const users = new Hono<AdminContext>()
     return wasThere ? context.body(null, 204) : problem("NOT_FOUND", "There is no such user.");
   });
 
-async function answer(directory: AdminContext["Variables"]["directory"], entry: UserEntry, mode: PutMode): Promise<Response> {
+async function answer(directory: ApiContext["Variables"]["directory"], entry: UserEntry, mode: PutMode): Promise<Response> {
   const [result] = await directory.putUsers([entry], mode);
   if (typeof result === "object") return problem(result.code, `${result.problem[0]!.toUpperCase()}${result.problem.slice(1)}.`);
   const user = await directory.user(entry.user);

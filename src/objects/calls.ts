@@ -35,10 +35,14 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
    * @throws TypeError with a sentence for what is none
    */
   put(message: MessageToPublish, wait?: AcknowledgedWait): Promise<PutOutcome>;
+  /** The same for several, in their order; of none is more waited for than that it is in rows. */
+  putAll(messages: readonly MessageToPublish[]): Promise<readonly PutOutcome[]>;
   /** Another Session object tells what there was of acknowledgements of messages that entered here. */
   acknowledged(object: string, all: readonly Acknowledged[]): Promise<void>;
   /** Its sessions in the order of their Client Identifiers, behind this one; at most so many. */
   clientsAfter(clientId: string, most: number): ClientPage;
+  /** A client, connected or with a session that waits; undefined: it has none. */
+  client(clientId: string): ClientView | undefined;
   /** Ends the connection of a client (0x98). @returns whether it had one, once what follows is in rows, and sent */
   disconnect(clientId: string): Promise<boolean>;
   /** Of the one object of a namespace: as of a Topic object. */

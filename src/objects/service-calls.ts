@@ -4,6 +4,7 @@ import { ADMINISTRATIVE_ACTION } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
 import type { SessionCore } from "../session/core.ts";
 import type { SessionMachine } from "../session/machine.ts";
+import { isHere } from "../session/moved-copy.ts";
 import type { Session } from "../session/session.ts";
 import type { ClientPage, ClientView } from "./calls.ts";
 
@@ -27,10 +28,16 @@ export class ServiceCalls {
   /** Looks at every session once, and keeps no more than a page of them. */
   clientsAfter(after: string, most: number): ClientPage {
     const first = new FirstNames(most + 1);
-    for (const clientId of this.#options.core.sessions.keys()) if (clientId > after) first.add(clientId);
+    for (const session of this.#options.core.sessions.values())
+      if (session.clientId > after && isHere(session)) first.add(session.clientId);
     const names = first.sorted();
     const clients = names.slice(0, most).map((clientId) => viewOf(this.#options.core.sessions.get(clientId)!));
     return { clients, more: names.length > most };
+  }
+
+  client(clientId: string): ClientView | undefined {
+    const session = this.#options.core.sessions.get(clientId);
+    return session !== undefined && isHere(session) ? viewOf(session) : undefined;
   }
 
   async disconnect(clientId: string): Promise<boolean> {

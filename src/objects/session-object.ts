@@ -14,7 +14,7 @@ import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { Identity } from "../session/ports.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
-import type { Acknowledged, AcknowledgedWait, ClientPage, PutOutcome, RetainedMessages, SessionCalls } from "./calls.ts";
+import type { Acknowledged, AcknowledgedWait, ClientPage, ClientView, PutOutcome, RetainedMessages, SessionCalls } from "./calls.ts";
 import type { Definition } from "./definition.ts";
 import { directoryOf } from "./directory-of.ts";
 import { type BrokerEnv, stubs } from "./env.ts";
@@ -155,6 +155,12 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
     return this.#host.publishing.put(message, wait);
   }
 
+  /** Messages of others than clients, in their order. @throws TypeError with a sentence for what is none */
+  putAll(messages: readonly MessageToPublish[]): Promise<readonly PutOutcome[]> {
+    this.#meter.calls += 1;
+    return Promise.all(messages.map((message) => this.#host.publishing.put(message, undefined)));
+  }
+
   /** Another Session object tells what there was of acknowledgements of messages that entered here. */
   async acknowledged(object: string, all: readonly Acknowledged[]): Promise<void> {
     this.#meter.calls += 1;
@@ -165,6 +171,12 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
   clientsAfter(clientId: string, most: number): ClientPage {
     this.#meter.calls += 1;
     return this.#host.service.clientsAfter(clientId, most);
+  }
+
+  /** A client, connected or with a session that waits; undefined: it has none. */
+  client(clientId: string): ClientView | undefined {
+    this.#meter.calls += 1;
+    return this.#host.service.client(clientId);
   }
 
   /** Ends the connection of a client (0x98). @returns whether it had one, once what follows is in rows, and sent */

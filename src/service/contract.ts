@@ -57,6 +57,11 @@ export interface ServiceRequestOptions extends InNamespace {
   readonly qos?: QoS | undefined;
   /** All but `responseTopic` and `correlationData`, by which the response is found. */
   readonly properties?: Omit<MessageProperties, "responseTopic" | "correlationData"> | undefined;
+  /**
+   * Where the response comes, a Topic Name, for those who respond to a place that is agreed on; by default a topic of its own. The first message
+   * there is taken that has the Correlation Data of the request, or none.
+   */
+  readonly responseTopic?: string | undefined;
   /** How long the response may take; 30,000 by default, at most 300,000. */
   readonly timeoutMs?: number | undefined;
   /** Ends the request: it throws the signal's reason. Goes over a call where both Workers have the compatibility flag `enable_abortsignal_rpc`. */

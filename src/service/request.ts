@@ -13,6 +13,8 @@ import { ServiceError } from "./error.ts";
 export interface Request {
   readonly destination: Destination;
   readonly message: MessageToPublish;
+  /** By default one of its own. */
+  readonly responseTopic: string | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   readonly put: (message: MessageToPublish) => Promise<PublishReceipt>;
@@ -20,7 +22,7 @@ export interface Request {
   readonly waitUntil: (promise: Promise<unknown>) => void;
 }
 
-export async function request({ destination, message, timeoutMs, signal, put, waitUntil }: Request): Promise<HookMessage> {
+export async function request({ destination, message, responseTopic, timeoutMs, signal, put, waitUntil }: Request): Promise<HookMessage> {
   signal?.throwIfAborted();
   let timer: Timer | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -31,7 +33,7 @@ export async function request({ destination, message, timeoutMs, signal, put, wa
   const connecting = connectService(destination, { sessionExpirySeconds: 0, timeoutMs });
   try {
     const client = await Promise.race([connecting, late]);
-    return await Promise.race([exchange(client, message, put), late]);
+    return await Promise.race([exchange(client, message, responseTopic, put), late]);
   } catch (error) {
     throw serviceError(`request to ${message.topic}`, error);
   } finally {
@@ -40,8 +42,8 @@ export async function request({ destination, message, timeoutMs, signal, put, wa
   }
 }
 
-async function exchange(client: Client, message: MessageToPublish, put: Request["put"]): Promise<HookMessage> {
-  const responseTopic = client.server.properties.responseInformation ?? `responses/${client.clientId}`;
+async function exchange(client: Client, message: MessageToPublish, agreed: string | undefined, put: Request["put"]): Promise<HookMessage> {
+  const responseTopic = agreed ?? client.server.properties.responseInformation ?? `responses/${client.clientId}`;
   const correlationData = crypto.getRandomValues(new Uint8Array(CORRELATION_BYTES));
   let responded: (message: Message) => void;
   const response = new Promise<HookMessage>((resolve, reject) => {
@@ -51,9 +53,12 @@ async function exchange(client: Client, message: MessageToPublish, put: Request[
   // It may end while nobody waits for it.
   response.catch(() => {});
   const onMessage = (message: Message): void => {
-    if (String(message.properties.correlationData) === String(correlationData)) responded(message);
+    const brought = message.properties.correlationData;
+    const isMeant = brought === undefined ? agreed !== undefined : String(brought) === String(correlationData);
+    if (isMeant) responded(message);
   };
-  await client.subscribe(responseTopic, { qos: 1, onMessage });
+  // What was retained there is no response.
+  await client.subscribe(responseTopic, { qos: 1, retainHandling: 2, onMessage });
   const { matched } = await put({ ...message, properties: { ...message.properties, responseTopic, correlationData } });
   if (matched === false)
     throw new ServiceError("RefusedError", `request to ${message.topic}: nobody is subscribed to it`, NO_MATCHING_SUBSCRIBERS);

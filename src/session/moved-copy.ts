@@ -34,6 +34,11 @@ export function retire(core: SessionCore, session: Session): void {
 /** What is left of sessions that moved away, as a session that no client can ask for: no Client Identifier has U+0000. */
 const REST = "\0moved";
 
+/** Whether it is the session of a client that is here, and not what is left of one. */
+export function isHere({ clientId, retired }: Session): boolean {
+  return !retired && clientId !== REST;
+}
+
 /**
  * For a while after sessions have left: their numbers are not given again, should the clock be set back, and their QoS 2 exchanges,
  * whose publishers repeat them at their new owners under the names they have from here, are not called settled.

@@ -30,6 +30,7 @@ describe("parseSettings", () => {
       allowAnonymous: false,
       users: "",
       jwt: NO_TOKENS,
+      apiKeys: [],
       directory: NO_DIRECTORY,
       acl: NO_ACL,
       http: NO_HTTP,

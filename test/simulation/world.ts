@@ -152,6 +152,7 @@ export class World {
       allowAnonymous: true,
       users,
       jwt: users === "" ? NO_TOKENS : { ...NO_TOKENS, secret: TOKEN_SECRET },
+      apiKeys: [],
       directory: options.banning ? { ...NO_DIRECTORY, adminToken: ADMIN_TOKEN } : NO_DIRECTORY,
       acl: NO_ACL,
       http: NO_HTTP,

@@ -1,0 +1,70 @@
+/** Who may use the API: whoever shows a token that is for what is asked. */
+
+import type { MiddlewareHandler } from "hono";
+import type { ApiScope } from "../auth/api-settings.ts";
+import { DEFAULT_NAMESPACE, exists } from "../edge/answers.ts";
+import { stubs } from "../objects/env.ts";
+import { directoryObjectName } from "../objects/names.ts";
+import { Service } from "../service/service.ts";
+import type { Settings } from "../settings.ts";
+import { digestOf, type Key, keyShown } from "./bearer.ts";
+import type { ApiContext } from "./context.ts";
+import { problem } from "./problem.ts";
+
+const CHALLENGE = { "WWW-Authenticate": 'Bearer realm="api"' };
+
+interface Opening extends Key {
+  readonly scopes: readonly ApiScope[];
+}
+
+/** The keys of a namespace. */
+async function keysOf({ directory, apiKeys }: Settings, namespace: string): Promise<readonly Opening[]> {
+  const { adminToken, namespaceTokens } = directory;
+  const own = namespaceTokens.filter((each) => each.namespace === namespace).map(({ token }) => token);
+  const tokens = adminToken === "" ? [] : [adminToken, ...own];
+  const ofOperators = await Promise.all(tokens.map(async (token) => ({ digest: await digestOf(token), scopes: ["admin"] as const })));
+  return [...ofOperators, ...apiKeys.filter(({ namespaces }) => namespaces === "*" || namespaces.includes(namespace))];
+}
+
+/** Lets nobody through without a token; whose is none in this namespace is none. */
+export const access: MiddlewareHandler<ApiContext> = async (context, next) => {
+  const settings = context.get("settings");
+  if (settings.directory.adminToken === "" && settings.apiKeys.length === 0)
+    return problem("NOT_FOUND", "The API is closed. The operator opens it with the secret API_TOKENS or ADMIN_TOKEN.");
+  const namespace = context.req.query("namespace") ?? DEFAULT_NAMESPACE;
+  const shown = await keyShown(context.req.raw, settings, "/api/v5", await keysOf(settings, namespace));
+  if (shown === "too many were wrong")
+    return problem("TOO_MANY_REQUESTS", "Too many tokens from this address were wrong; try again later.");
+  if (shown === "wrong")
+    return problem(
+      "UNAUTHORIZED",
+      "The API is used with the header Authorization: Bearer and a token of API_TOKENS, or that in ADMIN_TOKEN.",
+      CHALLENGE,
+    );
+  if (!exists(settings, namespace)) return problem("NOT_FOUND", "There is no such namespace.");
+  const waitUntil = (promise: Promise<unknown>): void => context.executionCtx.waitUntil(promise);
+  context.set("namespace", namespace);
+  context.set("scopes", shown.scopes);
+  context.set("service", new Service({ env: context.env, settings, waitUntil }));
+  await next();
+  context.header("Cache-Control", "no-store");
+};
+
+/** Lets those through whose token is for this. */
+export function needs(scope: ApiScope): MiddlewareHandler<ApiContext> {
+  return async (context, next) => {
+    const scopes = context.get("scopes");
+    if (!scopes.includes(scope) && !scopes.includes("admin")) return problem("FORBIDDEN", `This needs a token with the scope ${scope}.`);
+    return next();
+  };
+}
+
+/** Lets requests through where there is a directory. */
+export const needsDirectory: MiddlewareHandler<ApiContext> = async (context, next) => {
+  if (context.get("settings").directory.adminToken === "")
+    return problem("NOT_FOUND", "This broker keeps no users and bans. The operator lets it by the secret ADMIN_TOKEN.");
+  const { DIRECTORY } = context.env;
+  if (DIRECTORY === undefined) return problem("SERVICE_UNAVAILABLE", "The broker was deployed without the binding DIRECTORY.");
+  context.set("directory", stubs(DIRECTORY)(directoryObjectName(context.get("namespace"))));
+  return next();
+};
