@@ -154,8 +154,10 @@ export interface Slices {
 
 export const SLICES: Slices = { share: SHARE_WORK, tick: TICK_WORK, many: 64, frames: 64, attachments: 256 };
 
-/** What it costs that something falls due, as packets. */
+/** What it costs that something falls due, that a subscription is taken out, and that a session is looked at, as packets. */
 export const DEADLINE_WORK = 2;
+export const FORGET_WORK = 1;
+export const LOOK_WORK = 0.125;
 
 /** While something is due that had no turn yet the alarm is set for so much later: should the object be reset meanwhile, it goes on then. */
 export const LEFT_ALARM_MS = 5 * SECOND;

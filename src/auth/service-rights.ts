@@ -15,9 +15,12 @@ export function isService({ grants }: Identity): boolean {
 /** Asks others about everybody else. */
 export class ServiceRights implements Authorizer {
   readonly #others: Authorizer;
+  /** Where others have it: that it is there says that not rules alone decide. */
+  readonly mayKeep: Authorizer["mayKeep"];
 
   constructor(others: Authorizer) {
     this.#others = others;
+    this.mayKeep = others.mayKeep && ((...wish) => isService(wish[0]) || others.mayKeep!(...wish));
   }
 
   mayPublish(...wish: Parameters<Authorizer["mayPublish"]>): boolean {
@@ -26,10 +29,6 @@ export class ServiceRights implements Authorizer {
 
   maySubscribe(...wish: Parameters<Authorizer["maySubscribe"]>): boolean {
     return isService(wish[0]) || this.#others.maySubscribe(...wish);
-  }
-
-  mayKeep(...wish: Parameters<Authorizer["maySubscribe"]>): boolean {
-    return isService(wish[0]) || (this.#others.mayKeep?.(...wish) ?? this.#others.maySubscribe(...wish));
   }
 
   limitsReceive(identity: Identity, clientId: string): boolean {

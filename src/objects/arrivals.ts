@@ -3,14 +3,24 @@
  * session where it would have connected before. Fetched once, before its CONNECT is handled; what is decided is in `session/move.ts`.
  */
 
-import { beginArrival, cancelArrival, completeArrival, confirmInterests, takeLate, takenThrough } from "../session/arrive.ts";
+import { FILTERS_UNDER_WAY_WORK } from "../limits.ts";
+import {
+  beginArrival,
+  cancelArrival,
+  completeArrival,
+  confirmInterests,
+  subscribeArriving,
+  takeLate,
+  takenThrough,
+} from "../session/arrive.ts";
 import type { SessionCore } from "../session/core.ts";
 import { exportSession, leaveShares, letGo, offerSession } from "../session/depart.ts";
 import { endSession } from "../session/lifecycle.ts";
 import { type MoveReason, type MovingPart, type MovingSubscription, OF_ANOTHER, type Offer } from "../session/move.ts";
 import { mergeCopy, putBack, retire, setAside } from "../session/moved-copy.ts";
-import type { Identity } from "../session/ports.ts";
+import type { Identity, Ticket } from "../session/ports.ts";
 import type { Session } from "../session/session.ts";
+import { filterWork } from "../session/taking.ts";
 import type { Settings } from "../settings.ts";
 import { log } from "./log.ts";
 import { namespaceOf, previousSessionObjects, refuseEarlierShape, shapeHistory } from "./names.ts";
@@ -97,7 +107,7 @@ export class Arrivals {
     const part = session && (await peers(owner).exportSession(shapeHistory(settings), clientId, 0, false));
     const copy = core.sessions.get(clientId);
     if (copy !== undefined) {
-      retire(core, copy);
+      retire(core, copy, true);
       await written();
     }
     await this.#bring(owner, clientId, subscriptions, part === undefined ? Number.POSITIVE_INFINITY : takenThrough(part, name));
@@ -112,7 +122,7 @@ export class Arrivals {
       // On record, whatever becomes of what follows.
       core.changes.markRow(session);
     }
-    if (session.cameFrom.length > 0) await this.#settled((ticket) => confirmInterests(core, session, ticket));
+    if (session.cameFrom.length > 0) await this.#confirm(session);
     for (const { object, through } of session.cameFrom) {
       if (object === name) continue;
       const parts = await this.#parts(object, clientId, through + 1, true);
@@ -136,17 +146,17 @@ export class Arrivals {
     const copy = setAside(core, clientId);
     let arriving: Session | undefined;
     try {
-      await this.#settled((ticket) => {
-        arriving = beginArrival(core, clientId, subscriptions, ticket);
-      });
+      const session = beginArrival(core, clientId);
+      arriving = session;
+      await this.#inSlices(subscriptions, (some, ticket) => subscribeArriving(core, session, some, ticket));
       // What Topic objects sent to the old owner alone, because they did not know this one yet, is there when it tells what it has.
       await this.#settled((ticket) => router.barrier(owner, ticket));
       const parts = await this.#parts(owner, clientId, 0, false);
       if (parts.length === 0) throw new Error("the session ended while it was fetched");
       // What it told has come here too, as far as it was sent here.
       await this.#settled((ticket) => router.barrier(name, ticket));
-      completeArrival(core, arriving!, { from: owner, subscriptions, parts });
-      if (copy !== undefined) mergeCopy(core, arriving!, copy, through);
+      completeArrival(core, session, { from: owner, subscriptions, parts });
+      if (copy !== undefined) mergeCopy(core, session, copy, through);
     } catch (error) {
       if (arriving !== undefined) cancelArrival(core, arriving);
       if (copy !== undefined) putBack(core, copy);
@@ -168,6 +178,25 @@ export class Arrivals {
     return parts;
   }
 
+  /** Waits until Topic objects know what a session subscribes to. */
+  #confirm(session: Session): Promise<void> {
+    const { core } = this.#options;
+    const wanted = [...session.subscriptions.values()].map(({ request }) => request);
+    return this.#inSlices(wanted, (some, ticket) => confirmInterests(core, session, some, ticket));
+  }
+
+  /** Has Topic objects told of very many subscriptions, some at a time, and waits for each: nobody's message stands behind more of it. */
+  async #inSlices<Item extends { readonly filter: string }>(
+    items: readonly Item[],
+    tell: (some: readonly Item[], ticket: Ticket) => void,
+  ): Promise<void> {
+    for (let next = 0; next < items.length; ) {
+      const first = next;
+      for (let work = 0; work < FILTERS_UNDER_WAY_WORK && next < items.length; next += 1) work += filterWork(items[next]!.filter);
+      await this.#settled((ticket) => tell(items.slice(first, next), ticket));
+    }
+  }
+
   /** Waits for a ticket. */
   async #settled(begin: (ticket: { settled(reasonCode: number): void }) => void): Promise<void> {
     const answer = new Promise<number>((resolve) => begin({ settled: resolve }));
@@ -185,7 +214,7 @@ export class Arrivals {
     const session = core.sessions.get(clientId);
     // It may have come here just before, and who asks may still stand for it with Topic objects.
     if (offered !== undefined && offered !== OF_ANOTHER && session !== undefined) {
-      await this.#settled((ticket) => confirmInterests(core, session, ticket));
+      await this.#confirm(session);
     }
     return offered;
   }

@@ -55,7 +55,7 @@ export class Flusher implements Taker {
   readonly #runtime: Runtime;
   readonly #alarm: AlarmClock;
   readonly #served: () => void;
-  /** What was left of due deadlines, attachments and frames waits for a turn. */
+  /** What was left of due deadlines, long jobs, attachments and frames waits for a turn. */
   #waits = false;
   #tick: Timer | undefined;
   /** Runs while what has to be written waits for more of its kind. */

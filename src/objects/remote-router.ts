@@ -2,15 +2,7 @@
 
 import type { Ledger } from "../ledger.ts";
 import { CROWDED_REQUESTS } from "../limits.ts";
-import {
-  RECORD_ASK,
-  RECORD_BARRIER,
-  RECORD_CAUGHT_UP,
-  RECORD_PUBLISH,
-  RECORD_REDISTRIBUTE,
-  RECORD_SHARE,
-  type RetainedAsk,
-} from "../mqtt/batch.ts";
+import { RECORD_ASK, RECORD_BARRIER, RECORD_CAUGHT_UP, RECORD_PUBLISH, RECORD_REDISTRIBUTE, type RetainedAsk } from "../mqtt/batch.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Runtime } from "../runtime.ts";
@@ -79,7 +71,7 @@ export class RemoteRouter implements Router {
   share(filter: string, members: number, online: number, version: number, ticket: Ticket | undefined): void {
     const shards = this.#shardsOf(topicFilterOf(filter));
     const joint = ticket === undefined || shards.length === 1 ? ticket : jointly(ticket, shards.length);
-    for (const shard of shards) this.#add(shard, new Request({ kind: RECORD_SHARE, filter, members, online, version }, joint));
+    for (const shard of shards) this.#queues[shard]!.share({ filter, members, online, version }, joint);
   }
 
   redistribute(message: Message, filter: string): boolean {

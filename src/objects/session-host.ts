@@ -320,7 +320,10 @@ export class SessionHost {
     // Not yet in this object's settings: it will ask when it is.
     if (directory === undefined) return false;
     directory.learn(news);
-    this.machine.revoke(directory.verdictOf(news), this.#runtime.now());
+    await new Promise<void>((judged) => {
+      this.machine.revoke(directory.verdictOf(news), this.#runtime.now(), judged);
+      this.#flusher.flush();
+    });
     await this.#flusher.written();
     return this.core.sessions.size > 0;
   }

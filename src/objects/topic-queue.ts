@@ -13,6 +13,7 @@ import {
   clientOf,
   RECORD_AWAITED,
   RECORD_PUBLISH,
+  RECORD_SHARE,
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
   sentAgain,
@@ -64,6 +65,15 @@ export class Request implements Outgoing {
   }
 }
 
+/** What a Session object has in a shared subscription. */
+export interface Share {
+  /** The whole filter. */
+  readonly filter: string;
+  readonly members: number;
+  readonly online: number;
+  readonly version: number;
+}
+
 export interface TopicQueueOptions {
   /** The name of the Session object. */
   readonly name: string;
@@ -93,11 +103,15 @@ export class TopicQueue {
   #asking: Timer | undefined;
   /** After how long they are asked for next. */
   #askMs = AWAITED_MS_FIRST;
-  /** What is not wanted any more, by filter: it rides with the next request. */
+  /** What is not wanted any more, and how many members shared subscriptions have now, by filter: it rides with the next request. */
   readonly #later = new Map<string, Request>();
+  /** Members are among it: nobody waits for those, but they are to be known soon. */
+  #isUrgent = false;
   /** What only sessions that are not kept want and the Topic object has in no row yet, by filter. */
   readonly #unwritten = new Map<string, Wanted>();
   #laterTimer: Timer | undefined;
+  /** When it runs out, milliseconds since the epoch. */
+  #laterAt = 0;
   /** How much of both was added since the last call was made. */
   #late = 0;
 
@@ -160,8 +174,24 @@ export class TopicQueue {
     this.#callLater();
   }
 
+  /** The members of a shared subscription. What was to be told of it before is not told any more. */
+  share(share: Share, ticket: Ticket | undefined): void {
+    const request = new Request({ kind: RECORD_SHARE, ...share }, ticket);
+    this.#later.delete(share.filter);
+    if (ticket !== undefined) {
+      this.add(request);
+      return;
+    }
+    this.#later.set(share.filter, request);
+    this.#isUrgent = true;
+  }
+
   #callLater(afterMs = LATER_MS): void {
-    this.#laterTimer ??= this.#runtime.after(afterMs, () => {
+    const at = this.#runtime.now() + afterMs;
+    if (this.#laterTimer !== undefined && this.#laterAt <= at) return;
+    this.#laterTimer?.cancel();
+    this.#laterAt = at;
+    this.#laterTimer = this.#runtime.after(afterMs, () => {
       this.#laterTimer = undefined;
       this.#addLate();
       for (const [filter, wanted] of this.#unwritten) {
@@ -192,7 +222,8 @@ export class TopicQueue {
       this.#later.delete(filter);
       this.#put(request);
     }
-    if (this.#later.size + this.#unwritten.size > 0) return;
+    this.#isUrgent = false;
+    if (this.#unwritten.size > 0) return;
     this.#laterTimer?.cancel();
     this.#laterTimer = undefined;
   }
@@ -209,6 +240,8 @@ export class TopicQueue {
   }
 
   flush(): void {
+    if (this.#isUrgent) this.#addLate();
+    if (this.#isUrgent) this.#callLater(LATER_NEXT_MS);
     this.#calls.flush();
   }
 

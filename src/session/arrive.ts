@@ -8,7 +8,7 @@ import { SHARE_PREFIX } from "../topic/filter.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
 import { setIdentity } from "./identity.ts";
-import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
+import { addSubscription, forgetSubscriptions, interestIn } from "./interest.ts";
 import { beginGrace } from "./lifecycle.ts";
 import type { Moving, MovingDelivery, MovingPart, MovingSubscription } from "./move.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
@@ -22,19 +22,23 @@ import { Session } from "./session.ts";
 import { announce } from "./share.ts";
 import { decodeSessionState, decodeWill, subscriptionRequest } from "./state.ts";
 
-/**
- * The session gets live messages from now on, in memory only, for its old owner gets them too. Messages of shared
- * subscriptions go to one member only: of those it becomes one when it is here.
- * @param ticket settled once every Topic object concerned sends here what the session subscribes to
- */
-export function beginArrival(core: SessionCore, clientId: string, subscriptions: readonly MovingSubscription[], ticket: Ticket): Session {
+/** The session is on its way here: it gets live messages as soon as it subscribes (`subscribeArriving`). */
+export function beginArrival(core: SessionCore, clientId: string): Session {
   const session = new Session(clientId, 0, NOBODY, core.ledger);
   session.arriving = true;
   core.moved.add(session);
   core.sessions.set(clientId, session);
-  subscribeAsBefore(core, session, subscriptions, false);
-  confirmInterests(core, session, ticket);
   return session;
+}
+
+/**
+ * It gets the live messages of these subscriptions too, in memory only, for its old owner gets them as well. Those of shared ones go to one
+ * member only: of those it becomes one when it is here.
+ * @param ticket settled once every Topic object concerned sends here what they want
+ */
+export function subscribeArriving(core: SessionCore, session: Session, subscriptions: readonly MovingSubscription[], ticket: Ticket): void {
+  subscribeAsBefore(core, session, subscriptions, false);
+  confirmInterests(core, session, subscriptions, ticket);
 }
 
 /** @param shared the shared subscriptions, or all others */
@@ -45,10 +49,16 @@ function subscribeAsBefore(core: SessionCore, session: Session, subscriptions: r
   }
 }
 
-/** Settles a ticket once every Topic object concerned knows what the session subscribes to. */
-export function confirmInterests(core: SessionCore, session: Session, ticket: Ticket): void {
-  const all = new JointOutcome((reasonCode) => ticket.settled(reasonCode), session.subscriptions.size + 1);
-  for (const subscription of session.subscriptions.values()) {
+/** Settles a ticket once every Topic object concerned knows of these subscriptions of a session. */
+export function confirmInterests(
+  core: SessionCore,
+  session: Session,
+  wanted: readonly { readonly filter: string }[],
+  ticket: Ticket,
+): void {
+  const standing = wanted.flatMap(({ filter }) => session.subscriptions.get(filter) ?? []);
+  const all = new JointOutcome((reasonCode) => ticket.settled(reasonCode), standing.length + 1);
+  for (const subscription of standing) {
     const share = core.shares.get(subscription.request.filter);
     if (share !== undefined) announce(core, share, all);
     else interestIn(core, subscription, false, all);
@@ -59,7 +69,7 @@ export function confirmInterests(core: SessionCore, session: Session, ticket: Ti
 /** The session could not be fetched; its old owner still has it. */
 export function cancelArrival(core: SessionCore, session: Session): void {
   forgetDeliveries(core, session, false);
-  for (const filter of [...session.subscriptions.keys()]) forgetSubscription(core, session, filter);
+  forgetSubscriptions(core, session, false);
   core.sessions.delete(session.clientId);
   core.moved.delete(session);
 }

@@ -19,6 +19,7 @@ import { Changes } from "./changes.ts";
 import { type ConsumerPlan, Consumers } from "./consumer.ts";
 import { createCounters } from "./counters.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Deque } from "./deque.ts";
 import { Failures } from "./failures.ts";
 import { Lent } from "./lent.ts";
 import type { LocalShare } from "./local-share.ts";
@@ -123,6 +124,8 @@ export class SessionCore {
   readonly moved = new Set<Session>();
   /** Copies of sessions that are being fetched back: still in memory, but nobody's any more. */
   readonly aside = new Set<Session>();
+  /** Sessions that are over here, or elsewhere, and whose subscriptions are being taken out. */
+  readonly deaf = new Set<Session>();
   /** Connections that are over and whose sockets are not: what was not read still waits in them. */
   readonly lingering = new Set<Connection>();
   /** When everybody was asked whether he reads, milliseconds since the epoch. */
@@ -144,6 +147,8 @@ export class SessionCore {
   tidyAt = 0;
   /** What has been done beside what packets cost by themselves, as packets: whoever bounds an event looks how much it grows. */
   work = 0;
+  /** Long jobs that go on in slices (`chores.ts`), in the order in which they began. */
+  readonly chores = new Deque<Iterator<unknown>>();
   /** What is being sent goes to very many: it may leave in slices. */
   isForMany = false;
   /** Milliseconds since the epoch, of the event at hand. */

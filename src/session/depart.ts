@@ -115,7 +115,7 @@ export function leaveShares(core: SessionCore, clientId: string): void {
 export function letGo(core: SessionCore, clientId: string): void {
   const session = core.sessions.get(clientId);
   if (session === undefined) return;
-  retire(core, session);
+  retire(core, session, false);
   setAside(core, clientId);
   dropCopy(core, session);
 }

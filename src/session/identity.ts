@@ -8,14 +8,23 @@ import type { SessionCore } from "./core.ts";
 import type { Identity } from "./ports.ts";
 import type { Session } from "./session.ts";
 
-/** This one speaks for the session from now on. What waits for it may have come under other rights. */
+/** This one speaks for the session from now on. Where its rights may be others, what waits for it may have come under those before. */
 export function setIdentity(core: SessionCore, session: Session, identity: Identity): void {
   if (core.sessions.get(session.clientId) === session) {
     core.ledger.add("sessions", identity.grants.length - session.identity.grants.length);
   }
+  session.isJudged &&= hasSameRights(core, session.identity, identity);
   session.identity = identity;
+  if (session.isJudged) return;
   session.limitsReceive = undefined;
   doubtWaiting(session);
+}
+
+/** Rules say the same of both, as long as this object lives. Others who are asked may have changed their minds. */
+function hasSameRights({ authorizer }: SessionCore, one: Identity, other: Identity): boolean {
+  return (
+    authorizer.mayKeep === undefined && one.userName === other.userName && one.address === other.address && one.grants === other.grants
+  );
 }
 
 /** All that waits to be sent is looked at when it is. */

@@ -4,13 +4,15 @@
  * it knows, so that a late "nobody here wants it" can't undo a new subscription.
  */
 
+import { FORGET_WORK } from "../limits.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
 import { SHARE_PREFIX } from "../topic/filter.ts";
+import { begin } from "./chores.ts";
 import type { Interest, SessionCore } from "./core.ts";
-import { forgetOwed } from "./owed-retained.ts";
+import { forgetAllOwed, forgetOwed } from "./owed-retained.ts";
 import type { Ticket } from "./ports.ts";
 import type { Session, Subscription } from "./session.ts";
-import { joinShare, leaveShare } from "./share.ts";
+import { joinShare, leaveShare, withdraw } from "./share.ts";
 
 /**
  * Makes sure that the Topic objects send what a subscription matches.
@@ -60,7 +62,36 @@ export function forgetSubscription(core: SessionCore, session: Session, filter: 
     leaveShare(core, session, filter);
     return;
   }
+  // Another session of the same client may have taken its place.
+  if (core.subscriptions.get(filter, session.clientId)?.session !== session) return;
   core.subscriptions.remove(filter, session.clientId);
   if (core.subscriptions.hasFilter(filter)) return;
   if (core.interests.delete(filter)) core.router.unsubscribe(filter, core.numbers.next());
+}
+
+/**
+ * Takes all its subscriptions out of this object. Nothing comes through them from now on; the tree of filters and Topic objects hear of it in
+ * slices, for there may be very many.
+ * @param withRows deletes their rows, of a session that goes on without them
+ */
+export function forgetSubscriptions(core: SessionCore, session: Session, withRows: boolean): void {
+  if (session.subscriptions.size === 0) return;
+  session.isDeaf = true;
+  core.deaf.add(session);
+  forgetAllOwed(core, session);
+  for (const filter of session.subscriptions.keys()) if (filter.startsWith(SHARE_PREFIX)) withdraw(core, session, filter);
+  begin(core, takeOut(core, session, withRows));
+}
+
+function* takeOut(core: SessionCore, session: Session, withRows: boolean): Generator<void> {
+  for (const filter of [...session.subscriptions.keys()]) {
+    // Whatever fails in it, it comes to its end.
+    core.failures.guard("ending a subscription", session, () => {
+      if (withRows && session.stored) core.rowChanges.deleteSubscription(session, filter);
+      forgetSubscription(core, session, filter);
+    });
+    core.work += FORGET_WORK;
+    yield;
+  }
+  core.deaf.delete(session);
 }

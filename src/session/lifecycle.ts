@@ -10,7 +10,7 @@ import { stopSlowing } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY } from "./deadlines.ts";
 import { forgetExchanges } from "./exchanges.ts";
-import { forgetSubscription } from "./interest.ts";
+import { forgetSubscriptions } from "./interest.ts";
 import type { Ended } from "./ports.ts";
 import { keepWithinBounds } from "./queue.ts";
 import { boundsOf } from "./queue-bounds.ts";
@@ -111,9 +111,7 @@ export function endSession(core: SessionCore, session: Session): void {
   // Whatever fails in it, it comes to its end.
   const { failures } = core;
   failures.guard("publishing its will", session, () => publishWill(core, session));
-  for (const filter of [...session.subscriptions.keys()]) {
-    failures.guard("ending a subscription", session, () => forgetSubscription(core, session, filter));
-  }
+  failures.guard("ending its subscriptions", session, () => forgetSubscriptions(core, session, false));
   forgetDeliveries(core, session, true);
   core.sessions.delete(session.clientId);
   core.deadlines.forget(session);

@@ -67,6 +67,11 @@ export class MessageLog {
     return record.recipientBytes >= RECIPIENT_BYTES_MAX;
   }
 
+  /** Whether the next flush writes it: those that are added as recipients later are in no row. */
+  isToBeWritten({ sequence }: LogRecord): boolean {
+    return recordOf(this.#fresh, sequence) !== undefined;
+  }
+
   /** One recipient needs the record no longer. */
   release(sequence: number): void {
     const record = this.#inMemory(sequence);

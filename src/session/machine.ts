@@ -14,6 +14,7 @@ import type { ShareTarget } from "../mqtt/share-target.ts";
 import type { Violation } from "../mqtt/violation.ts";
 import { handlePuback, handlePubcomp, handlePubrec } from "./acknowledge.ts";
 import { endPatience, hold } from "./catch-up.ts";
+import { goOnWithChores } from "./chores.ts";
 import { CLOSE_INTERNAL_ERROR, FAILED } from "./close-code.ts";
 import { type ConnectOptions, handleConnect } from "./connect.ts";
 import { keepConsumerWithinBounds } from "./consume.ts";
@@ -41,7 +42,7 @@ import { handlePublish, handlePubrel } from "./publish.ts";
 import { handleSlow } from "./queue.ts";
 import { boundsOf } from "./queue-bounds.ts";
 import { handleAuth } from "./reauthenticate.ts";
-import { revoke, type Verdict } from "./revoke.ts";
+import { type Judge, revoke } from "./revoke.ts";
 import { handleLoginEnd } from "./rights.ts";
 import { tidy } from "./rows.ts";
 import type { Connection, Session } from "./session.ts";
@@ -182,10 +183,10 @@ export class SessionMachine {
     connectionLost(this.#core, connection);
   }
 
-  /** The operator's word about sessions: `revoke.ts`. */
-  revoke(judge: (session: Session) => Verdict | undefined, now: number): void {
+  /** The operator's word about sessions: `revoke.ts`. @param judged called when all of them have been */
+  revoke(judge: Judge, now: number, judged: () => void): void {
     this.#core.now = now;
-    revoke(this.#core, judge);
+    revoke(this.#core, judge, judged);
   }
 
   /** The operator ends a client's connection; its session stays, and its will is published. @returns whether it had one */
@@ -258,8 +259,8 @@ export class SessionMachine {
   }
 
   /**
-   * Handles deadlines that are due, for about so much work; harmless when called too often.
-   * @returns whether more of them are
+   * Handles deadlines that are due and goes on with long jobs, for about so much work; harmless when called too often.
+   * @returns whether more is left
    */
   proceed(now: number, work: number): boolean {
     const core = this.#core;
@@ -271,7 +272,8 @@ export class SessionMachine {
       core.work += DEADLINE_WORK;
       this.#runDeadline(deadlines.takeDue(now)!);
     }
-    return deadlines.isDue(now);
+    goOnWithChores(core, end);
+    return deadlines.isDue(now) || core.chores.length > 0;
   }
 
   #runDeadline(due: Deadline): void {

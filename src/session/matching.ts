@@ -25,6 +25,7 @@ export class Matching {
 
   readonly visit = (subscription: Subscription): void => {
     const { session, request, identifier } = subscription;
+    if (session.isDeaf) return;
     if (isHeldBack(subscription, this.#message)) {
       this.heldBack = true;
       return;

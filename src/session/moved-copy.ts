@@ -8,7 +8,7 @@ import { isShared } from "./chunk.ts";
 import type { SessionCore } from "./core.ts";
 import { SESSION_EXPIRY } from "./deadlines.ts";
 import { forgetExchanges } from "./exchanges.ts";
-import { forgetSubscription } from "./interest.ts";
+import { forgetSubscriptions } from "./interest.ts";
 import { beginWaiting, endSession } from "./lifecycle.ts";
 import { NOBODY } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
@@ -19,15 +19,15 @@ import { Session } from "./session.ts";
 import { inRows, peek } from "./waiting.ts";
 import { discardWill } from "./will.ts";
 
-/** The session is elsewhere: what is left of it here is a copy, which gets nothing any more. */
-export function retire(core: SessionCore, session: Session): void {
+/**
+ * The session is elsewhere: what is left of it here is a copy, which gets nothing any more.
+ * @param withRows deletes the rows of its subscriptions, where its own stays
+ */
+export function retire(core: SessionCore, session: Session, withRows: boolean): void {
   session.retired = true;
   leaveRest(core, session);
   discardWill(core, session);
-  for (const filter of [...session.subscriptions.keys()]) {
-    if (session.stored) core.rowChanges.deleteSubscription(session, filter);
-    forgetSubscription(core, session, filter);
-  }
+  forgetSubscriptions(core, session, withRows);
   core.changes.markRow(session);
 }
 

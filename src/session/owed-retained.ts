@@ -44,6 +44,18 @@ export function forgetOwed(core: SessionCore, session: Session, filter: string):
   }
 }
 
+/** It has no subscriptions any more. */
+export function forgetAllOwed(core: SessionCore, session: Session): void {
+  const { owed } = session;
+  if (owed.length === 0) return;
+  session.owed = [];
+  for (const cursor of owed) {
+    answered(core, cursor);
+    if (cursor.storedFrom !== undefined) session.owedOver.push(cursor.id);
+  }
+  core.changes.markOwed(session);
+}
+
 /** A subscription was refused: what it would have been owed is not. */
 export function forgetUnpromised(core: SessionCore, session: Session, filter: string): void {
   for (const cursor of session.owed.filter((each) => each.filter === filter && !each.promised)) {

@@ -128,7 +128,7 @@ export interface Authorizer {
    */
   maySubscribe(identity: Identity, clientId: string, topicFilter: string, qos: QoS): boolean;
   /** Whether it may go on having a subscription that it was granted before; where this is missing: what `maySubscribe` says. */
-  mayKeep?(identity: Identity, clientId: string, topicFilter: string, qos: QoS): boolean;
+  readonly mayKeep?: ((identity: Identity, clientId: string, topicFilter: string, qos: QoS) => boolean) | undefined;
   /** Whether what comes for it is looked at one by one, by `mayReceive`. */
   limitsReceive(identity: Identity, clientId: string): boolean;
   /** Whether it may be given this: it is not denied, and a subscription that brings it may be allowed. */

@@ -101,24 +101,24 @@ export function hasRoom({ queued, resending, backlog, inflight, inflightBytes }:
   return queued.length + resending.length + backlog.count === 0 && 2 * inflight <= window && 2 * inflightBytes <= INFLIGHT_BYTES_MAX;
 }
 
-/** Gives rows to messages that wait in memory alone, each one message for all sessions that it waits for. */
-export function storeQueued(core: SessionCore, sessions: Iterable<Session>): void {
-  const records = new Map<Message, LogRecord>();
-  for (const session of sessions) {
-    let last = 0;
-    for (const delivery of session.queued) {
-      const { message, packetId, qos, retain, identifiers, share, owed } = delivery;
-      if (message === undefined || delivery.sequence !== 0) continue;
-      let record = records.get(message);
-      // What a session has in rows comes in the order of their numbers: another one may have had this message without the one before it.
-      if (record === undefined || record.sequence < last || core.log.isFull(record)) {
-        record = core.log.append(message);
-        records.set(message, record);
-      }
-      core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share, owed });
-      delivery.sequence = record.sequence;
-      last = record.sequence;
+/**
+ * Gives rows to messages that wait for a session in memory alone.
+ * @param records those of the messages that others have waited for as well
+ */
+export function storeQueued(core: SessionCore, session: Session, records: Map<Message, LogRecord>): void {
+  let last = 0;
+  for (const delivery of session.queued) {
+    const { message, packetId, qos, retain, identifiers, share, owed } = delivery;
+    if (message === undefined || delivery.sequence !== 0) continue;
+    let record = records.get(message);
+    // What a session has in rows comes in the order of their numbers: another one may have had this message without the one before it.
+    if (record === undefined || record.sequence < last || core.log.isFull(record) || !core.log.isToBeWritten(record)) {
+      record = core.log.append(message);
+      records.set(message, record);
     }
+    core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share, owed });
+    delivery.sequence = record.sequence;
+    last = record.sequence;
   }
 }
 

@@ -45,7 +45,8 @@ function goesOn(session: Session, shared: boolean, qos: 1 | 2, sent: boolean): b
 /** A message of a member whose session ended without having acknowledged it goes to another one [5.0/4.8.2/qos1-handover]. */
 function redistribute(core: SessionCore, message: Message, filter: string): void {
   const share = core.shares.get(filter);
-  if (share !== undefined) {
+  // Without members it is being taken out: those elsewhere are known to its Topic object.
+  if (share !== undefined && share.members.size > 0) {
     core.slowing.begin(message);
     deliverShared(core, message, { filter, key: message.sequence, demand: ANY_QUEUE });
     // It is acknowledged already, and must not drop what is: it has a place above that for as long as it waits.

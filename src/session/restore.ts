@@ -237,8 +237,14 @@ function restoreSubscriptions(restoring: Restoring): void {
   const { core } = restoring;
   for (const row of core.store.subscriptions()) {
     const { sessionNumber, filter, subscriptionIdentifier } = row;
-    const session = restoring.ownerOf(sessionNumber, () => core.store.deleteSubscription(sessionNumber, filter));
+    const remove = (): void => core.store.deleteSubscription(sessionNumber, filter);
+    const session = restoring.ownerOf(sessionNumber, remove);
     if (session === undefined) continue;
+    if (session.retired) {
+      // A reset came before it had its turn.
+      restoring.sweep(1, remove);
+      continue;
+    }
     const what = `subscription of session ${sessionNumber} to ${JSON.stringify(filter)}`;
     const request = restoring.attempt(what, () => storedRequest(filter, intact(row).options));
     if (request !== undefined) addSubscription(core, session, { session, request, identifier: subscriptionIdentifier });

@@ -3,6 +3,8 @@
  * that goes on under other rights is looked at again.
  */
 
+import { DEADLINE_WORK, LOOK_WORK } from "../limits.ts";
+import { begin } from "./chores.ts";
 import type { SessionCore } from "./core.ts";
 import { setIdentity } from "./identity.ts";
 import { endSession, violated } from "./lifecycle.ts";
@@ -17,15 +19,33 @@ export type Verdict =
   /** Connection and session end, and what they left behind is nobody's: there is no will. */
   | { readonly kind: "end"; readonly reasonCode: number; readonly message: string };
 
+/** @returns what happens to a session; undefined: nothing */
+export type Judge = (session: Session) => Verdict | undefined;
+
 /** Rights that allow nothing. */
 const NO_RIGHTS = "{}";
 
-/** Judges every session. What happens to one is nothing to the others. */
-export function revoke(core: SessionCore, judge: (session: Session) => Verdict | undefined): void {
-  for (const session of [...core.sessions.values()]) {
-    const verdict = judge(session);
-    if (verdict !== undefined) core.failures.guard("revoking its rights", session, () => carryOut(core, session, verdict));
+/**
+ * Judges every session that is here now, in slices. What happens to one is nothing to the others.
+ * @param judged called when all of them have been
+ */
+export function revoke(core: SessionCore, judge: Judge, judged: () => void): void {
+  begin(core, judgeAll(core, [...core.sessions.values()], judge, judged));
+}
+
+function* judgeAll(core: SessionCore, sessions: readonly Session[], judge: Judge, judged: () => void): Generator<void> {
+  for (const session of sessions) {
+    core.work += LOOK_WORK;
+    core.failures.guard("revoking its rights", session, () => {
+      // It may have ended meanwhile; who has come meanwhile was judged on the way in.
+      const verdict = core.sessions.get(session.clientId) === session ? judge(session) : undefined;
+      if (verdict === undefined) return;
+      core.work += DEADLINE_WORK;
+      carryOut(core, session, verdict);
+    });
+    yield;
   }
+  judged();
 }
 
 function carryOut(core: SessionCore, session: Session, verdict: Verdict): void {

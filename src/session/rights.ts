@@ -3,6 +3,7 @@
  * after a restart, a login ends.
  */
 
+import { LOOK_WORK } from "../limits.ts";
 import { NOT_AUTHORIZED } from "../mqtt/reason-code.ts";
 import { topicFilterOf } from "../topic/filter.ts";
 import type { SessionCore } from "./core.ts";
@@ -13,9 +14,12 @@ import { violated } from "./lifecycle.ts";
 import type { Identity } from "./ports.ts";
 import type { Connection, Session } from "./session.ts";
 
-/** Ends the subscriptions that the session may not have any more. */
+/** Ends the subscriptions that the session may not have any more. One that was looked at under the same rights is not looked at again: rules may be many. */
 export function endForbidden(core: SessionCore, session: Session): void {
+  if (session.isJudged) return;
+  session.isJudged = true;
   const { authorizer } = core;
+  core.work += LOOK_WORK * session.subscriptions.size;
   for (const [filter, { request }] of [...session.subscriptions]) {
     const wish = [session.identity, session.clientId, topicFilterOf(filter), request.qos] as const;
     if (authorizer.mayKeep?.(...wish) ?? authorizer.maySubscribe(...wish)) continue;

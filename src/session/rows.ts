@@ -4,11 +4,14 @@
  */
 
 import { OWED_INLINE_BYTES_MAX, RECEIVED_INLINE_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
+import type { Message } from "../mqtt/message.ts";
 import { ATTACHMENT_BYTES_MAX } from "../storage-limits.ts";
 import { encodeAttachment } from "./attachment.ts";
+import { begin } from "./chores.ts";
 import { writeConsumers } from "./consumer-rows.ts";
 import type { SessionCore } from "./core.ts";
 import { LOG_TIDY } from "./deadlines.ts";
+import type { LogRecord } from "./log-record.ts";
 import { storeQueued } from "./queue.ts";
 import { encodePage } from "./received.ts";
 import type { Connection, Session } from "./session.ts";
@@ -140,17 +143,28 @@ export function beginStoring({ numbers, rowChanges }: SessionCore, session: Sess
   for (const subscription of session.subscriptions.values()) rowChanges.putSubscription(session, subscription);
 }
 
-/** Messages that wait in memory alone, and the sessions they wait for, have rows from the next flush on: the object may hibernate. */
+/**
+ * Messages that wait in memory alone, and the sessions they wait for, have rows from the next flushes on: then the object may hibernate. In
+ * slices, but each session as a whole: what comes for it meanwhile has its row behind.
+ */
 export function storeWaiting(core: SessionCore): void {
-  // One that is arriving is safe where it comes from.
-  const waiting = [...core.waitingInMemory].filter(({ arriving }) => !arriving);
-  for (const session of waiting) {
-    if (!session.stored) beginStoring(core, session);
-    core.changes.markRow(session);
+  begin(core, storeAll(core, [...core.waitingInMemory]));
+}
+
+function* storeAll(core: SessionCore, sessions: readonly Session[]): Generator<void> {
+  const records = new Map<Message, LogRecord>();
+  for (const session of sessions) {
+    // Its client may have taken all of it meanwhile. One that is arriving is safe where it comes from.
+    if (!core.waitingInMemory.delete(session) || session.arriving) continue;
+    core.work += session.queued.length;
+    core.failures.guard("storing what waits for it", session, () => {
+      if (!session.stored) beginStoring(core, session);
+      core.changes.markRow(session);
+      storeQueued(core, session, records);
+      unload(core, session);
+    });
+    yield;
   }
-  storeQueued(core, waiting);
-  for (const session of waiting) unload(core, session);
-  core.waitingInMemory.clear();
 }
 
 /** The session has ended. */

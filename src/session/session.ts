@@ -87,6 +87,8 @@ export class Session {
   number: number;
   /** `setIdentity` changes it. */
   identity: Identity;
+  /** Its subscriptions and what waits for it have been looked at under the rights of its identity. */
+  isJudged = false;
   /** Whether what comes for it is looked at one by one; undefined until something comes. */
   limitsReceive: boolean | undefined;
   /** How many of those that wait to be sent may have come under other rights than it has now. */
@@ -160,6 +162,8 @@ export class Session {
   movedAt = 0;
   /** It is on its way here from another object, which keeps it safe until it has arrived. */
   arriving = false;
+  /** Nothing comes through its subscriptions any more: they are being taken out. */
+  isDeaf = false;
   /** The row differs from memory in a way that must be written before anything leaves. */
   rowChanged = false;
 

@@ -19,11 +19,18 @@ export function joinShare(core: SessionCore, session: Session, filter: string): 
   share.changed();
 }
 
-export function leaveShare(core: SessionCore, session: Session, filter: string): void {
+/** It is a member no longer: nobody chooses it. What follows for the Topic objects is `leaveShare`'s. */
+export function withdraw(core: SessionCore, session: Session, filter: string): void {
   const share = core.shares.get(filter);
   if (share === undefined || !share.members.delete(session)) return;
   share.changed();
   share.backlogs.delete(session);
+}
+
+export function leaveShare(core: SessionCore, session: Session, filter: string): void {
+  withdraw(core, session, filter);
+  const share = core.shares.get(filter);
+  if (share === undefined) return;
   announce(core, share, undefined);
   if (share.members.size > 0) return;
   core.shares.delete(filter);

@@ -246,11 +246,12 @@ function subscribe(
     settled(reasonCode) {
       // Others are told of their outcomes in the same step.
       core.failures.guard("answering its SUBSCRIBE", session, () => {
+        const standing = session.isDeaf ? undefined : session.subscriptions.get(filter);
         if (reasonCode < 0x80) {
-          if (asked.granted() && session.subscriptions.has(filter)) keepSubscription(core, session, subscription);
+          if (asked.granted() && standing !== undefined) keepSubscription(core, session, subscription);
         } else {
           asked.refused();
-          if (session.subscriptions.get(filter) === subscription) goBack(core, session, filter, asked.instead);
+          if (standing === subscription) goBack(core, session, filter, asked.instead);
         }
         if (session.asked?.get(filter)?.isOpen === false) session.asked.delete(filter);
         if (session.asked?.size === 0) session.asked = undefined;

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { BATCH_BYTES_MAX, REPEAT_WINDOW_MS } from "../../src/limits.ts";
 import type { Message } from "../../src/mqtt/message.ts";
-import { beginArrival, completeArrival } from "../../src/session/arrive.ts";
+import { beginArrival, completeArrival, subscribeArriving } from "../../src/session/arrive.ts";
 import type { SessionCore } from "../../src/session/core.ts";
 import { exportSession, letGo, offerSession } from "../../src/session/depart.ts";
 import { SessionMachine } from "../../src/session/machine.ts";
@@ -35,7 +35,8 @@ function movedInParts(): { world: World; to: SessionCore; between: Message } {
     from.flush();
   }
   const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
-  const session = beginArrival(to.core, "s", subscriptions, { settled: () => {} });
+  const session = beginArrival(to.core, "s");
+  subscribeArriving(to.core, session, subscriptions, { settled: () => {} });
   const first = exportSession(from.core, "s", 0)!;
   const between = messageTo("t", { qos: 2, sequence: 6, settledBelow: 1 });
   for (const { core } of [from, to]) arrive(core, between, now);
@@ -59,7 +60,8 @@ test("who speaks for a session comes with it", () => {
   const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
   const { core } = world.sessions.find((node) => node !== from)!;
   const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
-  const session = beginArrival(core, "s", subscriptions, { settled: () => {} });
+  const session = beginArrival(core, "s");
+  subscribeArriving(core, session, subscriptions, { settled: () => {} });
   completeArrival(core, session, { from: from.name, subscriptions, parts: [exportSession(from.core, "s", 0)!] });
   expect(session.identity).toEqual(identity);
 });
@@ -78,7 +80,8 @@ test("a message that was lost on its way to the former owner reaches the session
   const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
   const { core } = world.sessions.find((node) => node !== from)!;
   const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
-  const session = beginArrival(core, "s", subscriptions, { settled: () => {} });
+  const session = beginArrival(core, "s");
+  subscribeArriving(core, session, subscriptions, { settled: () => {} });
   const come = (sequence: number, now: number): void => arrive(core, messageTo("t", { qos: 1, sequence }), now);
   come(6, world.now);
   completeArrival(core, session, { from: from.name, subscriptions, parts: [exportSession(from.core, "s", 0)!] });
@@ -126,7 +129,8 @@ test("of an owner that had it twice, what the session brought along is not asked
     { object: "n/session/9", through: 3 },
   ];
   const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
-  const session = beginArrival(core, "s", subscriptions, { settled: () => {} });
+  const session = beginArrival(core, "s");
+  subscribeArriving(core, session, subscriptions, { settled: () => {} });
   const part = exportSession(from.core, "s", 0)!;
   completeArrival(core, session, { from: from.name, subscriptions, parts: [part] });
   expect(part.through).toBeGreaterThan(0);
@@ -149,7 +153,8 @@ test("what comes again while a session arrives, behind newer ones, waits in the 
   come(2, 1);
   come(1, 2);
   const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
-  const session = beginArrival(core, "s", subscriptions, { settled: () => {} });
+  const session = beginArrival(core, "s");
+  subscribeArriving(core, session, subscriptions, { settled: () => {} });
   come(2, 3);
   come(1, 4);
   // Their Topic object has lost its memory.

@@ -224,6 +224,33 @@ describe.each(["direct", "batched"] as const)("%s", (wiring) => {
       expect(client.texts()).toEqual(["2 a"]);
     });
 
+    test("a session that comes back under the same rights is not looked at anew, but after a loss of memory and under other ones it is", () => {
+      let asked = 0;
+      const authorizer: Authorizer = {
+        ...BY_GRANTS,
+        maySubscribe: (...wish) => {
+          asked += 1;
+          return BY_GRANTS.maySubscribe(...wish);
+        },
+      };
+      const world = worldWith({ wiring, authorizer });
+      const options = { ...DURABLE, identity: { grants: grants({ subscribe: ["a", "b"] }) } };
+      const client = world.connect("c", options);
+      for (const filter of ["a", "b"]) client.subscribe(filter, 1);
+      client.lose();
+      const askedBy = (come: () => void): number => {
+        asked = 0;
+        come();
+        return asked;
+      };
+      expect(askedBy(() => world.connect("c", options).lose())).toBe(0);
+      world.sessions[0]!.crash();
+      expect(askedBy(() => world.connect("c", options).lose())).toBe(2);
+      expect(askedBy(() => world.connect("c", options).lose())).toBe(0);
+      expect(askedBy(() => world.connect("c", { ...options, identity: { grants: grants({ subscribe: ["a"] }) } }).lose())).toBe(2);
+      expect(filtersOf(world, "c")).toEqual(["a"]);
+    });
+
     test("a subscription that may be kept outlives what would not be granted anew: a loss of memory, an AUTH and a CONNECT", () => {
       const kept = { subscribe: ["a", "b"] };
       const authorizer: Authorizer = {

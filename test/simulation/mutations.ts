@@ -312,7 +312,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "let a session go before its new owner subscribes for it",
     file: "src/objects/arrivals.ts",
-    find: "if (session.cameFrom.length > 0) await this.#settled((ticket) => confirmInterests(core, session, ticket));",
+    find: "if (session.cameFrom.length > 0) await this.#confirm(session);",
     replace: "",
     seeds: 600,
     reshaped: true,

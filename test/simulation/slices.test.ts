@@ -3,17 +3,32 @@
  * full of them, thousands of sessions that end in the same second. What ends an object between two slices loses nothing.
  */
 
-import { beforeEach, describe, expect, test } from "vitest";
-import { DEADLINE_COARSE_MS, DEADLINE_WORK, LEFT_ALARM_MS, SLICES, type Slices } from "../../src/limits.ts";
-import { BatchWriter, RECORD_LIVE } from "../../src/mqtt/batch.ts";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { Ledger } from "../../src/ledger.ts";
+import {
+  DEADLINE_COARSE_MS,
+  DEADLINE_WORK,
+  FILTER_WORK,
+  FILTERS_UNDER_WAY_WORK,
+  LATER_MS,
+  LATER_REQUESTS_MAX,
+  LEFT_ALARM_MS,
+  SLICES,
+  type Slices,
+} from "../../src/limits.ts";
+import { type BatchRecord, BatchWriter, decodeBatch, RECORD_LIVE, RECORD_SHARE, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
 import { decodeDeliveryAnswer } from "../../src/mqtt/delivery-answer.ts";
+import { encodeExchangeAnswer } from "../../src/mqtt/exchange-answer.ts";
 import { PUBLISH, SUBACK } from "../../src/mqtt/packet.ts";
+import { Arrivals } from "../../src/objects/arrivals.ts";
 import { Meter } from "../../src/objects/meter.ts";
 import { sessionObjectName, shapeNumber } from "../../src/objects/names.ts";
 import { Outgoing } from "../../src/objects/outgoing.ts";
+import { RemoteRouter } from "../../src/objects/remote-router.ts";
 import type { Router } from "../../src/objects/router.ts";
 import { SessionHost } from "../../src/objects/session-host.ts";
 import type { SocketWire } from "../../src/objects/socket-wire.ts";
+import type { Runtime } from "../../src/runtime.ts";
 import { addSubscription, interestIn } from "../../src/session/interest.ts";
 import { NOBODY } from "../../src/session/ports.ts";
 import { Session } from "../../src/session/session.ts";
@@ -43,6 +58,24 @@ async function mostAtOnce(stage: Stage, measure: () => number, run: () => Promis
   step();
   stage.stepped = () => {};
   return most;
+}
+
+/** A Session object with nothing around it. */
+function hostOf(settings: Settings, name: string, runtime: Runtime, router: Router, slices = SLICES): SessionHost {
+  return new SessionHost({
+    state: {
+      storage: { getAlarm: async () => null, setAlarm: async () => {} },
+      getWebSockets: () => [],
+      abort: () => {},
+      acceptWebSocket: () => {},
+    },
+    store: new MemorySessionStore(new Meter()),
+    ...{ settings, name, meter: new Meter(), runtime, slices },
+    router: () => router,
+    peers: () => {
+      throw new Error("there are no others");
+    },
+  });
 }
 
 function sum(counts: readonly number[]): number {
@@ -159,24 +192,8 @@ describe("a batch from a Topic object", () => {
   beforeEach(() => {
     runtime = stillRuntime();
     writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings));
-    host = new SessionHost({
-      state: {
-        storage: { getAlarm: async () => null, setAlarm: async () => {} },
-        getWebSockets: () => [],
-        abort: () => {},
-        acceptWebSocket: () => {},
-      },
-      store: new MemorySessionStore(new Meter()),
-      settings,
-      name: "n/session/0",
-      meter: new Meter(),
-      runtime,
-      slices: SMALL,
-      router: () => ({ serve: () => {}, flush: () => {}, subscribe: () => {} }) as unknown as Router,
-      peers: () => {
-        throw new Error("there are no others");
-      },
-    });
+    const router = { serve: () => {}, flush: () => {}, subscribe: () => {} } as unknown as Router;
+    host = hostOf(settings, "n/session/0", runtime, router, SMALL);
     subscribe("a");
   });
 
@@ -318,5 +335,83 @@ describe.each(["compact", "sharded"])("thousands of sessions that expire in the 
     expect(left).toBeGreaterThan(0);
     expect(left).toBeLessThan(SESSIONS);
     expect(stage.storedSessions(object)).toBe(0);
+  });
+});
+
+describe("what Topic objects are told", () => {
+  const settings = parseSettings({ TOPOLOGY: "sharded", TOPIC_SHARDS: "1", ALLOW_ANONYMOUS: "true" }) as Settings;
+  const many = Array.from({ length: 100 }, (_, index) => `$share/g/${index}`);
+
+  test("of the members of very many shared subscriptions goes some with each call, the latest numbers, and soon", async () => {
+    const runtime = stillRuntime();
+    const calls: (readonly BatchRecord[])[] = [];
+    const exchange = async (bytes: Uint8Array): Promise<Uint8Array> => {
+      const { records } = decodeBatch(bytes);
+      calls.push(records);
+      return encodeExchangeAnswer({ life: "1", codes: new Uint8Array(records.length), late: [], counts: [] });
+    };
+    const topics = (): { exchange: typeof exchange } => ({ exchange });
+    const router = new RemoteRouter(settings, "n/session/0", topics, runtime, new Ledger(1 << 30), () => router.flush());
+    let version = 0;
+    const tell = (online: number): void => {
+      for (const filter of many) router.share(filter, 1, online, ++version, undefined);
+      router.flush();
+    };
+    tell(1);
+    const settled: number[] = [];
+    router.subscribe({ filter: "plain", qos: 0, version: ++version, lasting: true }, { settled: (code) => settled.push(code) });
+    router.flush();
+    // Before most of that has left it is not so any more.
+    tell(0);
+    const beganAt = runtime.now();
+    for (let round = 0; calls.flat().length < many.length + 2 * LATER_REQUESTS_MAX + 1; round += 1) {
+      expect(round).toBeLessThan(100);
+      await new Promise((resolve) => setImmediate(resolve));
+      runtime.run();
+    }
+    for (const records of calls) expect(records.length).toBeLessThanOrEqual(LATER_REQUESTS_MAX + 1);
+    expect(
+      calls
+        .slice(0, 2)
+        .flat()
+        .some(({ kind }) => kind === RECORD_SUBSCRIBE),
+    ).toBe(true);
+    expect(settled).toEqual([0]);
+    const last = new Map(calls.flat().flatMap((record) => (record.kind === RECORD_SHARE ? [[record.filter, record.online] as const] : [])));
+    expect([last.size, new Set(last.values())]).toEqual([many.length, new Set([0])]);
+    // Those that had left with the first call and before the subscription were told twice, the others once.
+    expect(calls.flat().filter(({ kind }) => kind === RECORD_SHARE).length).toBe(many.length + 2 * LATER_REQUESTS_MAX);
+    expect(runtime.now() - beganAt).toBeLessThan(LATER_MS);
+  });
+
+  test("of what a session that moves subscribes to goes some with each step", async () => {
+    const underWay: number[] = [];
+    let waiting: (() => void)[] = [];
+    const router = {
+      subscribe: (_wanted: unknown, ticket: { settled(code: number): void }) => waiting.push(() => ticket.settled(0)),
+      places: () => [],
+      unsubscribe: () => {},
+      barrier: (_object: string, ticket: { settled(code: number): void }) => ticket.settled(0),
+    } as unknown as Router;
+    const moved = parseSettings({ TOPOLOGY: "sharded", SESSION_SHARDS: "2", TOPIC_SHARDS: "1", PREVIOUS_SHAPES: "1+1" }) as Settings;
+    const clientId = [..."abcdefgh"].find((each) => sessionObjectName(moved, "n", each).endsWith("/1"))!;
+    const { core } = hostOf(moved, sessionObjectName(moved, "n", clientId), stillRuntime(), router);
+    const subscriptions = many.map((_, index) => ({ filter: `f/${index}`, options: 1, identifier: 0 }));
+    const arrivals = new Arrivals({
+      ...{ core, settings: moved, name: sessionObjectName(moved, "n", clientId), router },
+      written: async () => {
+        underWay.push(waiting.length);
+        const settle = waiting;
+        waiting = [];
+        for (const each of settle) each();
+      },
+      peers: () => ({ offerSession: async () => subscriptions, exportSession: async () => undefined, letGo: async () => {} }),
+    });
+    vi.spyOn(console, "log").mockImplementation(() => {});
+    await expect(arrivals.fetch(clientId, false, NOBODY)).rejects.toThrow("ended while it was fetched");
+    vi.restoreAllMocks();
+    expect(sum(underWay)).toBe(many.length);
+    expect(Math.max(...underWay)).toBeLessThanOrEqual(FILTERS_UNDER_WAY_WORK / FILTER_WORK);
+    expect([core.sessions.size, core.deaf.size, core.subscriptions.size]).toEqual([0, 0, 0]);
   });
 });

@@ -11,7 +11,7 @@
 import { type Choices, DEFAULT_CHOICES } from "../../src/choices.ts";
 import type { FaultPort } from "../../src/fault.ts";
 import { Ledger } from "../../src/ledger.ts";
-import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
+import { DEFAULT_LIMITS, type Limits, SLICES, type Slices } from "../../src/limits.ts";
 import {
   type BatchRecord,
   BatchWriter,
@@ -110,6 +110,7 @@ export class SessionNode {
       router: world.wiring === "direct" ? this.#directRouter() : this.#batchedRouter(),
       authorizer: world.authorizer,
       consumers: world.consumers,
+      slices: world.slices,
       now: world.now,
     });
     this.machine = new SessionMachine(this.core);
@@ -462,6 +463,7 @@ export interface WorldOptions {
   /** The part of a Session object that one user may take; default 1: all. */
   readonly userShare?: number;
   readonly authorizer?: Authorizer;
+  readonly slices?: Slices;
   /** Of every Session object; whoever changes them does it for later starts. */
   readonly consumers?: readonly ConsumerPlan[];
   readonly reauthentication?: ReauthenticationPort;
@@ -479,6 +481,7 @@ export class World {
   readonly choices: Choices;
   readonly userShare: number;
   readonly authorizer: Authorizer;
+  readonly slices: Slices;
   consumers: readonly ConsumerPlan[];
   readonly reauthentication: ReauthenticationPort;
   readonly faults: FaultPort;
@@ -492,6 +495,7 @@ export class World {
     this.choices = { ...DEFAULT_CHOICES, ...options.choices };
     this.userShare = options.userShare ?? 1;
     this.authorizer = options.authorizer ?? ALL_RIGHTS;
+    this.slices = options.slices ?? SLICES;
     this.consumers = options.consumers ?? [];
     this.reauthentication = options.reauthentication ?? { begin: () => undefined };
     this.faults = options.faults ?? NO_FAULTS;

@@ -18,7 +18,7 @@ export function recountSessions(core: SessionCore): Recount {
   for (const { clientId, identity } of core.sessions.values()) {
     total.sessions += MEMORY.sessionBytes + characterBytes * clientId.length + identity.grants.length;
   }
-  for (const session of [...core.sessions.values(), ...core.aside]) {
+  for (const session of new Set([...core.sessions.values(), ...core.aside, ...core.deaf])) {
     for (const filter of session.subscriptions.keys()) total.subscriptions += subscriptionBytes(filter);
     for (const { message, identifiers } of session.deliveries.values()) {
       total.messages += MEMORY.deliveryBytes + MEMORY.numberBytes * (identifiers?.length ?? 0);
