@@ -120,6 +120,9 @@ export const DIRECTORY_RIGHTS_BYTES_MAX = GRANTS_BYTES_MAX - 64;
 /** Messages that one request of the API publishes. */
 export const API_MESSAGES_MAX = 1000;
 
+/** How often a stream of events says that it is there while nothing comes, ms: proxies end connections on which nothing goes for a minute. */
+export const API_HEARTBEAT_MS = 20_000;
+
 /** The body of a request of the API, bytes: a thousand users with some rules each. */
 export const API_BODY_BYTES_MAX = 4 * 1024 * KIB;
 

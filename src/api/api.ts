@@ -10,6 +10,7 @@ import { access, needs, needsDirectory } from "./access.ts";
 import { banned } from "./banned.ts";
 import { clients } from "./clients.ts";
 import type { ApiContext } from "./context.ts";
+import { live } from "./live.ts";
 import { problem } from "./problem.ts";
 import { publishing } from "./publishing.ts";
 import { retained } from "./retained.ts";
@@ -25,6 +26,7 @@ api.use(access);
 api.route("/", publishing);
 api.route("/clients", clients);
 api.route("/mqtt/retainer", retained);
+api.route("/subscribe", live);
 
 const ofDirectory = new Hono<ApiContext>({ strict: false });
 ofDirectory.use(needs("admin"), needsDirectory);

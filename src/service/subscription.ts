@@ -16,6 +16,7 @@ import type { MessageSubscription } from "./contract.ts";
 
 export class ServiceSubscription extends RpcTarget implements MessageSubscription {
   readonly #client: Client;
+  readonly #subscription: Subscription;
   readonly #messages: AsyncIterator<Message, undefined>;
   /** One after the other, however they are asked for: a message is acknowledged by the question for the one behind it. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -23,7 +24,13 @@ export class ServiceSubscription extends RpcTarget implements MessageSubscriptio
   constructor(client: Client, subscription: Subscription) {
     super();
     this.#client = client;
+    this.#subscription = subscription;
     this.#messages = subscription[Symbol.asyncIterator]();
+  }
+
+  /** Messages of QoS 0 that were dropped because too many waited for the reader. A Worker that has a stub of it can ask for it, too. */
+  get dropped(): number {
+    return this.#subscription.dropped;
   }
 
   next(): Promise<IteratorResult<HookMessage, undefined>> {

@@ -1,7 +1,7 @@
 /** The HTTP API for programs: to publish, to ask a client, to look who is there and what is retained; with tokens for one thing each. */
 
 import { createHash } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { API_MESSAGES_MAX } from "../../src/login-limits.ts";
 import { DISCONNECT } from "../../src/mqtt/packet.ts";
 import { describeTopologies, type TestBroker } from "../support/brokers.ts";
@@ -373,6 +373,105 @@ describeTopologies((broker) => {
       for (const method of ["GET", "DELETE"]) expect((await call(broker, path, { method })).status).toBe(404);
       for (const query of ["topic=a/%23/b", "cursor=x"]) expect((await call(broker, `/mqtt/retainer/messages?${query}`)).status).toBe(400);
       expect((await call(broker, "/mqtt/retainer/message/a%2F%23")).status).toBe(400);
+    });
+  });
+
+  describe("subscribe", () => {
+    /** Server-Sent Events, one by one. */
+    async function* events(path: string, token = TOKENS.read): AsyncGenerator<{ event: string; data: Record<string, unknown> }> {
+      const response = await fetch(`${broker.url}/api/v5/subscribe?${path}`, { headers: { Authorization: `Bearer ${token}` } });
+      expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/event-stream; charset=utf-8"]);
+      let text = "";
+      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+        text += chunk;
+        for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+          const [, event, data] = /^event: (.*)\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
+          text = text.slice(end + 2);
+          yield event === undefined ? { event: "comment", data: {} } : { event, data: JSON.parse(data!) };
+        }
+      }
+    }
+
+    test.each([0, 1, 2] as const)("streams what is retained, then what comes, of several filters, at QoS %i", async (qos) => {
+      const [one, two] = [unique("one"), unique("two")];
+      await call(broker, "/publish", { body: { topic: `${one}/kept`, payload: "line\nbreak", qos: 1, retain: true } });
+      const stream = events(`filter=${one}/%2B&filter=${two}&qos=${qos}`);
+      expect(await stream.next()).toMatchObject({ value: { event: "comment" } });
+      expect((await stream.next()).value).toEqual({
+        event: "message",
+        data: {
+          topic: `${one}/kept`,
+          payload: "line\nbreak",
+          payload_encoding: "plain",
+          qos: Math.min(qos, 1),
+          retain: true,
+          properties: {},
+        },
+      });
+      for (let index = 0; index < 50; index += 1) await call(broker, "/publish", { body: { topic: two, payload: `${index}`, qos } });
+      for (let index = 0; index < 50; index += 1) expect((await stream.next()).value!.data.payload).toBe(`${index}`);
+      await stream.return(undefined);
+    });
+
+    /** The client of the broker that a stream has. */
+    async function clientsOfStreams(): Promise<readonly string[]> {
+      const { body } = await call(broker, "/clients?like_clientid=service-&conn_state=connected&limit=1000");
+      return (body as { data: { clientid: string }[] }).data.map(({ clientid }) => clientid);
+    }
+
+    /** A stream, and the client that it has. */
+    async function open(query: string): Promise<{ stream: ReturnType<typeof events>; clientId: string }> {
+      const others = await clientsOfStreams();
+      const stream = events(query);
+      await stream.next();
+      return { stream, clientId: (await clientsOfStreams()).find((each) => !others.includes(each))! };
+    }
+
+    test("ends its session when whoever reads it has gone, and something is to be written", async () => {
+      const topic = unique("t");
+      const { stream, clientId } = await open(`filter=${topic}`);
+      await stream.return(undefined);
+      await vi.waitFor(
+        async () => {
+          await call(broker, "/publish", { body: { topic, payload: "" } });
+          expect(await clientsOfStreams()).not.toContain(clientId);
+        },
+        { timeout: 10_000 },
+      );
+    });
+
+    test("a reader who is slow costs nobody else anything: what is more than waits for him at QoS 0 is dropped, and he is told how many", async () => {
+      const topic = unique("t");
+      const { stream } = await open(`filter=${topic}`);
+      const count = 120;
+      const payload = "x".repeat(500_000);
+      for (let sent = 0; sent < count; sent += 6)
+        await call(broker, "/publish/bulk", { body: Array.from({ length: 6 }, () => ({ topic, payload })) });
+      // What was dropped is told as soon as he reads on; then come those that waited, and what is new.
+      let event = "";
+      let data: Record<string, unknown> = {};
+      for (let read = 0; event !== "dropped" && read < count; read += 1) {
+        await call(broker, "/publish", { body: { topic, payload: "small" } });
+        ({ event, data } = (await stream.next()).value!);
+      }
+      expect([event, Number(data.count) > 0]).toEqual(["dropped", true]);
+      for (let read = 0; data.payload !== "small" && read < count; read += 1) ({ data } = (await stream.next()).value!);
+      expect(data.payload).toBe("small");
+      await stream.return(undefined);
+    });
+
+    test("goes on when its connection is ended, ends when another client takes its place, and says what is wrong", async () => {
+      const topic = unique("t");
+      const { stream, clientId } = await open(`filter=${topic}&qos=1&retained=false`);
+      expect((await call(broker, `/clients/${clientId}`, { method: "DELETE" })).status).toBe(204);
+      await call(broker, "/publish", { body: { topic, payload: "still here", qos: 1 } });
+      expect((await stream.next()).value!.data.payload).toBe("still here");
+      await broker.connect({ version: 5, clientId });
+      expect((await stream.next()).value).toEqual({ event: "end", data: { message: expect.stringContaining("taken over") } });
+      expect((await stream.next()).done).toBe(true);
+      for (const query of ["", "filter=a/%23/b", "filter=a&qos=3", "filter=a&retained=1"])
+        expect(await call(broker, `/subscribe?${query}`)).toEqual({ status: 400, body: refused("BAD_REQUEST") });
+      expect((await call(broker, "/subscribe?filter=a", { token: TOKENS.publish })).status).toBe(403);
     });
   });
 

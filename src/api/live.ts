@@ -1,0 +1,78 @@
+/**
+ * `/api/v5/subscribe`: what comes for a subscription, as Server-Sent Events. The Worker is a client of the broker, and the stream goes from here:
+ * while nothing comes the object of its session may sleep. The next message is asked for when the reader has taken the last one, which is
+ * acknowledged by that: so a slow reader holds up nobody else, and the broker keeps what waits for it as it does for every client. That a reader has
+ * gone is noticed when something is written to it.
+ */
+
+import { Hono } from "hono";
+import { API_HEARTBEAT_MS } from "../login-limits.ts";
+import { PLATFORM, type Timer } from "../runtime.ts";
+import type { ServiceSubscription } from "../service/subscription.ts";
+import { needs } from "./access.ts";
+import type { ApiContext } from "./context.ts";
+import { messageView, qosIn } from "./message.ts";
+import { orBadRequest, refuse } from "./problem.ts";
+
+const HEADERS = {
+  "Content-Type": "text/event-stream; charset=utf-8",
+  // Of proxies that would wait for more.
+  "X-Accel-Buffering": "no",
+};
+
+export const live = new Hono<ApiContext>().get("/", needs("read"), async (context) => {
+  const { searchParams } = new URL(context.req.url);
+  const filters = searchParams.getAll("filter");
+  if (filters.length === 0) return refuse("BAD_REQUEST", "filter must be a Topic Filter; it may be given several times.");
+  const qos = qosIn(Number(searchParams.get("qos") ?? 0));
+  const retained = searchParams.get("retained") ?? "true";
+  if (retained !== "true" && retained !== "false") return refuse("BAD_REQUEST", "retained must be true or false.");
+  const { service, namespace } = context.var;
+  const subscription = await orBadRequest(() => service.subscribe(filters, { qos, retained: retained === "true", namespace }));
+  const { readable, writable } = new IdentityTransformStream();
+  // The reader has gone: that is no failure.
+  context.executionCtx.waitUntil(stream(subscription, writable).catch(() => {}));
+  return new Response(readable, { headers: HEADERS });
+});
+
+/** @returns when the stream is over, by whichever side */
+async function stream(subscription: ServiceSubscription, writable: WritableStream<Uint8Array>): Promise<void> {
+  const encoder = new TextEncoder();
+  const writer = writable.getWriter();
+  let waits = 0;
+  // Resolves when the reader has taken it, and rejects when he has gone.
+  const write = async (text: string): Promise<void> => {
+    waits += 1;
+    await writer.write(encoder.encode(text));
+    waits -= 1;
+  };
+  let heartbeat: Timer;
+  const beat = (): void => {
+    heartbeat = PLATFORM.after(API_HEARTBEAT_MS, beat);
+    if (waits === 0) void write(": still here\n\n").catch(() => subscription.return());
+  };
+  heartbeat = PLATFORM.after(API_HEARTBEAT_MS, beat);
+  try {
+    // So that whoever connects knows that the subscription stands.
+    await write(": subscribed\n\n");
+    for (let dropped = 0; ; ) {
+      const next = await subscription.next().catch((error: Error) => error);
+      if (next instanceof Error || next.done) {
+        await write(event("end", { message: next instanceof Error ? next.message : "the subscription has ended" }));
+        await writer.close();
+        return;
+      }
+      if (subscription.dropped > dropped) await write(event("dropped", { count: subscription.dropped - dropped }));
+      dropped = subscription.dropped;
+      await write(event("message", messageView(next.value)));
+    }
+  } finally {
+    heartbeat.cancel();
+    await subscription.return();
+  }
+}
+
+/** JSON has no line break that would end the data. */
+function event(name: string, data: object): string {
+  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
+}
