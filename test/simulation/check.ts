@@ -258,7 +258,9 @@ function checkWills(scenario: Scenario, gone: readonly SimulatedClient[]): strin
       const awayMs = backAt === undefined ? Number.POSITIVE_INFINITY : backAt - heardAt;
       // A connection that was opened just before or at once may have come between.
       const wasAlone = !contested && (nextAt === undefined || nextAt - endAt > ON_ITS_WAY_MS);
-      if (end === "disconnect" && !rude && !crashes && wasAlone) wrong("its client said DISCONNECT");
+      // An operator who bans it may have ended the connection, with its will, before the DISCONNECT was there.
+      const isBanned = world.operator?.mayBan(client.id, endAt) ?? false;
+      if (end === "disconnect" && !rude && !crashes && wasAlone && !isBanned) wrong("its client said DISCONNECT");
       if (world.clocksJump) continue;
       // A session that expires in the grace takes its will with it.
       const { expirySeconds } = client.options;
