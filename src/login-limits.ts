@@ -126,6 +126,12 @@ export const API_HEARTBEAT_MS = 20_000;
 /** The body of a request of the API, bytes: a thousand users with some rules each. */
 export const API_BODY_BYTES_MAX = 4 * 1024 * KIB;
 
+/**
+ * The body of a request that brings sessions from another broker, bytes: one with QUEUE_BYTES_MAX of messages in Base64, and what is in flight
+ * besides. The Worker holds it as text and as bytes.
+ */
+export const PORTABLE_BODY_BYTES_MAX = 32 * 1024 * KIB;
+
 /** Items on a page of the API. */
 export const PAGE_LIMIT_MAX = 1000;
 

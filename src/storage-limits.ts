@@ -68,3 +68,12 @@ export const RECIPIENT_BYTES_MAX = 256 * KIB;
  * last one's shared subscription may go beyond their bound, and the repeats that are recognised after a restart.
  */
 export const CHUNK_OVERHEAD_BYTES_MAX = 64 * KIB + RECIPIENT_BYTES_MAX + 64 * KIB + 288 * KIB;
+
+/**
+ * Sessions of one page for another broker, bytes: they are held in the object, in the Worker, and there as text. One that is larger has a page
+ * of its own.
+ */
+export const PORTABLE_PAGE_BYTES = 2048 * KIB;
+
+/** A session that is told of as a whole, bytes: more than a queue may hold by default, less than a call may bring (32 MiB). */
+export const PORTABLE_SESSION_BYTES_MAX = 20 * 1024 * KIB;

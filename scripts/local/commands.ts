@@ -15,6 +15,8 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: "token", summary: "signs a token (JWT) for a broker that takes tokens", load: () => import("./token.ts") },
   { name: "api-token", summary: "makes a token for the HTTP API", load: () => import("./api-token.ts") },
   { name: "hash-password", summary: "hashes a password for the secret USERS", load: () => import("./hash-password.ts") },
+  { name: "export", summary: "writes what a running broker keeps into a file", load: () => import("./export-command.ts") },
+  { name: "import", summary: "brings that into another one, or one of another topology", load: () => import("./import-command.ts") },
   { name: "backup", summary: "copies what a broker on this machine keeps, while it runs", load: () => import("./backup-command.ts") },
   { name: "restore", summary: "puts such a copy back", load: () => import("./restore-command.ts") },
 ];

@@ -11,6 +11,7 @@ import { banned } from "./banned.ts";
 import { clients } from "./clients.ts";
 import type { ApiContext } from "./context.ts";
 import { live } from "./live.ts";
+import { portable } from "./portable.ts";
 import { problem } from "./problem.ts";
 import { publishing } from "./publishing.ts";
 import { retained } from "./retained.ts";
@@ -31,6 +32,7 @@ api.route("/subscribe", live);
 const ofDirectory = new Hono<ApiContext>({ strict: false });
 ofDirectory.use(needs("admin"), needsDirectory);
 ofDirectory.route("/banned", banned);
+ofDirectory.route("/portable", portable);
 for (const path of USERS_PATHS) ofDirectory.route(`/authentication/${path}/users`, users);
 api.route("/", ofDirectory);
 

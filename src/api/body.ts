@@ -7,19 +7,19 @@ import { refuse } from "./problem.ts";
 export type Fields = Readonly<Record<string, unknown>>;
 
 /** A body. What is too large is read and thrown away: whoever sends it hears the answer only then. */
-export async function bodyBytes(request: Request): Promise<Uint8Array> {
+export async function bodyBytes(request: Request, bytesMax: number = API_BODY_BYTES_MAX): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of request.body ?? []) {
     bytes += (chunk as Uint8Array).length;
-    if (bytes <= API_BODY_BYTES_MAX) chunks.push(chunk as Uint8Array);
+    if (bytes <= bytesMax) chunks.push(chunk as Uint8Array);
   }
-  if (bytes > API_BODY_BYTES_MAX) return refuse("PAYLOAD_TOO_LARGE", `A body has at most ${API_BODY_BYTES_MAX} bytes.`);
+  if (bytes > bytesMax) return refuse("PAYLOAD_TOO_LARGE", `A body has at most ${bytesMax} bytes.`);
   return concatenate(chunks);
 }
 
-async function bodyText(request: Request): Promise<string> {
-  return new TextDecoder().decode(await bodyBytes(request));
+async function bodyText(request: Request, bytesMax?: number): Promise<string> {
+  return new TextDecoder().decode(await bodyBytes(request, bytesMax));
 }
 
 /** The JSON of a body. */
@@ -33,8 +33,8 @@ export async function bodyFields(request: Request, known: readonly string[]): Pr
 }
 
 /** The objects of a body: a JSON array, or one object on each line. */
-export async function bodyList(request: Request): Promise<unknown[]> {
-  const text = (await bodyText(request)).trim();
+export async function bodyList(request: Request, bytesMax?: number): Promise<unknown[]> {
+  const text = (await bodyText(request, bytesMax)).trim();
   if (text.startsWith("[")) return parse(text, "The body") as unknown[];
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   return lines.map((line, index) => parse(line, `Line ${index + 1}`));

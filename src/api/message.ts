@@ -123,7 +123,7 @@ function isSeconds(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffffffff;
 }
 
-function bytesOf(base64: string, name: string): Uint8Array {
+export function bytesOf(base64: string, name: string): Uint8Array {
   try {
     return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
   } catch {
@@ -161,9 +161,12 @@ function utf8Decode(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** Bytes that become text at once: arguments of a call are not unlimited. */
+const AT_ONCE = 0x8000;
+
 export function base64Of(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
+  for (let from = 0; from < bytes.length; from += AT_ONCE) text += String.fromCharCode(...bytes.subarray(from, from + AT_ONCE));
   return btoa(text);
 }
 

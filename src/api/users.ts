@@ -1,6 +1,6 @@
 /**
  * `/api/v5/authentication/password_based:built_in_database/users`: the users of the directory, in the form of EMQX, with their rights beside
- * them. Passwords come as hashes or as they are, which costs the Worker a hash; no answer has either.
+ * them. Passwords come as hashes or as they are, which costs the Worker a hash; no answer here has either.
  */
 
 import { Hono } from "hono";

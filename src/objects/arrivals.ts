@@ -18,6 +18,7 @@ import { exportSession, leaveShares, letGo, offerSession } from "../session/depa
 import { endSession } from "../session/lifecycle.ts";
 import { type MoveReason, type MovingPart, type MovingSubscription, OF_ANOTHER, type Offer } from "../session/move.ts";
 import { mergeCopy, putBack, retire, setAside } from "../session/moved-copy.ts";
+import { type PortableSession, takeSession } from "../session/portable.ts";
 import type { Identity, Ticket } from "../session/ports.ts";
 import type { Session } from "../session/session.ts";
 import { filterWork } from "../session/taking.ts";
@@ -195,6 +196,46 @@ export class Arrivals {
       for (let work = 0; work < FILTERS_UNDER_WAY_WORK && next < items.length; next += 1) work += filterWork(items[next]!.filter);
       await this.#settled((ticket) => tell(items.slice(first, next), ticket));
     }
+  }
+
+  /**
+   * A session of another broker, or of another topology of this one, comes here. One that is here, or was in an earlier shape, stays what it
+   * is: what was taken once is not taken again.
+   * @returns whether it was taken; when it was, it is in rows
+   * @throws Error when a Topic object is out of reach: then nothing of it is here, or all
+   */
+  async take(told: PortableSession): Promise<boolean> {
+    const { core } = this.#options;
+    const { clientId, userName } = told;
+    const by = { userName };
+    try {
+      await (this.#underWay.get(clientId)?.fetched ?? this.fetch(clientId, false, by));
+    } catch (error) {
+      if (error instanceof OfAnotherUser) return false;
+      throw error;
+    }
+    if (this.#underWay.has(clientId)) return this.take(told);
+    if (core.sessions.has(clientId)) return false;
+    const fetched = this.#take(told).finally(() => this.#underWay.delete(clientId));
+    this.#underWay.set(clientId, { by, fetched });
+    await fetched;
+    return true;
+  }
+
+  async #take(told: PortableSession): Promise<void> {
+    const { core, written } = this.#options;
+    const session = beginArrival(core, told.clientId);
+    try {
+      await this.#inSlices(told.subscriptions, (some, ticket) => subscribeArriving(core, session, some, ticket));
+      takeSession(core, session, told);
+    } catch (error) {
+      cancelArrival(core, session);
+      throw error;
+    } finally {
+      await written();
+    }
+    // Of shared subscriptions it is a member only now.
+    await this.#confirm(session);
   }
 
   /** Waits for a ticket. */

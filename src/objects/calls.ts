@@ -9,6 +9,7 @@ import type { Looked, News, Presence } from "../directory/news.ts";
 import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
 import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
+import type { PortableMessage, PortableSession } from "../session/portable.ts";
 import type { Identity } from "../session/ports.ts";
 import type { Adopter } from "./adoption.ts";
 import type { Figures, Usage } from "./meter.ts";
@@ -45,8 +46,13 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   client(clientId: string): ClientView | undefined;
   /** Ends the connection of a client (0x98). @returns whether it had one, once what follows is in rows, and sent */
   disconnect(clientId: string): Promise<boolean>;
+  /** Its sessions for another broker, behind this Client Identifier: some, each as a whole. */
+  sessionsAfter(clientId: string): Promise<PortablePage>;
+  /** A session of another broker is to be here from now on. @returns once it is in rows, or why it is not */
+  takeSession(told: PortableSession): Promise<TakenSession>;
   /** Of the one object of a namespace: as of a Topic object. */
-  retainedFrom(filter: string, from: string): RetainedMessages;
+  retainedFrom(filter: string | undefined, from: string): RetainedMessages;
+  keepRetained(messages: readonly PortableMessage[]): TakenRetained[];
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
   recover(to: number | string): Promise<string>;
   /** What `/metrics` tells of this object. */
@@ -115,6 +121,20 @@ export interface ClientPage {
   readonly more: boolean;
 }
 
+export interface PortablePage {
+  readonly sessions: readonly PortableSession[];
+  /** Client Identifiers of those among them that are too large to be told of. */
+  readonly tooLarge: readonly string[];
+  /** The Client Identifier behind which there are more; undefined when there are none. */
+  readonly next: string | undefined;
+}
+
+/** What became of a session that was to be taken: there was one with its Client Identifier already, which stays what it is; or why it can't be. */
+export type TakenSession = "taken" | "there" | { readonly problem: string };
+
+/** The same of a retained message and its topic. */
+export type TakenRetained = TakenSession;
+
 /** Some of the retained messages of one object. */
 export interface RetainedMessages {
   readonly messages: readonly HookMessage[];
@@ -129,8 +149,10 @@ export interface TopicCalls extends Rpc.DurableObjectBranded {
   routesFor(adopter: Adopter): RouteRow[];
   /** Another Topic object asks for retained messages that it owns now. */
   retainedFor(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[];
-  /** Retained messages whose topics match, from this topic on: as many as are found at a bounded cost, which may be none. */
-  retainedFrom(filter: string, from: string): Promise<RetainedMessages>;
+  /** Retained messages whose topics match, or all where there is no filter, from this topic on: as many as are found at a bounded cost, which may be none. */
+  retainedFrom(filter: string | undefined, from: string): Promise<RetainedMessages>;
+  /** Keeps what another broker has retained, where there is nothing yet; who is subscribed is not given it. @returns what became of each */
+  keepRetained(messages: readonly PortableMessage[]): Promise<TakenRetained[]>;
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
   recover(to: number | string): Promise<string>;
   /** What `/metrics` tells of this object. */
@@ -168,6 +190,8 @@ export interface DirectoryCalls extends Rpc.DurableObjectBranded {
   user(name: string): Promise<UserView | undefined>;
   /** @param from the name behind which, or the place from 0 at which it begins */
   users(from: string | number, most: number): Promise<{ readonly users: readonly UserView[]; readonly count: number }>;
+  /** Users with the hashes of their passwords, for another broker: in the order of their names, behind this one, at most so many. */
+  entriesAfter(user: string, most: number): Promise<readonly UserEntry[]>;
   bans(): Promise<readonly Ban[]>;
   /** @returns why that can't be, in a sentence */
   putBan(ban: Ban): Promise<string | undefined>;

@@ -77,6 +77,13 @@ export class DirectoryHost {
     return { users: core.users(from, most).map(viewOf), count: core.userCount };
   }
 
+  /** With the hashes of their passwords. */
+  entriesAfter(user: string, most: number): readonly UserEntry[] {
+    return this.#called()
+      .users(user, most)
+      .map(({ user, password, rights }) => ({ user, password, rights }));
+  }
+
   bans(): readonly Ban[] {
     const now = this.#now;
     return this.#called().bans.filter(({ until }) => until > now);

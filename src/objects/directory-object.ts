@@ -79,6 +79,11 @@ export class DirectoryObject extends DurableObject<BrokerEnv> implements Directo
     return this.#host.users(from, most);
   }
 
+  /** Users with the hashes of their passwords, for another broker. */
+  async entriesAfter(user: string, most: number): Promise<readonly UserEntry[]> {
+    return this.#host.entriesAfter(user, most);
+  }
+
   async bans(): Promise<readonly Ban[]> {
     return this.#host.bans();
   }

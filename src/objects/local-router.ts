@@ -12,14 +12,15 @@ import type { Holding, Kept, RetainedRow, RoutingStore } from "../routing/ports.
 import type { Runtime } from "../runtime.ts";
 import type { SessionCore } from "../session/core.ts";
 import type { SessionMachine } from "../session/machine.ts";
+import type { PortableMessage } from "../session/portable.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
-import type { RetainedMessages } from "./calls.ts";
+import type { RetainedMessages, TakenRetained } from "./calls.ts";
 import { faultsOf } from "./faults.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
 import { RetainedReader } from "./retained-reader.ts";
-import { retainedView } from "./retained-view.ts";
+import { keepRetained, retainedView } from "./retained-view.ts";
 import type { Router } from "./router.ts";
 
 const HERE = "";
@@ -117,8 +118,12 @@ export class LocalRouter implements Router {
   }
 
   /** As of a Topic object. */
-  retainedFrom(filter: string, from: string): RetainedMessages {
+  retainedFrom(filter: string | undefined, from: string): RetainedMessages {
     return retainedView(this.#routing, filter, from, this.#runtime.now());
+  }
+
+  keepRetained(messages: readonly PortableMessage[]): TakenRetained[] {
+    return keepRetained(this.#routing, messages, this.#runtime.now());
   }
 
   unsubscribe(filter: string, version: number): void {

@@ -48,6 +48,20 @@ export function objectsOf(shape: Shape, namespace: string): { sessions: string[]
   };
 }
 
+/** The Session objects that may have sessions, those of earlier shapes too, as far as they can be named. */
+export interface AllSessionObjects {
+  readonly named: readonly string[];
+  /** Some shape has one for each client: the directory knows those. */
+  readonly hasOwn: boolean;
+}
+
+export function allSessionObjects(settings: Settings, namespace: string): AllSessionObjects {
+  if (settings.topology === "compact") return { named: [sessionObjectName(settings, namespace, "")], hasOwn: false };
+  const shapes = [settings, ...settings.previousShapes.map((shape) => ({ ...settings, ...shape }))];
+  const named = shapes.flatMap((shape) => objectsOf(shape, namespace).sessions);
+  return { named: [...new Set(named)], hasOwn: shapes.some(({ sessionShards }) => sessionShards === 0) };
+}
+
 /**
  * The numbers of objects as one number, for batches: objects that know different ones would look for sessions and topics in different
  * places, so they do not talk until they know the same. How many shapes there were before is part of it: a call of an earlier time in

@@ -36,6 +36,7 @@ import { log } from "./log.ts";
 import type { Figures, Meter } from "./meter.ts";
 import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
 import { NO_CODE, ObjectHooks, type WorkersCode } from "./object-hooks.ts";
+import { PortableCalls } from "./portable-calls.ts";
 import { Reauthentications } from "./reauthentications.ts";
 import type { Router } from "./router.ts";
 import { ServiceCalls } from "./service-calls.ts";
@@ -78,6 +79,8 @@ export class SessionHost {
   readonly core: SessionCore;
   readonly machine: SessionMachine;
   readonly arrivals: Arrivals;
+  /** Sessions for another broker, and from there. */
+  readonly portable: PortableCalls;
   readonly ledger: Ledger;
   /** What other Workers ask of this object. */
   readonly service: ServiceCalls;
@@ -213,6 +216,7 @@ export class SessionHost {
       written,
     });
     const owns = (clientId: string): boolean => sessionObjectName(settings, namespace, clientId) === name;
+    this.portable = new PortableCalls({ core: this.core, arrivals: this.arrivals, runtime, written, owns });
     this.#context = {
       core: this.core,
       machine: this.machine,

@@ -11,10 +11,22 @@ import type { MessageToPublish } from "../hooks/contract.ts";
 import type { Ledger } from "../ledger.ts";
 import { PLATFORM } from "../runtime.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
+import type { PortableMessage, PortableSession } from "../session/portable.ts";
 import type { Identity } from "../session/ports.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
-import type { Acknowledged, AcknowledgedWait, ClientPage, ClientView, PutOutcome, RetainedMessages, SessionCalls } from "./calls.ts";
+import type {
+  Acknowledged,
+  AcknowledgedWait,
+  ClientPage,
+  ClientView,
+  PortablePage,
+  PutOutcome,
+  RetainedMessages,
+  SessionCalls,
+  TakenRetained,
+  TakenSession,
+} from "./calls.ts";
 import type { Definition } from "./definition.ts";
 import { directoryOf } from "./directory-of.ts";
 import { type BrokerEnv, stubs } from "./env.ts";
@@ -185,11 +197,30 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
     return this.#host.service.disconnect(clientId);
   }
 
+  /** Its sessions for another broker, behind this Client Identifier: some, each as a whole. */
+  sessionsAfter(clientId: string): Promise<PortablePage> {
+    this.#meter.calls += 1;
+    return this.#host.portable.after(clientId);
+  }
+
+  /** A session of another broker is to be here from now on. @returns once it is in rows, or why it is not */
+  takeSession(told: PortableSession): Promise<TakenSession> {
+    this.#meter.calls += 1;
+    return this.#host.portable.take(told);
+  }
+
   /** Of the one object of a namespace: as of a Topic object. */
-  retainedFrom(filter: string, from: string): RetainedMessages {
+  retainedFrom(filter: string | undefined, from: string): RetainedMessages {
     this.#meter.calls += 1;
     if (this.#local === undefined) throw new Error("retained messages are with the Topic objects");
     return this.#local.retainedFrom(filter, from);
+  }
+
+  /** Of the one object of a namespace: as of a Topic object. */
+  keepRetained(messages: readonly PortableMessage[]): TakenRetained[] {
+    this.#meter.calls += 1;
+    if (this.#local === undefined) throw new Error("retained messages are with the Topic objects");
+    return this.#local.keepRetained(messages);
   }
 
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */

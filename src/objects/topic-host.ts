@@ -31,11 +31,12 @@ import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/
 import { RoutingCore } from "../routing/core.ts";
 import type { Addressed, Delivered, DeliveryPort, RoutingStore } from "../routing/ports.ts";
 import type { Runtime, Timer } from "../runtime.ts";
+import type { PortableMessage } from "../session/portable.ts";
 import type { Settings } from "../settings.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
 import { CallQueue } from "./call-queue.ts";
-import type { RetainedMessages } from "./calls.ts";
+import type { RetainedMessages, TakenRetained } from "./calls.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges } from "./exchanges.ts";
 import { faultsOf } from "./faults.ts";
@@ -45,7 +46,7 @@ import { log } from "./log.ts";
 import { createCallMeter, type Figures, type Meter } from "./meter.ts";
 import { shapeNumber, shardOf, topicShard } from "./names.ts";
 import { RetainedReader } from "./retained-reader.ts";
-import { retainedView } from "./retained-view.ts";
+import { keepRetained, retainedView } from "./retained-view.ts";
 import { ALONE, attemptAfter, type Cause, Delivery, type Refused, recordOf } from "./topic-delivery.ts";
 import { Turns } from "./turns.ts";
 
@@ -239,10 +240,17 @@ export class TopicHost implements DeliveryPort {
   }
 
   /** Retained messages as other Workers are told of them, once this object has all of its topics. */
-  async retainedFrom(filter: string, from: string): Promise<RetainedMessages> {
+  async retainedFrom(filter: string | undefined, from: string): Promise<RetainedMessages> {
     const adopted = this.adoption.ready();
     if (adopted !== undefined) await adopted;
     return retainedView(this.#routing, filter, from, this.#runtime.now());
+  }
+
+  /** The same way in. */
+  async keepRetained(messages: readonly PortableMessage[]): Promise<TakenRetained[]> {
+    const adopted = this.adoption.ready();
+    if (adopted !== undefined) await adopted;
+    return keepRetained(this.#routing, messages, this.#runtime.now());
   }
 
   figures(): Figures {

@@ -6,9 +6,10 @@
 import { DurableObject } from "cloudflare:workers";
 import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import { PLATFORM } from "../runtime.ts";
+import type { PortableMessage } from "../session/portable.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import type { Adopter } from "./adoption.ts";
-import type { RetainedMessages, TopicCalls } from "./calls.ts";
+import type { RetainedMessages, TakenRetained, TopicCalls } from "./calls.ts";
 import type { Definition } from "./definition.ts";
 import { type BrokerEnv, stubs } from "./env.ts";
 import { guardedStore } from "./guarded-store.ts";
@@ -57,9 +58,15 @@ export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls 
   }
 
   /** Retained messages whose topics match, from this topic on: as many as are found at a bounded cost, which may be none. */
-  retainedFrom(filter: string, from: string): Promise<RetainedMessages> {
+  retainedFrom(filter: string | undefined, from: string): Promise<RetainedMessages> {
     this.#meter.calls += 1;
     return this.#host.retainedFrom(filter, from);
+  }
+
+  /** Keeps what another broker has retained, where there is nothing yet. */
+  keepRetained(messages: readonly PortableMessage[]): Promise<TakenRetained[]> {
+    this.#meter.calls += 1;
+    return this.#host.keepRetained(messages);
   }
 
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */

@@ -126,6 +126,14 @@ export class RoutingCore {
   }
 
   /**
+   * Keeps a message that another broker had retained. Nobody is given it who is subscribed already.
+   * @returns whether it did; undefined when its topic has one here
+   */
+  keep(message: Message, now: number): boolean | undefined {
+    return this.#retained.keep(this.#renamed(message), now);
+  }
+
+  /**
    * Keeps the message if it is to be retained, and hands it to every Session object that wants it.
    * @param published called once, when all of them have it
    */
@@ -299,8 +307,8 @@ export class RoutingCore {
     for (const filter of stale) this.unsubscribe(sessionObject, filter, version);
   }
 
-  /** Some of the retained messages that match a filter (`retained.ts`). @param from topics before it were in earlier slices */
-  retainedSlice(filter: string, from: string, now: number): RetainedSlice {
+  /** Some of the retained messages that match a filter, undefined: of all (`retained.ts`). @param from topics before it were in earlier slices */
+  retainedSlice(filter: string | undefined, from: string, now: number): RetainedSlice {
     return this.#retained.slice(filter, from, now);
   }
 }

@@ -9,7 +9,7 @@ import { intact, RecordError, RecordReader, RecordWriter } from "../mqtt/record.
 import type { Room } from "../room.ts";
 import { RETAINED_BYTES_SHARED, RETAINED_BYTES_SMALL } from "../share-limits.ts";
 import { nextTopic } from "../topic/order.ts";
-import { scanTopics } from "../topic/retained-scan.ts";
+import { allTopics, scanTopics } from "../topic/retained-scan.ts";
 import { SlicedCursor } from "../topic/sliced-cursor.ts";
 import { readStoredMessage } from "../topic/stored-message.ts";
 import type { Kept, RetainedRow, RoutingStore } from "./ports.ts";
@@ -90,6 +90,13 @@ export class RetainedMessages {
     return true;
   }
 
+  /** Keeps one that was retained by another broker. @returns whether it did; undefined when its topic has one here, which is newer */
+  keep(message: Message, now: number): boolean | undefined {
+    const row = this.#store.retained(message.topic);
+    if (row !== undefined && (row.expiresAt === 0 || row.expiresAt > now)) return undefined;
+    return this.retain(message, now);
+  }
+
   /** Whether one more topic can be retained: counting reads the whole table once after each start, so only a new topic asks. */
   #hasRoom(now: number): boolean {
     const { retainedMessagesMax } = this.#limits;
@@ -122,15 +129,16 @@ export class RetainedMessages {
   /**
    * A slice of the retained messages that match a filter. Its cost is bounded: a page of messages, or as many places looked at. What it
    * has goes the way of live messages, so that an older value never comes after a newer one.
+   * @param filter undefined: of all topics
    * @param from topics before it were in earlier slices
    */
-  slice(filter: string, from: string, now: number): RetainedSlice {
+  slice(filter: string | undefined, from: string, now: number): RetainedSlice {
     const cursor = new SlicedCursor(this.#store, from, RETAINED_LOOKS);
     const expired: string[] = [];
     const messages: Message[] = [];
     let bytes = 0;
     let next: string | undefined;
-    for (const topic of scanTopics(filter, cursor)) {
+    for (const topic of filter === undefined ? allTopics(cursor) : scanTopics(filter, cursor)) {
       const row = this.#owns(topic) ? this.#store.retained(topic) : undefined;
       if (row === undefined) continue;
       // [MQTT5-3.3.2-5] [5.0/3.3.1.3/expiry]

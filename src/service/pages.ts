@@ -4,7 +4,7 @@ import type { HookMessage } from "../hooks/contract.ts";
 import { PAGE_CALLS_MAX } from "../limits.ts";
 import type { ClientView, DirectoryCalls, RetainedMessages } from "../objects/calls.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";
-import { directoryObjectName, objectsOf, sessionObjectName, topicObjectName, topicShard } from "../objects/names.ts";
+import { allSessionObjects, directoryObjectName, sessionObjectName, topicObjectName, topicShard } from "../objects/names.ts";
 import type { Settings } from "../settings.ts";
 import { hasWildcard } from "../topic/filter.ts";
 import type { ClientsPage, RetainedPage } from "./contract.ts";
@@ -18,20 +18,6 @@ export interface Walk {
   readonly cursor: unknown;
 }
 
-/** The Session objects that may have sessions, those of earlier shapes too, as far as they can be named. */
-interface SessionObjects {
-  readonly named: readonly string[];
-  /** Some shape has one for each client: the directory knows those. */
-  readonly hasOwn: boolean;
-}
-
-function sessionObjects(settings: Settings, namespace: string): SessionObjects {
-  if (settings.topology === "compact") return { named: [sessionObjectName(settings, namespace, "")], hasOwn: false };
-  const shapes = [settings, ...settings.previousShapes.map((shape) => ({ ...settings, ...shape }))];
-  const named = shapes.flatMap((shape) => objectsOf(shape, namespace).sessions);
-  return { named: [...new Set(named)], hasOwn: shapes.some(({ sessionShards }) => sessionShards === 0) };
-}
-
 /** @throws TypeError that says what to do where nobody knows all clients */
 function directoryFor({ env, settings, namespace }: Walk): Pick<DirectoryCalls, "presentAfter"> {
   const { DIRECTORY } = env;
@@ -43,7 +29,7 @@ function directoryFor({ env, settings, namespace }: Walk): Pick<DirectoryCalls, 
 }
 
 export async function clientsPage(walk: Walk, limit: number): Promise<ClientsPage> {
-  const { named, hasOwn } = sessionObjects(walk.settings, walk.namespace);
+  const { named, hasOwn } = allSessionObjects(walk.settings, walk.namespace);
   const directory = hasOwn ? directoryFor(walk) : undefined;
   const sessions = stubs(walk.env.SESSIONS);
   const clients: ClientView[] = [];

@@ -33,6 +33,15 @@ export function scanTopics(topicFilter: string, cursor: TopicCursor): Iterable<s
   return cursor.seek(topicFilter) === topicFilter ? [topicFilter] : NONE;
 }
 
+/** Yields each stored topic, those that begin with $ too, which no filter matches together with others. */
+export function* allTopics(cursor: TopicCursor): Generator<string> {
+  if (cursor.range !== undefined) {
+    yield* cursor.range("", undefined);
+    return;
+  }
+  for (let topic = cursor.seek(""); topic !== undefined; topic = cursor.seek(nextTopic(topic))) yield topic;
+}
+
 const NONE: readonly string[] = [];
 
 class Scan {

@@ -1,0 +1,108 @@
+/** Through all objects of a namespace, page by page, for an export: what one page costs is bounded, so that it may have nothing and not be the last. */
+
+import type { HookMessage } from "../hooks/contract.ts";
+import { PAGE_CALLS_MAX } from "../limits.ts";
+import type { DirectoryCalls, PortablePage, RetainedMessages, TakenRetained, TakenSession } from "../objects/calls.ts";
+import { type BrokerEnv, stubs } from "../objects/env.ts";
+import { allSessionObjects, sessionObjectName, topicObjectName, topicShard } from "../objects/names.ts";
+import type { PortableMessage, PortableSession } from "../session/portable.ts";
+import type { Settings } from "../settings.ts";
+import { refuse } from "./problem.ts";
+
+export interface Walk {
+  readonly env: BrokerEnv;
+  readonly settings: Settings;
+  readonly namespace: string;
+  /** Of the page before. */
+  readonly cursor: string | undefined;
+}
+
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  /** Undefined on the last page. */
+  readonly cursor: string | undefined;
+}
+
+/** The types of calls lose what is in lists of lists. */
+export type Sessions = (name: string) => {
+  sessionsAfter(clientId: string): Promise<PortablePage>;
+  takeSession(told: PortableSession): Promise<TakenSession>;
+};
+
+type Retaining = (name: string) => {
+  retainedFrom(filter: undefined, from: string): Promise<RetainedMessages>;
+  keepRetained(messages: readonly PortableMessage[]): Promise<TakenRetained[]>;
+};
+
+export function sessionsOf(env: BrokerEnv): Sessions {
+  return stubs(env.SESSIONS) as unknown as Sessions;
+}
+
+/** @returns where a walk goes on: in the object of this number, behind this name */
+function placeIn(cursor: string | undefined, objects: number): { object: number; from: string } {
+  if (cursor === undefined) return { object: 0, from: "" };
+  const [, number, from] = /^(\d{1,6}):([\s\S]*)$/.exec(cursor) ?? [];
+  if (number === undefined || Number(number) > objects) return refuse("BAD_REQUEST", "cursor must be that of the page before.");
+  return { object: Number(number), from: from! };
+}
+
+export interface SessionsPage extends Page<PortableSession> {
+  readonly tooLarge: readonly string[];
+}
+
+/** Sessions: of the objects that can be named, and then of those that the directory knows. */
+export async function sessionsPage(walk: Walk, directory: Pick<DirectoryCalls, "presentAfter">): Promise<SessionsPage> {
+  const { named, hasOwn } = allSessionObjects(walk.settings, walk.namespace);
+  const sessions = sessionsOf(walk.env);
+  let { object, from } = placeIn(walk.cursor, named.length);
+  for (let calls = 0; object < named.length; calls += 1) {
+    if (calls === PAGE_CALLS_MAX) return { items: [], tooLarge: [], cursor: `${object}:${from}` };
+    const { sessions: items, tooLarge, next } = await sessions(named[object]!).sessionsAfter(from);
+    [object, from] = next === undefined ? [object + 1, ""] : [object, next];
+    if (items.length + tooLarge.length > 0)
+      return { items, tooLarge, cursor: object < named.length || hasOwn ? `${object}:${from}` : undefined };
+  }
+  const [name] = hasOwn ? await directory.presentAfter(from, 1) : [];
+  if (name === undefined) return { items: [], tooLarge: [], cursor: undefined };
+  const { sessions: items, tooLarge } = await sessions(name).sessionsAfter("");
+  return { items, tooLarge, cursor: `${object}:${name}` };
+}
+
+/** The objects that have topics, by their numbers. */
+function topicObjects({ env, settings, namespace }: Omit<Walk, "cursor">): {
+  readonly objects: readonly string[];
+  readonly ask: Retaining;
+} {
+  if (settings.topology === "compact")
+    return { objects: [sessionObjectName(settings, namespace, "")], ask: stubs(env.SESSIONS) as unknown as Retaining };
+  const objects = Array.from({ length: settings.topicShards }, (_, shard) => topicObjectName(namespace, shard));
+  return { objects, ask: stubs(env.TOPICS) as unknown as Retaining };
+}
+
+export async function retainedPage(walk: Walk): Promise<Page<HookMessage>> {
+  const { objects, ask } = topicObjects(walk);
+  let { object, from } = placeIn(walk.cursor, objects.length);
+  const items: HookMessage[] = [];
+  for (let calls = 0; object < objects.length && items.length === 0; calls += 1) {
+    if (calls === PAGE_CALLS_MAX) return { items, cursor: `${object}:${from}` };
+    const slice = await ask(objects[object]!).retainedFrom(undefined, from);
+    items.push(...slice.messages);
+    if (slice.next === undefined) [object, from] = [object + 1, ""];
+    else from = slice.next;
+  }
+  return { items, cursor: object < objects.length ? `${object}:${from}` : undefined };
+}
+
+/** @returns what became of each */
+export async function keepRetained(walk: Omit<Walk, "cursor">, messages: readonly PortableMessage[]): Promise<readonly TakenRetained[]> {
+  const { objects, ask } = topicObjects(walk);
+  const { settings } = walk;
+  const outcomes = new Map<PortableMessage, TakenRetained>();
+  for (const [shard, object] of objects.entries()) {
+    const own = messages.filter(({ topic }) => objects.length === 1 || topicShard(settings, topic) === shard);
+    if (own.length === 0) continue;
+    const kept = await ask(object).keepRetained(own);
+    for (const [index, message] of own.entries()) outcomes.set(message, kept[index]!);
+  }
+  return messages.map((message) => outcomes.get(message)!);
+}
