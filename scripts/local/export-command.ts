@@ -22,11 +22,12 @@ interface Page {
 export function define(command: Command): void {
   adminOptions(command.description("Writes users, bans, retained messages and sessions of a running broker into a file."))
     .argument("<file>", "one that is not there yet, or is replaced")
+    .option("--json", "prints how many there are of each, an object", false)
     .addHelpText("after", HELP)
     .action(run);
 }
 
-async function run(file: string, options: AdminOptions): Promise<void> {
+async function run(file: string, options: AdminOptions & { readonly json: boolean }): Promise<void> {
   const client = new AdminClient(options);
   // Passwords' hashes and messages are for its user alone.
   forItsUserAlone();
@@ -36,7 +37,8 @@ async function run(file: string, options: AdminOptions): Promise<void> {
     const counts = await write(client, options, createWriteStream(half, { mode: 0o600 }), progress);
     renameSync(half, file);
     progress.end();
-    console.error(`${file} has ${KINDS.map((kind) => `${counts[kind]} ${NAMES[kind]}`).join(", ")}.`);
+    if (options.json) console.log(JSON.stringify(counts));
+    else console.error(`${file} has ${KINDS.map((kind) => `${counts[kind]} ${NAMES[kind]}`).join(", ")}.`);
   } catch (error) {
     rmSync(half, { force: true });
     const { code, syscall } = error as NodeJS.ErrnoException;

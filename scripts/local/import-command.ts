@@ -8,7 +8,8 @@ import { checkFile, KINDS, type Kind, type Line, linesOf, NAMES } from "./portab
 
 const HELP = `
 What is there already stays what it is: users and bans by their names, retained messages by their topics, sessions by their Client Identifiers. So
-when it ends in the middle, the same command again does the rest. Let clients connect when it is done: who connects before begins a session of
+when it ends in the middle, the same command again does the rest. With --replace it goes instead, but for sessions of clients that are connected:
+for a broker that has something older, such as a topology that is gone back to. Let clients connect when it is done: who connects before begins a session of
 his own.
 ${ADMIN_HELP}`;
 
@@ -25,6 +26,7 @@ interface Outcome {
 export function define(command: Command): void {
   adminOptions(command.description("Brings users, bans, retained messages and sessions from a file into a running broker."))
     .argument("<file>", "as export has written it")
+    .option("--replace", "what is there goes instead of staying", false)
     .option("--json", "prints how much was taken, was there, and could not be taken, an object", false)
     .addHelpText("after", HELP)
     .action(run);
@@ -36,7 +38,12 @@ interface Total {
   failed: number;
 }
 
-async function run(file: string, options: AdminOptions & { readonly json: boolean }): Promise<void> {
+interface Options extends AdminOptions {
+  readonly replace: boolean;
+  readonly json: boolean;
+}
+
+async function run(file: string, options: Options): Promise<void> {
   const counts = await checkFile(file);
   const client = new AdminClient(options);
   const totals = Object.fromEntries(KINDS.map((kind) => [kind, { taken: 0, there: 0, failed: 0 }])) as Record<Kind, Total>;
@@ -45,7 +52,7 @@ async function run(file: string, options: AdminOptions & { readonly json: boolea
     for await (const batch of batchesOf(file)) {
       const { kind } = batch[0]! as { kind: Kind };
       const total = totals[kind];
-      const { taken, there, problems } = await bring(client, kind, batch);
+      const { taken, there, problems } = await bring(client, kind, batch, options.replace);
       total.taken += taken;
       total.there += there;
       total.failed += problems.length;
@@ -88,11 +95,12 @@ async function* batchesOf(file: string): AsyncGenerator<readonly Line[]> {
   if (batch.length > 0) yield batch;
 }
 
-async function bring(client: AdminClient, kind: Kind, batch: readonly Line[]): Promise<Outcome> {
+async function bring(client: AdminClient, kind: Kind, batch: readonly Line[], replaces: boolean): Promise<Outcome> {
   try {
-    if (kind === "user") return await bringUsers(client, batch);
-    if (kind === "ban") return await bringBan(client, batch[0]!.value);
-    return await client.call<Outcome>("POST", kind === "session" ? "/portable/sessions" : "/portable/retained", textOf(batch));
+    if (kind === "user") return await bringUsers(client, batch, replaces);
+    if (kind === "ban") return await bringBan(client, batch[0]!.value, replaces);
+    const query = { replace: String(replaces) };
+    return await client.call<Outcome>("POST", kind === "session" ? "/portable/sessions" : "/portable/retained", textOf(batch), query);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     const last = batch.at(-1)!.number;
@@ -106,27 +114,30 @@ function textOf(batch: readonly Line[]): string {
 
 interface UsersReport {
   readonly success: number;
+  readonly override: number;
+  readonly skipped: number;
   readonly problems: readonly { readonly user_id: string; readonly code: string; readonly message: string }[];
 }
 
-async function bringUsers(client: AdminClient, batch: readonly Line[]): Promise<Outcome> {
+async function bringUsers(client: AdminClient, batch: readonly Line[], replaces: boolean): Promise<Outcome> {
   const users = batch.map(({ value: { kind: _, ...user } }) => user);
-  const { success, problems } = await client.call<UsersReport>("POST", `${USERS_PATH}/import`, users, { mode: "add" });
+  const query = { mode: replaces ? "put" : "add" };
+  const { success, override, skipped, problems } = await client.call<UsersReport>("POST", `${USERS_PATH}/import`, users, query);
   const others = problems.filter(({ code }) => code !== "ALREADY_EXISTS");
   return {
-    taken: success,
-    there: problems.length - others.length,
+    taken: success + override,
+    there: skipped + problems.length - others.length,
     problems: others.map(({ user_id: name, message }) => ({ name, message })),
   };
 }
 
 /** The list of bans is short. */
-async function bringBan(client: AdminClient, { kind: _, ...ban }: Line["value"]): Promise<Outcome> {
+async function bringBan(client: AdminClient, { kind: _, ...ban }: Line["value"], replaces: boolean): Promise<Outcome> {
   const { as, who, until } = ban as { as: string; who: string; until: string };
   // It is over meanwhile: nobody is banned by it, here or there.
   if (until !== "infinity" && Date.parse(until) <= PLATFORM.now()) return { taken: 0, there: 1, problems: [] };
   const name = `${as} ${who}`;
-  for (let page = 1, more = true; more; page += 1) {
+  for (let page = 1, more = !replaces; more; page += 1) {
     const { data, meta } = await client.call<{ data: (typeof ban)[]; meta: { hasnext: boolean } }>("GET", "/banned", undefined, {
       page: String(page),
       limit: "1000",

@@ -7,6 +7,7 @@ import { type BrokerEnv, stubs } from "../objects/env.ts";
 import { allSessionObjects, sessionObjectName, topicObjectName, topicShard } from "../objects/names.ts";
 import type { PortableMessage, PortableSession } from "../session/portable.ts";
 import type { Settings } from "../settings.ts";
+import { PORTABLE_PAGE_BYTES } from "../storage-limits.ts";
 import { refuse } from "./problem.ts";
 
 export interface Walk {
@@ -26,12 +27,12 @@ export interface Page<Item> {
 /** The types of calls lose what is in lists of lists. */
 export type Sessions = (name: string) => {
   sessionsAfter(clientId: string): Promise<PortablePage>;
-  takeSession(told: PortableSession): Promise<TakenSession>;
+  takeSession(told: PortableSession, replaces: boolean): Promise<TakenSession>;
 };
 
 type Retaining = (name: string) => {
   retainedFrom(filter: undefined, from: string): Promise<RetainedMessages>;
-  keepRetained(messages: readonly PortableMessage[]): Promise<TakenRetained[]>;
+  keepRetained(messages: readonly PortableMessage[], replaces: boolean): Promise<TakenRetained[]>;
 };
 
 export function sessionsOf(env: BrokerEnv): Sessions {
@@ -62,10 +63,20 @@ export async function sessionsPage(walk: Walk, directory: Pick<DirectoryCalls, "
     if (items.length + tooLarge.length > 0)
       return { items, tooLarge, cursor: object < named.length || hasOwn ? `${object}:${from}` : undefined };
   }
-  const [name] = hasOwn ? await directory.presentAfter(from, 1) : [];
-  if (name === undefined) return { items: [], tooLarge: [], cursor: undefined };
-  const { sessions: items, tooLarge } = await sessions(name).sessionsAfter("");
-  return { items, tooLarge, cursor: `${object}:${name}` };
+  const items: PortableSession[] = [];
+  const tooLarge: string[] = [];
+  // The directory is asked, too.
+  const present = hasOwn ? await directory.presentAfter(from, PAGE_CALLS_MAX - 1) : [];
+  let bytes = 0;
+  for (const name of present) {
+    if (bytes >= PORTABLE_PAGE_BYTES) break;
+    const page = await sessions(name).sessionsAfter("");
+    items.push(...page.sessions);
+    tooLarge.push(...page.tooLarge);
+    for (const { deliveries } of page.sessions) for (const { message } of deliveries) bytes += message.payload.length;
+    from = name;
+  }
+  return { items, tooLarge, cursor: present.length === 0 ? undefined : `${object}:${from}` };
 }
 
 /** The objects that have topics, by their numbers. */
@@ -94,14 +105,18 @@ export async function retainedPage(walk: Walk): Promise<Page<HookMessage>> {
 }
 
 /** @returns what became of each */
-export async function keepRetained(walk: Omit<Walk, "cursor">, messages: readonly PortableMessage[]): Promise<readonly TakenRetained[]> {
+export async function keepRetained(
+  walk: Omit<Walk, "cursor">,
+  messages: readonly PortableMessage[],
+  replaces: boolean,
+): Promise<readonly TakenRetained[]> {
   const { objects, ask } = topicObjects(walk);
   const { settings } = walk;
   const outcomes = new Map<PortableMessage, TakenRetained>();
   for (const [shard, object] of objects.entries()) {
     const own = messages.filter(({ topic }) => objects.length === 1 || topicShard(settings, topic) === shard);
     if (own.length === 0) continue;
-    const kept = await ask(object).keepRetained(own);
+    const kept = await ask(object).keepRetained(own, replaces);
     for (const [index, message] of own.entries()) outcomes.set(message, kept[index]!);
   }
   return messages.map((message) => outcomes.get(message)!);

@@ -1,6 +1,6 @@
 /**
  * `/api/v5/portable`: all that a namespace keeps, page by page, for another broker or another topology of this one, and the way in. What is
- * there already stays what it is: to bring something twice does nothing. Users come in as others do, bans go both ways as others do.
+ * there already stays what it is, so that to bring something twice does nothing; or goes (`?replace=true`). Users come in as others do, bans go both ways as others do.
  */
 
 import { type Context, Hono } from "hono";
@@ -40,7 +40,7 @@ export const portable = new Hono<ApiContext>()
       // An object of one client is found by nobody who does not know of it.
       const isOwn = settings.topology !== "compact" && settings.sessionShards === 0;
       if (isOwn) await context.get("directory").enter({ object, clientId, userName, address: "" });
-      outcomes.push(await sessionsOf(env)(object).takeSession(session));
+      outcomes.push(await sessionsOf(env)(object).takeSession(session, replaces(context)));
     }
     const names = all.map(({ clientId }) => clientId);
     return context.json(report(names, outcomes));
@@ -55,7 +55,7 @@ export const portable = new Hono<ApiContext>()
     if (list.length > RETAINED_PER_CALL) refuse("BAD_REQUEST", `One request brings at most ${RETAINED_PER_CALL} retained messages.`);
     const all = list.map((each) => retainedOf(each, walk.settings.limits));
     const names = all.map(({ topic }) => topic);
-    return context.json(report(names, await keepRetained(walk, all)));
+    return context.json(report(names, await keepRetained(walk, all, replaces(context))));
   })
   .get("/users", async (context) => {
     const entries = await context.get("directory").entriesAfter(context.req.query("cursor") ?? "", DIRECTORY_USERS_PER_CALL);
@@ -71,6 +71,12 @@ export const portable = new Hono<ApiContext>()
 function walkOf(context: Context<ApiContext>): Walk {
   const { settings, namespace } = context.var;
   return { env: context.env, settings, namespace, cursor: context.req.query("cursor") };
+}
+
+/** Whether what is there goes. */
+function replaces(context: Context<ApiContext>): boolean {
+  const text = context.req.query("replace") ?? "false";
+  return text === "true" || (text !== "false" && refuse("BAD_REQUEST", "replace must be true or false."));
 }
 
 /** What became of what was brought, and of each that could not be taken why. */

@@ -22,7 +22,9 @@ import { type PortableSession, takeSession } from "../session/portable.ts";
 import type { Identity, Ticket } from "../session/ports.ts";
 import type { Session } from "../session/session.ts";
 import { filterWork } from "../session/taking.ts";
+import { discardWill } from "../session/will.ts";
 import type { Settings } from "../settings.ts";
+import type { TakenSession } from "./calls.ts";
 import { log } from "./log.ts";
 import { namespaceOf, previousSessionObjects, refuseEarlierShape, shapeHistory } from "./names.ts";
 import type { Router } from "./router.ts";
@@ -201,25 +203,32 @@ export class Arrivals {
   /**
    * A session of another broker, or of another topology of this one, comes here. One that is here, or was in an earlier shape, stays what it
    * is: what was taken once is not taken again.
-   * @returns whether it was taken; when it was, it is in rows
+   * @param replaces one that is here goes instead, unless its client is connected; its will is not published
+   * @returns when it was taken, it is in rows
    * @throws Error when a Topic object is out of reach: then nothing of it is here, or all
    */
-  async take(told: PortableSession): Promise<boolean> {
+  async take(told: PortableSession, replaces: boolean): Promise<TakenSession> {
     const { core } = this.#options;
     const { clientId, userName } = told;
     const by = { userName };
     try {
       await (this.#underWay.get(clientId)?.fetched ?? this.fetch(clientId, false, by));
     } catch (error) {
-      if (error instanceof OfAnotherUser) return false;
+      if (error instanceof OfAnotherUser) return "there";
       throw error;
     }
-    if (this.#underWay.has(clientId)) return this.take(told);
-    if (core.sessions.has(clientId)) return false;
+    if (this.#underWay.has(clientId)) return this.take(told, replaces);
+    const standing = core.sessions.get(clientId);
+    if (standing !== undefined && !replaces) return "there";
+    if (standing?.connection !== undefined) return { problem: "its client is connected" };
+    if (standing !== undefined) {
+      discardWill(core, standing);
+      endSession(core, standing);
+    }
     const fetched = this.#take(told).finally(() => this.#underWay.delete(clientId));
     this.#underWay.set(clientId, { by, fetched });
     await fetched;
-    return true;
+    return "taken";
   }
 
   async #take(told: PortableSession): Promise<void> {

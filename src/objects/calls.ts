@@ -48,11 +48,15 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   disconnect(clientId: string): Promise<boolean>;
   /** Its sessions for another broker, behind this Client Identifier: some, each as a whole. */
   sessionsAfter(clientId: string): Promise<PortablePage>;
-  /** A session of another broker is to be here from now on. @returns once it is in rows, or why it is not */
-  takeSession(told: PortableSession): Promise<TakenSession>;
+  /**
+   * A session of another broker is to be here from now on.
+   * @param replaces instead of one that is here, unless its client is connected
+   * @returns once it is in rows, or why it is not
+   */
+  takeSession(told: PortableSession, replaces: boolean): Promise<TakenSession>;
   /** Of the one object of a namespace: as of a Topic object. */
   retainedFrom(filter: string | undefined, from: string): RetainedMessages;
-  keepRetained(messages: readonly PortableMessage[]): TakenRetained[];
+  keepRetained(messages: readonly PortableMessage[], replaces: boolean): TakenRetained[];
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
   recover(to: number | string): Promise<string>;
   /** What `/metrics` tells of this object. */
@@ -151,8 +155,12 @@ export interface TopicCalls extends Rpc.DurableObjectBranded {
   retainedFor(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[];
   /** Retained messages whose topics match, or all where there is no filter, from this topic on: as many as are found at a bounded cost, which may be none. */
   retainedFrom(filter: string | undefined, from: string): Promise<RetainedMessages>;
-  /** Keeps what another broker has retained, where there is nothing yet; who is subscribed is not given it. @returns what became of each */
-  keepRetained(messages: readonly PortableMessage[]): Promise<TakenRetained[]>;
+  /**
+   * Keeps what another broker has retained; who is subscribed is not given it.
+   * @param replaces also where there is something
+   * @returns what became of each
+   */
+  keepRetained(messages: readonly PortableMessage[], replaces: boolean): Promise<TakenRetained[]>;
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
   recover(to: number | string): Promise<string>;
   /** What `/metrics` tells of this object. */

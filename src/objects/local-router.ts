@@ -122,8 +122,8 @@ export class LocalRouter implements Router {
     return retainedView(this.#routing, filter, from, this.#runtime.now());
   }
 
-  keepRetained(messages: readonly PortableMessage[]): TakenRetained[] {
-    return keepRetained(this.#routing, messages, this.#runtime.now());
+  keepRetained(messages: readonly PortableMessage[], replaces: boolean): TakenRetained[] {
+    return keepRetained(this.#routing, messages, replaces, this.#runtime.now());
   }
 
   unsubscribe(filter: string, version: number): void {

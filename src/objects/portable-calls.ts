@@ -56,14 +56,12 @@ export class PortableCalls {
     return { sessions, tooLarge, next: count < names.length ? names[count - 1] : undefined };
   }
 
-  async take(told: PortableSession): Promise<TakenSession> {
+  async take(told: PortableSession, replaces: boolean): Promise<TakenSession> {
     const { core, arrivals, runtime, owns } = this.#options;
     core.now = Math.max(core.now, runtime.now());
     if (!owns(told.clientId)) return { problem: "another object owns this Client Identifier: the shape of the broker has just changed" };
-    if (core.sessions.has(told.clientId)) return "there";
     const problem = problemOf(core, told);
-    if (problem !== undefined) return { problem };
-    return (await arrivals.take(told)) ? "taken" : "there";
+    return problem === undefined ? arrivals.take(told, replaces) : { problem };
   }
 }
 

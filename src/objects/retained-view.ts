@@ -12,11 +12,11 @@ export function retainedView(routing: RoutingCore, filter: string | undefined, f
   return { messages: messages.map((message) => messageView(message, now)), next };
 }
 
-/** @returns what became of each */
-export function keepRetained(routing: RoutingCore, messages: readonly PortableMessage[], now: number): TakenRetained[] {
+/** @param replaces also where there is something @returns what became of each */
+export function keepRetained(routing: RoutingCore, messages: readonly PortableMessage[], replaces: boolean, now: number): TakenRetained[] {
   return messages.map((told) => {
     const message = new Message({ ...told, retain: true, origin: "", sequence: 0, repeated: false, settledBelow: 0 });
-    const kept = routing.keep(message, now);
+    const kept = routing.keep(message, replaces, now);
     if (kept === undefined) return "there";
     return kept ? "taken" : { problem: "there is no room for another retained message" };
   });

@@ -204,9 +204,9 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
   }
 
   /** A session of another broker is to be here from now on. @returns once it is in rows, or why it is not */
-  takeSession(told: PortableSession): Promise<TakenSession> {
+  takeSession(told: PortableSession, replaces: boolean): Promise<TakenSession> {
     this.#meter.calls += 1;
-    return this.#host.portable.take(told);
+    return this.#host.portable.take(told, replaces);
   }
 
   /** Of the one object of a namespace: as of a Topic object. */
@@ -217,10 +217,10 @@ export class SessionObject extends DurableObject<BrokerEnv> implements SessionCa
   }
 
   /** Of the one object of a namespace: as of a Topic object. */
-  keepRetained(messages: readonly PortableMessage[]): TakenRetained[] {
+  keepRetained(messages: readonly PortableMessage[], replaces: boolean): TakenRetained[] {
     this.#meter.calls += 1;
     if (this.#local === undefined) throw new Error("retained messages are with the Topic objects");
-    return this.#local.keepRetained(messages);
+    return this.#local.keepRetained(messages, replaces);
   }
 
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */

@@ -247,10 +247,10 @@ export class TopicHost implements DeliveryPort {
   }
 
   /** The same way in. */
-  async keepRetained(messages: readonly PortableMessage[]): Promise<TakenRetained[]> {
+  async keepRetained(messages: readonly PortableMessage[], replaces: boolean): Promise<TakenRetained[]> {
     const adopted = this.adoption.ready();
     if (adopted !== undefined) await adopted;
-    return keepRetained(this.#routing, messages, this.#runtime.now());
+    return keepRetained(this.#routing, messages, replaces, this.#runtime.now());
   }
 
   figures(): Figures {

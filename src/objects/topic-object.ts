@@ -63,10 +63,10 @@ export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls 
     return this.#host.retainedFrom(filter, from);
   }
 
-  /** Keeps what another broker has retained, where there is nothing yet. */
-  keepRetained(messages: readonly PortableMessage[]): Promise<TakenRetained[]> {
+  /** Keeps what another broker has retained. @param replaces also where there is something */
+  keepRetained(messages: readonly PortableMessage[], replaces: boolean): Promise<TakenRetained[]> {
     this.#meter.calls += 1;
-    return this.#host.keepRetained(messages);
+    return this.#host.keepRetained(messages, replaces);
   }
 
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */

@@ -127,10 +127,11 @@ export class RoutingCore {
 
   /**
    * Keeps a message that another broker had retained. Nobody is given it who is subscribed already.
+   * @param replaces instead of one that its topic has here
    * @returns whether it did; undefined when its topic has one here
    */
-  keep(message: Message, now: number): boolean | undefined {
-    return this.#retained.keep(this.#renamed(message), now);
+  keep(message: Message, replaces: boolean, now: number): boolean | undefined {
+    return this.#retained.keep(this.#renamed(message), replaces, now);
   }
 
   /**

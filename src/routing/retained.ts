@@ -90,9 +90,9 @@ export class RetainedMessages {
     return true;
   }
 
-  /** Keeps one that was retained by another broker. @returns whether it did; undefined when its topic has one here, which is newer */
-  keep(message: Message, now: number): boolean | undefined {
-    const row = this.#store.retained(message.topic);
+  /** Keeps one that was retained by another broker. @returns whether it did; undefined when its topic has one here, which it does not replace */
+  keep(message: Message, replaces: boolean, now: number): boolean | undefined {
+    const row = replaces ? undefined : this.#store.retained(message.topic);
     if (row !== undefined && (row.expiresAt === 0 || row.expiresAt > now)) return undefined;
     return this.retain(message, now);
   }

@@ -306,6 +306,42 @@ describe("a broker that is in use", () => {
     for (const each of [device, watcher]) await each.disconnect();
   });
 
+  it("is given what is newer with --replace, but for clients that are connected", async () => {
+    const t = unique("t");
+    const [old, recent] = [urlOf(brokers.compact, t), urlOf(brokers.sharded, t)];
+    for (const [url, text] of [
+      [old, "old"],
+      [recent, "new"],
+    ] as const) {
+      for (const name of ["away", "here"]) {
+        const each = await client(url, `${t}-${name}`, { ...KEPT, will: { topic: `${t}/will`, properties: { willDelayInterval: 3600 } } });
+        await each.subscribe(`${t}/${text}/${name}`, { qos: 1 });
+        await each.close();
+      }
+      const publisher = await client(url);
+      for (const name of ["away", "here"]) await publisher.publish(`${t}/${text}/${name}`, text, { qos: 1 });
+      await publisher.publish(`${t}/retained`, text, { qos: 1, retain: true });
+      await publisher.disconnect();
+    }
+    const { file } = await exported(brokers.sharded, t);
+    const here = await client(old, `${t}-here`, KEPT);
+    expect(await here.texts(1)).toEqual(["old"]);
+    await here.subscribe(`${t}/will`, { qos: 1 });
+    const { code, stdout, stderr } = await run("import", brokers.compact, t, file, "--json", "--replace");
+    expect([code, stderr]).toEqual([1, `durable-mqtt: sessions, "${t}-here": its client is connected.\n`]);
+    expect(JSON.parse(stdout)).toMatchObject({ retained: some(1), session: some(1, 0, 1) });
+    const away = await client(old, `${t}-away`, KEPT);
+    expect(await away.texts(1)).toEqual(["new"]);
+    await here.publish(`${t}/old/away`, "it is subscribed to that no more", { qos: 1 });
+    await here.publish(`${t}/new/away`, "it is to this", { qos: 1 });
+    expect(await away.texts(1)).toEqual(["it is to this"]);
+    await away.subscribe(`${t}/retained`, { qos: 1 });
+    expect(await away.texts(1)).toEqual(["new"]);
+    // No will of what was replaced.
+    await here.silence();
+    for (const each of [here, away]) await each.disconnect();
+  });
+
   it("has more than a page: many sessions, and one that is larger than a page", async () => {
     const t = unique("t");
     const source = urlOf(brokers.sharded, t);
