@@ -44,6 +44,11 @@ function told(): string[] {
   return [...new Set(lines.map(({ event, problem }) => (event === "stored data skipped" ? problem : `${event}: ${problem}`)))];
 }
 
+/** Without that which is said where a byte of before there were checksums says that the session has moved away: then its subscriptions go. */
+function toldOfDamage(): string[] {
+  return told().filter((line) => !line.startsWith("rows that belonged to no session were deleted"));
+}
+
 interface Rows {
   readonly session: Uint8Array;
   readonly will: Uint8Array;
@@ -270,7 +275,7 @@ describe("damage", { timeout: 60_000 }, () => {
       expect(sessions.get("p")?.will?.will.topic, how).toBe("w/käpt");
       if (kind !== "session") expect([...(sessions.get("käpt")?.subscriptions.keys() ?? [])], how).toEqual(["a/+"]);
       await expectService(broker);
-      const lines = told();
+      const lines = toldOfDamage();
       // A byte that was changed may leave something that can be; one that is missing can't.
       if (how.startsWith("ends")) expect(lines.length, how).toBe(1);
       expect(lines.length, how).toBeLessThanOrEqual(1);
@@ -288,7 +293,7 @@ describe("damage", { timeout: 60_000 }, () => {
       expect(object.sessionHost!.core.connections.size, how).toBeLessThanOrEqual(1);
       const isOpen = object.sessionHost!.core.connections.size === 1;
       await broker.pass(4_000);
-      const lines = told();
+      const lines = toldOfDamage();
       if (how.startsWith("ends")) expect(isOpen, how).toBe(false);
       // One that can be read may say that its client was silent for too long.
       expect([closed.length === 1, lines.length], how).toEqual(isOpen ? [expect.any(Boolean), 0] : [true, 1]);
