@@ -38,7 +38,7 @@ export const access: MiddlewareHandler<ApiContext> = async (context, next) => {
   if (shown === "wrong")
     return problem(
       "UNAUTHORIZED",
-      "The API is used with the header Authorization: Bearer and a token of API_TOKENS, or that in ADMIN_TOKEN.",
+      "The API is used with the header Authorization: Bearer, and a token of API_TOKENS or the token in ADMIN_TOKEN.",
       CHALLENGE,
     );
   if (!exists(settings, namespace)) return problem("NOT_FOUND", "There is no such namespace.");
