@@ -29,6 +29,8 @@ describeEmbedded(
       await client.unsubscribe("a/#", "never", "c");
       await client.disconnect();
       const { clientId } = client;
+      // The last: how many there are of subscriptions is up to the topology.
+      await ended(clientId);
       const calls = await told(clientId, 5);
       const who = { clientId, address: expect.any(String), attributes: {} };
       const options = { noLocal: false, retainAsPublished: false, retainHandling: 0 };
