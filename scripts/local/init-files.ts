@@ -28,6 +28,8 @@ function packageJson({ name, source, tools }: Project): string {
     name,
     private: true,
     type: "module",
+    // Wrangler's own; npm would take an older one that knows no such compatibility date.
+    engines: { node: ">=22.12.0" },
     scripts: { dev: "wrangler dev", deploy: "wrangler deploy", types: "tsc" },
     dependencies: { "durable-mqtt": source },
     devDependencies: tools,
@@ -125,7 +127,7 @@ const DEV_VARS_EXAMPLE = `# Settings and secrets of "npm run dev" on this machin
 function readme({ name }: Project): string {
   return `# ${name}
 
-An MQTT broker on Cloudflare Workers, made of [durable-mqtt](https://www.npmjs.com/package/durable-mqtt). \`src/worker.ts\` is all of it.
+An MQTT broker on Cloudflare Workers, made of [durable-mqtt](https://www.npmjs.com/package/durable-mqtt). \`src/worker.ts\` is all of it. It needs Node.js 22.12 or newer, because wrangler does.
 
 \`\`\`sh
 npm install
