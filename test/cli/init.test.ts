@@ -42,6 +42,7 @@ describe("durable-mqtt init", () => {
       name: "my-broker",
       private: true,
       type: "module",
+      engines: { node: ">=22.12.0" },
       scripts: { dev: "wrangler dev", deploy: "wrangler deploy", types: "tsc" },
       dependencies: { "durable-mqtt": `^${version}` },
       devDependencies: Object.fromEntries(
