@@ -1,10 +1,11 @@
 /**
- * Every number of the broker but those of memory, storage, logins and shares, which have files of their own: value, unit, reason, source. What an operator may change is in `Limits` (settings.ts reads it from
- * variables); what must not change stands as a constant. How they relate is asserted at the end: a limit that breaks another one
+ * Every number of the broker but those of memory, storage, logins, shares, work and code, which have files of their own: value, unit, reason,
+ * source. What an operator may change is in `Limits` (settings.ts reads it from variables); what must not change stands as a constant. How they relate is asserted at the end: a limit that breaks another one
  * refuses to start instead of failing under load.
  */
 
 import { CHUNK_OVERHEAD_BYTES_MAX, ROW_BYTES_MAX } from "./storage-limits.ts";
+import { CROWDED_REQUESTS, FILTERS_UNDER_WAY_WORK, SHARE_WORK, TICK_WORK } from "./work-limits.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -121,81 +122,6 @@ export const RETAINED_ASKS_PER_SESSION = 32;
 
 /** A page that could not be had is asked for again after this time. */
 export const RETAINED_RETRY_MS = 5 * SECOND;
-
-/**
- * What one client or one batch may have done in a tick, and what all that wait may have done, as packets: about 2 ms and 8 ms. A packet
- * counts once more for each 4 KiB, and a retained message RETAINED_WORK times, for it writes a row. Less costs more ticks for those who
- * send many packets at once, more makes all others wait longer.
- */
-export const SHARE_WORK = 256;
-export const TICK_WORK = 1024;
-export const RETAINED_WORK = 8;
-
-/**
- * What it costs, as packets, to give a message to one more session here: half a microsecond at QoS 0, 1.5 where it waits. So a message for a
- * thousand counts as 125 packets, and who publishes many of those at once has its next turn after two or, while nobody else waits, eight.
- */
-export const DELIVERY_WORK = 0.125;
-
-/** How much is done at once of what may be very much. A simulation has less, so that little is very much already. */
-export interface Slices {
-  /** The work of one turn, and of all turns in a tick. */
-  readonly share: number;
-  readonly tick: number;
-  /**
-   * A message for more sessions than this is for many: what it brings them leaves in slices of so many frames, for a frame to a socket costs the
-   * runtime some 30 microseconds, four packets (workerd, measured 2026-11). What comes meanwhile for the sockets that wait shares their frames.
-   */
-  readonly many: number;
-  readonly frames: number;
-  /** Attachments that one flush writes: about 1 ms. */
-  readonly attachments: number;
-}
-
-export const SLICES: Slices = { share: SHARE_WORK, tick: TICK_WORK, many: 64, frames: 64, attachments: 256 };
-
-/** What it costs that something falls due, that a subscription is taken out, and that a session is looked at, as packets. */
-export const DEADLINE_WORK = 2;
-export const FORGET_WORK = 1;
-export const LOOK_WORK = 0.125;
-
-/** While something is due that had no turn yet the alarm is set for so much later: should the object be reset meanwhile, it goes on then. */
-export const LEFT_ALARM_MS = 5 * SECOND;
-
-/**
- * What it costs to take a filter of SUBSCRIBE or UNSUBSCRIBE, as packets: FILTER_WORK, for it is told to Topic objects and may have a row
- * there and here, and one more for so many characters of it, for its levels.
- */
-export const FILTER_WORK = 8;
-export const FILTER_WORK_CHARACTERS = 8;
-
-/**
- * What the filters of one client weigh, by the same measure, that are on their way to Topic objects at once; the next one is sent when
- * something is known of those. As much as a share: so nobody's message stands behind more than that of a client that subscribes to very
- * much. Less costs more calls, each for fewer filters.
- */
-export const FILTERS_UNDER_WAY_WORK = 256;
-
-/**
- * Bytes that wait for their client's turn above which each further frame brings it TICK_WORK at once: the runtime reads the next frame of a
- * socket when the last one has been handled, so that this slows down who sends. Not behind a relay, which reads as fast as it can: there
- * it would only move what waits from the object, which counts it, to the Worker.
- */
-export const AHEAD_BYTES = 64 * KIB;
-
-/**
- * A client that is this far ahead of what is handled, as a multiple of PACKET_BYTES_MAX, is disconnected (0x97). A frame costs memory
- * beside its bytes.
- */
-export const AHEAD_PACKETS_MAX = 4;
-export const FRAME_BYTES = 256;
-
-/**
- * So many requests that wait for one Topic object are a crowd: then a client adds at most a share in CROWDED_MS, and the rest of what it has
- * sent waits for its turn. So nobody's message stands behind more than this and a share of each other client.
- */
-export const CROWDED_REQUESTS = 1024;
-export const CROWDED_MS = 250;
 
 /** Requests in one batch between objects: what waits behind it goes with the next. */
 export const BATCH_ITEMS_MAX = 1024;
@@ -335,102 +261,8 @@ export const LIVENESS_MS = 10 * MINUTE;
  */
 export const LET_GO_MS = 5 * SECOND;
 
-/**
- * What a consumer is given at once where its code does not say it: so many messages, or those that have come so long after the first of them.
- * A second later costs most of what messages are kept for nothing, and one row then serves all of it.
- */
-export const CONSUMER_BATCH_MESSAGES = 100;
-export const CONSUMER_BATCH_MS = 1 * SECOND;
-/** What code may ask for. */
-export const CONSUMER_BATCH_MESSAGES_MAX = 1000;
-export const CONSUMER_BATCH_MS_MAX = 60 * SECOND;
-
-/** A batch ends with the message that reaches this, bytes: its messages are copied for the handler, and objects have little memory. */
-export const CONSUMER_BATCH_BYTES = 1 * MIB;
-
-/** A handler that takes longer has failed. Longer than D1, R2 and Queues take on bad days; what it blocks is its own queue alone. */
-export const CONSUMER_MS_MAX = 30 * SECOND;
-
-/**
- * How often a message is given to a consumer where its code does not say it. With the times between them a message is given up after about
- * nine minutes, and what stands behind it in a queue of a service that is down goes that slowly, too.
- */
-export const CONSUMER_ATTEMPTS = 10;
-export const CONSUMER_ATTEMPTS_MAX = 100;
-
-/** So often a batch that has failed is given as a whole: most faults pass. Then its messages come alone, so that one costs the others nothing. */
-export const CONSUMER_TOGETHER = 2;
-
-/** Between one attempt and the next: after the first so long, then twice as long each time, up to the last. */
-export const CONSUMER_RETRY_MS_FIRST = 1 * SECOND;
-export const CONSUMER_RETRY_MS_MAX = 5 * MINUTE;
-
-/**
- * An object with messages for consumers wakes after this time, at most twice: should it have been reset without a word, with nobody who
- * connects, they are given then.
- */
-export const CONSUMER_WATCH_MS = 15 * MINUTE;
-
-/** UTF-8 bytes of a consumer's name. */
-export const CONSUMER_NAME_BYTES_MAX = 256;
-
-/**
- * A hook of the Worker's code that takes longer has failed: its client's later packets wait for it, and clients give a broker 10 s and more to
- * answer. What a client has sent before it was gone is asked about for as long together.
- */
-export const HOOK_MS_MAX = 5 * SECOND;
-
-/** What hooks are to be told of the clients of one object and have not been, and of one client, bytes: thousands of things. More is not told, and logged. */
-export const HOOK_NEWS_BYTES_MAX = 4 * MIB;
-export const HOOK_NEWS_BYTES_PER_CLIENT_MAX = 256 * KIB;
-
-/** What a hook may have a client told of why its message is refused, UTF-8 bytes. */
-export const HOOK_REASON_BYTES_MAX = 1024;
-
 /** An object that holds messages only in memory stays awake for them at most this long. */
 export const AWAKE_MS_MAX = 30 * SECOND;
-
-/** Clients on a page that another Worker is given, where it does not say how many, and at most: a page of the most has some 200 KiB. */
-export const CLIENTS_PAGE = 100;
-export const CLIENTS_PAGE_MAX = 1000;
-
-/** Calls to objects for one page: the free plan has 50 for a whole request, and a caller may want some pages in one. */
-export const PAGE_CALLS_MAX = 16;
-
-/** Publishers that stand for topics of what other Workers publish: more than there are objects on most brokers, and so few that none rests for long. */
-export const PUBLISHERS = 64;
-
-/**
- * Payloads of other Workers that wait for `onPublish` in one object, bytes, before more are refused: some thousand readings. They are there
- * three times: as they came, as the packet, and as the code is given them.
- */
-export const SERVICE_ASKED_BYTES_MAX = 4 * MIB;
-
-/**
- * Acknowledgements that one object waits for because publishers want to hear of them, one for each message and session: some six MiB. Of more
- * nothing is heard, as if they did not come.
- */
-export const RECEIPTS_MAX = 100_000;
-
-/** How long acknowledgements are waited for, ms, where it is not said, and at most: all objects concerned stay awake for that, and are billed. */
-export const ACKNOWLEDGED_MS = 10 * SECOND;
-export const ACKNOWLEDGED_MS_MAX = 60 * SECOND;
-
-/** QoS 1 and 2 messages that wait in the Worker for one subscription of another one; the others wait in rows. Large ones have to fit into an isolate. */
-export const SERVICE_RECEIVE_MAXIMUM = 32;
-
-/** How long a subscription above QoS 0 of another Worker outlives the loss of its connection, seconds: it is made again within a minute. */
-export const SERVICE_SESSION_SECONDS = 60;
-
-/** How long the service waits for its own connection, ms. */
-export const SERVICE_CONNECT_MS = 10 * SECOND;
-
-/** How long a request waits for its response, ms, where it does not say it, and at most: a call that is longer is no call any more. */
-export const REQUEST_MS = 30 * SECOND;
-export const REQUEST_MS_MAX = 300 * SECOND;
-
-/** The Correlation Data of a request, bytes: nobody guesses one. */
-export const CORRELATION_BYTES = 12;
 
 /** What waits for one TCP connection of another Worker that takes nothing, bytes; then it is cut off. As much as a client may leave unread. */
 export const TCP_UNSENT_BYTES_MAX = 16 * MIB;

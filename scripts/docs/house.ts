@@ -36,6 +36,8 @@ export const FLOORS: readonly Floor[] = [
       { path: "src/storage-limits.ts", is: "the numbers of rows and attachments" },
       { path: "src/login-limits.ts", is: "the numbers of logins" },
       { path: "src/share-limits.ts", is: "the numbers of rates and shares" },
+      { path: "src/work-limits.ts", is: "the numbers of fair shares of work" },
+      { path: "src/code-limits.ts", is: "the numbers of consumers, hooks and other Workers" },
       { path: "src/rate.ts", is: "rates: how operators write them, and what holds somebody to one" },
       { path: "src/choices.ts", is: "what an operator may choose that is no number" },
       { path: "src/fault.ts", is: "how a fault stays with the one it happened to" },

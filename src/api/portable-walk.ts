@@ -1,14 +1,14 @@
 /** Through all objects of a namespace, page by page, for an export: what one page costs is bounded, so that it may have nothing and not be the last. */
 
+import { PAGE_CALLS_MAX } from "../code-limits.ts";
 import type { HookMessage } from "../hooks/contract.ts";
-import { PAGE_CALLS_MAX } from "../limits.ts";
 import type { DirectoryCalls, PortablePage, RetainedMessages, TakenRetained, TakenSession } from "../objects/calls.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";
 import { allSessionObjects, sessionObjectName, topicObjectName, topicShard } from "../objects/names.ts";
+import { decodeCursor, encodeCursor } from "../service/cursor.ts";
 import type { PortableMessage, PortableSession } from "../session/portable.ts";
 import type { Settings } from "../settings.ts";
 import { PORTABLE_PAGE_BYTES } from "../storage-limits.ts";
-import { refuse } from "./problem.ts";
 
 export interface Walk {
   readonly env: BrokerEnv;
@@ -39,14 +39,6 @@ export function sessionsOf(env: BrokerEnv): Sessions {
   return stubs(env.SESSIONS) as unknown as Sessions;
 }
 
-/** @returns where a walk goes on: in the object of this number, behind this name */
-function placeIn(cursor: string | undefined, objects: number): { object: number; from: string } {
-  if (cursor === undefined) return { object: 0, from: "" };
-  const [, number, from] = /^(\d{1,6}):([\s\S]*)$/.exec(cursor) ?? [];
-  if (number === undefined || Number(number) > objects) return refuse("BAD_REQUEST", "cursor must be that of the page before.");
-  return { object: Number(number), from: from! };
-}
-
 export interface SessionsPage extends Page<PortableSession> {
   readonly tooLarge: readonly string[];
 }
@@ -55,13 +47,13 @@ export interface SessionsPage extends Page<PortableSession> {
 export async function sessionsPage(walk: Walk, directory: Pick<DirectoryCalls, "presentAfter">): Promise<SessionsPage> {
   const { named, hasOwn } = allSessionObjects(walk.settings, walk.namespace);
   const sessions = sessionsOf(walk.env);
-  let { object, from } = placeIn(walk.cursor, named.length);
+  let { object, from } = decodeCursor("sessions", walk.cursor, named.length + (hasOwn ? 1 : 0));
   for (let calls = 0; object < named.length; calls += 1) {
-    if (calls === PAGE_CALLS_MAX) return { items: [], tooLarge: [], cursor: `${object}:${from}` };
+    if (calls === PAGE_CALLS_MAX) return { items: [], tooLarge: [], cursor: encodeCursor({ object, from }) };
     const { sessions: items, tooLarge, next } = await sessions(named[object]!).sessionsAfter(from);
     [object, from] = next === undefined ? [object + 1, ""] : [object, next];
     if (items.length + tooLarge.length > 0)
-      return { items, tooLarge, cursor: object < named.length || hasOwn ? `${object}:${from}` : undefined };
+      return { items, tooLarge, cursor: object < named.length || hasOwn ? encodeCursor({ object, from }) : undefined };
   }
   const items: PortableSession[] = [];
   const tooLarge: string[] = [];
@@ -76,7 +68,7 @@ export async function sessionsPage(walk: Walk, directory: Pick<DirectoryCalls, "
     for (const { deliveries } of page.sessions) for (const { message } of deliveries) bytes += message.payload.length;
     from = name;
   }
-  return { items, tooLarge, cursor: present.length === 0 ? undefined : `${object}:${from}` };
+  return { items, tooLarge, cursor: present.length === 0 ? undefined : encodeCursor({ object, from }) };
 }
 
 /** The objects that have topics, by their numbers. */
@@ -92,16 +84,16 @@ function topicObjects({ env, settings, namespace }: Omit<Walk, "cursor">): {
 
 export async function retainedPage(walk: Walk): Promise<Page<HookMessage>> {
   const { objects, ask } = topicObjects(walk);
-  let { object, from } = placeIn(walk.cursor, objects.length);
+  let { object, from } = decodeCursor("retained", walk.cursor, objects.length);
   const items: HookMessage[] = [];
   for (let calls = 0; object < objects.length && items.length === 0; calls += 1) {
-    if (calls === PAGE_CALLS_MAX) return { items, cursor: `${object}:${from}` };
+    if (calls === PAGE_CALLS_MAX) return { items, cursor: encodeCursor({ object, from }) };
     const slice = await ask(objects[object]!).retainedFrom(undefined, from);
     items.push(...slice.messages);
     if (slice.next === undefined) [object, from] = [object + 1, ""];
     else from = slice.next;
   }
-  return { items, cursor: object < objects.length ? `${object}:${from}` : undefined };
+  return { items, cursor: object < objects.length ? encodeCursor({ object, from }) : undefined };
 }
 
 /** @returns what became of each */

@@ -4,8 +4,9 @@
  */
 
 import { type Context, Hono } from "hono";
+import { PAGE_CALLS_MAX } from "../code-limits.ts";
 import type { HookMessage } from "../hooks/contract.ts";
-import { type Limits, PAGE_CALLS_MAX } from "../limits.ts";
+import type { Limits } from "../limits.ts";
 import { DIRECTORY_USERS_PER_CALL, PORTABLE_BODY_BYTES_MAX } from "../login-limits.ts";
 import type { TakenSession } from "../objects/calls.ts";
 import { sessionObjectName } from "../objects/names.ts";
@@ -17,7 +18,7 @@ import { base64Of } from "./message.ts";
 import { propertiesView, publishIn, timeOf, timeText } from "./portable-message.ts";
 import { sessionOf, sessionView } from "./portable-session.ts";
 import { keepRetained, retainedPage, sessionsOf, sessionsPage, type Walk } from "./portable-walk.ts";
-import { refuse } from "./problem.ts";
+import { orBadRequest, refuse } from "./problem.ts";
 import { rightsView } from "./rights.ts";
 
 /** Retained messages in one request. */
@@ -25,7 +26,7 @@ const RETAINED_PER_CALL = 1000;
 
 export const portable = new Hono<ApiContext>()
   .get("/sessions", async (context) => {
-    const { items, tooLarge, cursor } = await sessionsPage(walkOf(context), context.get("directory"));
+    const { items, tooLarge, cursor } = await orBadRequest(() => sessionsPage(walkOf(context), context.get("directory")));
     return context.json({ data: items.map(sessionView), meta: { cursor, too_large: tooLarge } });
   })
   .post("/sessions", async (context) => {
@@ -46,7 +47,7 @@ export const portable = new Hono<ApiContext>()
     return context.json(report(names, outcomes));
   })
   .get("/retained", async (context) => {
-    const { items, cursor } = await retainedPage(walkOf(context));
+    const { items, cursor } = await orBadRequest(() => retainedPage(walkOf(context)));
     return context.json({ data: items.map(retainedView), meta: { cursor } });
   })
   .post("/retained", async (context) => {

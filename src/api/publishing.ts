@@ -5,8 +5,8 @@
 
 import { Hono } from "hono";
 import { durationMs } from "../auth/directory-settings.ts";
+import { REQUEST_MS_MAX } from "../code-limits.ts";
 import type { MessageToPublish } from "../hooks/contract.ts";
-import { REQUEST_MS_MAX } from "../limits.ts";
 import { API_MESSAGES_MAX } from "../login-limits.ts";
 import {
   NO_MATCHING_SUBSCRIBERS,

@@ -7,7 +7,7 @@
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
 import type { Handover } from "../handshake/handover.ts";
 import type { Limits } from "../limits.ts";
-import { AHEAD_PACKETS_MAX, KEEP_ALIVE_FACTOR, LIVENESS_MS, RELAYED_PACKETS_MAX } from "../limits.ts";
+import { KEEP_ALIVE_FACTOR, LIVENESS_MS, RELAYED_PACKETS_MAX } from "../limits.ts";
 import { concatenate } from "../mqtt/bytes.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
@@ -26,6 +26,7 @@ import {
 } from "../session/close-code.ts";
 import { type ConnectionFacts, connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "../session/connection-facts.ts";
 import type { Caller } from "../session/ports.ts";
+import { AHEAD_PACKETS_MAX } from "../work-limits.ts";
 import type { Edge } from "./edge.ts";
 import { edgeContext } from "./edge-context.ts";
 import { handOver } from "./hand-over.ts";

@@ -8,8 +8,8 @@ import {
   CONSUMER_BATCH_MS,
   CONSUMER_BATCH_MS_MAX,
   CONSUMER_NAME_BYTES_MAX,
-  DEFAULT_LIMITS,
-} from "../limits.ts";
+} from "../code-limits.ts";
+import { DEFAULT_LIMITS } from "../limits.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
 import { parseFilter, SHARE_PREFIX } from "../topic/filter.ts";
 import type { MessageConsumer } from "./contract.ts";

@@ -3,7 +3,8 @@
  * slip in it goes nowhere, and the log says what was wrong.
  */
 
-import { HOOK_MS_MAX, HOOK_REASON_BYTES_MAX, type Limits } from "../limits.ts";
+import { HOOK_MS_MAX, HOOK_REASON_BYTES_MAX } from "../code-limits.ts";
+import type { Limits } from "../limits.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
 import { NO_PROPERTIES, type Publish, type QoS, type Will } from "../mqtt/packet.ts";
 import {

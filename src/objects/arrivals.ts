@@ -3,7 +3,6 @@
  * session where it would have connected before. Fetched once, before its CONNECT is handled; what is decided is in `session/move.ts`.
  */
 
-import { FILTERS_UNDER_WAY_WORK } from "../limits.ts";
 import {
   beginArrival,
   cancelArrival,
@@ -24,6 +23,7 @@ import type { Session } from "../session/session.ts";
 import { filterWork } from "../session/taking.ts";
 import { discardWill } from "../session/will.ts";
 import type { Settings } from "../settings.ts";
+import { FILTERS_UNDER_WAY_WORK } from "../work-limits.ts";
 import type { TakenSession } from "./calls.ts";
 import { log } from "./log.ts";
 import { namespaceOf, previousSessionObjects, refuseEarlierShape, shapeHistory } from "./names.ts";

@@ -4,17 +4,9 @@
  * nothing.
  */
 
-import { RETAINED_WORK } from "../limits.ts";
-import { type BatchRecord, RECORD_LIVE, RECORD_PUBLISH, RECORD_SHARED } from "../mqtt/batch.ts";
+import type { BatchRecord } from "../mqtt/batch.ts";
 import type { Taker, Turns } from "./turns.ts";
-
-/** What a record costs by itself, in publishes without anything; whatever is no message may write a row. */
-function workOf(record: BatchRecord): number {
-  const { kind } = record;
-  if (kind === RECORD_LIVE || kind === RECORD_SHARED) return 1 + (record.message.size >> 12);
-  if (kind !== RECORD_PUBLISH) return RETAINED_WORK;
-  return 1 + (record.message.size >> 12) + (record.message.retain ? RETAINED_WORK : 0);
-}
+import { recordWork } from "./work.ts";
 
 export interface BatchHandlingOptions {
   readonly turns: Turns;
@@ -46,7 +38,7 @@ export class BatchHandling implements Taker {
     let done = 0;
     for (; done < work && this.#next < this.#records.length; this.#next += 1) {
       const record = this.#records[this.#next]!;
-      done += workOf(record) + handle(record, this.#next);
+      done += recordWork(record) + handle(record, this.#next);
     }
     paused();
     if (this.#next < this.#records.length) turns.wait(this);

@@ -3,10 +3,10 @@
  * event that it is about, never in the midst of it. Nothing waits for it but the next thing about the same client.
  */
 
+import { HOOK_MS_MAX, HOOK_NEWS_BYTES_MAX, HOOK_NEWS_BYTES_PER_CLIENT_MAX } from "../code-limits.ts";
 import { clientView } from "../hooks/client-view.ts";
 import type { BrokerHooks, GrantedSubscription, HookContext } from "../hooks/contract.ts";
 import type { HookFaults } from "../hooks/hook-faults.ts";
-import { HOOK_MS_MAX, HOOK_NEWS_BYTES_MAX, HOOK_NEWS_BYTES_PER_CLIENT_MAX } from "../limits.ts";
 import { MEMORY } from "../memory-limits.ts";
 import type { SubscriptionRequest } from "../mqtt/packet.ts";
 import type { Runtime } from "../runtime.ts";

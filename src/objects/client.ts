@@ -6,10 +6,10 @@
 import type { Accepted } from "../handshake/authentication.ts";
 import type { Farewell } from "../handshake/first-packet.ts";
 import type { Handover } from "../handshake/handover.ts";
-import { AHEAD_BYTES, AHEAD_PACKETS_MAX, EARLY_PACKETS_MAX, FRAME_BYTES, RETAINED_WORK } from "../limits.ts";
+import { EARLY_PACKETS_MAX } from "../limits.ts";
 import { UNFINISHED_BYTES_SHORT } from "../memory-limits.ts";
 import { decodePacket } from "../mqtt/decode.ts";
-import { type Connect, DISCONNECT, type Disconnect, PUBLISH, SUBSCRIBE } from "../mqtt/packet.ts";
+import { type Connect, DISCONNECT, type Disconnect, SUBSCRIBE } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import { MESSAGE_RATE_TOO_HIGH, PACKET_TOO_LARGE, QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
 import { VIOLATION } from "../mqtt/violation.ts";
@@ -18,6 +18,7 @@ import { violated } from "../session/lifecycle.ts";
 import type { Unhandled } from "../session/ports.ts";
 import type { Connection } from "../session/session.ts";
 import { PACE_BYTES_MAX, PACE_MS_MAX } from "../share-limits.ts";
+import { AHEAD_BYTES, AHEAD_PACKETS_MAX, FRAME_BYTES } from "../work-limits.ts";
 import { SubscribeAsking } from "./asking.ts";
 import { Brake } from "./brake.ts";
 import type { ClientContext } from "./client-context.ts";
@@ -28,15 +29,10 @@ import { Patience } from "./patience.ts";
 import { PublishAsking } from "./publish-asking.ts";
 import type { SocketWire } from "./socket-wire.ts";
 import type { Taker } from "./turns.ts";
+import { packetWork } from "./work.ts";
 
 /** Of 3.x: reading it more slowly is of no use any more. */
 const TOO_FAST = "the client sends faster than it may";
-
-/** What a packet costs to handle, in packets without anything. */
-function workOf(bytes: Uint8Array): number {
-  const retained = bytes[0]! >> 4 === PUBLISH && (bytes[0]! & 1) === 1;
-  return 1 + (bytes.length >> 12) + (retained ? RETAINED_WORK : 0);
-}
 
 export class Client implements Taker, Unhandled {
   readonly wire: SocketWire;
@@ -336,16 +332,15 @@ export class Client implements Taker, Unhandled {
         break;
       }
       // A 3.x client is not told why it is closed: who runs it finds out here.
-      if (packet.type === VIOLATION && packet.reasonCode === PACKET_TOO_LARGE) {
+      if (packet.type === VIOLATION && packet.reasonCode === PACKET_TOO_LARGE)
         log("packet too large", { client: connection.session.clientId, problem: packet.message });
-      }
       done += machine.handle(connection, packet, now, bytes instanceof Uint8Array ? bytes.length : 0, this.#stream.cameAt);
       const held = this.#publishing?.held;
       if (held !== undefined && connection.open) {
         this.#brake.holdUntil(bytes as Uint8Array, held, this.#takeTurn);
         break;
       }
-      done += bytes instanceof Uint8Array ? workOf(bytes) : 1;
+      done += bytes instanceof Uint8Array ? packetWork(bytes) : 1;
     }
     if (!connection.open) this.#state = "ended";
     else if (connection.taking?.waits) connection.taking.whenReady(() => this.#waitForTurn());
@@ -400,7 +395,6 @@ export class Client implements Taker, Unhandled {
 
   #waitedTooLong(): void {
     const what = this.#state === "entering" ? "CONNECT did not come" : "a packet was not finished";
-    const closeReason = `${what} within ${this.#context.limits.packetSecondsMax} s`;
-    this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason });
+    this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason: `${what} within ${this.#context.limits.packetSecondsMax} s` });
   }
 }

@@ -3,12 +3,12 @@
  * and tells the core what became of it. Nothing here has to survive: a start finds what was not handled, and gives it again.
  */
 
+import { CONSUMER_MS_MAX } from "../code-limits.ts";
 import { type FaultPort, guarded } from "../fault.ts";
 import type { ConsumerOptions } from "../hooks/consumer-options.ts";
 import type { ConsumedMessage, HookContext } from "../hooks/contract.ts";
 import { HookFaults } from "../hooks/hook-faults.ts";
 import { messageView } from "../hooks/message-view.ts";
-import { CONSUMER_MS_MAX } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import type { Consumer, ConsumerBatch } from "../session/consumer.ts";

@@ -4,7 +4,7 @@
  */
 
 import { type FaultPort, guarded } from "../fault.ts";
-import { AWAKE_MS_MAX, LEFT_ALARM_MS } from "../limits.ts";
+import { AWAKE_MS_MAX } from "../limits.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import { patienceEndsAt } from "../session/catch-up.ts";
 import type { SessionCore } from "../session/core.ts";
@@ -12,6 +12,7 @@ import { flush } from "../session/flush.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import { storeWaiting, unwritten } from "../session/rows.ts";
 import { ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../storage-limits.ts";
+import { LEFT_ALARM_MS } from "../work-limits.ts";
 import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
 import type { Client } from "./client.ts";
 import { startAgain } from "./guarded-store.ts";

@@ -4,8 +4,8 @@
  * with the object's memory its client sends again.
  */
 
+import { HOOK_MS_MAX } from "../code-limits.ts";
 import { FAULT, type OnPublish } from "../hooks/on-publish.ts";
-import { HOOK_MS_MAX } from "../limits.ts";
 import type { Publish } from "../mqtt/packet.ts";
 import type { Runtime } from "../runtime.ts";
 import { HELD, type PublishAsker, type PublishVerdict } from "../session/ports.ts";

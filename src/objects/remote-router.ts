@@ -1,7 +1,6 @@
 /** The way from a Session object to the Topic objects of its namespace in the sharded topology: one outbox for each of them. */
 
 import type { Ledger } from "../ledger.ts";
-import { CROWDED_REQUESTS } from "../limits.ts";
 import { RECORD_ASK, RECORD_BARRIER, RECORD_CAUGHT_UP, RECORD_PUBLISH, RECORD_REDISTRIBUTE, type RetainedAsk } from "../mqtt/batch.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
@@ -9,6 +8,7 @@ import type { Runtime } from "../runtime.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
+import { CROWDED_REQUESTS } from "../work-limits.ts";
 import { faultsOf } from "./faults.ts";
 import { createCallMeter, type OutboxFigures } from "./meter.ts";
 import { namespaceOf, shapeNumber, shardOf, topicObjectName, topicShard } from "./names.ts";

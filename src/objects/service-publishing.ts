@@ -3,10 +3,11 @@
  * topics. `onPublish` is asked about them as about those of clients, those of one topic one after the other, so that they stay in order.
  */
 
+import { SERVICE_ASKED_BYTES_MAX } from "../code-limits.ts";
 import type { MessageToPublish } from "../hooks/contract.ts";
 import { draftProblem, publishOf } from "../hooks/message-draft.ts";
 import type { OnPublish } from "../hooks/on-publish.ts";
-import { type Limits, SERVICE_ASKED_BYTES_MAX } from "../limits.ts";
+import type { Limits } from "../limits.ts";
 import type { Publish } from "../mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
 import { Receipt } from "../mqtt/receipt.ts";

@@ -5,7 +5,6 @@
 
 import type { FaultPort } from "../fault.ts";
 import { Ledger } from "../ledger.ts";
-import { DELIVERY_WORK, type Slices } from "../limits.ts";
 import {
   type Batch,
   type BatchRecord,
@@ -33,6 +32,7 @@ import type { Addressed, Delivered, DeliveryPort, RoutingStore } from "../routin
 import type { Runtime, Timer } from "../runtime.ts";
 import type { PortableMessage } from "../session/portable.ts";
 import type { Settings } from "../settings.ts";
+import { DELIVERY_WORK, type Slices } from "../work-limits.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
 import { CallQueue } from "./call-queue.ts";

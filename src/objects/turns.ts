@@ -4,9 +4,9 @@
  * that is. Knows nothing of what is handled.
  */
 
-import { CROWDED_MS, SLICES, type Slices } from "../limits.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import { Deque } from "../session/deque.ts";
+import { CROWDED_MS, SLICES, type Slices } from "../work-limits.ts";
 
 /** Who has more to do than its share. */
 export interface Taker {

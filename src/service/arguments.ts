@@ -1,9 +1,10 @@
 /** What another Worker says, looked at before anything is done: a sentence names what is wrong and what was expected. */
 
+import { ACKNOWLEDGED_MS, ACKNOWLEDGED_MS_MAX, CLIENTS_PAGE, CLIENTS_PAGE_MAX } from "../code-limits.ts";
 import { DEFAULT_NAMESPACE, exists, noNamespaceText } from "../edge/answers.ts";
 import type { MessageProperties, MessageToPublish } from "../hooks/contract.ts";
 import { draftProblem, publishOf } from "../hooks/message-draft.ts";
-import { ACKNOWLEDGED_MS, ACKNOWLEDGED_MS_MAX, CLIENTS_PAGE, CLIENTS_PAGE_MAX, type Limits } from "../limits.ts";
+import type { Limits } from "../limits.ts";
 import type { AcknowledgedWait } from "../objects/calls.ts";
 import type { Settings } from "../settings.ts";
 import { parseFilter, SHARE_PREFIX } from "../topic/filter.ts";

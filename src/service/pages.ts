@@ -1,7 +1,7 @@
 /** Walks through all objects of a namespace, page by page: what a page costs is bounded, so that it may be short, or empty, and not the last. */
 
+import { PAGE_CALLS_MAX } from "../code-limits.ts";
 import type { HookMessage } from "../hooks/contract.ts";
-import { PAGE_CALLS_MAX } from "../limits.ts";
 import type { ClientView, DirectoryCalls, RetainedMessages } from "../objects/calls.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";
 import { allSessionObjects, directoryObjectName, sessionObjectName, topicObjectName, topicShard } from "../objects/names.ts";

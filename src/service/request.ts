@@ -2,8 +2,8 @@
 
 import type { Client } from "../client/client.ts";
 import type { Message } from "../client/message.ts";
+import { CORRELATION_BYTES } from "../code-limits.ts";
 import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
-import { CORRELATION_BYTES } from "../limits.ts";
 import { NO_MATCHING_SUBSCRIBERS } from "../mqtt/reason-code.ts";
 import { PLATFORM, type Timer } from "../runtime.ts";
 import { connectService, type Destination, endService, messageFor, serviceError } from "./connection.ts";

@@ -3,8 +3,8 @@
  * it on to the objects that own it. No rights are asked: whoever has a `Service` may do everything in every namespace that the broker serves.
  */
 
+import { PUBLISHERS, REQUEST_MS, REQUEST_MS_MAX } from "../code-limits.ts";
 import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
-import { PUBLISHERS, REQUEST_MS, REQUEST_MS_MAX } from "../limits.ts";
 import { NO_MATCHING_SUBSCRIBERS, SERVER_UNAVAILABLE, SUCCESS, UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
 import type { AcknowledgedWait, ClientView, PutOutcome } from "../objects/calls.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";

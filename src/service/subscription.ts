@@ -9,8 +9,8 @@ import type { Client } from "../client/client.ts";
 import type { Message } from "../client/message.ts";
 import type { SubscribeOptions } from "../client/options.ts";
 import type { Subscription } from "../client/subscription.ts";
+import { SERVICE_CONNECT_MS, SERVICE_SESSION_SECONDS } from "../code-limits.ts";
 import type { HookMessage } from "../hooks/contract.ts";
-import { SERVICE_CONNECT_MS, SERVICE_SESSION_SECONDS } from "../limits.ts";
 import { connectService, type Destination, endService, messageFor, serviceError } from "./connection.ts";
 import type { MessageSubscription } from "./contract.ts";
 

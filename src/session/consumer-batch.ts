@@ -5,7 +5,13 @@
  * handler ends the object itself, is counted before it is given again.
  */
 
-import { CONSUMER_BATCH_BYTES, CONSUMER_RETRY_MS_FIRST, CONSUMER_RETRY_MS_MAX, CONSUMER_TOGETHER, CONSUMER_WATCH_MS } from "../limits.ts";
+import {
+  CONSUMER_BATCH_BYTES,
+  CONSUMER_RETRY_MS_FIRST,
+  CONSUMER_RETRY_MS_MAX,
+  CONSUMER_TOGETHER,
+  CONSUMER_WATCH_MS,
+} from "../code-limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import { caughtUp } from "./catch-up.ts";
 import type { Consumer, ConsumerBatch } from "./consumer.ts";

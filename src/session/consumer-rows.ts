@@ -4,7 +4,7 @@
  * first, one for each batch that its handler has handled, and one for each that it has not.
  */
 
-import { CONSUMER_BATCH_BYTES, CONSUMER_BATCH_MESSAGES_MAX, CONSUMER_RETRY_MS_MAX } from "../limits.ts";
+import { CONSUMER_BATCH_BYTES, CONSUMER_BATCH_MESSAGES_MAX, CONSUMER_RETRY_MS_MAX } from "../code-limits.ts";
 import { intact, RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { checkNumber } from "../topic/stored-message.ts";
 import type { Head } from "./chunk-heads.ts";

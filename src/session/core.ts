@@ -7,7 +7,7 @@
 import type { Choices } from "../choices.ts";
 import type { FaultPort } from "../fault.ts";
 import { CountedMap, CountedSet, Ledger } from "../ledger.ts";
-import { type Limits, SLICES, type Slices } from "../limits.ts";
+import type { Limits } from "../limits.ts";
 import { MEMORY } from "../memory-limits.ts";
 import type { Origin } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
@@ -15,6 +15,7 @@ import { DEFAULT_RATES, type Rates } from "../rate.ts";
 import { ENOUGH_ROOM, type Room } from "../room.ts";
 import { PIECE_SIZES, type PieceSizes } from "../storage-limits.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
+import { SLICES, type Slices } from "../work-limits.ts";
 import { Changes } from "./changes.ts";
 import { type ConsumerPlan, Consumers } from "./consumer.ts";
 import { createCounters } from "./counters.ts";

@@ -3,11 +3,12 @@
  * QoS, with all Subscription Identifiers.
  */
 
-import { DELIVERY_WORK, REPEAT_WINDOW_MS } from "../limits.ts";
+import { REPEAT_WINDOW_MS } from "../limits.ts";
 import { type Message, objectOf } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { Receipt } from "../mqtt/receipt.ts";
 import type { ShareTarget } from "../mqtt/share-target.ts";
+import { DELIVERY_WORK } from "../work-limits.ts";
 import type { SessionCore } from "./core.ts";
 import { mayReceive } from "./identity.ts";
 import type { LogRecord } from "./log-record.ts";

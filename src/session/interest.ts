@@ -4,9 +4,9 @@
  * it knows, so that a late "nobody here wants it" can't undo a new subscription.
  */
 
-import { FORGET_WORK } from "../limits.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
 import { SHARE_PREFIX } from "../topic/filter.ts";
+import { FORGET_WORK } from "../work-limits.ts";
 import { begin } from "./chores.ts";
 import type { Interest, SessionCore } from "./core.ts";
 import { forgetAllOwed, forgetOwed } from "./owed-retained.ts";

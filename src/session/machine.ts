@@ -3,7 +3,6 @@
  * is to happen leaves through the ports of the core. It decides nothing itself.
  */
 
-import { DEADLINE_WORK } from "../limits.ts";
 import type { RetainedPage } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import type { Connect, Packet } from "../mqtt/packet.ts";
@@ -12,6 +11,7 @@ import { PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
 import type { Receipt } from "../mqtt/receipt.ts";
 import type { ShareTarget } from "../mqtt/share-target.ts";
 import type { Violation } from "../mqtt/violation.ts";
+import { DEADLINE_WORK } from "../work-limits.ts";
 import { handlePuback, handlePubcomp, handlePubrec } from "./acknowledge.ts";
 import { endPatience, hold } from "./catch-up.ts";
 import { goOnWithChores } from "./chores.ts";

@@ -4,8 +4,8 @@
  * Where nobody wants to know it costs one look for each message.
  */
 
+import { RECEIPTS_MAX } from "../code-limits.ts";
 import type { Account, Ledger } from "../ledger.ts";
-import { RECEIPTS_MAX } from "../limits.ts";
 import { MEMORY } from "../memory-limits.ts";
 import type { Receipt } from "../mqtt/receipt.ts";
 import type { Session } from "./session.ts";

@@ -3,7 +3,7 @@
  * that goes on under other rights is looked at again.
  */
 
-import { DEADLINE_WORK, LOOK_WORK } from "../limits.ts";
+import { DEADLINE_WORK, LOOK_WORK } from "../work-limits.ts";
 import { begin } from "./chores.ts";
 import type { SessionCore } from "./core.ts";
 import { setIdentity } from "./identity.ts";

@@ -3,9 +3,9 @@
  * after a restart, a login ends.
  */
 
-import { LOOK_WORK } from "../limits.ts";
 import { NOT_AUTHORIZED } from "../mqtt/reason-code.ts";
 import { topicFilterOf } from "../topic/filter.ts";
+import { LOOK_WORK } from "../work-limits.ts";
 import type { SessionCore } from "./core.ts";
 import { LOGIN_END } from "./deadlines.ts";
 import { setIdentity } from "./identity.ts";

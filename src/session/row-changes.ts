@@ -3,8 +3,9 @@
  * so that a crash never leaves one of them without it: what belongs together is written together.
  */
 
+import type { PendingWill } from "./pending-will.ts";
 import type { SessionStore } from "./ports.ts";
-import type { PendingWill, Session, Subscription } from "./session.ts";
+import type { Session, Subscription } from "./session.ts";
 import { encodeWill, subscriptionOptions } from "./state.ts";
 
 export class RowChanges {

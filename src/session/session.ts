@@ -7,15 +7,7 @@
 import { CountedMap, CountedSet, type Ledger } from "../ledger.ts";
 import { KEEP_ALIVE_FACTOR, LIVENESS_MS, type Limits, PACKET_ID_MAX } from "../limits.ts";
 import { MEMORY } from "../memory-limits.ts";
-import {
-  DISCONNECT,
-  NO_PROPERTIES,
-  type Packet,
-  type ProtocolVersion,
-  type QoS,
-  type SubscriptionRequest,
-  type Will,
-} from "../mqtt/packet.ts";
+import { DISCONNECT, NO_PROPERTIES, type Packet, type ProtocolVersion, type QoS, type SubscriptionRequest } from "../mqtt/packet.ts";
 import { UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
 import { SHARE_PREFIX } from "../topic/filter.ts";
 import type { Asked } from "./asked.ts";
@@ -31,6 +23,7 @@ import type { Hold } from "./held-outcome.ts";
 import { OpenExchangeSet } from "./open-exchanges.ts";
 import { OutgoingAliases } from "./outgoing-aliases.ts";
 import type { Pace } from "./paces.ts";
+import { type PendingWill, willBytes } from "./pending-will.ts";
 import type { Identity, PublishAsker, Reauthentication, Unhandled, Wire } from "./ports.ts";
 import { Reading } from "./reading.ts";
 import { ReceivedExchanges } from "./received.ts";
@@ -68,17 +61,6 @@ export interface RetainedCursor {
   promised: boolean;
   /** `from` as a row of its own has it; undefined when it has none. */
   storedFrom: string | undefined;
-}
-
-/** A Will Message that may have to be published. */
-export interface PendingWill {
-  readonly will: Will;
-  /** Milliseconds since the epoch; 0 while the client is connected. */
-  readonly dueAt: number;
-  /** It waits for a client that was lost with the object's memory, which may know nothing of it: back in time, it has its will discarded. */
-  readonly inGrace: boolean;
-  /** Its row does not say whose it is: what was found at CONNECT holds. */
-  readonly checked?: boolean;
 }
 
 export class Session {
@@ -257,20 +239,6 @@ function numberBytes(): number {
 export function subscriptionBytes(filter: string): number {
   const share = filter.startsWith(SHARE_PREFIX) ? MEMORY.shareBytes : 0;
   return MEMORY.subscriptionBytes + share + MEMORY.characterBytes * filter.length;
-}
-
-/** What a will costs in memory. */
-export function willBytes(pending: PendingWill | undefined): number {
-  if (pending === undefined) return 0;
-  const { topic, payload, properties } = pending.will;
-  let bytes = MEMORY.willBytes + MEMORY.characterBytes * topic.length + payload.length;
-  for (const value of Object.values(properties)) {
-    if (typeof value === "string" || value instanceof Uint8Array) bytes += MEMORY.characterBytes * value.length;
-  }
-  for (const [name, value] of properties.userProperties ?? []) {
-    bytes += MEMORY.userPropertyBytes + MEMORY.characterBytes * (name.length + value.length);
-  }
-  return bytes;
 }
 
 /** A re-authentication that is under way. */

@@ -10,9 +10,10 @@ import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { checkNumber } from "../topic/stored-message.ts";
 import { qosIn } from "./chunk.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
+import type { PendingWill } from "./pending-will.ts";
 import { type Identity, NOBODY } from "./ports.ts";
 import { type ReceivedExchange, readReceived, writeReceived } from "./received.ts";
-import type { FormerOwner, PendingWill, RetainedCursor, Session } from "./session.ts";
+import type { FormerOwner, RetainedCursor, Session } from "./session.ts";
 
 /**
  * Version 2 says of incoming exchanges where they began, and what a session that moved had before: a session of version 1 never moved.

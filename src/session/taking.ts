@@ -5,7 +5,7 @@
  * repeat. What was taken of one whose connection ends stays, as if each filter had come alone, and of the rest nothing is done.
  */
 
-import { FILTER_WORK, FILTER_WORK_CHARACTERS, FILTERS_UNDER_WAY_WORK } from "../limits.ts";
+import { FILTER_WORK, FILTER_WORK_CHARACTERS, FILTERS_UNDER_WAY_WORK } from "../work-limits.ts";
 
 /** What it costs to take a filter, in packets without anything. */
 export function filterWork(filter: string): number {

@@ -3,15 +3,17 @@
  * published when the connection ended without DISCONNECT 0x00 and the Will Delay or the session is over, whichever comes first.
  */
 
-import { RETAINED_WORK, WILL_WATCH_MS } from "../limits.ts";
+import { WILL_WATCH_MS } from "../limits.ts";
 import { messageOfPublish, messageOfWill } from "../mqtt/message.ts";
 import type { Will } from "../mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
+import { RETAINED_WORK } from "../work-limits.ts";
 import { handOn } from "./consume.ts";
 import type { SessionCore } from "./core.ts";
 import { WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
+import { willBytes } from "./pending-will.ts";
 import type { PublishVerdict } from "./ports.ts";
-import { type Connection, type Session, willBytes } from "./session.ts";
+import type { Connection, Session } from "./session.ts";
 import { isAskedAbout, refusalIn } from "./verdict.ts";
 
 /** [MQTT5-3.1.2-7]: kept with the session. A CONNECT without a will forgets an older one. */

@@ -6,12 +6,14 @@ import { describe, expect, it } from "vitest";
 import { ROOT } from "../../scripts/build/bundle.ts";
 import { partsOfPage } from "../../scripts/docs/floors.ts";
 import { METRICS } from "../../src/api/metrics.ts";
+import * as codeLimits from "../../src/code-limits.ts";
 import * as limits from "../../src/limits.ts";
 import * as loginLimits from "../../src/login-limits.ts";
 import * as memoryLimits from "../../src/memory-limits.ts";
 import { SETTINGS } from "../../src/settings.ts";
 import * as shareLimits from "../../src/share-limits.ts";
 import * as storageLimits from "../../src/storage-limits.ts";
+import * as workLimits from "../../src/work-limits.ts";
 
 const DOCUMENTS = [
   "README.md",
@@ -24,7 +26,7 @@ const DOCUMENTS = [
 
 const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: Record<string, string> };
 const constants = new Map(
-  Object.entries({ ...limits, ...memoryLimits, ...storageLimits, ...loginLimits, ...shareLimits }).filter(
+  Object.entries({ ...limits, ...memoryLimits, ...storageLimits, ...loginLimits, ...shareLimits, ...workLimits, ...codeLimits }).filter(
     ([, value]) => typeof value === "number",
   ),
 ) as Map<string, number>;

@@ -1,7 +1,7 @@
 /** Hooks that are told of clients after the fact: of what, in which order, and that nothing they do changes anything. */
 
 import { describe, expect, test, vi } from "vitest";
-import { HOOK_MS_MAX } from "../../src/limits.ts";
+import { HOOK_MS_MAX } from "../../src/code-limits.ts";
 import { DISCONNECT, NO_PROPERTIES, PINGRESP } from "../../src/mqtt/packet.ts";
 import { describeEmbedded, type HookAnswer, type HookCall } from "../support/embedded-broker.ts";
 import { request, textOf, unique } from "../support/mqtt-client.ts";

@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, test, vi } from "vitest";
-import { HOOK_MS_MAX } from "../../src/limits.ts";
+import { HOOK_MS_MAX } from "../../src/code-limits.ts";
 import { HOOK_LINES_MAX } from "../../src/login-limits.ts";
 import { PINGREQ, PINGRESP, type ProtocolVersion, PUBACK, PUBCOMP, PUBREC, type QoS } from "../../src/mqtt/packet.ts";
 import { describeEmbedded, type EmbeddedBroker, type HookAnswer, type HookCall } from "../support/embedded-broker.ts";

@@ -1,7 +1,7 @@
 /** What other Workers publish, and `onPublish`: it is asked about it as about what clients publish, is told who it is, and stands in nobody's way. */
 
 import { expect, test, vi } from "vitest";
-import { HOOK_MS_MAX, SERVICE_ASKED_BYTES_MAX } from "../../src/limits.ts";
+import { HOOK_MS_MAX, SERVICE_ASKED_BYTES_MAX } from "../../src/code-limits.ts";
 import { describeEmbedded, type HookAnswer, type HookCall } from "../support/embedded-broker.ts";
 import { textOf, unique } from "../support/mqtt-client.ts";
 

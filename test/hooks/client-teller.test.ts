@@ -1,9 +1,9 @@
 /** What hooks are told of clients and that waits: in memory it is counted and bounded, and all of it is counted out again. */
 
 import { expect, test, vi } from "vitest";
+import { HOOK_NEWS_BYTES_MAX, HOOK_NEWS_BYTES_PER_CLIENT_MAX } from "../../src/code-limits.ts";
 import type { BrokerHooks } from "../../src/hooks/contract.ts";
 import { type HookFault, HookFaults } from "../../src/hooks/hook-faults.ts";
-import { HOOK_NEWS_BYTES_MAX, HOOK_NEWS_BYTES_PER_CLIENT_MAX } from "../../src/limits.ts";
 import { ClientTeller } from "../../src/objects/client-teller.ts";
 import { PLATFORM } from "../../src/runtime.ts";
 import { NOBODY } from "../../src/session/ports.ts";

@@ -1,9 +1,10 @@
 /** What `onPublish` may answer, one by one: what each becomes, and what is said of those that are none. */
 
 import { describe, expect, test } from "vitest";
+import { HOOK_MS_MAX } from "../../src/code-limits.ts";
 import { HookFaults } from "../../src/hooks/hook-faults.ts";
 import { OnPublish } from "../../src/hooks/on-publish.ts";
-import { DEFAULT_LIMITS, HOOK_MS_MAX } from "../../src/limits.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { HOOK_LINES_MAX, HOOK_SILENCE_MS } from "../../src/login-limits.ts";
 import { NO_PROPERTIES, type Properties, PUBLISH, type Publish, type QoS } from "../../src/mqtt/packet.ts";
 import { NOBODY } from "../../src/session/ports.ts";

@@ -3,7 +3,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, expect, test } from "vitest";
-import { PAGE_CALLS_MAX } from "../../src/limits.ts";
+import { PAGE_CALLS_MAX } from "../../src/code-limits.ts";
 import { DISCONNECT, type Properties } from "../../src/mqtt/packet.ts";
 import type { MqttService } from "../../src/service/contract.ts";
 import { WorkerdClient } from "../support/workerd-client.ts";

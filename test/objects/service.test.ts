@@ -2,7 +2,7 @@
 
 import { exports } from "cloudflare:workers";
 import { afterEach, describe, expect, it } from "vitest";
-import { PUBLISHERS } from "../../src/limits.ts";
+import { PUBLISHERS } from "../../src/code-limits.ts";
 import { PUBACK, PUBLISH } from "../../src/mqtt/packet.ts";
 import type { MqttService, ServicePublishOptions } from "../../src/service/contract.ts";
 import { hash } from "../../src/topic/hash.ts";

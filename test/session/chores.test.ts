@@ -2,7 +2,6 @@
 
 import { describe, expect, test } from "vitest";
 import type { SharedStrategy } from "../../src/choices.ts";
-import { FORGET_WORK, SLICES } from "../../src/limits.ts";
 import { begin, goOnWithChores } from "../../src/session/chores.ts";
 import { letGo } from "../../src/session/depart.ts";
 import { flush } from "../../src/session/flush.ts";
@@ -10,6 +9,7 @@ import { endSession } from "../../src/session/lifecycle.ts";
 import { retire } from "../../src/session/moved-copy.ts";
 import { revoke, type Verdict } from "../../src/session/revoke.ts";
 import { storeWaiting } from "../../src/session/rows.ts";
+import { FORGET_WORK, SLICES } from "../../src/work-limits.ts";
 import { type SessionNode, type TestClient, World, type WorldOptions } from "../support/core-harness.ts";
 import { miscounted, recountSessions } from "../support/recount.ts";
 

@@ -7,9 +7,8 @@ import {
   CONSUMER_RETRY_MS_MAX,
   CONSUMER_TOGETHER,
   CONSUMER_WATCH_MS,
-  REPEAT_WINDOW_MS,
-  SLOW_MS_MAX,
-} from "../../src/limits.ts";
+} from "../../src/code-limits.ts";
+import { REPEAT_WINDOW_MS, SLOW_MS_MAX } from "../../src/limits.ts";
 import type { Message } from "../../src/mqtt/message.ts";
 import { PUBACK, PUBREC } from "../../src/mqtt/packet.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../../src/mqtt/reason-code.ts";

@@ -1,10 +1,10 @@
 /** SUBSCRIBE and UNSUBSCRIBE of very many filters: taken in slices, answered once, and what ends one that is half taken. */
 
 import { describe, expect, test } from "vitest";
-import { FILTER_WORK, FILTERS_UNDER_WAY_WORK } from "../../src/limits.ts";
 import { NO_PROPERTIES, type Packet, PUBLISH, SUBACK, SUBSCRIBE, UNSUBACK, UNSUBSCRIBE } from "../../src/mqtt/packet.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../../src/mqtt/reason-code.ts";
 import { offerSession } from "../../src/session/depart.ts";
+import { FILTER_WORK, FILTERS_UNDER_WAY_WORK } from "../../src/work-limits.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
 import { plain } from "./support.ts";
 

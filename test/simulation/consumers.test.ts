@@ -1,9 +1,9 @@
 /** Handlers of consumers over the real hosts and a clock that is told: those that hang, and what messages cost. */
 
 import { describe, expect, test } from "vitest";
+import { CONSUMER_BATCH_MS, CONSUMER_MS_MAX, CONSUMER_RETRY_MS_FIRST } from "../../src/code-limits.ts";
 import { consumerOptions } from "../../src/hooks/consumer-options.ts";
 import type { ConsumeContext, ConsumedMessage, MessageConsumer } from "../../src/hooks/contract.ts";
-import { CONSUMER_BATCH_MS, CONSUMER_MS_MAX, CONSUMER_RETRY_MS_FIRST } from "../../src/limits.ts";
 import { PUBACK } from "../../src/mqtt/packet.ts";
 import { Stage, type StageClient } from "./stage.ts";
 

@@ -1,19 +1,7 @@
 /** A client that floods its object, next to one that keeps to itself: between two packets of the latter a bounded amount of the former's is done. */
 
 import { beforeEach, describe, expect, it } from "vitest";
-import {
-  AHEAD_PACKETS_MAX,
-  BATCH_ITEMS_MAX,
-  CROWDED_REQUESTS,
-  FILTER_WORK,
-  FILTERS_UNDER_WAY_WORK,
-  LATER_REQUESTS_MAX,
-  RETAINED_WORK,
-  RETRY_MS_MAX,
-  RETRY_MS_TOTAL,
-  SHARE_WORK,
-  TICK_WORK,
-} from "../../src/limits.ts";
+import { BATCH_ITEMS_MAX, LATER_REQUESTS_MAX, RETRY_MS_MAX, RETRY_MS_TOTAL } from "../../src/limits.ts";
 import { BatchWriter, RECORD_PUBLISH } from "../../src/mqtt/batch.ts";
 import { decodeExchangeAnswer } from "../../src/mqtt/exchange-answer.ts";
 import { DISCONNECT, NO_PROPERTIES, SUBACK, UNSUBACK } from "../../src/mqtt/packet.ts";
@@ -23,6 +11,15 @@ import { sessionObjectName, shapeNumber, topicObjectName } from "../../src/objec
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
+import {
+  AHEAD_PACKETS_MAX,
+  CROWDED_REQUESTS,
+  FILTER_WORK,
+  FILTERS_UNDER_WAY_WORK,
+  RETAINED_WORK,
+  SHARE_WORK,
+  TICK_WORK,
+} from "../../src/work-limits.ts";
 import { messageTo } from "../session/support.ts";
 import { Stage, type StageClient } from "./stage.ts";
 import { stillRuntime } from "./still-runtime.ts";

@@ -4,10 +4,11 @@
  */
 
 import { DEFAULT_CHOICES, SHARED_STRATEGIES } from "../../src/choices.ts";
-import { DEFAULT_LIMITS, SLICES, type Slices } from "../../src/limits.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import type { PreviousShape } from "../../src/settings.ts";
 import { PIECE_SIZES, type PieceSizes } from "../../src/storage-limits.ts";
+import { SLICES, type Slices } from "../../src/work-limits.ts";
 import type { Happening } from "./chance.ts";
 import { checkAtRest, checkPromises, checkTidied } from "./check.ts";
 import { type ClientOptions, LONG_SECONDS, SimulatedClient, type SubscriptionOptions, type WillOptions } from "./client.ts";

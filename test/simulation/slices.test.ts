@@ -5,17 +5,7 @@
 
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Ledger } from "../../src/ledger.ts";
-import {
-  DEADLINE_COARSE_MS,
-  DEADLINE_WORK,
-  FILTER_WORK,
-  FILTERS_UNDER_WAY_WORK,
-  LATER_MS,
-  LATER_REQUESTS_MAX,
-  LEFT_ALARM_MS,
-  SLICES,
-  type Slices,
-} from "../../src/limits.ts";
+import { DEADLINE_COARSE_MS, LATER_MS, LATER_REQUESTS_MAX } from "../../src/limits.ts";
 import { type BatchRecord, BatchWriter, decodeBatch, RECORD_LIVE, RECORD_SHARE, RECORD_SUBSCRIBE } from "../../src/mqtt/batch.ts";
 import { decodeDeliveryAnswer } from "../../src/mqtt/delivery-answer.ts";
 import { encodeExchangeAnswer } from "../../src/mqtt/exchange-answer.ts";
@@ -34,6 +24,7 @@ import { NOBODY } from "../../src/session/ports.ts";
 import { Session } from "../../src/session/session.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
+import { DEADLINE_WORK, FILTER_WORK, FILTERS_UNDER_WAY_WORK, LEFT_ALARM_MS, SLICES, type Slices } from "../../src/work-limits.ts";
 import { messageTo } from "../session/support.ts";
 import { Stage, type StageClient } from "./stage.ts";
 import { stillRuntime } from "./still-runtime.ts";

@@ -3,7 +3,6 @@
  * takes CALL_MS each way; an object that is out of reach lets every call to it fail.
  */
 
-import { SLICES, type Slices } from "../../src/limits.ts";
 import { concatenate, EMPTY_BYTES } from "../../src/mqtt/bytes.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
@@ -32,6 +31,7 @@ import { NOBODY } from "../../src/session/ports.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
+import { SLICES, type Slices } from "../../src/work-limits.ts";
 
 const CALL_MS = 1;
 

@@ -3,7 +3,6 @@
  * speaks through the codec. Knows no rules of MQTT: tests send what they like.
  */
 
-import { SHARE_WORK } from "../../src/limits.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import {
@@ -32,6 +31,7 @@ import { encodeRefusal, validateConnect } from "../../src/session/connect.ts";
 import type { Wire } from "../../src/session/ports.ts";
 import { type Identity, NOBODY } from "../../src/session/ports.ts";
 import type { Connection } from "../../src/session/session.ts";
+import { SHARE_WORK } from "../../src/work-limits.ts";
 import type { SessionNode, World } from "./core-harness.ts";
 
 /** The platform's limits of a socket, as it enforces them. */

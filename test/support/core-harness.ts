@@ -11,7 +11,7 @@
 import { type Choices, DEFAULT_CHOICES } from "../../src/choices.ts";
 import type { FaultPort } from "../../src/fault.ts";
 import { Ledger } from "../../src/ledger.ts";
-import { DEFAULT_LIMITS, type Limits, SLICES, type Slices } from "../../src/limits.ts";
+import { DEFAULT_LIMITS, type Limits } from "../../src/limits.ts";
 import {
   type BatchRecord,
   BatchWriter,
@@ -46,6 +46,7 @@ import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { createRowMeter, type RowMeter } from "../../src/storage/row-meter.ts";
 import { hasWildcard, topicFilterOf } from "../../src/topic/filter.ts";
+import { SLICES, type Slices } from "../../src/work-limits.ts";
 import { type ConnectOptions, type FakeWire, TestClient } from "./core-client.ts";
 import { DeliveryItem, joined, Link, type LinkStep, RouterItem, recordOf } from "./core-link.ts";
 import { NO_FAULTS } from "./faults.ts";
