@@ -4,7 +4,7 @@
 const IS_SOURCE = import.meta.url.endsWith(".ts");
 
 /** Commands that are npm scripts of the repository, too. */
-const SCRIPTS = ["user", "ban", "token", "hash-password", "backup", "restore"];
+const SCRIPTS = ["user", "ban", "token", "api-token", "hash-password", "backup", "restore"];
 
 /** @param name of a command; without one, the program @returns what stands before the command's own arguments */
 export function callOf(name?: string): string {

@@ -6,7 +6,10 @@ import { describe, expect, it } from "vitest";
 import { ROOT } from "../../scripts/build/bundle.ts";
 import { callCommand, runCommand } from "./support.ts";
 
-const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
+const { version, scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+  readonly version: string;
+  readonly scripts: Readonly<Record<string, string>>;
+};
 
 const HELP = (await runCommand(["--help"])).stdout;
 const NAMES = [
@@ -30,6 +33,10 @@ describe("durable-mqtt", () => {
     const { code, stdout, stderr } = await callCommand(["help", name]);
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(/^Usage: npm (?:start|run [a-z-]+) -- [^\n]+\n\n[A-Z][^\n]+[.\w][\s\S]*\n\nOptions:\n/);
+    // By the npm script of its name, where there is one.
+    const isScript = scripts[name]?.endsWith(`durable-mqtt.ts ${name}`);
+    const script = name === "start" ? "npm start --" : isScript ? `npm run ${name} --` : `npm run command -- ${name}`;
+    expect(stdout.startsWith(`Usage: ${script} `)).toBe(true);
     expect(stdout).toMatch(/ --help +shows this\n/);
     expect(stdout).not.toMatch(/undefined|\(default: (?:false|\[\])\)/);
   });
