@@ -2,6 +2,7 @@
 
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { ArgumentError } from "../service/error.ts";
 
 const STATUS = {
   BAD_REQUEST: 400,
@@ -35,13 +36,13 @@ export function refuse(code: ProblemCode, message: string): never {
   throw new HTTPException(STATUS[code], { res: problem(code, message) });
 }
 
-/** Asks; what is wrong with what is asked for (a TypeError) is said to who has made the request. */
+/** Asks; what is wrong with what is asked for is said to who has made the request. */
 export async function orBadRequest<Value>(ask: () => Promise<Value>): Promise<Value> {
   try {
     return await ask();
   } catch (error) {
     // The name of the method is that of code.
-    if (error instanceof TypeError) return refuse("BAD_REQUEST", sentenceOf(error.message.replace(/^\w+(?: (?=\[)|: )/, "")));
+    if (error instanceof ArgumentError) return refuse("BAD_REQUEST", sentenceOf(error.message.replace(/^\w+(?: (?=\[)|: )/, "")));
     throw error;
   }
 }

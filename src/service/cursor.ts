@@ -1,5 +1,7 @@
 /** Where a walk through the objects of a namespace is: the number of an object, and how far it has got in there. As a text, which who walks does not look into. */
 
+import { ArgumentError } from "./error.ts";
+
 export interface Position {
   readonly object: number;
   readonly from: string;
@@ -16,6 +18,6 @@ export function encodeCursor({ object, from }: Position): string {
 export function decodeCursor(method: string, cursor: unknown, objects: number): Position {
   if (cursor === undefined) return { object: 0, from: "" };
   const [, number, from] = /^(\d{1,6}):([\s\S]*)$/.exec(typeof cursor === "string" ? cursor : "") ?? [];
-  if (number === undefined || Number(number) >= objects) throw new TypeError(`${method}: cursor must be that of the page before`);
+  if (number === undefined || Number(number) >= objects) throw new ArgumentError(`${method}: cursor must be that of the page before`);
   return { object: Number(number), from: from! };
 }

@@ -1,6 +1,9 @@
-/** What the service could not do, as errors that another Worker can tell apart: their names and fields go over the call. Arguments that are wrong are TypeErrors. */
+/** What the service could not do, as errors that another Worker can tell apart: their names and fields go over the call. */
 
 import { reasonText } from "../client/error.ts";
+
+/** An argument is none; whoever is bound sees a TypeError. Nothing else that goes wrong is one of these. */
+export class ArgumentError extends TypeError {}
 
 export class ServiceError extends Error {
   override readonly name: "RefusedError" | "TimeoutError";

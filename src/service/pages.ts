@@ -9,6 +9,7 @@ import type { Settings } from "../settings.ts";
 import { hasWildcard } from "../topic/filter.ts";
 import type { ClientsPage, RetainedPage } from "./contract.ts";
 import { decodeCursor, encodeCursor, type Position } from "./cursor.ts";
+import { ArgumentError } from "./error.ts";
 
 /** Who is asked, and where. */
 export interface Walk {
@@ -22,7 +23,7 @@ export interface Walk {
 function directoryFor({ env, settings, namespace }: Walk): Pick<DirectoryCalls, "presentAfter"> {
   const { DIRECTORY } = env;
   if (settings.directory.adminToken === "" || DIRECTORY === undefined)
-    throw new TypeError(
+    throw new ArgumentError(
       "clients: where every client has an object of its own (SESSION_SHARDS=0) only the directory knows them: set ADMIN_TOKEN and bind DIRECTORY, or keep SESSION_SHARDS above 0",
     );
   return stubs(DIRECTORY)(directoryObjectName(namespace));

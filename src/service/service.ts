@@ -36,7 +36,7 @@ import type {
   ServiceRequestOptions,
   ServiceSubscribeOptions,
 } from "./contract.ts";
-import { refused, ServiceError } from "./error.ts";
+import { ArgumentError, refused, ServiceError } from "./error.ts";
 import { clientsPage, retainedPage } from "./pages.ts";
 import { request } from "./request.ts";
 import { type ServiceSubscription, subscribe } from "./subscription.ts";
@@ -160,7 +160,7 @@ export class Service {
     const namespace = expectNamespace("subscribe", settings, named);
     const wanted = expectFilters(settings.limits, filters);
     expectQoS("subscribe", qos);
-    if (typeof retained !== "boolean") throw new TypeError("subscribe: retained must be true or false");
+    if (typeof retained !== "boolean") throw new ArgumentError("subscribe: retained must be true or false");
     return subscribe({ env: this.#env, settings, namespace }, wanted, { qos, retainHandling: retained ? 0 : 2 });
   }
 
