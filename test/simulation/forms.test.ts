@@ -15,7 +15,7 @@ const RECORDS_OF_ALL = ["live", "shares", "shares[].key"];
 /** The names of what an interface, or a union of records, says that it has. */
 async function fieldsOf(file: string, name: string): Promise<string[]> {
   const text = await read(file);
-  const start = text.search(new RegExp(`(interface|type) ${name}\\b`));
+  const start = text.search(new RegExp(`^export (interface|type) ${name}\\b`, "m"));
   expect(start, `${name} in ${file}`).toBeGreaterThan(-1);
   const end = text.slice(start).search(/\n(\}|.*;\n\n)/);
   const body = text.slice(start, start + end + 200).split(/\n\}|;\n\n/)[0]!;

@@ -124,7 +124,7 @@ const SESSION_OF: Form["of"] = [
   [STATE, "SessionState", ""],
   IDENTITY_OF,
   [STATE, "SentDelivery", "sent[]."],
-  [STATE, "ReceivedExchange", "received[]."],
+  ["src/session/received.ts", "ReceivedExchange", "received[]."],
   [STATE, "OwedRetained", "owed[]."],
 ];
 
@@ -152,7 +152,7 @@ const WILL: Fields = {
 };
 
 const WILL_OF: Form["of"] = [
-  ["src/session/session.ts", "PendingWill", ""],
+  ["src/session/pending-will.ts", "PendingWill", ""],
   [STATE, "StoredWill", ""],
   IDENTITY_OF,
   ["src/mqtt/packet.ts", "Will", "will."],
