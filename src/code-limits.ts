@@ -61,6 +61,9 @@ export const HOOK_REASON_BYTES_MAX = 1024;
 export const CLIENTS_PAGE = 100;
 export const CLIENTS_PAGE_MAX = 1000;
 
+/** Messages that wait for a client, in one answer about them, bytes of topics, properties and payloads: the object copies them, and has little memory. */
+export const WAITING_PAGE_BYTES = 1 * MIB;
+
 /** Calls to objects for one page: the free plan has 50 for a whole request, and a caller may want some pages in one. */
 export const PAGE_CALLS_MAX = 16;
 
@@ -79,6 +82,14 @@ export const SERVICE_ASKED_BYTES_MAX = 4 * MIB;
  */
 export const RECEIPTS_MAX = 100_000;
 
+/**
+ * Answers to what was asked with a key are kept for at least a day, as others keep them: they are deleted by the period in which they were first
+ * given, ms, when so many periods have passed. So many in one object: some 200 bytes of a row each; more are refused until old ones go.
+ */
+export const ANSWER_PERIOD_MS = 12 * 60 * MINUTE;
+export const ANSWER_PERIODS = 2;
+export const ANSWERS_MAX = 100_000;
+
 /** How long acknowledgements are waited for, ms, where it is not said, and at most: all objects concerned stay awake for that, and are billed. */
 export const ACKNOWLEDGED_MS = 10 * SECOND;
 export const ACKNOWLEDGED_MS_MAX = 60 * SECOND;
@@ -95,6 +106,9 @@ export const SERVICE_CONNECT_MS = 10 * SECOND;
 /** How long a request waits for its response, ms, where it does not say it, and at most: a call that is longer is no call any more. */
 export const REQUEST_MS = 30 * SECOND;
 export const REQUEST_MS_MAX = 300 * SECOND;
+
+/** Packets of a client that is watched which wait for a slow reader in the Worker; more are left out, and counted. */
+export const TRACE_WAITING_MAX = 1000;
 
 /** The Correlation Data of a request, bytes: nobody guesses one. */
 export const CORRELATION_BYTES = 12;

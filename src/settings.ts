@@ -45,6 +45,8 @@ export interface Settings {
   readonly gatewaySecret: Uint8Array;
   /** The secret METRICS_TOKEN: who shows it may read `/metrics`; empty = nobody. */
   readonly metricsToken: string;
+  /** Session objects keep what they count in each minute. */
+  readonly monitor: boolean;
   /** Names, without port, by which the broker may be asked for, `loopback` for all of this machine; none = any. */
   readonly allowedHosts: readonly string[];
   /** Origins of pages that may connect beside the broker's own; undefined = what ALLOW_ANONYMOUS makes safe. */
@@ -159,6 +161,11 @@ const METRICS_TOKEN = secret(
   "the bearer token with which `/metrics` is read; without it `/metrics` is closed",
   (text) => (text === "" || /^[A-Za-z0-9._~+/-]{16,}=*$/.test(text) ? text : undefined),
 );
+const MONITOR = flag(
+  "MONITOR",
+  false,
+  "`true` lets each Session object keep what it has counted in each minute of the last day, for `/api/v5/monitor`, at one row in a minute while it has something to do; `npm start` sets it. Not where each client has an object of its own",
+);
 
 const ALLOWED_ORIGINS = setting(
   "ALLOWED_ORIGINS",
@@ -233,6 +240,7 @@ const ALL = [
   CHAIN_SETTING,
   GATEWAY_SECRET,
   METRICS_TOKEN,
+  MONITOR,
   ALLOWED_ORIGINS,
   ALLOWED_HOSTS,
   CLIENT_ID_OWNER,
@@ -297,6 +305,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>, code: Code
     authChain: read(CHAIN_SETTING),
     gatewaySecret: read(GATEWAY_SECRET),
     metricsToken: read(METRICS_TOKEN),
+    monitor: read(MONITOR),
     allowedHosts: read(ALLOWED_HOSTS),
     allowedOrigins: read(ALLOWED_ORIGINS)?.origins,
     choices: {

@@ -77,3 +77,12 @@ export const PORTABLE_PAGE_BYTES = 2048 * KIB;
 
 /** A session that is told of as a whole, bytes: more than a queue may hold by default, less than a call may bring (32 MiB). */
 export const PORTABLE_SESSION_BYTES_MAX = 20 * 1024 * KIB;
+
+/** Minutes of which an object keeps what it has counted (`MONITOR`), a row each: a day, of which people look at curves. */
+export const SAMPLE_MINUTES = 24 * 60;
+
+/**
+ * What was counted is written so long after something was, ms, or when the minute is over where no end of it is in sight. An object is awake for
+ * ten seconds after the last event anyway: it need not be kept awake for this.
+ */
+export const SAMPLE_DELAY_MS = 5 * 1000;

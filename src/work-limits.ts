@@ -77,3 +77,11 @@ export const FRAME_BYTES = 256;
  */
 export const CROWDED_REQUESTS = 1024;
 export const CROWDED_MS = 250;
+
+/** Sockets that watch clients of one object: people look at a few. */
+export const TRACES_MAX = 16;
+
+/** Packets that one of them is told of in a second, what one is told of at most, characters, and of a list in it: more than anybody reads. */
+export const TRACED_PACKETS_PER_SECOND = 500;
+export const TRACED_BYTES_MAX = 16 * 1024;
+export const TRACED_ITEMS_MAX = 100;

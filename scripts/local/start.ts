@@ -81,6 +81,8 @@ function readSettings(topology: string | undefined, host: string): Record<string
   }
   if (topology !== undefined) env.TOPOLOGY = topology;
   if (isLoopback(host) && !ACCESS_SETTINGS.some((name) => name in env)) env.ALLOW_ANONYMOUS = "true";
+  // Here a row costs nothing.
+  env.MONITOR ??= "true";
   // Other names that mean this machine are those that a page has made so.
   if (isLoopback(host)) env.ALLOWED_HOSTS ??= "loopback";
   return env;

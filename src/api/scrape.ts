@@ -32,12 +32,12 @@ export function namespacesOf(settings: Settings, asked: string | undefined): rea
   return settings.namespaces === "*" ? [DEFAULT_NAMESPACE] : settings.namespaces;
 }
 
-/** Asks every object that can be named, all at once. An object that fails or is late is reported as not up. */
-export async function scrape(
+/** Of objects that can be named, all asked at once. One that fails or is late is reported as not up. */
+export async function askedOf(
   env: Pick<BrokerEnv, "SESSIONS" | "TOPICS">,
   settings: Settings,
   namespaces: readonly string[],
-): Promise<Response> {
+): Promise<Asked[]> {
   const questions: Promise<Asked>[] = [];
   const session = stubs(env.SESSIONS);
   const topic = stubs(env.TOPICS);
@@ -46,7 +46,15 @@ export async function scrape(
     for (const object of sessions) questions.push(ask(object, () => session(object).figures()));
     for (const object of topics) questions.push(ask(object, () => topic(object).figures()));
   }
-  const text = exposition(await Promise.all(questions));
+  return Promise.all(questions);
+}
+
+export async function scrape(
+  env: Pick<BrokerEnv, "SESSIONS" | "TOPICS">,
+  settings: Settings,
+  namespaces: readonly string[],
+): Promise<Response> {
+  const text = exposition(await askedOf(env, settings, namespaces));
   return new Response(text, { headers: { "Content-Type": CONTENT_TYPE, "Cache-Control": "no-store" } });
 }
 

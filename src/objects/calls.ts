@@ -7,10 +7,12 @@ import type { Ban, BanKind } from "../directory/bans.ts";
 import type { PutMode, PutResult, UserEntry } from "../directory/core.ts";
 import type { Looked, News, Presence } from "../directory/news.ts";
 import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
+import type { QoS, SubscriptionRequest } from "../mqtt/packet.ts";
 import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { PortableMessage, PortableSession } from "../session/portable.ts";
 import type { Identity } from "../session/ports.ts";
+import type { Sample } from "../storage/sqlite-sample-store.ts";
 import type { Adopter } from "./adoption.ts";
 import type { Figures, Usage } from "./meter.ts";
 
@@ -35,9 +37,9 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
    * @returns once all who are to keep it have it in rows, and what it is to wait for besides has come
    * @throws TypeError with a sentence for what is none
    */
-  put(message: MessageToPublish, wait?: AcknowledgedWait): Promise<PutOutcome>;
+  put(message: MessageToPublish, wait?: AcknowledgedWait, once?: Once): Promise<PutOutcome | Unanswered>;
   /** The same for several, in their order; of none is more waited for than that it is in rows. */
-  putAll(messages: readonly MessageToPublish[]): Promise<readonly PutOutcome[]>;
+  putAll(messages: readonly MessageToPublish[], once?: Once): Promise<{ readonly outcomes: readonly PutOutcome[] } | Unanswered>;
   /** Another Session object tells what there was of acknowledgements of messages that entered here. */
   acknowledged(object: string, all: readonly Acknowledged[]): Promise<void>;
   /** Its sessions in the order of their Client Identifiers, behind this one; at most so many. */
@@ -46,6 +48,29 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   client(clientId: string): ClientView | undefined;
   /** Ends the connection of a client (0x98). @returns whether it had one, once what follows is in rows, and sent */
   disconnect(clientId: string): Promise<boolean>;
+  /** Subscriptions of all its sessions, in the order of Client Identifiers and filters, behind this place; at most so many. */
+  subscriptionsAfter(from: string, most: number): SubscriptionPage;
+  /** Those of one session; undefined: there is none. */
+  subscriptionsOf(clientId: string): readonly SubscriptionView[] | undefined;
+  /** Filters that anybody here is subscribed to, each once, in their order, behind this one; at most so many. */
+  filtersAfter(filter: string, most: number): FilterPage;
+  /** Messages of a session that its client has not acknowledged: those that were sent, or the others; undefined: there is no session. */
+  waitingOf(clientId: string, ask: WaitingAsk): WaitingPage | undefined;
+  /** Subscribes a connected client. @returns once that is in rows; undefined: it is not connected */
+  subscribeClient(clientId: string, request: SubscriptionRequest): Promise<ActOutcome | undefined>;
+  /** Ends a subscription of a connected client. @returns whether there was one, once it is gone from rows; undefined: it is not connected */
+  unsubscribeClient(clientId: string, filter: string): Promise<boolean | undefined>;
+  /**
+   * A message for one connected client, whatever it is subscribed to.
+   * @returns once it is in rows, and acknowledged where that is waited for
+   * @throws TypeError with a sentence for what is none
+   */
+  send(
+    clientId: string,
+    message: MessageToPublish,
+    wait?: AcknowledgedWait,
+    once?: Once,
+  ): Promise<{ readonly outcome: SendOutcome } | Unanswered>;
   /** Its sessions for another broker, behind this Client Identifier: some, each as a whole. */
   sessionsAfter(clientId: string): Promise<PortablePage>;
   /**
@@ -59,10 +84,27 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   keepRetained(messages: readonly PortableMessage[], replaces: boolean): TakenRetained[];
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
   recover(to: number | string): Promise<string>;
+  /** What it has counted in each minute since this one (since the epoch), and the last one before; nothing where that is not kept. */
+  samplesSince(minute: number): readonly Sample[];
   /** What `/metrics` tells of this object. */
   figures(): Figures;
   /** What this object did that is billed, since it woke. */
   usage(): Usage;
+}
+
+/** By which something that is asked for again is recognised, and done once (`answers.ts`). */
+export interface Once {
+  readonly key: string;
+  /** Of all that is asked for. */
+  readonly digest: string;
+}
+
+/**
+ * Why something that was asked for with a key is not done, and has no answer. `other`: something else was asked for with the key; `unknown`: it was
+ * begun, and nobody knows what became of it; `full`: there is no room for more keys.
+ */
+export interface Unanswered {
+  readonly unanswered: "other" | "unknown" | "full";
 }
 
 /** What became of a message of another Worker. */
@@ -117,6 +159,14 @@ export interface ClientView {
   readonly subscriptions: number;
   /** Messages of QoS 1 and 2 that it has not acknowledged, sent or not. */
   readonly waiting: number;
+  /** Those of them that were not sent. */
+  readonly queued: number;
+  /** Its messages of QoS 2 whose PUBREL has not come. */
+  readonly received: number;
+  /** Seconds; 0: none. Undefined while it is not connected. */
+  readonly keepAlive: number | undefined;
+  /** Session Expiry Interval, seconds. */
+  readonly expirySeconds: number;
 }
 
 export interface ClientPage {
@@ -124,6 +174,66 @@ export interface ClientPage {
   /** There are more behind the last of them. */
   readonly more: boolean;
 }
+
+/** A subscription of a session. */
+export interface SubscriptionView {
+  readonly clientId: string;
+  /** As the client has sent it. */
+  readonly filter: string;
+  readonly qos: QoS;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly retainHandling: number;
+}
+
+export interface SubscriptionPage {
+  readonly subscriptions: readonly SubscriptionView[];
+  /** Behind which there are more; undefined when there are none. */
+  readonly next: string | undefined;
+}
+
+export interface FilterPage {
+  readonly filters: readonly string[];
+  /** There are more behind the last of them. */
+  readonly more: boolean;
+}
+
+/** Which messages of a session are asked for. */
+export interface WaitingAsk {
+  /** Those that were sent and are not acknowledged, or those that wait to be sent. */
+  readonly sent: boolean;
+  /** The Packet Identifier behind which it begins; 0: with the first. */
+  readonly behind: number;
+  readonly most: number;
+}
+
+export interface WaitingMessage {
+  readonly packetId: number;
+  /** The Client Identifier of who published it; empty where that is not known. */
+  readonly publisher: string;
+  /** At the QoS at which it is delivered. */
+  readonly message: HookMessage;
+}
+
+export interface WaitingPage {
+  readonly messages: readonly WaitingMessage[];
+  /** The Packet Identifier behind which there are more; undefined when there are none. */
+  readonly next: number | undefined;
+}
+
+/** What became of what an operator does on behalf of a client. */
+export interface ActOutcome {
+  /** From 0x80 on it was refused. */
+  readonly reasonCode: number;
+  /** Why, in words; may be empty. */
+  readonly reason: string;
+}
+
+/**
+ * What became of a message for one client. `sent`: it was given to the client, or waits for its turn; `acknowledged`, `pending` and `over`, where
+ * that is waited for: it has acknowledged it, has not in time, or never will: it has refused it, or it was too large for it.
+ */
+export type SendOutcome = "sent" | "acknowledged" | "pending" | "over" | "away" | "not_authorized" | "full";
 
 export interface PortablePage {
   readonly sessions: readonly PortableSession[];

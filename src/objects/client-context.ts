@@ -12,6 +12,7 @@ import type { Asking } from "./asking.ts";
 import type { DirectoryWatch } from "./directory-watch.ts";
 import type { EqualTimers } from "./equal-timers.ts";
 import type { SocketWire } from "./socket-wire.ts";
+import type { Traces } from "./traces.ts";
 import type { Turns } from "./turns.ts";
 
 export interface ClientContext {
@@ -33,6 +34,8 @@ export interface ClientContext {
   readonly unfinished: EqualTimers;
   readonly arrivals: Arrivals;
   readonly turns: Turns;
+  /** Who watches clients. */
+  readonly traces: Traces;
   /** Whether a Client Identifier is one of this object. */
   readonly owns: (clientId: string) => boolean;
   /** Called after anything that may have left something to flush. */

@@ -198,6 +198,7 @@ export class Client implements Taker, Unhandled {
 
   #lost(): void {
     this.#closing = false;
+    this.wire.tap?.lost();
     this.#context.gone(this.wire);
     this.#patience.end();
     this.#leaveEntrance();
@@ -331,6 +332,7 @@ export class Client implements Taker, Unhandled {
         this.#brake.holdUntil(bytes as Uint8Array, known, this.#takeTurn);
         break;
       }
+      this.wire.tap?.came(packet, bytes instanceof Uint8Array ? bytes.length : undefined);
       // A 3.x client is not told why it is closed: who runs it finds out here.
       if (packet.type === VIOLATION && packet.reasonCode === PACKET_TOO_LARGE)
         log("packet too large", { client: connection.session.clientId, problem: packet.message });
@@ -361,6 +363,8 @@ export class Client implements Taker, Unhandled {
 
   #connect(connect: Connect, { identity, authenticationData }: Accepted, assigned: boolean): void {
     this.#entrance = undefined;
+    this.wire.tap = this.#context.traces.of(connect.clientId);
+    this.wire.tap?.connects(connect);
     const options = { assigned, relayed: this.#isRelayed, authenticationData };
     this.#connection = this.#context.machine.connect(this.wire, connect, identity, options, this.#context.runtime.now());
     this.#state = this.#connection === undefined ? "ended" : "connected";

@@ -1,12 +1,13 @@
-/** What other Workers ask of one Session object, through the entrypoint of `src/service`, besides to publish: who its clients are, and to disconnect one. */
+/** What other Workers ask of one Session object, through the entrypoint of `src/service`, besides to publish: who its clients are, and to act on their behalf. */
 
+import type { SubscriptionRequest } from "../mqtt/packet.ts";
 import { ADMINISTRATIVE_ACTION } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
 import type { SessionCore } from "../session/core.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import { isHere } from "../session/moved-copy.ts";
 import type { Session } from "../session/session.ts";
-import type { ClientPage, ClientView } from "./calls.ts";
+import type { ActOutcome, ClientPage, ClientView } from "./calls.ts";
 import { FirstNames } from "./first-names.ts";
 
 export interface ServiceCallsOptions {
@@ -41,6 +42,28 @@ export class ServiceCalls {
     return session !== undefined && isHere(session) ? viewOf(session) : undefined;
   }
 
+  async subscribe(clientId: string, request: SubscriptionRequest): Promise<ActOutcome | undefined> {
+    const { machine, runtime, flushSoon, written } = this.#options;
+    const outcome = await new Promise<ActOutcome | undefined>((resolve) => {
+      const answered = (reasonCode: number, reason: string): void => resolve({ reasonCode, reason });
+      if (!machine.subscribe(clientId, request, runtime.now(), answered)) resolve(undefined);
+      flushSoon();
+    });
+    await written();
+    return outcome;
+  }
+
+  async unsubscribe(clientId: string, filter: string): Promise<boolean | undefined> {
+    const { machine, runtime, flushSoon, written } = this.#options;
+    let was: boolean | undefined;
+    machine.unsubscribe(clientId, filter, runtime.now(), (wasThere) => {
+      was = wasThere;
+    });
+    flushSoon();
+    await written();
+    return was;
+  }
+
   async disconnect(clientId: string): Promise<boolean> {
     const { machine, runtime, flushSoon, written } = this.#options;
     const wasConnected = machine.disconnect(clientId, ADMINISTRATIVE_ACTION, "disconnected by the operator", runtime.now());
@@ -50,7 +73,8 @@ export class ServiceCalls {
   }
 }
 
-function viewOf({ clientId, identity, connection, expiresAt, subscriptions, outstanding }: Session): ClientView {
+function viewOf(session: Session): ClientView {
+  const { clientId, identity, connection, expiresAt, subscriptions, outstanding, unsent, received, expirySeconds } = session;
   const { userName, address } = identity;
   return {
     clientId,
@@ -61,5 +85,9 @@ function viewOf({ clientId, identity, connection, expiresAt, subscriptions, outs
     expiresAt: connection === undefined ? expiresAt : undefined,
     subscriptions: subscriptions.size,
     waiting: outstanding,
+    queued: unsent,
+    received: received.size,
+    keepAlive: connection?.facts.keepAliveSeconds,
+    expirySeconds,
   };
 }

@@ -8,19 +8,22 @@ import type { MessageToPublish } from "../hooks/contract.ts";
 import { draftProblem, publishOf } from "../hooks/message-draft.ts";
 import type { OnPublish } from "../hooks/on-publish.ts";
 import type { Limits } from "../limits.ts";
+import { messageOfPublish } from "../mqtt/message.ts";
 import type { Publish } from "../mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
 import { Receipt } from "../mqtt/receipt.ts";
+import type { SessionMachine } from "../session/machine.ts";
 import type { PublishVerdict } from "../session/ports.ts";
 import { isAskedAbout, meantBy, refusalIn } from "../session/verdict.ts";
 import type { Acknowledgements } from "./acknowledgements.ts";
-import type { AcknowledgedWait, PutCounts, PutOutcome } from "./calls.ts";
+import type { AcknowledgedWait, PutCounts, PutOutcome, SendOutcome } from "./calls.ts";
 import { handOnOwn, type OwnMessageOptions } from "./own-message.ts";
 
 export interface ServicePublishingOptions extends OwnMessageOptions {
   /** Undefined where the Worker's code has none. */
   readonly onPublish: OnPublish | undefined;
   readonly limits: Limits;
+  readonly machine: () => SessionMachine;
   /** Of the object. */
   readonly name: string;
   readonly acknowledgements: Acknowledgements;
@@ -117,6 +120,31 @@ export class ServicePublishing {
       taken = { sessions, away: away + came.away, acknowledged: came.acknowledged, pending };
     } else acknowledgements.forget(receipt);
     return { reasonCode, refusal: undefined, taken };
+  }
+
+  /** A message for one connected client. The code is not asked: whoever sends it has that client in mind. @throws TypeError as `put` */
+  async send(clientId: string, message: MessageToPublish, wait: AcknowledgedWait | undefined): Promise<SendOutcome> {
+    const { core, machine, limits, name, acknowledgements, runtime, flushSoon, written } = this.#options;
+    const publish = draftProblem(message) ?? publishOf(message, limits);
+    if (typeof publish === "string") throw new TypeError(`send: ${publish}`);
+    const waitMs = wait?.timeoutMs ?? 0;
+    const now = runtime.now();
+    const made = messageOfPublish(publish, publish.topic, core().nextOrigin(""), now);
+    const receipt = new Receipt({ object: name, number: core().numbers.next(), waitMs });
+    made.receipt = receipt;
+    if (wait !== undefined) acknowledgements.expect(receipt);
+    const outcome = machine().deliverDirectly(clientId, made, now);
+    flushSoon();
+    await written();
+    if (wait === undefined) return outcome === "taken" ? "sent" : outcome;
+    if (outcome !== "taken" || receipt.awaited === 0) {
+      acknowledgements.forget(receipt);
+      return outcome === "taken" ? "over" : outcome;
+    }
+    const { acknowledged, over, away } = await acknowledgements.wait(receipt, now + waitMs, wait.signal);
+    if (acknowledged > 0) return "acknowledged";
+    if (away > 0) return "away";
+    return over > 0 ? "over" : "pending";
   }
 
   #refused(reasonCode: number, refusal: string): { readonly outcome: Promise<PutOutcome> } {

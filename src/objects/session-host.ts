@@ -15,6 +15,7 @@ import { SessionMachine } from "../session/machine.ts";
 import type { SessionStore } from "../session/ports.ts";
 import { lostAsleep, restore } from "../session/restore.ts";
 import type { Settings } from "../settings.ts";
+import type { SqliteSampleStore } from "../storage/sqlite-sample-store.ts";
 import { PIECE_SIZES, type PieceSizes } from "../storage-limits.ts";
 import { SLICES, type Slices } from "../work-limits.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
@@ -34,6 +35,7 @@ import { LetGo } from "./let-go.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
 import type { Figures, Meter } from "./meter.ts";
+import { Monitor } from "./monitor.ts";
 import { namespaceOf, sessionObjectName, shapeNumber } from "./names.ts";
 import { NO_CODE, ObjectHooks, type WorkersCode } from "./object-hooks.ts";
 import { PortableCalls } from "./portable-calls.ts";
@@ -42,6 +44,7 @@ import type { Router } from "./router.ts";
 import { ServiceCalls } from "./service-calls.ts";
 import { ServicePublishing } from "./service-publishing.ts";
 import { SOCKET_OPEN, type SocketWire } from "./socket-wire.ts";
+import { Traces } from "./traces.ts";
 import { Turns } from "./turns.ts";
 
 /** What a host uses of the object's state. */
@@ -65,6 +68,8 @@ export interface SessionHostOptions {
   readonly slices?: Slices;
   /** Makes the way to the Topic objects; it may call back into the core from the first publish on. */
   readonly router: (machine: () => SessionMachine, ledger: Ledger) => Router;
+  /** Of what it counts; undefined where that is not kept. */
+  readonly samples?: SqliteSampleStore | undefined;
   /** Undefined where there is no directory. */
   readonly directory?: DirectoryService | undefined;
   /** The binding AUTH. */
@@ -88,6 +93,10 @@ export class SessionHost {
   readonly publishing: ServicePublishing;
   /** What they wait for. */
   readonly acknowledgements: Acknowledgements;
+  /** What it has counted in each minute; undefined where nobody wants to know. */
+  readonly monitor: Monitor | undefined;
+  /** Who watches its clients. */
+  readonly traces: Traces;
   readonly #state: HostState;
   readonly #runtime: Runtime;
   readonly #faults: FaultPort;
@@ -180,9 +189,11 @@ export class SessionHost {
       flushed: () => {
         this.#consumers?.serve();
         this.acknowledgements.serve();
+        this.monitor?.counted();
       },
     });
-    const { peers } = options;
+    const { peers, samples } = options;
+    this.monitor = samples && new Monitor({ core: this.core, store: samples, runtime });
     const acknowledgements = new Acknowledgements({ name, receipts: () => this.core.receipts, peers, runtime });
     this.acknowledgements = acknowledgements;
     this.#incoming = new IncomingBatches({
@@ -199,7 +210,7 @@ export class SessionHost {
     this.service = new ServiceCalls({ core: this.core, machine: this.machine, runtime, flushSoon, written });
     const { onPublish } = hooks;
     this.publishing = new ServicePublishing({
-      ...{ core: () => this.core, onPublish, limits, name, acknowledgements, runtime, flushSoon, written },
+      ...{ core: () => this.core, machine: () => this.machine, onPublish, limits, name, acknowledgements, runtime, flushSoon, written },
     });
     if (consumers.length > 0) {
       const { machine } = this;
@@ -215,6 +226,7 @@ export class SessionHost {
       peers,
       written,
     });
+    this.traces = new Traces({ core: () => this.core, runtime, acceptWebSocket: (socket) => state.acceptWebSocket(socket) });
     const owns = (clientId: string): boolean => sessionObjectName(settings, namespace, clientId) === name;
     this.portable = new PortableCalls({ core: this.core, arrivals: this.arrivals, runtime, written, owns });
     this.#context = {
@@ -233,6 +245,7 @@ export class SessionHost {
       arrivals: this.arrivals,
       owns,
       turns,
+      traces: this.traces,
       gone: (wire) => {
         wire.gone();
         this.#clients.delete(wire.socket);
@@ -259,7 +272,8 @@ export class SessionHost {
       this.#clients.set(wire.socket, new Client(this.#context, wire, { relayed: connection.facts.relayed }, connection));
     }
     // A socket whose CONNECT was not handled, or whose attachment can't be read, has nothing to come back to.
-    for (const wire of wires) if (!known.has(wire)) wire.close(1012, "the broker restarted; connect again");
+    for (const wire of wires)
+      if (!known.has(wire) && !this.traces.restore(wire.socket)) wire.close(1012, "the broker restarted; connect again");
     for (const problem of problems) log("stored data skipped", { object: this.#name, problem });
     if (swept > 0) log("rows that belonged to no session were deleted", { object: this.#name, rows: swept });
     for (const { name, messages } of endedConsumers)
@@ -293,6 +307,7 @@ export class SessionHost {
   }
 
   lost(socket: WebSocket): void {
+    this.traces.lost(socket);
     const client = this.#clients.get(socket);
     if (this.core.closing.delete(socket) && client?.isSilent) this.#letGo.answered();
     if (client !== undefined) {

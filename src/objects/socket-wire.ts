@@ -5,6 +5,7 @@
 
 import { concatenate } from "../mqtt/bytes.ts";
 import type { Wire } from "../session/ports.ts";
+import type { Tap } from "./tap.ts";
 
 /** WebSocket.OPEN. */
 export const SOCKET_OPEN = 1;
@@ -18,6 +19,8 @@ export class SocketWire implements Wire {
   leaves: "next" | "in turn" | undefined;
   /** It has a place among those that leave in turn, be it with something or not. */
   hasTurn = false;
+  /** Somebody watches what is sent and comes here. */
+  tap: Tap | undefined;
   readonly #changed: (wire: SocketWire) => void;
   #packets: Uint8Array[] = [];
   #closing: { readonly code: number; readonly reason: string } | undefined;
@@ -38,11 +41,13 @@ export class SocketWire implements Wire {
 
   send(bytes: Uint8Array): void {
     this.#packets.push(bytes);
+    this.tap?.sent(bytes);
     this.#mark();
   }
 
   close(code: number, reason: string): void {
     this.#closing = { code, reason };
+    this.tap?.closes(code, reason);
     this.#mark();
   }
 

@@ -113,8 +113,8 @@ export function expectClientId(method: string, clientId: unknown): string {
   return clientId;
 }
 
-export function expectPageSize(limit: unknown = CLIENTS_PAGE): number {
+export function expectPageSize(method: string, limit: unknown = CLIENTS_PAGE): number {
   const isOne = Number.isInteger(limit) && (limit as number) >= 1 && (limit as number) <= CLIENTS_PAGE_MAX;
-  if (!isOne) throw new ArgumentError(`clients: limit must be 1 to ${CLIENTS_PAGE_MAX}`);
+  if (!isOne) throw new ArgumentError(`${method}: limit must be 1 to ${CLIENTS_PAGE_MAX}`);
   return limit as number;
 }

@@ -1,8 +1,8 @@
 /** Walks through all objects of a namespace, page by page: what a page costs is bounded, so that it may be short, or empty, and not the last. */
 
-import { PAGE_CALLS_MAX } from "../code-limits.ts";
+import { CLIENTS_PAGE_MAX, PAGE_CALLS_MAX } from "../code-limits.ts";
 import type { HookMessage } from "../hooks/contract.ts";
-import type { ClientView, DirectoryCalls, RetainedMessages } from "../objects/calls.ts";
+import type { DirectoryCalls, RetainedMessages, SubscriptionView } from "../objects/calls.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";
 import { allSessionObjects, directoryObjectName, sessionObjectName, topicObjectName, topicShard } from "../objects/names.ts";
 import type { Settings } from "../settings.ts";
@@ -20,37 +20,110 @@ export interface Walk {
 }
 
 /** @throws TypeError that says what to do where nobody knows all clients */
-function directoryFor({ env, settings, namespace }: Walk): Pick<DirectoryCalls, "presentAfter"> {
+function directoryFor({ env, settings, namespace }: Walk, method: string): Pick<DirectoryCalls, "presentAfter"> {
   const { DIRECTORY } = env;
   if (settings.directory.adminToken === "" || DIRECTORY === undefined)
     throw new ArgumentError(
-      "clients: where every client has an object of its own (SESSION_SHARDS=0) only the directory knows them: set ADMIN_TOKEN and bind DIRECTORY, or keep SESSION_SHARDS above 0",
+      `${method}: where every client has an object of its own (SESSION_SHARDS=0) only the directory knows them: set ADMIN_TOKEN and bind DIRECTORY, or keep SESSION_SHARDS above 0`,
     );
   return stubs(DIRECTORY)(directoryObjectName(namespace));
 }
 
-export async function clientsPage(walk: Walk, limit: number): Promise<ClientsPage> {
+/** Some of what an object has, in its order. */
+interface Slice<Item> {
+  readonly items: readonly Item[];
+  /** Behind which there are more; undefined when there are none. */
+  readonly next: string | undefined;
+}
+
+interface Page<Item> {
+  readonly items: readonly Item[];
+  /** Undefined after the last page. */
+  readonly cursor: string | undefined;
+}
+
+/** Asks a Session object, by its name, for what it has behind this place: at most so many. */
+type SliceReader<Item> = (object: string, from: string, most: number) => Promise<Slice<Item>>;
+
+/** A page of what Session objects have. */
+async function pageOf<Item>(walk: Walk, method: string, limit: number, read: SliceReader<Item>): Promise<Page<Item>> {
   const { named, hasOwn } = allSessionObjects(walk.settings, walk.namespace);
-  const directory = hasOwn ? directoryFor(walk) : undefined;
-  const sessions = stubs(walk.env.SESSIONS);
-  const clients: ClientView[] = [];
-  let { object, from } = decodeCursor("clients", walk.cursor, named.length + (hasOwn ? 1 : 0));
+  const directory = hasOwn ? directoryFor(walk, method) : undefined;
+  const items: Item[] = [];
+  let { object, from } = decodeCursor(method, walk.cursor, named.length + (hasOwn ? 1 : 0));
   let calls = 0;
   for (; object < named.length; calls += 1) {
-    if (calls === PAGE_CALLS_MAX || clients.length === limit) return { clients, cursor: encodeCursor({ object, from }) };
-    const page = await sessions(named[object]!).clientsAfter(from, limit - clients.length);
-    clients.push(...page.clients);
-    if (page.more) from = page.clients.at(-1)!.clientId;
-    else [object, from] = [object + 1, ""];
+    if (calls === PAGE_CALLS_MAX || items.length === limit) return { items, cursor: encodeCursor({ object, from }) };
+    const slice = await read(named[object]!, from, limit - items.length);
+    items.push(...slice.items);
+    if (slice.next === undefined) [object, from] = [object + 1, ""];
+    else from = slice.next;
   }
-  if (directory === undefined) return { clients, cursor: undefined };
+  if (directory === undefined) return { items, cursor: undefined };
   // Each of them is asked, and the directory itself.
-  const most = Math.min(PAGE_CALLS_MAX - calls - 1, limit - clients.length);
-  if (most <= 0) return { clients, cursor: encodeCursor({ object, from }) };
+  const most = Math.min(PAGE_CALLS_MAX - calls - 1, limit - items.length);
+  if (most <= 0) return { items, cursor: encodeCursor({ object, from }) };
   const present = await directory.presentAfter(from, most);
-  const pages = await Promise.all(present.map((name) => sessions(name).clientsAfter("", 1)));
-  clients.push(...pages.flatMap((page) => page.clients));
-  return { clients, cursor: present.length < most ? undefined : encodeCursor({ object, from: present.at(-1)! }) };
+  const all = await Promise.all(present.map((name) => allOf(name, read)));
+  items.push(...all.flat());
+  return { items, cursor: present.length < most ? undefined : encodeCursor({ object, from: present.at(-1)! }) };
+}
+
+/** What one client has, in an object of its own, is told together. */
+async function allOf<Item>(object: string, read: SliceReader<Item>): Promise<readonly Item[]> {
+  const items: Item[] = [];
+  for (let from: string | undefined = ""; from !== undefined; ) {
+    const slice: Slice<Item> = await read(object, from, CLIENTS_PAGE_MAX);
+    items.push(...slice.items);
+    from = slice.next;
+  }
+  return items;
+}
+
+export async function clientsPage(walk: Walk, limit: number): Promise<ClientsPage> {
+  const sessions = stubs(walk.env.SESSIONS);
+  const { items, cursor } = await pageOf(walk, "clients", limit, async (object, from, most) => {
+    const { clients, more } = await sessions(object).clientsAfter(from, most);
+    return { items: clients, next: more ? clients.at(-1)!.clientId : undefined };
+  });
+  return { clients: items, cursor };
+}
+
+/** Some of the subscriptions of all clients, those of one client together. */
+export interface SubscriptionsPage {
+  readonly subscriptions: readonly SubscriptionView[];
+  /** Undefined after the last page. */
+  readonly cursor: string | undefined;
+}
+
+export async function subscriptionsPage(walk: Walk, limit: number): Promise<SubscriptionsPage> {
+  const sessions = stubs(walk.env.SESSIONS);
+  const { items, cursor } = await pageOf(walk, "subscriptions", limit, async (object, from, most) => {
+    const { subscriptions, next } = await sessions(object).subscriptionsAfter(from, most);
+    return { items: subscriptions, next };
+  });
+  return { subscriptions: items, cursor };
+}
+
+/** A filter that clients of one object are subscribed to. */
+export interface FilterOfObject {
+  readonly filter: string;
+  readonly object: string;
+}
+
+export interface FiltersPage {
+  readonly filters: readonly FilterOfObject[];
+  /** Undefined after the last page. */
+  readonly cursor: string | undefined;
+}
+
+export async function filtersPage(walk: Walk, limit: number): Promise<FiltersPage> {
+  const sessions = stubs(walk.env.SESSIONS);
+  const { items, cursor } = await pageOf(walk, "filters", limit, async (object, from, most) => {
+    const { filters, more } = await sessions(object).filtersAfter(from, most);
+    return { items: filters.map((filter) => ({ filter, object })), next: more ? filters.at(-1)! : undefined };
+  });
+  return { filters: items, cursor };
 }
 
 /** Asks the objects that own topics for retained messages. */

@@ -5,8 +5,19 @@
 
 import { PUBLISHERS, REQUEST_MS, REQUEST_MS_MAX } from "../code-limits.ts";
 import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
+import type { SubscriptionRequest } from "../mqtt/packet.ts";
 import { NO_MATCHING_SUBSCRIBERS, SERVER_UNAVAILABLE, SUCCESS, UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
-import type { AcknowledgedWait, ClientView, PutOutcome } from "../objects/calls.ts";
+import type {
+  AcknowledgedWait,
+  ActOutcome,
+  ClientView,
+  Once,
+  PutOutcome,
+  SendOutcome,
+  SubscriptionView,
+  WaitingAsk,
+  WaitingPage,
+} from "../objects/calls.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";
 import { sessionObjectName } from "../objects/names.ts";
 import type { Settings } from "../settings.ts";
@@ -36,10 +47,11 @@ import type {
   ServiceRequestOptions,
   ServiceSubscribeOptions,
 } from "./contract.ts";
-import { ArgumentError, refused, ServiceError } from "./error.ts";
-import { clientsPage, retainedPage } from "./pages.ts";
+import { ArgumentError, expectAnswered, refused, ServiceError } from "./error.ts";
+import { clientsPage, type FiltersPage, filtersPage, retainedPage, type SubscriptionsPage, subscriptionsPage, type Walk } from "./pages.ts";
 import { request } from "./request.ts";
 import { type ServiceSubscription, subscribe } from "./subscription.ts";
+import { openTrace, type Trace } from "./trace.ts";
 
 /** Of QoS 0. */
 const NOT_ASKED: PublishReceipt = {
@@ -52,6 +64,12 @@ interface Put {
   readonly namespace: string;
   readonly message: MessageToPublish;
   readonly wait?: AcknowledgedWait | undefined;
+  readonly once?: Once | undefined;
+}
+
+/** What is done once however often it is asked for. */
+interface DoneOnce {
+  readonly once?: Once | undefined;
 }
 
 /** A Session object that stands for the topic: messages of one topic stay in order, and no object publishes all. */
@@ -90,19 +108,25 @@ export class Service {
     this.#waitUntil = waitUntil;
   }
 
-  async publish(topic: string, payload: MessageToPublish["payload"], options?: ServicePublishOptions): Promise<PublishReceipt> {
+  /** @throws UnansweredError where `once` has another meaning already, or nobody knows what became of it */
+  async publish(
+    topic: string,
+    payload: MessageToPublish["payload"],
+    options?: ServicePublishOptions,
+    { once }: DoneOnce = {},
+  ): Promise<PublishReceipt> {
     const settings = this.#settings;
     const known = expectOptions("publish", options, ["qos", "retain", "properties", "wait", "timeoutMs", "signal", "namespace"]);
     const { namespace: named, wait, timeoutMs, signal, ...rest } = known;
     const namespace = expectNamespace("publish", settings, named);
     const message = { topic, payload, ...rest };
     expectMessage("publish", settings.limits, message);
-    return this.#put({ method: "publish", settings, namespace, message, wait: expectWait(known) });
+    return this.#put({ method: "publish", settings, namespace, message, wait: expectWait(known), once });
   }
 
-  async #put({ method, settings, namespace, message, wait }: Put): Promise<PublishReceipt> {
+  async #put({ method, settings, namespace, message, wait, once }: Put): Promise<PublishReceipt> {
     const publisher = publisherOf(settings, namespace, message.topic);
-    const outcome = outcomeOf(method, await stubs(this.#env.SESSIONS)(publisher).put(message, wait));
+    const outcome = outcomeOf(method, expectAnswered(await stubs(this.#env.SESSIONS)(publisher).put(message, wait, once)));
     if (outcome instanceof ServiceError) throw outcome;
     return outcome;
   }
@@ -111,8 +135,13 @@ export class Service {
    * Publishes messages, those of one topic in their order, with one call to each object that has some to publish.
    * @returns for each, in their order, its receipt, or what went wrong with it alone
    * @throws TypeError where one of them is no message, before anything is done
+   * @throws UnansweredError as `publish`
    */
-  async publishAll(messages: readonly MessageToPublish[], options?: InNamespace): Promise<readonly (PublishReceipt | ServiceError)[]> {
+  async publishAll(
+    messages: readonly MessageToPublish[],
+    options?: InNamespace,
+    { once }: DoneOnce = {},
+  ): Promise<readonly (PublishReceipt | ServiceError)[]> {
     const settings = this.#settings;
     const { namespace: named } = expectOptions("publish", options, ["namespace"]);
     const namespace = expectNamespace("publish", settings, named);
@@ -125,9 +154,14 @@ export class Service {
     }
     const put = async (publisher: string, indexes: readonly number[]): Promise<void> => {
       const session = stubs(this.#env.SESSIONS)(publisher);
-      const outcomes = await session.putAll(indexes.map((index) => messages[index]!)).catch((error: Error) => error);
+      const put = session.putAll(
+        indexes.map((index) => messages[index]!),
+        once,
+      );
+      const answer = await put.catch((error: Error) => error);
+      const outcomes = answer instanceof Error ? undefined : expectAnswered(answer).outcomes;
       for (const [at, index] of indexes.entries())
-        published[index] = outcomes instanceof Error ? unreachable(outcomes) : outcomeOf("publish", outcomes[at]!);
+        published[index] = outcomes === undefined ? unreachable(answer as Error) : outcomeOf("publish", outcomes[at]!);
     };
     await Promise.all([...byPublisher].map(([publisher, indexes]) => put(publisher, indexes)));
     return published;
@@ -173,25 +207,86 @@ export class Service {
   }
 
   async clients(options?: ClientsOptions): Promise<ClientsPage> {
+    const { walk, limit } = this.#walk("clients", options);
+    return clientsPage(walk, limit);
+  }
+
+  #walk(method: string, options: ClientsOptions | undefined): { readonly walk: Walk; readonly limit: number } {
     const settings = this.#settings;
-    const { namespace: named, cursor, limit } = expectOptions("clients", options, ["cursor", "limit", "namespace"]);
-    const namespace = expectNamespace("clients", settings, named);
-    return clientsPage({ env: this.#env, settings, namespace, cursor }, expectPageSize(limit));
+    const { namespace: named, cursor, limit } = expectOptions(method, options, ["cursor", "limit", "namespace"]);
+    const namespace = expectNamespace(method, settings, named);
+    return { walk: { env: this.#env, settings, namespace, cursor }, limit: expectPageSize(method, limit) };
+  }
+
+  /** The object of a client. */
+  #sessionOf(method: string, clientId: string, options: InNamespace | undefined) {
+    const settings = this.#settings;
+    const { namespace: named } = expectOptions(method, options, ["namespace"]);
+    const namespace = expectNamespace(method, settings, named);
+    expectClientId(method, clientId);
+    return stubs(this.#env.SESSIONS)(sessionObjectName(settings, namespace, clientId));
   }
 
   /** @returns undefined for one that has no session */
   async client(clientId: string, options?: InNamespace): Promise<ClientView | undefined> {
+    return this.#sessionOf("client", clientId, options).client(clientId);
+  }
+
+  /**
+   * A message for one connected client, whatever it is subscribed to.
+   * @throws UnansweredError as `publish`
+   */
+  async send(
+    clientId: string,
+    message: MessageToPublish,
+    { wait, once, ...options }: InNamespace & DoneOnce & { readonly wait?: AcknowledgedWait | undefined } = {},
+  ): Promise<SendOutcome> {
+    expectMessage("send", this.#settings.limits, message);
+    return expectAnswered(await this.#sessionOf("send", clientId, options).send(clientId, message, wait, once)).outcome;
+  }
+
+  /** Subscriptions of all clients, page by page. */
+  async subscriptions(options?: ClientsOptions): Promise<SubscriptionsPage> {
+    const { walk, limit } = this.#walk("subscriptions", options);
+    return subscriptionsPage(walk, limit);
+  }
+
+  /** Those of one client; undefined for one that has no session. */
+  async subscriptionsOf(clientId: string, options?: InNamespace): Promise<readonly SubscriptionView[] | undefined> {
+    return this.#sessionOf("subscriptions", clientId, options).subscriptionsOf(clientId);
+  }
+
+  /** Filters that clients are subscribed to, with the object of each, page by page. */
+  async filters(options?: ClientsOptions): Promise<FiltersPage> {
+    const { walk, limit } = this.#walk("filters", options);
+    return filtersPage(walk, limit);
+  }
+
+  /** Messages of a client that it has not acknowledged; undefined for one that has no session. */
+  async waitingOf(clientId: string, ask: WaitingAsk, options?: InNamespace): Promise<WaitingPage | undefined> {
+    // The types of calls know no tuples.
+    return this.#sessionOf("waiting", clientId, options).waitingOf(clientId, ask) as Promise<WaitingPage | undefined>;
+  }
+
+  /** Tells of the packets of a client, which need not be connected yet. */
+  async trace(clientId: string, options?: InNamespace): Promise<Trace> {
     const settings = this.#settings;
-    const namespace = expectNamespace("client", settings, options?.namespace);
-    expectClientId("client", clientId);
-    return stubs(this.#env.SESSIONS)(sessionObjectName(settings, namespace, clientId)).client(clientId);
+    const namespace = expectNamespace("trace", settings, options?.namespace);
+    expectClientId("trace", clientId);
+    return openTrace({ env: this.#env, settings, namespace }, clientId);
+  }
+
+  /** Subscribes a client, within its rights and limits; undefined for one that is not connected. */
+  async subscribeClient(clientId: string, request: SubscriptionRequest, options?: InNamespace): Promise<ActOutcome | undefined> {
+    return this.#sessionOf("subscribe", clientId, options).subscribeClient(clientId, request);
+  }
+
+  /** @returns whether there was such a subscription; undefined for a client that is not connected */
+  async unsubscribeClient(clientId: string, filter: string, options?: InNamespace): Promise<boolean | undefined> {
+    return this.#sessionOf("unsubscribe", clientId, options).unsubscribeClient(clientId, filter);
   }
 
   async disconnect(clientId: string, options?: InNamespace): Promise<boolean> {
-    const settings = this.#settings;
-    const { namespace: named } = expectOptions("disconnect", options, ["namespace"]);
-    const namespace = expectNamespace("disconnect", settings, named);
-    expectClientId("disconnect", clientId);
-    return stubs(this.#env.SESSIONS)(sessionObjectName(settings, namespace, clientId)).disconnect(clientId);
+    return this.#sessionOf("disconnect", clientId, options).disconnect(clientId);
   }
 }

@@ -1,7 +1,19 @@
 /** What a Session object counts since it woke. */
 
-/** Why a message did not reach a session that it was for; refused: it reached none, because the Worker's code has said so or has failed. */
-export const DROP_REASONS = ["queue_full", "too_large", "expired", "memory", "unread", "not_authorized", "refused"] as const;
+/**
+ * Why a message did not reach a session that it was for; refused: it reached none, because the Worker's code has said so or has failed;
+ * session_ended: it waited for a session that ended, and goes to nobody else.
+ */
+export const DROP_REASONS = [
+  "queue_full",
+  "too_large",
+  "expired",
+  "memory",
+  "unread",
+  "not_authorized",
+  "refused",
+  "session_ended",
+] as const;
 
 export type DropReason = (typeof DROP_REASONS)[number];
 

@@ -43,7 +43,7 @@ export function sessionFigures(core: SessionCore): SessionFigures {
   let queuedBytes = 0;
   let inflightMessages = 0;
   for (const session of core.sessions.values()) {
-    queuedMessages += session.queued.length + session.backlog.unsent;
+    queuedMessages += session.unsent;
     queuedBytes += session.waitingBytes;
     inflightMessages += session.inflight;
   }

@@ -5,7 +5,7 @@
 
 import type { RetainedPage } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
-import type { Connect, Packet } from "../mqtt/packet.ts";
+import type { Connect, Packet, SubscriptionRequest } from "../mqtt/packet.ts";
 import * as Packets from "../mqtt/packet.ts";
 import { PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
 import type { Receipt } from "../mqtt/receipt.ts";
@@ -34,6 +34,7 @@ import {
   WILL_WATCH,
 } from "./deadlines.ts";
 import { countAgain, deliver, deliverShared, type Outcome } from "./deliver.ts";
+import { type DirectOutcome, deliverDirectly } from "./direct.ts";
 import { connectionLost, handleDisconnect, handleKeepAlive, handleWillDelay, violated } from "./lifecycle.ts";
 import { handleSessionExpiry } from "./moved-copy.ts";
 import { askOwed, clientHeard, takePage } from "./owed-retained.ts";
@@ -46,7 +47,7 @@ import { type Judge, revoke } from "./revoke.ts";
 import { handleLoginEnd } from "./rights.ts";
 import { tidy } from "./rows.ts";
 import type { Connection, Session } from "./session.ts";
-import { handleSubscribe, handleUnsubscribe } from "./subscribe.ts";
+import { handleSubscribe, handleUnsubscribe, subscribeOnBehalf, unsubscribeOnBehalf } from "./subscribe.ts";
 import { askAll, endUnread, handleUnread } from "./unread.ts";
 import { handleWillWatch } from "./will.ts";
 
@@ -196,6 +197,33 @@ export class SessionMachine {
     if (connection === undefined) return false;
     violated(this.#core, connection, reasonCode, message);
     return true;
+  }
+
+  /**
+   * The operator subscribes a connected client, or ends a subscription of it (`subscribe.ts`).
+   * @returns false when it is not connected: then nothing is done
+   */
+  subscribe(clientId: string, request: SubscriptionRequest, now: number, answered: (reasonCode: number, reason: string) => void): boolean {
+    return this.#onBehalf(clientId, now, (connection) => subscribeOnBehalf(this.#core, connection, request, answered));
+  }
+
+  /** @param answered called at once: whether there was such a subscription */
+  unsubscribe(clientId: string, filter: string, now: number, answered: (wasThere: boolean) => void): boolean {
+    return this.#onBehalf(clientId, now, (connection) => answered(unsubscribeOnBehalf(this.#core, connection, filter)));
+  }
+
+  #onBehalf(clientId: string, now: number, act: (connection: Connection) => void): boolean {
+    this.#core.now = now;
+    const connection = this.#core.sessions.get(clientId)?.connection;
+    if (!connection?.open) return false;
+    act(connection);
+    return true;
+  }
+
+  /** A message for one connected client, whatever it is subscribed to: `direct.ts`. */
+  deliverDirectly(clientId: string, message: Message, now: number): DirectOutcome {
+    this.#core.now = now;
+    return deliverDirectly(this.#core, clientId, message);
   }
 
   /** Its socket is no more: what waited in it is gone. */

@@ -199,6 +199,11 @@ export class Session {
     return this.deliveries.size + this.backlog.count;
   }
 
+  /** Those of them that were never sent, or wait to be loaded. */
+  get unsent(): number {
+    return this.queued.length + this.backlog.unsent;
+  }
+
   /** Their bytes. */
   get waitingBytes(): number {
     return this.queuedBytes + this.backlog.bytes;

@@ -66,15 +66,27 @@ class Reasons {
   }
 }
 
+/** Who waits for what becomes of filters. */
+interface Pending {
+  /** A Reason Code for each filter: the QoS that it is granted, or why it is not. */
+  readonly codes: number[];
+  /** A Topic object could not be told of one of them. */
+  isOutOfReach: boolean;
+  refuse(index: number, requested: QoS, reasonCode: number, reason: string): void;
+  /** One more is not settled. */
+  await(): void;
+  /** One of them is. */
+  done(): void;
+}
+
 /** One SUBSCRIBE until all its filters are settled; then its one SUBACK leaves [MQTT5-3.8.4-5] [MQTT311-3.8.4-4]. */
-class PendingSubscribe {
+class PendingSubscribe implements Pending {
   readonly codes: number[] = [];
   readonly #connection: Connection;
   readonly #packetId: number;
   readonly #reasons = new Reasons();
   /** One for the loop over the filters itself. */
   #waiting = 1;
-  /** A Topic object could not be told of one of them. */
   isOutOfReach = false;
 
   constructor(connection: Connection, packetId: number) {
@@ -181,10 +193,7 @@ function* takeUnsubscribe(core: SessionCore, connection: Connection, { filters, 
   for (const filter of filters) {
     const isSubscribed = session.subscriptions.has(filter);
     if (isSubscribed) {
-      if (session.stored) core.rowChanges.deleteSubscription(session, filter);
-      forgetSubscription(core, session, filter);
-      core.clients?.unsubscribed(session.identity, session.clientId, filter);
-      core.changes.mark(connection);
+      unsubscribe(core, connection, filter);
       reasonCodes.push(SUCCESS);
     } else reasonCodes.push(isTopicProblem(parseFilter(filter, core.limits)) ? TOPIC_FILTER_INVALID : NO_SUBSCRIPTION_EXISTED);
     yield isSubscribed ? filterWork(filter) : checkWork(filter);
@@ -205,7 +214,7 @@ function subscribe(
   { topicFilter, shareName }: ParsedFilter,
   identifier: number,
   index: number,
-  pending: PendingSubscribe,
+  pending: Pending,
 ): boolean {
   const { session } = connection;
   const { filter } = request;
@@ -273,6 +282,52 @@ function subscribe(
   if (wantsRetained) oweRetained(core, session, filter);
   interestIn(core, subscription, wantsRetained, ticket);
   if (wantsRetained) askOwed(core, session);
+  return true;
+}
+
+function unsubscribe(core: SessionCore, connection: Connection, filter: string): void {
+  const { session } = connection;
+  if (session.stored) core.rowChanges.deleteSubscription(session, filter);
+  forgetSubscription(core, session, filter);
+  core.clients?.unsubscribed(session.identity, session.clientId, filter);
+  core.changes.mark(connection);
+}
+
+/**
+ * The operator subscribes a client to a filter, within its rights and its limits.
+ * @param answered called once: the QoS that is granted, or a Reason Code from 0x80 on and its reason in words
+ */
+export function subscribeOnBehalf(
+  core: SessionCore,
+  connection: Connection,
+  request: SubscriptionRequest,
+  answered: (reasonCode: number, reason: string) => void,
+): void {
+  const parsed = parseFilter(request.filter, core.limits);
+  if (isTopicProblem(parsed)) {
+    answered(TOPIC_FILTER_INVALID, parsed.message);
+    return;
+  }
+  let said = "";
+  const pending: Pending = {
+    codes: [],
+    isOutOfReach: false,
+    refuse(_index, _requested, reasonCode, reason) {
+      this.codes[0] = reasonCode;
+      said = reason;
+    },
+    await() {},
+    done() {
+      answered(this.codes[0]!, said);
+    },
+  };
+  if (!subscribe(core, connection, request, parsed, 0, 0, pending)) pending.done();
+}
+
+/** The operator ends a subscription of a client. @returns whether there was one */
+export function unsubscribeOnBehalf(core: SessionCore, connection: Connection, filter: string): boolean {
+  if (!connection.session.subscriptions.has(filter)) return false;
+  unsubscribe(core, connection, filter);
   return true;
 }
 

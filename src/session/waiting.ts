@@ -143,6 +143,12 @@ export function* inRows({ deliveries, backlog }: Session): Generator<Waiting> {
   yield* backlog;
 }
 
+/** All deliveries of a session that are not over, in order, wherever they are. */
+export function* allWaiting({ deliveries, backlog }: Session): Generator<Waiting> {
+  for (const delivery of deliveries.values()) yield waitingOf(delivery);
+  yield* backlog;
+}
+
 /** One of them with its message, which stays where it is; undefined when it can't be read. */
 export function peek(core: SessionCore, session: Session, waiting: Waiting): (Delivery & Found) | undefined {
   const here = session.deliveries.get(waiting.packetId);

@@ -3,16 +3,21 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
+import { ANSWER_TABLES } from "../../src/storage/answer-tables.ts";
 import { DIRECTORY_TABLES } from "../../src/storage/directory-tables.ts";
 import { MeteredSql } from "../../src/storage/metered-sql.ts";
 import { appliedMigrations, fingerprint, migrate, type Role } from "../../src/storage/migrations.ts";
 import { ROUTING_TABLES } from "../../src/storage/routing-tables.ts";
 import { createRowMeter, type RowMeter } from "../../src/storage/row-meter.ts";
+import { SAMPLE_TABLES } from "../../src/storage/sample-tables.ts";
 import { SESSION_TABLES } from "../../src/storage/session-tables.ts";
+import { SqliteAnswerStore } from "../../src/storage/sqlite-answer-store.ts";
 import { SqliteDirectoryStore } from "../../src/storage/sqlite-directory-store.ts";
 import { SqliteRoutingStore } from "../../src/storage/sqlite-routing-store.ts";
+import { SqliteSampleStore } from "../../src/storage/sqlite-sample-store.ts";
 import { SqliteSessionStore } from "../../src/storage/sqlite-session-store.ts";
 import { Tables } from "../../src/storage/tables.ts";
+import { SAMPLE_MINUTES } from "../../src/storage-limits.ts";
 import { directoryStoreContract } from "../storage/directory-store-contract.ts";
 import { routingStoreContract } from "../storage/routing-store-contract.ts";
 import { sessionStoreContract } from "../storage/session-store-contract.ts";
@@ -34,6 +39,46 @@ const tableNames = (sql: SqlStorage): string[] =>
   [...sql.exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'")]
     .map((row) => row.name)
     .sort();
+
+describe("answers", () => {
+  const row = { key: "k", digest: "d", outcome: "{}" };
+
+  test("are found by their key while their period counts, counted, and deleted when it does not", () =>
+    withSql((sql, meter) => {
+      const store = new SqliteAnswerStore(sql, meter);
+      expect([store.find("k", 1, 3), store.count(), store.deleteBefore(9)]).toEqual([undefined, 0, 0]);
+      expect(tableNames(sql)).toEqual([]);
+      store.put({ ...row, period: 1, outcome: "" });
+      store.put({ ...row, period: 1 });
+      store.put({ ...row, period: 2, key: "other" });
+      expect([store.find("k", 1, 3), store.find("k", 2, 3), store.count()]).toEqual([{ ...row, period: 1 }, undefined, 2]);
+      sql.exec("UPDATE answer SET outcome = '1' WHERE key = 'other'");
+      expect(store.find("other", 1, 3)?.damaged).toBe(true);
+      expect(store.deleteBefore(2)).toBe(1);
+      store.delete({ period: 2, key: "other" });
+      expect(store.count()).toBe(0);
+    }));
+});
+
+describe("samples", () => {
+  const sample = { minute: 5000, received: 1, sent: 2, dropped: 3, connections: 4, sessions: 5, subscriptions: 6 };
+
+  test("are a ring of a day's minutes, told with the last one before", () =>
+    withSql((sql, meter) => {
+      const store = new SqliteSampleStore(sql, meter);
+      expect([store.find(5000), store.since(0)]).toEqual([undefined, []]);
+      expect(tableNames(sql)).toEqual([]);
+      const later = [5000, 5001, 5002].map((minute) => ({ ...sample, minute }));
+      for (const each of later) store.put(each);
+      expect([store.find(5001), store.find(5001 + SAMPLE_MINUTES)]).toEqual([later[1], undefined]);
+      expect([store.since(5002), store.since(4000), store.since(6000)]).toEqual([later.slice(1), later, later.slice(2)]);
+      store.put({ ...sample, minute: 5000 + SAMPLE_MINUTES });
+      expect(store.since(0).map(({ minute }) => minute)).toEqual([5001, 5002, 5000 + SAMPLE_MINUTES]);
+      sql.exec("UPDATE sample SET sent = 9 WHERE minute = 5001");
+      expect(store.find(5001)).toBeUndefined();
+      expect(meter.rowsWritten).toBe(2 * 2 + 1 + 4);
+    }));
+});
 
 describe("tables", () => {
   const session = { number: 1, clientId: "a", state: bytes(3) };
@@ -219,6 +264,8 @@ describe("migrations", () => {
       "heads:641c16a5",
     ]);
     expect(DIRECTORY_TABLES.migrations.map(fingerprint)).toEqual(["tables:84dcba91"]);
+    expect(ANSWER_TABLES.migrations.map(fingerprint)).toEqual(["tables:0677cedb"]);
+    expect(SAMPLE_TABLES.migrations.map(fingerprint)).toEqual(["tables:af21f0c9"]);
     expect(ROUTING_TABLES.migrations.map(fingerprint)).toEqual([
       "tables:d94ab5a9",
       "lineage:e82d495b",

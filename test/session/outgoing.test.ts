@@ -256,6 +256,7 @@ describe("Message Expiry", () => {
       too_large: 0,
       not_authorized: 0,
       refused: 0,
+      session_ended: 0,
       expired: 1,
     });
   });

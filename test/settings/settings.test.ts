@@ -37,6 +37,7 @@ describe("parseSettings", () => {
       authChain: [],
       gatewaySecret: new Uint8Array(0),
       metricsToken: "",
+      monitor: false,
       allowedHosts: [],
       allowedOrigins: undefined,
       choices: DEFAULT_CHOICES,

@@ -160,6 +160,7 @@ export class World {
       authChain: [],
       gatewaySecret: new Uint8Array(0),
       metricsToken: "",
+      monitor: false,
       allowedHosts: [],
       allowedOrigins: undefined,
       // Wrong passwords are as many as chance wants.

@@ -1,0 +1,86 @@
+/** The packets of one client as those are told who watch it (`traces.ts`): a bounded number of them in each second, in a bounded size. */
+
+import { decodePacket } from "../mqtt/decode.ts";
+import type { Connect, Packet, ProtocolVersion } from "../mqtt/packet.ts";
+import type { Violation } from "../mqtt/violation.ts";
+import { TRACED_BYTES_MAX, TRACED_PACKETS_PER_SECOND } from "../work-limits.ts";
+import { type PacketView, packetView } from "./packet-view.ts";
+
+/** One socket that watches. */
+export class Watcher {
+  readonly #socket: WebSocket;
+  #second = 0;
+  #told = 0;
+  #leftOut = 0;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  tell(now: number, view: PacketView): void {
+    const second = Math.floor(now / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#told = 0;
+    }
+    if (this.#told === TRACED_PACKETS_PER_SECOND) {
+      this.#leftOut += 1;
+      return;
+    }
+    this.#told += 1;
+    const leftOut = this.#leftOut;
+    this.#leftOut = 0;
+    const text = JSON.stringify({ time: now, ...view, ...(leftOut > 0 && { left_out: leftOut }) });
+    const { direction, packet, packet_id: packetId, size } = view;
+    const isLarge = text.length > TRACED_BYTES_MAX;
+    try {
+      this.#socket.send(isLarge ? JSON.stringify({ time: now, direction, packet, packet_id: packetId, size, cut: true }) : text);
+    } catch {
+      // It has gone: its close event comes.
+    }
+  }
+}
+
+/** The packets of one client, for those who watch it. */
+export class Tap {
+  readonly watchers = new Map<WebSocket, Watcher>();
+  readonly #now: () => number;
+  #version: ProtocolVersion = 5;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Its connection speaks this version. */
+  speaks(version: ProtocolVersion): void {
+    this.#version = version;
+  }
+
+  /** Its CONNECT was let in. */
+  connects(connect: Connect): void {
+    this.#version = connect.version;
+    this.came(connect, undefined);
+  }
+
+  came(packet: Packet | Violation, size: number | undefined): void {
+    this.#tell({ direction: "in", ...packetView(packet), ...(size !== undefined && { size }) });
+  }
+
+  sent(bytes: Uint8Array): void {
+    this.#tell({ direction: "out", ...packetView(decodePacket(bytes, this.#version)), size: bytes.length });
+  }
+
+  /** The broker ends the connection. */
+  closes(code: number, reason: string): void {
+    this.#tell({ direction: "out", packet: "close", close_code: code, ...(reason !== "" && { reason }) });
+  }
+
+  /** The connection is over. */
+  lost(): void {
+    this.#tell({ direction: "in", packet: "closed" });
+  }
+
+  #tell(view: PacketView): void {
+    for (const watcher of this.watchers.values()) watcher.tell(this.#now(), view);
+  }
+}
