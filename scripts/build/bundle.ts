@@ -3,7 +3,7 @@
  * `npm start`, tests and deploys. It knows nothing about where they run.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { WorkerModule } from "../../testing/modules.ts";
@@ -17,6 +17,9 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 export const PAGE_FOLDER = join(ROOT, "dist", "page");
 
 const PAGE_SOURCES = join(ROOT, "src", "page");
+
+/** The OpenAPI document of the HTTP API, which is served beside the page. */
+const OPEN_API = join(ROOT, "docs", "openapi.json");
 
 const workers = new Map<string, Promise<string>>();
 
@@ -92,6 +95,7 @@ export async function buildPage(): Promise<void> {
     logLevel: "warn",
     build: { outDir: fresh, emptyOutDir: true, chunkSizeWarningLimit: 1000 },
   });
+  copyFileSync(OPEN_API, join(fresh, "openapi.json"));
   rmSync(PAGE_FOLDER, { recursive: true, force: true });
   renameSync(fresh, PAGE_FOLDER);
   writeFileSync(stamp, sources);
@@ -100,9 +104,11 @@ export async function buildPage(): Promise<void> {
 /** What the page is built from, beside packages. */
 const SOURCES_OF_PAGE = ["src/page", "src/client", "src/mqtt"];
 
-/** A hash over everything the page is built from: its sources and, through the lock file, its packages. */
+/** A hash over everything the page is built from: its sources, what is served beside it and, through the lock file, its packages. */
 function sourcesHash(): string {
-  const hash = createHash("sha256").update(readFileSync(join(ROOT, "package-lock.json")));
+  const hash = createHash("sha256")
+    .update(readFileSync(join(ROOT, "package-lock.json")))
+    .update(readFileSync(OPEN_API));
   const entries = SOURCES_OF_PAGE.flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }));
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   for (const file of files.sort()) hash.update(`${relative(ROOT, file)}\0`).update(readFileSync(file));

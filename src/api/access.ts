@@ -3,8 +3,6 @@
 import type { MiddlewareHandler } from "hono";
 import type { ApiScope } from "../auth/api-settings.ts";
 import { DEFAULT_NAMESPACE, exists } from "../edge/answers.ts";
-import { stubs } from "../objects/env.ts";
-import { directoryObjectName } from "../objects/names.ts";
 import { Service } from "../service/service.ts";
 import type { Settings } from "../settings.ts";
 import { digestOf, type Key, keyShown } from "./bearer.ts";
@@ -48,23 +46,4 @@ export const access: MiddlewareHandler<ApiContext> = async (context, next) => {
   context.set("service", new Service({ env: context.env, settings, waitUntil }));
   await next();
   context.header("Cache-Control", "no-store");
-};
-
-/** Lets those through whose token is for this. */
-export function needs(scope: ApiScope): MiddlewareHandler<ApiContext> {
-  return async (context, next) => {
-    const scopes = context.get("scopes");
-    if (!scopes.includes(scope) && !scopes.includes("admin")) return problem("FORBIDDEN", `This needs a token with the scope ${scope}.`);
-    return next();
-  };
-}
-
-/** Lets requests through where there is a directory. */
-export const needsDirectory: MiddlewareHandler<ApiContext> = async (context, next) => {
-  if (context.get("settings").directory.adminToken === "")
-    return problem("NOT_FOUND", "This broker keeps no users and bans. The operator lets it by the secret ADMIN_TOKEN.");
-  const { DIRECTORY } = context.env;
-  if (DIRECTORY === undefined) return problem("SERVICE_UNAVAILABLE", "The broker was deployed without the binding DIRECTORY.");
-  context.set("directory", stubs(DIRECTORY)(directoryObjectName(context.get("namespace"))));
-  return next();
 };

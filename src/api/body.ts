@@ -1,13 +1,47 @@
-/** What requests of the API bring: their bodies with a bound, and the fields of JSON objects, each with the form that it must have. */
+/** The bodies of requests: read with a bound, and what they must be. */
 
 import { API_BODY_BYTES_MAX } from "../login-limits.ts";
 import { concatenate } from "../mqtt/bytes.ts";
 import { refuse } from "./problem.ts";
+import { expect, type Given, list, type Schema } from "./schema.ts";
 
-export type Fields = Readonly<Record<string, unknown>>;
+/** What a route takes as its body. */
+export interface Body<Value = unknown> {
+  /** Undefined for bytes as they are. */
+  readonly schema: Schema | undefined;
+  /** Whether it may also be objects one on each line instead of a list. */
+  readonly isLines: boolean;
+  readonly read: (request: Request) => Promise<Value>;
+}
+
+/** A payload as it is. */
+export const BYTES: Body<Uint8Array> = { schema: undefined, isLines: false, read: (request) => bytesOf(request, API_BODY_BYTES_MAX) };
+
+export function json<Of extends Schema>(schema: Of): Body<Given<Of>> {
+  const read = async (request: Request): Promise<Given<Of>> =>
+    expect(schema, parse(await textOf(request, API_BODY_BYTES_MAX), "The body"), "The body");
+  return { schema, isLines: false, read };
+}
+
+/** Many objects: a JSON list, or one of them on each line. @param what they are, in the plural */
+export function lines<Item extends Schema>(item: Item, most: number, what: string, bytesMax: number = API_BODY_BYTES_MAX) {
+  const schema = list(item, `a list of ${what}, or one on each line`);
+  const read = async (request: Request): Promise<Given<typeof schema>> => {
+    const text = (await textOf(request, bytesMax)).trim();
+    const values = text.startsWith("[") ? (parse(text, "The body") as unknown[]) : linesOf(text);
+    if (values.length > most) return refuse("BAD_REQUEST", `One request brings at most ${most} ${what}.`);
+    return expect(schema, values, "The body");
+  };
+  return { schema, isLines: true, read } satisfies Body<Given<typeof schema>>;
+}
+
+function linesOf(text: string): unknown[] {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  return lines.map((line, index) => parse(line, `Line ${index + 1}`));
+}
 
 /** A body. What is too large is read and thrown away: whoever sends it hears the answer only then. */
-export async function bodyBytes(request: Request, bytesMax: number = API_BODY_BYTES_MAX): Promise<Uint8Array> {
+async function bytesOf(request: Request, bytesMax: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of request.body ?? []) {
@@ -18,26 +52,13 @@ export async function bodyBytes(request: Request, bytesMax: number = API_BODY_BY
   return concatenate(chunks);
 }
 
-async function bodyText(request: Request, bytesMax?: number): Promise<string> {
-  return new TextDecoder().decode(await bodyBytes(request, bytesMax));
-}
-
-/** The JSON of a body. */
-export async function bodyJson(request: Request): Promise<unknown> {
-  return parse(await bodyText(request), "The body");
-}
-
-/** The JSON object of a body, with no other fields than these. */
-export async function bodyFields(request: Request, known: readonly string[]): Promise<Fields> {
-  return fieldsOf(await bodyJson(request), known, "The body");
-}
-
-/** The objects of a body: a JSON array, or one object on each line. */
-export async function bodyList(request: Request, bytesMax?: number): Promise<unknown[]> {
-  const text = (await bodyText(request, bytesMax)).trim();
-  if (text.startsWith("[")) return parse(text, "The body") as unknown[];
-  const lines = text.split("\n").filter((line) => line.trim() !== "");
-  return lines.map((line, index) => parse(line, `Line ${index + 1}`));
+async function textOf(request: Request, bytesMax: number): Promise<string> {
+  const bytes = await bytesOf(request, bytesMax);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch {
+    return refuse("BAD_REQUEST", "The body is not valid UTF-8.");
+  }
 }
 
 function parse(text: string, what: string): unknown {
@@ -46,22 +67,4 @@ function parse(text: string, what: string): unknown {
   } catch {
     return refuse("BAD_REQUEST", `${what} is not valid JSON.`);
   }
-}
-
-export function fieldsOf(value: unknown, known: readonly string[], what: string): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return refuse("BAD_REQUEST", `${what} must be a JSON object.`);
-  if (Object.keys(value).some((name) => !known.includes(name))) {
-    return refuse("BAD_REQUEST", `${what} has an unknown field; known are ${known.join(", ")}.`);
-  }
-  return value as Fields;
-}
-
-export function textOf(fields: Fields, name: string): string | undefined {
-  const value = fields[name];
-  if (value === undefined || value === null) return undefined;
-  return typeof value === "string" ? value : refuse("BAD_REQUEST", `${name} must be a text.`);
-}
-
-export function requiredText(fields: Fields, name: string): string {
-  return textOf(fields, name) ?? refuse("BAD_REQUEST", `${name} is missing.`);
 }

@@ -1,67 +1,129 @@
 /** `/api/v5/clients`: who is there, connected or with a session that waits, and to end a connection, in the form of EMQX. */
 
-import { Hono } from "hono";
+import * as z from "zod/mini";
 import type { ClientView } from "../objects/calls.ts";
-import { needs } from "./access.ts";
-import { bodyJson } from "./body.ts";
-import type { ApiContext } from "./context.ts";
-import { pageAsk } from "./pages.ts";
-import { orBadRequest, problem, refuse } from "./problem.ts";
+import { json } from "./body.ts";
+import { CURSOR, LIMIT, NEXT, nextOf, pageOf } from "./pages.ts";
+import { orBadRequest, refuse } from "./problem.ts";
+import { NOTHING, route } from "./route.ts";
+import { about, FLAG, list, oneOf, TEXT, type Told } from "./schema.ts";
 
-/** Which of a query's fields leave out whom. */
-const FILTERS: Readonly<Record<string, (client: ClientView, value: string) => boolean>> = {
+const TEXTS = z.optional(list(TEXT, "texts"));
+const STATES = ["connected", "disconnected"] as const;
+const VERSION = about("3: MQTT 3.1, 4: 3.1.1, 5: 5.0.", z.literal([3, 4, 5], { error: "3, 4 or 5" }));
+
+/** Which of a query's fields leave out whom. Each may be there several times: any of its values will do. */
+const FILTERS = {
+  clientid: TEXTS,
+  like_clientid: about("A part of the Client Identifier.", TEXTS),
+  username: TEXTS,
+  like_username: about("A part of the user name.", TEXTS),
+  ip_address: TEXTS,
+  conn_state: z.optional(list(oneOf(STATES), "texts")),
+  proto_ver: z.optional(list(VERSION, "numbers")),
+};
+
+type Wanted = { readonly [Name in keyof typeof FILTERS]: z.output<(typeof FILTERS)[Name]> };
+
+const MATCHES: { readonly [Name in keyof Wanted]: (client: ClientView, value: NonNullable<Wanted[Name]>[number]) => boolean } = {
   clientid: ({ clientId }, value) => clientId === value,
   like_clientid: ({ clientId }, value) => clientId.includes(value),
   username: ({ userName }, value) => userName === value,
   like_username: ({ userName = "" }, value) => userName.includes(value),
   ip_address: ({ address }, value) => address === value,
   conn_state: ({ connected }, value) => (connected ? "connected" : "disconnected") === value,
-  proto_ver: ({ version }, value) => String(version) === value,
+  proto_ver: ({ version }, value) => version === value,
 };
 
 /** Clients whose connections one request ends: each is a call to the object of its session. */
 const KICKED_MAX = 40;
 
-export const clients = new Hono<ApiContext>()
-  .get("/", needs("read"), async (context) => {
-    const { searchParams } = new URL(context.req.url);
-    const { page, limit, cursor } = pageAsk((name) => searchParams.get(name) ?? undefined);
-    if (page > 1) return refuse("BAD_REQUEST", "The pages of clients are asked for by the cursor of the page before.");
-    const { service, namespace } = context.var;
-    const found = await orBadRequest(() => service.clients({ cursor, limit, namespace }));
-    const wanted = found.clients.filter((client) =>
-      Object.entries(FILTERS).every(([name, isOne]) => {
-        const values = searchParams.getAll(name);
-        return values.length === 0 || values.some((value) => isOne(client, value));
-      }),
-    );
-    const hasnext = found.cursor !== undefined;
-    return context.json({ data: wanted.map(viewOf), meta: { limit, hasnext, ...(hasnext && { cursor: found.cursor }) } });
-  })
-  .get("/:clientid{.+}", needs("read"), async (context) => {
-    const { service, namespace } = context.var;
-    const client = await service.client(context.req.param("clientid"), { namespace });
-    return client === undefined ? noClient() : context.json(viewOf(client));
-  })
-  .delete("/:clientid{.+}", needs("admin"), async (context) => {
-    const { service, namespace } = context.var;
-    const wasThere = await service.disconnect(context.req.param("clientid"), { namespace });
-    return wasThere ? context.body(null, 204) : noClient();
-  })
-  .post("/kickout/bulk", needs("admin"), async (context) => {
-    const list = await bodyJson(context.req.raw);
-    const isList = Array.isArray(list) && list.length <= KICKED_MAX && list.every((each) => typeof each === "string" && each !== "");
-    if (!isList) return refuse("BAD_REQUEST", `The body must be a JSON list of at most ${KICKED_MAX} client IDs.`);
-    const { service, namespace } = context.var;
-    await Promise.all(list.map((clientId) => service.disconnect(clientId, { namespace })));
-    return context.body(null, 204);
-  });
+const PATH = { clientid: about("A Client Identifier.", TEXT) };
+const CLIENT_ID = z.string({ error: "a client ID" }).check(z.minLength(1, { error: "a client ID" }));
+const CLIENT_IDS = list(CLIENT_ID, `a list of at most ${KICKED_MAX} client IDs`, KICKED_MAX);
 
-function noClient(): Response {
-  return problem("CLIENTID_NOT_FOUND", "There is no such client.");
+const CLIENT = z.object({
+  clientid: TEXT,
+  username: z.nullable(TEXT),
+  ip_address: about("Null where it is not known.", z.nullable(TEXT)),
+  connected: FLAG,
+  proto_name: about("While it is connected.", z.optional(oneOf(["MQTT", "MQIsdp"]))),
+  proto_ver: z.optional(VERSION),
+  expires_at: about('While it is not connected: when its session ends, RFC 3339, or "infinity".', z.optional(TEXT)),
+  subscriptions_cnt: z.int(),
+  mqueue_len: about("Messages of QoS 1 and 2 that it has not acknowledged, sent or not.", z.int()),
+});
+
+export const CLIENTS = [
+  route({
+    method: "GET",
+    path: "/clients",
+    scope: "read",
+    summary: "Sessions of clients, connected or not; a page may have few, or none, and not be the last",
+    query: {
+      limit: LIMIT,
+      cursor: CURSOR,
+      page: z._default(z.literal(1, { error: "1: the next page of clients is asked for by the cursor of the one before" }), 1),
+      ...FILTERS,
+    },
+    answers: { 200: pageOf(CLIENT, { limit: z.int(), ...NEXT }) },
+    handle: async ({ service, namespace, query: { limit, cursor, page: _one, ...wanted } }) => {
+      const found = await orBadRequest(() => service.clients({ cursor, limit, namespace }));
+      const data = found.clients.filter((client) => isWanted(client, wanted)).map(viewOf);
+      return { status: 200, body: { data, meta: { limit, ...nextOf(found.cursor) } } };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/clients/:clientid{.+}",
+    scope: "read",
+    summary: "One client",
+    params: PATH,
+    answers: { 200: CLIENT },
+    problems: ["CLIENTID_NOT_FOUND"],
+    handle: async ({ service, namespace, params: { clientid } }) => {
+      const client = await service.client(clientid, { namespace });
+      return client === undefined ? noClient() : { status: 200, body: viewOf(client) };
+    },
+  }),
+  route({
+    method: "DELETE",
+    path: "/clients/:clientid{.+}",
+    scope: "admin",
+    summary: "Ends the connection of a client (0x98); its session stays",
+    params: PATH,
+    answers: { 204: NOTHING },
+    problems: ["CLIENTID_NOT_FOUND"],
+    handle: async ({ service, namespace, params: { clientid } }) =>
+      (await service.disconnect(clientid, { namespace })) ? { status: 204 } : noClient(),
+  }),
+  route({
+    method: "POST",
+    path: "/clients/kickout/bulk",
+    scope: "admin",
+    summary: "Ends the connections of several clients",
+    body: json(CLIENT_IDS),
+    answers: { 204: NOTHING },
+    handle: async ({ service, namespace, body }) => {
+      await Promise.all(body.map((clientId) => service.disconnect(clientId, { namespace })));
+      return { status: 204 };
+    },
+  }),
+];
+
+function isWanted(client: ClientView, wanted: Wanted): boolean {
+  const isOne = <Name extends keyof Wanted>(name: Name): boolean => {
+    const values: readonly NonNullable<Wanted[Name]>[number][] | undefined = wanted[name];
+    return values === undefined || values.some((value) => MATCHES[name](client, value));
+  };
+  return (Object.keys(MATCHES) as (keyof Wanted)[]).every(isOne);
 }
 
-function viewOf({ clientId, userName, address, connected, version, expiresAt, subscriptions, waiting }: ClientView): object {
+function noClient(): never {
+  return refuse("CLIENTID_NOT_FOUND", "There is no such client.");
+}
+
+function viewOf({ clientId, userName, address, connected, version, expiresAt, subscriptions, waiting }: ClientView): Told<typeof CLIENT> {
   return {
     clientid: clientId,
     username: userName ?? null,

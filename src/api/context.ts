@@ -1,7 +1,6 @@
-/** What the handlers of `/api/v5` find of their request. */
+/** What is known of a request to `/api/v5` before its route is. */
 
 import type { ApiScope } from "../auth/api-settings.ts";
-import type { DirectoryCalls } from "../objects/calls.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import type { Service } from "../service/service.ts";
 import type { Settings } from "../settings.ts";
@@ -14,7 +13,5 @@ export interface ApiContext {
     /** What the token is for in this namespace. */
     readonly scopes: readonly ApiScope[];
     readonly service: Service;
-    /** Where there is a directory. */
-    readonly directory: DirectoryCalls;
   };
 }

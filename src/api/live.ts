@@ -5,14 +5,14 @@
  * gone is noticed when something is written to it.
  */
 
-import { Hono } from "hono";
+import * as z from "zod/mini";
 import { API_HEARTBEAT_MS } from "../login-limits.ts";
 import { PLATFORM, type Timer } from "../runtime.ts";
 import type { ServiceSubscription } from "../service/subscription.ts";
-import { needs } from "./access.ts";
-import type { ApiContext } from "./context.ts";
-import { messageView, qosIn } from "./message.ts";
-import { orBadRequest, refuse } from "./problem.ts";
+import { messageView, QOS } from "./message.ts";
+import { orBadRequest } from "./problem.ts";
+import { EVENTS, route } from "./route.ts";
+import { about, FLAG, list, TEXT } from "./schema.ts";
 
 const HEADERS = {
   "Content-Type": "text/event-stream; charset=utf-8",
@@ -20,20 +20,29 @@ const HEADERS = {
   "X-Accel-Buffering": "no",
 };
 
-export const live = new Hono<ApiContext>().get("/", needs("read"), async (context) => {
-  const { searchParams } = new URL(context.req.url);
-  const filters = searchParams.getAll("filter");
-  if (filters.length === 0) return refuse("BAD_REQUEST", "filter must be a Topic Filter; it may be given several times.");
-  const qos = qosIn(Number(searchParams.get("qos") ?? 0));
-  const retained = searchParams.get("retained") ?? "true";
-  if (retained !== "true" && retained !== "false") return refuse("BAD_REQUEST", "retained must be true or false.");
-  const { service, namespace } = context.var;
-  const subscription = await orBadRequest(() => service.subscribe(filters, { qos, retained: retained === "true", namespace }));
-  const { readable, writable } = new IdentityTransformStream();
-  // The reader has gone: that is no failure.
-  context.executionCtx.waitUntil(stream(subscription, writable).catch(() => {}));
-  return new Response(readable, { headers: HEADERS });
-});
+const TOPIC_FILTER = "a Topic Filter; it may be given several times";
+
+export const LIVE = [
+  route({
+    method: "GET",
+    path: "/subscribe",
+    scope: "read",
+    summary: "What comes for Topic Filters, as Server-Sent Events: message, dropped and end",
+    query: {
+      filter: about("A Topic Filter; it may be given several times.", list(TEXT, TOPIC_FILTER)),
+      qos: z._default(QOS, 0),
+      retained: about("Whether retained messages come first.", z._default(FLAG, true)),
+    },
+    answers: { 200: EVENTS },
+    handle: async ({ service, namespace, waitUntil, query: { filter, qos, retained } }) => {
+      const subscription = await orBadRequest(() => service.subscribe(filter, { qos, retained, namespace }));
+      const { readable, writable } = new IdentityTransformStream();
+      // The reader has gone: that is no failure.
+      waitUntil(stream(subscription, writable).catch(() => {}));
+      return { status: 200, body: new Response(readable, { headers: HEADERS }) };
+    },
+  }),
+];
 
 /** @returns when the stream is over, by whichever side */
 async function stream(subscription: ServiceSubscription, writable: WritableStream<Uint8Array>): Promise<void> {

@@ -1,153 +1,177 @@
 /** Messages in requests and answers of the API: JSON as EMQX has it, and raw bodies with headers as AWS IoT has them. */
 
+import * as z from "zod/mini";
 import type { HookMessage, MessageProperties, MessageToPublish } from "../hooks/contract.ts";
 import type { QoS, UserProperty } from "../mqtt/packet.ts";
-import { type Fields, fieldsOf, requiredText, textOf } from "./body.ts";
 import { refuse } from "./problem.ts";
+import { about, BASE64, bytesOf, FLAG, fields, type Given, list, oneOf, readAs, TEXT, type Told, wholeNumber } from "./schema.ts";
 
-const ENCODINGS = ["plain", "base64"];
-const FIELDS = ["topic", "payload", "payload_encoding", "qos", "retain", "properties"];
-const PROPERTIES = [
-  "payload_format_indicator",
-  "message_expiry_interval",
-  "response_topic",
-  "correlation_data",
-  "user_properties",
-  "content_type",
-];
-/** Of a header of AWS IoT. */
-const FORMATS: Readonly<Record<string, 0 | 1>> = { UNSPECIFIED_BYTES: 0, UTF8_DATA: 1 };
+export const QOS = z.literal([0, 1, 2], { error: "0, 1 or 2" });
+export const FORMAT = about("1 says that the payload is UTF-8.", z.literal([0, 1], { error: "0 or 1" }));
+export const SECONDS = wholeNumber(0, 0xffffffff, "a whole number of seconds");
+export const ENCODING = oneOf(["plain", "base64"]);
+
+/** Text becomes UTF-8. */
+const CORRELATION = z.pipe(
+  TEXT,
+  z.transform((text: string) => new TextEncoder().encode(text)),
+);
+
+/** An object, or a list of pairs, in which a name may come again. */
+export const USER_PROPERTIES = z.pipe(
+  z.transform((value: unknown) => (typeof value === "object" && value !== null && !Array.isArray(value) ? Object.entries(value) : value)),
+  z.custom<UserProperty[]>(arePairs, { error: "an object of texts, or a list of pairs of texts" }),
+);
+
+const PROPERTIES = fields({
+  payload_format_indicator: z.optional(FORMAT),
+  message_expiry_interval: z.optional(SECONDS),
+  response_topic: z.optional(TEXT),
+  correlation_data: z.optional(CORRELATION),
+  user_properties: z.optional(USER_PROPERTIES),
+  content_type: z.optional(TEXT),
+});
+
+/** What a message has in JSON besides its properties. */
+export const CONTENT = {
+  topic: about("A Topic Name.", TEXT),
+  payload: TEXT,
+  payload_encoding: z._default(ENCODING, "plain"),
+};
+
+export const MESSAGE = fields({
+  ...CONTENT,
+  qos: z._default(QOS, 0),
+  retain: z._default(FLAG, false),
+  properties: z.optional(PROPERTIES),
+});
 
 type Message = MessageToPublish & { readonly qos: QoS };
 
-/** @param what names it in sentences */
-export function messageIn(value: unknown, what: string): Message {
-  const fields = fieldsOf(value, FIELDS, what);
-  return {
-    topic: requiredText(fields, "topic"),
-    payload: payloadIn(fields),
-    qos: qosIn(fields.qos ?? 0),
-    retain: booleanIn(fields, "retain"),
-    properties: propertiesIn(fieldsOf(fields.properties ?? {}, PROPERTIES, `properties of ${what.toLowerCase()}`)),
-  };
+/** @param place of the message among others, for sentences; empty where it is the only one */
+export function messageIn({ topic, qos, retain, properties = {}, ...content }: Given<typeof MESSAGE>, place = ""): Message {
+  return { topic, payload: payloadIn(content, place), qos, retain, properties: propertiesIn(properties) };
 }
 
-export function payloadIn(fields: Fields): string | Uint8Array {
-  const payload = requiredText(fields, "payload");
-  const encoding = textOf(fields, "payload_encoding") ?? "plain";
-  if (!ENCODINGS.includes(encoding)) return refuse("BAD_REQUEST", `payload_encoding must be one of ${ENCODINGS.join(", ")}.`);
-  return encoding === "plain" ? payload : bytesOf(payload, "payload");
+/** @param place such as `request.` */
+export function payloadIn(
+  { payload, payload_encoding: encoding }: { readonly payload: string; readonly payload_encoding: Given<typeof ENCODING> },
+  place = "",
+): string | Uint8Array {
+  if (encoding === "plain") return payload;
+  return bytesOf(payload) ?? refuse("BAD_REQUEST", `${place}payload must be Base64.`);
 }
 
-export function qosIn(value: unknown): QoS {
-  return value === 0 || value === 1 || value === 2 ? value : refuse("BAD_REQUEST", "qos must be 0, 1 or 2.");
-}
-
-function booleanIn(fields: Fields, name: string): boolean {
-  const value = fields[name] ?? false;
-  return typeof value === "boolean" ? value : refuse("BAD_REQUEST", `${name} must be true or false.`);
-}
-
-function propertiesIn(fields: Fields): MessageProperties {
-  const correlation = textOf(fields, "correlation_data");
-  const { payload_format_indicator: format, message_expiry_interval: expiry } = fields;
-  if (format !== undefined && format !== 0 && format !== 1) return refuse("BAD_REQUEST", "payload_format_indicator must be 0 or 1.");
-  if (expiry !== undefined && !isSeconds(expiry))
-    return refuse("BAD_REQUEST", "message_expiry_interval must be a whole number of seconds.");
+export function propertiesIn(given: Given<typeof PROPERTIES>): MessageProperties {
   return known({
-    payloadFormatIndicator: format,
-    messageExpiryInterval: expiry,
-    contentType: textOf(fields, "content_type"),
-    responseTopic: textOf(fields, "response_topic"),
-    correlationData: correlation === undefined ? undefined : new TextEncoder().encode(correlation),
-    userProperties: fields.user_properties === undefined ? undefined : userPropertiesIn(fields.user_properties, "user_properties"),
+    payloadFormatIndicator: given.payload_format_indicator,
+    messageExpiryInterval: given.message_expiry_interval,
+    contentType: given.content_type,
+    responseTopic: given.response_topic,
+    correlationData: given.correlation_data,
+    userProperties: given.user_properties,
   });
 }
 
-/** An object, or a list of pairs, in which a name may come again. */
-function userPropertiesIn(value: unknown, name: string): UserProperty[] {
-  const pairs = Array.isArray(value) ? value : typeof value === "object" && value !== null ? Object.entries(value) : [undefined];
-  const isPair = (pair: unknown): pair is UserProperty =>
-    Array.isArray(pair) && pair.length === 2 && pair.every((text) => typeof text === "string");
-  return pairs.every(isPair) ? pairs : refuse("BAD_REQUEST", `${name} must be an object of texts, or a list of pairs of texts.`);
+function arePairs(value: unknown): boolean {
+  const isPair = (pair: unknown): boolean => Array.isArray(pair) && pair.length === 2 && pair.every((text) => typeof text === "string");
+  return Array.isArray(value) && value.every(isPair);
 }
 
+/** Of a header of AWS IoT. */
+const FORMATS = { UNSPECIFIED_BYTES: 0, UTF8_DATA: 1 } as const;
+
+/** What `POST /topics/{topic}` brings of a message besides its payload. */
+export const RAW_QUERY = {
+  qos: z._default(QOS, 0),
+  retain: z._default(FLAG, false),
+  contentType: z.optional(TEXT),
+  responseTopic: z.optional(TEXT),
+  messageExpiry: z.optional(SECONDS),
+};
+
+export const RAW_HEADERS = {
+  "x-amz-mqtt5-user-properties": about(
+    'Base64 of a JSON list of objects such as [{"name": "value"}].',
+    z.optional(readAs(userPropertiesOf, 'Base64 of a JSON list of objects such as [{"name": "value"}]')),
+  ),
+  "x-amz-mqtt5-payload-format-indicator": z.optional(oneOf(["UNSPECIFIED_BYTES", "UTF8_DATA"])),
+  "x-amz-mqtt5-correlation-data": about("Base64.", z.optional(BASE64)),
+};
+
+type RawOf<Fields extends typeof RAW_QUERY | typeof RAW_HEADERS> = { readonly [Name in keyof Fields]: z.output<Fields[Name]> };
+
 /** A message as `POST /topics/{topic}` brings it: the body is the payload. */
-export function rawMessage(topic: string, payload: Uint8Array, query: URLSearchParams, headers: Headers): Message {
-  const expiry = query.get("messageExpiry");
-  const format = headers.get("x-amz-mqtt5-payload-format-indicator");
-  const correlation = headers.get("x-amz-mqtt5-correlation-data");
-  const user = headers.get("x-amz-mqtt5-user-properties");
-  if (expiry !== null && !isSeconds(Number(expiry || "x")))
-    return refuse("BAD_REQUEST", "messageExpiry must be a whole number of seconds.");
-  if (format !== null && FORMATS[format] === undefined)
-    return refuse("BAD_REQUEST", `x-amz-mqtt5-payload-format-indicator must be one of ${Object.keys(FORMATS).join(", ")}.`);
+export function rawMessage(
+  topic: string,
+  payload: Uint8Array,
+  query: RawOf<typeof RAW_QUERY>,
+  headers: RawOf<typeof RAW_HEADERS>,
+): Message {
+  const format = headers["x-amz-mqtt5-payload-format-indicator"];
   return {
     topic,
     payload,
-    qos: qosIn(Number(query.get("qos") ?? 0)),
-    retain: flagIn(query, "retain"),
+    qos: query.qos,
+    retain: query.retain,
     properties: known({
-      payloadFormatIndicator: format === null ? undefined : FORMATS[format],
-      messageExpiryInterval: expiry === null ? undefined : Number(expiry),
-      contentType: query.get("contentType") ?? undefined,
-      responseTopic: query.get("responseTopic") ?? undefined,
-      correlationData: correlation === null ? undefined : bytesOf(correlation, "x-amz-mqtt5-correlation-data"),
-      userProperties: user === null ? undefined : userPropertiesOfHeader(user),
+      payloadFormatIndicator: format && FORMATS[format],
+      messageExpiryInterval: query.messageExpiry,
+      contentType: query.contentType,
+      responseTopic: query.responseTopic,
+      correlationData: headers["x-amz-mqtt5-correlation-data"],
+      userProperties: headers["x-amz-mqtt5-user-properties"],
     }),
   };
 }
 
 /** Base64 of a JSON list of objects with one field each: `[{"name": "value"}, ...]`. */
-function userPropertiesOfHeader(text: string): UserProperty[] {
-  const name = "x-amz-mqtt5-user-properties";
+function userPropertiesOf(text: string): UserProperty[] | undefined {
   try {
-    const list: unknown = JSON.parse(new TextDecoder().decode(bytesOf(text, name)));
-    if (Array.isArray(list))
-      return userPropertiesIn(
-        list.flatMap((each: object) => Object.entries(each)),
-        name,
-      );
+    const given: unknown = JSON.parse(new TextDecoder().decode(bytesOf(text)));
+    const pairs = Array.isArray(given) ? given.flatMap((each: object) => Object.entries(each)) : undefined;
+    return arePairs(pairs) ? (pairs as UserProperty[]) : undefined;
   } catch {
-    // Said below.
-  }
-  return refuse("BAD_REQUEST", `${name} must be Base64 of a JSON list of objects such as [{"name": "value"}].`);
-}
-
-function flagIn(query: URLSearchParams, name: string): boolean {
-  const text = query.get(name) ?? "false";
-  return text === "true" || text === "1" || (text !== "false" && text !== "0" && refuse("BAD_REQUEST", `${name} must be true or false.`));
-}
-
-function isSeconds(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 0xffffffff;
-}
-
-export function bytesOf(base64: string, name: string): Uint8Array {
-  try {
-    return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  } catch {
-    return refuse("BAD_REQUEST", `${name} must be Base64.`);
+    return undefined;
   }
 }
 
 /** Without what is undefined. */
-function known(properties: MessageProperties): MessageProperties {
+function known(properties: { readonly [Name in keyof MessageProperties]: MessageProperties[Name] | undefined }): MessageProperties {
   return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined));
 }
 
+export const PROPERTIES_VIEW = z.object({
+  payload_format_indicator: z.optional(FORMAT),
+  message_expiry_interval: z.optional(SECONDS),
+  content_type: z.optional(TEXT),
+  response_topic: z.optional(TEXT),
+  correlation_data: about("Where it is a text.", z.optional(TEXT)),
+  correlation_data_base64: about("Where it is none.", z.optional(TEXT)),
+  user_properties: z.optional(list(z.tuple([TEXT, TEXT]), "a list")),
+});
+
+export const MESSAGE_VIEW = z.object({
+  topic: TEXT,
+  payload: TEXT,
+  payload_encoding: about("base64 where the payload is no text.", ENCODING),
+  qos: QOS,
+  retain: FLAG,
+  properties: PROPERTIES_VIEW,
+});
+
 /** A message as answers have it. */
-export function messageView({ topic, payload, qos, retain, properties }: HookMessage): object {
+export function messageView({ topic, payload, qos, retain, properties }: HookMessage): Told<typeof MESSAGE_VIEW> {
   return { topic, ...payloadView(payload), qos, retain, properties: propertiesView(properties) };
 }
 
 /** As text where it is one, and otherwise in Base64. */
-function payloadView(payload: Uint8Array): object {
+function payloadView(payload: Uint8Array): Pick<Told<typeof MESSAGE_VIEW>, "payload" | "payload_encoding"> {
   const text = utf8Decode(payload);
   return text === undefined ? { payload: base64Of(payload), payload_encoding: "base64" } : { payload: text, payload_encoding: "plain" };
 }
 
-function correlationView(data: Uint8Array): object {
+function correlationView(data: Uint8Array): Pick<Told<typeof PROPERTIES_VIEW>, "correlation_data" | "correlation_data_base64"> {
   const text = utf8Decode(data);
   return text === undefined ? { correlation_data_base64: base64Of(data) } : { correlation_data: text };
 }
@@ -170,7 +194,7 @@ export function base64Of(bytes: Uint8Array): string {
   return btoa(text);
 }
 
-function propertiesView(properties: MessageProperties): object {
+export function propertiesView(properties: MessageProperties): Told<typeof PROPERTIES_VIEW> {
   const { payloadFormatIndicator, messageExpiryInterval, contentType, responseTopic, correlationData, userProperties } = properties;
   return {
     payload_format_indicator: payloadFormatIndicator,

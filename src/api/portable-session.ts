@@ -1,5 +1,6 @@
 /** A session as a line of an export has it, and what such a line must be. */
 
+import * as z from "zod/mini";
 import { parseGrants } from "../auth/grants.ts";
 import type { MessageProperties } from "../hooks/contract.ts";
 import { type Limits, PACKET_ID_MAX } from "../limits.ts";
@@ -10,15 +11,97 @@ import { decodeProperties } from "../mqtt/property.ts";
 import type { MovingSubscription } from "../session/move.ts";
 import type { PortableDelivery, PortableSession, PortableWill } from "../session/portable.ts";
 import { parseFilter } from "../topic/filter.ts";
-import { type Fields, fieldsOf, requiredText, textOf } from "./body.ts";
 import { base64Of } from "./message.ts";
-import { propertiesView, publishIn, timeOf, timeText } from "./portable-message.ts";
+import { MESSAGE_FIELDS, MESSAGE_TOLD, propertiesView, publishIn, TIME, timeText } from "./portable-message.ts";
 import { refuse } from "./problem.ts";
+import { FLAG, fields, type Given, list, TEXT, type Told, wholeNumber } from "./schema.ts";
 
 const EXPIRY_SECONDS_MAX = 0xffffffff;
 const IDENTIFIER_MAX = 268_435_455;
 
-export function sessionView(session: PortableSession): object {
+const PACKET_ID = wholeNumber(1, PACKET_ID_MAX);
+const IDENTIFIER = wholeNumber(1, IDENTIFIER_MAX);
+const SECONDS = wholeNumber(0, EXPIRY_SECONDS_MAX);
+const DELIVERED_QOS = z.literal([1, 2], { error: "1 or 2" });
+const DELIVERED_RETAIN = z.union([z.boolean(), z.literal("as published")], { error: 'true, false or "as published"' });
+const NOT = z._default(FLAG, false);
+
+function listOf<Item extends z.ZodMiniType>(item: Item) {
+  return z._default(list(item, "a list"), []);
+}
+
+const SUBSCRIPTION = fields({ filter: TEXT, options: wholeNumber(0, 0x2f), identifier: z._default(IDENTIFIER, 0) });
+
+const DELIVERY = fields({
+  ...MESSAGE_FIELDS,
+  packet_id: PACKET_ID,
+  sent: NOT,
+  delivered_qos: DELIVERED_QOS,
+  delivered_retain: z._default(DELIVERED_RETAIN, false),
+  identifiers: z.optional(list(IDENTIFIER, "a list")),
+  share: z._default(TEXT, ""),
+  owed: NOT,
+  publisher: z._default(TEXT, ""),
+  expires_at: z._default(TIME, 0),
+});
+
+const WILL = fields({ ...MESSAGE_FIELDS, due_at: TIME, message_expiry_interval: z.optional(SECONDS) });
+
+/** A session as it comes. */
+export const SESSION = fields({
+  kind: z.optional(TEXT),
+  client_id: TEXT,
+  user: z.optional(TEXT),
+  rights: z._default(TEXT, ""),
+  expiry_seconds: wholeNumber(1, EXPIRY_SECONDS_MAX),
+  expires_at: z._default(TIME, 0),
+  next_packet_id: PACKET_ID,
+  subscriptions: listOf(SUBSCRIPTION),
+  owed: listOf(TEXT),
+  released: listOf(PACKET_ID),
+  received: listOf(PACKET_ID),
+  will: z.optional(WILL),
+  messages: listOf(DELIVERY),
+});
+
+const TEXT_OR_NONE = z.optional(TEXT);
+
+const SUBSCRIPTION_TOLD = z.object({ filter: TEXT, options: z.int(), identifier: z.optional(IDENTIFIER) });
+
+const DELIVERY_TOLD = z.object({
+  packet_id: PACKET_ID,
+  sent: FLAG,
+  delivered_qos: DELIVERED_QOS,
+  delivered_retain: DELIVERED_RETAIN,
+  identifiers: z.optional(z.array(IDENTIFIER)),
+  share: TEXT_OR_NONE,
+  owed: z.optional(FLAG),
+  ...MESSAGE_TOLD,
+  retain: FLAG,
+  publisher: TEXT,
+  expires_at: TEXT_OR_NONE,
+});
+
+const WILL_TOLD = z.object({ due_at: TEXT_OR_NONE, ...MESSAGE_TOLD, retain: FLAG, message_expiry_interval: z.optional(SECONDS) });
+
+/** The same as it is told of. */
+export const SESSION_TOLD = z.object({
+  kind: z.literal("session"),
+  client_id: TEXT,
+  user: TEXT_OR_NONE,
+  rights: TEXT_OR_NONE,
+  expiry_seconds: z.int(),
+  expires_at: TEXT_OR_NONE,
+  next_packet_id: PACKET_ID,
+  subscriptions: z.array(SUBSCRIPTION_TOLD),
+  owed: z.array(TEXT),
+  released: z.array(PACKET_ID),
+  received: z.array(PACKET_ID),
+  will: z.optional(WILL_TOLD),
+  messages: z.array(DELIVERY_TOLD),
+});
+
+export function sessionView(session: PortableSession): Told<typeof SESSION_TOLD> {
   const { clientId, userName, grants, expirySeconds, expiresAt, nextPacketId, subscriptions, owed, released, received, will } = session;
   return {
     kind: "session",
@@ -37,11 +120,11 @@ export function sessionView(session: PortableSession): object {
   };
 }
 
-function subscriptionView({ filter, options, identifier }: MovingSubscription): object {
+function subscriptionView({ filter, options, identifier }: MovingSubscription): Told<typeof SUBSCRIPTION_TOLD> {
   return { filter, options, ...(identifier === 0 ? {} : { identifier }) };
 }
 
-function willView({ dueAt, will }: PortableWill): object {
+function willView({ dueAt, will }: PortableWill): Told<typeof WILL_TOLD> {
   const { topic, payload, qos, retain, properties } = will;
   return {
     due_at: timeText(dueAt),
@@ -54,7 +137,7 @@ function willView({ dueAt, will }: PortableWill): object {
   };
 }
 
-function deliveryView({ packetId, sent, qos, retain, identifiers, share, owed, message }: PortableDelivery): object {
+function deliveryView({ packetId, sent, qos, retain, identifiers, share, owed, message }: PortableDelivery): Told<typeof DELIVERY_TOLD> {
   const properties = decodeProperties(message.propertyBytes, PUBLISH);
   return {
     packet_id: packetId,
@@ -74,133 +157,68 @@ function deliveryView({ packetId, sent, qos, retain, identifiers, share, owed, m
   };
 }
 
-const FIELDS = [
-  ...[
-    "kind",
-    "client_id",
-    "user",
-    "rights",
-    "expiry_seconds",
-    "expires_at",
-    "next_packet_id",
-    "subscriptions",
-    "owed",
-    "released",
-    "received",
-  ],
-  ...["will", "messages"],
-];
-const MESSAGE = ["topic", "payload", "qos", "retain", "properties"];
-const DELIVERY = [
-  ...MESSAGE,
-  ...["packet_id", "sent", "delivered_qos", "delivered_retain", "identifiers", "share", "owed", "publisher", "expires_at"],
-];
-const WILL = [...MESSAGE, "due_at", "message_expiry_interval"];
-
 /** @returns the session of a line; a line that is none ends the request with a sentence */
-export function sessionOf(value: unknown, limits: Limits): PortableSession {
-  const fields = fieldsOf(value, FIELDS, "A session");
-  const clientId = requiredText(fields, "client_id");
+export function sessionOf(given: Given<typeof SESSION>, limits: Limits): PortableSession {
+  const { client_id: clientId, owed, released, received, will } = given;
   const bytes = utf8Length(clientId);
   if (bytes === 0 || bytes > limits.clientIdBytesMax || clientId.includes("\0"))
     refuse("BAD_REQUEST", `client_id must have 1 to ${limits.clientIdBytesMax} bytes.`);
-  const subscriptions = listOf(fields, "subscriptions").map((each) => subscriptionOf(each, limits));
-  const released = packetIdsOf(fields, "released");
-  const deliveries = listOf(fields, "messages").map((each) => deliveryOf(each, limits));
+  const subscriptions = given.subscriptions.map((each) => subscriptionOf(each, limits));
+  const deliveries = given.messages.map((each) => deliveryOf(each, limits));
+  expectDifferent(received);
   expectDifferent([...released, ...deliveries.map(({ packetId }) => packetId)]);
   return {
     clientId,
-    userName: textOf(fields, "user"),
-    grants: grantsOf(fields),
-    expirySeconds: numberOf(fields, "expiry_seconds", 1, EXPIRY_SECONDS_MAX),
-    expiresAt: timeOf(fields, "expires_at"),
-    nextPacketId: numberOf(fields, "next_packet_id", 1, PACKET_ID_MAX),
+    userName: given.user,
+    grants: grantsIn(given.rights),
+    expirySeconds: given.expiry_seconds,
+    expiresAt: given.expires_at,
+    nextPacketId: given.next_packet_id,
     subscriptions,
-    owed: listOf(fields, "owed").filter((filter): filter is string => subscriptions.some((each) => each.filter === filter)),
+    owed: owed.filter((filter) => subscriptions.some((each) => each.filter === filter)),
     released,
-    received: packetIdsOf(fields, "received"),
-    will: fields.will === undefined ? undefined : willOf(fields.will, limits),
+    received,
+    will: will && willOf(will, limits),
     // Those that were sent come before those that were not.
     deliveries: [...deliveries.filter(({ sent }) => sent), ...deliveries.filter(({ sent }) => !sent)],
   };
 }
 
-function grantsOf(fields: Fields): string {
-  const grants = textOf(fields, "rights") ?? "";
+function grantsIn(grants: string): string {
   if (grants !== "" && (utf8Length(grants) > GRANTS_BYTES_MAX || parseGrants(grants) === undefined))
     refuse("BAD_REQUEST", "rights must be those of a login.");
   return grants;
-}
-
-function listOf(fields: Fields, name: string): readonly unknown[] {
-  const value = fields[name] ?? [];
-  return Array.isArray(value) ? value : refuse("BAD_REQUEST", `${name} must be a list.`);
-}
-
-function numberOf(fields: Fields, name: string, least: number, most: number): number {
-  const value = fields[name];
-  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
-  return refuse("BAD_REQUEST", `${name} must be a whole number from ${least} to ${most}.`);
-}
-
-function packetIdsOf(fields: Fields, name: string): number[] {
-  const ids = listOf(fields, name).map((id) => numberOf({ [name]: id }, name, 1, PACKET_ID_MAX));
-  expectDifferent(ids);
-  return ids;
 }
 
 function expectDifferent(packetIds: readonly number[]): void {
   if (new Set(packetIds).size < packetIds.length) refuse("BAD_REQUEST", "A Packet Identifier is in use twice.");
 }
 
-function flagOf(fields: Fields, name: string): boolean {
-  const value = fields[name] ?? false;
-  return typeof value === "boolean" ? value : refuse("BAD_REQUEST", `${name} must be true or false.`);
-}
-
-function subscriptionOf(value: unknown, limits: Limits): MovingSubscription {
-  const fields = fieldsOf(value, ["filter", "options", "identifier"], "A subscription");
-  const filter = requiredText(fields, "filter");
-  const parsed = parseFilter(filter, limits);
+function subscriptionOf(given: Given<typeof SUBSCRIPTION>, limits: Limits): MovingSubscription {
+  const parsed = parseFilter(given.filter, limits);
   if (!("levels" in parsed)) return refuse("BAD_REQUEST", `A subscription: ${parsed.message}`);
-  const options = numberOf(fields, "options", 0, 0x2f);
-  if ((options & 3) === 3) refuse("BAD_REQUEST", "options must be those of SUBSCRIBE.");
-  return { filter, options, identifier: fields.identifier === undefined ? 0 : numberOf(fields, "identifier", 1, IDENTIFIER_MAX) };
+  if ((given.options & 3) === 3) refuse("BAD_REQUEST", "options must be those of SUBSCRIBE.");
+  return given;
 }
 
-function deliveryOf(value: unknown, limits: Limits): PortableDelivery {
-  const fields = fieldsOf(value, DELIVERY, "A message");
-  const { topic, payload, qos, retain, propertyBytes } = publishIn(only(fields, MESSAGE), limits);
-  const identifiers = fields.identifiers === undefined ? undefined : listOf(fields, "identifiers");
+function deliveryOf(given: Given<typeof DELIVERY>, limits: Limits): PortableDelivery {
+  const { topic, payload, qos, retain, propertyBytes } = publishIn(given, limits);
   return {
-    packetId: numberOf(fields, "packet_id", 1, PACKET_ID_MAX),
-    sent: flagOf(fields, "sent"),
-    qos: numberOf(fields, "delivered_qos", 1, 2) as 1 | 2,
-    retain: fields.delivered_retain === "as published" ? "as published" : flagOf(fields, "delivered_retain"),
-    identifiers: identifiers?.map((each) => numberOf({ identifiers: each }, "identifiers", 1, IDENTIFIER_MAX)),
-    share: textOf(fields, "share") ?? "",
-    owed: flagOf(fields, "owed"),
-    message: {
-      topic,
-      payload,
-      qos,
-      retain,
-      propertyBytes,
-      publisher: textOf(fields, "publisher") ?? "",
-      expiresAt: timeOf(fields, "expires_at"),
-    },
+    packetId: given.packet_id,
+    sent: given.sent,
+    qos: given.delivered_qos,
+    retain: given.delivered_retain,
+    identifiers: given.identifiers,
+    share: given.share,
+    owed: given.owed,
+    message: { topic, payload, qos, retain, propertyBytes, publisher: given.publisher, expiresAt: given.expires_at },
   };
 }
 
-function willOf(value: unknown, limits: Limits): PortableWill {
-  const fields = fieldsOf(value, WILL, "will");
-  const { topic, payload, qos, retain, properties } = publishIn(only(fields, MESSAGE), limits);
-  const { message_expiry_interval: seconds } = fields;
-  const expiry = seconds === undefined ? {} : { messageExpiryInterval: numberOf(fields, "message_expiry_interval", 0, EXPIRY_SECONDS_MAX) };
+function willOf(given: Given<typeof WILL>, limits: Limits): PortableWill {
+  const { topic, payload, qos, retain, properties } = publishIn(given, limits);
+  const { message_expiry_interval: seconds } = given;
+  const expiry = seconds === undefined ? {} : { messageExpiryInterval: seconds };
   const will: Will = { topic, payload, qos: qos as QoS, retain, properties: { ...properties, ...expiry } };
-  return { dueAt: timeOf(fields, "due_at") || refuse("BAD_REQUEST", "due_at is missing."), will };
-}
-
-function only(fields: Fields, names: readonly string[]): Fields {
-  return Object.fromEntries(names.map((name) => [name, fields[name]]));
+  return { dueAt: given.due_at, will };
 }

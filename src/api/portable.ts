@@ -3,7 +3,7 @@
  * there already stays what it is, so that to bring something twice does nothing; or goes (`?replace=true`). Users come in as others do, bans go both ways as others do.
  */
 
-import { type Context, Hono } from "hono";
+import * as z from "zod/mini";
 import { PAGE_CALLS_MAX } from "../code-limits.ts";
 import type { HookMessage } from "../hooks/contract.ts";
 import type { Limits } from "../limits.ts";
@@ -12,76 +12,129 @@ import type { TakenSession } from "../objects/calls.ts";
 import { sessionObjectName } from "../objects/names.ts";
 import { PLATFORM } from "../runtime.ts";
 import type { PortableMessage } from "../session/portable.ts";
-import { bodyList, fieldsOf } from "./body.ts";
-import type { ApiContext } from "./context.ts";
+import { lines } from "./body.ts";
 import { base64Of } from "./message.ts";
-import { propertiesView, publishIn, timeOf, timeText } from "./portable-message.ts";
-import { sessionOf, sessionView } from "./portable-session.ts";
+import { CURSOR } from "./pages.ts";
+import { MESSAGE_FIELDS, MESSAGE_TOLD, propertiesView, publishIn, TIME, timeText } from "./portable-message.ts";
+import { SESSION, SESSION_TOLD, sessionOf, sessionView } from "./portable-session.ts";
 import { keepRetained, retainedPage, sessionsOf, sessionsPage, type Walk } from "./portable-walk.ts";
-import { orBadRequest, refuse } from "./problem.ts";
-import { rightsView } from "./rights.ts";
+import { orBadRequest } from "./problem.ts";
+import { RIGHTS_VIEW, rightsView } from "./rights.ts";
+import { type Asked, route } from "./route.ts";
+import { about, FLAG, fields, type Given, TEXT, type Told } from "./schema.ts";
 
 /** Retained messages in one request. */
 const RETAINED_PER_CALL = 1000;
 
-export const portable = new Hono<ApiContext>()
-  .get("/sessions", async (context) => {
-    const { items, tooLarge, cursor } = await orBadRequest(() => sessionsPage(walkOf(context), context.get("directory")));
-    return context.json({ data: items.map(sessionView), meta: { cursor, too_large: tooLarge } });
-  })
-  .post("/sessions", async (context) => {
-    const { env, settings, namespace } = walkOf(context);
-    const list = await bodyList(context.req.raw, PORTABLE_BODY_BYTES_MAX);
-    if (list.length > PAGE_CALLS_MAX) refuse("BAD_REQUEST", `One request brings at most ${PAGE_CALLS_MAX} sessions.`);
-    const all = list.map((each) => sessionOf(each, settings.limits));
-    const outcomes: TakenSession[] = [];
-    for (const session of all) {
-      const { clientId, userName } = session;
-      const object = sessionObjectName(settings, namespace, clientId);
-      // An object of one client is found by nobody who does not know of it.
-      const isOwn = settings.topology !== "compact" && settings.sessionShards === 0;
-      if (isOwn) await context.get("directory").enter({ object, clientId, userName, address: "" });
-      outcomes.push(await sessionsOf(env)(object).takeSession(session, replaces(context)));
-    }
-    const names = all.map(({ clientId }) => clientId);
-    return context.json(report(names, outcomes));
-  })
-  .get("/retained", async (context) => {
-    const { items, cursor } = await orBadRequest(() => retainedPage(walkOf(context)));
-    return context.json({ data: items.map(retainedView), meta: { cursor } });
-  })
-  .post("/retained", async (context) => {
-    const walk = walkOf(context);
-    const list = await bodyList(context.req.raw, PORTABLE_BODY_BYTES_MAX);
-    if (list.length > RETAINED_PER_CALL) refuse("BAD_REQUEST", `One request brings at most ${RETAINED_PER_CALL} retained messages.`);
-    const all = list.map((each) => retainedOf(each, walk.settings.limits));
-    const names = all.map(({ topic }) => topic);
-    return context.json(report(names, await keepRetained(walk, all, replaces(context))));
-  })
-  .get("/users", async (context) => {
-    const entries = await context.get("directory").entriesAfter(context.req.query("cursor") ?? "", DIRECTORY_USERS_PER_CALL);
-    const data = entries.map(({ user, password, rights }) => ({
-      kind: "user",
-      user_id: user,
-      password_hash: password,
-      ...rightsView(rights ?? "{}"),
-    }));
-    return context.json({ data, meta: { cursor: entries.length < DIRECTORY_USERS_PER_CALL ? undefined : entries.at(-1)!.user } });
-  });
+const FROM = { cursor: CURSOR };
+const WAY_IN = { replace: about("Whether what is there goes.", z._default(FLAG, false)) };
+const NEXT = { cursor: z.optional(TEXT) };
 
-function walkOf(context: Context<ApiContext>): Walk {
-  const { settings, namespace } = context.var;
-  return { env: context.env, settings, namespace, cursor: context.req.query("cursor") };
-}
+const { retain: _always, ...OF_RETAINED } = MESSAGE_FIELDS;
+const RETAINED = fields({ kind: z.optional(TEXT), ...OF_RETAINED, expires_at: z._default(TIME, 0) });
+const RETAINED_TOLD = z.object({ kind: z.literal("retained"), ...MESSAGE_TOLD, expires_at: z.optional(TEXT) });
+const USER_TOLD = z.object({ kind: z.literal("user"), user_id: TEXT, password_hash: z.optional(TEXT), ...RIGHTS_VIEW });
 
-/** Whether what is there goes. */
-function replaces(context: Context<ApiContext>): boolean {
-  const text = context.req.query("replace") ?? "false";
-  return text === "true" || (text !== "false" && refuse("BAD_REQUEST", "replace must be true or false."));
+const REPORT = z.object({
+  taken: z.int(),
+  there: about("Those that were there already.", z.int()),
+  problems: z.array(z.object({ index: z.int(), name: TEXT, message: TEXT })),
+});
+
+export const PORTABLE = [
+  route({
+    method: "GET",
+    path: "/portable/sessions",
+    scope: "admin",
+    needsDirectory: true,
+    summary: "Sessions for an export",
+    query: FROM,
+    answers: { 200: z.object({ data: z.array(SESSION_TOLD), meta: z.object({ ...NEXT, too_large: z.array(TEXT) }) }) },
+    handle: async (asked) => {
+      const { items, tooLarge, cursor } = await orBadRequest(() => sessionsPage(walkOf(asked, asked.query.cursor), asked.directory));
+      return { status: 200, body: { data: items.map(sessionView), meta: { cursor, too_large: tooLarge } } };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/portable/sessions",
+    scope: "admin",
+    needsDirectory: true,
+    summary: "Takes sessions of an export",
+    query: WAY_IN,
+    body: lines(SESSION, PAGE_CALLS_MAX, "sessions", PORTABLE_BODY_BYTES_MAX),
+    answers: { 200: REPORT },
+    handle: async ({ env, settings, namespace, directory, query: { replace }, body }) => {
+      const all = body.map((each) => sessionOf(each, settings.limits));
+      const outcomes: TakenSession[] = [];
+      for (const session of all) {
+        const { clientId, userName } = session;
+        const object = sessionObjectName(settings, namespace, clientId);
+        // An object of one client is found by nobody who does not know of it.
+        const isOwn = settings.topology !== "compact" && settings.sessionShards === 0;
+        if (isOwn) await directory.enter({ object, clientId, userName, address: "" });
+        outcomes.push(await sessionsOf(env)(object).takeSession(session, replace));
+      }
+      const names = all.map(({ clientId }) => clientId);
+      return { status: 200, body: report(names, outcomes) };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/portable/retained",
+    scope: "admin",
+    needsDirectory: true,
+    summary: "Retained messages for an export",
+    query: FROM,
+    answers: { 200: z.object({ data: z.array(RETAINED_TOLD), meta: z.object(NEXT) }) },
+    handle: async (asked) => {
+      const { items, cursor } = await orBadRequest(() => retainedPage(walkOf(asked, asked.query.cursor)));
+      return { status: 200, body: { data: items.map(retainedView), meta: { cursor } } };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/portable/retained",
+    scope: "admin",
+    needsDirectory: true,
+    summary: "Takes retained messages of an export",
+    query: WAY_IN,
+    body: lines(RETAINED, RETAINED_PER_CALL, "retained messages", PORTABLE_BODY_BYTES_MAX),
+    answers: { 200: REPORT },
+    handle: async (asked) => {
+      const all = asked.body.map((each) => retainedOf(each, asked.settings.limits));
+      const names = all.map(({ topic }) => topic);
+      return { status: 200, body: report(names, await keepRetained(walkOf(asked), all, asked.query.replace)) };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/portable/users",
+    scope: "admin",
+    needsDirectory: true,
+    summary: "Users for an export, with the hashes of their passwords",
+    query: FROM,
+    answers: { 200: z.object({ data: z.array(USER_TOLD), meta: z.object(NEXT) }) },
+    handle: async ({ directory, query: { cursor } }) => {
+      const entries = await directory.entriesAfter(cursor ?? "", DIRECTORY_USERS_PER_CALL);
+      const data = entries.map(({ user, password, rights }) => ({
+        kind: "user" as const,
+        user_id: user,
+        password_hash: password,
+        ...rightsView(rights ?? "{}"),
+      }));
+      const next = entries.length < DIRECTORY_USERS_PER_CALL ? undefined : entries.at(-1)!.user;
+      return { status: 200, body: { data, meta: { cursor: next } } };
+    },
+  }),
+];
+
+function walkOf({ env, settings, namespace }: Pick<Asked, "env" | "settings" | "namespace">, cursor?: string): Walk {
+  return { env, settings, namespace, cursor };
 }
 
 /** What became of what was brought, and of each that could not be taken why. */
-function report(names: readonly string[], outcomes: readonly TakenSession[]): object {
+function report(names: readonly string[], outcomes: readonly TakenSession[]): Told<typeof REPORT> {
   const count = (kind: TakenSession): number => outcomes.filter((outcome) => outcome === kind).length;
   const problems = outcomes.flatMap((outcome, index) =>
     typeof outcome === "object" ? [{ index, name: names[index]!, message: outcome.problem }] : [],
@@ -89,7 +142,7 @@ function report(names: readonly string[], outcomes: readonly TakenSession[]): ob
   return { taken: count("taken"), there: count("there"), problems };
 }
 
-function retainedView({ topic, payload, qos, properties }: HookMessage): object {
+function retainedView({ topic, payload, qos, properties }: HookMessage): Told<typeof RETAINED_TOLD> {
   const { messageExpiryInterval: seconds } = properties;
   const expiresAt = seconds === undefined ? 0 : PLATFORM.now() + seconds * 1000;
   return {
@@ -102,11 +155,7 @@ function retainedView({ topic, payload, qos, properties }: HookMessage): object 
   };
 }
 
-const RETAINED = ["kind", "topic", "payload", "qos", "properties", "expires_at"];
-
-function retainedOf(value: unknown, limits: Limits): PortableMessage {
-  const fields = fieldsOf(value, RETAINED, "A retained message");
-  const { kind: _, expires_at, ...message } = fields;
-  const { topic, payload, qos, propertyBytes } = publishIn({ ...message, retain: true }, limits);
-  return { topic, payload, qos, retain: true, propertyBytes, publisher: "", expiresAt: timeOf({ expires_at }, "expires_at") };
+function retainedOf(given: Given<typeof RETAINED>, limits: Limits): PortableMessage {
+  const { topic, payload, qos, propertyBytes } = publishIn({ ...given, retain: true }, limits);
+  return { topic, payload, qos, retain: true, propertyBytes, publisher: "", expiresAt: given.expires_at };
 }

@@ -4,7 +4,8 @@ import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { ArgumentError } from "../service/error.ts";
 
-const STATUS = {
+/** The codes, and the statuses that they come with. */
+export const STATUS = {
   BAD_REQUEST: 400,
   ALREADY_EXISTS: 409,
   NOT_FOUND: 404,

@@ -3,7 +3,7 @@
  * what a client responds. QoS 1 and 2 are answered when the message is as safe as PUBACK would say.
  */
 
-import { Hono } from "hono";
+import * as z from "zod/mini";
 import { durationMs } from "../auth/directory-settings.ts";
 import { REQUEST_MS_MAX } from "../code-limits.ts";
 import type { MessageToPublish } from "../hooks/contract.ts";
@@ -19,85 +19,135 @@ import {
 import type { PublishReceipt } from "../service/contract.ts";
 import { ServiceError } from "../service/error.ts";
 import { validateTopicName } from "../topic/name.ts";
-import { needs } from "./access.ts";
-import { bodyBytes, bodyFields, bodyJson, fieldsOf, textOf } from "./body.ts";
-import type { ApiContext } from "./context.ts";
-import { messageIn, messageView, rawMessage } from "./message.ts";
-import { orBadRequest, problem, refuse, sentenceOf } from "./problem.ts";
+import { BYTES, json } from "./body.ts";
+import {
+  CONTENT,
+  MESSAGE,
+  MESSAGE_VIEW,
+  messageIn,
+  messageView,
+  QOS,
+  RAW_HEADERS,
+  RAW_QUERY,
+  rawMessage,
+  USER_PROPERTIES,
+} from "./message.ts";
+import { orBadRequest, refuse, sentenceOf } from "./problem.ts";
+import { type Asked, route } from "./route.ts";
+import { about, fields, list, readAs, TEXT } from "./schema.ts";
 
-type Settings = ApiContext["Variables"]["settings"];
+const REASON = z.object({ reason_code: about("Of MQTT 5.0.", z.int()), message: TEXT });
+const PUBLISHED = z.object({ id: TEXT });
 
 /** Of one message: what it is answered with. */
-interface Answer {
-  readonly status: 200 | 202 | 400 | 403 | 503;
-  readonly body: object;
-}
+type Answer =
+  | { readonly status: 200; readonly body: z.output<typeof PUBLISHED> }
+  | { readonly status: 202 | 400 | 403 | 503; readonly body: z.output<typeof REASON> };
 
-const DEFAULT_TIMEOUT = "5s";
-const REQUEST_FIELDS = ["topic", "response_topic", "payload", "payload_encoding", "qos", "content_type", "user_properties"];
+const TIMEOUT = readAs(timeoutOf, `a time such as 5s, at most ${REQUEST_MS_MAX / 1000}s`);
+const TIMEOUT_MS = 5000;
+
+const REQUEST = fields({
+  timeout: about("How long the response may take, such as 5s, which is the default.", z.optional(TIMEOUT)),
+  request: fields({
+    ...CONTENT,
+    qos: z._default(QOS, 1),
+    response_topic: about("Where the response comes; a topic of its own by default.", z.optional(TEXT)),
+    content_type: z.optional(TEXT),
+    user_properties: z.optional(USER_PROPERTIES),
+  }),
+});
 
 /** A message that was not published because another one beside it is none. */
 const NOT_PUBLISHED: Answer = { status: 400, body: { reason_code: UNSPECIFIED_ERROR, message: "not_published" } };
 
 /** Of what the broker does not take; all else is worth another try, 503. */
-const STATUS: Readonly<Record<number, Answer["status"]>> = {
+const STATUS: Readonly<Record<number, 400 | 403 | undefined>> = {
   [NOT_AUTHORIZED]: 403,
   [TOPIC_NAME_INVALID]: 400,
   [PAYLOAD_FORMAT_INVALID]: 400,
 };
 
-export const publishing = new Hono<ApiContext>()
-  .post("/publish", needs("publish"), async (context) => {
-    const message = messageIn(await bodyJson(context.req.raw), "The body");
-    const { status, body } = await publishOne(context.var, message);
-    return context.json(body, status);
-  })
-  .post("/publish/bulk", needs("publish"), async (context) => {
-    const list = await bodyJson(context.req.raw);
-    if (!Array.isArray(list) || list.length > API_MESSAGES_MAX)
-      return refuse("BAD_REQUEST", `The body must be a JSON list of at most ${API_MESSAGES_MAX} messages.`);
-    const { settings, namespace, service } = context.var;
-    const messages = list.map((each, index) => messageIn(each, `[${index}]`));
-    const wrong = messages.map((message) => invalidTopic(settings, message));
-    // Nothing is published where one of them can't be.
-    const answers = wrong.some((each) => each !== undefined)
-      ? wrong.map((each) => each ?? NOT_PUBLISHED)
-      : (await orBadRequest(() => service.publishAll(messages, { namespace }))).map(answerTo);
-    const status = Math.max(200, ...answers.map((each) => each.status)) as Answer["status"];
-    return context.json(
-      answers.map(({ body }) => body),
-      status,
-    );
-  })
-  .post("/topics/:topic{.+}", needs("publish"), async (context) => {
-    const payload = await bodyBytes(context.req.raw);
-    const message = rawMessage(context.req.param("topic"), payload, new URL(context.req.url).searchParams, context.req.raw.headers);
-    const { status, body } = await publishOne(context.var, message);
-    return context.json(status === 200 ? { message: "OK", ...body } : body, status);
-  })
-  .post("/request", needs("publish"), async (context) => {
-    const { timeout = DEFAULT_TIMEOUT, request } = await bodyFields(context.req.raw, ["timeout", "request"]);
-    const timeoutMs = timeoutOf(timeout);
-    const { response_topic, qos = 1, content_type, user_properties, ...rest } = fieldsOf(request, REQUEST_FIELDS, "request");
-    const asked = messageIn({ ...rest, qos, properties: { content_type, user_properties } }, "request");
-    const { settings, service, namespace } = context.var;
-    const wrong = invalidTopic(settings, asked);
-    if (wrong !== undefined) return context.json(wrong.body, wrong.status);
-    const responseTopic = textOf({ response_topic }, "response_topic");
-    const { topic, payload, retain: _none, ...options } = asked;
-    try {
-      const response = await orBadRequest(() => service.request(topic, payload, { ...options, responseTopic, timeoutMs, namespace }));
-      return context.json(messageView(response));
-    } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
-      if (error.name === "TimeoutError") return problem("TIMEOUT", sentenceOf(error.message));
-      const { status, body } = answerTo(error);
-      return context.json(body, error.reasonCode === NO_MATCHING_SUBSCRIBERS ? 404 : status);
-    }
-  });
+/** What any message may be answered with. */
+const REFUSED = { 202: REASON, 400: REASON, 403: REASON, 503: REASON };
+const EITHER = list(z.union([PUBLISHED, REASON]), "a list");
+
+export const PUBLISHING = [
+  route({
+    method: "POST",
+    path: "/publish",
+    scope: "publish",
+    summary: "Publishes a message",
+    body: json(MESSAGE),
+    answers: { 200: PUBLISHED, ...REFUSED },
+    handle: (asked) => publishOne(asked, messageIn(asked.body)),
+  }),
+  route({
+    method: "POST",
+    path: "/publish/bulk",
+    scope: "publish",
+    summary: "Publishes messages; the status is that of the worst, and where one of them is no message nothing is published",
+    body: json(list(MESSAGE, `a list of at most ${API_MESSAGES_MAX} messages`, API_MESSAGES_MAX)),
+    answers: { 200: EITHER, 202: EITHER, 400: EITHER, 403: EITHER, 503: EITHER },
+    handle: async ({ settings, namespace, service, body }) => {
+      const messages = body.map((each, index) => messageIn(each, `[${index}].`));
+      const wrong = messages.map((message) => invalidTopic(settings, message));
+      // Nothing is published where one of them can't be.
+      const answers = wrong.some((each) => each !== undefined)
+        ? wrong.map((each) => each ?? NOT_PUBLISHED)
+        : (await orBadRequest(() => service.publishAll(messages, { namespace }))).map(answerTo);
+      const status = Math.max(200, ...answers.map((each) => each.status)) as Answer["status"];
+      return { status, body: answers.map((each) => each.body) };
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/topics/:topic{.+}",
+    scope: "publish",
+    summary: "Publishes the body as it is",
+    params: { topic: about("A Topic Name.", TEXT) },
+    query: RAW_QUERY,
+    headers: RAW_HEADERS,
+    body: BYTES,
+    answers: { 200: z.object({ message: TEXT, id: TEXT }), ...REFUSED },
+    handle: async (asked) => {
+      const answer = await publishOne(asked, rawMessage(asked.params.topic, asked.body, asked.query, asked.headers));
+      return answer.status === 200 ? { status: 200, body: { message: "OK", ...answer.body } } : answer;
+    },
+  }),
+  route({
+    method: "POST",
+    path: "/request",
+    scope: "publish",
+    summary: "Publishes a request, and answers with what a client responds",
+    body: json(REQUEST),
+    answers: { 200: MESSAGE_VIEW, 400: REASON, 403: REASON, 404: REASON, 503: REASON },
+    problems: ["TIMEOUT"],
+    handle: async ({ settings, service, namespace, body }) => {
+      const { response_topic: responseTopic, content_type, user_properties, ...request } = body.request;
+      const { topic, payload, ...options } = messageIn(
+        { ...request, retain: false, properties: { content_type, user_properties } },
+        "request.",
+      );
+      const wrong = invalidTopic(settings, { topic, payload });
+      if (wrong !== undefined) return wrong;
+      const { qos, properties } = options;
+      try {
+        const asked = { qos, properties, responseTopic, timeoutMs: body.timeout ?? TIMEOUT_MS, namespace };
+        const response = await orBadRequest(() => service.request(topic, payload, asked));
+        return { status: 200, body: messageView(response) };
+      } catch (error) {
+        if (!(error instanceof ServiceError)) throw error;
+        if (error.name === "TimeoutError") return refuse("TIMEOUT", sentenceOf(error.message));
+        const { status, body: said } = refusalOf(error);
+        return { status: error.reasonCode === NO_MATCHING_SUBSCRIBERS ? 404 : status, body: said };
+      }
+    },
+  }),
+];
 
 async function publishOne(
-  { settings, namespace, service }: Pick<ApiContext["Variables"], "settings" | "namespace" | "service">,
+  { settings, namespace, service }: Pick<Asked, "settings" | "namespace" | "service">,
   message: MessageToPublish,
 ): Promise<Answer> {
   const wrong = invalidTopic(settings, message);
@@ -106,27 +156,28 @@ async function publishOne(
   try {
     return answerTo(await orBadRequest(() => service.publish(topic, payload, { ...options, namespace })));
   } catch (error) {
-    if (error instanceof ServiceError) return answerTo(error);
+    if (error instanceof ServiceError) return refusalOf(error);
     throw error;
   }
 }
 
-function invalidTopic({ limits }: Settings, { topic }: MessageToPublish): Answer | undefined {
+function invalidTopic({ limits }: Asked["settings"], { topic }: MessageToPublish) {
   if (validateTopicName(topic, limits) === undefined) return undefined;
-  return { status: 400, body: { reason_code: TOPIC_NAME_INVALID, message: "topic_name_invalid" } };
+  return { status: 400, body: { reason_code: TOPIC_NAME_INVALID, message: "topic_name_invalid" } } as const;
 }
 
 function answerTo(outcome: PublishReceipt | ServiceError): Answer {
-  if (outcome instanceof ServiceError) {
-    const { reasonCode = SERVER_UNAVAILABLE, message } = outcome;
-    return { status: STATUS[reasonCode] ?? 503, body: { reason_code: reasonCode, message: message.replace(/^publish: /, "") } };
-  }
+  if (outcome instanceof ServiceError) return refusalOf(outcome);
   if (outcome.matched === false) return { status: 202, body: { reason_code: NO_MATCHING_SUBSCRIBERS, message: "no_matching_subscribers" } };
   return { status: 200, body: { id: crypto.randomUUID().replaceAll("-", "") } };
 }
 
+function refusalOf({ reasonCode = SERVER_UNAVAILABLE, message }: ServiceError) {
+  return { status: STATUS[reasonCode] ?? 503, body: { reason_code: reasonCode, message: message.replace(/^publish: /, "") } } as const;
+}
+
 /** @returns milliseconds */
-function timeoutOf(text: unknown): number {
-  const ms = typeof text === "string" ? durationMs(text) : Number.NaN;
-  return ms <= REQUEST_MS_MAX ? ms : refuse("BAD_REQUEST", `timeout must be a time such as 5s, at most ${REQUEST_MS_MAX / 1000}s.`);
+function timeoutOf(text: string): number | undefined {
+  const ms = durationMs(text);
+  return ms <= REQUEST_MS_MAX ? ms : undefined;
 }

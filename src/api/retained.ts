@@ -1,47 +1,65 @@
 /** `/api/v5/mqtt/retainer`: retained messages, in the form of EMQX. */
 
-import { Hono } from "hono";
+import * as z from "zod/mini";
 import type { HookMessage } from "../hooks/contract.ts";
 import { hasWildcard } from "../topic/filter.ts";
-import { needs } from "./access.ts";
-import type { ApiContext } from "./context.ts";
-import { base64Of, messageView } from "./message.ts";
-import { orBadRequest, problem, refuse } from "./problem.ts";
-
-type Variables = ApiContext["Variables"];
-
-export const retained = new Hono<ApiContext>()
-  .get("/messages", needs("read"), async (context) => {
-    const { service, namespace } = context.var;
-    const [filter, cursor] = ["topic", "cursor"].map((name) => context.req.query(name));
-    const page = await orBadRequest(() => service.retained(filter ?? "#", { cursor, namespace }));
-    const hasnext = page.cursor !== undefined;
-    return context.json({ data: page.messages.map(viewOf), meta: { hasnext, ...(hasnext && { cursor: page.cursor }) } });
-  })
-  .get("/message/:topic{.+}", needs("read"), async (context) => {
-    const message = await find(context.var, context.req.param("topic"));
-    return message === undefined ? none() : context.json({ ...viewOf(message), payload: base64Of(message.payload) });
-  })
-  .delete("/message/:topic{.+}", needs("admin"), async (context) => {
-    const topic = context.req.param("topic");
-    if ((await find(context.var, topic)) === undefined) return none();
-    const { service, namespace } = context.var;
-    await service.publish(topic, "", { qos: 1, retain: true, namespace });
-    return context.body(null, 204);
-  });
-
-async function find({ service, namespace }: Variables, topic: string): Promise<HookMessage | undefined> {
-  if (hasWildcard(topic)) return refuse("BAD_REQUEST", "The topic must be a Topic Name, without wildcards.");
-  const { messages } = await orBadRequest(() => service.retained(topic, { namespace }));
-  return messages[0];
-}
-
-function none(): Response {
-  return problem("NOT_FOUND", "There is no retained message of this topic.");
-}
+import { base64Of, PROPERTIES_VIEW, propertiesView, QOS } from "./message.ts";
+import { CURSOR, NEXT, nextOf, pageOf } from "./pages.ts";
+import { orBadRequest, refuse } from "./problem.ts";
+import { type Asked, NOTHING, route } from "./route.ts";
+import { about, TEXT, type Told } from "./schema.ts";
 
 /** Payloads are asked for one by one. */
-function viewOf(message: HookMessage): object {
-  const { payload: _text, payload_encoding: _encoding, retain: _retain, ...view } = messageView(message) as Record<string, unknown>;
-  return { ...view, payload_size: message.payload.length };
+const ENTRY = { topic: TEXT, qos: QOS, properties: PROPERTIES_VIEW, payload_size: about("Bytes.", z.int()) };
+const VIEW = z.object(ENTRY);
+const PATH = { topic: about("A Topic Name.", TEXT) };
+
+export const RETAINED = [
+  route({
+    method: "GET",
+    path: "/mqtt/retainer/messages",
+    scope: "read",
+    summary: "Retained messages, without their payloads; a page may have none, and not be the last",
+    query: { topic: about("A Topic Filter.", z._default(TEXT, "#")), cursor: CURSOR },
+    answers: { 200: pageOf(VIEW, NEXT) },
+    handle: async ({ service, namespace, query: { topic, cursor } }) => {
+      const page = await orBadRequest(() => service.retained(topic, { cursor, namespace }));
+      return { status: 200, body: { data: page.messages.map(viewOf), meta: nextOf(page.cursor) } };
+    },
+  }),
+  route({
+    method: "GET",
+    path: "/mqtt/retainer/message/:topic{.+}",
+    scope: "read",
+    summary: "One retained message",
+    params: PATH,
+    answers: { 200: z.object({ ...ENTRY, payload: about("Base64.", TEXT) }) },
+    handle: async (asked) => {
+      const message = await find(asked, asked.params.topic);
+      return { status: 200, body: { ...viewOf(message), payload: base64Of(message.payload) } };
+    },
+  }),
+  route({
+    method: "DELETE",
+    path: "/mqtt/retainer/message/:topic{.+}",
+    scope: "admin",
+    summary: "Deletes a retained message, as a client does: by an empty message, which subscribers hear",
+    params: PATH,
+    answers: { 204: NOTHING },
+    handle: async (asked) => {
+      const { topic } = await find(asked, asked.params.topic);
+      await asked.service.publish(topic, "", { qos: 1, retain: true, namespace: asked.namespace });
+      return { status: 204 };
+    },
+  }),
+];
+
+async function find({ service, namespace }: Pick<Asked, "service" | "namespace">, topic: string): Promise<HookMessage> {
+  if (hasWildcard(topic)) return refuse("BAD_REQUEST", "The topic must be a Topic Name, without wildcards.");
+  const { messages } = await orBadRequest(() => service.retained(topic, { namespace }));
+  return messages[0] ?? refuse("NOT_FOUND", "There is no retained message of this topic.");
+}
+
+function viewOf({ topic, payload, qos, properties }: HookMessage): Told<typeof VIEW> {
+  return { topic, qos, properties: propertiesView(properties), payload_size: payload.length };
 }

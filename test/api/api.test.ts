@@ -5,6 +5,7 @@ import { describe, expect, test, vi } from "vitest";
 import { API_MESSAGES_MAX } from "../../src/login-limits.ts";
 import { DISCONNECT } from "../../src/mqtt/packet.ts";
 import { describeTopologies, type TestBroker } from "../support/brokers.ts";
+import { expectContract } from "../support/contract.ts";
 import { textOf, unique } from "../support/mqtt-client.ts";
 
 const sha256 = (token: string): string => createHash("sha256").update(token).digest("hex");
@@ -36,13 +37,16 @@ interface Answer {
 
 async function call(broker: TestBroker, path: string, { method, token = TOKENS.admin, body, headers = {} }: Ask = {}): Promise<Answer> {
   const isRaw = body === undefined || typeof body === "string" || body instanceof Uint8Array;
+  const sent = method ?? (body === undefined ? "GET" : "POST");
   const response = await fetch(`${broker.url}/api/v5${path}`, {
-    method: method ?? (body === undefined ? "GET" : "POST"),
+    method: sent,
     headers: { Authorization: `Bearer ${token}`, ...headers },
     body: (isRaw ? (body ?? null) : JSON.stringify(body)) as string | null,
   });
   const text = await response.text();
-  return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+  const answer = { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+  expectContract(sent, path, answer.status, answer.body);
+  return answer;
 }
 
 const refused = (code: string, message: unknown = expect.any(String)): object => ({ code, message });
@@ -136,7 +140,7 @@ describeTopologies((broker) => {
       ["no payload", { topic: "t" }, "payload is missing."],
       ["a number as its payload", { topic: "t", payload: 1 }, "payload must be a text."],
       ["an unknown field", { topic: "t", payload: "x", ttl: 1 }, /unknown field; known are topic, payload/],
-      ["an unknown property", { topic: "t", payload: "x", properties: { ttl: 1 } }, /^properties of the body has an unknown field/],
+      ["an unknown property", { topic: "t", payload: "x", properties: { ttl: 1 } }, /^properties has an unknown field/],
       ["no Base64", { topic: "t", payload: "*", payload_encoding: "base64" }, "payload must be Base64."],
       ["an unknown encoding", { topic: "t", payload: "x", payload_encoding: "hex" }, "payload_encoding must be one of plain, base64."],
       ["a QoS as text", { topic: "t", payload: "x", qos: "1" }, "qos must be 0, 1 or 2."],
@@ -195,7 +199,7 @@ describeTopologies((broker) => {
       });
       expect(await call(broker, "/publish/bulk", { body: [good, { ...good, qos: 3 }] })).toEqual({
         status: 400,
-        body: refused("BAD_REQUEST", "qos must be 0, 1 or 2."),
+        body: refused("BAD_REQUEST", "[1].qos must be 0, 1 or 2."),
       });
       const long = { ...good, properties: { content_type: "x".repeat(70_000) } };
       expect(await call(broker, "/publish/bulk", { body: [good, long] })).toEqual({
@@ -476,11 +480,15 @@ describeTopologies((broker) => {
   });
 
   test("a path that is none, and a method that is none, are told so", async () => {
-    for (const [path, method] of [
-      ["/nothing", "GET"],
-      ["/publish", "GET"],
-      ["/clients", "DELETE"],
+    expect(await call(broker, "/nothing")).toEqual({ status: 404, body: refused("NOT_FOUND") });
+    for (const [path, method, known] of [
+      ["/publish", "GET", "POST"],
+      ["/clients", "DELETE", "GET"],
+      ["/clients/c", "POST", "GET and DELETE"],
     ] as const)
-      expect(await call(broker, path, { method })).toEqual({ status: 404, body: refused("NOT_FOUND") });
+      expect(await call(broker, path, { method })).toEqual({
+        status: 405,
+        body: refused("METHOD_NOT_ALLOWED", `This path of the API knows ${known}.`),
+      });
   });
 }, ENV);

@@ -467,18 +467,18 @@ describe("a file", () => {
   it.each([
     [{ ...session, client_id: "" }, "client_id must have 1 to 256 bytes."],
     [{ ...session, client_id: "a\0" }, "client_id must have 1 to 256 bytes."],
-    [{ ...session, expiry_seconds: 0 }, "expiry_seconds must be a whole number from 1 to 4294967295."],
+    [{ ...session, expiry_seconds: 0 }, "[0].expiry_seconds must be a whole number from 1 to 4294967295."],
     [{ ...session, subscriptions: [{ filter: "a/#/b", options: 0 }] }, /^A subscription: /],
     [{ ...session, subscriptions: [{ filter: "a", options: 3 }] }, "options must be those of SUBSCRIBE."],
     [{ ...session, messages: [message, message] }, "A Packet Identifier is in use twice."],
     [{ ...session, messages: [message], released: [1] }, "A Packet Identifier is in use twice."],
-    [{ ...session, messages: [{ ...message, payload: "?" }] }, "payload must be Base64."],
+    [{ ...session, messages: [{ ...message, payload: "?" }] }, "[0].messages[0].payload must be Base64."],
     [{ ...session, messages: [{ ...message, topic: "a/+" }] }, /^A message: .*wildcards/],
-    [{ ...session, messages: [{ ...message, delivered_qos: 0 }] }, "delivered_qos must be a whole number from 1 to 2."],
-    [{ ...session, will: { topic: "a", payload: "", qos: 0, retain: false } }, "due_at is missing."],
+    [{ ...session, messages: [{ ...message, delivered_qos: 0 }] }, "[0].messages[0].delivered_qos must be 1 or 2."],
+    [{ ...session, will: { topic: "a", payload: "", qos: 0, retain: false } }, "[0].will.due_at is missing."],
     [{ ...session, rights: "nonsense" }, "rights must be those of a login."],
-    [{ ...session, will: { topic: "", payload: "", qos: 0, retain: false } }, /^A message: /],
-    [{ ...session, more: 1 }, /^A session has an unknown field/],
+    [{ ...session, will: { due_at: "never", topic: "", payload: "", qos: 0, retain: false } }, /^A message: /],
+    [{ ...session, more: 1 }, /^\[0\] has an unknown field/],
   ])("a session that is none is refused in a sentence: %j", async (line, sentence) => {
     const { status, body } = await api(brokers.compact.url, "POST", "/portable/sessions", JSON.stringify(line));
     expect([status, body]).toEqual([

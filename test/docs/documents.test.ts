@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { ROOT } from "../../scripts/build/bundle.ts";
 import { partsOfPage } from "../../scripts/docs/floors.ts";
 import { METRICS } from "../../src/api/metrics.ts";
+import { STATUS } from "../../src/api/problem.ts";
 import * as codeLimits from "../../src/code-limits.ts";
 import * as limits from "../../src/limits.ts";
 import * as loginLimits from "../../src/login-limits.ts";
@@ -88,8 +89,8 @@ describe.each(DOCUMENTS)("%s", (path) => {
     expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
   });
 
-  it("names settings and constants that exist, and quotes them as they are", () => {
-    const known = (name: string): boolean => defaults.has(name) || constants.has(name);
+  it("names settings, constants and codes that exist, and quotes them as they are", () => {
+    const known = (name: string): boolean => defaults.has(name) || constants.has(name) || Object.hasOwn(STATUS, name);
     const names = [...text.matchAll(/`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|TOPOLOGY|USERS|NAMESPACES)(?:=[^`]*)?`/g)].map(([, name]) => name!);
     expect(names.filter((name) => !known(name))).toEqual([]);
     for (const [, name, value] of text.matchAll(/`([A-Z0-9_]+)` \(default `([^`]*)`\)/g))

@@ -130,7 +130,7 @@ it("has what it should and nothing else: no source, test or secret", async () =>
   const files = (await tool("tar", ["-tzf", tarball], folder)).trim().split("\n");
   const odd = files.filter(
     (file) =>
-      !/^package\/(?:(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$|docs\/[\w/-]+\.(?:md|png|svg)$|dist\/package\/)/.test(file),
+      !/^package\/(?:(?:package\.json|README\.md|LICENSE|CHANGELOG\.md)$|docs\/[\w/-]+\.(?:json|md|png|svg)$|dist\/package\/)/.test(file),
   );
   expect(odd).toEqual([]);
   expect(statSync(tarball).size).toBeLessThan(900 * KIB);

@@ -1,4 +1,6 @@
-/** The API of users and bans, as an operator's program calls it. */
+/** The API of users and bans, as an operator's program calls it. What is answered is held to the OpenAPI document. */
+
+import { expectContract } from "./contract.ts";
 
 /** Of brokers of tests. */
 export const ADMIN_TOKEN = "an-admin-token-of-tests";
@@ -19,7 +21,9 @@ export async function api(url: string, method: string, path: string, body?: unkn
     body: body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body),
   });
   const text = await response.text();
-  return { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+  const answer = { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
+  expectContract(method, path, answer.status, answer.body);
+  return answer;
 }
 
 /** The same, where anything but success is a mistake of the test. */
