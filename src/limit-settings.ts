@@ -149,6 +149,11 @@ export const RATE_SETTINGS = {
     "10/30s",
     "logins of one address (of IPv6 one /64) that fail; above it they are refused before any hash is begun (0x9F; 3.x: return code 3)",
   ),
+  apiRequests: rate(
+    "API_RATE",
+    "1000/10s",
+    "requests of one token to [the HTTP API](api.md) in one namespace, as each isolate of the Worker counts them for itself; above it they are refused (HTTP 429, `Retry-After`)",
+  ),
 } satisfies { readonly [Field in keyof Rates]: Setting<Rate> };
 
 export const USER_SHARE = setting(

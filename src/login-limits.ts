@@ -120,6 +120,9 @@ export const DIRECTORY_RIGHTS_BYTES_MAX = GRANTS_BYTES_MAX - 64;
 /** Messages that one request of the API publishes. */
 export const API_MESSAGES_MAX = 1000;
 
+/** Tokens whose requests an isolate counts; more are forgotten, those that have not asked for long first: 200 bytes each. */
+export const API_TOKENS_COUNTED_MAX = 10_000;
+
 /** How often a stream of events says that it is there while nothing comes, ms: proxies end connections on which nothing goes for a minute. */
 export const API_HEARTBEAT_MS = 20_000;
 

@@ -187,6 +187,8 @@ export interface Rates {
   readonly addressConnects: Rate;
   /** Logins of an address that fail. */
   readonly addressLoginFailures: Rate;
+  /** Requests of one token to the HTTP API in one namespace. */
+  readonly apiRequests: Rate;
 }
 
 export const DEFAULT_RATES: Rates = {
@@ -197,4 +199,6 @@ export const DEFAULT_RATES: Rates = {
   // Somebody who mistypes a password has tries enough, a list of passwords has not; and one hash in three seconds, 20 ms, is not to be seen
   // in the 99th percentile of others.
   addressLoginFailures: { count: 10, ms: 30_000, burst: undefined },
+  // A program that asks one thing after the other is rarely faster, and one gone wild is no more than 100 requests a second.
+  apiRequests: { count: 1000, ms: 10_000, burst: undefined },
 };

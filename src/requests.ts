@@ -1,6 +1,6 @@
 /** The broker's paths, and who answers there. MQTT connections go to `edge/`, the rest of HTTP to `api/`. What is no path of its own it leaves alone. */
 
-import { Hono } from "hono";
+import { Hono } from "hono/tiny";
 import { api } from "./api/api.ts";
 import { namespacesOf, refusal, scrape } from "./api/scrape.ts";
 import { DEFAULT_NAMESPACE, exists, noNamespace, sentence } from "./edge/answers.ts";

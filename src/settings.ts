@@ -7,12 +7,12 @@
  */
 
 import { ACL_SETTINGS, type AclSettings, aclProblems } from "./auth/acl-settings.ts";
-import { API_TOKENS, type ApiKey } from "./auth/api-settings.ts";
+import { API_SETTINGS, type ApiSettings, apiProblems } from "./auth/api-settings.ts";
 import { CHAIN_SETTING, type ChainLink } from "./auth/chain-settings.ts";
 import { DIRECTORY_SETTINGS, type DirectorySettings, directoryProblems } from "./auth/directory-settings.ts";
 import { GATEWAY_SECRET } from "./auth/gateway-settings.ts";
 import { HTTP_SETTINGS, type HttpSettings, httpProblems } from "./auth/http-settings.ts";
-import { JWT_SETTINGS, type JwtSettings, jwtProblems } from "./auth/jwt-settings.ts";
+import { JWT_SETTINGS, type JwtSettings, jwtProblems, takesTokens } from "./auth/jwt-settings.ts";
 import { type Choices, CLIENT_ID_OWNERS, DEFAULT_CHOICES, DENY_ACTIONS, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
 import { LIMIT_SETTINGS, RATE_SETTINGS, USER_SHARE } from "./limit-settings.ts";
 import { type Limits, limitProblems } from "./limits.ts";
@@ -35,8 +35,7 @@ export interface Settings {
   readonly users: string;
   readonly jwt: JwtSettings;
   readonly directory: DirectorySettings;
-  /** Who may use the HTTP API, besides those with ADMIN_TOKEN. */
-  readonly apiKeys: readonly ApiKey[];
+  readonly api: ApiSettings;
   readonly acl: AclSettings;
   readonly http: HttpSettings;
   /** Who is asked, in this order; empty = all that is configured. */
@@ -171,7 +170,7 @@ const ALLOWED_ORIGINS = setting(
   "ALLOWED_ORIGINS",
   "",
   "* or origins such as https://app.example separated by commas, or nothing",
-  "pages that may connect from a browser, beside the broker's own; `*` = all. Nothing: all, but with `ALLOW_ANONYMOUS` the broker's own only, and on a loopback address those of this machine",
+  "pages that may connect from a browser, beside the broker's own, and use [the HTTP API](api.md#from-a-browser) with a token; `*` = all. Nothing: for connections all, but with `ALLOW_ANONYMOUS` the broker's own only, and on a loopback address those of this machine; for the API the broker's own",
   parseOrigins,
 );
 const ALLOWED_HOSTS = setting(
@@ -233,7 +232,7 @@ const ALL = [
   USERS,
   ...Object.values(JWT_SETTINGS),
   ...Object.values(DIRECTORY_SETTINGS),
-  API_TOKENS,
+  ...Object.values(API_SETTINGS),
   ...Object.values(ACL_SETTINGS),
   ACL_DENY_ACTION,
   ...Object.values(HTTP_SETTINGS),
@@ -299,7 +298,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>, code: Code
     users: read(USERS),
     jwt: readAll(JWT_SETTINGS),
     directory: readAll(DIRECTORY_SETTINGS),
-    apiKeys: read(API_TOKENS),
+    api: readAll(API_SETTINGS),
     acl: readAll(ACL_SETTINGS),
     http: readAll(HTTP_SETTINGS),
     authChain: read(CHAIN_SETTING),
@@ -324,6 +323,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>, code: Code
   const unfit = [
     ...jwtProblems(settings.jwt),
     ...directoryProblems(settings.directory),
+    ...apiProblems(settings.api, takesTokens(settings.jwt)),
     ...aclProblems(settings.acl),
     ...httpProblems(settings.http),
   ];

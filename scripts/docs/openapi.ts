@@ -60,9 +60,9 @@ const EXAMPLES: Readonly<Record<ProblemCode, string>> = {
   FORBIDDEN: "This needs a token with the scope publish.",
   METHOD_NOT_ALLOWED: "This path of the API knows GET and DELETE.",
   PAYLOAD_TOO_LARGE: "A body has at most 4194304 bytes.",
-  TOO_MANY_REQUESTS: "Too many tokens from this address were wrong; try again later.",
+  TOO_MANY_REQUESTS: "These are more requests than API_RATE allows; try again later.",
   INTERNAL_ERROR: "The broker failed to answer this request.",
-  SERVICE_UNAVAILABLE: "The broker was deployed without the binding DIRECTORY.",
+  SERVICE_UNAVAILABLE: "The keys that tokens are checked with are not available; try again.",
   TIMEOUT: "Request to devices/door: no response within 5000 ms.",
 };
 
@@ -84,7 +84,9 @@ const WHEN: Readonly<Record<number, string>> = {
 };
 
 /** What every route may say. */
-const COMMON: readonly ProblemCode[] = ["BAD_REQUEST", "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "TOO_MANY_REQUESTS", "INTERNAL_ERROR"];
+const COMMON: readonly ProblemCode[] = [
+  ...(["BAD_REQUEST", "UNAUTHORIZED", "FORBIDDEN", "NOT_FOUND", "TOO_MANY_REQUESTS", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE"] as const),
+];
 
 /** @returns a path as OpenAPI writes it */
 export function pathOf({ path }: Route): string {
@@ -92,13 +94,8 @@ export function pathOf({ path }: Route): string {
 }
 
 /** @returns the codes that a route may answer with */
-export function codesOf({ body, needsDirectory, problems }: Route): ProblemCode[] {
-  return [
-    ...COMMON,
-    ...(body === undefined ? [] : ["PAYLOAD_TOO_LARGE" as const]),
-    ...(needsDirectory ? ["SERVICE_UNAVAILABLE" as const] : []),
-    ...problems,
-  ];
+export function codesOf({ body, problems }: Route): ProblemCode[] {
+  return [...COMMON, ...(body === undefined ? [] : ["PAYLOAD_TOO_LARGE" as const]), ...problems];
 }
 
 function schemaOf(schema: Schema, io: "input" | "output"): Json {
@@ -190,7 +187,7 @@ function operationOf(route: Route): Json {
     operationId: [method.toLowerCase(), ...words.map((word) => word[0]!.toUpperCase() + word.slice(1))].join(""),
     tags: [words[0]],
     summary,
-    security: ["bearer", "basic"].map((scheme) => ({ [scheme]: [scope] })),
+    security: ["bearer", "basic", "access"].map((scheme) => ({ [scheme]: [scope] })),
     parameters: [...parametersOf(route), { $ref: "#/components/parameters/namespace" }],
     ...bodyOf(route),
     responses: answersOf(route),
@@ -223,6 +220,10 @@ export function openApi(): Json {
           type: "http",
           scheme: "bearer",
           description: `A token with the scope that an operation names: ${API_SCOPES.join(", ")}.`,
+        },
+        access: {
+          ...{ type: "apiKey", in: "header", name: "Cf-Access-Jwt-Assertion" },
+          description: "What Cloudflare Access adds to what it lets through, where the broker is told to believe it.",
         },
         basic: { type: "http", scheme: "basic", description: "The name of a token as the user, and the token as the password." },
       },
@@ -269,7 +270,7 @@ API](api.md) is the page to read first. Paths are below \`/api/v5\`, and all of 
 | request | scope | what it does | what it takes | what it answers |
 |---|---|---|---|---|
 ${rows.join("")}
-Besides, everything may be answered with 401, 403, 404 (where there is no such thing, no such namespace, or no directory), 429 and 500, and what takes something with
+Besides, everything may be answered with 401, 403, 404 (where there is no such thing, no such namespace, or no directory), 429, 500 and 503, and what takes something with
 400 and 413: \`{"code", "message"}\`, with a sentence that names the field and what was expected.
 
 | code | status | such as |

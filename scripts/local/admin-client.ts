@@ -1,4 +1,5 @@
 /** Talks to the API of a broker, local or deployed: which one, with which token, and what it says. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { nameOf } from "../../src/cli/calling.ts";
 import { Problem } from "../../src/cli/problem.ts";
 import type { Command } from "../../src/cli/program.ts";
@@ -21,6 +22,9 @@ export interface AdminOptions {
   readonly namespace?: string | undefined;
   readonly data: string;
 }
+
+/** Longer than the broker's own rate ever makes one wait: what takes longer is for people to know. */
+const WAIT_SECONDS_MAX = 10;
 
 export class AdminClient {
   readonly #base: string;
@@ -52,13 +56,30 @@ export class AdminClient {
     if (this.#namespace !== undefined) url.searchParams.set("namespace", this.#namespace);
     const headers = { Authorization: `Bearer ${this.#token}`, ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
     const text = body === undefined || typeof body === "string" ? body : JSON.stringify(body);
-    const response = await fetch(url, { method, headers, body: text ?? null }).catch((error: Error) => {
-      throw new Problem(`${url.origin} can't be reached: ${(error.cause as Error | undefined)?.message ?? error.message}.`);
-    });
+    const request = { method, headers, body: text ?? null };
+    let response = await this.#send(url, request);
+    // What is much takes its time.
+    for (let seconds = retryAfter(response); seconds !== undefined; seconds = retryAfter(response)) {
+      await response.body?.cancel();
+      await sleep(seconds * 1000);
+      response = await this.#send(url, request);
+    }
     const answer = await response.text();
     if (!response.ok) throw new Problem(messageOf(answer) ?? `${url.origin} answered ${response.status}.`);
     return (answer === "" ? undefined : JSON.parse(answer)) as Answer;
   }
+
+  #send(url: URL, request: RequestInit): Promise<Response> {
+    return fetch(url, request).catch((error: Error) => {
+      throw new Problem(`${url.origin} can't be reached: ${(error.cause as Error | undefined)?.message ?? error.message}.`);
+    });
+  }
+}
+
+/** @returns after how many seconds the request may be made again; undefined for one that was answered, or is not to be waited for */
+function retryAfter({ status, headers }: Response): number | undefined {
+  const seconds = Number(headers.get("Retry-After") ?? "0");
+  return status === 429 && seconds > 0 && seconds <= WAIT_SECONDS_MAX ? seconds : undefined;
 }
 
 function messageOf(answer: string): string | undefined {

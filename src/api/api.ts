@@ -3,18 +3,19 @@
  * asked; each answer is JSON and stays with who asked.
  */
 
-import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
+import { Hono } from "hono/tiny";
 import { log } from "../objects/log.ts";
 import { access } from "./access.ts";
 import type { ApiContext } from "./context.ts";
+import { origins } from "./origins.ts";
 import { problem } from "./problem.ts";
 import { ROUTES } from "./routes.ts";
 import { serve } from "./serve.ts";
 
 export const api = new Hono<ApiContext>({ strict: false });
 
-api.use(access);
+api.use(origins, access);
 for (const route of ROUTES) for (const path of spellings(route.path)) api.on(route.method, path, (context) => serve(route, context));
 for (const path of new Set(ROUTES.map((route) => route.path))) {
   const methods = ROUTES.filter((route) => route.path === path).map(({ method }) => method);

@@ -5,6 +5,7 @@
 
 import { FailedLogins } from "../auth/failed-logins.ts";
 import { equalConstantTime } from "../auth/password.ts";
+import type { SignedRefusal } from "../auth/signed-logins.ts";
 import { addressOf } from "../handshake/handover.ts";
 import { log } from "../objects/log.ts";
 import { PLATFORM } from "../runtime.ts";
@@ -17,6 +18,9 @@ export interface Key {
   /** By which it is shown with `Basic`; undefined: it is shown with `Bearer` alone. */
   readonly name?: string;
 }
+
+/** Why nothing is opened: what was shown is nothing here; it is not looked at, and when it will be; or who has signed it says so. */
+export type Refused = { readonly kind: "wrong" } | { readonly kind: "too many were wrong"; readonly waitMs: number } | SignedRefusal;
 
 /** Of this isolate. */
 const failures = new WeakMap<Settings, FailedLogins>();
@@ -36,24 +40,39 @@ export async function digestOf(token: string): Promise<Uint8Array> {
  * Looks at the token that a request has. The time it takes tells nothing of those that are right.
  * @param opens what is asked for, for the count
  * @param keys any of which opens it
+ * @param signed what a token that is none of them says of itself
  * @returns the key that it has
  */
-export async function keyShown<Known extends Key>(
+export async function keyShown<Known extends Key, Signed extends object = never>(
   request: Request,
   settings: Settings,
   opens: string,
   keys: readonly Known[],
-): Promise<Known | "wrong" | "too many were wrong"> {
+  signed: (token: string) => Promise<Signed | SignedRefusal | undefined> = async () => undefined,
+): Promise<Known | Signed | Refused> {
   const shown = credentialOf(request.headers.get("Authorization") ?? "");
   // Who shows none guesses nothing.
-  if (shown === undefined) return "wrong";
+  if (shown === undefined) return { kind: "wrong" };
+  return looked(request, settings, opens, async () => {
+    const digest = await digestOf(shown.token);
+    const [key] = keys.filter((each) => equalConstantTime(each.digest, digest) && (shown.name === undefined || shown.name === each.name));
+    return key ?? (shown.name === undefined ? signed(shown.token) : undefined);
+  });
+}
+
+/** Looks at something that is shown, unless too much of what was shown from there was wrong. */
+export async function looked<Found extends object>(
+  request: Request,
+  settings: Settings,
+  opens: string,
+  look: () => Promise<Found | SignedRefusal | undefined>,
+): Promise<Found | Refused> {
   const address = addressOf(request);
   const failed = failuresOf(settings);
-  if (failed.isShut(address, opens)) return "too many were wrong";
-  const digest = await digestOf(shown.token);
-  const [key] = keys.filter((each) => equalConstantTime(each.digest, digest) && (shown.name === undefined || shown.name === each.name));
-  if (key === undefined) failed.guessed(address, opens);
-  return key ?? "wrong";
+  if (failed.isShut(address, opens)) return { kind: "too many were wrong", waitMs: failed.shutMs(address, opens) };
+  const found = (await look()) ?? { kind: "wrong" as const };
+  if ("kind" in found && (found.kind === "wrong" || found.kind === "guess")) failed.guessed(address, opens);
+  return found;
 }
 
 /** `Bearer TOKEN`, or `Basic` of NAME:TOKEN. */

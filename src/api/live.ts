@@ -34,18 +34,18 @@ export const LIVE = [
       retained: about("Whether retained messages come first.", z._default(FLAG, true)),
     },
     answers: { 200: EVENTS },
-    handle: async ({ service, namespace, waitUntil, query: { filter, qos, retained } }) => {
+    handle: async ({ service, namespace, expiresAt, waitUntil, query: { filter, qos, retained } }) => {
       const subscription = await orBadRequest(() => service.subscribe(filter, { qos, retained, namespace }));
       const { readable, writable } = new IdentityTransformStream();
       // The reader has gone: that is no failure.
-      waitUntil(stream(subscription, writable).catch(() => {}));
+      waitUntil(stream(subscription, writable, expiresAt).catch(() => {}));
       return { status: 200, body: new Response(readable, { headers: HEADERS }) };
     },
   }),
 ];
 
-/** @returns when the stream is over, by whichever side */
-async function stream(subscription: ServiceSubscription, writable: WritableStream<Uint8Array>): Promise<void> {
+/** @param expiresAt of the login, milliseconds since the epoch @returns when the stream is over, by whichever side */
+async function stream(subscription: ServiceSubscription, writable: WritableStream<Uint8Array>, expiresAt: number): Promise<void> {
   const encoder = new TextEncoder();
   const writer = writable.getWriter();
   let waits = 0;
@@ -55,19 +55,25 @@ async function stream(subscription: ServiceSubscription, writable: WritableStrea
     await writer.write(encoder.encode(text));
     waits -= 1;
   };
-  let heartbeat: Timer;
+  const isOver = (): boolean => PLATFORM.now() >= expiresAt;
+  const rearm = (): Timer => PLATFORM.after(Math.min(API_HEARTBEAT_MS, expiresAt - PLATFORM.now()), beat);
   const beat = (): void => {
-    heartbeat = PLATFORM.after(API_HEARTBEAT_MS, beat);
+    if (isOver()) {
+      void subscription.return();
+      return;
+    }
+    heartbeat = rearm();
     if (waits === 0) void write(": still here\n\n").catch(() => subscription.return());
   };
-  heartbeat = PLATFORM.after(API_HEARTBEAT_MS, beat);
+  let heartbeat = rearm();
   try {
     // So that whoever connects knows that the subscription stands.
     await write(": subscribed\n\n");
     for (let dropped = 0; ; ) {
       const next = await subscription.next().catch((error: Error) => error);
       if (next instanceof Error || next.done) {
-        await write(event("end", { message: next instanceof Error ? next.message : "the subscription has ended" }));
+        const ended = next instanceof Error ? next.message : "the subscription has ended";
+        await write(event("end", { message: isOver() ? "the token has expired" : ended }));
         await writer.close();
         return;
       }

@@ -40,6 +40,8 @@ export interface Asked<Params extends Shape = Shape, Query extends Shape = Shape
   readonly namespace: string;
   readonly service: ApiContext["Variables"]["service"];
   readonly settings: ApiContext["Variables"]["settings"];
+  /** When the login is over, milliseconds since the epoch; Infinity = never. */
+  readonly expiresAt: number;
   /** Of a route that needs it. */
   readonly directory: DirectoryCalls;
   readonly env: BrokerEnv;

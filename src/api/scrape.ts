@@ -19,8 +19,8 @@ const CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 export async function refusal(request: Request, settings: Settings): Promise<Response | undefined> {
   if (settings.metricsToken === "") return sentence(404, "Metrics are closed. The operator opens them with the secret METRICS_TOKEN.");
   const shown = await keyShown(request, settings, "/metrics", [{ digest: await digestOf(settings.metricsToken) }]);
-  if (typeof shown === "object") return undefined;
-  if (shown !== "wrong") return sentence(429, "Too many tokens from this address were wrong; try again later.");
+  if (!("kind" in shown)) return undefined;
+  if (shown.kind === "too many were wrong") return sentence(429, "Too many tokens from this address were wrong; try again later.");
   return sentence(401, "Metrics are read with the header Authorization: Bearer, and the token in METRICS_TOKEN.", {
     "WWW-Authenticate": 'Bearer realm="metrics"',
   });

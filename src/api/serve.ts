@@ -10,7 +10,7 @@ import type { Route } from "./route.ts";
 import { expectTexts } from "./schema.ts";
 
 export async function serve(route: Route, context: Context<ApiContext>): Promise<Response> {
-  const { namespace, service, settings, scopes } = context.var;
+  const { namespace, service, settings, scopes, expiresAt } = context.var;
   if (!scopes.includes(route.scope) && !scopes.includes("admin"))
     return refuse("FORBIDDEN", `This needs a token with the scope ${route.scope}.`);
   const { searchParams } = new URL(context.req.url);
@@ -21,7 +21,7 @@ export async function serve(route: Route, context: Context<ApiContext>): Promise
     query: expectTexts(route.query, (name) => searchParams.getAll(name)),
     headers: expectTexts(route.headers, (name) => present(headers.get(name))),
     body: await route.body?.read(context.req.raw),
-    ...{ namespace, service, settings, env: context.env },
+    ...{ namespace, service, settings, expiresAt, env: context.env },
     waitUntil: (promise) => context.executionCtx.waitUntil(promise),
   });
   if (body instanceof Response) return body;

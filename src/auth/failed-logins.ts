@@ -42,6 +42,11 @@ export class FailedLogins {
     return isShut;
   }
 
+  /** For how long that is so, milliseconds. */
+  shutMs(address: string, userName: string): number {
+    return this.#ofUser.waitMs(userAt(address, userName), 1, this.#runtime.now());
+  }
+
   /** Whether something that costs much, a hash, may be begun for an address; asked when it is about to begin. */
   mayTry(address: string): boolean {
     if (this.#ofAddress.has(limitedAs(address), 1, this.#runtime.now())) return true;

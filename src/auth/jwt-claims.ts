@@ -45,6 +45,15 @@ export function claimOf(claims: Claims, name: string): unknown {
  * @returns who the client is, or a sentence about what is wrong, which repeats nothing of the token
  */
 export function judge(claims: Claims, bearer: TokenBearer, rules: ClaimRules, now: number): Named | string {
+  const problem = claimProblem(claims, bearer, rules, now);
+  if (problem !== undefined) return problem;
+  const names = namesOf(claims, rules);
+  if (!names.every(isUserName) || new Set(names).size > 1) return "the token does not name one user";
+  return { userName: names[0], expiresAt: expiryOf(claims, rules) };
+}
+
+/** The same, whomever they name. @returns what is wrong with them; undefined when nothing is */
+export function claimProblem(claims: Claims, bearer: TokenBearer, rules: ClaimRules, now: number): string | undefined {
   const seconds = now / 1000;
   const tolerance = rules.clockToleranceSeconds;
   const expires = timeOf(claimOf(claims, "exp"));
@@ -56,13 +65,13 @@ export function judge(claims: Claims, bearer: TokenBearer, rules: ClaimRules, no
   if (rules.audiences.length > 0 && !audienceOf(claims).some((each) => rules.audiences.includes(each as string)))
     return "the token is for another audience";
   const unmet = Object.entries(rules.verifyClaims).find(([name, expected]) => !isAsExpected(claimOf(claims, name), expected, bearer));
-  if (unmet !== undefined) return `the claim ${unmet[0]} of the token is not what it must be`;
-  const names = namesOf(claims, rules);
-  if (!names.every(isUserName) || new Set(names).size > 1) return "the token does not name one user";
-  return {
-    userName: names[0],
-    expiresAt: expires === undefined || !rules.disconnectAfterExpire ? Number.POSITIVE_INFINITY : (expires + tolerance) * 1000,
-  };
+  return unmet && `the claim ${unmet[0]} of the token is not what it must be`;
+}
+
+/** Until when what began with claims that are good may go on, milliseconds since the epoch; Infinity = for ever. */
+export function expiryOf(claims: Claims, { disconnectAfterExpire, clockToleranceSeconds }: ClaimRules): number {
+  const expires = timeOf(claimOf(claims, "exp"));
+  return typeof expires === "number" && disconnectAfterExpire ? (expires + clockToleranceSeconds) * 1000 : Number.POSITIVE_INFINITY;
 }
 
 /** Seconds since the epoch, as a number or as the text of one; milliseconds are no such time. */

@@ -27,9 +27,9 @@ test("every route is in it under a name of its own, with what its path has, a sc
     const operation = document.paths[pathOf(route)][route.method.toLowerCase()];
     names.add(operation.operationId);
     expect(operation.summary).toMatch(/^[A-Z][^.]+$/);
-    expect(operation.security).toEqual([{ bearer: [route.scope] }, { basic: [route.scope] }]);
+    expect(operation.security).toEqual([{ bearer: [route.scope] }, { basic: [route.scope] }, { access: [route.scope] }]);
     expect([...pathOf(route).matchAll(/\{(\w+)\}/g)].map(([, name]) => name)).toEqual(Object.keys(route.params));
-    for (const status of [400, 401, 403, 404, 429, 500, ...Object.keys(operation.responses).map(Number)]) {
+    for (const status of [400, 401, 403, 404, 429, 500, 503, ...Object.keys(operation.responses).map(Number)]) {
       const json = answerOf(operation, status)?.content?.["application/json"];
       const examples = Object.entries(json?.examples ?? {});
       if (status >= 400) expect([status, examples.length > 0 || json !== undefined]).toEqual([status, true]);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { NO_ACL } from "../../src/auth/acl-settings.ts";
+import { NO_API } from "../../src/auth/api-settings.ts";
 import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import { NO_HTTP } from "../../src/auth/http-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
@@ -30,7 +31,7 @@ describe("parseSettings", () => {
       allowAnonymous: false,
       users: "",
       jwt: NO_TOKENS,
-      apiKeys: [],
+      api: NO_API,
       directory: NO_DIRECTORY,
       acl: NO_ACL,
       http: NO_HTTP,

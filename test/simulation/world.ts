@@ -4,6 +4,7 @@
  */
 
 import { NO_ACL } from "../../src/auth/acl-settings.ts";
+import { NO_API } from "../../src/auth/api-settings.ts";
 import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import { NO_HTTP } from "../../src/auth/http-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
@@ -153,7 +154,7 @@ export class World {
       allowAnonymous: true,
       users,
       jwt: users === "" ? NO_TOKENS : { ...NO_TOKENS, secret: TOKEN_SECRET },
-      apiKeys: [],
+      api: NO_API,
       directory: options.banning ? { ...NO_DIRECTORY, adminToken: ADMIN_TOKEN } : NO_DIRECTORY,
       acl: NO_ACL,
       http: NO_HTTP,
