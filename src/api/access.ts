@@ -43,7 +43,8 @@ function knownOf(settings: Settings): Known {
   return own;
 }
 
-type Login = Pick<SignedLogin, "scopes" | "expiresAt"> & { readonly countedAs: string };
+/** `caller`: whose requests are counted together. */
+type Login = Pick<SignedLogin, "scopes" | "expiresAt"> & { readonly caller: string };
 
 /** The keys of a namespace. */
 async function keysOf({ directory, api }: Settings, namespace: string): Promise<readonly (Key & Login)[]> {
@@ -52,26 +53,26 @@ async function keysOf({ directory, api }: Settings, namespace: string): Promise<
   const tokens = adminToken === "" ? [] : [adminToken, ...own];
   const expiresAt = Number.POSITIVE_INFINITY;
   const ofOperators = tokens.map(async (token, index) => ({
-    ...{ digest: await digestOf(token), scopes: ["admin"] as const, expiresAt, countedAs: `operator ${index}` },
+    ...{ digest: await digestOf(token), scopes: ["admin"] as const, expiresAt, caller: `operator ${index}` },
   }));
   const ofPrograms = api.keys
     .filter(({ namespaces }) => namespaces === "*" || namespaces.includes(namespace))
-    .map((key) => ({ ...key, expiresAt, countedAs: `program ${key.name}` }));
+    .map((key) => ({ ...key, expiresAt, caller: `program ${key.name}` }));
   return [...(await Promise.all(ofOperators)), ...ofPrograms];
 }
 
 async function loginOf(request: Request, settings: Settings, namespace: string): Promise<Login | Refused | "foreign"> {
   const { signed } = knownOf(settings);
   const assertion = request.headers.get(ASSERTION);
-  const counted = (login: SignedLogin): Login => ({ ...login, countedAs: `signed ${login.name}` });
+  const signedBy = (login: SignedLogin): Login => ({ ...login, caller: `signed ${login.name}` });
   if (assertion === null || request.headers.has("Authorization") || settings.api.accessTeam === "") {
     const shown = await keyShown(request, settings, OPENS, await keysOf(settings, namespace), (token) => signed.ofToken(token, namespace));
-    return "countedAs" in shown || "kind" in shown ? shown : counted(shown);
+    return "caller" in shown || "kind" in shown ? shown : signedBy(shown);
   }
   // Where its user is let through, a browser is, whatever page he looks at.
   if (isForeign(request)) return "foreign";
   const shown = await looked(request, settings, OPENS, () => signed.ofAccess(assertion, namespace));
-  return "kind" in shown ? shown : counted(shown);
+  return "kind" in shown ? shown : signedBy(shown);
 }
 
 function isClosed({ directory, api, jwt }: Settings): boolean {
@@ -108,12 +109,13 @@ export const access: MiddlewareHandler<ApiContext> = async (context, next) => {
   if (login === "foreign" || "kind" in login) return refusal(login);
   if (!exists(settings, namespace)) return problem("NOT_FOUND", "There is no such namespace.");
   const { requests } = knownOf(settings);
-  const key = `${namespace} ${login.countedAs}`;
+  const key = `${namespace} ${login.caller}`;
   if (!requests.take(key, 1, PLATFORM.now()))
     return tooMany("These are more requests than API_RATE allows; try again later.", requests.waitMs(key, 1, PLATFORM.now()));
   const waitUntil = (promise: Promise<unknown>): void => context.executionCtx.waitUntil(promise);
   context.set("namespace", namespace);
   context.set("scopes", login.scopes);
+  context.set("caller", login.caller);
   context.set("expiresAt", login.expiresAt);
   context.set("service", new Service({ env: context.env, settings, waitUntil }));
   await next();

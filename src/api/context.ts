@@ -12,6 +12,8 @@ export interface ApiContext {
     readonly namespace: string;
     /** What the token is for in this namespace. */
     readonly scopes: readonly ApiScope[];
+    /** Whose token it is: different for different ones, the same for all of one user of an identity provider. */
+    readonly caller: string;
     /** When the login is over, milliseconds since the epoch; Infinity = never. */
     readonly expiresAt: number;
     readonly service: Service;
