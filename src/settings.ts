@@ -51,10 +51,19 @@ export interface Settings {
   /** Origins of pages that may connect beside the broker's own; undefined = what ALLOW_ANONYMOUS makes safe. */
   readonly allowedOrigins: readonly string[] | "*" | undefined;
   readonly choices: Choices;
+  readonly system: SystemSettings;
   readonly rates: Rates;
   /** The part of an object that one user may take, above 0; 1 = all. */
   readonly userShare: number;
   readonly limits: Limits;
+}
+
+/** Figures of the broker below `$SYS`. */
+export interface SystemSettings {
+  /** How often they are published, at most; 0 = not at all. */
+  readonly seconds: number;
+  /** Anonymous clients may listen to them. */
+  readonly anonymous: boolean;
 }
 
 /** How many objects a namespace had. */
@@ -222,6 +231,19 @@ const VALIDATE_PAYLOAD_FORMAT = flag(
   "`true` refuses (0x99) a message that says it is UTF-8 (Payload Format Indicator 1) and is not",
 );
 
+const SYS_SECONDS = integer(
+  "SYS_SECONDS",
+  0,
+  0,
+  86_400,
+  "how often figures of the broker are published as retained messages below `$SYS/broker/`, at most, seconds; `0` = not at all. `npm start`: `10`",
+);
+const SYS_ANONYMOUS = flag(
+  "SYS_ANONYMOUS",
+  false,
+  "`true` lets anonymous clients of a broker without `ACL` listen to those. `npm start` on a loopback address: `true`",
+);
+
 const ALL = [
   TOPOLOGY,
   SESSION_SHARDS,
@@ -247,6 +269,8 @@ const ALL = [
   SHARED_SUBSCRIPTION_STRATEGY,
   RESPONSE_INFORMATION,
   VALIDATE_PAYLOAD_FORMAT,
+  SYS_SECONDS,
+  SYS_ANONYMOUS,
   ...Object.values(LIMIT_SETTINGS),
   ...Object.values(RATE_SETTINGS),
   USER_SHARE,
@@ -315,6 +339,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>, code: Code
       validatePayloadFormat: read(VALIDATE_PAYLOAD_FORMAT),
       denyAction: read(ACL_DENY_ACTION),
     },
+    system: { seconds: read(SYS_SECONDS), anonymous: read(SYS_ANONYMOUS) },
     rates: readAll(RATE_SETTINGS),
     userShare: read(USER_SHARE),
     limits: readAll(LIMIT_SETTINGS),

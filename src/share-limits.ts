@@ -1,5 +1,10 @@
 /** The numbers of rates and shares of one client and one user: value, unit, reason. All others are in limits.ts. */
 
+import type { Rate } from "./rate.ts";
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+
 /** Clients whose rates an object remembers, the connected ones beside that: more are forgotten, and may begin anew. */
 export const PACES_KEPT_MAX = 10_000;
 
@@ -21,3 +26,27 @@ export const RETAINED_BYTES_SHARED = 4 * 1024 * 1024 * 1024;
 
 /** A retained message of fewer bytes that takes the place of its user's own is not counted anew: that would read every row after each start. */
 export const RETAINED_BYTES_SMALL = 16 * 1024;
+
+/**
+ * Events (`$events/...`) that one object tells: a storm of clients that come back must not become one of messages. What is above is left out, and
+ * counted. A burst is what a thousand clients bring that connect and subscribe at once.
+ */
+export const EVENT_RATE: Rate = { count: 500, ms: SECOND, burst: { count: 2000, ms: MINUTE } };
+
+/** Of those that were told and of which nobody has said yet that they have arrived: a subscriber that is slow costs the others events, and no memory. */
+export const EVENTS_UNDER_WAY_MAX = 1000;
+
+/** A text in an event that is longer is cut, characters: whoever has long names makes nobody's events large. */
+export const EVENT_TEXT_CHARACTERS_MAX = 1024;
+
+/** Figures below `$SYS` are told so long after something has changed, at first: before an object falls asleep, and with what comes meanwhile. */
+export const SYS_FIRST_MS = 5 * SECOND;
+
+/** SUBACK for events waits so long for Session objects that are out of reach; they are told as soon as somebody has to do with them. */
+export const EVENTS_TELL_MS = 5 * SECOND;
+
+/**
+ * Where each client has an object of its own, that object hears of who wants events with the first that passes between it and a Topic object. A
+ * connection that is younger than this is told of then.
+ */
+export const EVENT_LATE_MS = MINUTE;

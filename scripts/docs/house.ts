@@ -44,6 +44,7 @@ export const FLOORS: readonly Floor[] = [
       { path: "src/bounded-map.ts", is: "a cache that does not grow beyond its bound" },
       { path: "src/ledger.ts", is: "what an object holds in memory, counted by kind, and when that is too much" },
       { path: "src/room.ts", is: "whether there is room for more rows" },
+      { path: "src/version.ts", is: "the version of the package" },
       { path: "src/pattern.ts", is: "regular expressions of operators, matched in a time that no text can make long" },
     ],
   },

@@ -72,7 +72,7 @@ async function start(options: Options): Promise<void> {
   }
 }
 
-/** The settings in the environment; on loopback everybody may connect, unless the environment says who. */
+/** The settings in the environment, and what is otherwise here than in a deploy; on loopback everybody may connect, unless the environment says who. */
 function readSettings(topology: string | undefined, host: string): Record<string, string> {
   const env: Record<string, string> = {};
   for (const { name } of SETTINGS) {
@@ -83,6 +83,8 @@ function readSettings(topology: string | undefined, host: string): Record<string
   if (isLoopback(host) && !ACCESS_SETTINGS.some((name) => name in env)) env.ALLOW_ANONYMOUS = "true";
   // Here a row costs nothing.
   env.MONITOR ??= "true";
+  env.SYS_SECONDS ??= "10";
+  if (isLoopback(host)) env.SYS_ANONYMOUS ??= "true";
   // Other names that mean this machine are those that a page has made so.
   if (isLoopback(host)) env.ALLOWED_HOSTS ??= "loopback";
   return env;

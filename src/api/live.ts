@@ -9,8 +9,10 @@ import * as z from "zod/mini";
 import { API_HEARTBEAT_MS } from "../login-limits.ts";
 import { PLATFORM, type Timer } from "../runtime.ts";
 import type { ServiceSubscription } from "../service/subscription.ts";
+import { isOfEvents } from "../topic/events.ts";
+import { topicFilterOf } from "../topic/filter.ts";
 import { messageView, QOS } from "./message.ts";
-import { orBadRequest } from "./problem.ts";
+import { orBadRequest, refuse } from "./problem.ts";
 import { EVENTS, route } from "./route.ts";
 import { about, FLAG, list, TEXT } from "./schema.ts";
 
@@ -34,7 +36,10 @@ export const LIVE = [
       retained: about("Whether retained messages come first.", z._default(FLAG, true)),
     },
     answers: { 200: EVENTS },
-    handle: async ({ service, namespace, expiresAt, waitUntil, query: { filter, qos, retained } }) => {
+    handle: async ({ service, namespace, scopes, expiresAt, waitUntil, query: { filter, qos, retained } }) => {
+      // They tell who the clients are and what they do.
+      if (filter.some((each) => isOfEvents(topicFilterOf(each))) && !scopes.includes("admin"))
+        return refuse("FORBIDDEN", "Events need a token with the scope admin.");
       const subscription = await orBadRequest(() => service.subscribe(filter, { qos, retained, namespace }));
       const { readable, writable } = new IdentityTransformStream();
       // The reader has gone: that is no failure.

@@ -106,6 +106,11 @@ export const METRICS: readonly Metric[] = [
     },
   },
   counter(
+    "events_left_out",
+    "Events below $events that were not told, or not to all, because there were too many at once; since the object woke",
+    ({ session }) => session?.counters.eventsLeftOut,
+  ),
+  counter(
     "faults",
     "Faults of the broker that cost one client its connection; since the object woke",
     ({ session }) => session?.counters.faults,

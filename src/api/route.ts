@@ -40,6 +40,7 @@ export interface Asked<Params extends Shape = Shape, Query extends Shape = Shape
   readonly namespace: string;
   readonly service: ApiContext["Variables"]["service"];
   readonly settings: ApiContext["Variables"]["settings"];
+  readonly scopes: readonly ApiScope[];
   /** When the login is over, milliseconds since the epoch; Infinity = never. */
   readonly expiresAt: number;
   /** Of a route that needs it. */

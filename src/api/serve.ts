@@ -21,7 +21,7 @@ export async function serve(route: Route, context: Context<ApiContext>): Promise
     query: expectTexts(route.query, (name) => searchParams.getAll(name)),
     headers: expectTexts(route.headers, (name) => present(headers.get(name))),
     body: await route.body?.read(context.req.raw),
-    ...{ namespace, service, settings, expiresAt, env: context.env },
+    ...{ namespace, service, settings, scopes, expiresAt, env: context.env },
     waitUntil: (promise) => context.executionCtx.waitUntil(promise),
   });
   if (body instanceof Response) return body;

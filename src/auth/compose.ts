@@ -68,6 +68,8 @@ export interface AuthSettings {
   /** Empty = no gateway is believed. */
   readonly gatewaySecret: Uint8Array;
   readonly allowAnonymous: boolean;
+  /** Figures below `$SYS`. */
+  readonly system?: { readonly seconds: number; readonly anonymous: boolean };
   readonly rates: Pick<Rates, "addressLoginFailures">;
 }
 
@@ -147,7 +149,9 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
       return new CountedLogins(new ServiceAuthenticator(ask, hook, runtime), failures);
     },
   };
-  const sources: RuleSources = { users, acl, noMatch: settings.acl.noMatch, allowsAnonymous: settings.allowAnonymous };
+  const { system } = settings;
+  const showsSystem = system !== undefined && system.seconds > 0 && system.anonymous;
+  const sources: RuleSources = { users, acl, noMatch: settings.acl.noMatch, allowsAnonymous: settings.allowAnonymous, showsSystem };
   const rules = new RulesAuthorizer(sources);
   const hooks = subscribeHooks(settings, { ...services, runtime });
   const askedRights = hooks.length === 0 ? undefined : askingFor(sources, rules, askInOrder(hooks), runtime);

@@ -26,6 +26,8 @@ export interface RuleSources {
   readonly noMatch: "allow" | "deny";
   /** Whether clients without a login are let in. */
   readonly allowsAnonymous: boolean;
+  /** Whether they may listen to the figures of the broker where there is no ACL. */
+  readonly showsSystem?: boolean;
   /** Whether they have what rules give them without ACL too, and no more. */
   readonly bindsAnonymous?: boolean;
 }
@@ -61,11 +63,12 @@ export class RulesAuthorizer implements Authorizer {
   readonly #granted = new BoundedMap<string, Rulebook>(GRANTS_PARSED_CHARACTERS_MAX);
   readonly #filled = new BoundedMap<Identity, Filled>(FILLED_RULES_BYTES_MAX);
 
-  constructor({ users, acl, noMatch, allowsAnonymous, bindsAnonymous = false }: RuleSources) {
+  constructor({ users, acl, noMatch, allowsAnonymous, showsSystem = false, bindsAnonymous = false }: RuleSources) {
     this.#acl = acl;
     this.#otherwise = acl.closed || noMatch === "deny" ? "nothing" : "ordinary";
     this.#users = new Map(users.map((user) => [user.user, this.#rulebook(user.acl)]));
-    this.#anonymous = allowsAnonymous ? this.#ofAnonymous(bindsAnonymous || acl.rules.length > 0 || acl.closed) : NOTHING;
+    const isBound = bindsAnonymous || acl.rules.length > 0 || acl.closed;
+    this.#anonymous = allowsAnonymous ? this.#ofAnonymous(isBound, showsSystem) : NOTHING;
   }
 
   mayPublish(identity: Identity, clientId: string, topic: string, qos: QoS, retain: boolean): boolean {
@@ -117,9 +120,9 @@ export class RulesAuthorizer implements Authorizer {
   }
 
   /** Without ACL everything but `$` topics: what ALLOW_ANONYMOUS says by its name. [5.0/4.7.2/publish] */
-  #ofAnonymous(isBound: boolean): Rulebook {
+  #ofAnonymous(isBound: boolean, showsSystem: boolean): Rulebook {
     if (isBound) return this.#rulebook({ rules: [], closed: false });
-    return rulebookOf([...allowPublish([BRIDGE_STATE]), ...allowSubscribe([BRIDGE_STATES])], "ordinary");
+    return rulebookOf([...allowPublish([BRIDGE_STATE]), ...allowSubscribe(showsSystem ? ["$SYS/#"] : [BRIDGE_STATES])], "ordinary");
   }
 }
 

@@ -4,6 +4,7 @@
  */
 
 import type { Authorizer, Identity } from "../session/ports.ts";
+import { isOfEvents } from "../topic/events.ts";
 
 /** `Identity.grants` of such a connection. Only the Worker hands over a socket with an identity; whoever else comes has to log in. */
 export const SERVICE_GRANTS = "service";
@@ -23,7 +24,9 @@ export class ServiceRights implements Authorizer {
     this.mayKeep = others.mayKeep && ((...wish) => isService(wish[0]) || others.mayKeep!(...wish));
   }
 
+  /** Nobody but the broker tells events. */
   mayPublish(...wish: Parameters<Authorizer["mayPublish"]>): boolean {
+    if (isOfEvents(wish[2])) return false;
     return isService(wish[0]) || this.#others.mayPublish(...wish);
   }
 

@@ -9,6 +9,7 @@ import { decodePacket } from "../mqtt/decode.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { NO_PROPERTIES, type Properties, PUBLISH, type Publish, type QoS } from "../mqtt/packet.ts";
 import { VIOLATION } from "../mqtt/violation.ts";
+import { isOfEvents } from "../topic/events.ts";
 import { validateTopicName } from "../topic/name.ts";
 import type { MessageProperties, MessageToPublish } from "./contract.ts";
 
@@ -83,6 +84,17 @@ export function publishOf(draft: MessageToPublish, limits: DraftLimits): Publish
     // RangeError: a field is too long, a number out of its range.
     return (error as Error).message;
   }
+}
+
+/** The same of a message that somebody wants to publish: what the broker tells of itself is nobody else's, and is no answer to anybody. */
+export function ownPublishOf(draft: MessageToPublish, limits: DraftLimits): Publish | string {
+  const publish = publishOf(draft, limits);
+  if (typeof publish === "string") return publish;
+  if (isOfEvents(publish.topic)) return "topics below $events are the broker's own";
+  const { responseTopic } = publish.properties;
+  return responseTopic !== undefined && isOfEvents(responseTopic)
+    ? "the Response Topic: those below $events are the broker's own"
+    : publish;
 }
 
 function fieldProblem<Fields extends object>(

@@ -19,7 +19,7 @@ import type { Identity, PublishVerdict } from "../session/ports.ts";
 import { clientView, NO_CLIENT } from "./client-view.ts";
 import type { BrokerHooks, HookClient, HookContext, HookMessage, MessageToPublish, PublishContext, Refuse } from "./contract.ts";
 import type { HookFaults } from "./hook-faults.ts";
-import { draftProblem, publishOf } from "./message-draft.ts";
+import { draftProblem, ownPublishOf } from "./message-draft.ts";
 
 /** What PUBACK and PUBREC may say of a message that is not taken, but for what is wrong with a Packet Identifier. */
 const CODES: readonly number[] = [
@@ -111,7 +111,7 @@ export class OnPublish {
     if (changed.qos > message.qos) return `its QoS may not be above that of the client, ${message.qos}`;
     if (changed.retain && !message.retain) return "it may not be retained where the client did not ask for that";
     if (changed.topic.startsWith("$SYS/")) return "topics below $SYS are the broker's own";
-    return withPublish(publishOf(changed, this.#options.limits));
+    return withPublish(ownPublishOf(changed, this.#options.limits));
   }
 }
 

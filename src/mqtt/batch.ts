@@ -9,7 +9,8 @@
  * ones), CAUGHT_UP (slow clients are ready for the next message), AGAIN (all this was sent before). Its answer is in `exchange-answer.ts`.
  * To a Session object: LIVE (a message), SHARED (a message for members of shared subscriptions, and perhaps for everyone), PAGE (retained
  * messages that were asked for), BARRIER (nothing). Its answer is in `delivery-answer.ts`.
- * To both: RECEIPT (somebody wants to know who takes the message of the record behind it).
+ * To both: RECEIPT (somebody wants to know who takes the message of the record behind it), EVENTS (which events of the broker its sender tells, or
+ * knows somebody to want; where there are none it is not said).
  */
 
 import { type Message, readMessage, writeMessage } from "./message.ts";
@@ -42,6 +43,9 @@ const RECORD_OWNED = 14;
 const RECORD_AGAIN = 15;
 /** Says of the record behind it that its message has a receipt. */
 const RECORD_RECEIPT = 16;
+
+/** Says of the sender of the batch which events it tells or knows somebody to want. */
+const RECORD_EVENTS = 17;
 
 /** A subscription is owed retained messages and can take some now. */
 export interface RetainedAsk {
@@ -161,6 +165,13 @@ export class BatchWriter {
     this.#writer.byte(RECORD_AGAIN);
   }
 
+  /** @param events (`topic/events.ts`) that the sender tells, or knows somebody to want; 0 is not said */
+  events(events: number): void {
+    if (events === 0) return;
+    this.#writer.byte(RECORD_EVENTS);
+    this.#writer.integer(events);
+  }
+
   get length(): number {
     return this.#writer.length;
   }
@@ -256,6 +267,8 @@ export interface Batch {
   readonly records: readonly BatchRecord[];
   /** An earlier life of its receiver may have handled some of it. */
   readonly again: boolean;
+  /** The events that its sender tells, or knows somebody to want. */
+  readonly events: number;
   /** Those of the messages in it. */
   readonly receipts: readonly ReceiptOfRecord[];
 }
@@ -282,10 +295,12 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   const number = reader.integer();
   const records: BatchRecord[] = [];
   let again = false;
+  let events = 0;
   let some: ReceiptOfRecord[] | undefined;
   while (reader.more) {
     const kind = reader.byte();
     if (kind === RECORD_AGAIN) again = true;
+    else if (kind === RECORD_EVENTS) events = reader.integer();
     else if (kind === RECORD_RECEIPT) {
       some ??= [];
       some.push({ record: records.length, receipt: readReceipt(reader) });
@@ -297,7 +312,7 @@ export function decodeBatch(bytes: Uint8Array): Batch {
     if (of === undefined || !("message" in of)) throw new RecordError("a receipt of no message");
     of.message.receipt = receipt;
   }
-  return { sender, epoch, shape, number, records, again, receipts };
+  return { sender, epoch, shape, number, records, again, events, receipts };
 }
 
 function decodeRecord(kind: number, reader: RecordReader): BatchRecord {

@@ -12,6 +12,7 @@ import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { PortableMessage, PortableSession } from "../session/portable.ts";
 import type { Identity } from "../session/ports.ts";
+import type { Reported } from "../session/system-totals.ts";
 import type { Sample } from "../storage/sqlite-sample-store.ts";
 import type { Adopter } from "./adoption.ts";
 import type { Figures, Usage } from "./meter.ts";
@@ -42,6 +43,8 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   putAll(messages: readonly MessageToPublish[], once?: Once): Promise<{ readonly outcomes: readonly PutOutcome[] } | Unanswered>;
   /** Another Session object tells what there was of acknowledgements of messages that entered here. */
   acknowledged(object: string, all: readonly Acknowledged[]): Promise<void>;
+  /** Another Session object tells of itself: this is the one that sums it up. */
+  report(object: string, reported: Reported): Promise<void>;
   /** Its sessions in the order of their Client Identifiers, behind this one; at most so many. */
   clientsAfter(clientId: string, most: number): ClientPage;
   /** A client, connected or with a session that waits; undefined: it has none. */

@@ -55,10 +55,11 @@ export class ClientTeller implements ClientPort {
     this.#options = options;
   }
 
-  connected(identity: Identity, clientId: string, { version, ...beginning }: Beginning): void {
+  connected(identity: Identity, clientId: string, { version, sessionPresent, keepAliveSeconds, sessionExpirySeconds }: Beginning): void {
     const { hooks, context } = this.#options;
     const { onConnect } = hooks;
     if (onConnect === undefined) return;
+    const beginning = { sessionPresent, keepAliveSeconds, sessionExpirySeconds };
     const client = { ...clientView(identity, clientId), protocolVersion: version, ...beginning };
     this.#add(clientId, { hook: "onConnect", list: undefined, bytes: bytesOf(""), tell: () => onConnect(client, context) });
   }

@@ -70,8 +70,9 @@ export class IncomingBatches {
     return taken.answer;
   }
 
-  #begin({ sender, epoch, number, records, receipts }: Batch): Taken {
-    const { core, turns, flushSoon, written } = this.#options;
+  #begin({ sender, epoch, number, records, receipts, events }: Batch): Taken {
+    const { core, machine, turns, runtime, flushSoon, written } = this.#options;
+    if (events !== 0) machine.learnEvents(events, runtime.now());
     // Whoever subscribes while some of it is left wants what was not wanted before: by an older version no such route is forgotten.
     const version = core.numbers.next();
     const unwanted: Unwanted[] = [];

@@ -102,6 +102,13 @@ export class LocalRouter implements Router {
     ticket.settled(0);
   }
 
+  get wantedEvents(): number {
+    return this.#routing.wanted.events;
+  }
+
+  /** Nobody elsewhere asks. */
+  tells(): void {}
+
   places(): readonly string[] {
     return [HERE];
   }

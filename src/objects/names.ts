@@ -4,6 +4,7 @@
  */
 
 import type { Settings } from "../settings.ts";
+import { isOfEvents } from "../topic/events.ts";
 import { hash } from "../topic/hash.ts";
 
 export type Shape = Pick<Settings, "topology" | "sessionShards" | "topicShards">;
@@ -24,9 +25,16 @@ export function onlySessionObject(shape: Shape, namespace: string): string | und
   return shape.topology === "compact" || shape.sessionShards === 1 ? sessionObjectName(shape, namespace, "") : undefined;
 }
 
-/** The number, from 0, of the Topic object that owns a Topic Name. */
+/** The number, from 0, of the Topic object that owns a Topic Name. One has all events: what one Session object tells stays in its order. */
 export function topicShard(shape: Pick<Shape, "topicShards">, topic: string): number {
-  return shape.topicShards === 1 ? 0 : hash(topic) % shape.topicShards;
+  return shape.topicShards === 1 ? 0 : hash(isOfEvents(topic) ? EVENTS : topic) % shape.topicShards;
+}
+
+const EVENTS = "$events";
+
+/** The Topic object that has the events. */
+export function eventsShard(shape: Pick<Shape, "topicShards">): number {
+  return topicShard(shape, EVENTS);
 }
 
 export function topicObjectName(namespace: string, shard: number): string {

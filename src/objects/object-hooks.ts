@@ -4,7 +4,7 @@ import type { Auth } from "../auth/compose.ts";
 import type { ConsumerOptions } from "../hooks/consumer-options.ts";
 import type { BrokerHooks, HookContext, MessageToPublish } from "../hooks/contract.ts";
 import { HookFaults } from "../hooks/hook-faults.ts";
-import { draftProblem, publishOf } from "../hooks/message-draft.ts";
+import { draftProblem, ownPublishOf } from "../hooks/message-draft.ts";
 import { OnPublish } from "../hooks/on-publish.ts";
 import type { Limits } from "../limits.ts";
 import type { ClientPort, WillAsker } from "../session/ports.ts";
@@ -64,7 +64,7 @@ export class ObjectHooks {
    * @throws TypeError with a sentence for what is no message; Error when not everyone has it
    */
   async publish(message: MessageToPublish): Promise<void> {
-    const publish = draftProblem(message) ?? publishOf(message, this.#options.limits);
+    const publish = draftProblem(message) ?? ownPublishOf(message, this.#options.limits);
     if (typeof publish === "string") throw new TypeError(`publish: ${publish}`);
     // Not in the midst of what a hook is called from.
     await undefined;

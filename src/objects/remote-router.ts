@@ -7,6 +7,7 @@ import type { Message } from "../mqtt/message.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
+import { isOfEvents } from "../topic/events.ts";
 import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
 import { CROWDED_REQUESTS } from "../work-limits.ts";
 import { faultsOf } from "./faults.ts";
@@ -27,6 +28,7 @@ export class RemoteRouter implements Router {
   readonly #settings: Settings;
   readonly #queues: TopicQueue[] = [];
   readonly #calls = createCallMeter();
+  #told = 0;
 
   /**
    * @param name of the Session object
@@ -41,7 +43,8 @@ export class RemoteRouter implements Router {
     for (let shard = 0; shard < settings.topicShards; shard += 1) {
       const topicObject = topicObjectName(namespace, shard);
       const exchange = (batch: Uint8Array): Promise<Uint8Array> => topics(topicObject).exchange(batch);
-      this.#queues.push(new TopicQueue({ name, shape, runtime, exchange, settled, meter: this.#calls, faults, ledger }));
+      const events = (): number => this.#told;
+      this.#queues.push(new TopicQueue({ name, shape, runtime, exchange, events, settled, meter: this.#calls, faults, ledger }));
     }
   }
 
@@ -54,6 +57,10 @@ export class RemoteRouter implements Router {
     const shards = this.#shardsOf(wanted.filter);
     const joint = shards.length === 1 ? ticket : jointly(ticket, shards.length);
     for (const shard of shards) this.#queues[shard]!.subscribe(wanted, joint);
+  }
+
+  tells(events: number): void {
+    this.#told = events;
   }
 
   places(filter: string): readonly string[] {
@@ -116,9 +123,15 @@ export class RemoteRouter implements Router {
   /** Retained messages are with the Topic objects. */
   readonly retainedMessages = undefined;
 
-  /** A filter without wildcard lives with its topic; one with wildcards is registered everywhere. */
+  /** They tell. */
+  readonly wantedEvents = undefined;
+
+  /**
+   * A filter without wildcard lives with its topic; one with wildcards is registered everywhere, and so is one of events: whichever Topic object
+   * a Session object has to do with tells it that somebody wants them.
+   */
   #shardsOf(filter: string): number[] {
-    return hasWildcard(filter) ? [...this.#queues.keys()] : [topicShard(this.#settings, filter)];
+    return hasWildcard(filter) || isOfEvents(filter) ? [...this.#queues.keys()] : [topicShard(this.#settings, filter)];
   }
 
   #add(shard: number, request: Request): void {

@@ -5,7 +5,7 @@
 
 import { SERVICE_ASKED_BYTES_MAX } from "../code-limits.ts";
 import type { MessageToPublish } from "../hooks/contract.ts";
-import { draftProblem, publishOf } from "../hooks/message-draft.ts";
+import { draftProblem, ownPublishOf } from "../hooks/message-draft.ts";
 import type { OnPublish } from "../hooks/on-publish.ts";
 import type { Limits } from "../limits.ts";
 import { messageOfPublish } from "../mqtt/message.ts";
@@ -51,7 +51,7 @@ export class ServicePublishing {
    * @throws TypeError with a sentence for what is no message
    */
   async put(message: MessageToPublish, wait: AcknowledgedWait | undefined): Promise<PutOutcome> {
-    const publish = draftProblem(message) ?? publishOf(message, this.#options.limits);
+    const publish = draftProblem(message) ?? ownPublishOf(message, this.#options.limits);
     if (typeof publish === "string") throw new TypeError(`publish: ${publish}`);
     const { onPublish } = this.#options;
     const { outcome } = await (onPublish === undefined || !isAskedAbout(publish.topic)
@@ -125,7 +125,7 @@ export class ServicePublishing {
   /** A message for one connected client. The code is not asked: whoever sends it has that client in mind. @throws TypeError as `put` */
   async send(clientId: string, message: MessageToPublish, wait: AcknowledgedWait | undefined): Promise<SendOutcome> {
     const { core, machine, limits, name, acknowledgements, runtime, flushSoon, written } = this.#options;
-    const publish = draftProblem(message) ?? publishOf(message, limits);
+    const publish = draftProblem(message) ?? ownPublishOf(message, limits);
     if (typeof publish === "string") throw new TypeError(`send: ${publish}`);
     const waitMs = wait?.timeoutMs ?? 0;
     const now = runtime.now();

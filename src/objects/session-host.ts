@@ -44,6 +44,7 @@ import type { Router } from "./router.ts";
 import { ServiceCalls } from "./service-calls.ts";
 import { ServicePublishing } from "./service-publishing.ts";
 import { SOCKET_OPEN, type SocketWire } from "./socket-wire.ts";
+import { SystemTopics } from "./system-topics.ts";
 import { Traces } from "./traces.ts";
 import { Turns } from "./turns.ts";
 
@@ -77,7 +78,7 @@ export interface SessionHostOptions {
   /** What the Worker's code has defined, and the bindings that its hooks are given. */
   readonly code?: WorkersCode | undefined;
   /** The other Session objects. */
-  readonly peers: (name: string) => SessionPeer & Pick<SessionCalls, "acknowledged">;
+  readonly peers: (name: string) => SessionPeer & Pick<SessionCalls, "acknowledged" | "report">;
 }
 
 export class SessionHost {
@@ -97,6 +98,8 @@ export class SessionHost {
   readonly monitor: Monitor | undefined;
   /** Who watches its clients. */
   readonly traces: Traces;
+  /** What this object and others tell of themselves. */
+  readonly system: SystemTopics;
   readonly #state: HostState;
   readonly #runtime: Runtime;
   readonly #faults: FaultPort;
@@ -153,6 +156,7 @@ export class SessionHost {
       sizes: options.sizes ?? PIECE_SIZES,
       slices,
       consumers,
+      isOneClients,
       authorizer,
       clients: hooks.clients,
       wills: hooks.wills,
@@ -190,6 +194,7 @@ export class SessionHost {
         this.#consumers?.serve();
         this.acknowledgements.serve();
         this.monitor?.counted();
+        this.system.look();
       },
     });
     const { peers, samples } = options;
@@ -252,6 +257,9 @@ export class SessionHost {
       },
     };
     this.#restore(now);
+    this.system = new SystemTopics({
+      ...{ core: this.core, settings, name, router: this.#router, peers, runtime, faults: this.#faults, flushSoon },
+    });
   }
 
   #restore(now: number): void {

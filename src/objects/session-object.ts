@@ -12,6 +12,7 @@ import { PLATFORM } from "../runtime.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { PortableMessage, PortableSession } from "../session/portable.ts";
 import type { Identity } from "../session/ports.ts";
+import type { Reported } from "../session/system-totals.ts";
 import { SqliteAnswerStore } from "../storage/sqlite-answer-store.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSampleStore } from "../storage/sqlite-sample-store.ts";
@@ -162,6 +163,12 @@ export class SessionObject extends ServedObject implements SessionCalls {
   async acknowledged(object: string, all: readonly Acknowledged[]): Promise<void> {
     this.meter.calls += 1;
     this.host.acknowledgements.take(object, all);
+  }
+
+  /** Another Session object tells of itself: this is the one that sums it up. */
+  async report(object: string, reported: Reported): Promise<void> {
+    this.meter.calls += 1;
+    this.host.system.take(object, reported);
   }
 
   /** Its sessions for another broker, behind this Client Identifier: some, each as a whole. */

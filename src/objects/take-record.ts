@@ -10,6 +10,7 @@ import { IF_GIVEN } from "../mqtt/share-target.ts";
 import type { SessionCore } from "../session/core.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import type { Repeats } from "../session/repeats.ts";
+import { filtersOfEvent, isOfEvents } from "../topic/events.ts";
 
 interface Taken {
   /** The Topic object. */
@@ -30,13 +31,17 @@ function countAgain(repeats: Repeats, machine: SessionMachine, record: Taken["re
   machine.countAgain(message, receipt, record.kind === RECORD_LIVE || record.live, given.length);
 }
 
+/**
+ * Of events all Topic objects are told, for only the one that has them would find out: the others would have Session objects tell for ever what
+ * nobody wants.
+ */
+function nobodyWants({ router, numbers }: SessionCore, topic: string): void {
+  for (const filter of filtersOfEvent(topic)) router.unsubscribe(filter, numbers.next());
+}
+
 /** @param unwanted takes what nobody here wants, or somebody could not take */
-export function takeRecord(
-  { repeats }: SessionCore,
-  machine: SessionMachine,
-  { sender, record, index, now }: Taken,
-  unwanted: Unwanted[],
-): void {
+export function takeRecord(core: SessionCore, machine: SessionMachine, { sender, record, index, now }: Taken, unwanted: Unwanted[]): void {
+  const { repeats } = core;
   if (record.kind === RECORD_PAGE) {
     machine.takePage(record, now);
     return;
@@ -50,6 +55,7 @@ export function takeRecord(
   if (known && record.kind !== RECORD_SHARED) return;
   const outcome = live && !known ? machine.deliver(message, now) : "taken";
   if (outcome !== "taken") unwanted.push({ record: index, share: undefined, full: outcome === "full" });
+  if (outcome === "unwanted" && isOfEvents(message.topic)) nobodyWants(core, message.topic);
   if (record.kind === RECORD_LIVE) return;
   for (const target of record.shares) {
     const { filter } = target;
@@ -61,6 +67,7 @@ export function takeRecord(
     const given = repeats.wasDeclined(message, target, known) ? "full" : machine.deliverShared(message, target, now);
     if (given === "taken") repeats.shared(message, filter);
     else unwanted.push({ record: index, share: filter, full: given === "full" });
+    if (given === "unwanted" && isOfEvents(message.topic)) core.router.share(filter, 0, 0, core.numbers.next(), undefined);
     if (given === "full") repeats.declined(message, target);
   }
 }

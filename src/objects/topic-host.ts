@@ -37,6 +37,7 @@ import { Adoption, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { RetainedMessages, TakenRetained } from "./calls.ts";
+import { EventTelling } from "./event-telling.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges } from "./exchanges.ts";
 import { faultsOf } from "./faults.ts";
@@ -44,7 +45,7 @@ import { HeldDeliveries } from "./held-deliveries.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
 import { createCallMeter, type Figures, type Meter } from "./meter.ts";
-import { shapeNumber, shardOf, topicShard } from "./names.ts";
+import { eventsShard, namespaceOf, objectsOf, shapeNumber, shardOf, topicShard } from "./names.ts";
 import { RetainedReader } from "./retained-reader.ts";
 import { keepRetained, retainedView } from "./retained-view.ts";
 import { ALONE, attemptAfter, type Cause, Delivery, type Refused, recordOf } from "./topic-delivery.ts";
@@ -90,6 +91,7 @@ export class TopicHost implements DeliveryPort {
   readonly ledger: Ledger;
   readonly #reader: RetainedReader;
   readonly #exchanges: Exchanges;
+  readonly #events: EventTelling;
   readonly #turns: Turns;
   readonly #queues = new Map<string, CallQueue<Delivery, DeliveryAnswer>>();
   readonly #held: HeldDeliveries;
@@ -136,6 +138,13 @@ export class TopicHost implements DeliveryPort {
       this.#faults,
       () => {},
     );
+    this.#events = new EventTelling({
+      wanted: this.#routing.wanted,
+      everybody: shard === eventsShard(settings) ? objectsOf(settings, namespaceOf(name)).sessions : [],
+      isOneOfMany: settings.sessionShards === 0,
+      runtime,
+      send: (sessionObject, done) => this.#send(sessionObject, new Delivery({ kind: RECORD_BARRIER, sessionObject }, { ...ALONE, done })),
+    });
     this.#exchanges = new Exchanges({
       shape,
       life: this.#life,
@@ -161,7 +170,7 @@ export class TopicHost implements DeliveryPort {
     return encodeExchangeAnswer({ life: this.#life, codes, counts: [], late: [] });
   }
 
-  #handle({ sender, records, again, receipts }: Batch): Exchange {
+  #handle({ sender, records, again, receipts, events }: Batch): Exchange {
     const exchange = new Exchange(records.length, receipts);
     const unread = new Set<number>();
     const handling = new BatchHandling(records, {
@@ -171,6 +180,7 @@ export class TopicHost implements DeliveryPort {
       handled: () => {
         // Nobody waits for those whose turn comes later.
         for (const index of unread) exchange.leave(index);
+        this.#events.heard(sender, events);
         exchange.begun();
       },
     });
@@ -207,10 +217,12 @@ export class TopicHost implements DeliveryPort {
         return;
       }
       this.#routing.subscribe({ sessionObject: sender, filter, qos, version, lasting });
+      if (this.#events.isBehind(filter)) this.#events.tellAll(exchange.expect(index));
     } else if (record.kind === RECORD_UNSUBSCRIBE) {
       this.#routing.unsubscribe(sender, record.filter, record.version);
     } else if (record.kind === RECORD_SHARE) {
       this.#routing.share({ ...record, sessionObject: sender });
+      if (this.#events.isBehind(record.filter)) this.#events.tellAll(exchange.expect(index));
     } else if (record.kind === RECORD_BARRIER) {
       this.#barrier(record.sessionObject, exchange.expect(index));
     } else if (record.kind === RECORD_REDISTRIBUTE) {
@@ -333,6 +345,7 @@ export class TopicHost implements DeliveryPort {
         encode: (deliveries) => {
           this.#writer.begin();
           number = this.#writer.number;
+          this.#writer.events(this.#events.said);
           for (const { record } of deliveries) this.#writer.add(record);
           return this.#writer.finish();
         },

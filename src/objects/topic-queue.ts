@@ -81,6 +81,8 @@ export interface TopicQueueOptions {
   readonly runtime: Runtime;
   /** Makes the call. */
   readonly exchange: (batch: Uint8Array) => Promise<Uint8Array>;
+  /** Which events the Session object tells. */
+  readonly events: () => number;
   /** Called after outcomes: tickets may have left something to flush. */
   readonly settled: () => void;
   readonly meter: CallMeter;
@@ -93,6 +95,7 @@ export class TopicQueue {
   readonly #settled: () => void;
   readonly #faults: FaultPort;
   readonly #writer: BatchWriter;
+  readonly #events: () => number;
   readonly #calls: CallQueue<Request, ExchangeAnswer>;
   /** Requests whose outcome is pending, by the number of their batch, each in the place of its record there. */
   readonly #awaited = new Map<number, (Request | undefined)[]>();
@@ -115,8 +118,9 @@ export class TopicQueue {
   /** How much of both was added since the last call was made. */
   #late = 0;
 
-  constructor({ name, shape, runtime, exchange, settled, meter, faults, ledger }: TopicQueueOptions) {
+  constructor({ name, shape, runtime, exchange, events, settled, meter, faults, ledger }: TopicQueueOptions) {
     this.#runtime = runtime;
+    this.#events = events;
     this.#settled = settled;
     this.#faults = faults;
     this.#writer = new BatchWriter(name, runtime.now(), shape);
@@ -255,6 +259,7 @@ export class TopicQueue {
     }
     for (const { record } of requests) if (record !== ASK) this.#writer.add(record);
     if (requests.some(({ again }) => again)) this.#writer.again();
+    this.#writer.events(this.#events());
     return this.#writer.finish();
   }
 

@@ -16,6 +16,7 @@ import { FilterTree } from "../topic/filter-tree.ts";
 import type { Addressed, Attempt, Delivered, DeliveryPort, RouteRow, RoutingStore } from "./ports.ts";
 import { RetainedMessages, type RetainedSlice } from "./retained.ts";
 import { routeBytes, type ShareChange, Shares } from "./shares.ts";
+import { WantedEvents } from "./wanted-events.ts";
 
 /** The outcome of a publish: the 5.0 Reason Code for its publisher; 0x80 and above: it did not reach everyone and may be repeated. */
 export type Published = (reasonCode: number) => void;
@@ -93,6 +94,7 @@ export class RoutingCore {
   readonly #targets = new Map<string, Target>();
   readonly #shares: Shares;
   readonly #retained: RetainedMessages;
+  readonly wanted = new WantedEvents();
   #number: number;
 
   constructor(options: RoutingCoreOptions) {
@@ -111,7 +113,7 @@ export class RoutingCore {
         damaged(
           `route of ${JSON.stringify(filter)} to ${JSON.stringify(sessionObject)}: ${route.damaged ? "its bytes have changed since they were written" : "numbers that no route has"}`,
         );
-      else if (members > 0) this.#shares.update({ sessionObject, filter, members, online, version });
+      else if (members > 0) this.#updateShare({ sessionObject, filter, members, online, version });
       else this.#setRoute(filter, sessionObject, { qos, version, row: qos });
     }
   }
@@ -220,10 +222,20 @@ export class RoutingCore {
 
   /** A Session object announces its members in a shared subscription. */
   share(change: ShareChange): void {
-    if (!this.#shares.update(change)) return;
+    if (!this.#updateShare(change)) return;
     const { filter, sessionObject, members, online, version } = change;
     if (members === 0) this.#store.deleteRoute(filter, sessionObject);
     else this.#store.putRoute({ filter, sessionObject, qos: 2, version, members, online });
+  }
+
+  /** @returns whether anything changed */
+  #updateShare(change: ShareChange): boolean {
+    const { filter, sessionObject, members } = change;
+    const had = this.#shares.has(filter, sessionObject);
+    if (!this.#shares.update(change)) return false;
+    if (!had) this.wanted.added(filter);
+    else if (members === 0) this.wanted.removed(filter);
+    return true;
   }
 
   /**
@@ -280,7 +292,9 @@ export class RoutingCore {
   }
 
   #setRoute(filter: string, sessionObject: string, route: Route): void {
-    if (this.#routes.add(filter, sessionObject, route) === undefined) this.#ledger.add("routes", routeBytes(filter));
+    if (this.#routes.add(filter, sessionObject, route) !== undefined) return;
+    this.#ledger.add("routes", routeBytes(filter));
+    this.wanted.added(filter);
   }
 
   /** What the routes cost by a count of them all, bytes: what the ledger says. */
@@ -296,6 +310,7 @@ export class RoutingCore {
     if (known === undefined || known.version > version) return;
     this.#routes.remove(filter, sessionObject);
     this.#ledger.add("routes", -routeBytes(filter));
+    this.wanted.removed(filter);
     if (known.row !== undefined) this.#store.deleteRoute(filter, sessionObject);
   }
 

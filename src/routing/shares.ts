@@ -69,6 +69,11 @@ export class Shares {
     return this.#byFilter.size;
   }
 
+  /** Whether a Session object has members in a shared subscription. */
+  has(filter: string, sessionObject: string): boolean {
+    return this.#byFilter.get(filter)?.objects.has(sessionObject) === true;
+  }
+
   /** @returns whether anything changed */
   update(change: ShareChange): boolean {
     const { filter, sessionObject, members, online, version } = change;

@@ -3,7 +3,7 @@
 import { ACKNOWLEDGED_MS, ACKNOWLEDGED_MS_MAX, CLIENTS_PAGE, CLIENTS_PAGE_MAX } from "../code-limits.ts";
 import { DEFAULT_NAMESPACE, exists, noNamespaceText } from "../edge/answers.ts";
 import type { MessageProperties, MessageToPublish } from "../hooks/contract.ts";
-import { draftProblem, publishOf } from "../hooks/message-draft.ts";
+import { draftProblem, ownPublishOf } from "../hooks/message-draft.ts";
 import type { Limits } from "../limits.ts";
 import type { AcknowledgedWait } from "../objects/calls.ts";
 import type { Settings } from "../settings.ts";
@@ -37,7 +37,7 @@ export function expectNamespace(method: string, settings: Settings, namespace: u
 
 /** @throws TypeError for what is no message */
 export function expectMessage(method: string, limits: Limits, message: MessageToPublish): void {
-  const publish = draftProblem(message) ?? publishOf(message, limits);
+  const publish = draftProblem(message) ?? ownPublishOf(message, limits);
   if (typeof publish === "string") throw new ArgumentError(`${method}: ${publish}`);
 }
 

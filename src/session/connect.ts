@@ -170,7 +170,8 @@ export function handleConnect(
   // [MQTT311-3.2.2-1..3] [MQTT5-3.2.2-2] [MQTT5-3.2.2-3]; [3.1/connack/flags] is the encoder's.
   const sessionPresent = resumed !== undefined;
   connection.send({ ...connack, sessionPresent });
-  core.clients?.connected(identity, clientId, { version, sessionPresent, keepAliveSeconds, sessionExpirySeconds: granted });
+  const { clean } = connect;
+  core.clients.connected(identity, clientId, { version, clean, sessionPresent, keepAliveSeconds, sessionExpirySeconds: granted });
   endForbidden(core, session);
   resend(core, session);
   goOn(core, session);

@@ -15,12 +15,15 @@ import { DEFAULT_RATES, type Rates } from "../rate.ts";
 import { ENOUGH_ROOM, type Room } from "../room.ts";
 import { PIECE_SIZES, type PieceSizes } from "../storage-limits.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
+import { VERSION } from "../version.ts";
 import { SLICES, type Slices } from "../work-limits.ts";
 import { Changes } from "./changes.ts";
+import { ClientNews } from "./client-news.ts";
 import { type ConsumerPlan, Consumers } from "./consumer.ts";
 import { createCounters } from "./counters.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Deque } from "./deque.ts";
+import { Events } from "./events.ts";
 import { Failures } from "./failures.ts";
 import { Lent } from "./lent.ts";
 import type { LocalShare } from "./local-share.ts";
@@ -35,6 +38,7 @@ import { Repeats } from "./repeats.ts";
 import { RowChanges } from "./row-changes.ts";
 import type { Connection, Session, Subscription } from "./session.ts";
 import { Slowing } from "./slowing.ts";
+import { SystemTotals } from "./system-totals.ts";
 import { UserShares } from "./user-shares.ts";
 
 /** What this object as a whole wants of one filter, whatever the number of its subscribers here. */
@@ -73,6 +77,8 @@ export interface SessionCoreOptions {
   readonly slices?: Slices;
   /** Code of the Worker that is given messages; by default none. */
   readonly consumers?: readonly ConsumerPlan[];
+  /** All clients here are one. */
+  readonly isOneClients?: boolean;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -82,7 +88,11 @@ export class SessionCore {
   readonly store: SessionStore;
   readonly router: RouterPort;
   readonly authorizer: Authorizer;
-  readonly clients: ClientPort | undefined;
+  /** Is told what happens to clients. */
+  readonly clients: ClientPort;
+  readonly events: Events;
+  /** What Session objects have told of themselves, where this is the one that sums it up. */
+  readonly system = new SystemTotals(VERSION);
   readonly wills: WillAsker | undefined;
   readonly reauthentication: ReauthenticationPort;
   readonly choices: Choices;
@@ -161,7 +171,6 @@ export class SessionCore {
     this.store = options.store;
     this.router = options.router;
     this.authorizer = options.authorizer;
-    this.clients = options.clients;
     this.wills = options.wills;
     this.reauthentication = options.reauthentication;
     this.choices = options.choices;
@@ -188,6 +197,17 @@ export class SessionCore {
     this.numbers = new Numbers(options.now);
     this.rowChanges = new RowChanges(options.store);
     this.failures = new Failures(options.faults, this.counters);
+    this.events = new Events({
+      router: options.router,
+      store: options.store,
+      numbers: this.numbers,
+      counters: this.counters,
+      failures: this.failures,
+      origin: () => this.ownOrigin(),
+      now: () => this.now,
+      isOneClients: options.isOneClients ?? false,
+    });
+    this.clients = new ClientNews(options.clients, this.events);
     this.log = new MessageLog(
       options.store,
       this.repeats,
@@ -206,6 +226,15 @@ export class SessionCore {
   /** How a message that enters the broker here is named. */
   nextOrigin(publisher: string): Origin {
     this.counters.messagesReceived += 1;
+    return this.#named(publisher);
+  }
+
+  /** How a message is named that the broker tells of itself. */
+  ownOrigin(): Origin {
+    return this.#named("");
+  }
+
+  #named(publisher: string): Origin {
     return { publisher, origin: this.#origin, sequence: this.numbers.next(), repeated: false, settledBelow: 0 };
   }
 

@@ -25,7 +25,11 @@ export interface SessionCounters {
   messagesReceived: number;
   /** PUBLISH packets that were sent to clients, repeats included. */
   messagesDelivered: number;
+  /** Those of them that were the broker's own figures, below `$SYS`. */
+  systemDelivered: number;
   readonly messagesDropped: Record<DropReason, number>;
+  /** Events that were not told because too many had to be at once, or that did not reach all who want them. */
+  eventsLeftOut: number;
   /** PUBLISH and SUBSCRIBE packets that were dropped or refused because their client sends faster than it may, by the rate. */
   readonly aboveRate: Record<(typeof PACED)[number], number>;
   /** Rows that belonged to no session any more and were deleted at the start. */
@@ -37,5 +41,14 @@ export interface SessionCounters {
 export function createCounters(): SessionCounters {
   const dropped = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<DropReason, number>;
   const aboveRate = { messages: 0, bytes: 0, subscribes: 0 };
-  return { messagesReceived: 0, messagesDelivered: 0, messagesDropped: dropped, aboveRate, rowsSwept: 0, faults: 0 };
+  return {
+    messagesReceived: 0,
+    messagesDelivered: 0,
+    systemDelivered: 0,
+    messagesDropped: dropped,
+    eventsLeftOut: 0,
+    aboveRate,
+    rowsSwept: 0,
+    faults: 0,
+  };
 }

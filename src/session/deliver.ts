@@ -10,6 +10,7 @@ import type { Receipt } from "../mqtt/receipt.ts";
 import type { ShareTarget } from "../mqtt/share-target.ts";
 import { DELIVERY_WORK } from "../work-limits.ts";
 import type { SessionCore } from "./core.ts";
+import { dropped } from "./dropped.ts";
 import { mayReceive } from "./identity.ts";
 import type { LogRecord } from "./log-record.ts";
 import { enqueue } from "./queue.ts";
@@ -40,7 +41,7 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
       // Not by whether any session has moved alone: the last of them may just have ceased to be told apart.
       if ((repeated || core.moved.size > 0) && hadBefore(core, session, message, repeated)) continue;
       if (!mayReceive(core, session, message.topic)) {
-        core.counters.messagesDropped.not_authorized += 1;
+        dropped(core, "not_authorized", session, message);
         continue;
       }
       // [MQTT5-3.8.4-8] [MQTT311-3.8.4-6]
@@ -53,7 +54,7 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
         continue;
       }
       if (session.stored && core.room.isFull) {
-        core.counters.messagesDropped.queue_full += 1;
+        dropped(core, "queue_full", session, message);
         isFull = true;
         continue;
       }
@@ -142,7 +143,7 @@ export function deliverShared(core: SessionCore, message: Message, { filter, key
   if (gives(member)) return "taken";
   for (const other of share.members) if (other !== member && gives(other)) return "taken";
   for (const each of share.members) if (mayReceive(core, each, message.topic)) return "full";
-  core.counters.messagesDropped.not_authorized += 1;
+  dropped(core, "not_authorized", undefined, message);
   return "unwanted";
 }
 

@@ -56,7 +56,7 @@ export function connectionLost(core: SessionCore, connection: Connection, ended 
     session.connection = undefined;
     session.stuck = false;
     clientLost(core, session, wasHere ? ended : undefined);
-  } else if (wasHere) core.clients?.disconnected(session.identity, session.clientId, ended, false);
+  } else if (wasHere) core.clients.disconnected(session.identity, session.clientId, ended, false);
 }
 
 /** [MQTT5-4.13.1-1] [MQTT311-4.8.0-1]: the connection ends, and nothing but the connection; its will is published. */
@@ -71,7 +71,7 @@ export function clientLost(core: SessionCore, session: Session, ended?: Ended): 
   const hadWill = session.will !== undefined;
   leave(core, session);
   core.receipts.left(session);
-  if (ended !== undefined) core.clients?.disconnected(identity, clientId, ended, hadWill && session.will === undefined);
+  if (ended !== undefined) core.clients.disconnected(identity, clientId, ended, hadWill && session.will === undefined);
 }
 
 function leave(core: SessionCore, session: Session): void {

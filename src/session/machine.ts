@@ -226,6 +226,12 @@ export class SessionMachine {
     return deliverDirectly(this.#core, clientId, message);
   }
 
+  /** A Topic object tells which events somebody wants. */
+  learnEvents(events: number, now: number): void {
+    this.#core.now = now;
+    this.#core.events.learn(events);
+  }
+
   /** Its socket is no more: what waited in it is gone. */
   gone(connection: Connection): void {
     connection.reading.end();
@@ -301,6 +307,10 @@ export class SessionMachine {
       this.#runDeadline(deadlines.takeDue(now)!);
     }
     goOnWithChores(core, end);
+    while (core.events.isLeft && core.work < end) {
+      core.work += 1;
+      core.events.publishNext();
+    }
     return deadlines.isDue(now) || core.chores.length > 0;
   }
 

@@ -12,6 +12,7 @@ import type { QoS } from "../mqtt/packet.ts";
 import { compareTopics } from "../topic/order.ts";
 import type { SessionCore } from "./core.ts";
 import { RETAINED } from "./deadlines.ts";
+import { dropped } from "./dropped.ts";
 import { mayReceive } from "./identity.ts";
 import { isHeldBack } from "./matching.ts";
 import { hasRoom, take } from "./queue.ts";
@@ -173,7 +174,7 @@ export function takePage(core: SessionCore, { clientId, id, from, next, messages
 function deliverRetained(core: SessionCore, session: Session, subscription: Subscription, message: Message): void {
   if (isHeldBack(subscription, message)) return;
   if (!mayReceive(core, session, message.topic)) {
-    core.counters.messagesDropped.not_authorized += 1;
+    dropped(core, "not_authorized", session, message);
     return;
   }
   const { request, identifier } = subscription;

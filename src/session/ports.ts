@@ -186,6 +186,8 @@ export interface ClientPort {
 /** How a connection begins. */
 export interface Beginning {
   readonly version: ProtocolVersion;
+  /** Clean Start, or Clean Session. */
+  readonly clean: boolean;
   readonly sessionPresent: boolean;
   /** 0 = none. */
   readonly keepAliveSeconds: number;
@@ -324,6 +326,10 @@ export interface RouterPort {
   subscribe(wanted: Wanted, ticket: Ticket): void;
   /** Nobody here wants the filter any longer. */
   unsubscribe(filter: string, version: number): void;
+  /** The events (`topic/events.ts`) that somebody wants, where that is known here at any time; undefined where Topic objects tell of it. */
+  readonly wantedEvents: number | undefined;
+  /** The events that this Session object tells from now on. */
+  tells(events: number): void;
   /** The Topic objects that have topics which a filter may match; other ones when their number has changed. */
   places(filter: string): readonly string[];
   /**

@@ -24,6 +24,7 @@ import { MEMORY_SHORT } from "./close-code.ts";
 import { handOn } from "./consume.ts";
 import type { SessionCore } from "./core.ts";
 import type { Incoming } from "./delivery.ts";
+import { dropped } from "./dropped.ts";
 import { makeRoomForExchange } from "./exchanges.ts";
 import { violated } from "./lifecycle.ts";
 import { HELD, type PublishVerdict } from "./ports.ts";
@@ -154,7 +155,7 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   const verdict = refusal === SUCCESS ? verdictOn(core, connection, publish, topic) : undefined;
   if (verdict === HELD) return;
   const byCode = refusalIn(verdict);
-  if (byCode !== undefined && endsFor(core, connection, byCode)) return;
+  if (byCode !== undefined && endsFor(core, connection, byCode, publish, topic)) return;
   const origin = core.nextOrigin(session.clientId);
   const { sequence, begunAt } = known ?? { sequence: origin.sequence, begunAt: undefined };
   const incoming = new IncomingMessage(core, session, { packetId, qos, sequence, begunAt }, connection.version === 5);
@@ -171,7 +172,7 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     core.changes.markRow(session);
   }
   if (reasonCode !== SUCCESS) {
-    if (byCode !== undefined) countRefused(core, connection);
+    if (byCode !== undefined) countRefused(core, connection, publish, topic);
     incoming.reason = byCode?.reason;
     incoming.settled(refused ? reasonCode : SUCCESS);
     return;
@@ -222,7 +223,7 @@ function publishFleeting(core: SessionCore, connection: Connection, publish: Pub
   const { session, packetCameAt } = connection;
   const origin = core.nextOrigin(session.clientId);
   if (refusalIn(verdict) !== undefined) {
-    core.counters.messagesDropped.refused += 1;
+    dropped(core, "refused", undefined, { topic, qos: 0, publisher: session.clientId });
     return;
   }
   const meant = meantBy(verdict, publish, topic);
@@ -230,16 +231,22 @@ function publishFleeting(core: SessionCore, connection: Connection, publish: Pub
 }
 
 /** Whether a 3.x client loses its connection for what the Worker's code has refused: as for what it may not publish. */
-function endsFor(core: SessionCore, connection: Connection, { isFault, reasonCode, reason }: CodeRefusal): boolean {
+function endsFor(
+  core: SessionCore,
+  connection: Connection,
+  { isFault, reasonCode, reason }: CodeRefusal,
+  publish: Publish,
+  topic: string,
+): boolean {
   if (isFault || connection.version === 5 || core.choices.denyAction !== "disconnect") return false;
-  countRefused(core, connection);
+  countRefused(core, connection, publish, topic);
   violated(core, connection, reasonCode, reason === "" ? "the message was refused" : reason);
   return true;
 }
 
 /** It counts against its client's rate as if it had been taken. */
-function countRefused(core: SessionCore, connection: Connection): void {
-  core.counters.messagesDropped.refused += 1;
+function countRefused(core: SessionCore, connection: Connection, { qos }: Publish, topic: string): void {
+  dropped(core, "refused", undefined, { topic, qos, publisher: connection.session.clientId });
   core.paces.takesMessage(connection, core.now);
 }
 

@@ -7,11 +7,13 @@ import { INFLIGHT_BYTES_MAX, SLOW_FILL } from "../limits.ts";
 import { Message } from "../mqtt/message.ts";
 import { NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
+import { MESSAGE_DROPPED } from "../topic/events.ts";
 import { caughtUp, endPatience, hold, keepsUp, mayHold } from "./catch-up.ts";
 import { isShared } from "./chunk.ts";
 import { headFlags } from "./chunk-heads.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
+import { dropped } from "./dropped.ts";
 import type { Due } from "./due.ts";
 import { noted } from "./given.ts";
 import { mayReceive, mayStillHave } from "./identity.ts";
@@ -47,16 +49,16 @@ function hasWindow({ inflight, inflightBytes }: Session, { window }: Connection)
 
 /** Whether one more message may wait; counts it as dropped when not. */
 function mayWait(core: SessionCore, session: Session, message: Message): boolean {
-  const { counters, ledger, choices } = core;
+  const { ledger, choices } = core;
   if (!ledger.takes("messages")) {
-    counters.messagesDropped.memory += 1;
+    dropped(core, "memory", session, message);
     return false;
   }
   if (choices.queuePolicy !== "reject_new") return true;
   const bounds = boundsOf(core);
   if (!isFull(session, message, bounds)) return true;
   if (bounds.short) ledger.refuse("queues");
-  counters.messagesDropped.queue_full += 1;
+  dropped(core, "queue_full", session, message);
   return false;
 }
 
@@ -141,7 +143,7 @@ export function keepWithinBounds(
     if (short) core.ledger.refuse("queues");
     const oldest = takeOldest(core, session);
     if (passOn(core, session, oldest, elsewhere)) continue;
-    core.counters.messagesDropped.queue_full += 1;
+    dropped(core, "queue_full", session, oldest.message);
     over(core, session, oldest);
   }
 }
@@ -215,8 +217,9 @@ function takeOldest(core: SessionCore, session: Session): Delivery {
   if (queued.length === session.queuedOwed) {
     const index = backlog.oldestDroppable();
     const waiting = backlog.at(index);
-    // Somebody else may have what came through a shared subscription; nothing else is read for that.
-    const found = isShared(waiting.flags) ? core.log.find(waiting, session.number) : undefined;
+    // Somebody else may have what came through a shared subscription; nothing else is read for that, unless somebody wants to know what it was.
+    const isRead = isShared(waiting.flags) || core.events.wants(MESSAGE_DROPPED);
+    const found = isRead ? core.log.find(waiting, session.number) : undefined;
     backlog.remove(index);
     return found === undefined ? withoutMessage(waiting) : deliveryOf(waiting, found);
   }
@@ -245,13 +248,13 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
   const { session } = connection;
   // [MQTT5-3.3.2-5] [MQTT5-4.3.3-7]
   if (!delivery.sent && expired(message, core.now)) {
-    core.counters.messagesDropped.expired += 1;
+    dropped(core, "expired", session, message);
     finish(core, session, delivery);
     return;
   }
   if (!delivery.sent && !mayStillHave(core, session, message.topic)) {
     if (passOn(core, session, delivery, true)) return;
-    core.counters.messagesDropped.not_authorized += 1;
+    dropped(core, "not_authorized", session, message);
     finish(core, session, delivery);
     return;
   }
@@ -264,7 +267,7 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
     throw error;
   }
   if (!isSent) {
-    core.counters.messagesDropped.too_large += 1;
+    dropped(core, "too_large", session, message);
     finish(core, session, delivery);
     return;
   }

@@ -6,6 +6,7 @@ import { hold, stopSlowing } from "./catch-up.ts";
 import { isShared, qosIn } from "./chunk.ts";
 import type { SessionCore } from "./core.ts";
 import { deliverShared } from "./deliver.ts";
+import { dropped } from "./dropped.ts";
 import type { Session } from "./session.ts";
 import { clearQueues, inRows, peek } from "./waiting.ts";
 
@@ -15,12 +16,11 @@ import { clearQueues, inRows, peek } from "./waiting.ts";
  */
 export function forgetDeliveries(core: SessionCore, session: Session, over: boolean): void {
   core.receipts.ended(session);
-  const { messagesDropped } = core.counters;
   for (const { message, sequence, share, qos, sent } of session.deliveries.values()) {
     if (sequence !== 0 || !over || message === undefined) continue;
     if (goesOn(session, share !== "", qos, sent))
       core.failures.guard("handing its messages on", session, () => redistribute(core, message, share));
-    else if (!sent) messagesDropped.session_ended += 1;
+    else if (!sent) dropped(core, "session_ended", session, message);
   }
   for (const waiting of [...inRows(session)]) {
     const { flags, sent, sequence } = waiting;
@@ -29,7 +29,7 @@ export function forgetDeliveries(core: SessionCore, session: Session, over: bool
         const delivery = peek(core, session, waiting);
         if (delivery !== undefined) redistribute(core, delivery.message, delivery.share);
       });
-    } else if (over && !sent) messagesDropped.session_ended += 1;
+    } else if (over && !sent) dropped(core, "session_ended", session, undefined);
     core.log.release(sequence);
   }
   session.deliveries.clear();

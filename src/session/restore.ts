@@ -11,6 +11,7 @@ import type { Head } from "./chunk-heads.ts";
 import { isConsumerRow, restoreConsumer, restoreGiven, settleConsumers } from "./consumer-rows.ts";
 import type { SessionCore } from "./core.ts";
 import { SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
+import { isEventsRow } from "./events.ts";
 import { doubtWaiting, setIdentity } from "./identity.ts";
 import { addSubscription } from "./interest.ts";
 import { beginGrace, clientLost, endSession, LOST } from "./lifecycle.ts";
@@ -24,6 +25,7 @@ import { attempt, Restoring } from "./restoring.ts";
 import { endForbidden, watchLogin } from "./rights.ts";
 import { type Connection, type RetainedCursor, Session } from "./session.ts";
 import { decodeSessionState, decodeWill, type SentDelivery, type SessionState, storedRequest } from "./state.ts";
+import { isSystemRow } from "./system-totals.ts";
 import { noteBacklogs, withoutMessage } from "./waiting.ts";
 import { scheduleWill, watchWills } from "./will.ts";
 
@@ -92,7 +94,7 @@ export function lostAsleep(core: SessionCore, attachment: Uint8Array, now: numbe
   const { session: state } = attached;
   // Of a session without rows nothing is left but what was attached.
   if (session === undefined && attached.sessionNumber === 0 && state !== undefined) {
-    core.clients?.disconnected(state.identity, attached.clientId, LOST, false);
+    core.clients.disconnected(state.identity, attached.clientId, LOST, false);
   }
   // Its client has come back, or it is another session by now.
   if (session === undefined || !session.inGrace || session.number !== attached.sessionNumber) return;
@@ -131,6 +133,16 @@ function restoreSessions(restoring: Restoring): void {
   for (const row of core.store.sessions()) {
     if (isConsumerRow(row)) {
       restoreConsumer(restoring, row);
+      continue;
+    }
+    if (isSystemRow(row)) {
+      core.raiseNumbers(row.number);
+      restoring.attempt("the figures of the broker", () => core.system.restore(row));
+      continue;
+    }
+    if (isEventsRow(row)) {
+      core.raiseNumbers(row.number);
+      restoring.attempt("which events are told", () => core.events.restore(row));
       continue;
     }
     const state = restoring.attempt(`session row ${row.number}`, () => decodeSessionState(intact(row).state));

@@ -25,7 +25,7 @@ export function endForbidden(core: SessionCore, session: Session): void {
     if (authorizer.mayKeep?.(...wish) ?? authorizer.maySubscribe(...wish)) continue;
     if (session.stored) core.rowChanges.deleteSubscription(session, filter);
     forgetSubscription(core, session, filter);
-    core.clients?.unsubscribed(session.identity, session.clientId, filter);
+    core.clients.unsubscribed(session.identity, session.clientId, filter);
     if (session.connection !== undefined) core.changes.mark(session.connection);
   }
 }

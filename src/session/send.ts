@@ -3,9 +3,11 @@
 import { encodePublish, type Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { SessionCore } from "./core.ts";
+import { dropped } from "./dropped.ts";
 import { AS_PUBLISHED, type Retain } from "./retain.ts";
 import type { Connection, Session } from "./session.ts";
 import { mayBeSent } from "./unread-bound.ts";
+import { SYSTEM_PREFIX } from "./verdict.ts";
 
 /** Sends a message at QoS 0 to a session that is connected; a client that is away, or doesn't accept it, never gets it. */
 export function sendQoS0(
@@ -18,26 +20,26 @@ export function sendQoS0(
   const { connection } = session;
   if (connection === undefined || !connection.open) return;
   if (expired(message, core.now)) {
-    core.counters.messagesDropped.expired += 1;
+    dropped(core, "expired", session, message);
     return;
   }
   if (!mayBeSent(core, connection)) {
-    core.counters.messagesDropped.unread += 1;
+    dropped(core, "unread", session, message);
     return;
   }
   const { version, packetBytesMax } = connection.facts;
   if (version === 5 && (identifiers !== undefined || connection.ownAliases.available)) {
     if (!sendPublish(core, connection, message, { qos: 0, retain, dup: false, packetId: 0, identifiers }))
-      core.counters.messagesDropped.too_large += 1;
+      dropped(core, "too_large", session, message);
     return;
   }
   const bytes = message.encodeQoS0(version, retainFor(connection, retain), core.now);
   // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
   if (bytes.length > packetBytesMax) {
-    core.counters.messagesDropped.too_large += 1;
+    dropped(core, "too_large", session, message);
     return;
   }
-  core.counters.messagesDelivered += 1;
+  count(core, message);
   connection.write(bytes);
 }
 
@@ -69,9 +71,14 @@ export function sendPublish(core: SessionCore, connection: Connection, message: 
   // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
   if (bytes.length > connection.facts.packetBytesMax) return false;
   if (alias !== 0 && !known) connection.ownAliases.sent(message.topic, alias);
-  core.counters.messagesDelivered += 1;
+  count(core, message);
   connection.write(bytes);
   return true;
+}
+
+function count({ counters }: SessionCore, { topic }: Message): void {
+  counters.messagesDelivered += 1;
+  if (topic.startsWith(SYSTEM_PREFIX)) counters.systemDelivered += 1;
 }
 
 /** [MQTT311-3.3.1-9] [MQTT5-3.3.1-13] */

@@ -289,7 +289,7 @@ function unsubscribe(core: SessionCore, connection: Connection, filter: string):
   const { session } = connection;
   if (session.stored) core.rowChanges.deleteSubscription(session, filter);
   forgetSubscription(core, session, filter);
-  core.clients?.unsubscribed(session.identity, session.clientId, filter);
+  core.clients.unsubscribed(session.identity, session.clientId, filter);
   core.changes.mark(connection);
 }
 
@@ -345,5 +345,5 @@ function keepSubscription(core: SessionCore, session: Session, subscription: Sub
   if (session.stored) core.rowChanges.putSubscription(session, subscription);
   if (session.owed.length > 0) promiseOwed(core, session, subscription.request.filter);
   if (session.connection !== undefined) core.changes.mark(session.connection);
-  core.clients?.subscribed(session.identity, session.clientId, subscription.request);
+  core.clients.subscribed(session.identity, session.clientId, subscription.request);
 }

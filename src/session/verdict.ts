@@ -6,7 +6,7 @@ import type { HELD, PublishVerdict } from "./ports.ts";
 import type { Connection } from "./session.ts";
 
 /** The broker's own topics. */
-const SYSTEM_PREFIX = "$SYS/";
+export const SYSTEM_PREFIX = "$SYS/";
 
 /** That it goes nowhere. */
 export type CodeRefusal = Extract<PublishVerdict, { readonly reasonCode: number }>;

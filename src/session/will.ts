@@ -11,6 +11,7 @@ import { RETAINED_WORK } from "../work-limits.ts";
 import { handOn } from "./consume.ts";
 import type { SessionCore } from "./core.ts";
 import { WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
+import { dropped } from "./dropped.ts";
 import { willBytes } from "./pending-will.ts";
 import type { PublishVerdict } from "./ports.ts";
 import type { Connection, Session } from "./session.ts";
@@ -60,7 +61,7 @@ export function publishWill(core: SessionCore, session: Session): void {
   const { topic, qos, retain } = pending.will;
   // What was allowed at CONNECT may not be any more.
   if (pending.checked !== true && !core.authorizer.mayPublish(identity, clientId, topic, qos, retain)) {
-    core.counters.messagesDropped.not_authorized += 1;
+    dropped(core, "not_authorized", undefined, { topic, qos, publisher: clientId });
     core.rowChanges.deleteWill(clientId);
     return;
   }
@@ -82,7 +83,7 @@ export function publishWill(core: SessionCore, session: Session): void {
 function sendWill(core: SessionCore, { clientId, identity }: Session, will: Will, verdict: PublishVerdict): void {
   const origin = core.nextOrigin(clientId);
   if (refusalIn(verdict) !== undefined) {
-    core.counters.messagesDropped.refused += 1;
+    dropped(core, "refused", undefined, { topic: will.topic, qos: will.qos, publisher: clientId });
     if (core.sessions.get(clientId)?.will === undefined) core.rowChanges.endWill(clientId);
     return;
   }

@@ -37,7 +37,7 @@ test("long filters behind a hook that takes its time: so much of one client wait
   });
   const filter = "x".repeat(20_000);
   const comes = (clientId: string): void => {
-    client.connected(NOBODY, clientId, { version: 5, sessionPresent: false, keepAliveSeconds: 0, sessionExpirySeconds: 0 });
+    client.connected(NOBODY, clientId, { version: 5, clean: true, sessionPresent: false, keepAliveSeconds: 0, sessionExpirySeconds: 0 });
     for (let count = 0; count < 100; count += 1) client.unsubscribed(NOBODY, clientId, `${filter}${count}`);
   };
   comes("c");

@@ -100,8 +100,21 @@ describe("a batch", () => {
       number: 1,
       records: [],
       again: false,
+      events: 0,
       receipts: [],
     });
+  });
+
+  test("says which events its sender knows, and nothing where there are none", () => {
+    const writer = new BatchWriter("topic/default/1", 1_800_000_000_000, 4);
+    for (const record of RECORDS) writer.add(record);
+    writer.events(0);
+    expect(writer.finish()).toEqual(batch(RECORDS));
+    writer.begin();
+    writer.events(21);
+    for (const record of RECORDS) writer.add(record);
+    const { events, records } = decodeBatch(sentAgain(writer.finish()));
+    expect([events, plain(records)]).toEqual([21, plain(RECORDS)]);
   });
 
   test("says that it is sent again, by its writer or as it is, and is the same otherwise", () => {

@@ -104,3 +104,33 @@ it("where every client has an object of its own and there is no directory, who a
   if (settings.topology === "compact" || settings.sessionShards > 0) expect(await asked).toBeInstanceOf(Array);
   else expect(await asked).toMatchObject({ name: "TypeError", message: expect.stringContaining("set ADMIN_TOKEN and bind DIRECTORY") });
 });
+
+describe("events", () => {
+  const { publisherId, subscriberId } = names(places.at(-1)!);
+
+  it("are told by objects that have slept, of those that sleep, and after all have been reset", async () => {
+    const subscription = await service.subscribe(["$events/client/+"], { qos: 1 });
+    const next = async (clientId: string): Promise<string> => {
+      for (;;) {
+        const { value } = await subscription.next();
+        const { clientid, reason } = JSON.parse(new TextDecoder().decode(value!.payload)) as { clientid: string; reason?: string };
+        if (clientid === clientId) return reason ?? value!.topic;
+      }
+    };
+    const first = await connect(publisherId);
+    // Where each client has an object of its own, that hears of it with this.
+    await first.subscribe("a/+", 0);
+    expect(await next(publisherId)).toBe("$events/client/connected");
+    await evict("all objects");
+    await first.drop();
+    expect(await next(publisherId)).toBe("socket_closed");
+    await crash("all objects");
+    // Of another client: what was not acknowledged comes again.
+    const second = await connect(subscriberId);
+    await second.subscribe("a/+", 0);
+    expect(await next(subscriberId)).toBe("$events/client/connected");
+    await second.drop();
+    expect(await next(subscriberId)).toBe("socket_closed");
+    await subscription.return();
+  });
+});

@@ -42,6 +42,7 @@ describe("parseSettings", () => {
       allowedHosts: [],
       allowedOrigins: undefined,
       choices: DEFAULT_CHOICES,
+      system: { seconds: 0, anonymous: false },
       rates: DEFAULT_RATES,
       userShare: 0.5,
       limits: DEFAULT_LIMITS,
@@ -64,6 +65,8 @@ describe("parseSettings", () => {
       ACL: '{"pub":["a"]}',
       ACL_NO_MATCH: "allow",
       ACL_DENY_ACTION: "disconnect",
+      SYS_SECONDS: 60,
+      SYS_ANONYMOUS: true,
       PACKET_SECONDS_MAX: "3",
       SESSIONS: { idFromName: () => 1 },
     });
@@ -75,6 +78,7 @@ describe("parseSettings", () => {
       users: '[{"user":"ada"}]',
     });
     expect(settings.namespaces).toEqual(["default", "acme", "a_B-9"]);
+    expect(settings.system).toEqual({ seconds: 60, anonymous: true });
     expect(settings.choices).toEqual({
       clientIdOwner: "user",
       queuePolicy: "drop_oldest",

@@ -5,7 +5,7 @@ import { isConsumerRow } from "../../src/session/consumer-rows.ts";
 import type { SessionCore } from "../../src/session/core.ts";
 import { Session } from "../../src/session/session.ts";
 import type { PieceSizes } from "../../src/storage-limits.ts";
-import type { Rows } from "./rows.ts";
+import { isOwnRow, type Rows } from "./rows.ts";
 import { UNLUCKY } from "./unlucky.ts";
 
 export function brokenBounds(core: SessionCore, limits: Limits): string[] {
@@ -108,6 +108,8 @@ export function brokenRows(core: SessionCore, { sessions: store }: Rows): string
       if (!consumers.has(number)) problems.push(`a row of the consumer ${number}, which is no more`);
       continue;
     }
+    // Of what belongs to no client.
+    if (isOwnRow(row)) continue;
     if (numbers.get(number)?.clientId !== clientId) problems.push(`a row of the session ${number} of ${clientId}, which is no more`);
   }
   for (const { sessionNumber, filter } of store.subscriptions()) {

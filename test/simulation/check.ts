@@ -8,11 +8,11 @@
 import { RESTART_GRACE_MS } from "../../src/limits.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import { sessionObjectName, topicObjectName, topicShard } from "../../src/objects/names.ts";
-import { isConsumerRow } from "../../src/session/consumer-rows.ts";
 import { matches } from "../../src/topic/filter.ts";
 import { LONG_SECONDS, SimulatedClient } from "./client.ts";
 import { wants } from "./receipt.ts";
 import type { Got, Held, Published } from "./records.ts";
+import { isOwnRow } from "./rows.ts";
 import { LASTING_SECONDS, type Scenario, SHARED_FILTER } from "./run.ts";
 import { BEGINNING, calm, type World } from "./world.ts";
 
@@ -298,7 +298,7 @@ export async function checkAtRest(scenario: Scenario, gone: readonly SimulatedCl
   for (const object of world.objects) {
     const stored = object.stored();
     wills += stored.wills;
-    for (const row of object.sessionStore.sessions()) if (!isConsumerRow(row)) sessions.add(row.clientId);
+    for (const row of object.sessionStore.sessions()) if (!isOwnRow(row)) sessions.add(row.clientId);
     if (stored.chunks > 1 && gone.length === 0) problems.push(`${object.name} keeps ${stored.chunks} chunks after everybody has left`);
   }
   if (wills > 0) problems.push(`${wills} wills are stored after everybody has left`);

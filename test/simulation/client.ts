@@ -126,6 +126,8 @@ export class SimulatedClient {
   readonly options: ClientOptions;
   readonly held: Held[] = [];
   readonly got: Got[] = [];
+  /** What the broker has told it of others. */
+  readonly events: { readonly topic: string; readonly clientid: unknown }[] = [];
   readonly problems: string[] = [];
   readonly lives: Life[] = [];
   /** Milliseconds: its session had ended, or it could not tell. */
@@ -790,6 +792,12 @@ export class SimulatedClient {
     const world = this.#world;
     const { packetId, qos, dup, retain } = packet;
     const topic = this.#topicOf(packet);
+    if (topic?.startsWith("$events/")) {
+      const { clientid } = JSON.parse(new TextDecoder().decode(packet.payload)) as { clientid: unknown };
+      this.events.push({ topic, clientid });
+      if (qos > 0) this.#answer(PUBACK, packetId);
+      return;
+    }
     const number = numberOf(packet.payload);
     this.#checkReceipt(packet, topic, number);
     world.note(`${this.id} gets ${number ?? "nothing"} at QoS ${qos}${dup ? " DUP" : ""}${retain ? " RETAIN" : ""} as ${packetId}`);

@@ -526,6 +526,10 @@ export const FORMS: readonly Form[] = [
       number: "0",
       records: "[]",
       again: { value: "false", unnoticed: "the group must change in the same moments; test/routing/repeats.test.ts has it" },
+      events: {
+        value: "0",
+        unnoticed: "the Session object is told what it tells already; test/simulation/events.test.ts counts the calls",
+      },
       receipts: { value: "[]", unnoticed: RECEIPTS },
     },
   },
@@ -590,6 +594,7 @@ export const FORMS: readonly Form[] = [
       "batch.number": "0",
       "batch.records": "[]",
       "batch.again": { value: "false", unnoticed: "a Session object does not look at it" },
+      "batch.events": "0",
       "batch.receipts": { value: "[]", unnoticed: RECEIPTS },
     },
   },

@@ -384,6 +384,7 @@ describe("on the way to a Topic object", () => {
       shape: 1,
       runtime,
       exchange,
+      events: () => 0,
       settled: () => {},
       meter: createCallMeter(),
       faults: NO_FAULTS,
@@ -410,6 +411,7 @@ describe("on the way to a Topic object", () => {
         batches.push({ again, number, records: records.length });
         return outcomes[batches.length - 1]!();
       },
+      events: () => 0,
       settled: () => {},
       meter: createCallMeter(),
       faults: NO_FAULTS,

@@ -22,7 +22,6 @@ import { type HostState, SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import type { RoutingStore } from "../../src/routing/ports.ts";
 import type { Runtime, Timer } from "../../src/runtime.ts";
-import { isConsumerRow } from "../../src/session/consumer-rows.ts";
 import type { MovingPart } from "../../src/session/move.ts";
 import type { SessionStore } from "../../src/session/ports.ts";
 import { miscounted, recountSessions } from "../support/recount.ts";
@@ -31,7 +30,7 @@ import { ofUnknownVersion, partOfBefore, partOfUnknown, storeOfBuild } from "./b
 import { simulatedConsumers } from "./consumer.ts";
 import { DIRECTORY, directoryService } from "./directory.ts";
 import { differences, losses, lostInMove, type Memory, remember } from "./memory.ts";
-import { MemoryRows, type Rows, refusing, SqliteRows } from "./rows.ts";
+import { isOwnRow, MemoryRows, type Rows, refusing, SqliteRows } from "./rows.ts";
 import type { SimulatedSocket } from "./socket.ts";
 import { UNLUCKY, unluckyRouter, unluckyStore } from "./unlucky.ts";
 import { settled, type World } from "./world.ts";
@@ -364,12 +363,13 @@ export class SimulatedObject {
   }
 
   /** The calls that a Session object takes. */
-  #sessionObject(name: string, alive: () => boolean): SessionPeer & Pick<SessionCalls, "deliver" | "acknowledged"> {
+  #sessionObject(name: string, alive: () => boolean): SessionPeer & Pick<SessionCalls, "deliver" | "acknowledged" | "report"> {
     const call = <Answer>(run: (host: SessionHost) => Promise<Answer>): Promise<Answer> =>
       this.#call(name, (host) => run(host as SessionHost), alive);
     return {
       deliver: (batch) => call((host) => host.deliver(this.#heard(batch, name))),
       acknowledged: (object, all) => call(async (host) => host.acknowledgements.take(object, all)),
+      report: (object, reported) => call(async (host) => host.system.take(object, reported)),
       offerSession: (asker, clientId, reason, by) => call((host) => host.arrivals.offer(asker, clientId, reason, by)),
       exportSession: async (asker, clientId, from, last) => {
         const part = await call((host) => host.arrivals.export(asker, clientId, from, last));
@@ -633,7 +633,7 @@ export class SimulatedObject {
   /** What is stored, for the check at rest. */
   stored(): { sessions: number; subscriptions: number; chunks: number; wills: number; routes: number } {
     return {
-      sessions: this.sessionStore.sessions().filter((row) => !isConsumerRow(row)).length,
+      sessions: this.sessionStore.sessions().filter((row) => !isOwnRow(row)).length,
       subscriptions: this.sessionStore.subscriptions().length,
       chunks: this.sessionStore.chunkHeads(0, Number.MAX_SAFE_INTEGER).length,
       wills: this.sessionStore.wills().length,

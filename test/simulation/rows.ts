@@ -134,3 +134,8 @@ export function refusing<Store extends object>(store: Store, refuses: () => bool
     },
   });
 }
+
+/** A row of the table of sessions that belongs to no client. */
+export function isOwnRow({ clientId }: { readonly clientId: string }): boolean {
+  return clientId.startsWith("\u0000");
+}

@@ -17,6 +17,7 @@ import type { Random } from "./random.ts";
 import type { Published } from "./records.ts";
 import { actUnlucky, leaveUnlucky, strangeFault, unluckyClient } from "./unlucky.ts";
 import { USERS, type UserName, withInstantCrypto } from "./users.ts";
+import { actWatcher, checkWatcher, watcherOf } from "./watcher.ts";
 import { calm, type Faults, NO_FAULTS, World } from "./world.ts";
 import { ODD_PACKETS, WRONG_PACKETS } from "./wrong-packets.ts";
 
@@ -75,6 +76,8 @@ export interface Scenario {
   readonly published: Published[];
   /** One to whom faults of the broker's own happen. */
   readonly unlucky: SimulatedClient | undefined;
+  /** One that listens to the events of the broker. */
+  readonly watcher: SimulatedClient | undefined;
   readonly wild: Faults;
   /** Queues are so short that messages are dropped. */
   readonly short: boolean;
@@ -111,7 +114,7 @@ export async function run({ seed, steps, reshaped = false, deployed = false, kep
 }
 
 async function play(scenario: Scenario, steps: number): Promise<RunResult> {
-  const { world, clients, published, unlucky } = scenario;
+  const { world, clients, published, unlucky, watcher } = scenario;
   const { chance } = world;
   for (const client of clients) {
     client.connect();
@@ -119,6 +122,7 @@ async function play(scenario: Scenario, steps: number): Promise<RunResult> {
     if (isHasty(scenario, client)) firstSubscriptions(scenario, client, true);
   }
   unlucky?.connect();
+  watcher?.connect();
   await calm(world, 5_000);
   for (const client of clients) if (!isHasty(scenario, client)) firstSubscriptions(scenario, client, false);
   await calm(world, 5_000);
@@ -134,6 +138,7 @@ async function play(scenario: Scenario, steps: number): Promise<RunResult> {
     if (act !== undefined && chance.takes(`step ${step}`, () => `${act.client.id} ${act.what}`)) act.run();
     banSomebody(scenario, step);
     if (unlucky !== undefined && chance.once(`unlucky ${step}`).chance(0.3)) actUnlucky(unlucky, chance.once(`unlucky act ${step}`));
+    if (watcher !== undefined && chance.once(`watcher ${step}`).chance(0.1)) actWatcher(watcher, chance.once(`watcher act ${step}`));
     await calm(world, random.chance(0.1) ? random.below(3_000) : random.below(30));
   }
   world.faults = NO_FAULTS;
@@ -144,9 +149,13 @@ async function play(scenario: Scenario, steps: number): Promise<RunResult> {
   scenario.peaceAt = world.now;
   for (const client of gone) client.drop();
   if (unlucky !== undefined) await leaveUnlucky(world, unlucky, published);
-  await makePeace(world, clients, gone);
+  await makePeace(world, watcher === undefined ? clients : [...clients, watcher], gone);
   for (const object of world.objects) await object.wake();
   const problems = [...world.problems.splice(0), ...checkPromises(scenario, gone)];
+  if (watcher !== undefined) {
+    const present = clients.filter((client) => !gone.includes(client));
+    problems.push(...(await checkWatcher(world, watcher, present, published)));
+  }
   problems.push(...(await checkAtRest(scenario, gone)));
   problems.push(...checkConsumers(scenario));
   problems.push(...(await checkTidied(scenario)));
@@ -245,6 +254,7 @@ function begin(seed: number, reshaped: boolean, deployed: boolean, kept: Readonl
     clientCount: options.length,
     members,
     published,
+    watcher: (seed >> 1) % 3 === 1 && !deployed ? watcherOf(world, chance.once("the watcher"), published) : undefined,
     unlucky: wild.unlucky > 0 ? unluckyClient(world, chance.once("the unlucky client"), published) : undefined,
     wild,
     short,

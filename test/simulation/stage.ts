@@ -362,6 +362,13 @@ export class StageClient {
     return this.packets.filter((packet) => packet.type === type).length;
   }
 
+  /** The messages that came, with their topics. */
+  get messages(): { readonly topic: string; readonly text: string }[] {
+    return this.packets.flatMap((packet) =>
+      packet.type === PUBLISH ? [{ topic: packet.topic, text: new TextDecoder().decode(packet.payload) }] : [],
+    );
+  }
+
   /** The payloads of the messages that came. */
   get texts(): string[] {
     return this.packets.flatMap((packet) => (packet.type === PUBLISH ? [new TextDecoder().decode(packet.payload)] : []));

@@ -22,7 +22,7 @@ const carols = CAROLS.map((level) => `${level}/#`);
 
 /** The secret USERS. */
 export const USERS = JSON.stringify([
-  { user: "alice", password: hashOf("alice"), publish: ["#"], subscribe: ["#"] },
+  { user: "alice", password: hashOf("alice"), publish: ["#"], subscribe: ["#", "$events/#"] },
   { user: "bob", password: hashOf("bob"), publish: ["#"], subscribe: ["#"] },
   { user: "carol", password: hashOf("carol"), publish: carols, subscribe: carols },
 ]);

@@ -164,6 +164,8 @@ export class World {
       monitor: false,
       allowedHosts: [],
       allowedOrigins: undefined,
+      // Figures that are told as they change.
+      system: { seconds: seed % 7 === 2 ? 20 : 0, anonymous: false },
       // Wrong passwords are as many as chance wants.
       userShare: 1,
       rates: { ...DEFAULT_RATES, addressLoginFailures: UNLIMITED, ...options.rates },

@@ -172,6 +172,8 @@ export class SessionNode {
         for (const topic of topics) topic.core.subscribe({ sessionObject: name, filter, qos, version, lasting: true });
         ticket.settled(0);
       },
+      wantedEvents: undefined,
+      tells: () => {},
       places: (filter) => world.topicsOf(filter).map((topic) => topic.name),
       ask: (place, { clientId, filter, id, from }, ticket) => {
         const slice = world.topicNamed(place).core.retainedSlice(filter, from, world.now);
@@ -207,6 +209,8 @@ export class SessionNode {
         const joint = joined(ticket, topics.length);
         for (const topic of topics) add(topic, { kind: RECORD_SUBSCRIBE, ...wanted }, joint);
       },
+      wantedEvents: undefined,
+      tells: () => {},
       places: (filter) => world.topicsOf(filter).map((topic) => topic.name),
       ask: (place, ask, ticket) => add(world.topicNamed(place), { kind: RECORD_ASK, ...ask }, ticket),
       unsubscribe: (filter, version) => {

@@ -44,6 +44,8 @@ it("[MQTT311-4.8.0-2] [3.1.1/4.8/isolation] (core) a message that can't be hande
       unsubscribe: () => {},
       share: (_filter, _members, _online, _version, ticket) => ticket?.settled(0),
       redistribute: () => false,
+      wantedEvents: undefined,
+      tells: () => {},
       places: () => [],
       ask: () => {},
     },
