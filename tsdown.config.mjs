@@ -1,6 +1,6 @@
 /**
  * How the package is made out of the sources: ES modules and their declarations, a file of each for each of its faces and for what they share;
- * and the command. `cloudflare:workers` is the platform's; hono, jose and zod are dependencies that npm installs, miniflare and esbuild the
+ * and the command. `cloudflare:workers` is the platform's; jose and zod are dependencies that npm installs, miniflare and esbuild the
  * user's own. What the command alone needs is inside it: whoever imports the broker does not install that. Workers for Miniflare have everything in
  * them, because Miniflare is given them as texts.
  */

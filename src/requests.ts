@@ -1,7 +1,6 @@
 /** The broker's paths, and who answers there. MQTT connections go to `edge/`, the rest of HTTP to `api/`. What is no path of its own it leaves alone. */
 
-import { Hono } from "hono/tiny";
-import { api } from "./api/api.ts";
+import { API_PATH, api } from "./api/api.ts";
 import { namespacesOf, refusal, scrape } from "./api/scrape.ts";
 import { DEFAULT_NAMESPACE, exists, noNamespace, sentence } from "./edge/answers.ts";
 import { shielded } from "./edge/headers.ts";
@@ -34,13 +33,12 @@ export type Requests = (request: Request, env: BrokerEnv, context: ExecutionCont
 
 /** @returns answers requests to paths of the broker, and undefined to others */
 export function requestsOf(definition: Definition): Requests {
-  const app = appOf(definition);
   const connect = connectorOf(definition);
   return async (request, env, context) => {
     const url = new URL(request.url);
     const connecting = asksForWebSocket(request) ? connect(upgradeRequestOf(request, url), env) : undefined;
     if (connecting !== undefined) return connecting;
-    return PATHS.test(url.pathname) ? shielded(await app.fetch(request, env, context)) : undefined;
+    return PATHS.test(url.pathname) ? shielded(await answered({ request, url, env, definition, context })) : undefined;
   };
 }
 
@@ -103,27 +101,36 @@ export function nothingAt(request: Request): Response {
   return sentence(404, `There is nothing at ${pathname}. MQTT clients connect to /mqtt or /{namespace}/mqtt.`);
 }
 
-function appOf(definition: Definition) {
-  const app = new Hono<{ Bindings: BrokerEnv; Variables: { settings: Settings } }>({ strict: false });
-  app.use(async (context, next) => {
-    const settings = settingsFor(new URL(context.req.url), context.env, definition);
+interface Plain {
+  readonly request: Request;
+  readonly url: URL;
+  readonly env: BrokerEnv;
+  readonly definition: Definition;
+  readonly context: ExecutionContext;
+}
+
+/** The answer to a request that is for no WebSocket. */
+async function answered({ request, url, env, definition, context }: Plain): Promise<Response> {
+  try {
+    const settings = settingsFor(url, env, definition);
     if (settings instanceof Response) return settings;
-    context.set("settings", settings);
-    return next();
-  });
-  for (const path of ["/mqtt", "/ws"]) app.all(path, (context) => connectsNobody(context.get("settings"), DEFAULT_NAMESPACE));
-  app.all("/:namespace/mqtt", (context) => connectsNobody(context.get("settings"), context.req.param("namespace")));
-  app.get("/health", (context) => context.json({ status: "ok", topology: context.get("settings").topology }));
-  app.get("/metrics", async (context) => {
-    const settings = context.get("settings");
-    const refused = await refusal(context.req.raw, settings);
-    if (refused !== undefined) return refused;
-    const asked = context.req.query("namespace");
-    if (asked !== undefined && !exists(settings, asked)) return noNamespace(asked);
-    return scrape(context.env, settings, namespacesOf(settings, asked));
-  });
-  app.route("/api/v5", api);
-  app.notFound((context) => nothingAt(context.req.raw));
-  app.onError(failed);
-  return app;
+    const path = url.pathname.replace(/\/$/, "");
+    const waitUntil = (promise: Promise<unknown>): void => context.waitUntil(promise);
+    if (path.startsWith(API_PATH)) return await api({ request, url, env, settings, waitUntil });
+    const isRead = request.method === "GET" || request.method === "HEAD";
+    if (isRead && path === "/health") return Response.json({ status: "ok", topology: settings.topology });
+    if (isRead && path === "/metrics") return await metrics(request, url, env, settings);
+    const namespace = namespaceAt(path);
+    return namespace === undefined ? nothingAt(request) : connectsNobody(settings, namespace);
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+async function metrics(request: Request, url: URL, env: BrokerEnv, settings: Settings): Promise<Response> {
+  const refused = await refusal(request, settings);
+  if (refused !== undefined) return refused;
+  const asked = url.searchParams.get("namespace") ?? undefined;
+  if (asked !== undefined && !exists(settings, asked)) return noNamespace(asked);
+  return scrape(env, settings, namespacesOf(settings, asked));
 }

@@ -3,7 +3,6 @@
  * in each namespace, as this isolate counts it: others count for themselves, so that it is a bound on what one program gone wild costs, and no quota.
  */
 
-import type { MiddlewareHandler } from "hono";
 import { takesTokens } from "../auth/jwt-settings.ts";
 import { type SignedLogin, SignedLogins } from "../auth/signed-logins.ts";
 import { DEFAULT_NAMESPACE, exists } from "../edge/answers.ts";
@@ -14,9 +13,9 @@ import { PLATFORM } from "../runtime.ts";
 import { Service } from "../service/service.ts";
 import type { Settings } from "../settings.ts";
 import { digestOf, type Key, keyShown, looked, type Refused } from "./bearer.ts";
-import type { ApiContext } from "./context.ts";
+import type { Admitted, Incoming } from "./context.ts";
 import { isForeign } from "./origins.ts";
-import { problem, sentenceOf } from "./problem.ts";
+import { refuse, sentenceOf } from "./problem.ts";
 
 const CHALLENGE = { "WWW-Authenticate": 'Bearer realm="api"' };
 const OPENS = "/api/v5";
@@ -79,45 +78,38 @@ function isClosed({ directory, api, jwt }: Settings): boolean {
   return directory.adminToken === "" && api.keys.length === 0 && api.accessTeam === "" && (api.jwtClaim === "" || !takesTokens(jwt));
 }
 
-function refusal(refused: Refused | "foreign"): Response {
-  if (refused === "foreign")
-    return problem("FORBIDDEN", "Pages of other origins use the API with a token: who Access lets through is not asked for by them.");
-  if (refused.kind === "too many were wrong")
-    return tooMany("Too many tokens from this address were wrong; try again later.", refused.waitMs);
-  if (refused.kind === "not now") return problem("SERVICE_UNAVAILABLE", sentenceOf(refused.reason));
+function refused(why: Refused | "foreign"): never {
+  if (why === "foreign")
+    return refuse("FORBIDDEN", "Pages of other origins use the API with a token: who Access lets through is not asked for by them.");
+  if (why.kind === "too many were wrong") return tooMany("Too many tokens from this address were wrong; try again later.", why.waitMs);
+  if (why.kind === "not now") return refuse("SERVICE_UNAVAILABLE", sentenceOf(why.reason));
   const sentence =
-    refused.kind === "wrong"
+    why.kind === "wrong"
       ? "The API is used with the header Authorization: Bearer, and a token of API_TOKENS or the token in ADMIN_TOKEN."
-      : sentenceOf(refused.reason);
-  return problem("UNAUTHORIZED", sentence, CHALLENGE);
+      : sentenceOf(why.reason);
+  return refuse("UNAUTHORIZED", sentence, CHALLENGE);
 }
 
-function tooMany(message: string, waitMs: number): Response {
-  return problem("TOO_MANY_REQUESTS", message, { "Retry-After": String(Math.max(1, Math.ceil(waitMs / 1000))) });
+function tooMany(message: string, waitMs: number): never {
+  return refuse("TOO_MANY_REQUESTS", message, { "Retry-After": String(Math.max(1, Math.ceil(waitMs / 1000))) });
 }
 
 /** Lets nobody through without a token; whose is none in this namespace is none. */
-export const access: MiddlewareHandler<ApiContext> = async (context, next) => {
-  const settings = context.get("settings");
+export async function admit(incoming: Incoming): Promise<Admitted> {
+  const { request, url, env, settings, waitUntil } = incoming;
   if (isClosed(settings))
-    return problem(
+    return refuse(
       "NOT_FOUND",
       "The API is closed. The operator opens it with the secret API_TOKENS or ADMIN_TOKEN, by API_JWT_CLAIM, or by ACCESS_TEAM_DOMAIN.",
     );
-  const namespace = context.req.query("namespace") ?? DEFAULT_NAMESPACE;
-  const login = await loginOf(context.req.raw, settings, namespace);
-  if (login === "foreign" || "kind" in login) return refusal(login);
-  if (!exists(settings, namespace)) return problem("NOT_FOUND", "There is no such namespace.");
+  const namespace = url.searchParams.get("namespace") ?? DEFAULT_NAMESPACE;
+  const login = await loginOf(request, settings, namespace);
+  if (login === "foreign" || "kind" in login) return refused(login);
+  if (!exists(settings, namespace)) return refuse("NOT_FOUND", "There is no such namespace.");
   const { requests } = knownOf(settings);
   const key = `${namespace} ${login.caller}`;
   if (!requests.take(key, 1, PLATFORM.now()))
     return tooMany("These are more requests than API_RATE allows; try again later.", requests.waitMs(key, 1, PLATFORM.now()));
-  const waitUntil = (promise: Promise<unknown>): void => context.executionCtx.waitUntil(promise);
-  context.set("namespace", namespace);
-  context.set("scopes", login.scopes);
-  context.set("caller", login.caller);
-  context.set("expiresAt", login.expiresAt);
-  context.set("service", new Service({ env: context.env, settings, waitUntil }));
-  await next();
-  context.header("Cache-Control", "no-store");
-};
+  const { scopes, caller, expiresAt } = login;
+  return { ...incoming, namespace, scopes, caller, expiresAt, service: new Service({ env, settings, waitUntil }) };
+}

@@ -3,33 +3,40 @@
  * asked; each answer is JSON and stays with who asked.
  */
 
-import { HTTPException } from "hono/http-exception";
-import { Hono } from "hono/tiny";
 import { log } from "../objects/log.ts";
-import { access } from "./access.ts";
-import type { ApiContext } from "./context.ts";
-import { origins } from "./origins.ts";
-import { problem } from "./problem.ts";
+import { admit } from "./access.ts";
+import type { Incoming } from "./context.ts";
+import { withOrigins } from "./origins.ts";
+import { problem, Refusal } from "./problem.ts";
+import { routerOf } from "./router.ts";
 import { ROUTES } from "./routes.ts";
 import { serve } from "./serve.ts";
 
-export const api = new Hono<ApiContext>({ strict: false });
+/** Where the API is. */
+export const API_PATH = "/api/v5";
 
-api.use(origins, access);
-for (const route of ROUTES) for (const path of spellings(route.path)) api.on(route.method, path, (context) => serve(route, context));
-for (const path of new Set(ROUTES.map((route) => route.path))) {
-  const methods = ROUTES.filter((route) => route.path === path).map(({ method }) => method);
-  const message = `This path of the API knows ${methods.join(" and ")}.`;
-  for (const each of spellings(path)) api.all(each, () => problem("METHOD_NOT_ALLOWED", message, { Allow: methods.join(", ") }));
+const router = routerOf(ROUTES);
+
+export function api(incoming: Incoming): Promise<Response> {
+  return withOrigins(incoming, async () => {
+    const answer = await answerTo(incoming).catch(failure);
+    if (incoming.request.method !== "HEAD") return answer;
+    await answer.body?.cancel();
+    return new Response(null, answer);
+  });
 }
-api.all("*", () => problem("NOT_FOUND", "There is nothing at this path of the API."));
-api.onError((error) => {
-  if (error instanceof HTTPException) return error.getResponse();
-  log("request failed", { problem: error.message });
-  return problem("INTERNAL_ERROR", "The broker failed to answer this request.");
-});
 
-/** Some encode the colon of EMQX's name for users that the broker itself keeps. */
-function spellings(path: string): readonly string[] {
-  return [...new Set([path, path.replace("password_based:", "password_based%3A")])];
+async function answerTo(incoming: Incoming): Promise<Response> {
+  const admitted = await admit(incoming);
+  const { request, url } = incoming;
+  const found = router(request.method, url.pathname.slice(API_PATH.length));
+  if ("route" in found) return serve(found, admitted);
+  if (found.length === 0) return problem("NOT_FOUND", "There is nothing at this path of the API.");
+  return problem("METHOD_NOT_ALLOWED", `This path of the API knows ${found.join(" and ")}.`, { Allow: found.join(", ") });
+}
+
+function failure(error: unknown): Response {
+  if (error instanceof Refusal) return error.response;
+  log("request failed", { problem: error instanceof Error ? error.message : String(error) });
+  return problem("INTERNAL_ERROR", "The broker failed to answer this request.");
 }

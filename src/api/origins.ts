@@ -3,9 +3,8 @@
  * every program does: what a browser adds by itself is never let in from another origin, so that no answer allows credentials.
  */
 
-import type { MiddlewareHandler } from "hono";
 import type { Settings } from "../settings.ts";
-import type { ApiContext } from "./context.ts";
+import type { Incoming } from "./context.ts";
 import { RAW_HEADERS } from "./message.ts";
 import { problem } from "./problem.ts";
 
@@ -18,20 +17,27 @@ const PREFLIGHT = {
   "Access-Control-Max-Age": String(ALLOWED_SECONDS),
 };
 
-export const origins: MiddlewareHandler<ApiContext> = async (context, next) => {
-  const allowed = allowedOrigin(context.req.header("Origin"), context.get("settings"));
-  const asks = context.req.method === "OPTIONS" && context.req.header("Access-Control-Request-Method") !== undefined;
-  if (!asks) await next();
-  else if (allowed !== undefined) context.res = new Response(null, { status: 204, headers: PREFLIGHT });
-  else context.res = problem("FORBIDDEN", "Pages of this origin may not use the API. Its operator can add the origin to ALLOWED_ORIGINS.");
-  if (allowed === undefined) return;
-  context.header("Access-Control-Allow-Origin", allowed);
-  context.header("Access-Control-Expose-Headers", "Retry-After");
-  context.header("Vary", "Origin");
-};
+/** An answer, as pages of other origins may read it; or the answer to a browser that asks before it asks. */
+export async function withOrigins({ request, settings }: Incoming, answer: () => Promise<Response>): Promise<Response> {
+  const { method, headers } = request;
+  const allowed = allowedOrigin(headers.get("Origin"), settings);
+  const asks = method === "OPTIONS" && headers.has("Access-Control-Request-Method");
+  if (!asks) return allowed === undefined ? answer() : readable(await answer(), allowed);
+  if (allowed !== undefined) return readable(new Response(null, { status: 204, headers: PREFLIGHT }), allowed);
+  return problem("FORBIDDEN", "Pages of this origin may not use the API. Its operator can add the origin to ALLOWED_ORIGINS.");
+}
 
-function allowedOrigin(origin: string | undefined, { allowedOrigins }: Settings): string | undefined {
-  if (origin === undefined || allowedOrigins === undefined) return undefined;
+function readable(answer: Response, origin: string): Response {
+  const { status, body } = answer;
+  const headers = new Headers(answer.headers);
+  headers.set("Access-Control-Allow-Origin", origin);
+  headers.set("Access-Control-Expose-Headers", "Retry-After");
+  headers.set("Vary", "Origin");
+  return new Response(body, { status, headers });
+}
+
+function allowedOrigin(origin: string | null, { allowedOrigins }: Settings): string | undefined {
+  if (origin === null || allowedOrigins === undefined) return undefined;
   return allowedOrigins === "*" ? "*" : allowedOrigins.find((each) => each === origin);
 }
 

@@ -1,7 +1,5 @@
 /** What the API says to requests that it can't serve: JSON with a code for programs and a sentence for people. */
 
-import { HTTPException } from "hono/http-exception";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { ArgumentError } from "../service/error.ts";
 
 /** The codes, and the statuses that they come with. */
@@ -18,7 +16,7 @@ export const STATUS = {
   INTERNAL_ERROR: 500,
   SERVICE_UNAVAILABLE: 503,
   TIMEOUT: 504,
-} as const satisfies Readonly<Record<string, ContentfulStatusCode>>;
+} as const;
 
 export type ProblemCode = keyof typeof STATUS;
 
@@ -32,9 +30,19 @@ export function problem(code: ProblemCode, message: string, headers: Readonly<Re
   return Response.json({ code, message } satisfies Problem, { status: STATUS[code], headers: { "Cache-Control": "no-store", ...headers } });
 }
 
+/** The request ends with this answer. */
+export class Refusal extends Error {
+  readonly response: Response;
+
+  constructor(response: Response) {
+    super("refused");
+    this.response = response;
+  }
+}
+
 /** Ends the request with this answer. */
-export function refuse(code: ProblemCode, message: string): never {
-  throw new HTTPException(STATUS[code], { res: problem(code, message) });
+export function refuse(code: ProblemCode, message: string, headers?: Readonly<Record<string, string>>): never {
+  throw new Refusal(problem(code, message, headers));
 }
 
 /** Asks; what is wrong with what is asked for is said to who has made the request. */

@@ -6,9 +6,8 @@
 import * as z from "zod/mini";
 import type { ApiScope } from "../auth/api-settings.ts";
 import type { DirectoryCalls } from "../objects/calls.ts";
-import type { BrokerEnv } from "../objects/env.ts";
 import type { Body } from "./body.ts";
-import type { ApiContext } from "./context.ts";
+import type { Admitted } from "./context.ts";
 import type { ProblemCode } from "./problem.ts";
 import type { Given, Schema, Shape, Told } from "./schema.ts";
 
@@ -32,26 +31,19 @@ export type Reply<Of extends Answers> = {
 type Values<Fields extends Shape> = { readonly [Name in keyof Fields]: Given<Fields[Name]> };
 
 /** What a handler is given. */
-export interface Asked<Params extends Shape = Shape, Query extends Shape = Shape, Headers extends Shape = Shape, Content = unknown> {
+export interface Asked<Params extends Shape = Shape, Query extends Shape = Shape, Headers extends Shape = Shape, Content = unknown>
+  extends Admitted {
   readonly params: Values<Params>;
   readonly query: Values<Query>;
   readonly headers: Values<Headers>;
   readonly body: Content;
-  readonly namespace: string;
-  readonly service: ApiContext["Variables"]["service"];
-  readonly settings: ApiContext["Variables"]["settings"];
-  readonly scopes: readonly ApiScope[];
-  /** When the login is over, milliseconds since the epoch; Infinity = never. */
-  readonly expiresAt: number;
   /** Of a route that needs it. */
   readonly directory: DirectoryCalls;
-  readonly env: BrokerEnv;
-  readonly waitUntil: (promise: Promise<unknown>) => void;
 }
 
 interface Definition<Params extends Shape, Query extends Shape, Headers extends Shape, Content, Of extends Answers> {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
-  /** Behind /api/v5, as Hono reads it: `:name` is a part of the path, `:name{.+}` all that is left of it. */
+  /** Behind /api/v5: `:name` is a part of the path, `:name{.+}` all that is left of it. */
   readonly path: string;
   readonly scope: ApiScope;
   /** Whether it is about what the directory keeps. */
