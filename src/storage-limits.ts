@@ -85,4 +85,4 @@ export const SAMPLE_MINUTES = 24 * 60;
  * What was counted is written so long after something was, ms, or when the minute is over where no end of it is in sight. An object is awake for
  * ten seconds after the last event anyway: it need not be kept awake for this.
  */
-export const SAMPLE_DELAY_MS = 5 * 1000;
+export const SAMPLE_DELAY_MS = 3 * 1000;

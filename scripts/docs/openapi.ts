@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { toJSONSchema } from "zod/mini";
 import { USER_PROPERTIES } from "../../src/api/message.ts";
+import { KEY_HEADER } from "../../src/api/once.ts";
 import { type ProblemCode, STATUS } from "../../src/api/problem.ts";
 import { RULES } from "../../src/api/rights.ts";
 import { EVENTS, NOTHING, type Route } from "../../src/api/route.ts";
@@ -62,6 +63,9 @@ const EXAMPLES: Readonly<Record<ProblemCode, string>> = {
   PAYLOAD_TOO_LARGE: "A body has at most 4194304 bytes.",
   TOO_MANY_REQUESTS: "These are more requests than API_RATE allows; try again later.",
   INTERNAL_ERROR: "The broker failed to answer this request.",
+  OUTCOME_UNKNOWN: "A request with this key was begun, and it is not known what became of it.",
+  IDEMPOTENCY_KEY_REUSED: "This key was used for another request.",
+  NOT_TAKEN: "The client has refused the message, or it is larger than the client accepts, or its session has ended.",
   SERVICE_UNAVAILABLE: "The keys that tokens are checked with are not available; try again.",
   TIMEOUT: "Request to devices/door: no response within 5000 ms.",
 };
@@ -75,8 +79,9 @@ const WHEN: Readonly<Record<number, string>> = {
   401: "No token that is good here",
   403: "Not for whom this token is",
   404: "There is none",
-  409: "It is there already",
+  409: "It is there already, or may have been done already",
   413: "The body is too large",
+  422: "It was understood, and could not be done",
   429: "Too many",
   500: "The broker failed",
   503: "Not now; it may be tried again",
@@ -94,8 +99,13 @@ export function pathOf({ path }: Route): string {
 }
 
 /** @returns the codes that a route may answer with */
-export function codesOf({ body, problems }: Route): ProblemCode[] {
-  return [...COMMON, ...(body === undefined ? [] : ["PAYLOAD_TOO_LARGE" as const]), ...problems];
+export function codesOf({ body, headers, problems }: Route): ProblemCode[] {
+  return [
+    ...COMMON,
+    ...(KEY_HEADER in headers ? (["OUTCOME_UNKNOWN", "IDEMPOTENCY_KEY_REUSED"] as const) : []),
+    ...(body === undefined ? [] : ["PAYLOAD_TOO_LARGE" as const]),
+    ...problems,
+  ];
 }
 
 function schemaOf(schema: Schema, io: "input" | "output"): Json {

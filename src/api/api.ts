@@ -4,8 +4,10 @@
  */
 
 import { log } from "../objects/log.ts";
+import { UnansweredError } from "../service/error.ts";
 import { admit } from "./access.ts";
 import type { Incoming } from "./context.ts";
+import { unanswered } from "./once.ts";
 import { withOrigins } from "./origins.ts";
 import { problem, Refusal } from "./problem.ts";
 import { routerOf } from "./router.ts";
@@ -37,6 +39,7 @@ async function answerTo(incoming: Incoming): Promise<Response> {
 
 function failure(error: unknown): Response {
   if (error instanceof Refusal) return error.response;
+  if (error instanceof UnansweredError) return unanswered(error);
   log("request failed", { problem: error instanceof Error ? error.message : String(error) });
   return problem("INTERNAL_ERROR", "The broker failed to answer this request.");
 }

@@ -32,8 +32,9 @@ function failuresOf(settings: Settings): FailedLogins {
   return known;
 }
 
-export async function digestOf(token: string): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token)));
+/** SHA-256. */
+export async function digestOf(of: string | Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", typeof of === "string" ? new TextEncoder().encode(of) : of));
 }
 
 /**

@@ -15,7 +15,7 @@ export interface Body<Value = unknown> {
 }
 
 /** A payload as it is. */
-export const BYTES: Body<Uint8Array> = { schema: undefined, isLines: false, read: (request) => bytesOf(request, API_BODY_BYTES_MAX) };
+export const BYTES: Body<Uint8Array> = { schema: undefined, isLines: false, read: (request) => readBytes(request) };
 
 export function json<Of extends Schema>(schema: Of): Body<Given<Of>> {
   const read = async (request: Request): Promise<Given<Of>> =>
@@ -41,7 +41,7 @@ function linesOf(text: string): unknown[] {
 }
 
 /** A body. What is too large is read and thrown away: whoever sends it hears the answer only then. */
-async function bytesOf(request: Request, bytesMax: number): Promise<Uint8Array> {
+export async function readBytes(request: Request, bytesMax: number = API_BODY_BYTES_MAX): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of request.body ?? []) {
@@ -53,7 +53,7 @@ async function bytesOf(request: Request, bytesMax: number): Promise<Uint8Array> 
 }
 
 async function textOf(request: Request, bytesMax: number): Promise<string> {
-  const bytes = await bytesOf(request, bytesMax);
+  const bytes = await readBytes(request, bytesMax);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
   } catch {

@@ -3,7 +3,7 @@
 import * as z from "zod/mini";
 import type { ClientView } from "../objects/calls.ts";
 import { json } from "./body.ts";
-import { CURSOR, LIMIT, NEXT, nextOf, pageOf } from "./pages.ts";
+import { BY_CURSOR, NEXT, nextOf, pageOf } from "./pages.ts";
 import { orBadRequest, refuse } from "./problem.ts";
 import { NOTHING, route } from "./route.ts";
 import { about, FLAG, list, oneOf, TEXT, type Told } from "./schema.ts";
@@ -50,8 +50,12 @@ const CLIENT = z.object({
   proto_name: about("While it is connected.", z.optional(oneOf(["MQTT", "MQIsdp"]))),
   proto_ver: z.optional(VERSION),
   expires_at: about('While it is not connected: when its session ends, RFC 3339, or "infinity".', z.optional(TEXT)),
+  keepalive: about("Seconds; while it is connected.", z.optional(z.int())),
+  expiry_interval: about("Session Expiry Interval, seconds.", z.int()),
   subscriptions_cnt: z.int(),
-  mqueue_len: about("Messages of QoS 1 and 2 that it has not acknowledged, sent or not.", z.int()),
+  inflight_cnt: about("Messages of QoS 1 and 2 that were sent and that it has not acknowledged.", z.int()),
+  mqueue_len: about("Those that wait to be sent.", z.int()),
+  awaiting_rel_cnt: about("Its own messages of QoS 2 whose PUBREL has not come.", z.int()),
 });
 
 export const CLIENTS = [
@@ -61,9 +65,7 @@ export const CLIENTS = [
     scope: "read",
     summary: "Sessions of clients, connected or not; a page may have few, or none, and not be the last",
     query: {
-      limit: LIMIT,
-      cursor: CURSOR,
-      page: z._default(z.literal(1, { error: "1: the next page of clients is asked for by the cursor of the one before" }), 1),
+      ...BY_CURSOR,
       ...FILTERS,
     },
     answers: { 200: pageOf(CLIENT, { limit: z.int(), ...NEXT }) },
@@ -123,15 +125,20 @@ function noClient(): never {
   return refuse("CLIENTID_NOT_FOUND", "There is no such client.");
 }
 
-function viewOf({ clientId, userName, address, connected, version, expiresAt, subscriptions, waiting }: ClientView): Told<typeof CLIENT> {
+function viewOf(client: ClientView): Told<typeof CLIENT> {
+  const { clientId, userName, address, connected, version, keepAlive, expirySeconds, expiresAt } = client;
+  const { subscriptions, waiting, queued, received } = client;
   return {
     clientid: clientId,
     username: userName ?? null,
     ip_address: address === "" ? null : address,
     connected,
-    ...(version !== undefined && { proto_name: version === 3 ? "MQIsdp" : "MQTT", proto_ver: version }),
+    ...(version !== undefined && { proto_name: version === 3 ? "MQIsdp" : "MQTT", proto_ver: version, keepalive: keepAlive }),
+    expiry_interval: expirySeconds,
     ...(expiresAt !== undefined && { expires_at: Number.isFinite(expiresAt) ? new Date(expiresAt).toISOString() : "infinity" }),
     subscriptions_cnt: subscriptions,
-    mqueue_len: waiting,
+    inflight_cnt: waiting - queued,
+    mqueue_len: queued,
+    awaiting_rel_cnt: received,
   };
 }

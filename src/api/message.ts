@@ -23,7 +23,7 @@ export const USER_PROPERTIES = z.pipe(
   z.custom<UserProperty[]>(arePairs, { error: "an object of texts, or a list of pairs of texts" }),
 );
 
-const PROPERTIES = fields({
+export const PROPERTIES = fields({
   payload_format_indicator: z.optional(FORMAT),
   message_expiry_interval: z.optional(SECONDS),
   response_topic: z.optional(TEXT),
@@ -166,7 +166,7 @@ export function messageView({ topic, payload, qos, retain, properties }: HookMes
 }
 
 /** As text where it is one, and otherwise in Base64. */
-function payloadView(payload: Uint8Array): Pick<Told<typeof MESSAGE_VIEW>, "payload" | "payload_encoding"> {
+export function payloadView(payload: Uint8Array): Pick<Told<typeof MESSAGE_VIEW>, "payload" | "payload_encoding"> {
   const text = utf8Decode(payload);
   return text === undefined ? { payload: base64Of(payload), payload_encoding: "base64" } : { payload: text, payload_encoding: "plain" };
 }

@@ -7,6 +7,13 @@ import { about, FLAG, type Schema, TEXT, wholeNumber } from "./schema.ts";
 export const LIMIT = about("How many at the most.", z._default(wholeNumber(1, PAGE_LIMIT_MAX), 100));
 export const CURSOR = about("What the page before said; without it the first page.", z.optional(TEXT));
 
+/** Pages that go on by cursors alone. */
+export const BY_CURSOR = {
+  limit: LIMIT,
+  cursor: CURSOR,
+  page: z._default(z.literal(1, { error: "1: the next page is asked for by the cursor of the one before" }), 1),
+};
+
 /** Pages by their numbers, from 1. */
 export const BY_NUMBER = { page: z._default(wholeNumber(1, 1_000_000), 1), limit: LIMIT };
 

@@ -16,6 +16,7 @@ import {
   TOPIC_NAME_INVALID,
   UNSPECIFIED_ERROR,
 } from "../mqtt/reason-code.ts";
+import type { Once } from "../objects/calls.ts";
 import type { PublishReceipt } from "../service/contract.ts";
 import { ServiceError } from "../service/error.ts";
 import { validateTopicName } from "../topic/name.ts";
@@ -32,6 +33,7 @@ import {
   rawMessage,
   USER_PROPERTIES,
 } from "./message.ts";
+import { ONCE, publishedId } from "./once.ts";
 import { orBadRequest, refuse, sentenceOf } from "./problem.ts";
 import { type Asked, route } from "./route.ts";
 import { about, fields, list, readAs, TEXT } from "./schema.ts";
@@ -78,6 +80,7 @@ export const PUBLISHING = [
     path: "/publish",
     scope: "publish",
     summary: "Publishes a message",
+    headers: ONCE,
     body: json(MESSAGE),
     answers: { 200: PUBLISHED, ...REFUSED },
     handle: (asked) => publishOne(asked, messageIn(asked.body)),
@@ -87,15 +90,18 @@ export const PUBLISHING = [
     path: "/publish/bulk",
     scope: "publish",
     summary: "Publishes messages; the status is that of the worst, and where one of them is no message nothing is published",
+    headers: ONCE,
     body: json(list(MESSAGE, `a list of at most ${API_MESSAGES_MAX} messages`, API_MESSAGES_MAX)),
     answers: { 200: EITHER, 202: EITHER, 400: EITHER, 403: EITHER, 503: EITHER },
-    handle: async ({ settings, namespace, service, body }) => {
+    handle: async ({ settings, namespace, service, once, body }) => {
       const messages = body.map((each, index) => messageIn(each, `[${index}].`));
       const wrong = messages.map((message) => invalidTopic(settings, message));
       // Nothing is published where one of them can't be.
       const answers = wrong.some((each) => each !== undefined)
         ? wrong.map((each) => each ?? NOT_PUBLISHED)
-        : (await orBadRequest(() => service.publishAll(messages, { namespace }))).map(answerTo);
+        : await Promise.all(
+            (await orBadRequest(() => service.publishAll(messages, { namespace }, { once }))).map((each) => answerTo(each, once)),
+          );
       const status = Math.max(200, ...answers.map((each) => each.status)) as Answer["status"];
       return { status, body: answers.map((each) => each.body) };
     },
@@ -107,7 +113,7 @@ export const PUBLISHING = [
     summary: "Publishes the body as it is",
     params: { topic: about("A Topic Name.", TEXT) },
     query: RAW_QUERY,
-    headers: RAW_HEADERS,
+    headers: { ...ONCE, ...RAW_HEADERS },
     body: BYTES,
     answers: { 200: z.object({ message: TEXT, id: TEXT }), ...REFUSED },
     handle: async (asked) => {
@@ -147,14 +153,14 @@ export const PUBLISHING = [
 ];
 
 async function publishOne(
-  { settings, namespace, service }: Pick<Asked, "settings" | "namespace" | "service">,
+  { settings, namespace, service, once }: Pick<Asked, "settings" | "namespace" | "service" | "once">,
   message: MessageToPublish,
 ): Promise<Answer> {
   const wrong = invalidTopic(settings, message);
   if (wrong !== undefined) return wrong;
   const { topic, payload, ...options } = message;
   try {
-    return answerTo(await orBadRequest(() => service.publish(topic, payload, { ...options, namespace })));
+    return await answerTo(await orBadRequest(() => service.publish(topic, payload, { ...options, namespace }, { once })), once);
   } catch (error) {
     if (error instanceof ServiceError) return refusalOf(error);
     throw error;
@@ -166,10 +172,10 @@ function invalidTopic({ limits }: Asked["settings"], { topic }: MessageToPublish
   return { status: 400, body: { reason_code: TOPIC_NAME_INVALID, message: "topic_name_invalid" } } as const;
 }
 
-function answerTo(outcome: PublishReceipt | ServiceError): Answer {
+async function answerTo(outcome: PublishReceipt | ServiceError, once: Once | undefined): Promise<Answer> {
   if (outcome instanceof ServiceError) return refusalOf(outcome);
   if (outcome.matched === false) return { status: 202, body: { reason_code: NO_MATCHING_SUBSCRIBERS, message: "no_matching_subscribers" } };
-  return { status: 200, body: { id: crypto.randomUUID().replaceAll("-", "") } };
+  return { status: 200, body: { id: await publishedId(once) } };
 }
 
 function refusalOf({ reasonCode = SERVER_UNAVAILABLE, message }: ServiceError) {

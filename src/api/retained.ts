@@ -2,16 +2,25 @@
 
 import * as z from "zod/mini";
 import type { HookMessage } from "../hooks/contract.ts";
+import { ServiceError } from "../service/error.ts";
 import { hasWildcard } from "../topic/filter.ts";
-import { base64Of, PROPERTIES_VIEW, propertiesView, QOS } from "./message.ts";
+import { json } from "./body.ts";
+import { base64Of, CONTENT, messageIn, PROPERTIES, PROPERTIES_VIEW, propertiesView, QOS } from "./message.ts";
 import { CURSOR, NEXT, nextOf, pageOf } from "./pages.ts";
 import { orBadRequest, refuse } from "./problem.ts";
 import { type Asked, NOTHING, route } from "./route.ts";
-import { about, TEXT, type Told } from "./schema.ts";
+import { about, fields, TEXT, type Told } from "./schema.ts";
 
 /** Payloads are asked for one by one. */
 const ENTRY = { topic: TEXT, qos: QOS, properties: PROPERTIES_VIEW, payload_size: about("Bytes.", z.int()) };
 const VIEW = z.object(ENTRY);
+/** Without its topic, which is in the path. */
+const SET = fields({
+  payload: CONTENT.payload,
+  payload_encoding: CONTENT.payload_encoding,
+  qos: z._default(z.literal([1, 2], { error: "1 or 2" }), 1),
+  properties: z.optional(PROPERTIES),
+});
 const PATH = { topic: about("A Topic Name.", TEXT) };
 
 export const RETAINED = [
@@ -37,6 +46,38 @@ export const RETAINED = [
     handle: async (asked) => {
       const message = await find(asked, asked.params.topic);
       return { status: 200, body: { ...viewOf(message), payload: base64Of(message.payload) } };
+    },
+  }),
+  route({
+    method: "PUT",
+    path: "/mqtt/retainer/message/:topic{.+}",
+    scope: "admin",
+    summary: "Publishes a message that is retained; answered when it is safe",
+    params: PATH,
+    body: json(SET),
+    answers: { 204: NOTHING },
+    handle: async ({ service, namespace, params: { topic }, body }) => {
+      const { payload, qos, properties } = messageIn({ ...body, topic, retain: true });
+      if (body.payload === "") return refuse("BAD_REQUEST", "payload must not be empty: what deletes the message is DELETE.");
+      await orBadRequest(() => service.publish(topic, payload, { qos, retain: true, properties, namespace }));
+      return { status: 204 };
+    },
+  }),
+  route({
+    method: "DELETE",
+    path: "/mqtt/retainer/messages",
+    scope: "admin",
+    summary: "Deletes a page of the retained messages that match, each as one of them is",
+    query: { topic: about("A Topic Filter.", TEXT), cursor: CURSOR },
+    answers: { 200: z.object({ deleted: z.int(), meta: z.object(NEXT) }) },
+    problems: ["SERVICE_UNAVAILABLE"],
+    handle: async ({ service, namespace, query: { topic: filter, cursor } }) => {
+      const found = await orBadRequest(() => service.retained(filter, { cursor, namespace }));
+      const empty = found.messages.map(({ topic }) => ({ topic, payload: "", qos: 1, retain: true }) as const);
+      const outcomes = await service.publishAll(empty, { namespace });
+      const failed = outcomes.find((outcome) => outcome instanceof ServiceError);
+      if (failed !== undefined) return refuse("SERVICE_UNAVAILABLE", `Not all of them are deleted; try again: ${failed.message}.`);
+      return { status: 200, body: { deleted: empty.length, meta: nextOf(found.cursor) } };
     },
   }),
   route({

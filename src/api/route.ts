@@ -5,7 +5,7 @@
 
 import * as z from "zod/mini";
 import type { ApiScope } from "../auth/api-settings.ts";
-import type { DirectoryCalls } from "../objects/calls.ts";
+import type { DirectoryCalls, Once } from "../objects/calls.ts";
 import type { Body } from "./body.ts";
 import type { Admitted } from "./context.ts";
 import type { ProblemCode } from "./problem.ts";
@@ -37,6 +37,8 @@ export interface Asked<Params extends Shape = Shape, Query extends Shape = Shape
   readonly query: Values<Query>;
   readonly headers: Values<Headers>;
   readonly body: Content;
+  /** By what a repeat of the request is recognised; undefined where it has no Idempotency-Key. */
+  readonly once: Once | undefined;
   /** Of a route that needs it. */
   readonly directory: DirectoryCalls;
 }

@@ -2,11 +2,29 @@
 
 import { BANNED } from "./banned.ts";
 import { CLIENTS } from "./clients.ts";
+import { CONNECTIONS } from "./connections.ts";
 import { LIVE } from "./live.ts";
 import { PORTABLE } from "./portable.ts";
 import { PUBLISHING } from "./publishing.ts";
 import { RETAINED } from "./retained.ts";
 import type { Route } from "./route.ts";
+import { STATS } from "./stats.ts";
+import { SUBSCRIPTIONS } from "./subscriptions.ts";
+import { TRACE } from "./trace.ts";
 import { USERS } from "./users.ts";
+import { WAITING } from "./waiting.ts";
 
-export const ROUTES: readonly Route[] = [...PUBLISHING, ...LIVE, ...CLIENTS, ...RETAINED, ...USERS, ...BANNED, ...PORTABLE];
+export const ROUTES: readonly Route[] = [
+  ...PUBLISHING,
+  ...CONNECTIONS,
+  ...LIVE,
+  ...SUBSCRIPTIONS,
+  ...WAITING,
+  ...TRACE,
+  ...CLIENTS,
+  ...RETAINED,
+  ...STATS,
+  ...USERS,
+  ...BANNED,
+  ...PORTABLE,
+];

@@ -4,27 +4,31 @@ import type { DirectoryCalls } from "../objects/calls.ts";
 import { stubs } from "../objects/env.ts";
 import { directoryObjectName } from "../objects/names.ts";
 import type { Admitted } from "./context.ts";
+import { KEY_HEADER, onceOf } from "./once.ts";
 import { refuse } from "./problem.ts";
 import type { Found } from "./router.ts";
 import { expectTexts } from "./schema.ts";
 
 export async function serve({ route, params }: Found, admitted: Admitted): Promise<Response> {
-  const { request, url, scopes } = admitted;
+  const { url, scopes, caller } = admitted;
   if (!scopes.includes(route.scope) && !scopes.includes("admin"))
     return refuse("FORBIDDEN", `This needs a token with the scope ${route.scope}.`);
+  const headers = expectTexts(route.headers, (name) => present(admitted.request.headers.get(name)));
+  const { once, request } = await onceOf(admitted.request, caller, KEY_HEADER in route.headers);
   const { status, body } = await route.handle({
     ...admitted,
     directory: route.needsDirectory ? directoryOf(admitted) : (undefined as never),
     params: expectTexts(route.params, (name) => present(params[name])),
     query: expectTexts(route.query, (name) => url.searchParams.getAll(name)),
-    headers: expectTexts(route.headers, (name) => present(request.headers.get(name))),
+    headers,
+    once,
     body: await route.body?.read(request),
   });
   // It stays with who asked.
-  const headers = { "Cache-Control": "no-store" };
+  const own = { "Cache-Control": "no-store" };
   if (body instanceof Response)
-    return new Response(body.body, { status: body.status, headers: { ...Object.fromEntries(body.headers), ...headers } });
-  return body === undefined ? new Response(null, { status, headers }) : Response.json(body, { status, headers });
+    return new Response(body.body, { status: body.status, headers: { ...Object.fromEntries(body.headers), ...own } });
+  return body === undefined ? new Response(null, { status, headers: own }) : Response.json(body, { status, headers: own });
 }
 
 function present(text: string | null | undefined): readonly string[] {

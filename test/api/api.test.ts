@@ -1,56 +1,12 @@
 /** The HTTP API for programs: to publish, to ask a client, to look who is there and what is retained; with tokens for one thing each. */
 
-import { createHash } from "node:crypto";
 import { describe, expect, test, vi } from "vitest";
 import { API_MESSAGES_MAX } from "../../src/login-limits.ts";
 import { DISCONNECT } from "../../src/mqtt/packet.ts";
-import { describeTopologies, type TestBroker } from "../support/brokers.ts";
-import { expectContract } from "../support/contract.ts";
+import { type Answer, API_ENV, type Ask, call, eventsOf, published, refused, TOKENS } from "../support/api.ts";
+import { describeTopologies } from "../support/brokers.ts";
 import { textOf, unique } from "../support/mqtt-client.ts";
 
-const sha256 = (token: string): string => createHash("sha256").update(token).digest("hex");
-
-const TOKENS = { publish: "a-token-to-publish", read: "a-token-to-read", admin: "a-token-for-all", acme: "a-token-of-acme" };
-const ENV = {
-  ALLOW_ANONYMOUS: "true",
-  NAMESPACES: "default,acme",
-  ADDRESS_LOGIN_FAILURE_RATE: "unlimited",
-  API_TOKENS: JSON.stringify([
-    { name: "publisher", sha256: sha256(TOKENS.publish), scopes: ["publish"] },
-    { name: "reader", sha256: sha256(TOKENS.read), scopes: ["read"], namespaces: ["default"] },
-    { name: "operator", sha256: sha256(TOKENS.admin), scopes: ["admin"], namespaces: "*" },
-    { name: "acme", sha256: sha256(TOKENS.acme), scopes: ["publish", "read"], namespaces: ["acme"] },
-  ]),
-};
-
-interface Ask {
-  readonly method?: string;
-  readonly token?: string;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-async function call(broker: TestBroker, path: string, { method, token = TOKENS.admin, body, headers = {} }: Ask = {}): Promise<Answer> {
-  const isRaw = body === undefined || typeof body === "string" || body instanceof Uint8Array;
-  const sent = method ?? (body === undefined ? "GET" : "POST");
-  const response = await fetch(`${broker.url}/api/v5${path}`, {
-    method: sent,
-    headers: { Authorization: `Bearer ${token}`, ...headers },
-    body: (isRaw ? (body ?? null) : JSON.stringify(body)) as string | null,
-  });
-  const text = await response.text();
-  const answer = { status: response.status, body: text === "" ? undefined : JSON.parse(text) };
-  expectContract(sent, path, answer.status, answer.body);
-  return answer;
-}
-
-const refused = (code: string, message: unknown = expect.any(String)): object => ({ code, message });
-const published = { status: 200, body: { id: expect.stringMatching(/^[0-9a-f]{32}$/) } };
 const unmatched = { status: 202, body: { reason_code: 16, message: "no_matching_subscribers" } };
 const noTopic = { reason_code: 144, message: "topic_name_invalid" };
 
@@ -335,8 +291,12 @@ describeTopologies((broker) => {
           connected: true,
           proto_name: "MQTT",
           proto_ver: 5,
+          keepalive: 0,
+          expiry_interval: 600,
           subscriptions_cnt: 0,
+          inflight_cnt: 0,
           mqueue_len: 0,
+          awaiting_rel_cnt: 0,
         },
       });
       expect((await one(names[0]!)).body).toMatchObject({ connected: false, expires_at: expect.stringMatching(/^\d{4}-/) });
@@ -354,6 +314,11 @@ describeTopologies((broker) => {
       for (const query of ["limit=0", "limit=1001", "cursor=x", "page=2"])
         expect((await call(broker, `/clients?${query}`)).status).toBe(400);
     });
+  });
+
+  test("what is not kept is not told", async () => {
+    expect(await call(broker, "/monitor")).toEqual({ status: 404, body: refused("NOT_FOUND", expect.stringContaining("MONITOR")) });
+    expect((await call(broker, "/monitor_current")).body).not.toHaveProperty("received_msg_rate");
   });
 
   describe("retained messages", () => {
@@ -381,19 +346,10 @@ describeTopologies((broker) => {
   });
 
   describe("subscribe", () => {
-    /** Server-Sent Events, one by one. */
-    async function* events(path: string, token = TOKENS.read): AsyncGenerator<{ event: string; data: Record<string, unknown> }> {
+    async function* events(path: string, token = TOKENS.read): ReturnType<typeof eventsOf> {
       const response = await fetch(`${broker.url}/api/v5/subscribe?${path}`, { headers: { Authorization: `Bearer ${token}` } });
       expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/event-stream; charset=utf-8"]);
-      let text = "";
-      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-        text += chunk;
-        for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
-          const [, event, data] = /^event: (.*)\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
-          text = text.slice(end + 2);
-          yield event === undefined ? { event: "comment", data: {} } : { event, data: JSON.parse(data!) };
-        }
-      }
+      yield* eventsOf(response);
     }
 
     test.each([0, 1, 2] as const)("streams what is retained, then what comes, of several filters, at QoS %i", async (qos) => {
@@ -491,4 +447,4 @@ describeTopologies((broker) => {
         body: refused("METHOD_NOT_ALLOWED", `This path of the API knows ${known}.`),
       });
   });
-}, ENV);
+}, API_ENV);
