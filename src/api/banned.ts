@@ -7,7 +7,7 @@ import { json } from "./body.ts";
 import { BY_NUMBER, NUMBERED, pageIn, pageOf } from "./pages.ts";
 import { refuse } from "./problem.ts";
 import { NOTHING, route } from "./route.ts";
-import { about, fields, oneOf, readAs, TEXT, type Told } from "./schema.ts";
+import { about, fields, oneOf, readAs, TEXT, type Told, told } from "./schema.ts";
 
 const FOREVER = "infinity";
 const EXAMPLE = 'such as "2026-12-24T18:00:00Z"';
@@ -15,16 +15,16 @@ const AS = about("By what somebody is shut out.", oneOf(BAN_KINDS));
 const AT = readAs(timeOf, `a time ${EXAMPLE}`);
 const UNTIL = readAs((text) => (text === FOREVER ? Number.POSITIVE_INFINITY : timeOf(text)), `a time ${EXAMPLE} or "${FOREVER}"`);
 
-const BAN = fields({
+const BAN = fields(() => ({
   as: AS,
   who: TEXT,
   by: z._default(TEXT, "admin"),
   reason: z._default(TEXT, ""),
   at: about("RFC 3339; now by default.", z.optional(AT)),
   until: about(`RFC 3339, or "${FOREVER}", the default.`, z.optional(UNTIL)),
-});
+}));
 
-const VIEW = z.object({ as: AS, who: TEXT, by: TEXT, reason: TEXT, at: TEXT, until: TEXT });
+const VIEW = told(() => ({ as: AS, who: TEXT, by: TEXT, reason: TEXT, at: TEXT, until: TEXT }));
 
 export const BANNED = [
   route({

@@ -6,7 +6,7 @@ import { json } from "./body.ts";
 import { BY_CURSOR, NEXT, nextOf, pageOf } from "./pages.ts";
 import { orBadRequest, refuse } from "./problem.ts";
 import { NOTHING, route } from "./route.ts";
-import { about, FLAG, list, oneOf, TEXT, type Told } from "./schema.ts";
+import { about, FLAG, list, oneOf, TEXT, type Told, told } from "./schema.ts";
 
 const TEXTS = z.optional(list(TEXT, "texts"));
 const STATES = ["connected", "disconnected"] as const;
@@ -42,7 +42,7 @@ const PATH = { clientid: about("A Client Identifier.", TEXT) };
 const CLIENT_ID = z.string({ error: "a client ID" }).check(z.minLength(1, { error: "a client ID" }));
 const CLIENT_IDS = list(CLIENT_ID, `a list of at most ${KICKED_MAX} client IDs`, KICKED_MAX);
 
-const CLIENT = z.object({
+const CLIENT = told(() => ({
   clientid: TEXT,
   username: z.nullable(TEXT),
   ip_address: about("Null where it is not known.", z.nullable(TEXT)),
@@ -56,7 +56,7 @@ const CLIENT = z.object({
   inflight_cnt: about("Messages of QoS 1 and 2 that were sent and that it has not acknowledged.", z.int()),
   mqueue_len: about("Those that wait to be sent.", z.int()),
   awaiting_rel_cnt: about("Its own messages of QoS 2 whose PUBREL has not come.", z.int()),
-});
+}));
 
 export const CLIENTS = [
   route({

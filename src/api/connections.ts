@@ -7,7 +7,7 @@ import { QOS, RAW_HEADERS, RAW_QUERY, rawMessage } from "./message.ts";
 import { ONCE, publishedId } from "./once.ts";
 import { orBadRequest, refuse } from "./problem.ts";
 import { route } from "./route.ts";
-import { about, FLAG, TEXT, wholeNumber } from "./schema.ts";
+import { about, FLAG, TEXT, told, wholeNumber } from "./schema.ts";
 
 const SECONDS_MAX = ACKNOWLEDGED_MS_MAX / 1000;
 const { retain: _retain, ...query } = RAW_QUERY;
@@ -28,7 +28,7 @@ export const CONNECTIONS = [
     },
     headers: { ...ONCE, ...RAW_HEADERS },
     body: BYTES,
-    answers: { 200: z.object({ message: TEXT, id: TEXT }) },
+    answers: { 200: told(() => ({ message: TEXT, id: TEXT })) },
     problems: ["CLIENTID_NOT_FOUND", "NOT_TAKEN", "SERVICE_UNAVAILABLE", "TIMEOUT"],
     handle: async ({ service, namespace, once, params: { clientid }, query, headers, body }) => {
       const { topic, confirmation, timeout, qos = confirmation ? 1 : 0, ...rest } = query;

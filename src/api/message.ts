@@ -4,7 +4,7 @@ import * as z from "zod/mini";
 import type { HookMessage, MessageProperties, MessageToPublish } from "../hooks/contract.ts";
 import type { QoS, UserProperty } from "../mqtt/packet.ts";
 import { refuse } from "./problem.ts";
-import { about, BASE64, bytesOf, FLAG, fields, type Given, list, oneOf, readAs, TEXT, type Told, wholeNumber } from "./schema.ts";
+import { about, BASE64, bytesOf, FLAG, fields, type Given, list, oneOf, readAs, TEXT, type Told, told, wholeNumber } from "./schema.ts";
 
 export const QOS = z.literal([0, 1, 2], { error: "0, 1 or 2" });
 export const FORMAT = about("1 says that the payload is UTF-8.", z.literal([0, 1], { error: "0 or 1" }));
@@ -23,14 +23,14 @@ export const USER_PROPERTIES = z.pipe(
   z.custom<UserProperty[]>(arePairs, { error: "an object of texts, or a list of pairs of texts" }),
 );
 
-export const PROPERTIES = fields({
+export const PROPERTIES = fields(() => ({
   payload_format_indicator: z.optional(FORMAT),
   message_expiry_interval: z.optional(SECONDS),
   response_topic: z.optional(TEXT),
   correlation_data: z.optional(CORRELATION),
   user_properties: z.optional(USER_PROPERTIES),
   content_type: z.optional(TEXT),
-});
+}));
 
 /** What a message has in JSON besides its properties. */
 export const CONTENT = {
@@ -39,12 +39,12 @@ export const CONTENT = {
   payload_encoding: z._default(ENCODING, "plain"),
 };
 
-export const MESSAGE = fields({
+export const MESSAGE = fields(() => ({
   ...CONTENT,
   qos: z._default(QOS, 0),
   retain: z._default(FLAG, false),
   properties: z.optional(PROPERTIES),
-});
+}));
 
 type Message = MessageToPublish & { readonly qos: QoS };
 
@@ -141,7 +141,7 @@ function known(properties: { readonly [Name in keyof MessageProperties]: Message
   return Object.fromEntries(Object.entries(properties).filter(([, value]) => value !== undefined));
 }
 
-export const PROPERTIES_VIEW = z.object({
+export const PROPERTIES_VIEW = told(() => ({
   payload_format_indicator: z.optional(FORMAT),
   message_expiry_interval: z.optional(SECONDS),
   content_type: z.optional(TEXT),
@@ -149,16 +149,16 @@ export const PROPERTIES_VIEW = z.object({
   correlation_data: about("Where it is a text.", z.optional(TEXT)),
   correlation_data_base64: about("Where it is none.", z.optional(TEXT)),
   user_properties: z.optional(list(z.tuple([TEXT, TEXT]), "a list")),
-});
+}));
 
-export const MESSAGE_VIEW = z.object({
+export const MESSAGE_VIEW = told(() => ({
   topic: TEXT,
   payload: TEXT,
   payload_encoding: about("base64 where the payload is no text.", ENCODING),
   qos: QOS,
   retain: FLAG,
   properties: PROPERTIES_VIEW,
-});
+}));
 
 /** A message as answers have it. */
 export function messageView({ topic, payload, qos, retain, properties }: HookMessage): Told<typeof MESSAGE_VIEW> {

@@ -2,7 +2,7 @@
 
 import * as z from "zod/mini";
 import { PAGE_LIMIT_MAX } from "../login-limits.ts";
-import { about, FLAG, type Schema, TEXT, wholeNumber } from "./schema.ts";
+import { about, FLAG, type Schema, TEXT, told, wholeNumber } from "./schema.ts";
 
 export const LIMIT = about("How many at the most.", z._default(wholeNumber(1, PAGE_LIMIT_MAX), 100));
 export const CURSOR = about("What the page before said; without it the first page.", z.optional(TEXT));
@@ -26,7 +26,7 @@ export const NUMBERED = { page: COUNT, limit: COUNT, count: about("Of all pages.
 export const NEXT = { hasnext: FLAG, cursor: about("Of the next page, where there is one.", z.optional(TEXT)) };
 
 export function pageOf<Item extends Schema, Meta extends z.core.$ZodLooseShape>(item: Item, meta: Meta) {
-  return z.object({ data: z.array(item), meta: z.object(meta) });
+  return told(() => ({ data: z.array(item), meta: told(() => meta) }));
 }
 
 /** Of what is at hand as a whole. */

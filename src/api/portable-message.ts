@@ -7,7 +7,7 @@ import type { Limits } from "../limits.ts";
 import type { Publish } from "../mqtt/packet.ts";
 import { base64Of, FORMAT, QOS, USER_PROPERTIES } from "./message.ts";
 import { refuse } from "./problem.ts";
-import { BASE64, FLAG, fields, type Given, list, readAs, TEXT, type Told } from "./schema.ts";
+import { BASE64, FLAG, fields, type Given, list, readAs, TEXT, type Told, told } from "./schema.ts";
 
 /** Milliseconds since the epoch. */
 export const TIME = readAs(timeOf, "a time such as 2026-12-24T18:00:00.000Z, or never");
@@ -23,13 +23,13 @@ export function timeText(time: number): string | undefined {
   return time === Number.POSITIVE_INFINITY ? "never" : new Date(time).toISOString();
 }
 
-const PROPERTIES = fields({
+const PROPERTIES = fields(() => ({
   payload_format_indicator: z.optional(FORMAT),
   content_type: z.optional(TEXT),
   response_topic: z.optional(TEXT),
   correlation_data_base64: z.optional(BASE64),
   user_properties: z.optional(USER_PROPERTIES),
-});
+}));
 
 /** Of a message, whatever else stands beside it. */
 export const MESSAGE_FIELDS = {
@@ -40,13 +40,13 @@ export const MESSAGE_FIELDS = {
   properties: z.optional(PROPERTIES),
 };
 
-const PROPERTIES_TOLD = z.object({
+const PROPERTIES_TOLD = told(() => ({
   payload_format_indicator: z.optional(FORMAT),
   content_type: z.optional(TEXT),
   response_topic: z.optional(TEXT),
   correlation_data_base64: z.optional(TEXT),
   user_properties: z.optional(list(z.tuple([TEXT, TEXT]), "a list")),
-});
+}));
 
 /** The same in answers. */
 export const MESSAGE_TOLD = { topic: TEXT, payload: TEXT, qos: QOS, properties: z.optional(PROPERTIES_TOLD) };

@@ -14,7 +14,7 @@ import { parseFilter } from "../topic/filter.ts";
 import { base64Of } from "./message.ts";
 import { MESSAGE_FIELDS, MESSAGE_TOLD, propertiesView, publishIn, TIME, timeText } from "./portable-message.ts";
 import { refuse } from "./problem.ts";
-import { FLAG, fields, type Given, list, TEXT, type Told, wholeNumber } from "./schema.ts";
+import { FLAG, fields, type Given, list, TEXT, type Told, told, wholeNumber } from "./schema.ts";
 
 const EXPIRY_SECONDS_MAX = 0xffffffff;
 const IDENTIFIER_MAX = 268_435_455;
@@ -30,9 +30,9 @@ function listOf<Item extends z.ZodMiniType>(item: Item) {
   return z._default(list(item, "a list"), []);
 }
 
-const SUBSCRIPTION = fields({ filter: TEXT, options: wholeNumber(0, 0x2f), identifier: z._default(IDENTIFIER, 0) });
+const SUBSCRIPTION = fields(() => ({ filter: TEXT, options: wholeNumber(0, 0x2f), identifier: z._default(IDENTIFIER, 0) }));
 
-const DELIVERY = fields({
+const DELIVERY = fields(() => ({
   ...MESSAGE_FIELDS,
   packet_id: PACKET_ID,
   sent: NOT,
@@ -43,12 +43,12 @@ const DELIVERY = fields({
   owed: NOT,
   publisher: z._default(TEXT, ""),
   expires_at: z._default(TIME, 0),
-});
+}));
 
-const WILL = fields({ ...MESSAGE_FIELDS, due_at: TIME, message_expiry_interval: z.optional(SECONDS) });
+const WILL = fields(() => ({ ...MESSAGE_FIELDS, due_at: TIME, message_expiry_interval: z.optional(SECONDS) }));
 
 /** A session as it comes. */
-export const SESSION = fields({
+export const SESSION = fields(() => ({
   kind: z.optional(TEXT),
   client_id: TEXT,
   user: z.optional(TEXT),
@@ -62,13 +62,13 @@ export const SESSION = fields({
   received: listOf(PACKET_ID),
   will: z.optional(WILL),
   messages: listOf(DELIVERY),
-});
+}));
 
 const TEXT_OR_NONE = z.optional(TEXT);
 
-const SUBSCRIPTION_TOLD = z.object({ filter: TEXT, options: z.int(), identifier: z.optional(IDENTIFIER) });
+const SUBSCRIPTION_TOLD = told(() => ({ filter: TEXT, options: z.int(), identifier: z.optional(IDENTIFIER) }));
 
-const DELIVERY_TOLD = z.object({
+const DELIVERY_TOLD = told(() => ({
   packet_id: PACKET_ID,
   sent: FLAG,
   delivered_qos: DELIVERED_QOS,
@@ -80,12 +80,12 @@ const DELIVERY_TOLD = z.object({
   retain: FLAG,
   publisher: TEXT,
   expires_at: TEXT_OR_NONE,
-});
+}));
 
-const WILL_TOLD = z.object({ due_at: TEXT_OR_NONE, ...MESSAGE_TOLD, retain: FLAG, message_expiry_interval: z.optional(SECONDS) });
+const WILL_TOLD = told(() => ({ due_at: TEXT_OR_NONE, ...MESSAGE_TOLD, retain: FLAG, message_expiry_interval: z.optional(SECONDS) }));
 
 /** The same as it is told of. */
-export const SESSION_TOLD = z.object({
+export const SESSION_TOLD = told(() => ({
   kind: z.literal("session"),
   client_id: TEXT,
   user: TEXT_OR_NONE,
@@ -99,7 +99,7 @@ export const SESSION_TOLD = z.object({
   received: z.array(PACKET_ID),
   will: z.optional(WILL_TOLD),
   messages: z.array(DELIVERY_TOLD),
-});
+}));
 
 export function sessionView(session: PortableSession): Told<typeof SESSION_TOLD> {
   const { clientId, userName, grants, expirySeconds, expiresAt, nextPacketId, subscriptions, owed, released, received, will } = session;

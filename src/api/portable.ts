@@ -21,7 +21,7 @@ import { keepRetained, retainedPage, sessionsOf, sessionsPage, type Walk } from 
 import { orBadRequest } from "./problem.ts";
 import { RIGHTS_VIEW, rightsView } from "./rights.ts";
 import { type Asked, route } from "./route.ts";
-import { about, FLAG, fields, type Given, TEXT, type Told } from "./schema.ts";
+import { about, FLAG, fields, type Given, TEXT, type Told, told } from "./schema.ts";
 
 /** Retained messages in one request. */
 const RETAINED_PER_CALL = 1000;
@@ -31,15 +31,15 @@ const WAY_IN = { replace: about("Whether what is there goes.", z._default(FLAG, 
 const NEXT = { cursor: z.optional(TEXT) };
 
 const { retain: _always, ...OF_RETAINED } = MESSAGE_FIELDS;
-const RETAINED = fields({ kind: z.optional(TEXT), ...OF_RETAINED, expires_at: z._default(TIME, 0) });
-const RETAINED_TOLD = z.object({ kind: z.literal("retained"), ...MESSAGE_TOLD, expires_at: z.optional(TEXT) });
-const USER_TOLD = z.object({ kind: z.literal("user"), user_id: TEXT, password_hash: z.optional(TEXT), ...RIGHTS_VIEW });
+const RETAINED = fields(() => ({ kind: z.optional(TEXT), ...OF_RETAINED, expires_at: z._default(TIME, 0) }));
+const RETAINED_TOLD = told(() => ({ kind: z.literal("retained"), ...MESSAGE_TOLD, expires_at: z.optional(TEXT) }));
+const USER_TOLD = told(() => ({ kind: z.literal("user"), user_id: TEXT, password_hash: z.optional(TEXT), ...RIGHTS_VIEW }));
 
-const REPORT = z.object({
+const REPORT = told(() => ({
   taken: z.int(),
   there: about("Those that were there already.", z.int()),
-  problems: z.array(z.object({ index: z.int(), name: TEXT, message: TEXT })),
-});
+  problems: z.array(told(() => ({ index: z.int(), name: TEXT, message: TEXT }))),
+}));
 
 export const PORTABLE = [
   route({
@@ -49,7 +49,7 @@ export const PORTABLE = [
     needsDirectory: true,
     summary: "Sessions for an export",
     query: FROM,
-    answers: { 200: z.object({ data: z.array(SESSION_TOLD), meta: z.object({ ...NEXT, too_large: z.array(TEXT) }) }) },
+    answers: { 200: told(() => ({ data: z.array(SESSION_TOLD), meta: told(() => ({ ...NEXT, too_large: z.array(TEXT) })) })) },
     handle: async (asked) => {
       const { items, tooLarge, cursor } = await orBadRequest(() => sessionsPage(walkOf(asked, asked.query.cursor), asked.directory));
       return { status: 200, body: { data: items.map(sessionView), meta: { cursor, too_large: tooLarge } } };
@@ -86,7 +86,7 @@ export const PORTABLE = [
     needsDirectory: true,
     summary: "Retained messages for an export",
     query: FROM,
-    answers: { 200: z.object({ data: z.array(RETAINED_TOLD), meta: z.object(NEXT) }) },
+    answers: { 200: told(() => ({ data: z.array(RETAINED_TOLD), meta: told(() => NEXT) })) },
     handle: async (asked) => {
       const { items, cursor } = await orBadRequest(() => retainedPage(walkOf(asked, asked.query.cursor)));
       return { status: 200, body: { data: items.map(retainedView), meta: { cursor } } };
@@ -114,7 +114,7 @@ export const PORTABLE = [
     needsDirectory: true,
     summary: "Users for an export, with the hashes of their passwords",
     query: FROM,
-    answers: { 200: z.object({ data: z.array(USER_TOLD), meta: z.object(NEXT) }) },
+    answers: { 200: told(() => ({ data: z.array(USER_TOLD), meta: told(() => NEXT) })) },
     handle: async ({ directory, query: { cursor } }) => {
       const entries = await directory.entriesAfter(cursor ?? "", DIRECTORY_USERS_PER_CALL);
       const data = entries.map(({ user, password, rights }) => ({

@@ -36,10 +36,10 @@ import {
 import { ONCE, publishedId } from "./once.ts";
 import { orBadRequest, refuse, sentenceOf } from "./problem.ts";
 import { type Asked, route } from "./route.ts";
-import { about, fields, list, readAs, TEXT } from "./schema.ts";
+import { about, fields, list, readAs, TEXT, told } from "./schema.ts";
 
-const REASON = z.object({ reason_code: about("Of MQTT 5.0.", z.int()), message: TEXT });
-const PUBLISHED = z.object({ id: TEXT });
+const REASON = told(() => ({ reason_code: about("Of MQTT 5.0.", z.int()), message: TEXT }));
+const PUBLISHED = told(() => ({ id: TEXT }));
 
 /** Of one message: what it is answered with. */
 type Answer =
@@ -49,16 +49,16 @@ type Answer =
 const TIMEOUT = readAs(timeoutOf, `a time such as 5s, at most ${REQUEST_MS_MAX / 1000}s`);
 const TIMEOUT_MS = 5000;
 
-const REQUEST = fields({
+const REQUEST = fields(() => ({
   timeout: about("How long the response may take, such as 5s, which is the default.", z.optional(TIMEOUT)),
-  request: fields({
+  request: fields(() => ({
     ...CONTENT,
     qos: z._default(QOS, 1),
     response_topic: about("Where the response comes; a topic of its own by default.", z.optional(TEXT)),
     content_type: z.optional(TEXT),
     user_properties: z.optional(USER_PROPERTIES),
-  }),
-});
+  })),
+}));
 
 /** A message that was not published because another one beside it is none. */
 const NOT_PUBLISHED: Answer = { status: 400, body: { reason_code: UNSPECIFIED_ERROR, message: "not_published" } };
@@ -115,7 +115,7 @@ export const PUBLISHING = [
     query: RAW_QUERY,
     headers: { ...ONCE, ...RAW_HEADERS },
     body: BYTES,
-    answers: { 200: z.object({ message: TEXT, id: TEXT }), ...REFUSED },
+    answers: { 200: told(() => ({ message: TEXT, id: TEXT })), ...REFUSED },
     handle: async (asked) => {
       const answer = await publishOne(asked, rawMessage(asked.params.topic, asked.body, asked.query, asked.headers));
       return answer.status === 200 ? { status: 200, body: { message: "OK", ...answer.body } } : answer;

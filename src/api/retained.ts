@@ -9,18 +9,18 @@ import { base64Of, CONTENT, messageIn, PROPERTIES, PROPERTIES_VIEW, propertiesVi
 import { CURSOR, NEXT, nextOf, pageOf } from "./pages.ts";
 import { orBadRequest, refuse } from "./problem.ts";
 import { type Asked, NOTHING, route } from "./route.ts";
-import { about, fields, TEXT, type Told } from "./schema.ts";
+import { about, fields, TEXT, type Told, told } from "./schema.ts";
 
 /** Payloads are asked for one by one. */
 const ENTRY = { topic: TEXT, qos: QOS, properties: PROPERTIES_VIEW, payload_size: about("Bytes.", z.int()) };
-const VIEW = z.object(ENTRY);
+const VIEW = told(() => ENTRY);
 /** Without its topic, which is in the path. */
-const SET = fields({
+const SET = fields(() => ({
   payload: CONTENT.payload,
   payload_encoding: CONTENT.payload_encoding,
   qos: z._default(z.literal([1, 2], { error: "1 or 2" }), 1),
   properties: z.optional(PROPERTIES),
-});
+}));
 const PATH = { topic: about("A Topic Name.", TEXT) };
 
 export const RETAINED = [
@@ -42,7 +42,7 @@ export const RETAINED = [
     scope: "read",
     summary: "One retained message",
     params: PATH,
-    answers: { 200: z.object({ ...ENTRY, payload: about("Base64.", TEXT) }) },
+    answers: { 200: told(() => ({ ...ENTRY, payload: about("Base64.", TEXT) })) },
     handle: async (asked) => {
       const message = await find(asked, asked.params.topic);
       return { status: 200, body: { ...viewOf(message), payload: base64Of(message.payload) } };
@@ -69,7 +69,7 @@ export const RETAINED = [
     scope: "admin",
     summary: "Deletes a page of the retained messages that match, each as one of them is",
     query: { topic: about("A Topic Filter.", TEXT), cursor: CURSOR },
-    answers: { 200: z.object({ deleted: z.int(), meta: z.object(NEXT) }) },
+    answers: { 200: told(() => ({ deleted: z.int(), meta: told(() => NEXT) })) },
     problems: ["SERVICE_UNAVAILABLE"],
     handle: async ({ service, namespace, query: { topic: filter, cursor } }) => {
       const found = await orBadRequest(() => service.retained(filter, { cursor, namespace }));

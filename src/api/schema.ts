@@ -33,11 +33,25 @@ export function list<Item extends Schema>(item: Item, error: string, most = Numb
   return most === Number.POSITIVE_INFINITY ? items : items.check(z.maxLength(most, { error }));
 }
 
-/** An object with these fields and no others. One that is null is as one that is not there. */
-export function fields<Fields extends Shape>(shape: Fields) {
-  const known = Object.keys(shape).join(", ");
-  const error = ({ code }: { readonly code?: string }): string => (code === "unrecognized_keys" ? known : "a JSON object");
-  return z.pipe(z.transform(withoutNulls), z.strictObject(shape, { error }));
+/**
+ * An object with these fields and no others. One that is null is as one that is not there. What objects are is made when somebody asks for the first
+ * time: the start of a Worker, which clients wait for too, has no time for it.
+ */
+export function fields<Fields extends Shape>(shapeOf: () => Fields) {
+  const made = z.lazy(() => {
+    const shape = shapeOf();
+    const known = Object.keys(shape).join(", ");
+    const error = ({ code }: { readonly code?: string }): string => (code === "unrecognized_keys" ? known : "a JSON object");
+    return z.strictObject(shape, { error });
+  });
+  return z.pipe(WITHOUT_NULLS, made);
+}
+
+const WITHOUT_NULLS = z.transform(withoutNulls);
+
+/** An object of an answer. */
+export function told<Fields extends Shape>(shapeOf: () => Fields) {
+  return z.lazy(() => z.object(shapeOf()));
 }
 
 function withoutNulls(value: unknown): unknown {
@@ -65,9 +79,11 @@ export function bytesOf(base64: string): Uint8Array | undefined {
   }
 }
 
-/** The same, with words for those who read the document. */
+/** The same, with words for those who read the document: no clone, as `z.describe` makes one, because that takes time of each start of a Worker. */
 export function about<Of extends Schema>(words: string, schema: Of): Of {
-  return schema.check(z.describe(words));
+  const own = Object.create(schema) as Of;
+  z.globalRegistry.add(own, { description: words });
+  return own;
 }
 
 /** One thing is enough to say, and all that can be wrong with a large request is large. The types of zod keep that it can stop to itself. */

@@ -10,7 +10,7 @@ import { SAMPLE_MINUTES } from "../storage-limits.ts";
 import { curveOf } from "./curve.ts";
 import { refuse } from "./problem.ts";
 import { type Asked, route } from "./route.ts";
-import { about, FLAG, TEXT, type Told, wholeNumber } from "./schema.ts";
+import { about, FLAG, TEXT, type Told, told, wholeNumber } from "./schema.ts";
 import { askedOf } from "./scrape.ts";
 
 const MINUTE_MS = 60_000;
@@ -32,9 +32,9 @@ const FIGURES = {
 
 type Counts = { readonly [Name in keyof typeof FIGURES]: number };
 
-const OF_OBJECT = z.object({ node: about("An object.", TEXT), up: about("Whether it answered in time.", FLAG), ...FIGURES });
+const OF_OBJECT = told(() => ({ node: about("An object.", TEXT), up: about("Whether it answered in time.", FLAG), ...FIGURES }));
 
-const POINT = z.object({
+const POINT = told(() => ({
   time_stamp: about("When it begins, milliseconds since the epoch.", COUNT),
   received: about("Messages that clients published in that time.", COUNT),
   sent: COUNT,
@@ -42,9 +42,9 @@ const POINT = z.object({
   connections: about("Sessions, at its end.", COUNT),
   live_connections: COUNT,
   subscriptions: COUNT,
-});
+}));
 
-const CURRENT = z.object({
+const CURRENT = told(() => ({
   connections: about("Sessions.", COUNT),
   live_connections: COUNT,
   subscriptions: COUNT,
@@ -52,7 +52,7 @@ const CURRENT = z.object({
   received_msg_rate: RATE,
   sent_msg_rate: RATE,
   dropped_msg_rate: RATE,
-});
+}));
 
 export const STATS = [
   route({
@@ -61,7 +61,7 @@ export const STATS = [
     scope: "read",
     summary: "How much each object has now, or all of them together; where each client has an object of its own, of Topic objects alone",
     query: { aggregate: z._default(FLAG, false) },
-    answers: { 200: z.union([z.array(OF_OBJECT), z.object(FIGURES)]) },
+    answers: { 200: z.union([z.array(OF_OBJECT), told(() => FIGURES)]) },
     handle: async ({ env, settings, namespace, query: { aggregate } }) => {
       const asked = await askedOf(env, settings, [namespace]);
       const all = asked.map(({ object, figures }) => ({

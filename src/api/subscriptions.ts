@@ -10,7 +10,7 @@ import { QOS } from "./message.ts";
 import { BY_CURSOR, NEXT, nextOf, pageOf } from "./pages.ts";
 import { orBadRequest, type ProblemCode, refuse, sentenceOf } from "./problem.ts";
 import { type Asked, NOTHING, route } from "./route.ts";
-import { about, fields, type Given, list, TEXT, type Told } from "./schema.ts";
+import { about, fields, type Given, list, TEXT, type Told, told } from "./schema.ts";
 
 /** Filters that one request subscribes to: each is a call to the object of the session. */
 const FILTERS_MAX = 40;
@@ -25,19 +25,19 @@ const OPTIONS = {
   rap: about("Retain As Published.", BIT),
   rh: about("Retain Handling.", HANDLING),
 };
-const VIEW = z.object({ clientid: TEXT, topic: FILTER, qos: QOS, ...OPTIONS });
+const VIEW = told(() => ({ clientid: TEXT, topic: FILTER, qos: QOS, ...OPTIONS }));
 
-const REQUEST = fields({
+const REQUEST = fields(() => ({
   topic: FILTER,
   qos: z._default(QOS, 0),
   nl: z._default(OPTIONS.nl, 0),
   rap: z._default(OPTIONS.rap, 0),
   rh: z._default(OPTIONS.rh, 0),
-});
-const END = fields({ topic: FILTER });
+}));
+const END = fields(() => ({ topic: FILTER }));
 
 const PATH = { clientid: about("A Client Identifier.", TEXT) };
-const REFUSED = z.object({ topic: FILTER, code: TEXT, message: TEXT });
+const REFUSED = told(() => ({ topic: FILTER, code: TEXT, message: TEXT }));
 
 /** Which of a query's fields leave out what. */
 const FILTERS = {
@@ -75,7 +75,12 @@ export const SUBSCRIPTIONS = [
     scope: "read",
     summary: "Filters that clients are subscribed to, with the object that has them; a page may have few, or none, and not be the last",
     query: { ...BY_CURSOR, topic: z.optional(FILTER) },
-    answers: { 200: pageOf(z.object({ topic: FILTER, node: TEXT }), { limit: z.int(), ...NEXT }) },
+    answers: {
+      200: pageOf(
+        told(() => ({ topic: FILTER, node: TEXT })),
+        { limit: z.int(), ...NEXT },
+      ),
+    },
     handle: async ({ service, namespace, query: { limit, cursor, topic } }) => {
       const found = await orBadRequest(() => service.filters({ cursor, limit, namespace }));
       const wanted = found.filters.filter(({ filter }) => topic === undefined || filter === topic);

@@ -14,7 +14,7 @@ import { BY_NUMBER, CURSOR, NEXT, NUMBERED, nextOf, pageOf } from "./pages.ts";
 import { refuse } from "./problem.ts";
 import { RIGHTS, RIGHTS_VIEW, rightsOf, rightsView } from "./rights.ts";
 import { type Asked, NOTHING, route } from "./route.ts";
-import { about, fields, type Given, oneOf, TEXT, type Told } from "./schema.ts";
+import { about, fields, type Given, oneOf, TEXT, type Told, told } from "./schema.ts";
 
 const PATH = "/authentication/password_based:built_in_database/users";
 const MODES = ["add", "change", "put"] as const satisfies readonly PutMode[];
@@ -24,19 +24,21 @@ const CHANGES = {
   password_hash: about("By npm run hash-password, or of mosquitto ($6$, $7$).", z.optional(TEXT)),
   ...RIGHTS,
 };
-const CHANGE = fields(CHANGES);
-const USER = fields({ user_id: TEXT, ...CHANGES });
-const VIEW = z.object({ user_id: TEXT, ...RIGHTS_VIEW, created_at: TEXT, updated_at: TEXT });
+const CHANGE = fields(() => CHANGES);
+const USER = fields(() => ({ user_id: TEXT, ...CHANGES }));
+const VIEW = told(() => ({ user_id: TEXT, ...RIGHTS_VIEW, created_at: TEXT, updated_at: TEXT }));
 
 const COUNT = z.int();
-const REPORT = z.object({
+const REPORT = told(() => ({
   total: COUNT,
   success: about("Those that are new.", COUNT),
   override: about("Those that were there and are as they came.", COUNT),
   skipped: about("Those that were so already.", COUNT),
   failed: COUNT,
-  problems: z.array(z.object({ index: COUNT, user_id: TEXT, code: oneOf(["ALREADY_EXISTS", "NOT_FOUND", "BAD_REQUEST"]), message: TEXT })),
-});
+  problems: z.array(
+    told(() => ({ index: COUNT, user_id: TEXT, code: oneOf(["ALREADY_EXISTS", "NOT_FOUND", "BAD_REQUEST"]), message: TEXT })),
+  ),
+}));
 
 export const USERS = [
   route({

@@ -7,9 +7,9 @@ import { base64Of, ENCODING, payloadView, QOS } from "./message.ts";
 import { LIMIT, pageOf } from "./pages.ts";
 import { orBadRequest, refuse } from "./problem.ts";
 import { type Asked, route } from "./route.ts";
-import { about, FLAG, oneOf, TEXT, type Told, wholeNumber } from "./schema.ts";
+import { about, FLAG, oneOf, TEXT, type Told, told, wholeNumber } from "./schema.ts";
 
-const VIEW = z.object({
+const VIEW = told(() => ({
   msgid: about("Its Packet Identifier.", z.int()),
   topic: TEXT,
   qos: QOS,
@@ -18,7 +18,7 @@ const VIEW = z.object({
   payload_size: about("Bytes.", z.int()),
   payload: z.optional(TEXT),
   payload_encoding: z.optional(ENCODING),
-});
+}));
 
 const PARAMS = { clientid: about("A Client Identifier.", TEXT) };
 const QUERY = {
