@@ -9,6 +9,12 @@ const SHAPED = ["test/objects/{eviction,hibernation,abort,budgets,service,v5-sta
 /** All settings as they are by default: otherwise the plugin takes those of a `.dev.vars` on this machine. */
 const DEFAULTS = Object.fromEntries(SETTINGS.map(({ name, default: value }) => [name, value]));
 
+/**
+ * Tests of code without state of its own: they share their modules, and need no process for each file, whose start takes longer than most of them.
+ * What they import must not have hooks of vitest.
+ */
+const PURE = ["test/{handshake,hooks,mqtt,routing,session,storage,topic}/**/*.test.ts", "test/{pattern,rate}.test.ts"];
+
 /** Tests that judge how long others wait: they run when all others are through, one file at a time. */
 const ALONE = ["test/bench/attack.test.ts"];
 
@@ -42,12 +48,13 @@ function workerd(name: string, include: string[], settings: Record<string, strin
   };
 }
 
-/** Projects: `node` (everything, real sockets included), `alone`, and `workerd...` (test/objects), one for each shape of the broker. */
+/** Projects: `node` (everything, real sockets included), `pure`, `alone`, and `workerd...` (test/objects), one for each shape of the broker. */
 export default defineConfig({
   test: {
     maxWorkers: WORKERS,
     projects: [
-      { test: { ...NODE, name: "node", include: ["test/**/*.test.ts"], exclude: ["test/objects/**", ...ALONE] } },
+      { test: { ...NODE, name: "node", include: ["test/**/*.test.ts"], exclude: ["test/objects/**", ...PURE, ...ALONE] } },
+      { test: { ...NODE, name: "pure", include: PURE, isolate: false } },
       { test: { ...NODE, name: "alone", include: ALONE, maxWorkers: 1, sequence: { groupOrder: 1 } } },
       workerd("workerd", ["test/objects/**/*.test.ts"], { TOPOLOGY: "sharded", SESSION_SHARDS: "4", TOPIC_SHARDS: "4" }),
       workerd("workerd-compact", SHAPED, { TOPOLOGY: "compact" }),
