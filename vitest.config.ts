@@ -13,7 +13,11 @@ const DEFAULTS = Object.fromEntries(SETTINGS.map(({ name, default: value }) => [
  * Tests of code without state of its own: they share their modules, and need no process for each file, whose start takes longer than most of them.
  * What they import must not have hooks of vitest.
  */
-const PURE = ["test/{handshake,hooks,mqtt,routing,session,storage,topic}/**/*.test.ts", "test/{pattern,rate}.test.ts"];
+const PURE = [
+  "test/{handshake,hooks,mqtt,routing,session,storage,topic}/**/*.test.ts",
+  "test/{pattern,rate}.test.ts",
+  "test/simulation/{consumers,events,fair,hosts,rates,receipts,shares,slices,slow}.test.ts",
+];
 
 /** Tests that judge how long others wait: they run when all others are through, one file at a time. */
 const ALONE = ["test/bench/attack.test.ts"];
