@@ -84,6 +84,21 @@ describe("createAuth", () => {
       expect(authorizer.maySubscribe(ANONYMOUS, "c", filter, 0), filter).toBe(true);
   });
 
+  test("where the figures of the broker are shown, anonymous clients listen to $SYS and tell nothing there; not with rules, and not where they are off", () => {
+    const shown = { seconds: 10, anonymous: true };
+    const listens = (system: NonNullable<AuthSettings["system"]>, rules = ""): boolean => {
+      const { authorizer } = createAuth({ users: "", allowAnonymous: true, system, acl: { ...NO_ACL, rules } }, PLATFORM);
+      expect(authorizer.mayPublish(ANONYMOUS, "c", "$SYS/broker/version", 0, false)).toBe(false);
+      return authorizer.maySubscribe(ANONYMOUS, "c", "$SYS/#", 0);
+    };
+    expect([shown, { ...shown, seconds: 0 }, { ...shown, anonymous: false }].map((system) => listens(system))).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(listens(shown, JSON.stringify([{ permission: "allow", action: "all", topics: ["#"] }]))).toBe(false);
+  });
+
   test("bridges tell of themselves: anonymous ones, and users who may publish everything or have a rule for it", async () => {
     const password = await quickHash("x");
     const user = (name: string, publish: string[]): object => ({ user: name, password, publish, subscribe: [] });

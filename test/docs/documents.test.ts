@@ -14,6 +14,7 @@ import * as memoryLimits from "../../src/memory-limits.ts";
 import { SETTINGS } from "../../src/settings.ts";
 import * as shareLimits from "../../src/share-limits.ts";
 import * as storageLimits from "../../src/storage-limits.ts";
+import { VERSION } from "../../src/version.ts";
 import * as workLimits from "../../src/work-limits.ts";
 
 const DOCUMENTS = [
@@ -64,6 +65,10 @@ function rowsBetween(text: string, marker: string): string[][] {
         .map((cell) => cell.trim()),
     );
 }
+
+it("the version that the broker tells is that of the package", () => {
+  expect(VERSION).toBe((JSON.parse(textOf("package.json")) as { version: string }).version);
+});
 
 describe.each(DOCUMENTS)("%s", (path) => {
   const text = textOf(path);

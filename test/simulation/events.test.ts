@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { SUBACK } from "../../src/mqtt/packet.ts";
-import { eventsShard, sessionObjectName, topicObjectName } from "../../src/objects/names.ts";
+import { eventsShard, sessionObjectName, topicObjectName, topicShard } from "../../src/objects/names.ts";
 import { isEventsRow } from "../../src/session/events.ts";
 import { EVENT_RATE, EVENTS_TELL_MS, EVENTS_UNDER_WAY_MAX } from "../../src/share-limits.ts";
 import { Stage, type StageClient } from "./stage.ts";
@@ -105,6 +105,8 @@ test("what is dropped is told to others, and nothing of what is dropped for who 
   const watcher = await stage.connect("watcher", false);
   await subscribed(stage, watcher, "$events/message/dropped");
   await subscribed(stage, watcher, "t/#");
+  const other = await stage.connect("other", true);
+  await subscribed(stage, other, "$events/message/dropped");
   const reader = await stage.connect("reader", false);
   await subscribed(stage, reader, "t/#");
   reader.vanish();
@@ -122,6 +124,42 @@ test("what is dropped is told to others, and nothing of what is dropped for who 
   const back = await stage.connect("watcher", false);
   await stage.advance(1_000);
   expect(back.messages.length).toBe(3);
+  expect(told(other).filter((each) => each.endsWith("watcher"))).toEqual([]);
+  expect(told(other).length).toBeGreaterThan(30);
+});
+
+test("who hears that nobody takes an event goes on, if somebody has begun to want it while it was on its way", async () => {
+  const stage = new Stage({ ...SHARDED, SESSION_SHARDS: "3" });
+  const objectOf = (clientId: string): string => sessionObjectName(stage.settings, "default", clientId);
+  const [watcherId, clientId] = apart(stage);
+  let slowId = "s";
+  while ([objectOf(watcherId), objectOf(clientId)].includes(objectOf(slowId))) slowId += "s";
+  let topic = "t";
+  while (topicShard(stage.settings, topic) !== eventsShard(stage.settings)) topic += "t";
+  const [watcher, client, slow] = [
+    await stage.connect(watcherId, true),
+    await stage.connect(clientId, true),
+    await stage.connect(slowId, true),
+  ];
+  await subscribed(stage, slow, topic);
+  await subscribed(stage, client, "x");
+  await subscribed(stage, client, "y");
+  await subscribed(stage, watcher);
+  watcher.unsubscribeFrom([ALL]);
+  await stage.advance(5_000);
+  // With this in the same batch the answer to the event is late.
+  stage.unreachable.add(objectOf(slowId));
+  client.publish(topic, 1, 1);
+  client.unsubscribeFrom(["x"]);
+  await stage.advance(5);
+  watcher.subscribe(ALL, 1);
+  await stage.advance(20);
+  expect(watcher.count(SUBACK)).toBe(1);
+  stage.unreachable.clear();
+  await stage.advanceUntil(() => watcher.count(SUBACK) === 2);
+  client.unsubscribeFrom(["y"]);
+  await stage.advance(1_000);
+  expect(told(watcher).at(-1)).toBe(`session/unsubscribed ${clientId}`);
 });
 
 test("all know of it before SUBACK, after a reset of the Topic object in the midst of telling, too", async () => {

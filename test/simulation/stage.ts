@@ -24,10 +24,11 @@ import { Meter } from "../../src/objects/meter.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
 import type { WorkersCode } from "../../src/objects/object-hooks.ts";
 import { RemoteRouter } from "../../src/objects/remote-router.ts";
-import { SessionHost } from "../../src/objects/session-host.ts";
+import { SessionHost, type SessionHostOptions } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { NOBODY } from "../../src/session/ports.ts";
+import type { Reported } from "../../src/session/system-totals.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
@@ -57,7 +58,8 @@ interface StageTopic {
 
 export class Stage {
   now = 1_800_000_000_000;
-  readonly settings: Settings;
+  /** Objects that start from now on have these. */
+  settings: Settings;
   /** Called after each event of an object. */
   stepped: () => void = () => {};
   /** Names of objects that can't be called. */
@@ -140,6 +142,11 @@ export class Stage {
     return [...this.#routes.values()].reduce((sum, store) => sum + store.routes().length, 0);
   }
 
+  /** The names of the Session objects that there were. */
+  get storing(): readonly string[] {
+    return [...this.#stored.keys()];
+  }
+
   /** What a Session object has stored, whether it is awake or not. */
   storedSessions(sessionObject: string): number {
     return this.#stored.get(sessionObject)!.sessions().length;
@@ -167,7 +174,12 @@ export class Stage {
     return meter;
   }
 
-  async #call(name: string, run: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  async #report(to: string, object: string, reported: Reported): Promise<void> {
+    this.#meter(to).calls += 1;
+    await this.#call(to, async () => this.session(to).system.take(object, reported));
+  }
+
+  async #call<Answer>(name: string, run: () => Promise<Answer>): Promise<Answer> {
     await this.#delay();
     if (this.unreachable.has(name)) throw new Error(`${name} is out of reach`);
     const answer = await run();
@@ -262,7 +274,10 @@ export class Stage {
       meter,
       runtime,
       code: this.#code,
-      peers: alone,
+      peers: (to) =>
+        new Proxy({} as ReturnType<SessionHostOptions["peers"]>, {
+          get: (_none, call) => (call === "report" ? (object: string, reported: Reported) => this.#report(to, object, reported) : alone),
+        }),
       router: (machine, ledger) => {
         if (settings.topology === "sharded") return new RemoteRouter(settings, name, topics, runtime, ledger, () => host.flush());
         local = new LocalRouter(settings, name, new MemoryRoutingStore(meter), runtime, ledger, machine, () => host.flush());

@@ -41,12 +41,15 @@ describe("npm start", () => {
     await broker.prints(new RegExp(`mosquitto_pub -h 127\\.0\\.0\\.1 -p ${port} -t hello -m world\n`));
   });
 
-  it("serves every namespace locally, unless told otherwise", async () => {
+  it("serves every namespace locally, unless told otherwise, and shows its figures to everybody on this machine", async () => {
     const open = await running(["--data", newFolder()]);
     await connectMqtt(open.ws.replace("/mqtt", "/any-name/mqtt"));
-    const told = await running(["--data", newFolder()], { NAMESPACES: "acme" });
+    const told = await running(["--data", newFolder()], { NAMESPACES: "acme", SYS_SECONDS: "1" });
     expect((await fetch(`${told.http}/any-name/mqtt`)).status).toBe(404);
-    await connectMqtt(told.ws.replace("/mqtt", "/acme/mqtt"));
+    const client = await connectMqtt(told.ws.replace("/mqtt", "/acme/mqtt"));
+    const message = nextMessage(client);
+    await client.subscribeAsync("$SYS/broker/version");
+    expect(await message).toMatchObject({ payload: expect.stringMatching(/^durable-mqtt version \d/) });
   });
 
   it("takes the topology from --topology, else from the environment", async () => {

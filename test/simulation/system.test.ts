@@ -1,0 +1,85 @@
+/** Figures below `$SYS`: their sum over all objects, how often they are told, and that nobody is kept awake or woken for nothing. */
+
+import { describe, expect, test } from "vitest";
+import { SUBACK } from "../../src/mqtt/packet.ts";
+import { sessionObjectName } from "../../src/objects/names.ts";
+import { isSystemRow } from "../../src/session/system-totals.ts";
+import { parseSettings, type Settings } from "../../src/settings.ts";
+import { Stage, type StageClient } from "./stage.ts";
+
+const ACL = JSON.stringify([{ permission: "allow", action: "all", topics: ["#", "$SYS/#"] }]);
+const MINUTE = 60_000;
+
+function figures(watcher: StageClient): Record<string, string> {
+  return Object.fromEntries(watcher.messages.map(({ topic, text }) => [topic.replace("$SYS/broker/", ""), text]));
+}
+
+/** One after the other in all objects. */
+function clientOf({ settings }: Stage, number: number): string {
+  let clientId = `c${number}`;
+  while (settings.topology === "sharded" && !sessionObjectName(settings, "default", clientId).endsWith(`/${number % 3}`)) clientId += "c";
+  return clientId;
+}
+
+describe.each([
+  ["compact", { TOPOLOGY: "compact" }],
+  ["sharded", { TOPOLOGY: "sharded", SESSION_SHARDS: "3", TOPIC_SHARDS: "2" }],
+])("%s", (_name, shape) => {
+  const env = { ...shape, ACL, SYS_SECONDS: "60" };
+
+  test("they are those of all objects, over their resets, told no more often than that, and when nothing happens not at all", async () => {
+    const stage = new Stage(env);
+    const watcher = await stage.connect("watcher", true);
+    watcher.subscribe("$SYS/broker/#", 0);
+    const clients: StageClient[] = [];
+    for (let number = 0; number < 8; number += 1) clients.push(await stage.connect(clientOf(stage, number), number % 2 === 0));
+    for (const client of clients) client.publish("t", 0, 0);
+    for (const client of clients.slice(0, 4)) client.vanish();
+    await stage.advance(2 * MINUTE);
+    // Four have gone, two of them with sessions that are kept.
+    const expected = { "clients/connected": "5", "clients/disconnected": "2", "clients/total": "7", "subscriptions/count": "1" };
+    expect(figures(watcher)).toMatchObject({ ...expected, "messages/received": "8", "publish/messages/received": "8" });
+    const told = watcher.messages.length;
+    const [calls, rows] = [stage.calls, stage.rowsWritten];
+    await stage.advance(60 * MINUTE);
+    // Nothing happens: nothing is told, nobody is called, and nothing keeps an object awake.
+    expect([watcher.messages.length, stage.calls, stage.rowsWritten, stage.timers]).toEqual([told, calls, rows, 0]);
+    for (let minute = 0; minute < 10; minute += 1) {
+      for (const client of clients.slice(4)) {
+        client.publish("t", 0, 0);
+        await stage.advance(MINUTE / 4);
+      }
+    }
+    await stage.advance(2 * MINUTE);
+    expect(figures(watcher)).toMatchObject({ "messages/received": "48" });
+    // Of some fourteen minutes.
+    const received = watcher.messages.filter(({ topic }) => topic === "$SYS/broker/messages/received").length;
+    expect(received).toBeLessThanOrEqual(15);
+    // A reset takes the counters of an object, not what it has told.
+    stage.end(sessionObjectName(stage.settings, "default", clientOf(stage, 0)));
+    const again = await stage.connect(clientOf(stage, 0), true);
+    again.publish("t", 0, 0);
+    await stage.advance(2 * MINUTE);
+    const late = await stage.connect("late", true);
+    late.subscribe("$SYS/broker/messages/received", 0);
+    await stage.advance(1_000);
+    expect(figures(late)["messages/received"]).toBe("49");
+  });
+
+  test("without SYS_SECONDS nothing is told, and what was there is gone", async () => {
+    const stage = new Stage(env);
+    const client = await stage.connect("c", true);
+    client.publish("t", 0, 0);
+    await stage.advance(2 * MINUTE);
+    const first = sessionObjectName(stage.settings, "default", "c");
+    stage.settings = parseSettings({ ALLOW_ANONYMOUS: "true", ...env, SYS_SECONDS: "0" }) as Settings;
+    for (const name of stage.storing) stage.end(name);
+    for (const name of stage.storing) stage.session(name);
+    await stage.advance(MINUTE);
+    for (const name of [first, ...stage.storing]) expect(stage.session(name).core.store.sessions().filter(isSystemRow)).toEqual([]);
+    const watcher = await stage.connect("watcher", true);
+    watcher.subscribe("$SYS/broker/#", 0);
+    await stage.advance(5 * MINUTE);
+    expect([watcher.count(SUBACK), watcher.messages, stage.timers]).toEqual([1, [], 0]);
+  });
+});
