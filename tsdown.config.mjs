@@ -59,7 +59,8 @@ export default defineConfig([
     entry: { index: "src/index.ts", client: "src/client/index.ts", testing: "testing/index.ts" },
     dts: true,
     plugins: [withoutClauses],
-    outputOptions: { chunkFileNames: "shared/[name].js" },
+    // What comments say of the faces is in their declarations; whoever deploys the package uploads the rest.
+    outputOptions: { chunkFileNames: "shared/[name].js", comments: { jsdoc: false } },
     deps: { neverBundle: [/^cloudflare:/, /^node:/, "miniflare", "esbuild"] },
   },
   {

@@ -5,15 +5,17 @@
 
 import type { Settings } from "../settings.ts";
 import type { Incoming } from "./context.ts";
-import { RAW_HEADERS } from "./message.ts";
 import { problem } from "./problem.ts";
+import { ROUTES } from "./routes.ts";
 
 /** How long a browser remembers what it was allowed, seconds: the most that some take. */
 const ALLOWED_SECONDS = 7200;
 
 const PREFLIGHT = {
   "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
-  "Access-Control-Allow-Headers": ["Authorization", "Content-Type", ...Object.keys(RAW_HEADERS)].join(", "),
+  "Access-Control-Allow-Headers": [
+    ...new Set(["Authorization", "Content-Type", ...ROUTES.flatMap(({ headers }) => Object.keys(headers))]),
+  ].join(", "),
   "Access-Control-Max-Age": String(ALLOWED_SECONDS),
 };
 

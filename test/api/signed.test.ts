@@ -210,7 +210,8 @@ describe("a page of another origin", () => {
       expect.objectContaining({
         "access-control-allow-origin": PAGE,
         "access-control-allow-methods": "GET, POST, PUT, DELETE",
-        "access-control-allow-headers": expect.stringMatching(/^Authorization, Content-Type, x-amz-mqtt5-user-properties/),
+        "access-control-allow-headers":
+          "Authorization, Content-Type, Idempotency-Key, x-amz-mqtt5-user-properties, x-amz-mqtt5-payload-format-indicator, x-amz-mqtt5-correlation-data",
         vary: "Origin",
       }),
     ]);
