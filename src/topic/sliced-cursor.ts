@@ -6,7 +6,10 @@
 import { compareTopics } from "./order.ts";
 import type { TopicCursor } from "./retained-scan.ts";
 
-/** A seek is a statement of its own: it costs as much as so many topics that are met in a range (workerd, measured 2026-11). */
+/**
+ * A seek is a statement of its own: it costs as much as so many topics that are met in a range (workerd, measured 2026-11). The first of a slice
+ * counts as one: most subscriptions need no other, and what they cost besides is much more.
+ */
 const SEEK_LOOKS = 8;
 
 export class SlicedCursor implements TopicCursor {
@@ -40,7 +43,7 @@ export class SlicedCursor implements TopicCursor {
 
   seek(from: string): string | undefined {
     const start = this.#later(from);
-    if (!this.#look(start, SEEK_LOOKS)) return undefined;
+    if (!this.#look(start, this.#looks === 0 ? 1 : SEEK_LOOKS)) return undefined;
     return this.#cursor.seek(start);
   }
 
