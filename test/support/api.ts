@@ -35,7 +35,7 @@ export interface Answer {
 
 /** Asks, and holds the answer to the document. */
 export async function call(
-  broker: TestBroker,
+  broker: Pick<TestBroker, "url">,
   path: string,
   { method, token = TOKENS.admin, body, headers = {} }: Ask = {},
 ): Promise<Answer> {
