@@ -20,6 +20,8 @@ export interface CallQueueOptions<Item, Answer> {
   readonly call: (batch: Uint8Array) => Promise<Answer>;
   /** Is told of the answer once. */
   readonly answered: (items: readonly Item[], answer: Answer) => void;
+  /** What waits may go: calls `flush`, when everything that has to be in rows before it is. Missing: at once. */
+  readonly goOn?: () => void;
   /** The receiver was out of reach for too long: all items have been abandoned. */
   readonly gaveUp?: () => void;
   /** Counts calls that fail. */
@@ -82,7 +84,7 @@ export class CallQueue<Item extends Outgoing, Answer> {
     if (gatherMs > 0) {
       this.#gathering ??= this.#runtime.after(gatherMs, () => {
         this.#gathering = undefined;
-        this.flush();
+        this.#goOn();
       });
       return;
     }
@@ -127,7 +129,12 @@ export class CallQueue<Item extends Outgoing, Answer> {
     this.#flyingSince = undefined;
     this.#outbox.succeeded();
     guarded(this.#options.faults, "taking an answer", undefined, () => this.#options.answered(items, answer));
-    this.flush();
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    if (this.#options.goOn === undefined) this.flush();
+    else this.#options.goOn();
   }
 
   #gaveUp(): void {

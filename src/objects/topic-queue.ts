@@ -83,7 +83,10 @@ export interface TopicQueueOptions {
   readonly exchange: (batch: Uint8Array) => Promise<Uint8Array>;
   /** Which events the Session object tells. */
   readonly events: () => number;
-  /** Called after outcomes: tickets may have left something to flush. */
+  /**
+   * Called after outcomes, and when something is to be sent: flushes this queue, once all is in rows that has to be. Tickets may have left more to
+   * flush, and no PUBLISH may leave before its exchange is on record.
+   */
   readonly settled: () => void;
   readonly meter: CallMeter;
   readonly faults: FaultPort;
@@ -129,6 +132,7 @@ export class TopicQueue {
       again: sentAgain,
       call: async (batch) => decodeExchangeAnswer(await exchange(batch)),
       answered: (requests, answer) => this.#answered(requests, answer),
+      goOn: settled,
       gaveUp: () => this.#abandon(),
       meter,
       faults,
@@ -204,7 +208,7 @@ export class TopicQueue {
         this.#unwritten.delete(filter);
         this.#write(wanted);
       }
-      this.flush();
+      this.#settled();
       if (this.#later.size + this.#unwritten.size > 0) this.#callLater(LATER_NEXT_MS);
     });
   }
@@ -289,7 +293,6 @@ export class TopicQueue {
     }
     for (const outcomes of late) this.#came(outcomes);
     this.#askLater();
-    this.#settled();
   }
 
   /** Each of its own: what comes of one outcome is nothing to the others. */
@@ -327,7 +330,7 @@ export class TopicQueue {
       this.#askMs = Math.min(2 * this.#askMs, AWAITED_MS);
       if (this.#awaited.size === 0) return;
       this.#calls.add(new Request(ASK, undefined));
-      this.flush();
+      this.#settled();
     });
   }
 

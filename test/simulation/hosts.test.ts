@@ -366,8 +366,14 @@ describe("on the way to a Topic object", () => {
   const wanted = (filter: string, version: number, lasting = true): Wanted => ({ filter, qos: 0, version, lasting });
   const nobody: Ticket = { settled: () => {} };
 
-  /** @param codes the answers to the first calls; there is none to the others */
-  function topicQueue(codes: readonly number[] = []): { queue: TopicQueue; runtime: ReturnType<typeof stillRuntime>; calls: string[][] } {
+  /**
+   * @param codes the answers to the first calls; there is none to the others
+   * @param isWritten whether all is in rows that has to be before a call
+   */
+  function topicQueue(
+    codes: readonly number[] = [],
+    isWritten = () => true,
+  ): { queue: TopicQueue; runtime: ReturnType<typeof stillRuntime>; calls: string[][] } {
     const runtime = stillRuntime();
     const calls: string[][] = [];
     const exchange = (batch: Uint8Array): Promise<Uint8Array> => {
@@ -379,19 +385,37 @@ describe("on the way to a Topic object", () => {
         encodeExchangeAnswer({ life: "first", codes: new Uint8Array(filters.length).fill(code), counts: [], late: [] }),
       );
     };
-    const queue = new TopicQueue({
+    const queue: TopicQueue = new TopicQueue({
       name: "n/session/0",
       shape: 1,
       runtime,
       exchange,
       events: () => 0,
-      settled: () => {},
+      settled: () => isWritten() && queue.flush(),
       meter: createCallMeter(),
       faults: NO_FAULTS,
       ledger: new Ledger(1 << 30),
     });
     return { queue, runtime, calls };
   }
+
+  test("nothing goes before what has to be in rows before it is: not with an answer, and with no timer", async () => {
+    let isWritten = true;
+    const { queue, runtime, calls } = topicQueue([0, 0], () => isWritten);
+    queue.subscribe(wanted("a", 1), nobody);
+    queue.flush();
+    isWritten = false;
+    for (const filter of ["b", "c"]) queue.subscribe(wanted(filter, 2), nobody);
+    queue.unsubscribe("d", 3);
+    await new Promise(setImmediate);
+    runtime.run();
+    await new Promise(setImmediate);
+    expect(calls).toEqual([["+a"]]);
+    queue.flush();
+    runtime.run();
+    queue.flush();
+    expect(calls.flat()).toEqual(expect.arrayContaining(["+b", "+c", "-d"]));
+  });
 
   test("what an earlier life of it may have had says so: a call that failed, and what was awaited from that life", async () => {
     const runtime = stillRuntime();
@@ -402,7 +426,7 @@ describe("on the way to a Topic object", () => {
       () => Promise.resolve(encodeExchangeAnswer({ life: "second", codes: new Uint8Array(1), counts: [], late: [] })),
       () => new Promise<Uint8Array>(() => {}),
     ];
-    const queue = new TopicQueue({
+    const queue: TopicQueue = new TopicQueue({
       name: "n/session/0",
       shape: 1,
       runtime,
@@ -412,7 +436,7 @@ describe("on the way to a Topic object", () => {
         return outcomes[batches.length - 1]!();
       },
       events: () => 0,
-      settled: () => {},
+      settled: () => queue.flush(),
       meter: createCallMeter(),
       faults: NO_FAULTS,
       ledger: new Ledger(1 << 30),

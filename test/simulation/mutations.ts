@@ -92,6 +92,13 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 100,
   },
   {
+    name: "send what waits as soon as an answer has come, before its rows",
+    file: "src/objects/topic-queue.ts",
+    find: "      goOn: settled,\n",
+    replace: "",
+    seeds: 600,
+  },
+  {
     name: "send PUBREL before PUBREC is on record",
     file: "src/session/acknowledge.ts",
     find: "    acknowledged(core, session, packetId);\n    core.changes.markRow(session);\n",
