@@ -241,8 +241,11 @@ describeService(
         expiresAt: expect.any(Number),
         subscriptions: 1,
         waiting: 1,
+        queued: 1,
+        received: 0,
+        expirySeconds: 604_800,
       });
-      expect(ours[1]).toMatchObject({ connected: true, version: 4, subscriptions: 0, waiting: 0 });
+      expect(ours[1]).toMatchObject({ connected: true, version: 4, subscriptions: 0, waiting: 0, queued: 0, keepAlive: 0 });
       for (const limit of [0, 1001, 1.5, "1"])
         expect((await errorOf(broker.call("clients", { limit }))).message).toMatch(/limit must be 1 to 1000/);
       expect((await errorOf(broker.call("clients", { most: 1 }))).message).toMatch(
