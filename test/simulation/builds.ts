@@ -108,7 +108,9 @@ export function storeOfBuild(store: SessionStore, isOlder: () => boolean): Sessi
       const value = Reflect.get(target, name) as unknown;
       if (typeof value !== "function") return value;
       if (name === "putSession" && isOlder()) {
-        return (row: Parameters<SessionStore["putSession"]>[0]) => target.putSession({ ...row, state: stateOfBefore(row.state) });
+        // What is no session's has no form that the build before would have other than this.
+        return (row: Parameters<SessionStore["putSession"]>[0]) =>
+          target.putSession(row.clientId.startsWith("\0") ? row : { ...row, state: stateOfBefore(row.state) });
       }
       if (name === "putWill" && isOlder()) {
         return (row: Parameters<SessionStore["putWill"]>[0]) => target.putWill({ ...row, will: willOfBefore(row.will) });
