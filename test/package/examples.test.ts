@@ -11,6 +11,7 @@ import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { ROOT } from "../../scripts/build/bundle.ts";
 import { launchBrowser } from "../support/browser.ts";
+import { longTest } from "../support/long.ts";
 import { type ConnectOptions, MqttTestClient, textOf } from "../support/mqtt-client.ts";
 import { underWrangler } from "../support/wrangler-dev.ts";
 import { emptyFolder, install, link, pack, tool, write } from "./support.ts";
@@ -167,7 +168,7 @@ test("request: a device answers over HTTP, and who is not there does not", { tim
   });
 });
 
-test("fleet: a truck has the rights of its token, and its alarms go through the Queue", { timeout: TEST_MS }, async () => {
+longTest("fleet: a truck has the rights of its token, and its alarms go through the Queue", { timeout: TEST_MS }, async () => {
   const token = (await tool("node", ["token.mjs", "truck-7"], at("fleet"))).trim();
   const vars = Object.fromEntries(
     readFileSync(at("fleet", ".dev.vars"), "utf8")
@@ -210,7 +211,7 @@ async function freePort(): Promise<number> {
 }
 
 describe("in a browser", () => {
-  test("home: sensors over TCP are plotted, asked, and gone when they end", { timeout: TEST_MS }, async () => {
+  longTest("home: sensors over TCP are plotted, asked, and gone when they end", { timeout: TEST_MS }, async () => {
     await worker("home", { ALLOW_ANONYMOUS: "true" }, async (url, mqttUrl) => {
       const port = await freePort();
       const command = at("node_modules", "durable-mqtt", "dist", "package", "durable-mqtt.js");

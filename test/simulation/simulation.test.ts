@@ -1,5 +1,5 @@
 /**
- * A few hundred seeds of the simulation; `npm run simulate` runs more. Seeds that once failed stay here by name for as long as the
+ * A hundred seeds of the simulation; `npm run simulate` runs more. Seeds that once failed stay here by name for as long as the
  * simulation has this form; what seeds of earlier forms have found is among the mutations, or has tests of its own.
  */
 
@@ -28,7 +28,7 @@ const KEPT_RESHAPED: readonly (readonly [seed: number, what: string])[] = [
 const PATIENT = { timeout: 180_000 };
 
 describe("simulation", () => {
-  for (let first = 1; first <= 81; first += 40) {
+  for (let first = 1; first <= 41; first += 40) {
     test(`seeds ${first} to ${first + 39} keep every promise`, PATIENT, async () => {
       for (let seed = first; seed < first + 40; seed += 1) {
         const { problems } = await run({ seed, steps: 200 });
@@ -37,7 +37,7 @@ describe("simulation", () => {
     });
   }
 
-  for (let first = 1; first <= 41; first += 40) {
+  for (let first = 1; first <= 1; first += 40) {
     test(`seeds ${first} to ${first + 39} keep every promise while the numbers of objects change`, PATIENT, async () => {
       for (let seed = first; seed < first + 40; seed += 1) {
         const { problems } = await run({ seed, steps: 200, reshaped: true });
@@ -47,10 +47,10 @@ describe("simulation", () => {
   }
 
   test(
-    "seeds 1 to 40 keep every promise while a new build spreads, and the numbers of objects change in half of them",
+    "seeds 1 to 20 keep every promise while a new build spreads, and the numbers of objects change in half of them",
     PATIENT,
     async () => {
-      for (let seed = 1; seed <= 40; seed += 1) {
+      for (let seed = 1; seed <= 20; seed += 1) {
         const reshaped = seed % 2 === 0;
         const { problems } = await run({ seed, steps: 200, deployed: true, reshaped });
         expect(problems, `npm run simulate -- --seed ${seed} --deployed${reshaped ? " --reshaped" : ""} --trace`).toEqual([]);
