@@ -16,10 +16,8 @@ afterAll(() => workbench.close());
 /** Some that are found soon; the last four are such as nothing noticed once. */
 const NAMES: readonly string[] = [
   "reorder a batch",
-  "drop a route on restart",
   "send PUBREL before PUBREC is on record",
   "use Packet Identifiers again that are in use",
-  "forget the subscriptions of clean sessions in hibernation",
   "never end a session",
   "session row: forget identity.userName",
   "delivery in the log: forget identifiers",
