@@ -74,8 +74,7 @@ async function measureClient(options: ClientOptions): Promise<ClientSample> {
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as LoadEvent);
   const end = events.find((event) => event.event === "end");
-  if (end === undefined)
-    throw new Error(`${options.library}, ${options.scenario.title}: ${complaint || "it ended before it had measured anything"}`);
+  if (end === undefined) throw new Error(`${options.library}, ${options.scenario.title}: ${complaint || "it measured nothing"}`);
   const { busy, seconds, count } = end.result;
   return { ...end.result, cpuMicroseconds: (busy * seconds * 1e6) / count };
 }

@@ -6,6 +6,7 @@
 
 import type { Runtime, Timer } from "../runtime.ts";
 import type { SessionCore } from "../session/core.ts";
+import { droppedTotal } from "../session/counters.ts";
 import type { Sample, SqliteSampleStore } from "../storage/sqlite-sample-store.ts";
 import { SAMPLE_DELAY_MS } from "../storage-limits.ts";
 import { unlessRefused } from "./guarded-store.ts";
@@ -37,7 +38,9 @@ export class Monitor {
 
   /** To be called when something may have been counted. */
   counted(): void {
-    if (this.#timer === undefined && !isSame(this.#now(), this.#written)) this.#soon(minuteOf(this.#options.runtime.now()), this.#now());
+    if (this.#timer !== undefined) return;
+    const now = this.#now();
+    if (!isSame(now, this.#written)) this.#soon(minuteOf(this.#options.runtime.now()), now);
   }
 
   samplesSince(minute: number): readonly Sample[] {
@@ -69,12 +72,10 @@ export class Monitor {
 
   #now(): Counted {
     const { counters, connections, sessions, subscriptions } = this.#options.core;
-    let dropped = 0;
-    for (const reason in counters.messagesDropped) dropped += counters.messagesDropped[reason as keyof typeof counters.messagesDropped];
     return {
       received: counters.messagesReceived,
       sent: counters.messagesDelivered,
-      dropped,
+      dropped: droppedTotal(counters),
       connections: connections.size,
       sessions: sessions.size,
       subscriptions: subscriptions.size,

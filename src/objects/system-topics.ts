@@ -10,6 +10,7 @@ import { messageOfPublish } from "../mqtt/message.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import { handOn } from "../session/consume.ts";
 import type { SessionCore } from "../session/core.ts";
+import { droppedTotal } from "../session/counters.ts";
 import type { Reported } from "../session/system-totals.ts";
 import type { Settings } from "../settings.ts";
 import { SYS_FIRST_MS } from "../share-limits.ts";
@@ -56,10 +57,9 @@ export class SystemTopics {
     const { connections, sessions, subscriptions, counters } = core;
     // Who listens to it must not be what it has to tell of.
     const sent = counters.messagesDelivered - counters.systemDelivered;
-    const dropped = Object.values(counters.messagesDropped).reduce((sum, count) => sum + count, 0);
     return {
       gauges: { connections: connections.size, sessions: sessions.size, subscriptions: subscriptions.size },
-      counts: { received: counters.messagesReceived, sent, dropped },
+      counts: { received: counters.messagesReceived, sent, dropped: droppedTotal(counters) },
       retained: router.retainedMessages,
     };
   }

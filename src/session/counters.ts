@@ -38,6 +38,13 @@ export interface SessionCounters {
   faults: number;
 }
 
+/** Messages that sessions did not get, for whatever reason. */
+export function droppedTotal({ messagesDropped }: SessionCounters): number {
+  let total = 0;
+  for (const reason of DROP_REASONS) total += messagesDropped[reason];
+  return total;
+}
+
 export function createCounters(): SessionCounters {
   const dropped = Object.fromEntries(DROP_REASONS.map((reason) => [reason, 0])) as Record<DropReason, number>;
   const aboveRate = { messages: 0, bytes: 0, subscribes: 0 };

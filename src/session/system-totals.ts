@@ -70,7 +70,8 @@ export class SystemTotals {
   take(object: string, { gauges, counts, retained }: Reported, known: readonly string[], now: number): void {
     if (this.#since === 0) this.#since = now;
     this.#objects.set(object, gauges);
-    for (const name of this.#objects.keys()) if (!known.includes(name)) this.#objects.delete(name);
+    const there = new Set(known);
+    for (const name of this.#objects.keys()) if (!there.has(name)) this.#objects.delete(name);
     const { received, sent, dropped } = this.#counts;
     this.#counts = { received: received + counts.received, sent: sent + counts.sent, dropped: dropped + counts.dropped };
     this.#retained = retained ?? this.#retained;

@@ -51,7 +51,9 @@ async function expectAnswer([line, status, body]: Line, url: string, token: stri
     await response.body!.cancel();
     return;
   }
-  const pattern = body.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll("\\.\\.\\.", "[^]*");
+  // A text that is left out ends with its quotation mark, anything else where what follows says so.
+  const quoted = body.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replaceAll('"\\.\\.\\."', '"(?:[^"\\\\]|\\\\.)+"');
+  const pattern = quoted.replaceAll("\\.\\.\\.", "[^]*");
   expect(await response.text()).toMatch(new RegExp(`^${pattern}$`));
 }
 
