@@ -1,6 +1,6 @@
 /**
- * What a Topic object does around the routing core: takes batches from Session objects, gathers what leaves for each Session object
- * within one tick, and answers a batch when all that it promised is done.
+ * What a Topic object does around the routing core: takes batches from Session objects, sends on what is in them, and answers a batch when all
+ * that it promised is done.
  */
 
 import type { FaultPort } from "../fault.ts";
@@ -8,7 +8,6 @@ import { Ledger } from "../ledger.ts";
 import {
   type Batch,
   type BatchRecord,
-  BatchWriter,
   clientOf,
   decodeBatch,
   RECORD_ASK,
@@ -22,20 +21,19 @@ import {
   RECORD_UNSUBSCRIBE,
   type RetainedAsk,
 } from "../mqtt/batch.ts";
-import { type DeliveryAnswer, decodeDeliveryAnswer, type Unwanted } from "../mqtt/delivery-answer.ts";
+import type { DeliveryAnswer, Unwanted } from "../mqtt/delivery-answer.ts";
 import { encodeExchangeAnswer, NOTHING_RETAINED } from "../mqtt/exchange-answer.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
 import type { Addressed, Delivered, DeliveryPort, RoutingStore } from "../routing/ports.ts";
-import type { Runtime, Timer } from "../runtime.ts";
+import type { Runtime } from "../runtime.ts";
 import type { PortableMessage } from "../session/portable.ts";
 import type { Settings } from "../settings.ts";
 import { DELIVERY_WORK, type Slices } from "../work-limits.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
-import { CallQueue } from "./call-queue.ts";
 import type { RetainedMessages, TakenRetained } from "./calls.ts";
 import { EventTelling } from "./event-telling.ts";
 import { Exchange } from "./exchange.ts";
@@ -44,10 +42,11 @@ import { faultsOf } from "./faults.ts";
 import { HeldDeliveries } from "./held-deliveries.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
-import { createCallMeter, type Figures, type Meter } from "./meter.ts";
+import type { Figures, Meter } from "./meter.ts";
 import { eventsShard, namespaceOf, objectsOf, shapeNumber, shardOf, topicShard } from "./names.ts";
 import { RetainedReader } from "./retained-reader.ts";
 import { keepRetained, retainedView } from "./retained-view.ts";
+import { type SessionObjects, SessionQueues } from "./session-queues.ts";
 import { ALONE, attemptAfter, type Cause, Delivery, type Refused, recordOf } from "./topic-delivery.ts";
 import { Turns } from "./turns.ts";
 
@@ -64,9 +63,6 @@ export interface TopicHostOptions {
   readonly slices?: Slices;
 }
 
-/** Gives a Session object by its name, a new stub for every call: one whose object was reset stays broken. */
-export type SessionObjects = (name: string) => { deliver(batch: Uint8Array): Promise<Uint8Array> };
-
 /** A record of a batch, at its turn. */
 interface Handled {
   readonly sender: string;
@@ -81,11 +77,7 @@ interface Handled {
 export class TopicHost implements DeliveryPort {
   readonly adoption: Adoption;
   readonly #routing: RoutingCore;
-  /** One for all queues, so that no two batches have the same number. */
-  readonly #writer: BatchWriter;
-  readonly #sessions: SessionObjects;
   readonly #meter: Meter;
-  readonly #calls = createCallMeter();
   readonly #faults: FaultPort;
   readonly #runtime: Runtime;
   readonly ledger: Ledger;
@@ -93,10 +85,8 @@ export class TopicHost implements DeliveryPort {
   readonly #exchanges: Exchanges;
   readonly #events: EventTelling;
   readonly #turns: Turns;
-  readonly #queues = new Map<string, CallQueue<Delivery, DeliveryAnswer>>();
+  readonly #queues: SessionQueues;
   readonly #held: HeldDeliveries;
-  /** Queues that got something in this tick. */
-  readonly #filled = new Set<CallQueue<Delivery, DeliveryAnswer>>();
   /** Names this life. */
   readonly #life: string;
   /** Something of the record at hand goes to a Session object that is slow. */
@@ -105,17 +95,19 @@ export class TopicHost implements DeliveryPort {
   #cause: Cause | undefined;
   /** What it has cost to send messages on, as packets. */
   #work = 0;
-  #tick: Timer | undefined;
 
   constructor({ settings, name, store, sessions, topics, meter, runtime, slices }: TopicHostOptions) {
     const shard = shardOf(name);
     const shape = shapeNumber(settings);
     this.ledger = new Ledger(settings.limits.objectBytesMax);
     this.#runtime = runtime;
-    this.#writer = new BatchWriter(name, runtime.now(), shape);
-    this.#sessions = sessions;
     this.#meter = meter;
     this.#faults = faultsOf(name);
+    this.#queues = new SessionQueues({
+      ...{ name, shape, sessions, runtime, faults: this.#faults, ledger: this.ledger },
+      events: () => this.#events.said,
+      answered: (...answered) => this.#answered(...answered),
+    });
     this.#held = new HeldDeliveries(runtime, this.#faults);
     this.#turns = new Turns(runtime, () => false, slices);
     this.#life = runtime.incarnation();
@@ -228,7 +220,7 @@ export class TopicHost implements DeliveryPort {
     } else if (record.kind === RECORD_REDISTRIBUTE) {
       this.#routing.redistribute(record.message, { filter: record.filter, attempt: undefined, otherwise: SUCCESS, now }, undefined);
     } else if (record.kind === RECORD_CAUGHT_UP) {
-      this.#held.caughtUp(sender, record.batch, record.record, this.#queues.get(sender)?.idle === false);
+      this.#held.caughtUp(sender, record.batch, record.record, !this.#queues.isIdle(sender));
     }
   }
 
@@ -268,17 +260,13 @@ export class TopicHost implements DeliveryPort {
   figures(): Figures {
     this.#meter.calls += 1;
     const { retainedMessages } = this.#routing;
-    const outbox = { calls: this.#calls, bytes: this.#sum((queue) => queue.bytes) };
+    const outbox = { calls: this.#queues.calls, bytes: this.#queues.bytes };
     return { usage: this.#meter.usage(), memory: this.ledger.figures(), session: undefined, retainedMessages, outbox };
   }
 
   /** What memory holds by a count of it all, bytes: what the ledger says. */
   count(): { readonly routes: number; readonly outboxes: number } {
-    return { routes: this.#routing.countRoutes(), outboxes: this.#sum((queue) => queue.heldBytes) };
-  }
-
-  #sum(of: (queue: CallQueue<Delivery, DeliveryAnswer>) => number): number {
-    return [...this.#queues.values()].reduce((sum, queue) => sum + of(queue), 0);
+    return { routes: this.#routing.countRoutes(), outboxes: this.#queues.heldBytes };
   }
 
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
@@ -295,26 +283,12 @@ export class TopicHost implements DeliveryPort {
 
   /** Done once the Session object has all that is now on its way there. */
   #barrier(sessionObject: string, done: Delivered): void {
-    const queue = this.#queues.get(sessionObject);
-    if (queue === undefined || queue.idle) done(SUCCESS);
+    if (this.#queues.isIdle(sessionObject)) done(SUCCESS);
     else this.#send(sessionObject, new Delivery({ kind: RECORD_BARRIER, sessionObject }, { ...ALONE, done }));
   }
 
   #send(sessionObject: string, delivery: Delivery): void {
-    const queue = this.#queue(sessionObject);
-    this.#slow ||= queue.slow;
-    if (!this.ledger.takes("messages") || !queue.add(delivery)) {
-      delivery.done?.(IMPLEMENTATION_SPECIFIC_ERROR);
-      return;
-    }
-    this.#filled.add(queue);
-    this.#tick ??= this.#runtime.after(0, () => this.#flush());
-  }
-
-  #flush(): void {
-    this.#tick = undefined;
-    for (const queue of this.#filled) queue.flush();
-    this.#filled.clear();
+    if (this.#queues.send(sessionObject, delivery)) this.#slow = true;
   }
 
   /** A delivery is done when each shared subscription that nobody took it for where it was sent has given it to a member elsewhere. */
@@ -335,29 +309,6 @@ export class TopicHost implements DeliveryPort {
     }
     this.#cause = undefined;
     joint.settled(SUCCESS);
-  }
-
-  #queue(sessionObject: string): CallQueue<Delivery, DeliveryAnswer> {
-    let queue = this.#queues.get(sessionObject);
-    if (queue === undefined) {
-      let number = 0;
-      queue = new CallQueue<Delivery, DeliveryAnswer>(this.#runtime, {
-        encode: (deliveries) => {
-          this.#writer.begin();
-          number = this.#writer.number;
-          this.#writer.events(this.#events.said);
-          for (const { record } of deliveries) this.#writer.add(record);
-          return this.#writer.finish();
-        },
-        call: async (batch) => decodeDeliveryAnswer(await this.#sessions(sessionObject).deliver(batch)),
-        answered: (deliveries, answer) => this.#answered(sessionObject, number, deliveries, answer),
-        meter: this.#calls,
-        faults: this.#faults,
-        ledger: this.ledger,
-      });
-      this.#queues.set(sessionObject, queue);
-    }
-    return queue;
   }
 
   #answered(sessionObject: string, batch: number, deliveries: readonly Delivery[], answer: DeliveryAnswer): void {
@@ -384,8 +335,6 @@ export class TopicHost implements DeliveryPort {
         this.#faults.caught(error, `taking what ${sessionObject} answered`, delivery.message?.publisher);
       }
     }
-    const queue = this.#queues.get(sessionObject);
-    if (queue?.idle) this.#queues.delete(sessionObject);
   }
 
   /** Something of a delivery was not taken: the route that led it there is stale, or somebody's queue is full. */

@@ -609,8 +609,8 @@ export const FORMS: readonly Form[] = [
   },
   {
     name: "answer of a Session object",
-    file: "src/objects/topic-host.ts",
-    read: "decodeDeliveryAnswer(await this.#sessions(sessionObject).deliver(batch))",
+    file: "src/objects/session-queues.ts",
+    read: "decodeDeliveryAnswer(await sessions(sessionObject).deliver(batch))",
     of: [
       ["src/mqtt/delivery-answer.ts", "DeliveryAnswer", ""],
       ["src/mqtt/delivery-answer.ts", "Unwanted", "unwanted[]."],
