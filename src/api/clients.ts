@@ -47,6 +47,10 @@ const CLIENT = told(() => ({
   username: z.nullable(TEXT),
   ip_address: about("Null where it is not known.", z.nullable(TEXT)),
   connected: FLAG,
+  connected_at: about(
+    "While it is connected: since when, RFC 3339; not there where a connection is older than what keeps it.",
+    z.optional(TEXT),
+  ),
   proto_name: about("While it is connected.", z.optional(oneOf(["MQTT", "MQIsdp"]))),
   proto_ver: z.optional(VERSION),
   expires_at: about('While it is not connected: when its session ends, RFC 3339, or "infinity".', z.optional(TEXT)),
@@ -126,13 +130,14 @@ function noClient(): never {
 }
 
 function viewOf(client: ClientView): Told<typeof CLIENT> {
-  const { clientId, userName, address, connected, version, keepAlive, expirySeconds, expiresAt } = client;
+  const { clientId, userName, address, connected, connectedAt, version, keepAlive, expirySeconds, expiresAt } = client;
   const { subscriptions, waiting, queued, received } = client;
   return {
     clientid: clientId,
     username: userName ?? null,
     ip_address: address === "" ? null : address,
     connected,
+    ...(connectedAt !== undefined && { connected_at: new Date(connectedAt).toISOString() }),
     ...(version !== undefined && { proto_name: version === 3 ? "MQIsdp" : "MQTT", proto_ver: version, keepalive: keepAlive }),
     expiry_interval: expirySeconds,
     ...(expiresAt !== undefined && { expires_at: Number.isFinite(expiresAt) ? new Date(expiresAt).toISOString() : "infinity" }),

@@ -155,6 +155,8 @@ export interface ClientView {
   /** Where the client is, or was; empty when that is not known. */
   readonly address: string;
   readonly connected: boolean;
+  /** Since when, milliseconds since the epoch; undefined while it is not, or where that is not known. */
+  readonly connectedAt: number | undefined;
   /** 3: MQTT 3.1, 4: 3.1.1, 5: 5.0; undefined while it is not connected. */
   readonly version: 3 | 4 | 5 | undefined;
   /** When the session ends if its client does not come back, milliseconds since the epoch; undefined while it is connected, Infinity: never. */

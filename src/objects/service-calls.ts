@@ -81,6 +81,7 @@ function viewOf(session: Session): ClientView {
     userName,
     address,
     connected: connection !== undefined,
+    connectedAt: connection?.connectedAt || undefined,
     version: connection?.version,
     expiresAt: connection === undefined ? expiresAt : undefined,
     subscriptions: subscriptions.size,

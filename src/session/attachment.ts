@@ -28,6 +28,8 @@ export interface AttachedState {
   readonly sessionNumber: number;
   readonly facts: ConnectionFacts;
   readonly lastSeenAt: number;
+  /** 0 in what was attached before it was kept. */
+  readonly connectedAt: number;
   /** Names the connection in the rows of its Topic Aliases; 0 when they are here. */
   readonly connectionNumber: number;
   readonly aliases: readonly (readonly [alias: number, topic: string])[];
@@ -45,6 +47,8 @@ const FLAG_BRIEF = 4;
 const FLAG_BRIDGE = 8;
 /** Older code can't read what follows: it never finds a socket of this one. */
 const FLAG_GIVEN = 16;
+/** The same. */
+const FLAG_CONNECTED_AT = 32;
 
 /** The number of the connection where they are in rows. */
 function writeAliases(writer: RecordWriter, aliases: ClientAliases): void {
@@ -77,9 +81,11 @@ export function encodeAttachment(connection: Connection, brief: boolean, now: nu
   writer.integer(facts.topicAliasMaximum);
   const told = (facts.problemInformation ? FLAG_PROBLEM_INFORMATION : 0) | (facts.relayed ? FLAG_RELAYED : 0);
   const { given } = session;
-  writer.byte(told | (brief ? FLAG_BRIEF : 0) | (facts.bridge ? FLAG_BRIDGE : 0) | (given === undefined ? 0 : FLAG_GIVEN));
+  const facing = (brief ? FLAG_BRIEF : 0) | (facts.bridge ? FLAG_BRIDGE : 0);
+  writer.byte(told | facing | (given === undefined ? 0 : FLAG_GIVEN) | FLAG_CONNECTED_AT);
   writer.optionalString(facts.authenticationMethod);
   writer.integer(connection.lastSeenAt);
+  writer.integer(connection.connectedAt);
   writeAliases(writer, connection.aliases);
   given?.write(writer, now);
   if (brief) return writer.finish();
@@ -120,10 +126,11 @@ export function decodeAttachment(bytes: Uint8Array): AttachedState {
   checkRange(version, 3, 5, "a protocol version");
   checkRange(receiveMaximum, 1, 65_535, "a Receive Maximum");
   const lastSeenAt = reader.integer();
+  const connectedAt = (flags & FLAG_CONNECTED_AT) === 0 ? 0 : reader.integer();
   const connectionNumber = stateVersion > 3 ? reader.integer() : 0;
   const attachedAliases = stateVersion > 3 ? readAliases(reader) : [];
   const given = (flags & FLAG_GIVEN) === 0 ? undefined : readGiven(reader);
-  const connection = { clientId, sessionNumber, facts, lastSeenAt, connectionNumber, given };
+  const connection = { clientId, sessionNumber, facts, lastSeenAt, connectedAt, connectionNumber, given };
   if ((flags & FLAG_BRIEF) !== 0) return { ...connection, aliases: attachedAliases, session: undefined, subscriptions: [] };
   const session = readSession(reader, stateVersion);
   const subscriptions = reader.list(() => {

@@ -69,6 +69,7 @@ function restoreConnection(
   // The attachment may lag by so much (`SessionCore.handle`): a client that was heard since must not count as silent.
   connection.lastSeenAt = Math.min(core.now, attached.lastSeenAt + connection.keepAliveMs / 3);
   connection.attachedSeenAt = attached.lastSeenAt;
+  connection.connectedAt = attached.connectedAt;
   connection.changed = false;
   restoreAliases(connection, attached, aliases.get(attached.connectionNumber) ?? [], states.get(session)?.aliases ?? []);
   session.connection = connection;

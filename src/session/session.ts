@@ -282,6 +282,8 @@ export class Connection {
   packetCameAt = 0;
   /** Milliseconds since the epoch. */
   lastSeenAt: number;
+  /** When its CONNECT was accepted, milliseconds since the epoch; 0 = not known. */
+  connectedAt: number;
   /** `lastSeenAt` as the attachment has it. */
   attachedSeenAt = 0;
   /** The attachment no longer says what memory says. */
@@ -303,6 +305,7 @@ export class Connection {
     this.aliases = new ClientAliases(ledger);
     this.ownAliases = new OutgoingAliases(facts.topicAliasMaximum, ledger);
     this.lastSeenAt = now;
+    this.connectedAt = now;
   }
 
   /** Sends a whole packet. */

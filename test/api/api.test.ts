@@ -289,6 +289,7 @@ describeTopologies((broker) => {
           username: null,
           ip_address: expect.toSatisfy((address: unknown) => address === null || typeof address === "string"),
           connected: true,
+          connected_at: expect.stringMatching(/^\d{4}-.*Z$/),
           proto_name: "MQTT",
           proto_ver: 5,
           keepalive: 0,

@@ -131,6 +131,7 @@ describe("what is stored means what it meant", () => {
       sessionNumber: KEPT,
       facts: { ...facts, problemInformation: false, bridge: false, authenticationMethod: undefined },
       lastSeenAt: BEGINNING,
+      connectedAt: 0,
       connectionNumber: 0,
       aliases: [[2, "u"]],
       subscriptions: [],

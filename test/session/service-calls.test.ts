@@ -12,6 +12,22 @@ function callsOf({ core, machine }: SessionNode): ServiceCalls {
   return new ServiceCalls({ core, machine, runtime: { now } as never, flushSoon: () => {}, written: async () => {} });
 }
 
+test("since when a client is connected is known after its object has slept, and not while it is away", () => {
+  const all = new World();
+  const client = all.connect("c", DURABLE);
+  const { now } = all;
+  const since = (): number | undefined => callsOf(all.sessions[0]!).client("c")?.connectedAt;
+  all.advance(60_000);
+  client.publish("t", "x");
+  all.sessions[0]!.hibernate();
+  expect(since()).toBe(now);
+  client.lose();
+  expect(since()).toBeUndefined();
+  all.advance(60_000);
+  all.connect("c", DURABLE);
+  expect(since()).toBe(all.now);
+});
+
 test("a session that has moved away is no client here, nor is what it left behind", () => {
   const all = new World();
   const node = all.sessions[0]!;

@@ -95,6 +95,7 @@ test("an attachment says everything that hibernation must not lose of a clean se
       relayed: true,
     },
     lastSeenAt: world.now,
+    connectedAt: world.now,
     session: {
       identity: { userName: "ada" },
       sent: [

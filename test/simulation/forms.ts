@@ -225,6 +225,7 @@ export const FORMS: readonly Form[] = [
       "facts.bridge": { value: "false", unnoticed: "no client of the simulation is a bridge" },
       "facts.authenticationMethod": "undefined",
       lastSeenAt: "0",
+      connectedAt: { value: "0", unnoticed: "only who looks at clients sees it; test/session/service-calls.test.ts does" },
       connectionNumber: { value: "0", unnoticed: MANY },
       aliases: "[]",
       given: { value: "undefined", unnoticed: ANSWER_LOST },
