@@ -164,6 +164,21 @@ export const METRICS: readonly Metric[] = [
       ),
   },
   gauge("retained_messages", "Retained messages; absent until the object has counted them", ({ retainedMessages }) => retainedMessages),
+  counter(
+    "messages_routed",
+    "Messages that Session objects gave to a Topic object, repeats and the broker's own included; since the object woke",
+    ({ routed }) => routed?.messages,
+  ),
+  counter(
+    "messages_handed_over",
+    "How often a Topic object gave a message to a Session object, whatever the number of its sessions there; since the object woke",
+    ({ routed }) => routed?.deliveries,
+  ),
+  gauge(
+    "routes",
+    "Topic Filters that Session objects want, each once for each of them, in a Topic object: those without wildcards in one, others in all",
+    ({ routed }) => routed?.routes,
+  ),
   gauge("outbox_bytes", "Bytes that wait in this object for calls to other objects", ({ outbox }) => outbox?.bytes),
   counter(
     "calls_repeated",

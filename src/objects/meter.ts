@@ -39,6 +39,18 @@ export interface Figures {
   readonly retainedMessages: number | undefined;
   /** Of one that calls others. */
   readonly outbox: OutboxFigures | undefined;
+  /** Of one that owns topics and no sessions. */
+  readonly routed: RoutedFigures | undefined;
+}
+
+/** What an object that owns topics has and has done. */
+export interface RoutedFigures {
+  /** Messages that came from Session objects. */
+  readonly messages: number;
+  /** How often one of them, or of the object's own, went to a Session object. */
+  readonly deliveries: number;
+  /** Filters that Session objects want, each once for each of them. */
+  readonly routes: number;
 }
 
 export interface OutboxFigures {

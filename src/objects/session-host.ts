@@ -359,7 +359,7 @@ export class SessionHost {
     this.#meter.calls += 1;
     const { retainedMessages, outbox } = this.#router;
     const memory = this.ledger.figures();
-    return { usage: this.#meter.usage(), memory, session: sessionFigures(this.core), retainedMessages, outbox };
+    return { usage: this.#meter.usage(), memory, session: sessionFigures(this.core), retainedMessages, outbox, routed: undefined };
   }
 
   /** What memory holds beside the sessions, by a count of it all, bytes: what the ledger says. */

@@ -93,6 +93,9 @@ export class TopicHost implements DeliveryPort {
   #slow = false;
   /** The record at hand. */
   #cause: Cause | undefined;
+  /** Of this life, for figures. */
+  #messages = 0;
+  #deliveries = 0;
   /** What it has cost to send messages on, as packets. */
   #work = 0;
 
@@ -201,6 +204,7 @@ export class TopicHost implements DeliveryPort {
   #handleRecord({ sender, record, index, exchange, again }: Handled, now: number): void {
     if (record.kind === RECORD_PUBLISH) {
       const { message, owner } = record;
+      this.#messages += 1;
       this.#routing.publish(message, now, message.qos > 0 ? exchange.expect(index) : undefined, { owner, again });
     } else if (record.kind === RECORD_SUBSCRIBE) {
       const { filter, qos, version, lasting } = record;
@@ -261,7 +265,8 @@ export class TopicHost implements DeliveryPort {
     this.#meter.calls += 1;
     const { retainedMessages } = this.#routing;
     const outbox = { calls: this.#queues.calls, bytes: this.#queues.bytes };
-    return { usage: this.#meter.usage(), memory: this.ledger.figures(), session: undefined, retainedMessages, outbox };
+    const routed = { messages: this.#messages, deliveries: this.#deliveries, routes: this.#routing.routeCount };
+    return { usage: this.#meter.usage(), memory: this.ledger.figures(), session: undefined, retainedMessages, outbox, routed };
   }
 
   /** What memory holds by a count of it all, bytes: what the ledger says. */
@@ -272,6 +277,7 @@ export class TopicHost implements DeliveryPort {
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
     const { attempt } = addressed;
     this.#work += DELIVERY_WORK;
+    this.#deliveries += 1;
     try {
       this.#send(sessionObject, new Delivery(recordOf(message, addressed), { message, attempt, done, cause: this.#cause }));
     } catch (error) {

@@ -10,7 +10,14 @@ import { parseSettings, type Settings } from "../../src/settings.ts";
 import { readExposition } from "../support/exposition.ts";
 
 const memory = new Ledger(1).figures();
-const FIGURES: Figures = { usage: new Meter().usage(), memory, session: undefined, retainedMessages: undefined, outbox: undefined };
+const FIGURES: Figures = {
+  usage: new Meter().usage(),
+  memory,
+  session: undefined,
+  retainedMessages: undefined,
+  outbox: undefined,
+  routed: undefined,
+};
 
 function envOf(figures: (name: string) => Promise<Figures>): BrokerEnv {
   const objects = { idFromName: (name: string) => name, get: (name: string) => ({ figures: () => figures(name) }) };
