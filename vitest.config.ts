@@ -16,7 +16,7 @@ const DEFAULTS = Object.fromEntries(SETTINGS.map(({ name, default: value }) => [
 const PURE = [
   "test/{handshake,hooks,mqtt,routing,session,storage,topic}/**/*.test.ts",
   "test/{pattern,rate}.test.ts",
-  "test/simulation/{consumers,events,fair,hosts,rates,receipts,shares,slices,slow}.test.ts",
+  "test/simulation/{consumers,events,fair,hosts,presence,rates,receipts,shares,slices,slow}.test.ts",
 ];
 
 /** Tests that judge how long others wait: they run when all others are through, one file at a time. */
@@ -42,7 +42,7 @@ function workerd(name: string, include: string[], settings: Record<string, strin
       cloudflareTest({
         wrangler: { configPath: "./wrangler.toml" },
         miniflare: {
-          bindings: { ...DEFAULTS, ALLOW_ANONYMOUS: "true", ...settings },
+          bindings: { ...DEFAULTS, ALLOW_ANONYMOUS: "true", PRESENCE: "true", ...settings },
           // vitest itself asks for this module; without it each file begins with a warning. The broker has no flags.
           compatibilityFlags: ["enable_nodejs_inspector_module"],
         },

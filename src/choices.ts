@@ -34,6 +34,8 @@ export interface Choices {
   /** Whether a payload whose Payload Format Indicator is 1 must be UTF-8: if not, 0x99. */
   readonly validatePayloadFormat: boolean;
   readonly denyAction: DenyAction;
+  /** Whether clients may ask who is there (`topic/presence.ts`). */
+  readonly presence: boolean;
 }
 
 export const DEFAULT_CHOICES: Choices = {
@@ -43,4 +45,5 @@ export const DEFAULT_CHOICES: Choices = {
   responseInformation: "",
   validatePayloadFormat: false,
   denyAction: "ignore",
+  presence: false,
 };

@@ -231,6 +231,12 @@ const VALIDATE_PAYLOAD_FORMAT = flag(
   "`true` refuses (0x99) a message that says it is UTF-8 (Payload Format Indicator 1) and is not",
 );
 
+const PRESENCE = flag(
+  "PRESENCE",
+  false,
+  "`true` lets clients subscribe to `$presence/FILTER`: [who is there under a filter](presence.md), and who comes and goes; else they are refused",
+);
+
 const SYS_SECONDS = integer(
   "SYS_SECONDS",
   0,
@@ -269,6 +275,7 @@ const ALL = [
   SHARED_SUBSCRIPTION_STRATEGY,
   RESPONSE_INFORMATION,
   VALIDATE_PAYLOAD_FORMAT,
+  PRESENCE,
   SYS_SECONDS,
   SYS_ANONYMOUS,
   ...Object.values(LIMIT_SETTINGS),
@@ -338,6 +345,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>, code: Code
       responseInformation: read(RESPONSE_INFORMATION),
       validatePayloadFormat: read(VALIDATE_PAYLOAD_FORMAT),
       denyAction: read(ACL_DENY_ACTION),
+      presence: read(PRESENCE),
     },
     system: { seconds: read(SYS_SECONDS), anonymous: read(SYS_ANONYMOUS) },
     rates: readAll(RATE_SETTINGS),

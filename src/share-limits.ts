@@ -42,6 +42,29 @@ export const EVENT_TEXT_CHARACTERS_MAX = 1024;
 /** Figures below `$SYS` are told so long after something has changed, at first: before an object falls asleep, and with what comes meanwhile. */
 export const SYS_FIRST_MS = 5 * SECOND;
 
+/**
+ * Members that a Topic object knows by name under a filter that is watched, and that it lists to who begins to watch; above that it counts them. The
+ * characters of their names are bounded as well: what is listed is one message.
+ */
+export const PRESENCE_LISTED_MAX = 1000;
+export const PRESENCE_LISTED_CHARACTERS_MAX = 64 * 1024;
+
+/** Members that have come or gone, in one report of a Session object; more follow in the next one. */
+export const PRESENCE_CHANGES_MAX = 500;
+
+/** What comes and goes under one filter is told one by one up to this rate, and up to so many at once; above it all members are listed anew. */
+export const PRESENCE_RATE: Rate = { count: 20, ms: SECOND, burst: { count: 200, ms: MINUTE } };
+export const PRESENCE_AT_ONCE_MAX = 100;
+
+/** So long after it was too much to be told one by one, and no more often. */
+export const PRESENCE_STATE_MS = SECOND;
+
+/** For so long Session objects that are out of reach are waited for, before it is said who is there without theirs. */
+export const PRESENCE_ASK_MS = 5 * SECOND;
+
+/** What is known of who is there is older: who begins to watch has all Session objects with the filter asked anew. */
+export const PRESENCE_FRESH_MS = 15 * MINUTE;
+
 /** SUBACK for events waits so long for Session objects that are out of reach; they are told as soon as somebody has to do with them. */
 export const EVENTS_TELL_MS = 5 * SECOND;
 

@@ -5,6 +5,7 @@ import { CLIENTS } from "./clients.ts";
 import { CONNECTIONS } from "./connections.ts";
 import { LIVE } from "./live.ts";
 import { PORTABLE } from "./portable.ts";
+import { PRESENCE } from "./presence.ts";
 import { PUBLISHING } from "./publishing.ts";
 import { RETAINED } from "./retained.ts";
 import type { Route } from "./route.ts";
@@ -19,6 +20,7 @@ export const ROUTES: readonly Route[] = [
   ...CONNECTIONS,
   ...LIVE,
   ...SUBSCRIPTIONS,
+  ...PRESENCE,
   ...WAITING,
   ...TRACE,
   ...CLIENTS,

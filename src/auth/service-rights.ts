@@ -1,14 +1,13 @@
 /**
  * Rights of the connections that the broker makes to itself for other Workers: the binding is their right, so they may do everything, whatever
- * rules, hooks and code say. They are known by their grants, a text that no login can have: those are JSON.
+ * rules, hooks and code say. They are known by their grants.
  */
 
-import type { Authorizer, Identity } from "../session/ports.ts";
+import { type Authorizer, type Identity, SERVICE_GRANTS } from "../session/ports.ts";
 import { isOfEvents } from "../topic/events.ts";
+import { isOfPresence } from "../topic/presence.ts";
 
-/** `Identity.grants` of such a connection. Only the Worker hands over a socket with an identity; whoever else comes has to log in. */
-export const SERVICE_GRANTS = "service";
-
+/** Only the Worker hands over a socket with an identity; whoever else comes has to log in. */
 export function isService({ grants }: Identity): boolean {
   return grants === SERVICE_GRANTS;
 }
@@ -24,9 +23,9 @@ export class ServiceRights implements Authorizer {
     this.mayKeep = others.mayKeep && ((...wish) => isService(wish[0]) || others.mayKeep!(...wish));
   }
 
-  /** Nobody but the broker tells events. */
+  /** Nobody but the broker tells events, and who is there. */
   mayPublish(...wish: Parameters<Authorizer["mayPublish"]>): boolean {
-    if (isOfEvents(wish[2])) return false;
+    if (isOfEvents(wish[2]) || isOfPresence(wish[2])) return false;
     return isService(wish[0]) || this.#others.mayPublish(...wish);
   }
 

@@ -11,6 +11,7 @@ import { NO_PROPERTIES, type Properties, PUBLISH, type Publish, type QoS } from 
 import { VIOLATION } from "../mqtt/violation.ts";
 import { isOfEvents } from "../topic/events.ts";
 import { validateTopicName } from "../topic/name.ts";
+import { isOfPresence } from "../topic/presence.ts";
 import type { MessageProperties, MessageToPublish } from "./contract.ts";
 
 export type DraftLimits = Pick<Limits, "packetBytesMax" | "topicBytesMax" | "topicLevelsMax">;
@@ -90,11 +91,16 @@ export function publishOf(draft: MessageToPublish, limits: DraftLimits): Publish
 export function ownPublishOf(draft: MessageToPublish, limits: DraftLimits): Publish | string {
   const publish = publishOf(draft, limits);
   if (typeof publish === "string") return publish;
-  if (isOfEvents(publish.topic)) return "topics below $events are the broker's own";
+  const problem = ownProblem(publish.topic);
+  if (problem !== undefined) return `topics ${problem}`;
   const { responseTopic } = publish.properties;
-  return responseTopic !== undefined && isOfEvents(responseTopic)
-    ? "the Response Topic: those below $events are the broker's own"
-    : publish;
+  const ofResponse = responseTopic === undefined ? undefined : ownProblem(responseTopic);
+  return ofResponse === undefined ? publish : `the Response Topic: those ${ofResponse}`;
+}
+
+function ownProblem(topic: string): string | undefined {
+  const level = isOfEvents(topic) ? "$events" : isOfPresence(topic) ? "$presence" : undefined;
+  return level && `below ${level} are the broker's own`;
 }
 
 function fieldProblem<Fields extends object>(

@@ -8,7 +8,7 @@
  * that now waits for a Session object has arrived there), AWAITED (the first record of a batch whose sender awaits outcomes of earlier
  * ones), CAUGHT_UP (slow clients are ready for the next message), AGAIN (all this was sent before). Its answer is in `exchange-answer.ts`.
  * To a Session object: LIVE (a message), SHARED (a message for members of shared subscriptions, and perhaps for everyone), PAGE (retained
- * messages that were asked for), BARRIER (nothing). Its answer is in `delivery-answer.ts`.
+ * messages that were asked for), BARRIER (nothing), WATCH (it is to tell who is there under a filter). Its answer is in `delivery-answer.ts`.
  * To both: RECEIPT (somebody wants to know who takes the message of the record behind it), EVENTS (which events of the broker its sender tells, or
  * knows somebody to want; where there are none it is not said).
  */
@@ -46,6 +46,8 @@ const RECORD_RECEIPT = 16;
 
 /** Says of the sender of the batch which events it tells or knows somebody to want. */
 const RECORD_EVENTS = 17;
+
+export const RECORD_WATCH = 18;
 
 /** A subscription is owed retained messages and can take some now. */
 export interface RetainedAsk {
@@ -114,6 +116,7 @@ export type BatchRecord =
       readonly batches: readonly number[];
     }
   | { readonly kind: typeof RECORD_UNSUBSCRIBE; readonly filter: string; readonly version: number }
+  | { readonly kind: typeof RECORD_WATCH; readonly filter: string }
   | ({ readonly kind: typeof RECORD_ASK } & RetainedAsk)
   | ({ readonly kind: typeof RECORD_PAGE } & RetainedPage);
 
@@ -246,6 +249,9 @@ export class BatchWriter {
         writer.integer(record.batch);
         writer.integer(record.record);
         return;
+      case RECORD_WATCH:
+        writer.string(record.filter);
+        return;
       default:
         writer.string(record.filter);
         writer.integer(record.version);
@@ -352,6 +358,8 @@ function decodeRecord(kind: number, reader: RecordReader): BatchRecord {
       return { kind, life: reader.string(), batches: reader.list(() => reader.integer()) };
     case RECORD_UNSUBSCRIBE:
       return { kind, filter: reader.string(), version: reader.integer() };
+    case RECORD_WATCH:
+      return { kind, filter: reader.string() };
     default:
       throw new RecordError(`a record of kind ${kind}, which this version does not know`);
   }

@@ -14,6 +14,7 @@ import type { PortableMessage, PortableSession } from "../session/portable.ts";
 import type { Identity } from "../session/ports.ts";
 import type { Reported } from "../session/system-totals.ts";
 import type { Sample } from "../storage/sqlite-sample-store.ts";
+import type { Member } from "../topic/presence.ts";
 import type { Adopter } from "./adoption.ts";
 import type { Figures, Usage } from "./meter.ts";
 
@@ -57,6 +58,8 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   subscriptionsOf(clientId: string): readonly SubscriptionView[] | undefined;
   /** Filters that anybody here is subscribed to, each once, in their order, behind this one; at most so many. */
   filtersAfter(filter: string, most: number): FilterPage;
+  /** Who is connected and subscribed to this very filter, in the order of Client Identifiers, behind this one; at most so many. */
+  membersAfter(filter: string, clientId: string, most: number): MemberPage;
   /** Messages of a session that its client has not acknowledged: those that were sent, or the others; undefined: there is no session. */
   waitingOf(clientId: string, ask: WaitingAsk): WaitingPage | undefined;
   /** Subscribes a connected client. @returns once that is in rows; undefined: it is not connected */
@@ -203,6 +206,12 @@ export interface FilterPage {
   readonly more: boolean;
 }
 
+export interface MemberPage {
+  readonly members: readonly Member[];
+  /** There are more behind the last of them. */
+  readonly more: boolean;
+}
+
 /** Which messages of a session are asked for. */
 export interface WaitingAsk {
   /** Those that were sent and are not acknowledged, or those that wait to be sent. */
@@ -270,6 +279,8 @@ export interface TopicCalls extends Rpc.DurableObjectBranded {
   retainedFor(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[];
   /** Retained messages whose topics match, or all where there is no filter, from this topic on: as many as are found at a bounded cost, which may be none. */
   retainedFrom(filter: string | undefined, from: string): Promise<RetainedMessages>;
+  /** The names of Session objects that want this very filter, in their order, behind this one; at most so many. */
+  sessionsWanting(filter: string, object: string, most: number): Promise<readonly string[]>;
   /**
    * Keeps what another broker has retained; who is subscribed is not given it.
    * @param replaces also where there is something

@@ -151,7 +151,7 @@ export class Flusher implements Taker {
     this.#router.flush();
     this.#outgoing.flush(this.#send);
     if (!this.#waits) this.#outgoing.flushSlice(this.#send);
-    isLeft ||= this.#outgoing.isLeft || this.#core.changes.attachments > 0 || this.#core.events.isLeft;
+    isLeft ||= this.#outgoing.isLeft || this.#core.changes.attachments > 0 || this.#core.events.isLeft || this.#core.presence.isLeft;
     if (isLeft && !this.#waits) {
       this.#waits = true;
       this.#ownTurns.wait(this);

@@ -3,6 +3,7 @@
  * in, so its routes need no rows: they are that object's own interests, told again after a start.
  */
 
+import { type FaultPort, guarded } from "../fault.ts";
 import type { Ledger } from "../ledger.ts";
 import type { RetainedAsk } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
@@ -15,10 +16,12 @@ import type { SessionMachine } from "../session/machine.ts";
 import type { PortableMessage } from "../session/portable.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
+import { filterOfPresence, isOfPresence } from "../topic/presence.ts";
 import type { RetainedMessages, TakenRetained } from "./calls.ts";
 import { faultsOf } from "./faults.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
+import { PresenceTelling } from "./presence-telling.ts";
 import { RetainedReader } from "./retained-reader.ts";
 import { keepRetained, retainedView } from "./retained-view.ts";
 import type { Router } from "./router.ts";
@@ -30,7 +33,12 @@ export class LocalRouter implements Router {
   readonly #routing: RoutingCore;
   readonly #store: RoutingStore;
   readonly #machine: () => SessionMachine;
+  readonly #faults: FaultPort;
   readonly #reader: RetainedReader;
+  /** Undefined where nobody may ask who is there. */
+  readonly #presence: PresenceTelling | undefined;
+  /** What is told of who is there, at the next `serve`: never in the midst of what the core does. */
+  readonly #served: (() => void)[] = [];
   /** Milliseconds since the epoch, of the message at hand. */
   #now = 0;
 
@@ -51,6 +59,7 @@ export class LocalRouter implements Router {
     this.#runtime = runtime;
     this.#machine = machine;
     const faults = faultsOf(name);
+    this.#faults = faults;
     this.#reader = new RetainedReader(runtime, () => this.#routing, faults, served);
     this.#store = new RetainedOnly(store);
     this.#routing = new RoutingCore({
@@ -79,9 +88,22 @@ export class LocalRouter implements Router {
       },
       room: LOCAL_ROOM,
       owns: () => true,
+      unwanted: (sessionObject, filter) => this.#presence?.unwanted(sessionObject, filter),
       damaged: (problem) => log("stored data skipped", { object: name, problem }),
       now: runtime.now(),
     });
+    const watch = (_sessionObject: string, filter: string, done: (reasonCode: number) => void): void => {
+      machine().watchPresence(filter, runtime.now());
+      done(SUCCESS);
+    };
+    const publish = (message: Message): void => {
+      this.#served.push(() => {
+        this.#now = runtime.now();
+        this.#routing.publish(message, this.#now, undefined);
+      });
+    };
+    const telling = { routing: () => this.#routing, runtime, faults, publish, watch, told: served };
+    this.#presence = settings.choices.presence ? new PresenceTelling(telling) : undefined;
   }
 
   /** After a start: what the sessions that were restored want. */
@@ -94,11 +116,14 @@ export class LocalRouter implements Router {
 
   publish(message: Message, ticket: Ticket | undefined, owner: number | undefined): void {
     this.#now = this.#runtime.now();
-    this.#routing.publish(message, this.#now, ticket && ((reasonCode) => ticket.settled(reasonCode)), { owner });
+    if (this.#presence?.isReport(message)) ticket?.settled(this.#presence.report(HERE, message));
+    else this.#routing.publish(message, this.#now, ticket && ((reasonCode) => ticket.settled(reasonCode)), { owner });
   }
 
   subscribe({ filter, qos, version }: Wanted, ticket: Ticket): void {
+    const isNew = !this.#routing.isWanted(filter);
     this.#routing.subscribe({ sessionObject: HERE, filter, qos, version, lasting: true });
+    this.#presence?.wanted(HERE, filter, isNew);
     ticket.settled(0);
   }
 
@@ -114,6 +139,17 @@ export class LocalRouter implements Router {
   }
 
   ask(_place: string, ask: RetainedAsk, ticket: Ticket): void {
+    const { clientId, filter, id, from } = ask;
+    if (this.#presence !== undefined && isOfPresence(filter)) {
+      this.#presence.whenKnown(filterOfPresence(filter), (state) => {
+        this.#served.push(() => {
+          const messages = state === undefined ? [] : [state];
+          this.#machine().takePage({ clientId, id, from, next: undefined, messages }, this.#runtime.now());
+          ticket.settled(SUCCESS);
+        });
+      });
+      return;
+    }
     this.#reader.ask({
       ask,
       take: (page) => {
@@ -156,6 +192,7 @@ export class LocalRouter implements Router {
   }
 
   serve(): void {
+    for (const tell of this.#served.splice(0)) guarded(this.#faults, "telling who is there", undefined, tell);
     this.#reader.serve();
   }
 

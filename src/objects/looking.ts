@@ -5,9 +5,11 @@ import { messageView } from "../hooks/message-view.ts";
 import { PACKET_ID_MAX } from "../limits.ts";
 import type { SessionCore } from "../session/core.ts";
 import { isHere } from "../session/moved-copy.ts";
+import { membersOf } from "../session/presence.ts";
 import type { Session, Subscription } from "../session/session.ts";
 import { allWaiting, peek } from "../session/waiting.ts";
-import type { FilterPage, SubscriptionPage, SubscriptionView, WaitingAsk, WaitingMessage, WaitingPage } from "./calls.ts";
+import type { Member } from "../topic/presence.ts";
+import type { FilterPage, MemberPage, SubscriptionPage, SubscriptionView, WaitingAsk, WaitingMessage, WaitingPage } from "./calls.ts";
 import { FirstNames } from "./first-names.ts";
 
 /** Between a Client Identifier and a filter: neither has it. */
@@ -59,6 +61,19 @@ export function filtersAfter({ interests, shares }: SessionCore, after: string, 
   };
   const names = namesBehind(all(), after, most + 1);
   return { filters: names.slice(0, most), more: names.length > most };
+}
+
+/** Looks at every subscriber of the filter once, and keeps no more than a page of them. */
+export function membersAfter(core: SessionCore, filter: string, after: string, most: number): MemberPage {
+  const all = new Map<string, Member>();
+  const first = new FirstNames(most + 1);
+  for (const member of membersOf(core, filter)) {
+    if (member.clientid <= after) continue;
+    all.set(member.clientid, member);
+    first.add(member.clientid);
+  }
+  const names = first.sorted();
+  return { members: names.slice(0, most).map((name) => all.get(name)!), more: names.length > most };
 }
 
 /** As many messages as fit into one answer. */

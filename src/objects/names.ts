@@ -6,6 +6,7 @@
 import type { Settings } from "../settings.ts";
 import { isOfEvents } from "../topic/events.ts";
 import { hash } from "../topic/hash.ts";
+import { filterOfPresence, isOfPresence } from "../topic/presence.ts";
 
 export type Shape = Pick<Settings, "topology" | "sessionShards" | "topicShards">;
 
@@ -25,9 +26,14 @@ export function onlySessionObject(shape: Shape, namespace: string): string | und
   return shape.topology === "compact" || shape.sessionShards === 1 ? sessionObjectName(shape, namespace, "") : undefined;
 }
 
-/** The number, from 0, of the Topic object that owns a Topic Name. One has all events: what one Session object tells stays in its order. */
+/**
+ * The number, from 0, of the Topic object that owns a Topic Name. One has all events: what one Session object tells stays
+ * in its order. Who is there under a filter is known where that filter is.
+ */
 export function topicShard(shape: Pick<Shape, "topicShards">, topic: string): number {
-  return shape.topicShards === 1 ? 0 : hash(isOfEvents(topic) ? EVENTS : topic) % shape.topicShards;
+  if (shape.topicShards === 1) return 0;
+  if (isOfPresence(topic)) return topicShard(shape, filterOfPresence(topic));
+  return hash(isOfEvents(topic) ? EVENTS : topic) % shape.topicShards;
 }
 
 const EVENTS = "$events";

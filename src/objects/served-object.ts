@@ -15,6 +15,7 @@ import type {
   ClientPage,
   ClientView,
   FilterPage,
+  MemberPage,
   Once,
   PutOutcome,
   SendOutcome,
@@ -25,7 +26,7 @@ import type {
   WaitingPage,
 } from "./calls.ts";
 import type { BrokerEnv } from "./env.ts";
-import { filtersAfter, subscriptionsAfter, subscriptionsOf, waitingOf } from "./looking.ts";
+import { filtersAfter, membersAfter, subscriptionsAfter, subscriptionsOf, waitingOf } from "./looking.ts";
 import type { Meter } from "./meter.ts";
 import type { SessionHost } from "./session-host.ts";
 
@@ -82,6 +83,12 @@ export abstract class ServedObject extends DurableObject<BrokerEnv> {
   filtersAfter(filter: string, most: number): FilterPage {
     this.meter.calls += 1;
     return filtersAfter(this.host.core, filter, most);
+  }
+
+  /** Who is connected and subscribed to this very filter, behind this Client Identifier; at most so many. */
+  membersAfter(filter: string, clientId: string, most: number): MemberPage {
+    this.meter.calls += 1;
+    return membersAfter(this.host.core, filter, clientId, most);
   }
 
   /** Messages of a session that its client has not acknowledged; undefined: there is no session. */

@@ -3,7 +3,7 @@
  * want it.
  */
 
-import { type BatchRecord, RECORD_LIVE, RECORD_PAGE, RECORD_SHARED } from "../mqtt/batch.ts";
+import { type BatchRecord, RECORD_LIVE, RECORD_PAGE, RECORD_SHARED, RECORD_WATCH } from "../mqtt/batch.ts";
 import type { Unwanted } from "../mqtt/delivery-answer.ts";
 import type { Receipt } from "../mqtt/receipt.ts";
 import { IF_GIVEN } from "../mqtt/share-target.ts";
@@ -46,6 +46,7 @@ export function takeRecord(core: SessionCore, machine: SessionMachine, { sender,
     machine.takePage(record, now);
     return;
   }
+  if (record.kind === RECORD_WATCH) machine.watchPresence(record.filter, now);
   if (record.kind !== RECORD_LIVE && record.kind !== RECORD_SHARED) return;
   const { message } = record;
   const known = repeats.isRepeat(message, sender, now);

@@ -19,6 +19,7 @@ import {
   RECORD_SHARE,
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
+  RECORD_WATCH,
   type RetainedAsk,
 } from "../mqtt/batch.ts";
 import type { DeliveryAnswer, Unwanted } from "../mqtt/delivery-answer.ts";
@@ -31,6 +32,7 @@ import type { Addressed, Delivered, DeliveryPort, RoutingStore } from "../routin
 import type { Runtime } from "../runtime.ts";
 import type { PortableMessage } from "../session/portable.ts";
 import type { Settings } from "../settings.ts";
+import { filterOfPresence, isOfPresence } from "../topic/presence.ts";
 import { DELIVERY_WORK, type Slices } from "../work-limits.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
@@ -39,11 +41,13 @@ import { EventTelling } from "./event-telling.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges } from "./exchanges.ts";
 import { faultsOf } from "./faults.ts";
+import { FirstNames } from "./first-names.ts";
 import { HeldDeliveries } from "./held-deliveries.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
 import type { Figures, Meter } from "./meter.ts";
 import { eventsShard, namespaceOf, objectsOf, shapeNumber, shardOf, topicShard } from "./names.ts";
+import { PresenceTelling } from "./presence-telling.ts";
 import { RetainedReader } from "./retained-reader.ts";
 import { keepRetained, retainedView } from "./retained-view.ts";
 import { type SessionObjects, SessionQueues } from "./session-queues.ts";
@@ -84,6 +88,8 @@ export class TopicHost implements DeliveryPort {
   readonly #reader: RetainedReader;
   readonly #exchanges: Exchanges;
   readonly #events: EventTelling;
+  /** Undefined where nobody may ask who is there. */
+  readonly #presence: PresenceTelling | undefined;
   readonly #turns: Turns;
   readonly #queues: SessionQueues;
   readonly #held: HeldDeliveries;
@@ -124,6 +130,7 @@ export class TopicHost implements DeliveryPort {
       delivery: this,
       room: LOCAL_ROOM,
       owns: (topic) => topicShard(settings, topic) === shard,
+      unwanted: (sessionObject, filter) => this.#presence?.unwanted(sessionObject, filter),
       damaged: (problem) => log("stored data skipped", { object: name, problem }),
       now: runtime.now(),
     });
@@ -140,6 +147,11 @@ export class TopicHost implements DeliveryPort {
       runtime,
       send: (sessionObject, done) => this.#send(sessionObject, new Delivery({ kind: RECORD_BARRIER, sessionObject }, { ...ALONE, done })),
     });
+    const watch = (sessionObject: string, filter: string, done: Delivered): void =>
+      this.#send(sessionObject, new Delivery({ kind: RECORD_WATCH, filter }, { ...ALONE, done }));
+    const publish = (message: Message): void => this.#routing.publish(message, runtime.now(), undefined);
+    const telling = { routing: () => this.#routing, runtime, faults: this.#faults, publish, watch, told: () => {} };
+    this.#presence = settings.choices.presence ? new PresenceTelling(telling) : undefined;
     this.#exchanges = new Exchanges({
       shape,
       life: this.#life,
@@ -205,14 +217,17 @@ export class TopicHost implements DeliveryPort {
     if (record.kind === RECORD_PUBLISH) {
       const { message, owner } = record;
       this.#messages += 1;
-      this.#routing.publish(message, now, message.qos > 0 ? exchange.expect(index) : undefined, { owner, again });
+      if (this.#presence?.isReport(message)) exchange.fail(index, this.#presence.report(sender, message));
+      else this.#routing.publish(message, now, message.qos > 0 ? exchange.expect(index) : undefined, { owner, again });
     } else if (record.kind === RECORD_SUBSCRIBE) {
       const { filter, qos, version, lasting } = record;
       if (!this.#routing.hasRoute(filter, sender) && !this.ledger.takes("subscriptions")) {
         exchange.fail(index, QUOTA_EXCEEDED);
         return;
       }
+      const isNew = !this.#routing.isWanted(filter);
       this.#routing.subscribe({ sessionObject: sender, filter, qos, version, lasting });
+      this.#presence?.wanted(sender, filter, isNew);
       if (this.#events.isBehind(filter)) this.#events.tellAll(exchange.expect(index));
     } else if (record.kind === RECORD_UNSUBSCRIBE) {
       this.#routing.unsubscribe(sender, record.filter, record.version);
@@ -232,6 +247,15 @@ export class TopicHost implements DeliveryPort {
   #ask(sender: string, ask: RetainedAsk, index: number, exchange: Exchange, unread: Set<number>): void {
     const done = exchange.expect(index);
     unread.add(index);
+    const { clientId, filter, id, from } = ask;
+    if (this.#presence !== undefined && isOfPresence(filter)) {
+      this.#presence.whenKnown(filterOfPresence(filter), (state) => {
+        unread.delete(index);
+        const messages = state === undefined ? [] : [state];
+        this.#send(sender, new Delivery({ kind: RECORD_PAGE, clientId, id, from, next: undefined, messages }, { ...ALONE, done }));
+      });
+      return;
+    }
     this.#reader.ask({
       ask,
       take: (page) => {
@@ -252,6 +276,15 @@ export class TopicHost implements DeliveryPort {
     const adopted = this.adoption.ready();
     if (adopted !== undefined) await adopted;
     return retainedView(this.#routing, filter, from, this.#runtime.now());
+  }
+
+  /** The Session objects that want a filter, in the order of their names, behind this one; at most so many. */
+  async sessionsWanting(filter: string, after: string, most: number): Promise<readonly string[]> {
+    const adopted = this.adoption.ready();
+    if (adopted !== undefined) await adopted;
+    const first = new FirstNames(most);
+    for (const name of this.#routing.wanting(filter)) if (name > after) first.add(name);
+    return first.sorted();
   }
 
   /** The same way in. */

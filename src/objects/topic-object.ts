@@ -63,6 +63,12 @@ export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls 
     return this.#host.retainedFrom(filter, from);
   }
 
+  /** The names of Session objects that want this very filter, behind this one; at most so many. */
+  sessionsWanting(filter: string, object: string, most: number): Promise<readonly string[]> {
+    this.#meter.calls += 1;
+    return this.#host.sessionsWanting(filter, object, most);
+  }
+
   /** Keeps what another broker has retained. @param replaces also where there is something */
   keepRetained(messages: readonly PortableMessage[], replaces: boolean): Promise<TakenRetained[]> {
     this.#meter.calls += 1;

@@ -12,6 +12,7 @@ import type { QoS } from "../mqtt/packet.ts";
 import { NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import type { ShareDemand, ShareTarget } from "../mqtt/share-target.ts";
 import { ENOUGH_ROOM, type Room } from "../room.ts";
+import { EVENT_PROPERTIES } from "../topic/events.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import type { Addressed, Attempt, Delivered, DeliveryPort, RouteRow, RoutingStore } from "./ports.ts";
 import { RetainedMessages, type RetainedSlice } from "./retained.ts";
@@ -49,6 +50,8 @@ export interface RoutingCoreOptions {
   readonly ledger: Ledger;
   readonly delivery: DeliveryPort;
   readonly room?: Room;
+  /** Is told when a Session object does not want a filter any more. */
+  readonly unwanted?: (sessionObject: string, filter: string) => void;
   /** Whether a topic is one of this object; rows of others may be left from another number of Topic objects. */
   readonly owns: (topic: string) => boolean;
   /** Is told in a sentence of each row that can't be read. */
@@ -95,6 +98,7 @@ export class RoutingCore {
   readonly #shares: Shares;
   readonly #retained: RetainedMessages;
   readonly wanted = new WantedEvents();
+  readonly #unwanted: RoutingCoreOptions["unwanted"];
   #number: number;
 
   constructor(options: RoutingCoreOptions) {
@@ -102,6 +106,7 @@ export class RoutingCore {
     this.#delivery = options.delivery;
     this.#origin = options.origin;
     this.#number = options.now * 1000;
+    this.#unwanted = options.unwanted;
     this.#ledger = options.ledger;
     this.#shares = new Shares(options.sharedStrategy, options.ledger);
     const { limits, store, room = ENOUGH_ROOM, owns, damaged, userShare = 1 } = options;
@@ -274,6 +279,22 @@ export class RoutingCore {
     return renamed;
   }
 
+  /** A message of this object's own. */
+  own(topic: string, payload: Uint8Array, retain: boolean): Message {
+    this.#number += 1;
+    const fixed = { qos: 1, propertyBytes: EVENT_PROPERTIES, expiresAt: 0, publisher: "", repeated: false, settledBelow: 0 } as const;
+    return new Message({ topic, payload, retain, ...fixed, origin: this.#origin, sequence: this.#number });
+  }
+
+  /** The Session objects that want this very filter. */
+  wanting(filter: string): Iterable<string> {
+    return this.#routes.keysOf(filter)?.keys() ?? [];
+  }
+
+  isWanted(filter: string): boolean {
+    return this.#routes.hasFilter(filter);
+  }
+
   /** Whether it is known that a Session object wants a filter. */
   hasRoute(filter: string, sessionObject: string): boolean {
     return this.#routes.get(filter, sessionObject) !== undefined;
@@ -312,6 +333,7 @@ export class RoutingCore {
     this.#ledger.add("routes", -routeBytes(filter));
     this.wanted.removed(filter);
     if (known.row !== undefined) this.#store.deleteRoute(filter, sessionObject);
+    this.#unwanted?.(sessionObject, filter);
   }
 
   /** A Session object said of a message that nobody there wants it: the routes that led it there are stale. */

@@ -103,7 +103,7 @@ export function expectFilter(method: string, limits: Limits, filter: unknown, ma
   const parsed = parseFilter(filter, limits);
   if (!("levels" in parsed)) throw new ArgumentError(`${method}: ${parsed.message}`);
   if (!mayBeShared && filter.startsWith(SHARE_PREFIX))
-    throw new ArgumentError(`${method}: the Topic Filter must not be a shared one: retained messages are not shared`);
+    throw new ArgumentError(`${method}: the Topic Filter must not be a shared one, with $share`);
   return filter;
 }
 

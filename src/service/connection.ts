@@ -3,7 +3,6 @@
  * spoken by the package's own client. No stranger can say who he is in this way: what comes from outside is handed over without an identity.
  */
 
-import { SERVICE_GRANTS } from "../auth/service-rights.ts";
 import { type Client, connect } from "../client/client.ts";
 import { MqttError } from "../client/error.ts";
 import type { Message } from "../client/message.ts";
@@ -14,7 +13,7 @@ import type { HookMessage, MessageProperties } from "../hooks/contract.ts";
 import { SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import { sessionObjectName } from "../objects/names.ts";
-import { NOBODY } from "../session/ports.ts";
+import { NOBODY, SERVICE_GRANTS } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
 import { ServiceError } from "./error.ts";
 

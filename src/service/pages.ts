@@ -2,11 +2,12 @@
 
 import { CLIENTS_PAGE_MAX, PAGE_CALLS_MAX } from "../code-limits.ts";
 import type { HookMessage } from "../hooks/contract.ts";
-import type { DirectoryCalls, RetainedMessages, SubscriptionView } from "../objects/calls.ts";
+import type { DirectoryCalls, MemberPage, RetainedMessages, SubscriptionView } from "../objects/calls.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";
 import { allSessionObjects, directoryObjectName, sessionObjectName, topicObjectName, topicShard } from "../objects/names.ts";
 import type { Settings } from "../settings.ts";
 import { hasWildcard } from "../topic/filter.ts";
+import type { Member } from "../topic/presence.ts";
 import type { ClientsPage, RetainedPage } from "./contract.ts";
 import { decodeCursor, encodeCursor, type Position } from "./cursor.ts";
 import { ArgumentError } from "./error.ts";
@@ -124,6 +125,60 @@ export async function filtersPage(walk: Walk, limit: number): Promise<FiltersPag
     return { items: filters.map((filter) => ({ filter, object })), next: more ? filters.at(-1)! : undefined };
   });
   return { filters: items, cursor };
+}
+
+/** Some of those that are connected and subscribed to a filter. */
+export interface MembersPage {
+  readonly members: readonly Member[];
+  /** Undefined after the last page. */
+  readonly cursor: string | undefined;
+}
+
+/** Between the name of an object and a Client Identifier: neither has it. */
+const BEHIND = "\0";
+
+/** The types of calls know no tuples. */
+type Wanting = (name: string) => { sessionsWanting(filter: string, object: string, most: number): Promise<readonly string[]> };
+type Having = (name: string) => { membersAfter(filter: string, clientId: string, most: number): Promise<MemberPage> };
+
+/** The object that has the filter knows which Session objects want it: no other one is asked. */
+export async function membersPage({ env, settings, namespace, cursor }: Walk, filter: string, limit: number): Promise<MembersPage> {
+  const sessions = stubs(env.SESSIONS) as unknown as Having;
+  const [object = "", within] = decodeCursor("presence", cursor, 1).from.split(BEHIND);
+  const begun = within === undefined ? [] : [object];
+  const most = PAGE_CALLS_MAX - 2;
+  const objects = [...begun, ...(await objectsWanting({ env, settings, namespace, cursor }, filter, object, most))];
+  const members: Member[] = [];
+  let last = object;
+  // What a client has in an object of its own is one: some are asked at once.
+  const atOnce = settings.topology !== "compact" && settings.sessionShards === 0 && settings.previousShapes.length === 0;
+  for (let at = 0; at < objects.length; ) {
+    const room = limit - members.length;
+    if (room === 0) return { members, cursor: encodeCursor({ object: 0, from: last }) };
+    const asked = objects.slice(at, at + (atOnce ? room : 1));
+    const pages = await Promise.all(
+      asked.map((name, index) => sessions(name).membersAfter(filter, at + index < begun.length ? within! : "", room)),
+    );
+    members.push(...pages.flatMap((page) => page.members));
+    last = asked.at(-1)!;
+    at += asked.length;
+    if (pages.at(-1)!.more) return { members, cursor: encodeCursor({ object: 0, from: `${last}${BEHIND}${members.at(-1)!.clientid}` }) };
+  }
+  return { members, cursor: objects.length - begun.length < most ? undefined : encodeCursor({ object: 0, from: last }) };
+}
+
+/** The Session objects that want a filter, in the order of their names, behind this one. */
+async function objectsWanting(
+  { env, settings, namespace }: Walk,
+  filter: string,
+  object: string,
+  most: number,
+): Promise<readonly string[]> {
+  if (settings.topology === "compact") return object === "" ? [sessionObjectName(settings, namespace, "")] : [];
+  const topics = stubs(env.TOPICS) as unknown as Wanting;
+  // What has wildcards is known to all of them.
+  const shard = hasWildcard(filter) ? 0 : topicShard(settings, filter);
+  return topics(topicObjectName(namespace, shard)).sessionsWanting(filter, object, most);
 }
 
 /** Asks the objects that own topics for retained messages. */

@@ -48,7 +48,17 @@ import type {
   ServiceSubscribeOptions,
 } from "./contract.ts";
 import { ArgumentError, expectAnswered, refused, ServiceError } from "./error.ts";
-import { clientsPage, type FiltersPage, filtersPage, retainedPage, type SubscriptionsPage, subscriptionsPage, type Walk } from "./pages.ts";
+import {
+  clientsPage,
+  type FiltersPage,
+  filtersPage,
+  type MembersPage,
+  membersPage,
+  retainedPage,
+  type SubscriptionsPage,
+  subscriptionsPage,
+  type Walk,
+} from "./pages.ts";
 import { request } from "./request.ts";
 import { type ServiceSubscription, subscribe } from "./subscription.ts";
 import { openTrace, type Trace } from "./trace.ts";
@@ -260,6 +270,13 @@ export class Service {
   async filters(options?: ClientsOptions): Promise<FiltersPage> {
     const { walk, limit } = this.#walk("filters", options);
     return filtersPage(walk, limit);
+  }
+
+  /** Who is connected and subscribed to this very filter, page by page. */
+  async members(filter: string, options?: ClientsOptions): Promise<MembersPage> {
+    const { walk, limit } = this.#walk("presence", options);
+    expectFilter("presence", this.#settings.limits, filter, false);
+    return membersPage(walk, filter, limit);
   }
 
   /** Messages of a client that it has not acknowledged; undefined for one that has no session. */

@@ -32,6 +32,7 @@ import { Matching } from "./matching.ts";
 import { Numbers } from "./numbers.ts";
 import { Paces } from "./paces.ts";
 import type { Authorizer, ClientPort, ReauthenticationPort, RouterPort, SessionStore, WillAsker } from "./ports.ts";
+import { Presence } from "./presence.ts";
 import { Receipts } from "./receipts.ts";
 import { RecentExchanges } from "./recent-exchanges.ts";
 import { Repeats } from "./repeats.ts";
@@ -91,6 +92,8 @@ export class SessionCore {
   /** Is told what happens to clients. */
   readonly clients: ClientPort;
   readonly events: Events;
+  /** Who is there, as far as somebody wants to know. */
+  readonly presence: Presence;
   /** What Session objects have told of themselves, where this is the one that sums it up. */
   readonly system = new SystemTotals(VERSION);
   readonly wills: WillAsker | undefined;
@@ -207,7 +210,8 @@ export class SessionCore {
       now: () => this.now,
       isOneClients: options.isOneClients ?? false,
     });
-    this.clients = new ClientNews(options.clients, this.events);
+    this.presence = new Presence(this);
+    this.clients = new ClientNews(options.clients, this.events, this.presence);
     this.log = new MessageLog(
       options.store,
       this.repeats,

@@ -12,8 +12,7 @@
 
 import { utf8Encode } from "../mqtt/bytes.ts";
 import { Message, type Origin } from "../mqtt/message.ts";
-import { PUBLISH, type QoS, type SubscriptionRequest } from "../mqtt/packet.ts";
-import { encodeProperties } from "../mqtt/property.ts";
+import type { QoS, SubscriptionRequest } from "../mqtt/packet.ts";
 import {
   ADMINISTRATIVE_ACTION,
   DISCONNECT_WITH_WILL_MESSAGE,
@@ -32,6 +31,7 @@ import {
   CLIENT_CONNECTED,
   CLIENT_DISCONNECTED,
   EVENT_KINDS,
+  EVENT_PROPERTIES,
   EVENT_TOPICS,
   type EventKind,
   eventsOf,
@@ -52,9 +52,6 @@ const ROW_NAME = "\u0000events";
 
 /** No version of a session: older code leaves such a row alone. */
 const ROW_VERSION = 0x45;
-
-/** Of all events: a text, which is JSON. */
-const PROPERTIES = encodeProperties({ payloadFormatIndicator: 1, contentType: "application/json" }, PUBLISH);
 
 type Fields = Readonly<Record<string, string | number | boolean | null>>;
 
@@ -239,7 +236,7 @@ export class Events implements ClientPort {
       else if (reasonCode >= 0x80) counters.eventsLeftOut += 1;
     };
     const payload = utf8Encode(JSON.stringify(fields));
-    const fixed = { topic: EVENT_TOPICS[kind], qos: 1, retain: false, propertyBytes: PROPERTIES, expiresAt: 0 } as const;
+    const fixed = { topic: EVENT_TOPICS[kind], qos: 1, retain: false, propertyBytes: EVENT_PROPERTIES, expiresAt: 0 } as const;
     const message = new Message({ ...fixed, payload, ...origin() });
     const isOn = failures.guard("telling an event", undefined, () => router.publish(message, { settled }, undefined));
     if (!isOn) settled(IMPLEMENTATION_SPECIFIC_ERROR);

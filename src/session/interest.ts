@@ -66,7 +66,9 @@ export function forgetSubscription(core: SessionCore, session: Session, filter: 
   if (core.subscriptions.get(filter, session.clientId)?.session !== session) return;
   core.subscriptions.remove(filter, session.clientId);
   if (core.subscriptions.hasFilter(filter)) return;
-  if (core.interests.delete(filter)) core.router.unsubscribe(filter, core.numbers.next());
+  if (!core.interests.delete(filter)) return;
+  core.router.unsubscribe(filter, core.numbers.next());
+  core.presence.unwanted(filter);
 }
 
 /**

@@ -232,6 +232,12 @@ export class SessionMachine {
     this.#core.events.learn(events);
   }
 
+  /** A Topic object wants to be told who is there under a filter, from now on. */
+  watchPresence(filter: string, now: number): void {
+    this.#core.now = now;
+    this.#core.presence.watch(filter);
+  }
+
   /** Its socket is no more: what waited in it is gone. */
   gone(connection: Connection): void {
     connection.reading.end();
@@ -310,6 +316,10 @@ export class SessionMachine {
     while (core.events.isLeft && core.work < end) {
       core.work += 1;
       core.events.publishNext();
+    }
+    while (core.presence.isLeft && core.work < end) {
+      core.work += 1;
+      core.presence.tellNext();
     }
     return deadlines.isDue(now) || core.chores.length > 0;
   }

@@ -27,6 +27,9 @@ export interface Identity {
 /** Of a session that nobody speaks for. */
 export const NOBODY: Identity = { userName: undefined, address: "", grants: "", expiresAt: Number.POSITIVE_INFINITY };
 
+/** `Identity.grants` of a connection that the broker makes to itself for other Workers: a text that no login can have, for those are JSON. */
+export const SERVICE_GRANTS = "service";
+
 /** What is known of a client besides its CONNECT. */
 export interface Caller {
   /** The namespace that it wants to. */

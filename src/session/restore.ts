@@ -17,6 +17,7 @@ import { addSubscription } from "./interest.ts";
 import { beginGrace, clientLost, endSession, LOST } from "./lifecycle.ts";
 import { askOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
 import { NOBODY } from "./ports.ts";
+import { isPresenceRow } from "./presence.ts";
 import { restoreIncoming } from "./publish.ts";
 import { keepWithinBounds, settled } from "./queue.ts";
 import { decodePage, type ReceivedExchange } from "./received.ts";
@@ -76,6 +77,7 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
     doubtWaiting(connection.session);
     askOwed(core, connection.session);
   }
+  core.presence.restored();
   const { problems, swept, endedConsumers } = restoring;
   core.counters.rowsSwept += swept;
   return { connections, problems, swept, endedConsumers: [...endedConsumers.values()] };
@@ -92,6 +94,9 @@ export function lostAsleep(core: SessionCore, attachment: Uint8Array, now: numbe
   if (attached === undefined) return;
   const session = core.sessions.get(attached.clientId);
   const { session: state } = attached;
+  const identity = state?.identity ?? session?.identity;
+  const filters = session === undefined ? attached.subscriptions.map(({ request }) => request.filter) : session.subscriptions.keys();
+  if (identity !== undefined) core.presence.lostAsleep(identity, attached.clientId, filters);
   // Of a session without rows nothing is left but what was attached.
   if (session === undefined && attached.sessionNumber === 0 && state !== undefined) {
     core.clients.disconnected(state.identity, attached.clientId, LOST, false);
@@ -143,6 +148,11 @@ function restoreSessions(restoring: Restoring): void {
     if (isEventsRow(row)) {
       core.raiseNumbers(row.number);
       restoring.attempt("which events are told", () => core.events.restore(row));
+      continue;
+    }
+    if (isPresenceRow(row)) {
+      core.raiseNumbers(row.number);
+      restoring.attempt("under which filter it is told who is there", () => core.presence.restore(row));
       continue;
     }
     const state = restoring.attempt(`session row ${row.number}`, () => decodeSessionState(intact(row).state));

@@ -19,8 +19,8 @@ import { encodeSessionState } from "./state.ts";
 import { unload } from "./waiting.ts";
 
 /** How many messages and sessions the next flush has to write. */
-export function unwritten({ log, changes, consumers, events }: SessionCore): number {
-  return log.unwritten + changes.rows + (consumers?.changed.size ?? 0) + (events.isUnwritten ? 1 : 0);
+export function unwritten({ log, changes, consumers, events, presence }: SessionCore): number {
+  return log.unwritten + changes.rows + (consumers?.changed.size ?? 0) + (events.isUnwritten ? 1 : 0) + presence.unwritten;
 }
 
 /**
@@ -31,6 +31,7 @@ export function writeRows(core: SessionCore, attachments: number): void {
   core.log.flush();
   writeConsumers(core);
   core.events.write();
+  core.presence.write();
   for (const session of core.changes.takeOwed()) {
     if (core.sessions.get(session.clientId) === session) writeOne(core, session, () => owedChanged(core, session));
   }

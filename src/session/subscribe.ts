@@ -23,12 +23,15 @@ import {
   PACKET_TOO_LARGE,
   PROTOCOL_ERROR,
   QUOTA_EXCEEDED,
+  SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
   SUBACK_FAILURE,
   SUCCESS,
   TOPIC_FILTER_INVALID,
+  WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
 } from "../mqtt/reason-code.ts";
 import { type ParsedFilter, parseFilter, SHARE_PREFIX } from "../topic/filter.ts";
 import { isTopicProblem, quote } from "../topic/name.ts";
+import { filterOfPresence, isOfPresence } from "../topic/presence.ts";
 import { Asked } from "./asked.ts";
 import { MEMORY_SHORT } from "./close-code.ts";
 import { hasRoomFor } from "./connection-facts.ts";
@@ -211,15 +214,21 @@ function subscribe(
   core: SessionCore,
   connection: Connection,
   request: SubscriptionRequest,
-  { topicFilter, shareName }: ParsedFilter,
+  parsed: ParsedFilter,
   identifier: number,
   index: number,
   pending: Pending,
 ): boolean {
   const { session } = connection;
+  const { topicFilter, shareName } = parsed;
   const { filter } = request;
   if (!core.authorizer.maySubscribe(session.identity, session.clientId, topicFilter, request.qos)) {
     pending.refuse(index, request.qos, NOT_AUTHORIZED, `not authorized to subscribe to ${quote(filter)}`);
+    return false;
+  }
+  const refused = presenceRefusal(core, parsed);
+  if (refused !== undefined) {
+    pending.refuse(index, request.qos, ...refused);
     return false;
   }
   const previous = session.subscriptions.get(filter);
@@ -283,6 +292,21 @@ function subscribe(
   interestIn(core, subscription, wantsRetained, ticket);
   if (wantsRetained) askOwed(core, session);
   return true;
+}
+
+/** Why nobody can be told who is there by such a filter; undefined where it is no such filter, or one that is served. */
+function presenceRefusal({ choices }: SessionCore, parsed: ParsedFilter): [reasonCode: number, reason: string] | undefined {
+  const { topicFilter, shareName, hasWildcard } = parsed;
+  if (!isOfPresence(topicFilter)) return undefined;
+  if (!choices.presence) return [IMPLEMENTATION_SPECIFIC_ERROR, "who is there is not told here: the operator has not set PRESENCE"];
+  if (shareName !== undefined)
+    return [SHARED_SUBSCRIPTIONS_NOT_SUPPORTED, "who is there is told to each subscriber, and not to one of several"];
+  if (hasWildcard)
+    return [WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED, "who is there is told of one filter at a time: what follows $presence/ has no wildcards"];
+  const filter = filterOfPresence(topicFilter);
+  if (filter === "" || filter.startsWith(SHARE_PREFIX))
+    return [TOPIC_FILTER_INVALID, "who is there is told of a filter that is not shared: $presence/FILTER was expected"];
+  return undefined;
 }
 
 function unsubscribe(core: SessionCore, connection: Connection, filter: string): void {

@@ -3,9 +3,14 @@
  * a bit for each, so that to look whether somebody wants one costs nothing where nobody does.
  */
 
+import { PUBLISH } from "../mqtt/packet.ts";
+import { encodeProperties } from "../mqtt/property.ts";
 import { matches, topicFilterOf } from "./filter.ts";
 
 const PREFIX = "$events/";
+
+/** Of all that the broker tells: a text, which is JSON. */
+export const EVENT_PROPERTIES = encodeProperties({ payloadFormatIndicator: 1, contentType: "application/json" }, PUBLISH);
 
 export const CLIENT_CONNECTED = 1;
 export const CLIENT_DISCONNECTED = 2;

@@ -13,11 +13,13 @@ const sha256 = (token: string): string => createHash("sha256").update(token).dig
 const ENV = {
   // Who listens has a rule; who lies has one that gives nothing.
   ACL: JSON.stringify([
-    { permission: "allow", action: "subscribe", topics: ["$events/#", "$SYS/#"], clientid_re: "^watcher.*" },
-    { permission: "allow", action: "publish", topics: ["$events/#"], clientid_re: "^liar.*" },
+    { permission: "allow", action: "subscribe", topics: ["$events/#", "$SYS/#", "$presence/#"], clientid_re: "^watcher.*" },
+    { permission: "allow", action: "publish", topics: ["$events/#", "$presence/#"], clientid_re: "^liar.*" },
     { permission: "allow", action: "all", topics: ["#"] },
   ]),
   SYS_SECONDS: "1",
+  PRESENCE: "true",
+  NAMESPACES: "*",
   API_TOKENS: JSON.stringify(
     Object.entries(TOKENS).map(([name, token]) => ({ name, sha256: sha256(token), scopes: [name], namespaces: "*" })),
   ),
@@ -150,6 +152,69 @@ describeTopologies((broker) => {
     expect(await late.message()).toMatchObject({ retain: true });
     const other = await broker.connect({ version: 5 });
     expect((await other.subscribe("$SYS/broker/#")).reasonCodes).toEqual([NOT_AUTHORIZED]);
+  });
+
+  test("who is there is told at once, and who comes and goes, in one namespace, to who has a rule for it; by HTTP to who may read", async () => {
+    const [room, namespace] = [unique("room"), unique("n")];
+    const watcher = await broker.connect({ version: 5, clientId: unique("watcher") });
+    const other = await broker.connect({ version: 5, clientId: unique("watcher"), namespace });
+    const member = await broker.connect({ version: 5, properties: { sessionExpiryInterval: 60 } });
+    await member.subscribe(`${room}/a`);
+    for (const each of [watcher, other]) await each.subscribe(`$presence/${room}/a`, { qos: 1 });
+    const about = { filter: `${room}/a`, timestamp: expect.any(Number) };
+    const who = { clientid: member.clientId, username: null };
+    const state = { ...about, event: "state", count: 1, complete: true, members: [who] };
+    const first = await watcher.message();
+    expect([first.retain, first.qos, JSON.parse(textOf(first))]).toEqual([true, 1, state]);
+    expect(JSON.parse(textOf(await other.message()))).toEqual({ ...state, count: 0, members: [] });
+    const stranger = await broker.connect({ namespace });
+    await stranger.subscribe(`${room}/a`);
+    expect(JSON.parse(textOf(await other.message()))).toMatchObject({ event: "join", clientid: stranger.clientId, count: 1 });
+    const next = async (): Promise<unknown> => {
+      const message = await watcher.message();
+      expect([message.retain, message.properties.contentType]).toEqual([false, "application/json"]);
+      return JSON.parse(textOf(message));
+    };
+    const listed = async (query = ""): Promise<unknown> =>
+      (await call(broker, `/presence?filter=${encodeURIComponent(`${room}/a`)}${query}`, TOKENS.read)).json();
+    expect(await listed()).toEqual({ data: [who], meta: { limit: 100, hasnext: false } });
+    expect(await listed(`&namespace=${namespace}`)).toMatchObject({ data: [{ clientid: stranger.clientId }] });
+    await member.disconnect();
+    expect(await next()).toEqual({ ...about, ...who, event: "leave", count: 0 });
+    expect(await listed()).toMatchObject({ data: [] });
+    const names = [unique("m"), unique("m"), unique("m")].sort();
+    for (const clientId of names) await (await broker.connect({ clientId })).subscribe(`${room}/a`);
+    for (const [index, clientid] of names.entries()) expect(await next()).toMatchObject({ event: "join", clientid, count: index + 1 });
+    const found: string[] = [];
+    for (let cursor = ""; ; ) {
+      const { data, meta } = (await listed(`&limit=1${cursor}`)) as { data: { clientid: string }[]; meta: { cursor?: string } };
+      found.push(...data.map(({ clientid }) => clientid));
+      if (meta.cursor === undefined) break;
+      cursor = `&cursor=${encodeURIComponent(meta.cursor)}`;
+    }
+    expect(found.sort()).toEqual(names);
+    expect((await call(broker, "/presence?filter=a", TOKENS.publish)).status).toBe(403);
+    for (const query of ["filter=a/%23/b", "filter=$share/g/a", "filter=a&cursor=7:x", "limit=1"])
+      expect([query, (await call(broker, `/presence?${query}`, TOKENS.read)).status]).toEqual([query, 400]);
+  });
+
+  test("what is no filter of whom it is told who is there is refused, and nobody tells it but the broker", async () => {
+    const watcher = await broker.connect({ version: 5, clientId: unique("watcher") });
+    for (const [filter, code] of [
+      ["$presence/a/+", 0xa2],
+      ["$presence/#", 0xa2],
+      ["$share/g/$presence/a", 0x9e],
+      ["$presence/", 0x8f],
+      ["$presence/$share/g/a", 0x8f],
+    ] as const) {
+      const { reasonCodes, properties } = await watcher.subscribe(filter);
+      expect([filter, reasonCodes, properties.reasonString]).toEqual([filter, [code], expect.stringContaining("who is there")]);
+    }
+    const plain = await broker.connect({ version: 5 });
+    expect((await plain.subscribe("$presence/a")).reasonCodes).toEqual([NOT_AUTHORIZED]);
+    const liar = await broker.connect({ version: 5, clientId: unique("liar") });
+    expect((await liar.publish("$presence/a", "{}", { qos: 1 }))?.reasonCode).toBe(NOT_AUTHORIZED);
+    expect((await call(broker, "/publish", TOKENS.admin, { topic: "$presence/a", payload: "{}" })).status).toBe(400);
   });
 
   test("by HTTP they are for the scope admin", async () => {

@@ -73,6 +73,7 @@ describeTopologies(
       await ask("GET", "/clients/{clientid}/subscriptions", 200, undefined, { clientid });
       await ask("GET", `/subscriptions?clientid=${encodeURIComponent(clientid)}`, 200);
       await ask("GET", "/topics?limit=1000", 200);
+      await ask("GET", `/presence?filter=${encodeURIComponent(one)}`, 200);
       await ask("POST", "/connections/{clientid}/messages?topic=direct&qos=0", 200, "x", { clientid });
       await ask("POST", "/publish", 200, { topic: one, payload: "x", qos: 1, properties: { message_expiry_interval: 9 } });
       for (const kind of ["mqueue", "inflight"])

@@ -1,8 +1,8 @@
 /** Rights of the connections that the broker makes to itself for other Workers. */
 
 import { expect, test } from "vitest";
-import { SERVICE_GRANTS, ServiceRights } from "../../src/auth/service-rights.ts";
-import { type Authorizer, NOBODY } from "../../src/session/ports.ts";
+import { ServiceRights } from "../../src/auth/service-rights.ts";
+import { type Authorizer, NOBODY, SERVICE_GRANTS } from "../../src/session/ports.ts";
 
 const NOTHING: Authorizer = {
   mayPublish: () => false,

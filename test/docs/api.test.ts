@@ -1,4 +1,4 @@
-/** docs/api.md and docs/api-examples.md: every line with curl is sent as it stands there, and is answered with what stands below it. */
+/** docs/api.md, docs/presence.md and docs/api-examples.md: every line with curl is sent as it stands there, and is answered with what stands below it. */
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -24,6 +24,7 @@ function pageOf(name: string): { readonly text: string; readonly lines: readonly
 /** Streams of the first page go on beside what it asks next. */
 const API = pageOf("api.md");
 const EXAMPLES = pageOf("api-examples.md");
+const PRESENCE = pageOf("presence.md");
 
 /** What curl would send: -H, -d, --data-binary, -X, -N and a URL are known. */
 function requestOf(line: string, url: string, token: string): Request {
@@ -57,7 +58,7 @@ async function expectAnswer([line, status, body]: Line, url: string, token: stri
   expect(await response.text()).toMatch(new RegExp(`^${pattern}$`));
 }
 
-describe("api.md", () => {
+describe("api.md, presence.md", () => {
   let broker: Broker;
   let token: string;
   beforeAll(async () => {
@@ -66,12 +67,13 @@ describe("api.md", () => {
     const printed = await tool("node", [join(ROOT, "scripts/local/durable-mqtt.ts"), ...call!.split(" ")], ROOT);
     const [first, ...rest] = printed.trimEnd().split("\n");
     token = first!;
-    broker = await startBroker({ env: { ALLOW_ANONYMOUS: "true", API_TOKENS: rest.at(-1)! } });
+    broker = await startBroker({ env: { ALLOW_ANONYMOUS: "true", PRESENCE: "true", API_TOKENS: rest.at(-1)! } });
   });
   afterAll(() => broker.dispose());
 
   test("there are some", () => expect(API.lines.length).toBeGreaterThan(5));
   test.each(API.lines.filter(([, , body]) => body !== undefined))("%s", (...line) => expectAnswer(line, broker.url, token));
+  test.each(PRESENCE.lines)("%s", (...line) => expectAnswer(line, broker.url, token));
 });
 
 describe("api-examples.md", () => {

@@ -1,9 +1,9 @@
 /** The entrypoint for other Workers: what it publishes, tells and ends, from a second Worker with a service binding, used rightly and wrongly. */
 
 import { expect, test, vi } from "vitest";
-import { SERVICE_GRANTS } from "../../src/auth/service-rights.ts";
 import { encodeHandover, HANDOVER_HEADER, type Handover } from "../../src/handshake/handover.ts";
 import { DISCONNECT, PUBACK, PUBREC } from "../../src/mqtt/packet.ts";
+import { SERVICE_GRANTS } from "../../src/session/ports.ts";
 import { acknowledgement, textOf, unique } from "../support/mqtt-client.ts";
 import { CallFailed, describeService, type ServiceBroker } from "../support/service-broker.ts";
 

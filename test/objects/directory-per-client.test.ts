@@ -86,3 +86,26 @@ test("another Worker is given the clients that have connected, connected or not,
   await directory().putBan(ban("198.51.100.0/24", { kind: "peerhost_net" }));
   expect((await service.clients({ limit: 1000 })).clients).toMatchObject([{ clientId: names[0], connected: false }]);
 });
+
+test("who is there is asked of the objects that want the filter, page by page, and of no other", async () => {
+  const names = Array.from({ length: PAGE_CALLS_MAX + 4 }, (_, index) => `r-${String(index).padStart(2, "0")}`);
+  const clients = await Promise.all(names.map((name) => connect(name, undefined, { address: "192.0.2.5" })));
+  for (const client of clients.slice(1)) await client.subscribe("a/room", 1);
+  const found: string[] = [];
+  const pages: number[] = [];
+  for (let cursor: string | undefined = ""; cursor !== undefined; ) {
+    const from: string = cursor === "" ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+    const request = new Request(`https://broker.test/api/v5/presence?filter=a/room${from}`, {
+      headers: { Authorization: `Bearer ${env.ADMIN_TOKEN}` },
+    });
+    const { data, meta } = (await (await exports.default.fetch(request)).json()) as {
+      data: { clientid: string; username: string | null }[];
+      meta: { cursor?: string };
+    };
+    found.push(...data.map(({ clientid, username }) => `${clientid} ${username}`));
+    pages.push(data.length);
+    cursor = meta.cursor;
+  }
+  expect(found.sort()).toEqual(names.slice(1).map((name) => `${name} null`));
+  expect(Math.max(...pages)).toBeLessThan(PAGE_CALLS_MAX);
+});

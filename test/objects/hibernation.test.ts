@@ -1,6 +1,7 @@
 /** What an object has to know when it wakes without memory: subscriptions, retained messages, wills, deadlines. */
 
 import { runInDurableObject } from "cloudflare:test";
+import { exports } from "cloudflare:workers";
 import { afterEach, describe, expect, it } from "vitest";
 import { AWAKE_MS_MAX, LIVENESS_MS, RESTART_GRACE_MS } from "../../src/limits.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
@@ -17,6 +18,7 @@ import {
   UNSUBSCRIBE,
   type Will,
 } from "../../src/mqtt/packet.ts";
+import type { MqttService } from "../../src/service/contract.ts";
 import { publishPacket, text, type WorkerdClient } from "../support/workerd-client.ts";
 import {
   alarmOf,
@@ -41,6 +43,10 @@ const place = places.at(-1)!;
 const way = ways.at(-1)!;
 const SECOND = 1000;
 const encoder = new TextEncoder();
+const service = (exports as unknown as { readonly MqttService: Service<MqttService> }).MqttService;
+
+/** Of what is told of who is there. */
+type Fields = Readonly<Record<"event" | "clientid" | "count", unknown>>;
 
 afterEach(dropClients);
 
@@ -97,6 +103,31 @@ describe("subscriptions of clean sessions", () => {
     await evict(sessionObject(subscriberId));
     for (const name of ["a", "b"]) publisher.publish({ topic: `${topic}/${name}`, payload: name });
     expect(await messages(subscriber, 1)).toEqual(["b"]);
+  });
+
+  it("who goes while all sleep has left, for who watches; who stays has not, nor who was reset and is back", async () => {
+    const { publisherId, subscriberId, topic } = names(place);
+    const watcher = await service.subscribe(`$presence/${topic}`, { qos: 1 });
+    const told = async (): Promise<string> => {
+      const { event, clientid, count } = JSON.parse(new TextDecoder().decode((await watcher.next()).value!.payload)) as Fields;
+      return `${event} ${clientid === undefined ? "" : clientid === publisherId ? "one" : "two"} ${count}`;
+    };
+    expect(await told()).toBe("state  0");
+    const kept = durable(4);
+    const [one, two] = [await connect(publisherId, { way, ...kept }), await connect(subscriberId, { way, ...kept })];
+    await one.subscribe(topic, 1);
+    expect(await told()).toBe("join one 1");
+    await two.subscribe(topic, 1);
+    expect(await told()).toBe("join two 2");
+    await evict("all objects");
+    await one.drop();
+    expect(await told()).toBe("leave one 1");
+    await connect(publisherId, { way, ...kept });
+    expect(await told()).toBe("join one 2");
+    await evict("all objects");
+    await two.unsubscribe(topic);
+    expect(await told()).toBe("leave two 1");
+    await watcher.return();
   });
 
   it.each(ways)("very many in one SUBSCRIBE, taken in slices, come back when it was answered, %s", async (each) => {

@@ -25,6 +25,15 @@ describe.each(["direct", "batched"] as const)("SUBSCRIBE, %s", (wiring) => {
     expect(plain(client.take())).toMatchObject([{ type: SUBACK, packetId: 77, reasonCodes: [2, 0x8f, 0, 1] }]);
   });
 
+  test("who is there is asked in vain where that is not set", () => {
+    const world = new World({ wiring });
+    const client = world.connect("c");
+    client.take();
+    subscribeAll(client, 1, request("$presence/a"), request("$presence"));
+    const reasonString = expect.stringContaining("PRESENCE");
+    expect(plain(client.take())).toMatchObject([{ reasonCodes: [0x83, 0], properties: { reasonString } }]);
+  });
+
   test("[MQTT5-3.8.4-3] [MQTT311-3.8.4-3] an identical filter replaces the subscription, with all its options", () => {
     const world = new World({ wiring });
     const client = world.connect("c");

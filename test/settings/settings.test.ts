@@ -62,6 +62,7 @@ describe("parseSettings", () => {
       SHARED_SUBSCRIPTION_STRATEGY: "sticky",
       RESPONSE_INFORMATION: "responses/%c",
       VALIDATE_PAYLOAD_FORMAT: "true",
+      PRESENCE: "true",
       ACL: '{"pub":["a"]}',
       ACL_NO_MATCH: "allow",
       ACL_DENY_ACTION: "disconnect",
@@ -86,6 +87,7 @@ describe("parseSettings", () => {
       responseInformation: "responses/%c",
       validatePayloadFormat: true,
       denyAction: "disconnect",
+      presence: true,
     });
     expect(settings.limits).toEqual({ ...DEFAULT_LIMITS, packetSecondsMax: 3 });
     expect(parsed({ NAMESPACES: "*" }).namespaces).toBe("*");
