@@ -16,7 +16,7 @@ export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** Where the page's files are; wrangler.toml names the same folder. */
 export const PAGE_FOLDER = join(ROOT, "dist", "page");
 
-const PAGE_SOURCES = join(ROOT, "src", "page");
+const PAGE_SOURCES = join(ROOT, "src", "console");
 
 /** The OpenAPI document of the HTTP API, which is served beside the page. */
 const OPEN_API = join(ROOT, "docs", "openapi.json");
@@ -93,6 +93,7 @@ export async function buildPage(): Promise<void> {
     root: PAGE_SOURCES,
     configFile: false,
     logLevel: "warn",
+    oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
     build: { outDir: fresh, emptyOutDir: true, chunkSizeWarningLimit: 1000 },
   });
   copyFileSync(OPEN_API, join(fresh, "openapi.json"));
@@ -102,7 +103,7 @@ export async function buildPage(): Promise<void> {
 }
 
 /** What the page is built from, beside packages. */
-const SOURCES_OF_PAGE = ["src/page", "src/client", "src/mqtt"];
+const SOURCES_OF_PAGE = ["src/console", "src/client", "src/mqtt"];
 
 /** A hash over everything the page is built from: its sources, what is served beside it and, through the lock file, its packages. */
 function sourcesHash(): string {

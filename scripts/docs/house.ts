@@ -146,7 +146,13 @@ export const FLOORS: readonly Floor[] = [
  * and a program in Node from packages.
  */
 export const CLIENTS: readonly Place[] = [
-  { path: "src/page/", is: "the page under `/`: a client in the browser", start: "main.ts", beside: ["src/client/"] },
+  {
+    path: "src/console/",
+    is: "the console under `/`: a web application that is a client of the broker",
+    start: "app.tsx",
+    beside: ["src/client/"],
+    packages: ["preact", "@preact/signals", "uplot", "cborg", "@msgpack/msgpack"],
+  },
   {
     path: "src/client/",
     is: "the MQTT client of the package, for browsers, Workers and Node",
@@ -198,7 +204,7 @@ export function importsOfFolders(): Map<string, Set<string>> {
   const imports = new Map(folders.map((folder) => [folder, new Set<string>()]));
   for (const folder of folders) {
     for (const entry of readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || !entry.name.endsWith(".ts")) continue;
+      if (!entry.isFile() || !/\.tsx?$/.test(entry.name)) continue;
       for (const name of importsOf(readFileSync(join(entry.parentPath, entry.name), "utf8"))) {
         if (!name.startsWith(".")) continue;
         const target = relative(ROOT, normalize(join(entry.parentPath, name))).replaceAll("\\", "/");

@@ -5,7 +5,7 @@ const OF_ANSWERS = "default-src 'none'; frame-ancestors 'none'";
 
 /**
  * Of the page: its own files, its own broker, and the worker that its MQTT client makes for timers. For files that the platform serves without
- * the Worker the same stands in src/page/public/_headers; a test compares them.
+ * the Worker the same stands in src/console/public/_headers; a test compares them.
  */
 export const OF_THE_PAGE = [
   "default-src 'none'",

@@ -1,0 +1,4 @@
+/** To be written. */
+export function AccessView() {
+  return <p class="nothing">Access</p>;
+}

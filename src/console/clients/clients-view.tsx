@@ -1,0 +1,4 @@
+/** To be written. */
+export function ClientsView() {
+  return <p class="nothing">Clients</p>;
+}

@@ -1,0 +1,4 @@
+/** To be written. */
+export function OverviewView() {
+  return <p class="nothing">Overview</p>;
+}

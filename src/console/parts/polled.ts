@@ -1,0 +1,39 @@
+/** An answer of the HTTP API that is asked for again and again while it is looked at. */
+import { useEffect, useState } from "preact/hooks";
+
+export interface Polled<Answer> {
+  /** The last one that came; it stays while the next is asked for, and when that fails. */
+  readonly answer: Answer | undefined;
+  readonly error: unknown;
+  readonly again: () => void;
+}
+
+/**
+ * @param ask is asked at once, and whenever `inputs` change
+ * @param everyMs 0: only once; a page that is not seen asks nothing
+ */
+export function usePolled<Answer>(ask: (signal: AbortSignal) => Promise<Answer>, inputs: readonly unknown[], everyMs = 0): Polled<Answer> {
+  const [state, setState] = useState<{ answer: Answer | undefined; error: unknown }>({ answer: undefined, error: undefined });
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    const gone = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const run = async (): Promise<void> => {
+      if (!document.hidden) {
+        try {
+          const answer = await ask(gone.signal);
+          if (!gone.signal.aborted) setState({ answer, error: undefined });
+        } catch (error) {
+          if (!gone.signal.aborted) setState((before) => ({ ...before, error }));
+        }
+      }
+      if (everyMs > 0 && !gone.signal.aborted) timer = setTimeout(run, everyMs);
+    };
+    void run();
+    return () => {
+      gone.abort();
+      clearTimeout(timer);
+    };
+  }, [...inputs, turn, everyMs]);
+  return { ...state, again: () => setTurn((before) => before + 1) };
+}

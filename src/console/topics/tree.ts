@@ -1,0 +1,281 @@
+/**
+ * The topics that messages came for, as a tree with the last value of each, counts and rates. It is told messages and asked for rows; knows no
+ * browser. What it holds is bounded: topics by their number, payloads by their bytes.
+ */
+import type { MessageProperties } from "../../client/index.ts";
+
+/** New topics beyond it are counted and not shown. */
+const TOPICS_MAX = 250_000;
+/** Payloads beyond it are not kept, but for those of topics that are watched. */
+const PAYLOAD_BYTES_MAX = 64 * 1024 * 1024;
+/** Over which time a rate is taken, ms. */
+const RATE_MS = 5000;
+
+/** A message, as far as the tree keeps it. */
+export interface Value {
+  /** Undefined: it was not kept, for want of room. */
+  readonly payload: Uint8Array | undefined;
+  readonly size: number;
+  readonly qos: number;
+  readonly retain: boolean;
+  /** When it came, ms since the epoch. */
+  readonly time: number;
+  readonly properties: MessageProperties;
+}
+
+export interface Came extends Value {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+}
+
+const NO_CHILDREN: readonly TopicNode[] = [];
+
+/** A level of topics; a topic itself where `value` is there. */
+export class TopicNode {
+  readonly name: string;
+  readonly topic: string;
+  readonly parent: TopicNode | undefined;
+  /** Levels above it. */
+  readonly depth: number;
+  /** Whether what is below is shown. */
+  isOpen = false;
+  value: Value | undefined;
+  previous: Value | undefined;
+  /** The broker keeps a message of it, as far as was heard. */
+  isRetained = false;
+  /** Messages of this topic. */
+  count = 0;
+  /** Those, and those of topics below. */
+  total = 0;
+  /** Topics that are below, without this one. */
+  topicsBelow = 0;
+  /** How many of it and what is below are what is searched for. */
+  found = 0;
+  #byName: Map<string, TopicNode> | undefined;
+  #children: TopicNode[] | undefined;
+  #fresh: TopicNode[] = [];
+  #rate = 0;
+  #rateAt = 0;
+
+  constructor(name: string, parent: TopicNode | undefined) {
+    this.name = name;
+    this.parent = parent;
+    const isTop = parent === undefined || parent.parent === undefined;
+    this.topic = isTop ? name : `${parent.topic}/${name}`;
+    this.depth = parent === undefined ? -1 : parent.depth + 1;
+  }
+
+  /** By name; numbers as people count. */
+  get children(): readonly TopicNode[] {
+    if (this.#fresh.length > 0) {
+      this.#children = merged(this.#children ?? [], this.#fresh.sort(byName));
+      this.#fresh = [];
+    }
+    return this.#children ?? NO_CHILDREN;
+  }
+
+  get hasChildren(): boolean {
+    return this.#byName !== undefined;
+  }
+
+  child(name: string): TopicNode | undefined {
+    return this.#byName?.get(name);
+  }
+
+  add(child: TopicNode): void {
+    this.#byName ??= new Map();
+    this.#byName.set(child.name, child);
+    this.#fresh.push(child);
+  }
+
+  /** @param at ms; a message came, of this topic or one below */
+  tick(at: number, messages = 1): void {
+    this.total += messages;
+    this.#rate = this.rate(at) + (messages * 1000) / RATE_MS;
+    this.#rateAt = at;
+  }
+
+  /** Messages a second, of this topic and those below: a mean in which what is long ago counts little. */
+  rate(at: number): number {
+    return this.#rate === 0 ? 0 : this.#rate * Math.exp((this.#rateAt - at) / RATE_MS);
+  }
+}
+
+/** Names with digits as people expect them: `2` before `10`. Faster by far than a collator, and the same everywhere. */
+export function byName({ name: a }: { readonly name: string }, { name: b }: { readonly name: string }): number {
+  const [left, right] = [Number(a), Number(b)];
+  if (left !== right && !Number.isNaN(left) && !Number.isNaN(right)) return left - right;
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function merged(old: readonly TopicNode[], fresh: readonly TopicNode[]): TopicNode[] {
+  if (old.length === 0) return [...fresh];
+  const all: TopicNode[] = [];
+  let next = 0;
+  for (const node of old) {
+    while (next < fresh.length && byName(fresh[next]!, node) < 0) all.push(fresh[next++]!);
+    all.push(node);
+  }
+  while (next < fresh.length) all.push(fresh[next++]!);
+  return all;
+}
+
+export class TopicTree {
+  root = new TopicNode("", undefined);
+  /** Grows with each change of what is shown where: then rows have to be asked for again. */
+  shape = 0;
+  messages = 0;
+  topics = 0;
+  /** Messages of topics for which there was no room. */
+  leftOut = 0;
+  payloadBytes = 0;
+  #nodes = 0;
+  #search: RegExp | undefined;
+  /** Topics whose payloads are always kept. */
+  readonly #watched: (topic: string) => boolean;
+
+  constructor(watched: (topic: string) => boolean = () => false) {
+    this.#watched = watched;
+  }
+
+  /** A message came. */
+  put(came: Came, messages = 1): void {
+    this.messages += messages;
+    const node = this.#nodeOf(came.topic);
+    if (node === undefined) {
+      this.leftOut += messages;
+      return;
+    }
+    if (node.value === undefined) this.#newTopic(node);
+    this.#keep(node, came);
+    node.count += messages;
+    if (came.retain) node.isRetained = came.size > 0;
+    for (let each: TopicNode | undefined = node; each !== undefined; each = each.parent) each.tick(came.time, messages);
+  }
+
+  /** The broker keeps none of it any more, as whoever cleared it knows. */
+  cleared(topic: string): void {
+    const node = this.find(topic);
+    if (node !== undefined) node.isRetained = false;
+  }
+
+  find(topic: string): TopicNode | undefined {
+    let node: TopicNode | undefined = this.root;
+    for (const name of topic.split("/")) node = node?.child(name);
+    return node;
+  }
+
+  /** Shows what is below a topic, or no more. */
+  toggle(node: TopicNode, isOpen = !node.isOpen): void {
+    node.isOpen = isOpen;
+    this.shape += 1;
+  }
+
+  /** Opens all levels above a topic. */
+  reveal(node: TopicNode): void {
+    for (let each = node.parent; each !== undefined; each = each.parent) each.isOpen = true;
+    this.shape += 1;
+  }
+
+  /** Opens everything below a topic, or shuts it. */
+  toggleBelow(node: TopicNode, isOpen: boolean): void {
+    visitBelow(node, (each) => {
+      if (each.hasChildren) each.isOpen = isOpen;
+    });
+    this.toggle(node, isOpen);
+  }
+
+  /** @param text a part of a topic, in any case; empty: everything is shown */
+  search(text: string): void {
+    const search = text === "" ? undefined : new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "i");
+    this.#search = search;
+    this.root.found = 0;
+    visitBelow(this.root, (node) => {
+      node.found = 0;
+      if (search?.test(node.topic)) found(node);
+    });
+    this.shape += 1;
+  }
+
+  /** How many levels and topics have what is searched for. */
+  get finds(): number | undefined {
+    return this.#search === undefined ? undefined : this.root.found;
+  }
+
+  /** What is shown, from above. While something is searched for, all that has it, and what it is below. */
+  rows(): TopicNode[] {
+    const rows: TopicNode[] = [];
+    const isSearching = this.#search !== undefined;
+    const walk = (node: TopicNode): void => {
+      for (const child of node.children) {
+        if (isSearching && child.found === 0) continue;
+        rows.push(child);
+        if (child.hasChildren && (isSearching || child.isOpen)) walk(child);
+      }
+    };
+    walk(this.root);
+    return rows;
+  }
+
+  clear(): void {
+    this.root = new TopicNode("", undefined);
+    this.messages = 0;
+    this.topics = 0;
+    this.leftOut = 0;
+    this.payloadBytes = 0;
+    this.#nodes = 0;
+    this.shape += 1;
+  }
+
+  #nodeOf(topic: string): TopicNode | undefined {
+    let node = this.root;
+    for (const name of topic.split("/")) {
+      let child = node.child(name);
+      if (child === undefined) {
+        if (this.#nodes >= TOPICS_MAX) return undefined;
+        child = new TopicNode(name, node);
+        node.add(child);
+        this.#nodes += 1;
+        if (this.#search?.test(child.topic)) found(child);
+        if (this.#isShown(node)) this.shape += 1;
+      }
+      node = child;
+    }
+    return node;
+  }
+
+  #isShown(node: TopicNode): boolean {
+    if (this.#search !== undefined) return true;
+    for (let each: TopicNode | undefined = node; each?.parent !== undefined; each = each.parent) if (!each.isOpen) return each === node;
+    return true;
+  }
+
+  #newTopic(node: TopicNode): void {
+    this.topics += 1;
+    for (let each = node.parent; each !== undefined; each = each.parent) each.topicsBelow += 1;
+  }
+
+  #keep(node: TopicNode, { payload, size, qos, retain, time, properties, topic }: Came): void {
+    this.payloadBytes -= bytesOf(node.previous);
+    node.previous = node.value;
+    const hasRoom = this.payloadBytes + size <= PAYLOAD_BYTES_MAX || this.#watched(topic);
+    node.value = { payload: hasRoom ? payload : undefined, size, qos, retain, time, properties };
+    this.payloadBytes += bytesOf(node.value);
+  }
+}
+
+function bytesOf(value: Value | undefined): number {
+  return value?.payload?.length ?? 0;
+}
+
+function found(node: TopicNode): void {
+  for (let each: TopicNode | undefined = node; each !== undefined; each = each.parent) each.found += 1;
+}
+
+/** Visits all levels below one, each before those that are below it. */
+export function visitBelow(node: TopicNode, visit: (node: TopicNode) => void): void {
+  for (const child of node.children) {
+    visit(child);
+    if (child.hasChildren) visitBelow(child, visit);
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * The topics of the broker as they are now: its own connection, whose messages go into the tree once a frame, in slices that leave a frame time for
+ * everything else.
+ */
+import { effect, signal } from "@preact/signals";
+import type { Client, Message } from "../../client/index.ts";
+import { Link, sentence } from "../session/link.ts";
+import { CLIENT_ID, login } from "../session/session.ts";
+import { stored } from "../session/stored.ts";
+import { Histories } from "./histories.ts";
+import { type Came, TopicTree } from "./tree.ts";
+
+/** How long a slice may take, ms. */
+const SLICE_MS = 8;
+/** More than these wait for a frame: then of each topic only the last is looked at, and the others are counted. */
+const WAITING_MAX = 20_000;
+/** How often what is looked at is drawn anew, ms: nobody reads faster. */
+const LOOKED_AT_MS = 200;
+/** A page that is not seen gets no frames. */
+const HIDDEN_MS = 500;
+
+class TopicWatch {
+  readonly filters = stored<readonly string[]>("watched filters", ["#"]);
+  readonly pinned = stored<readonly string[]>("pinned topics", []);
+  readonly selected = signal<string | undefined>(undefined);
+  readonly isPaused = signal(false);
+  /** Filters that the broker refuses, with why. */
+  readonly refused = signal<ReadonlyMap<string, string>>(new Map());
+  /** Grows with each frame in which something has come. */
+  readonly frame = signal(0);
+  /** Grows some times a second while something comes. */
+  readonly moment = signal(0);
+  readonly histories = new Histories();
+  readonly tree = new TopicTree((topic) => this.histories.has(topic));
+  readonly link: Link = new Link((client) => this.#watch(client));
+  #subscribed = new Set<string>();
+  #waiting: Came[] = [];
+  /** Of each topic the last message that came since it is paused, and how many. */
+  #held = new Map<string, { came: Came; messages: number }>();
+  #isAsked = false;
+  #momentAt = 0;
+
+  /** Connects, unless it is connected already; until `stop`. */
+  start(): void {
+    if (this.link.state.peek().kind !== "closed") return;
+    void this.link.open(login.peek(), `${CLIENT_ID}-topics`, { sessionExpirySeconds: 0 });
+  }
+
+  stop(): void {
+    this.link.close();
+  }
+
+  /** Messages that came since it is paused. */
+  get held(): number {
+    let messages = 0;
+    for (const each of this.#held.values()) messages += each.messages;
+    return messages;
+  }
+
+  pause(isPaused: boolean): void {
+    this.isPaused.value = isPaused;
+    if (isPaused) return;
+    for (const { came, messages } of this.#held.values()) this.#put(came, messages);
+    this.#held = new Map();
+    this.drawn();
+  }
+
+  clear(): void {
+    this.tree.clear();
+    this.#waiting = [];
+    this.#held = new Map();
+    this.drawn();
+  }
+
+  /** Something else than a message has changed what is to be seen. */
+  drawn(): void {
+    this.frame.value += 1;
+    this.moment.value += 1;
+  }
+
+  look(topic: string | undefined): void {
+    const before = this.selected.peek();
+    if (before !== undefined && before !== topic && !this.pinned.peek().includes(before)) this.histories.end(before);
+    if (topic !== undefined) this.#remember(topic);
+    this.selected.value = topic;
+  }
+
+  pin(topic: string, isPinned: boolean): void {
+    const others = this.pinned.peek().filter((each) => each !== topic);
+    this.pinned.value = isPinned ? [...others, topic] : others;
+    if (isPinned) this.#remember(topic);
+    else if (topic !== this.selected.peek()) this.histories.end(topic);
+  }
+
+  #remember(topic: string): void {
+    const node = this.tree.find(topic);
+    this.histories.begin(topic, [node?.previous, node?.value]);
+  }
+
+  #watch(client: Client): void {
+    this.#subscribed = new Set();
+    for (const topic of this.pinned.peek()) this.#remember(topic);
+    const end = effect(() => this.#subscribe(client, this.filters.value));
+    client.on("closed", end);
+  }
+
+  /** Subscribes to what is new among the filters, and no more to what is not among them. */
+  #subscribe(client: Client, filters: readonly string[]): void {
+    for (const filter of this.#subscribed) {
+      if (filters.includes(filter)) continue;
+      this.#subscribed.delete(filter);
+      client.unsubscribe(filter).catch(() => {});
+    }
+    this.refused.value = new Map();
+    for (const filter of filters) {
+      if (this.#subscribed.has(filter)) continue;
+      this.#subscribed.add(filter);
+      client.subscribe(filter, { qos: 0, retainAsPublished: true, onMessage: (message) => this.#came(message) }).catch((error) => {
+        this.#subscribed.delete(filter);
+        if (client === this.link.client) this.refused.value = new Map([...this.refused.peek(), [filter, sentence(error)]]);
+      });
+    }
+  }
+
+  #came({ topic, payload, qos, retain, properties }: Message): void {
+    const isAlone = payload.buffer.byteLength <= payload.length + 256;
+    const kept = isAlone ? payload : payload.slice();
+    this.#waiting.push({ topic, payload: kept, size: kept.length, qos, retain, time: Date.now(), properties });
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    this.#ask();
+  }
+
+  #ask(): void {
+    if (document.hidden) setTimeout(() => this.#slice(), HIDDEN_MS);
+    else requestAnimationFrame(() => this.#slice());
+  }
+
+  #slice(): void {
+    const until = performance.now() + SLICE_MS;
+    if (this.#waiting.length > WAITING_MAX) this.#gather();
+    let next = 0;
+    for (; next < this.#waiting.length; next += 1) {
+      if (next % 64 === 63 && performance.now() > until) break;
+      this.#take(this.#waiting[next]!, 1);
+    }
+    this.#waiting = this.#waiting.slice(next);
+    this.frame.value += 1;
+    const now = performance.now();
+    if (now - this.#momentAt > LOOKED_AT_MS) {
+      this.#momentAt = now;
+      this.moment.value += 1;
+    } else if (this.#waiting.length === 0) setTimeout(() => this.#lastMoment(now), LOOKED_AT_MS);
+    this.#isAsked = this.#waiting.length > 0;
+    if (this.#isAsked) this.#ask();
+  }
+
+  /** What came last is drawn, too. */
+  #lastMoment(before: number): void {
+    if (this.#momentAt < before) this.moment.value += 1;
+  }
+
+  #gather(): void {
+    const last = new Map<string, { came: Came; messages: number }>();
+    for (const came of this.#waiting) {
+      const known = last.get(came.topic);
+      if (known === undefined) last.set(came.topic, { came, messages: 1 });
+      else {
+        known.came = came;
+        known.messages += 1;
+      }
+    }
+    this.#waiting = [];
+    for (const { came, messages } of last.values()) this.#take(came, messages);
+  }
+
+  #take(came: Came, messages: number): void {
+    if (!this.isPaused.peek()) {
+      this.#put(came, messages);
+      return;
+    }
+    const known = this.#held.get(came.topic);
+    if (known === undefined) this.#held.set(came.topic, { came, messages });
+    else {
+      known.came = came;
+      known.messages += messages;
+    }
+  }
+
+  #put(came: Came, messages: number): void {
+    this.tree.put(came, messages);
+    this.histories.came(came.topic, came);
+  }
+}
+
+export const watch = new TopicWatch();
