@@ -191,7 +191,6 @@ function Properties({ draft, set, isAsking }: PropertiesProps) {
       <fieldset class="pairs">
         <legend>User Properties</legend>
         {pairs.map(([name, value], index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a name may be there twice
           <div class="bar" key={`${id}-${index}`}>
             <input aria-label="Name" value={name} onInput={({ currentTarget }) => change(index, [currentTarget.value, value])} />
             <input aria-label="Value" value={value} onInput={({ currentTarget }) => change(index, [name, currentTarget.value])} />

@@ -8,7 +8,6 @@ export function PropertiesOf({ properties }: { readonly properties: MessagePrope
   return (
     <dl class="facts properties">
       {rows.map(([name, value], index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: a user property may be there twice, and nothing of it changes
         <div key={index}>
           <dt>{name}</dt>
           <dd>{value}</dd>
