@@ -172,7 +172,7 @@ const METRICS_TOKEN = secret(
 const MONITOR = flag(
   "MONITOR",
   false,
-  "`true` lets each Session object keep what it has counted in each minute of the last day, for `/api/v5/monitor`, at one row in a minute while it has something to do; `npm start` sets it. Not where each client has an object of its own",
+  "`true` lets objects keep what they have counted, for `/api/v5/monitor`, `/usage` and the console: a Session object that of each minute of the last day, both kinds what is billed in each month, at a row for each in a minute while there is something to do; `npm start` sets it. Not of clients that have an object of their own",
 );
 
 const ALLOWED_ORIGINS = setting(

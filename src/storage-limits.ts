@@ -81,6 +81,9 @@ export const PORTABLE_SESSION_BYTES_MAX = 20 * 1024 * KIB;
 /** Minutes of which an object keeps what it has counted (`MONITOR`), a row each: a day, of which people look at curves. */
 export const SAMPLE_MINUTES = 24 * 60;
 
+/** Months of which an object keeps what is billed of it (`MONITOR`), a row each. */
+export const BILL_MONTHS = 13;
+
 /**
  * What was counted is written so long after something was, ms, or when the minute is over where no end of it is in sight. An object is awake for
  * ten seconds after the last event anyway: it need not be kept awake for this.

@@ -3,6 +3,7 @@
  * local-broker.ts.
  */
 import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 import { parseUsers } from "../../src/auth/users.ts";
 import { callOf, nameOf } from "../../src/cli/calling.ts";
 import { EXIT_FAILED, Problem } from "../../src/cli/problem.ts";
@@ -10,7 +11,7 @@ import { type Command, loaded, tell } from "../../src/cli/program.ts";
 import { portOf } from "../../src/cli/values.ts";
 import { ACCESS_SETTINGS, SETTINGS } from "../../src/settings.ts";
 import { buildPage } from "../build/bundle.ts";
-import { adminTokenOf, writeAdminFile } from "./admin-file.ts";
+import { ADMIN_FILE, adminTokenOf, writeAdminFile } from "./admin-file.ts";
 import type { Broker } from "./local-broker.ts";
 import { isLoopback } from "./loopback.ts";
 import { forItsUserAlone } from "./private.ts";
@@ -31,7 +32,7 @@ interface Options {
 export function define(command: Command): void {
   command
     .description("Runs durable-mqtt on this machine.")
-    .option("--port <port>", "port for the page and for MQTT over WebSocket", portOf, 8083)
+    .option("--port <port>", "port for the console and for MQTT over WebSocket", portOf, 8083)
     .option("--host <address>", "address to listen on; 0.0.0.0 lets other machines in", "127.0.0.1")
     .option("--data <folder>", "where sessions and retained messages are kept", ".data")
     .option("--accept-loss", "starts although something in that folder is damaged; it is set aside, and what was in it is lost", false)
@@ -51,7 +52,7 @@ async function start(options: Options): Promise<void> {
   if (problems.length > 0) throw new Problem(problems.join("\n"));
 
   const { startBroker } = await loaded("start", () => import("./local-broker.ts"));
-  // What the broker writes from here on is for its user alone; the page, which is built, is not.
+  // What the broker writes from here on is for its user alone; the console, which is built, is not.
   await buildPage();
   forItsUserAlone();
 
@@ -97,6 +98,12 @@ function reachable(host: string): string {
   return addresses.find((address) => !address.internal && address.family === "IPv4")?.address ?? "127.0.0.1";
 }
 
+/** What opens the console's views of clients, figures and users: for eyes, and not for the files that output goes to. */
+function tokenWords(data: string, token: string): string {
+  if (process.env.ADMIN_TOKEN) return "that of ADMIN_TOKEN";
+  return process.stdout.isTTY ? token : `in ${join(data, ADMIN_FILE)}`;
+}
+
 function announce(broker: Broker, host: string, data: string, env: Record<string, string>): string {
   const name = reachable(host);
   const address = name.includes(":") ? `[${name}]` : name;
@@ -113,7 +120,8 @@ function announce(broker: Broker, host: string, data: string, env: Record<string
 
   MQTT over WebSocket  ${ws}
   MQTT over TCP        ${broker.tcpPort === undefined ? `not open; start with: ${callOf("start")} --tcp ${TCP_PORT}` : `mqtt://${address}:${broker.tcpPort}`}
-  Page                 http://${address}:${broker.port}/
+  Console              http://${address}:${broker.port}/
+  Token for it         ${tokenWords(data, env.ADMIN_TOKEN!)}
 
 ${[access, ...broker.notes].join("\n")}
 

@@ -12,6 +12,7 @@ import type { Route } from "./route.ts";
 import { STATS } from "./stats.ts";
 import { SUBSCRIPTIONS } from "./subscriptions.ts";
 import { TRACE } from "./trace.ts";
+import { USAGE } from "./usage.ts";
 import { USERS } from "./users.ts";
 import { WAITING } from "./waiting.ts";
 
@@ -26,6 +27,7 @@ export const ROUTES: readonly Route[] = [
   ...CLIENTS,
   ...RETAINED,
   ...STATS,
+  ...USAGE,
   ...USERS,
   ...BANNED,
   ...PORTABLE,

@@ -6,7 +6,7 @@ import "./style/base.css";
 import "./style/parts.css";
 import "./style/topics.css";
 import "./style/messages.css";
-import "./style/views.css";
+import "./style/overview.css";
 
 render(<App />, document.getElementById("console")!);
 void resume();

@@ -13,7 +13,7 @@ import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { PortableMessage, PortableSession } from "../session/portable.ts";
 import type { Identity } from "../session/ports.ts";
 import type { Reported } from "../session/system-totals.ts";
-import type { Sample } from "../storage/sqlite-sample-store.ts";
+import type { Billed, Sample } from "../storage/sqlite-sample-store.ts";
 import type { Member } from "../topic/presence.ts";
 import type { Adopter } from "./adoption.ts";
 import type { Figures, Usage } from "./meter.ts";
@@ -92,6 +92,8 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   recover(to: number | string): Promise<string>;
   /** What it has counted in each minute since this one (since the epoch), and the last one before; nothing where that is not kept. */
   samplesSince(minute: number): readonly Sample[];
+  /** What is billed of it, in each of the last months; nothing where that is not kept (`MONITOR`). */
+  billed(): readonly Billed[];
   /** What `/metrics` tells of this object. */
   figures(): Figures;
   /** What this object did that is billed, since it woke. */
@@ -289,6 +291,8 @@ export interface TopicCalls extends Rpc.DurableObjectBranded {
   keepRetained(messages: readonly PortableMessage[], replaces: boolean): Promise<TakenRetained[]>;
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
   recover(to: number | string): Promise<string>;
+  /** What is billed of it, in each of the last months; nothing where that is not kept (`MONITOR`). */
+  billed(): readonly Billed[];
   /** What `/metrics` tells of this object. */
   figures(): Figures;
   /** What this object did that is billed, since it woke. */

@@ -1,15 +1,14 @@
 /**
- * What a Session object has counted in each of the last minutes, for whoever looks at curves (`MONITOR`). It is in rows soon after something was
- * counted, while the object is awake anyway, so that an object that has nothing to do is woken by nothing; where there is always something, a
- * row is written once in a minute. What was counted in the seconds before the object lost its memory is not told.
+ * What a Session object has counted in each of the last minutes, for whoever looks at curves (`MONITOR`). What was counted in the seconds before the
+ * object lost its memory is not told.
  */
 
-import type { Runtime, Timer } from "../runtime.ts";
+import type { Runtime } from "../runtime.ts";
 import type { SessionCore } from "../session/core.ts";
 import { droppedTotal } from "../session/counters.ts";
 import type { Sample, SqliteSampleStore } from "../storage/sqlite-sample-store.ts";
-import { SAMPLE_DELAY_MS } from "../storage-limits.ts";
 import { unlessRefused } from "./guarded-store.ts";
+import { Soon } from "./soon.ts";
 
 export interface MonitorOptions {
   readonly core: SessionCore;
@@ -22,40 +21,27 @@ type Counted = Omit<Sample, "minute">;
 
 const NOTHING: Counted = { received: 0, sent: 0, dropped: 0, connections: 0, sessions: 0, subscriptions: 0 };
 
-function minuteOf(ms: number): number {
-  return Math.floor(ms / 60_000);
-}
-
 export class Monitor {
   readonly #options: MonitorOptions;
   /** As rows have it. */
   #written = NOTHING;
-  #timer: Timer | undefined;
+  readonly #soon: Soon<Counted>;
 
   constructor(options: MonitorOptions) {
     this.#options = options;
+    const { runtime } = options;
+    this.#soon = new Soon({ runtime, isSame, now: () => this.#now(), write: (minute, now) => this.#write(minute, now) });
   }
 
   /** To be called when something may have been counted. */
   counted(): void {
-    if (this.#timer !== undefined) return;
+    if (this.#soon.isDue) return;
     const now = this.#now();
-    if (!isSame(now, this.#written)) this.#soon(minuteOf(this.#options.runtime.now()), now);
+    if (!isSame(now, this.#written)) this.#soon.begin(now);
   }
 
   samplesSince(minute: number): readonly Sample[] {
     return this.#options.store.since(minute);
-  }
-
-  /** @param minute to which what was counted until now belongs */
-  #soon(minute: number, before: Counted): void {
-    const { runtime } = this.#options;
-    this.#timer = runtime.after(SAMPLE_DELAY_MS, () => {
-      this.#timer = undefined;
-      const now = this.#now();
-      if (minuteOf(runtime.now()) === minute && !isSame(now, before)) this.#soon(minute, now);
-      else this.#write(minute, now);
-    });
   }
 
   #write(minute: number, now: Counted): void {

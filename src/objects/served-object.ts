@@ -7,7 +7,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { MessageToPublish } from "../hooks/contract.ts";
 import type { QoS, SubscriptionRequest } from "../mqtt/packet.ts";
 import { PLATFORM } from "../runtime.ts";
-import type { Sample } from "../storage/sqlite-sample-store.ts";
+import type { Billed, Sample } from "../storage/sqlite-sample-store.ts";
 import type { Answers } from "./answers.ts";
 import type {
   AcknowledgedWait,
@@ -125,6 +125,12 @@ export abstract class ServedObject extends DurableObject<BrokerEnv> {
   samplesSince(minute: number): readonly Sample[] {
     this.meter.calls += 1;
     return this.host.monitor?.samplesSince(minute) ?? [];
+  }
+
+  /** What is billed of it, in each of the last months; nothing where that is not kept. */
+  billed(): readonly Billed[] {
+    this.meter.calls += 1;
+    return this.host.bill?.months() ?? [];
   }
 }
 

@@ -22,6 +22,7 @@ import { Acknowledgements } from "./acknowledgements.ts";
 import type { AlarmStorage } from "./alarm-clock.ts";
 import { Arrivals, type SessionPeer } from "./arrivals.ts";
 import { authOf } from "./auth-of.ts";
+import { Bill } from "./bill.ts";
 import type { SessionCalls } from "./calls.ts";
 import { Client } from "./client.ts";
 import type { ClientContext } from "./client-context.ts";
@@ -96,6 +97,7 @@ export class SessionHost {
   readonly acknowledgements: Acknowledgements;
   /** What it has counted in each minute; undefined where nobody wants to know. */
   readonly monitor: Monitor | undefined;
+  readonly bill: Bill | undefined;
   /** Who watches its clients. */
   readonly traces: Traces;
   /** What this object and others tell of themselves. */
@@ -194,11 +196,13 @@ export class SessionHost {
         this.#consumers?.serve();
         this.acknowledgements.serve();
         this.monitor?.counted();
+        this.bill?.counted();
         this.system.look();
       },
     });
     const { peers, samples } = options;
     this.monitor = samples && new Monitor({ core: this.core, store: samples, runtime });
+    this.bill = samples && new Bill({ meter, store: samples, runtime });
     const acknowledgements = new Acknowledgements({ name, receipts: () => this.core.receipts, peers, runtime });
     this.acknowledgements = acknowledgements;
     this.#incoming = new IncomingBatches({

@@ -32,10 +32,12 @@ import type { Addressed, Delivered, DeliveryPort, RoutingStore } from "../routin
 import type { Runtime } from "../runtime.ts";
 import type { PortableMessage } from "../session/portable.ts";
 import type { Settings } from "../settings.ts";
+import type { SqliteSampleStore } from "../storage/sqlite-sample-store.ts";
 import { filterOfPresence, isOfPresence } from "../topic/presence.ts";
 import { DELIVERY_WORK, type Slices } from "../work-limits.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
+import { Bill } from "./bill.ts";
 import type { RetainedMessages, TakenRetained } from "./calls.ts";
 import { EventTelling } from "./event-telling.ts";
 import { Exchange } from "./exchange.ts";
@@ -62,6 +64,8 @@ export interface TopicHostOptions {
   /** The other Topic objects. */
   readonly topics: (name: string) => TopicPeer;
   readonly meter: Meter;
+  /** Where what is billed is kept. */
+  readonly samples?: SqliteSampleStore | undefined;
   readonly runtime: Runtime;
   /** Other than usual ones. */
   readonly slices?: Slices;
@@ -80,6 +84,7 @@ interface Handled {
 
 export class TopicHost implements DeliveryPort {
   readonly adoption: Adoption;
+  readonly bill: Bill | undefined;
   readonly #routing: RoutingCore;
   readonly #meter: Meter;
   readonly #faults: FaultPort;
@@ -105,13 +110,14 @@ export class TopicHost implements DeliveryPort {
   /** What it has cost to send messages on, as packets. */
   #work = 0;
 
-  constructor({ settings, name, store, sessions, topics, meter, runtime, slices }: TopicHostOptions) {
+  constructor({ settings, name, store, sessions, topics, meter, samples, runtime, slices }: TopicHostOptions) {
     const shard = shardOf(name);
     const shape = shapeNumber(settings);
     this.ledger = new Ledger(settings.limits.objectBytesMax);
     this.#runtime = runtime;
     this.#meter = meter;
     this.#faults = faultsOf(name);
+    this.bill = samples && new Bill({ meter, store: samples, runtime });
     this.#queues = new SessionQueues({
       ...{ name, shape, sessions, runtime, faults: this.#faults, ledger: this.ledger },
       events: () => this.#events.said,
@@ -165,6 +171,7 @@ export class TopicHost implements DeliveryPort {
   /** A batch from a Session object; answered when every message in it is safe with all who want it, as far as that is known soon. */
   async exchange(bytes: Uint8Array): Promise<Uint8Array> {
     this.#meter.calls += 1;
+    this.bill?.counted();
     if (this.adoption.isMisplaced) return this.#refuse(bytes);
     const adopted = this.adoption.ready();
     if (adopted !== undefined) await adopted;

@@ -8,6 +8,7 @@ import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import { PLATFORM } from "../runtime.ts";
 import type { PortableMessage } from "../session/portable.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
+import { type Billed, SqliteSampleStore } from "../storage/sqlite-sample-store.ts";
 import type { Adopter } from "./adoption.ts";
 import type { RetainedMessages, TakenRetained, TopicCalls } from "./calls.ts";
 import type { Definition } from "./definition.ts";
@@ -28,6 +29,13 @@ export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls 
     const name = ctx.id.name!;
     const settings = definition.requireSettings(env);
     const store = opened(name, () => new SqliteRoutingStore(ctx.storage.sql, this.#meter, wakingOthers(name, settings, env, ctx)));
+    const samples = settings.monitor
+      ? guardedStore(
+          opened(name, () => new SqliteSampleStore(ctx.storage.sql, this.#meter)),
+          name,
+          ctx,
+        )
+      : undefined;
     this.#host = new TopicHost({
       settings,
       name,
@@ -35,6 +43,7 @@ export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls 
       topics: stubs(env.TOPICS),
       sessions: stubs(env.SESSIONS),
       meter: this.#meter,
+      samples,
       runtime: PLATFORM,
     });
     tellIfOther(name, settings, () => ({ sessions: 0, retained: store.holding().count }));
@@ -78,6 +87,12 @@ export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls 
   /** Puts its database back to an earlier moment (`recovery.ts`). @returns a bookmark to undo that */
   recover(to: number | string): Promise<string> {
     return recover(this.ctx.id.name!, this.ctx, PLATFORM, to);
+  }
+
+  /** What is billed of it, in each of the last months; nothing where that is not kept. */
+  billed(): readonly Billed[] {
+    this.#meter.calls += 1;
+    return this.#host.bill?.months() ?? [];
   }
 
   /** What `/metrics` tells of this object. */

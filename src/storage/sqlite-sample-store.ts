@@ -1,6 +1,9 @@
-/** What a Session object has counted in each of the last minutes, in the SQLite database of its Durable Object: a ring of rows. */
+/**
+ * What an object has counted, in the SQLite database of its Durable Object: a Session object in each of the last minutes, in a ring of rows, and both
+ * kinds what is billed in each of the last months.
+ */
 
-import { SAMPLE_MINUTES } from "../storage-limits.ts";
+import { BILL_MONTHS, SAMPLE_MINUTES } from "../storage-limits.ts";
 import { type Checked, changed, checksum } from "./checksum.ts";
 import type { RowMeter } from "./row-meter.ts";
 import { SAMPLE_TABLES } from "./sample-tables.ts";
@@ -19,6 +22,15 @@ export interface Sample {
   readonly sessions: number;
   readonly subscriptions: number;
 }
+
+/** Numbers of a month that are added up, in the order of the columns. */
+export const BILLED = ["requests", "calls", "socketMessages", "alarms", "rowsRead", "rowsWritten", "awakeMs"] as const;
+
+/** What is billed of one object in one month: each field is a line of the platform's price list, or what one is worked out from. */
+export type Billed = { readonly [Field in (typeof BILLED)[number]]: number } & {
+  /** Since the year 0. */
+  readonly month: number;
+};
 
 /** As `Sample`: a query's row must be an alias and no interface. */
 type SampleRow = { [Field in keyof Sample]: number };
@@ -61,7 +73,37 @@ export class SqliteSampleStore {
       checksum(...values),
     );
   }
+
+  /** The last months, the earliest first. One that cannot be read is left out. */
+  months(): readonly Billed[] {
+    const rows = this.#tables.select<Checked<BillRow>>(`SELECT ${BILL_ALIASES}, checksum FROM bill ORDER BY month`);
+    return rows.flatMap(({ checksum: stored, ...billed }) => (changed(stored, ...billValuesOf(billed)).damaged ? [] : [billed]));
+  }
+
+  /** Adds to a month, and forgets those that are long over. */
+  bill(month: number, more: (field: (typeof BILLED)[number]) => number): void {
+    const all = this.months();
+    const known = all.find((each) => each.month === month);
+    const sums = Object.fromEntries(BILLED.map((field) => [field, (known?.[field] ?? 0) + more(field)]));
+    const values = billValuesOf({ ...sums, month } as Billed);
+    this.#tables.put(
+      `INSERT OR REPLACE INTO bill (${BILL_COLUMNS}, checksum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...values,
+      checksum(...values),
+    );
+    if (known === undefined) this.#tables.delete("DELETE FROM bill WHERE month <= ?", month - BILL_MONTHS);
+  }
 }
+
+function billValuesOf(billed: Billed): number[] {
+  return [billed.month, ...BILLED.map((field) => billed[field])];
+}
+
+const BILL_COLUMNS = "month, requests, calls, socket_messages, alarms, rows_read, rows_written, awake_ms";
+const BILL_ALIASES =
+  "month, requests, calls, socket_messages AS socketMessages, alarms, rows_read AS rowsRead, rows_written AS rowsWritten, awake_ms AS awakeMs";
+
+type BillRow = { [Field in keyof Billed]: number };
 
 /** In the order of the columns. */
 function valuesOf({ minute, received, sent, dropped, connections, sessions, subscriptions }: Sample): number[] {

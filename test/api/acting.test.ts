@@ -358,6 +358,25 @@ describeTopologies(
         expect(total("live_connections.count")).toBe(before["live_connections.count"]! - 1);
         expect((await call(broker, "/monitor_current")).body).toMatchObject({ connections: before["sessions.count"] });
       });
+
+      test("and what objects have counted since they woke, with why messages were dropped", async () => {
+        const counted = async () => (await call(broker, "/metrics?aggregate=true", { token: TOKENS.read })).body as Record<string, number>;
+        const topic = unique("t");
+        const client = await broker.connect({ version: 5, clientId: unique("c"), properties: { maximumPacketSize: 200 } });
+        await client.subscribe([request(topic)]);
+        const before = await counted();
+        await client.publish(topic, "x".repeat(300), { qos: 1 });
+        await client.publish(topic, "x", { qos: 1 });
+        await client.messages(1);
+        const after = await counted();
+        const more = (name: string): number => after[name]! - before[name]!;
+        expect(["messages.received", "messages.sent", "delivery.dropped", "delivery.dropped.too_large"].map(more)).toEqual([2, 1, 1, 1]);
+        const { body } = await call(broker, "/metrics", { token: TOKENS.read });
+        const nodes = body as (Record<string, number> & { up: boolean })[];
+        expect(nodes.every(({ up }) => up)).toBe(true);
+        expect(nodes.reduce((sum, each) => sum + each["messages.received"]!, 0)).toBe(after["messages.received"]);
+        expect((await call(broker, "/metrics", { token: TOKENS.publish })).status).toBe(403);
+      });
     });
     test("what was counted in a minute is told", { timeout: 60_000 }, async () => {
       const topic = unique("m");
@@ -375,6 +394,16 @@ describeTopologies(
       await expect.poll(told, { timeout: 30_000, interval: 500 }).toEqual([5, 5, 5, 1]);
       expect((await call(broker, "/monitor?latest=86400")).body).toHaveLength(288);
       for (const latest of ["59", "86401", "x"]) expect((await call(broker, `/monitor?latest=${latest}`)).status).toBe(400);
+      // What it cost is told as well, of both kinds of objects, in this month or the one that ends just now.
+      const billed = async (): Promise<Record<string, number>[]> =>
+        (await call(broker, "/usage?namespace=acme")).body as Record<string, number>[];
+      await expect
+        .poll(async () => (await billed()).reduce((sum, { socket_messages }) => sum + socket_messages!, 0))
+        .toBeGreaterThanOrEqual(7);
+      const months = await billed();
+      const calls = months.reduce((sum, each) => sum + each.calls!, 0);
+      expect(calls).toBeGreaterThan(broker.shape === "compact" ? -1 : 5);
+      expect(months.at(-1)).toMatchObject({ month: new Date().toISOString().slice(0, 7), requests: expect.any(Number) });
     });
   },
   { ...API_ENV, MONITOR: "true" },

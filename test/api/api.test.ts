@@ -319,6 +319,7 @@ describeTopologies((broker) => {
 
   test("what is not kept is not told", async () => {
     expect(await call(broker, "/monitor")).toEqual({ status: 404, body: refused("NOT_FOUND", expect.stringContaining("MONITOR")) });
+    expect(await call(broker, "/usage")).toEqual({ status: 404, body: refused("NOT_FOUND", expect.stringContaining("MONITOR")) });
     expect((await call(broker, "/monitor_current")).body).not.toHaveProperty("received_msg_rate");
   });
 

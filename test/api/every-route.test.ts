@@ -80,7 +80,16 @@ describeTopologies(
         await ask("GET", `/clients/{clientid}/${kind}_messages?payload=base64`, 200, undefined, { clientid });
       await ask("POST", "/clients/{clientid}/unsubscribe", 204, { topic: one }, { clientid });
       await ask("POST", "/clients/{clientid}/unsubscribe/bulk", 204, [{ topic: two }], { clientid });
-      for (const path of ["/stats", "/stats?aggregate=true", "/monitor", "/monitor_current"]) await ask("GET", path, 200);
+      for (const path of [
+        "/stats",
+        "/stats?aggregate=true",
+        "/monitor",
+        "/monitor_current",
+        "/metrics",
+        "/metrics?aggregate=true",
+        "/usage",
+      ])
+        await ask("GET", path, 200);
       await ask("DELETE", "/clients/{clientid}", 204, undefined, { clientid });
       await ask("POST", "/clients/kickout/bulk", 204, [clientid]);
     });

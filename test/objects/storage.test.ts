@@ -17,7 +17,7 @@ import { SqliteRoutingStore } from "../../src/storage/sqlite-routing-store.ts";
 import { SqliteSampleStore } from "../../src/storage/sqlite-sample-store.ts";
 import { SqliteSessionStore } from "../../src/storage/sqlite-session-store.ts";
 import { Tables } from "../../src/storage/tables.ts";
-import { SAMPLE_MINUTES } from "../../src/storage-limits.ts";
+import { BILL_MONTHS, SAMPLE_MINUTES } from "../../src/storage-limits.ts";
 import { directoryStoreContract } from "../storage/directory-store-contract.ts";
 import { routingStoreContract } from "../storage/routing-store-contract.ts";
 import { sessionStoreContract } from "../storage/session-store-contract.ts";
@@ -57,6 +57,28 @@ describe("answers", () => {
       expect(store.deleteBefore(2)).toBe(1);
       store.delete({ period: 2, key: "other" });
       expect(store.count()).toBe(0);
+    }));
+});
+
+describe("bills", () => {
+  test("add up month by month, and are kept for a year and a month", () =>
+    withSql((sql, meter) => {
+      const store = new SqliteSampleStore(sql, meter);
+      expect(store.months()).toEqual([]);
+      store.bill(24_000, () => 1);
+      store.bill(24_000, (field) => (field === "calls" ? 2 : 0));
+      store.bill(24_001, () => 5);
+      const [first, second] = store.months();
+      expect(first).toEqual({
+        ...{ month: 24_000, requests: 1, calls: 3, socketMessages: 1, alarms: 1, rowsRead: 1, rowsWritten: 1, awakeMs: 1 },
+      });
+      expect(second).toMatchObject({ month: 24_001, calls: 5 });
+      for (let month = 24_002; month < 24_020; month += 1) store.bill(month, () => 1);
+      expect(store.months().map(({ month }) => month)).toEqual(
+        Array.from({ length: BILL_MONTHS }, (_, index) => 24_019 - BILL_MONTHS + 1 + index),
+      );
+      sql.exec("UPDATE bill SET calls = 9 WHERE month = 24019");
+      expect(store.months().at(-1)!.month).toBe(24_018);
     }));
 });
 

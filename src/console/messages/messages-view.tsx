@@ -15,24 +15,57 @@ const ROW_HEIGHT = 28;
 
 export function MessagesView() {
   const [chosen, setChosen] = useState<Entry>();
+  /** The request that is responded to. */
+  const [request, setRequest] = useState<Entry>();
+  /** On a phone, where there is room for one of both. */
+  const [isWriting, setWriting] = useState(false);
+  const close = (): void => {
+    setChosen(undefined);
+    setRequest(undefined);
+    setWriting(false);
+  };
   return (
-    <div class="split messages" data-detail={chosen === undefined ? undefined : "open"}>
+    <div class="split messages" data-detail={chosen !== undefined || isWriting ? "open" : undefined}>
       <section class="pane" aria-label="Messages">
         <SubscribeForm />
-        <List chosen={chosen} onChoose={setChosen} />
+        <List chosen={chosen} onChoose={setChosen} onWrite={() => setWriting(true)} />
       </section>
       <section class="pane detail" aria-label="Message">
-        {chosen !== undefined && <Detail entry={chosen} onClose={() => setChosen(undefined)} />}
-        <details class="card" open>
-          <summary>Publish</summary>
-          <PublishForm />
-        </details>
+        {chosen !== undefined ? (
+          <Detail entry={chosen} onClose={close} onRespond={() => setRequest(chosen)} />
+        ) : (
+          <button type="button" class="back" aria-label="Back to the messages" onClick={close}>
+            ←
+          </button>
+        )}
+        {request === undefined ? (
+          <details class="card" open>
+            <summary>Publish</summary>
+            <PublishForm />
+          </details>
+        ) : (
+          <section class="card">
+            <div class="bar title">
+              <h3>Respond to {request.properties.responseTopic}</h3>
+              <button type="button" onClick={() => setRequest(undefined)}>
+                Cancel
+              </button>
+            </div>
+            <PublishForm key={request.id} topic={request.properties.responseTopic!} request={request} />
+          </section>
+        )}
       </section>
     </div>
   );
 }
 
-function List({ chosen, onChoose }: { readonly chosen: Entry | undefined; readonly onChoose: (entry: Entry) => void }) {
+interface ListProps {
+  readonly chosen: Entry | undefined;
+  readonly onChoose: (entry: Entry) => void;
+  readonly onWrite: () => void;
+}
+
+function List({ chosen, onChoose, onWrite }: ListProps) {
   log.frame.value;
   const [text, setText] = useState("");
   const found = useFound(text);
@@ -64,6 +97,9 @@ function List({ chosen, onChoose }: { readonly chosen: Entry | undefined; readon
         </button>
         <button type="button" onClick={() => log.clear()}>
           Clear
+        </button>
+        <button type="button" class="back primary" onClick={onWrite}>
+          Publish …
         </button>
       </div>
       {found.length === 0 ? (
@@ -136,7 +172,13 @@ function Row({ entry, isChosen, onChoose }: RowProps) {
   );
 }
 
-function Detail({ entry, onClose }: { readonly entry: Entry; readonly onClose: () => void }) {
+interface DetailProps {
+  readonly entry: Entry;
+  readonly onClose: () => void;
+  readonly onRespond: () => void;
+}
+
+function Detail({ entry, onClose, onRespond }: DetailProps) {
   const [format, setFormat] = useState<Format>("auto");
   const { isSent, time, topic, payload, qos, retain, dup, properties } = entry;
   return (
@@ -153,6 +195,11 @@ function Detail({ entry, onClose }: { readonly entry: Entry; readonly onClose: (
         <span class="badge">QoS {qos}</span>
         {retain && <span class="badge warm">retained</span>}
         {dup && <span class="badge">DUP</span>}
+        {!isSent && properties.responseTopic !== undefined && (
+          <button type="button" onClick={onRespond}>
+            Respond
+          </button>
+        )}
       </div>
       <Payload key={entry.id} bytes={payload} contentType={properties.contentType} fileName={topic} format={format} onFormat={setFormat} />
       <PropertiesOf properties={properties} />

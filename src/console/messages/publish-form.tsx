@@ -7,11 +7,13 @@ import { lineOf } from "../payload/formats.ts";
 import { sentence } from "../session/link.ts";
 import { link } from "../session/session.ts";
 import { type Draft, ENCODING_NAMES, ENCODINGS, type Encoding, NEW_DRAFT, payloadOf, propertiesOf } from "./draft.ts";
-import { log } from "./log.ts";
+import { type Entry, log } from "./log.ts";
 
 interface Props {
   /** Fixed; without it there is a field. */
   readonly topic?: string;
+  /** What is written is the response to this request. */
+  readonly request?: Entry | undefined;
 }
 
 type Outcome =
@@ -22,7 +24,7 @@ type Outcome =
 /** Of PUBACK: nobody was subscribed. */
 const NO_MATCHING_SUBSCRIBERS = 0x10;
 
-export function PublishForm({ topic }: Props) {
+export function PublishForm({ topic, request }: Props) {
   const [draft, setDraft] = useState<Draft>({ ...NEW_DRAFT, topic: topic ?? "" });
   const [isAsking, setAsking] = useState(false);
   const [isBusy, setBusy] = useState(false);
@@ -35,7 +37,7 @@ export function PublishForm({ topic }: Props) {
     setBusy(true);
     outcome.value = undefined;
     try {
-      outcome.value = await (isAsking ? ask(draft) : publish(draft));
+      outcome.value = await (isAsking ? ask(draft) : publish(draft, request));
     } catch (error) {
       outcome.value = { kind: "bad", text: `${draft.topic} was not published: ${sentence(error)}` };
     } finally {
@@ -44,7 +46,7 @@ export function PublishForm({ topic }: Props) {
   };
 
   return (
-    <form class="publish" aria-label="Publish" onSubmit={submit}>
+    <form class="publish" aria-label={request === undefined ? "Publish" : "Respond"} onSubmit={submit}>
       {topic === undefined && (
         <label class="field">
           Topic
@@ -92,13 +94,15 @@ export function PublishForm({ topic }: Props) {
           <input type="checkbox" checked={draft.retain} onChange={({ currentTarget }) => set({ retain: currentTarget.checked })} />
           Retain
         </label>
-        <label class="check" title="Publishes a request, and waits for the response (MQTT 5.0)">
-          <input type="checkbox" checked={isAsking} onChange={({ currentTarget }) => setAsking(currentTarget.checked)} />
-          Ask
-        </label>
+        {request === undefined && (
+          <label class="check" title="Publishes a request, and waits for the response (MQTT 5.0)">
+            <input type="checkbox" checked={isAsking} onChange={({ currentTarget }) => setAsking(currentTarget.checked)} />
+            Ask
+          </label>
+        )}
         <span class="gap" />
         <button type="submit" class="primary" disabled={!isOpen || isBusy}>
-          {isAsking ? (isBusy ? "Waiting …" : "Ask") : "Publish"}
+          {request !== undefined ? "Respond" : isAsking ? (isBusy ? "Waiting …" : "Ask") : "Publish"}
         </button>
       </div>
       <details>
@@ -110,9 +114,11 @@ export function PublishForm({ topic }: Props) {
   );
 }
 
-async function publish(draft: Draft): Promise<Outcome> {
+async function publish(draft: Draft, request: Entry | undefined): Promise<Outcome> {
   const { topic, qos, retain } = draft;
-  const [payload, properties] = [payloadOf(draft), propertiesOf(draft)];
+  const { correlationData } = request?.properties ?? {};
+  const payload = payloadOf(draft);
+  const properties = { ...propertiesOf(draft), ...(correlationData && { correlationData }) };
   const { reasonCode } = await clientNow().publish(topic, payload, { qos, retain, ...properties });
   log.sent(topic, payload, qos, retain, properties);
   const became = qos === 0 ? "was sent" : reasonCode === NO_MATCHING_SUBSCRIBERS ? "was published; nobody is subscribed" : "was published";

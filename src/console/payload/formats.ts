@@ -80,7 +80,7 @@ function wrong(problem: string): Read {
 /** @returns undefined: it is no text; controls other than tab and line ends are in none */
 export function textOf(bytes: Uint8Array): string | undefined {
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
     return /[\0-\x08\x0b\x0c\x0e-\x1f]/.test(text) ? undefined : text;
   } catch {

@@ -24,7 +24,7 @@ export function Payload({ bytes, contentType, before, fileName, format, onFormat
   const [isDifferent, setDifferent] = useState(true);
   const canCompare = shown?.kind === "value" && old?.kind === "value";
   return (
-    <section class="payload" aria-label="Payload">
+    <section class="payload" aria-label="Value">
       <div class="bar">
         <label>
           <span class="unseen">Format</span>

@@ -33,6 +33,8 @@ const NO_CHILDREN: readonly TopicNode[] = [];
 /** A level of topics; a topic itself where `value` is there. */
 export class TopicNode {
   readonly name: string;
+  /** The name as a number. */
+  readonly number: number;
   readonly topic: string;
   readonly parent: TopicNode | undefined;
   /** Levels above it. */
@@ -59,6 +61,7 @@ export class TopicNode {
 
   constructor(name: string, parent: TopicNode | undefined) {
     this.name = name;
+    this.number = /^\d{1,15}$/.test(name) ? Number(name) : NO_NUMBER;
     this.parent = parent;
     const isTop = parent === undefined || parent.parent === undefined;
     this.topic = isTop ? name : `${parent.topic}/${name}`;
@@ -101,12 +104,14 @@ export class TopicNode {
   }
 }
 
-/** Names with digits as people expect them: `2` before `10`. Faster by far than a collator, and the same everywhere. */
-export function byName({ name: a }: { readonly name: string }, { name: b }: { readonly name: string }): number {
-  const [left, right] = [Number(a), Number(b)];
-  if (left !== right && !Number.isNaN(left) && !Number.isNaN(right)) return left - right;
-  return a < b ? -1 : a > b ? 1 : 0;
+/** Numbers first, as people count; then texts. Faster by far than a collator, and the same everywhere. */
+function byName(a: TopicNode, b: TopicNode): number {
+  if (a.number !== b.number) return a.number - b.number;
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }
+
+/** A name that is no number comes after all that are. */
+const NO_NUMBER = Number.MAX_VALUE;
 
 function merged(old: readonly TopicNode[], fresh: readonly TopicNode[]): TopicNode[] {
   if (old.length === 0) return [...fresh];

@@ -1,0 +1,76 @@
+/** The console's overview in a real browser: figures, curves and the bill of a broker that has something to do. */
+
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
+import { launchBrowser } from "../support/browser.ts";
+import { PHONE, type VisitOptions, Visitor } from "../support/console.ts";
+import { unique } from "../support/mqtt-client.ts";
+import { mqttJs } from "../support/real-clients.ts";
+
+const ADMIN_TOKEN = "a-token-for-the-tests-of-the-console";
+
+let browser: Promise<Browser> | undefined;
+afterAll(async () => (await browser?.catch(() => undefined))?.close());
+
+describe.each(["compact", "sharded"])("%s", (topology) => {
+  let broker: Broker;
+
+  beforeAll(async () => {
+    broker = await startBroker({
+      env: { TOPOLOGY: topology, ALLOW_ANONYMOUS: "true", NAMESPACES: "default", ADMIN_TOKEN, MONITOR: "true" },
+    });
+  });
+  afterAll(() => broker.dispose());
+
+  const visit = async (options?: VisitOptions): Promise<Visitor> => {
+    browser ??= launchBrowser();
+    const visitor = await Visitor.open(await browser, broker.url, options);
+    await visitor.connected();
+    await visitor.go("Overview");
+    return visitor;
+  };
+
+  it("asks for a token, and then shows what there is, what comes, and what it costs", async () => {
+    const visitor = await visit();
+    await visitor.page.getByText(/This needs a token with the scope/).waitFor();
+    await visitor.signIn({ token: ADMIN_TOKEN });
+    const tile = (name: string) => visitor.page.locator(".tiles div").filter({ hasText: name }).locator("dd");
+    await tile("Objects up")
+      .filter({ hasText: topology === "compact" ? "1 of 1" : "8 of 8" })
+      .waitFor();
+
+    const other = await mqttJs(5).connect(broker.mqttUrl);
+    const topic = unique();
+    await other.subscribe(topic, 1);
+    await other.publish(topic, "kept", 1, true);
+    await tile("Connections").filter({ hasText: "2" }).waitFor();
+    await tile("Retained").filter({ hasText: "1" }).waitFor();
+
+    await visitor.button("Minute").click();
+    const plot = visitor.page.getByRole("img", { name: /^Messages a second: in .*, out .*, dropped 0\/s$/ });
+    await plot.locator("canvas").waitFor();
+    await visitor.button("Day").click();
+    await visitor.page
+      .getByRole("img", { name: /^How many: connections/ })
+      .locator("canvas")
+      .waitFor();
+
+    const bill = visitor.page.getByRole("region", { name: "What it costs" });
+    await visitor.page.reload();
+    await bill.getByText(/beyond the plan/).waitFor({ timeout: 20_000 });
+    expect(await bill.getByRole("row").filter({ hasText: "Requests" }).textContent()).toMatch(/1M\$0\.15\$0\.00$/);
+    await visitor.page.getByText("None, since the objects woke.").waitFor();
+    await other.disconnect();
+    await visitor.close();
+  });
+
+  it.each(["light", "dark"] as const)("keeps nobody out, on a phone too, in %s", async (colorScheme) => {
+    const visitor = await visit({ colorScheme, viewport: PHONE });
+    await visitor.signIn({ token: ADMIN_TOKEN });
+    await visitor.page.getByRole("table").last().waitFor();
+    expect(await visitor.barriers()).toEqual([]);
+    expect(await visitor.fits()).toBe(true);
+    await visitor.close();
+  });
+});

@@ -1,0 +1,131 @@
+/** Somebody who uses the console in a real browser: what he does and what he reads, by roles and names as a screen reader has them. */
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
+import { expect } from "vitest";
+import { WAIT_MS } from "./mqtt-client.ts";
+
+export const DESKTOP = { width: 1280, height: 800 };
+export const PHONE = { width: 390, height: 844 };
+
+export interface VisitOptions {
+  readonly viewport?: { readonly width: number; readonly height: number };
+  readonly colorScheme?: "light" | "dark";
+}
+
+export interface SignInAs {
+  readonly userName?: string;
+  readonly password?: string;
+  readonly token?: string;
+  readonly namespace?: string;
+  readonly stays?: boolean;
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+export class Visitor {
+  readonly page: Page;
+  /** What the Content-Security-Policy has kept the page from, and what it threw. */
+  readonly faults: string[] = [];
+
+  private constructor(page: Page) {
+    this.page = page;
+    page.setDefaultTimeout(WAIT_MS);
+    page.on("console", (message) => {
+      if (message.text().includes("Content Security Policy")) this.faults.push(message.text());
+    });
+    page.on("pageerror", (error) => this.faults.push(error.message));
+  }
+
+  /** Opens the console as somebody who was never there. */
+  static async open(browser: Browser, url: string, options: VisitOptions = {}): Promise<Visitor> {
+    const { viewport = DESKTOP, colorScheme = "light" } = options;
+    const context = await browser.newContext({ viewport, colorScheme, permissions: ["clipboard-read", "clipboard-write"] });
+    return Visitor.openIn(context, url);
+  }
+
+  /** Another tab of the same browser. */
+  static async openIn(context: BrowserContext, url: string): Promise<Visitor> {
+    const visitor = new Visitor(await context.newPage());
+    await visitor.page.goto(url);
+    return visitor;
+  }
+
+  async close(): Promise<void> {
+    await this.page.context().close();
+    expect(this.faults).toEqual([]);
+  }
+
+  button(name: string | RegExp): Locator {
+    return this.page.getByRole("button", { name, exact: typeof name === "string" });
+  }
+
+  field(name: string): Locator {
+    return this.page.getByLabel(name, { exact: true });
+  }
+
+  async connected(): Promise<void> {
+    await this.button(/^Connected/).waitFor();
+  }
+
+  /** Fills the form in and sends it; it is open, or is opened. */
+  async signIn({ userName, password, token, namespace, stays }: SignInAs): Promise<void> {
+    const dialog = this.page.getByRole("dialog", { name: "Sign in to the broker" });
+    if (!(await dialog.isVisible())) await this.page.locator("button.state").click();
+    if (userName !== undefined) await dialog.getByLabel("User name").fill(userName);
+    if (password !== undefined) await dialog.getByLabel("Password").fill(password);
+    if (token !== undefined) await dialog.getByLabel("Token").fill(token);
+    if (stays !== undefined) await dialog.getByLabel("Stay signed in").setChecked(stays);
+    if (namespace !== undefined) {
+      await dialog.locator("summary").click();
+      await dialog.getByLabel("Namespace").fill(namespace);
+    }
+    await dialog.locator("button[type=submit]").click();
+  }
+
+  async go(view: "Topics" | "Messages" | "Clients" | "Overview" | "Access"): Promise<void> {
+    await this.page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: view }).click();
+  }
+
+  /** The row of a topic in the tree, or of a level above topics. */
+  topic(topic: string): Locator {
+    return this.page.getByRole("treeitem", { name: topic, exact: true });
+  }
+
+  /** Opens the levels above a topic, and looks at it. */
+  async look(topic: string): Promise<void> {
+    const levels = topic.split("/");
+    for (let depth = 1; depth < levels.length; depth += 1) {
+      const row = this.topic(levels.slice(0, depth).join("/"));
+      await row.waitFor();
+      if ((await row.getAttribute("aria-expanded")) === "false") await row.dblclick();
+    }
+    await this.topic(topic).click();
+  }
+
+  /** The detail of what is chosen. */
+  get detail(): Locator {
+    return this.page.getByRole("region", { name: /^(Topic|Message)$/ });
+  }
+
+  /** Whether all of it can be seen without scrolling sideways. */
+  fits(): Promise<boolean> {
+    return this.page.evaluate("document.documentElement.scrollWidth <= innerWidth");
+  }
+
+  /** What axe-core finds that would keep somebody from using the page, each as a sentence. */
+  async barriers(): Promise<string[]> {
+    await this.page.evaluate(AXE);
+    return this.page.evaluate(async () => {
+      interface Found {
+        readonly violations: readonly { id: string; impact: string; nodes: readonly { html: string; failureSummary: string }[] }[];
+      }
+      const { axe } = globalThis as unknown as { axe: { run(): Promise<Found> } };
+      const { violations } = await axe.run();
+      return violations
+        .filter(({ impact }) => impact === "serious" || impact === "critical")
+        .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 200)} ${failureSummary}`));
+    });
+  }
+}
