@@ -3,6 +3,8 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
+import { Bill } from "../../src/objects/bill.ts";
+import { Meter } from "../../src/objects/meter.ts";
 import { Monitor } from "../../src/objects/monitor.ts";
 import { PLATFORM, type Timer } from "../../src/runtime.ts";
 import type { SessionCore } from "../../src/session/core.ts";
@@ -75,4 +77,55 @@ test("rows", () =>
     count(second);
     pass(10_000);
     expect(rows().at(-1)).toEqual([minute, received + 1]);
+  }));
+
+test("what is billed is added to the row of its month, once in a minute at most, also after a sleep", () =>
+  runInDurableObject(env.SESSIONS.getByName(`test/${crypto.randomUUID()}`), async (_object, { storage }) => {
+    await storage.deleteAll();
+    let now = Date.UTC(2026, 10, 30, 23, 58);
+    let due: { readonly at: number; readonly run: () => void } | undefined;
+    const after = (ms: number, run: () => void): Timer => {
+      due = { at: now + ms, run };
+      return { cancel() {} };
+    };
+    const woken = () => {
+      const meter = new Meter();
+      const store = new SqliteSampleStore(storage.sql, createRowMeter());
+      return { meter, bill: new Bill({ meter, store, runtime: { ...PLATFORM, now: () => now, after } }) };
+    };
+    const pass = (ms: number): void => {
+      for (const end = now + ms; due !== undefined && due.at <= end; ) {
+        const { at, run } = due;
+        due = undefined;
+        now = at;
+        run();
+      }
+    };
+    const first = woken();
+    expect(first.bill.months()).toEqual([]);
+    let writes = 0;
+    for (let second = 0; second < 60; second += 1) {
+      first.meter.calls += 1;
+      first.bill.counted();
+      const before = JSON.stringify(first.bill.months());
+      now += 1000;
+      pass(0);
+      if (JSON.stringify(first.bill.months()) !== before) writes += 1;
+    }
+    pass(10_000);
+    expect(writes).toBeLessThanOrEqual(2);
+    expect(first.bill.months()).toMatchObject([{ month: 2026 * 12 + 10, calls: 60, requests: 0 }]);
+    // It was awake for a minute, and for as long as it takes to write that down.
+    expect(first.bill.months()[0]!.awakeMs).toBeGreaterThanOrEqual(60_000);
+    expect(first.bill.months()[0]!.awakeMs).toBeLessThanOrEqual(66_000);
+
+    now = Date.UTC(2026, 11, 1);
+    const second = woken();
+    second.meter.calls += 5;
+    second.bill.counted();
+    pass(10_000);
+    expect(second.bill.months().map(({ month, calls, awakeMs }) => [month % 12, calls, awakeMs > 5000])).toEqual([
+      [10, 60, true],
+      [11, 5, false],
+    ]);
   }));

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { chosenFile } from "../parts/files.ts";
 import { Notice } from "../parts/notice.tsx";
 import { countText, rateText } from "../parts/numbers.ts";
-import { login } from "../session/session.ts";
+import { link, login } from "../session/session.ts";
 import { Pins } from "./pins.tsx";
 import { importLines } from "./subtree.ts";
 import { TopicDetail } from "./topic-detail.tsx";
@@ -12,7 +12,11 @@ import { Tree } from "./tree-rows.tsx";
 import { watch } from "./watch.ts";
 
 export function TopicsView() {
-  useEffect(() => watch.start(), [login.value]);
+  const { kind } = link.state.value;
+  useEffect(() => {
+    if (kind === "open") watch.start();
+    else if (kind === "closed") watch.stop();
+  }, [kind, login.value]);
   const selected = watch.selected.value;
   return (
     <div class="split" data-detail={selected === undefined ? undefined : "open"}>
@@ -155,6 +159,8 @@ function Menu() {
 
 function Problems() {
   const state = watch.link.state.value;
+  // What is said above all views need not be said again.
+  if (link.state.value.kind !== "open") return null;
   if (state.kind === "away") return <Notice kind="away">{state.problem} It is tried again.</Notice>;
   if (state.kind === "closed" && state.problem !== undefined)
     return (

@@ -5,6 +5,7 @@
 import { effect, signal } from "@preact/signals";
 import type { Client, Message } from "../../client/index.ts";
 import { Link, sentence } from "../session/link.ts";
+import type { Login } from "../session/login.ts";
 import { CLIENT_ID, login } from "../session/session.ts";
 import { stored } from "../session/stored.ts";
 import { Histories } from "./histories.ts";
@@ -33,6 +34,7 @@ class TopicWatch {
   readonly histories = new Histories();
   readonly tree = new TopicTree((topic) => this.histories.has(topic));
   readonly link: Link = new Link((client) => this.#watch(client));
+  #login: Login | undefined;
   #subscribed = new Set<string>();
   #waiting: Came[] = [];
   /** Of each topic the last message that came since it is paused, and how many. */
@@ -40,10 +42,15 @@ class TopicWatch {
   #isAsked = false;
   #momentAt = 0;
 
-  /** Connects, unless it is connected already; until `stop`. */
+  /** Connects, unless it is connected already as who is signed in; until `stop`. */
   start(): void {
-    if (this.link.state.peek().kind !== "closed") return;
-    void this.link.open(login.peek(), `${CLIENT_ID}-topics`, { sessionExpirySeconds: 0 });
+    const as = login.peek();
+    const isSame = this.#login === as;
+    if (isSame && this.link.state.peek().kind !== "closed") return;
+    // Another one may see other topics.
+    if (!isSame) this.clear();
+    this.#login = as;
+    void this.link.open(as, `${CLIENT_ID}-topics`, { sessionExpirySeconds: 0 });
   }
 
   stop(): void {
