@@ -6,7 +6,7 @@ import { later } from "./parts/later.tsx";
 import { Questions } from "./parts/question.tsx";
 import { hrefOf, route, VIEWS, type View } from "./route.ts";
 import { Ending } from "./session/ending.tsx";
-import { CLIENT_ID, link, login, signInIsOpen } from "./session/session.ts";
+import { clientId, link, login, signInIsOpen } from "./session/session.ts";
 import { SignIn } from "./session/sign-in.tsx";
 import { TopicsView } from "./topics/topics-view.tsx";
 
@@ -70,19 +70,24 @@ function Connection() {
   const { namespace, userName } = login.value;
   const who = userName === "" ? "without a user name" : `as ${userName}`;
   return (
-    <button
-      type="button"
-      class="state"
-      data-state={state.kind}
-      title={`${CLIENT_ID}, ${who}, namespace ${namespace}`}
-      onClick={() => {
-        signInIsOpen.value = true;
-      }}
-    >
-      <span role="status">{STATES[state.kind]}</span>
-      {userName !== "" && <span class="who">{userName}</span>}
-      {namespace !== "default" && <span class="who">{namespace}</span>}
-    </button>
+    <>
+      <span class="unseen" role="status">
+        {STATES[state.kind]}
+      </span>
+      <button
+        type="button"
+        class="state"
+        data-state={state.kind}
+        title={`${clientId.value}, ${who}, namespace ${namespace}`}
+        onClick={() => {
+          signInIsOpen.value = true;
+        }}
+      >
+        <span>{STATES[state.kind]}</span>
+        {userName !== "" && <span class="who">{userName}</span>}
+        {namespace !== "default" && <span class="who">{namespace}</span>}
+      </button>
+    </>
   );
 }
 

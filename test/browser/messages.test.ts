@@ -59,10 +59,9 @@ describe("of a sharded broker", () => {
     await chip.getByText(`QoS ${qos}`).waitFor();
   };
   /** Waits for so many. @returns the values that are shown, the oldest first */
-  const values = async ({ page }: Visitor, count: number): Promise<string[]> => {
-    const rows = page.getByRole("listbox").getByRole("option");
-    await rows.nth(count - 1).waitFor();
-    return (await rows.locator(".value").allTextContents()).reverse();
+  const values = async ({ messages }: Visitor, count: number): Promise<string[]> => {
+    await messages.nth(count - 1).waitFor();
+    return (await messages.locator(".value").allTextContents()).reverse();
   };
   const publish = async ({ page }: Visitor, topic: string, payload: string, qos: QoS = 1): Promise<void> => {
     const form = page.getByRole("form", { name: "Publish" });
@@ -102,11 +101,9 @@ describe("of a sharded broker", () => {
       expect(await other.inbox.next()).toMatchObject({ text: `from ${qos}`, qos });
       await visitor.page.getByText(`${topic}/from ${qos === 0 ? "was sent" : "was published"}.`).waitFor();
       await other.publish(`${topic}/to`, `to ${qos}`, qos);
-      const row = visitor.page.getByRole("option").filter({ hasText: `to ${qos}` });
+      const row = visitor.messages.filter({ hasText: `to ${qos}` });
       await row.getByText(`QoS ${qos}`).waitFor();
     }
-    await publish(visitor, `${topic}/nobody`, "x");
-    await visitor.page.getByText(`${topic}/nobody was published; nobody is subscribed.`).waitFor();
     for (const wrong of ["a/#", "a/+/b"]) {
       await publish(visitor, wrong, "x");
       await visitor.page
@@ -138,7 +135,7 @@ describe("of a sharded broker", () => {
     await form.getByLabel("Name").fill("room");
     await form.getByLabel("Value").fill("kitchen");
     await publish(visitor, topic, '{"a":1}');
-    const came = visitor.page.getByRole("option").filter({ hasNot: visitor.page.getByTitle("Published here") });
+    const came = visitor.messages.filter({ hasNot: visitor.page.getByTitle("Published here") });
     await came.click();
     const facts = await visitor.detail.locator(".properties div").allTextContents();
     expect(facts.map((text) => text.replace(/36\d\d s|35\d\d s/, "3600 s"))).toEqual([
@@ -159,8 +156,9 @@ describe("of a sharded broker", () => {
     await visitor.page.getByLabel(/No Local/).check();
     await subscribe(visitor, topic);
     await publish(visitor, topic, "own");
+    await visitor.page.getByText(`${topic} was published.`).waitFor();
     await other.publish(topic, "of another", 1);
-    await visitor.page.getByRole("option").filter({ hasText: "of another" }).waitFor();
+    await visitor.messages.filter({ hasText: "of another" }).waitFor();
     // Its own is listed once, as what was published.
     expect(await values(visitor, 2)).toEqual(["own", "of another"]);
   });
@@ -174,7 +172,7 @@ describe("of a sharded broker", () => {
     await form.getByLabel("Topic", { exact: true }).fill(topic);
     await form.getByLabel("Payload", { exact: true }).fill("how warm?");
     await form.getByRole("button", { name: "Ask" }).click();
-    await device.page.getByRole("option").filter({ hasText: "how warm?" }).click();
+    await device.messages.filter({ hasText: "how warm?" }).click();
     await device.button("Respond").click();
     const answer = device.page.getByRole("form", { name: "Respond" });
     await answer.getByLabel("Payload", { exact: true }).fill("21.5");
@@ -193,7 +191,7 @@ describe("of a sharded broker", () => {
     await list.evaluate((element) => {
       element.scrollTop = 300;
     });
-    const read = visitor.page.getByRole("option").filter({ hasText: "message 45." });
+    const read = visitor.messages.filter({ hasText: "message 45." });
     const before = (await read.boundingBox())!.y;
     await other.publish(topic, "message 60.", 1);
     await visitor.page.getByText("61 messages").waitFor();

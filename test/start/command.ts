@@ -84,7 +84,7 @@ export async function running(
   env: Readonly<Record<string, string>> = {},
 ): Promise<Command & { readonly ws: string; readonly http: string }> {
   const command = start(["--port", "0", ...args], env);
-  const [, http] = await command.prints(/Page +(http:\S+)\/\n[\s\S]*\n$/);
+  const [, http] = await command.prints(/Console +(http:\S+)\/\n[\s\S]*\n$/);
   const [, ws] = await command.prints(/MQTT over WebSocket +(ws:\S+)/);
   return { ...command, ws: ws!, http: http! };
 }

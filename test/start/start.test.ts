@@ -102,7 +102,7 @@ describe("npm start", () => {
     first.process.kill("SIGKILL");
     await closed;
     const second = start(["--port", port, "--data", data]);
-    await second.prints(new RegExp(`Page +http://127\\.0\\.0\\.1:${port}/`));
+    await second.prints(new RegExp(`Console +http://127\\.0\\.0\\.1:${port}/`));
   });
 });
 

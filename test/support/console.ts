@@ -41,7 +41,12 @@ export class Visitor {
   /** Opens the console as somebody who was never there. */
   static async open(browser: Browser, url: string, options: VisitOptions = {}): Promise<Visitor> {
     const { viewport = DESKTOP, colorScheme = "light" } = options;
-    const context = await browser.newContext({ viewport, colorScheme, permissions: ["clipboard-read", "clipboard-write"] });
+    const context = await browser.newContext({
+      locale: "en-US",
+      viewport,
+      colorScheme,
+      permissions: ["clipboard-read", "clipboard-write"],
+    });
     return Visitor.openIn(context, url);
   }
 
@@ -90,7 +95,7 @@ export class Visitor {
 
   /** The row of a topic in the tree, or of a level above topics. */
   topic(topic: string): Locator {
-    return this.page.getByRole("treeitem", { name: topic, exact: true });
+    return this.page.getByRole("treeitem", { name: new RegExp(`^${topic.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(\\s|$)`) });
   }
 
   /** Opens the levels above a topic, and looks at it. */
@@ -99,14 +104,25 @@ export class Visitor {
     for (let depth = 1; depth < levels.length; depth += 1) {
       const row = this.topic(levels.slice(0, depth).join("/"));
       await row.waitFor();
-      if ((await row.getAttribute("aria-expanded")) === "false") await row.dblclick();
+      if ((await row.getAttribute("aria-expanded")) === "true") continue;
+      if (this.isNarrow) await row.click();
+      else await row.dblclick();
     }
     await this.topic(topic).click();
+  }
+
+  /** The messages that are listed, the newest first. */
+  get messages(): Locator {
+    return this.page.getByRole("listbox", { name: /^Messages/ }).getByRole("option");
   }
 
   /** The detail of what is chosen. */
   get detail(): Locator {
     return this.page.getByRole("region", { name: /^(Topic|Message)$/ });
+  }
+
+  get isNarrow(): boolean {
+    return this.page.viewportSize()!.width < 768;
   }
 
   /** Whether all of it can be seen without scrolling sideways. */

@@ -70,26 +70,24 @@ export function PublishForm({ topic, request }: Props) {
         />
       </label>
       <div class="bar">
-        <label>
-          <span class="unseen">Payload as</span>
-          <select value={draft.encoding} onChange={({ currentTarget }) => set({ encoding: currentTarget.value as Encoding })}>
-            {ENCODINGS.map((each) => (
-              <option key={each} value={each}>
-                {ENCODING_NAMES[each]}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          <span class="unseen">QoS</span>
-          <select value={draft.qos} onChange={({ currentTarget }) => set({ qos: Number(currentTarget.value) as 0 | 1 | 2 })}>
-            {[0, 1, 2].map((qos) => (
-              <option key={qos} value={qos}>
-                QoS {qos}
-              </option>
-            ))}
-          </select>
-        </label>
+        <select
+          aria-label="Payload as"
+          value={draft.encoding}
+          onChange={({ currentTarget }) => set({ encoding: currentTarget.value as Encoding })}
+        >
+          {ENCODINGS.map((each) => (
+            <option key={each} value={each}>
+              {ENCODING_NAMES[each]}
+            </option>
+          ))}
+        </select>
+        <select aria-label="QoS" value={draft.qos} onChange={({ currentTarget }) => set({ qos: Number(currentTarget.value) as 0 | 1 | 2 })}>
+          {[0, 1, 2].map((qos) => (
+            <option key={qos} value={qos}>
+              QoS {qos}
+            </option>
+          ))}
+        </select>
         <label class="check">
           <input type="checkbox" checked={draft.retain} onChange={({ currentTarget }) => set({ retain: currentTarget.checked })} />
           Retain

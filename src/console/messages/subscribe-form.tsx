@@ -30,16 +30,17 @@ export function SubscribeForm() {
           autocomplete="off"
           spellcheck={false}
         />
-        <label>
-          <span class="unseen">QoS</span>
-          <select value={wanted.qos} onChange={({ currentTarget }) => set({ qos: Number(currentTarget.value) as 0 | 1 | 2 })}>
-            {[0, 1, 2].map((qos) => (
-              <option key={qos} value={qos}>
-                QoS {qos}
-              </option>
-            ))}
-          </select>
-        </label>
+        <select
+          aria-label="QoS"
+          value={wanted.qos}
+          onChange={({ currentTarget }) => set({ qos: Number(currentTarget.value) as 0 | 1 | 2 })}
+        >
+          {[0, 1, 2].map((qos) => (
+            <option key={qos} value={qos}>
+              QoS {qos}
+            </option>
+          ))}
+        </select>
         <button type="submit" class="primary">
           Subscribe
         </button>

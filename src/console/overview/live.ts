@@ -1,6 +1,6 @@
 /** What the broker did in the last minute: worked out from what it has counted each time that it was looked at. */
 import { useRef } from "preact/hooks";
-import type { Figures, ObjectFigures } from "./overview-view.tsx";
+import type { Figures, ObjectFigures } from "./figures.ts";
 
 const KEPT_MS = 60_000;
 

@@ -7,21 +7,8 @@ import { sizeText } from "../payload/payload.tsx";
 import { api } from "../session/session.ts";
 import { BillCard } from "./bill-card.tsx";
 import { Curves, RANGES, type Range } from "./curves.tsx";
+import { type Figures, type ObjectFigures, sumOf } from "./figures.ts";
 import { useLive } from "./live.ts";
-
-/** What an object has now, and has counted since it woke. */
-export interface ObjectFigures {
-  readonly node: string;
-  readonly up: boolean;
-  readonly [name: string]: number | string | boolean;
-}
-
-export interface Figures {
-  readonly stats: readonly ObjectFigures[];
-  readonly metrics: readonly ObjectFigures[];
-  /** ms since the epoch. */
-  readonly time: number;
-}
 
 /** Each look is a request and a call to each object: often enough to see something happen, seldom enough to cost nothing. */
 const LOOK_MS = 5000;
@@ -73,10 +60,6 @@ export function OverviewView() {
       )}
     </div>
   );
-}
-
-export function sumOf(all: readonly ObjectFigures[], name: string): number {
-  return all.reduce((sum, each) => sum + Number(each[name] ?? 0), 0);
 }
 
 interface TilesProps {
@@ -156,7 +139,8 @@ function Objects({ figures: { stats, metrics } }: { readonly figures: Figures })
     ["mqueue.count", "Waiting"],
   ] as const;
   return (
-    <section class="card wide" aria-label="Objects">
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: on a phone it is scrolled sideways, by keys too
+    <section class="card" aria-label="Objects" tabIndex={0}>
       <h2>Objects</h2>
       <table>
         <thead>

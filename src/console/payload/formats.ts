@@ -104,7 +104,14 @@ function jsonOf(text: string): { readonly json: unknown } | undefined {
 export function lineOf(bytes: Uint8Array, most = 160): string {
   const head = bytes.length > most * 4 ? bytes.subarray(0, most * 4) : bytes;
   const text = textOf(head) ?? (head.length < bytes.length ? textOfCut(head) : undefined);
-  const line = text === undefined ? hexOf(head.subarray(0, most / 4)) : text.slice(0, most).replace(/\s+/g, " ");
+  // Without the half of a character that is at the end then.
+  const line =
+    text === undefined
+      ? hexOf(head.subarray(0, most / 4))
+      : text
+          .slice(0, most)
+          .replace(/\s+/g, " ")
+          .replace(/[\ud800-\udbff]$/, "");
   return (text?.length ?? bytes.length * 4) > most || head.length < bytes.length ? `${line} …` : line;
 }
 

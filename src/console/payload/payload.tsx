@@ -26,16 +26,13 @@ export function Payload({ bytes, contentType, before, fileName, format, onFormat
   return (
     <section class="payload" aria-label="Value">
       <div class="bar">
-        <label>
-          <span class="unseen">Format</span>
-          <select value={format} onChange={({ currentTarget }) => onFormat(currentTarget.value as Format)}>
-            {FORMATS.map((each) => (
-              <option key={each} value={each}>
-                {each === "auto" ? `${FORMAT_NAMES.auto} (${FORMAT_NAMES[formatOf(bytes, contentType)]})` : FORMAT_NAMES[each]}
-              </option>
-            ))}
-          </select>
-        </label>
+        <select aria-label="Format" value={format} onChange={({ currentTarget }) => onFormat(currentTarget.value as Format)}>
+          {FORMATS.map((each) => (
+            <option key={each} value={each}>
+              {each === "auto" ? `${FORMAT_NAMES.auto} (${FORMAT_NAMES[formatOf(bytes, contentType)]})` : FORMAT_NAMES[each]}
+            </option>
+          ))}
+        </select>
         {canCompare && (
           <label class="check">
             <input type="checkbox" checked={isDifferent} onChange={({ currentTarget }) => setDifferent(currentTarget.checked)} />

@@ -11,6 +11,8 @@ export type LinkState =
   | { readonly kind: "away"; readonly problem: string };
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** What comes while the connection is lost is kept so long; a page that was closed does not come back. */
+const SESSION_EXPIRY_SECONDS = 60;
 const RETRY_MS = 3000;
 /** Between two attempts, ms: a person looks. */
 const RECONNECT = { minMs: 500, maxMs: 5000 };
@@ -97,6 +99,7 @@ function optionsOf(login: Login): ConnectOptions {
     version: 5,
     clean: true,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    sessionExpirySeconds: SESSION_EXPIRY_SECONDS,
     reconnect: RECONNECT,
     ...(login.userName === "" ? {} : { userName: login.userName }),
     ...(password === "" ? {} : { password }),

@@ -11,8 +11,12 @@ export const login = signal<Login>(kept?.login ?? NOBODY);
 export const stays = signal(kept?.stays ?? false);
 export const api = computed(() => new Api(login.value.namespace, login.value.token));
 
-/** Another one for each tab, and for each time that it is loaded. */
-export const CLIENT_ID = `console-${crypto.getRandomValues(new Uint32Array(1))[0]!.toString(36)}`;
+/** Another one for each tab, for each time that it is loaded, and for each login: a session belongs to its user. */
+export const clientId = signal(newClientId());
+
+function newClientId(): string {
+  return `console-${crypto.getRandomValues(new Uint32Array(1))[0]!.toString(36)}`;
+}
 
 /** The connection by which messages are published and subscriptions of the view of messages made. */
 export const link = new Link();
@@ -20,15 +24,16 @@ export const signInIsOpen = signal(false);
 
 /** Connects as before, or as nobody; who is refused then is asked who he is. */
 export async function resume(): Promise<void> {
-  await link.open(login.value, CLIENT_ID);
+  await link.open(login.value, clientId.value);
   if (link.state.value.kind === "closed") signInIsOpen.value = true;
 }
 
 export function signIn(as: Login, keep: boolean): Promise<void> {
+  clientId.value = newClientId();
   login.value = as;
   stays.value = keep;
   keepLogin(as, keep);
-  return link.open(as, CLIENT_ID);
+  return link.open(as, clientId.value);
 }
 
 /** Ends the connection, and forgets who it was. */

@@ -78,11 +78,11 @@ function Form() {
           autocomplete="off"
           aria-describedby="token-hint"
         />
-        <small id="token-hint">
-          Of the HTTP API: it opens Clients, Overview and Access. A token of your identity provider (JWT) signs in to MQTT, too, where there
-          is no password.
-        </small>
       </label>
+      <small id="token-hint">
+        Of the HTTP API: it opens Clients, Overview and Access. A token of your identity provider (JWT) signs in to MQTT, too, where there
+        is no password.
+      </small>
       <details>
         <summary>Namespace</summary>
         <label class="field">

@@ -5,6 +5,7 @@ import { Plot } from "../parts/plot.tsx";
 import { Rows } from "../parts/rows.tsx";
 import { lineOf, places, plottedOf, textOf } from "../payload/formats.ts";
 import type { Value } from "./tree.ts";
+import { watch } from "./watch.ts";
 
 const ROW_HEIGHT = 24;
 
@@ -16,6 +17,8 @@ interface Props {
 }
 
 export function History({ values, held, onHold }: Props) {
+  // The list is the same one, and grows: what is given to this does not tell that there is more of it.
+  watch.moment.value;
   const [place, setPlace] = useState<string>();
   const last = values.at(-1);
   const choices = useMemo(() => placesOf(last), [last]);
@@ -29,14 +32,11 @@ export function History({ values, held, onHold }: Props) {
         <h3>History</h3>
         <span class="quiet">{count === 1 ? "1 value" : `${count} values`}</span>
         {choices.length > 1 && (
-          <label>
-            <span class="unseen">What is plotted</span>
-            <select value={chosen} onChange={({ currentTarget }) => setPlace(currentTarget.value)}>
-              {choices.map((each) => (
-                <option key={each}>{each}</option>
-              ))}
-            </select>
-          </label>
+          <select aria-label="What is plotted" value={chosen} onChange={({ currentTarget }) => setPlace(currentTarget.value)}>
+            {choices.map((each) => (
+              <option key={each}>{each}</option>
+            ))}
+          </select>
         )}
       </div>
       {points.length > 1 && (

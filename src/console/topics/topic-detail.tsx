@@ -84,6 +84,7 @@ function PinButton({ topic }: { readonly topic: string }) {
 }
 
 function Facts({ node }: { readonly node: TopicNode }) {
+  watch.moment.value;
   const rows = [
     ["Messages", countText(node.count)],
     ["Rate", rateText(node.rate(Date.now()))],
@@ -107,6 +108,7 @@ function Facts({ node }: { readonly node: TopicNode }) {
 }
 
 function Subtree({ node }: { readonly node: TopicNode }) {
+  watch.moment.value;
   const retained = topicsOf(node, ({ isRetained }) => isRetained);
   const isAlone = node.topicsBelow === 0;
   const clearThem = async (): Promise<void> => {

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { chosenFile } from "../parts/files.ts";
 import { Notice } from "../parts/notice.tsx";
 import { countText, rateText } from "../parts/numbers.ts";
-import { link, login } from "../session/session.ts";
+import { link } from "../session/session.ts";
 import { Pins } from "./pins.tsx";
 import { importLines } from "./subtree.ts";
 import { TopicDetail } from "./topic-detail.tsx";
@@ -12,11 +12,7 @@ import { Tree } from "./tree-rows.tsx";
 import { watch } from "./watch.ts";
 
 export function TopicsView() {
-  const { kind } = link.state.value;
-  useEffect(() => {
-    if (kind === "open") watch.start();
-    else if (kind === "closed") watch.stop();
-  }, [kind, login.value]);
+  useEffect(() => watch.start(), []);
   const selected = watch.selected.value;
   return (
     <div class="split" data-detail={selected === undefined ? undefined : "open"}>
@@ -166,7 +162,7 @@ function Problems() {
     return (
       <Notice kind="bad">
         {state.problem}{" "}
-        <button type="button" onClick={() => watch.start()}>
+        <button type="button" onClick={() => watch.again()}>
           Watch again
         </button>
       </Notice>

@@ -1,13 +1,15 @@
 /** The rows of the tree: those that are seen, drawn at most once a frame. By arrow keys as trees are. */
 import { useRef } from "preact/hooks";
+import { isNarrow } from "../parts/narrow.ts";
 import { countText, rateText } from "../parts/numbers.ts";
 import { Rows } from "../parts/rows.tsx";
 import { lineOf } from "../payload/formats.ts";
 import type { TopicNode } from "./tree.ts";
 import { watch } from "./watch.ts";
 
-/** As in the style sheet. */
+/** Pixels; a finger needs more than a mouse. */
 const ROW_HEIGHT = 26;
+const TOUCHED_HEIGHT = 38;
 /** Below it there is nothing to see of a rate. */
 const RATE_LEAST = 0.05;
 
@@ -66,7 +68,7 @@ export function Tree() {
       aria-activedescendant={at < 0 ? undefined : `row-${at}`}
       onKeyDown={onKeyDown}
       count={rows.length}
-      rowHeight={ROW_HEIGHT}
+      rowHeight={isNarrow.value ? TOUCHED_HEIGHT : ROW_HEIGHT}
       seen={at < 0 ? undefined : at}
       row={(index) => (
         <Row key={rows[index]!.topic} node={rows[index]!} index={index} isChosen={index === at} now={now} onToggle={toggle} />
@@ -83,6 +85,11 @@ interface RowProps {
   readonly onToggle: (node: TopicNode) => void;
 }
 
+/** Where there is room for one thing, a level opens before it is looked at. */
+function opensFirst(node: TopicNode, isOpen: boolean): boolean {
+  return isNarrow.value && node.hasChildren && !isOpen && node.value === undefined;
+}
+
 function Row({ node, index, isChosen, now, onToggle }: RowProps) {
   const isOpen = node.isOpen || watch.tree.finds !== undefined;
   const rate = node.rate(now);
@@ -97,13 +104,21 @@ function Row({ node, index, isChosen, now, onToggle }: RowProps) {
       aria-level={node.depth + 1}
       aria-selected={isChosen}
       aria-expanded={node.hasChildren ? isOpen : undefined}
-      aria-label={node.topic}
-      onClick={({ target }) => (node.hasChildren && (target as Element).className === "twist" ? onToggle(node) : watch.look(node.topic))}
+      onClick={({ target }) => {
+        const isTwist = node.hasChildren && (target as Element).className === "twist";
+        if (isTwist || opensFirst(node, isOpen)) onToggle(node);
+        else watch.look(node.topic);
+      }}
       onDblClick={() => node.hasChildren && onToggle(node)}
-      style={{ paddingInlineStart: `${node.depth * 14 + 4}px` }}
+      style={{ paddingInlineStart: `${node.depth * 14 + 4}px`, height: `${isNarrow.value ? TOUCHED_HEIGHT : ROW_HEIGHT}px` }}
     >
-      <span class="twist">{node.hasChildren ? (isOpen ? "▾" : "▸") : ""}</span>
-      <span class="name">{node.name === "" ? "(empty)" : node.name}</span>
+      <span class="twist" aria-hidden="true">
+        {node.hasChildren ? (isOpen ? "▾" : "▸") : ""}
+      </span>
+      <span class="unseen">{node.topic}</span>
+      <span class="name" aria-hidden="true">
+        {node.name === "" ? "(empty)" : node.name}
+      </span>
       {node.isRetained && (
         <span class="kept" title="The broker keeps the last message of it (retained)">
           R

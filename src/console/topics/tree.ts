@@ -249,9 +249,10 @@ export class TopicTree {
     return node;
   }
 
+  /** Whether what is right below it can be seen. */
   #isShown(node: TopicNode): boolean {
     if (this.#search !== undefined) return true;
-    for (let each: TopicNode | undefined = node; each?.parent !== undefined; each = each.parent) if (!each.isOpen) return each === node;
+    for (let each = node; each.parent !== undefined; each = each.parent) if (!each.isOpen) return false;
     return true;
   }
 

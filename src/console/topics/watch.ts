@@ -2,11 +2,11 @@
  * The topics of the broker as they are now: its own connection, whose messages go into the tree once a frame, in slices that leave a frame time for
  * everything else.
  */
-import { effect, signal } from "@preact/signals";
+import { effect, signal, untracked } from "@preact/signals";
 import type { Client, Message } from "../../client/index.ts";
 import { Link, sentence } from "../session/link.ts";
 import type { Login } from "../session/login.ts";
-import { CLIENT_ID, login } from "../session/session.ts";
+import { clientId, login, link as main } from "../session/session.ts";
 import { stored } from "../session/stored.ts";
 import { Histories } from "./histories.ts";
 import { type Came, TopicTree } from "./tree.ts";
@@ -34,6 +34,7 @@ class TopicWatch {
   readonly histories = new Histories();
   readonly tree = new TopicTree((topic) => this.histories.has(topic));
   readonly link: Link = new Link((client) => this.#watch(client));
+  readonly #isWanted = signal(false);
   #login: Login | undefined;
   #subscribed = new Set<string>();
   #waiting: Came[] = [];
@@ -42,19 +43,36 @@ class TopicWatch {
   #isAsked = false;
   #momentAt = 0;
 
-  /** Connects, unless it is connected already as who is signed in; until `stop`. */
+  constructor() {
+    effect(() => {
+      const isWanted = this.#isWanted.value;
+      const { kind } = main.state.value;
+      const as = login.value;
+      untracked(() => {
+        if (isWanted && kind === "open") this.#open(as);
+        else if (kind === "closed") this.link.close();
+      });
+    });
+  }
+
+  /** From now on it is connected whenever somebody is signed in, as who that is. */
   start(): void {
-    const as = login.peek();
+    this.#isWanted.value = true;
+  }
+
+  /** After the broker has ended the connection, or refused it. */
+  again(): void {
+    this.#login = undefined;
+    this.#open(login.peek());
+  }
+
+  #open(as: Login): void {
     const isSame = this.#login === as;
     if (isSame && this.link.state.peek().kind !== "closed") return;
     // Another one may see other topics.
-    if (!isSame) this.clear();
+    if (!isSame && this.#login !== undefined) this.clear();
     this.#login = as;
-    void this.link.open(as, `${CLIENT_ID}-topics`, { sessionExpirySeconds: 0 });
-  }
-
-  stop(): void {
-    this.link.close();
+    void this.link.open(as, `${clientId.peek()}-topics`, { sessionExpirySeconds: 0 });
   }
 
   /** Messages that came since it is paused. */
