@@ -397,12 +397,12 @@ describeTopologies(
       // What it cost is told as well, of both kinds of objects, in this month or the one that ends just now.
       const billed = async (): Promise<Record<string, number>[]> =>
         (await call(broker, "/usage?namespace=acme")).body as Record<string, number>[];
-      await expect
-        .poll(async () => (await billed()).reduce((sum, { socket_messages }) => sum + socket_messages!, 0))
-        .toBeGreaterThanOrEqual(7);
+      // To ask is work for them, too: they write it down when nobody has for some seconds.
+      const messages = async (): Promise<number> => (await billed()).reduce((sum, month) => sum + month.socket_messages!, 0);
+      await expect.poll(messages, { timeout: 30_000, interval: 3500 }).toBeGreaterThanOrEqual(7);
       const months = await billed();
       const calls = months.reduce((sum, each) => sum + each.calls!, 0);
-      expect(calls).toBeGreaterThan(broker.shape === "compact" ? -1 : 5);
+      if (broker.shape !== "compact") expect(calls).toBeGreaterThanOrEqual(5);
       expect(months.at(-1)).toMatchObject({ month: new Date().toISOString().slice(0, 7), requests: expect.any(Number) });
     });
   },
