@@ -12,7 +12,7 @@ import { RULES } from "../../src/api/rights.ts";
 import { EVENTS, NOTHING, type Route } from "../../src/api/route.ts";
 import { ROUTES } from "../../src/api/routes.ts";
 import type { Schema } from "../../src/api/schema.ts";
-import { API_SCOPES } from "../../src/auth/api-settings.ts";
+import { API_SCOPES } from "../../src/auth/api-token.ts";
 import { ROOT } from "../build/bundle.ts";
 
 type Json = { [name: string]: unknown };

@@ -1,13 +1,11 @@
 /** `npm run api-token`: makes a token for the HTTP API, and the entry of the secret API_TOKENS by which a broker knows it. */
 
-import { createHash, randomBytes } from "node:crypto";
 import { Option } from "commander";
-import { API_SCOPES, API_TOKENS, type ApiScope } from "../../src/auth/api-settings.ts";
+import { API_TOKENS } from "../../src/auth/api-settings.ts";
+import { API_SCOPES, type ApiScope, makeApiToken } from "../../src/auth/api-token.ts";
 import { UsageProblem } from "../../src/cli/problem.ts";
 import type { Command } from "../../src/cli/program.ts";
 import { several } from "../../src/cli/values.ts";
-
-const TOKEN_BYTES = 32;
 
 interface Options {
   readonly scope: readonly ApiScope[];
@@ -23,11 +21,10 @@ export function define(command: Command): void {
     .action(run);
 }
 
-function run(name: string, { scope, namespace }: Options): void {
-  const token = randomBytes(TOKEN_BYTES).toString("base64url");
-  const sha256 = createHash("sha256").update(token).digest("hex");
+async function run(name: string, { scope: scopes, namespace }: Options): Promise<void> {
   const namespaces = namespace.includes("*") ? "*" : namespace.length > 0 ? namespace : ["default"];
-  const entries = JSON.stringify([{ name, sha256, scopes: scope, namespaces }]);
+  const { token, entry } = await makeApiToken({ name, scopes, namespaces });
+  const entries = JSON.stringify([entry]);
   if (API_TOKENS.parse(entries) === undefined)
     throw new UsageProblem("A name has 1 to 64 characters and no colon; a namespace has letters, digits, _ and -.");
   console.log(token);

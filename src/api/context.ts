@@ -1,6 +1,6 @@
 /** What is known of a request to `/api/v5` before its route is looked at. */
 
-import type { ApiScope } from "../auth/api-settings.ts";
+import type { ApiScope } from "../auth/api-token.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import type { Service } from "../service/service.ts";
 import type { Settings } from "../settings.ts";

@@ -4,7 +4,7 @@
  */
 
 import * as z from "zod/mini";
-import type { ApiScope } from "../auth/api-settings.ts";
+import type { ApiScope } from "../auth/api-token.ts";
 import type { DirectoryCalls, Once } from "../objects/calls.ts";
 import type { Body } from "./body.ts";
 import type { Admitted } from "./context.ts";

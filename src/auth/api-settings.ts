@@ -5,11 +5,8 @@
 
 import * as z from "zod/mini";
 import { defaultsOf, type Setting, secret, setting } from "../setting.ts";
+import { API_SCOPES, type ApiScope } from "./api-token.ts";
 import { isSafeWay } from "./outside.ts";
-
-/** What a token is for: `admin` is for everything. */
-export const API_SCOPES = ["publish", "read", "admin"] as const;
-export type ApiScope = (typeof API_SCOPES)[number];
 
 /** Whoever shows a token with this digest may do so much. */
 export interface ApiKey {

@@ -5,7 +5,8 @@
  */
 
 import { TOKEN_CHARACTERS_MAX } from "../login-limits.ts";
-import { API_SCOPES, type ApiScope, type ApiSettings } from "./api-settings.ts";
+import type { ApiSettings } from "./api-settings.ts";
+import { API_SCOPES, type ApiScope } from "./api-token.ts";
 import { type ClaimRules, type Claims, claimOf, claimProblem, expiryOf } from "./jwt-claims.ts";
 import { CLIENT_ID, type JwtSettings, NAMESPACE, takesTokens } from "./jwt-settings.ts";
 import { headerOf } from "./jwt-token.ts";
