@@ -116,7 +116,7 @@ async function answered({ request, url, env, definition, context }: Plain): Prom
     if (settings instanceof Response) return settings;
     const path = url.pathname.replace(/\/$/, "");
     const waitUntil = (promise: Promise<unknown>): void => context.waitUntil(promise);
-    if (path.startsWith(API_PATH)) return await api({ request, url, env, settings, waitUntil });
+    if (path.startsWith(API_PATH)) return await api({ request, url, env, settings, hooks: definition.hooks, waitUntil });
     const isRead = request.method === "GET" || request.method === "HEAD";
     if (isRead && path === "/health") return Response.json({ status: "ok", topology: settings.topology });
     if (isRead && path === "/metrics") return await metrics(request, url, env, settings);

@@ -1,6 +1,7 @@
 /** What is known of a request to `/api/v5` before its route is looked at. */
 
 import type { ApiScope } from "../auth/api-token.ts";
+import type { BrokerHooks } from "../hooks/contract.ts";
 import type { BrokerEnv } from "../objects/env.ts";
 import type { Service } from "../service/service.ts";
 import type { Settings } from "../settings.ts";
@@ -10,6 +11,8 @@ export interface Incoming {
   readonly url: URL;
   readonly env: BrokerEnv;
   readonly settings: Settings;
+  /** Of the Worker's code. */
+  readonly hooks: BrokerHooks;
   /** What goes on when the answer has been given. */
   readonly waitUntil: (promise: Promise<unknown>) => void;
 }

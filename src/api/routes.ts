@@ -1,5 +1,6 @@
 /** Every route of the API, in the order in which they are tried and documented. */
 
+import { AUTHORIZATION } from "./authorization.ts";
 import { BANNED } from "./banned.ts";
 import { CLIENTS } from "./clients.ts";
 import { CONNECTIONS } from "./connections.ts";
@@ -30,5 +31,6 @@ export const ROUTES: readonly Route[] = [
   ...USAGE,
   ...USERS,
   ...BANNED,
+  ...AUTHORIZATION,
   ...PORTABLE,
 ];

@@ -30,6 +30,7 @@ import { LoginDirectory } from "./login-directory.ts";
 import { Methods } from "./methods.ts";
 import { NobodyYet } from "./nobody-yet.ts";
 import type { Fetch } from "./outside.ts";
+import { type Judge, judgeOf } from "./rights-trial.ts";
 import { parseAclText } from "./rules.ts";
 import { type RuleSources, RulesAuthorizer } from "./rules-authorizer.ts";
 import { ScramAuthenticator } from "./scram.ts";
@@ -50,6 +51,8 @@ export interface Auth {
   readonly open: (() => Authorizer) | undefined;
   /** Where hooks are asked about subscriptions: makes the authorizer of an object that serves a namespace, which remembers what they say. */
   readonly askedRights: ((namespace: string) => AskedRights) | undefined;
+  /** Tells operators what somebody may do. */
+  readonly judge: Judge;
   /** There may be clients of several users here; all that are anonymous are one. */
   readonly hasSeveralUsers: boolean;
   /** What is wrong with USERS, ACL, AUTH_CHAIN or AUTH, as sentences that repeat nothing of a secret; for the log and for operators. */
@@ -89,13 +92,23 @@ export interface AuthServices {
 }
 
 const BOUND_WORKER = "the Worker behind the binding AUTH";
+const WORKERS_CODE = "authenticate in code";
+
+/** Who is asked, where a sentence begins with it. */
+const NAMES: { readonly [Link in ChainLink]: string } = {
+  jwt: "A token (JWT)",
+  users: "USERS",
+  http: "HTTP_AUTH_URL",
+  service: "The Worker behind the binding AUTH",
+};
+const CODE_FOR_PEOPLE = "The function authenticate of the Worker's code";
 
 /** How one says what is not configured. */
 const NEEDS: { readonly [Link in ChainLink]: string } = {
   jwt: "JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URLS",
   users: "USERS or ADMIN_TOKEN",
   http: "HTTP_AUTH_URL",
-  service: "the binding AUTH, or authenticate in code",
+  service: `the binding AUTH, or ${WORKERS_CODE}`,
 };
 
 /** Make it once for an object or an isolate and keep it: it remembers passwords that were verified, and the keys of identity providers. */
@@ -143,7 +156,7 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
       return new CountedLogins(new Preset(settings.http, hook, runtime), failures);
     },
     service: () => {
-      const name = authenticate === undefined ? BOUND_WORKER : "authenticate in code";
+      const name = authenticate === undefined ? BOUND_WORKER : WORKERS_CODE;
       const hook = new ServiceHook(name, settings.http.timeoutMs, { ...services, runtime });
       const ask: AskAuthentication = authenticate ?? ((request) => (service as AuthenticationService).authenticate(request));
       return new CountedLogins(new ServiceAuthenticator(ask, hook, runtime), failures);
@@ -154,7 +167,7 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
   const sources: RuleSources = { users, acl, noMatch: settings.acl.noMatch, allowsAnonymous: settings.allowAnonymous, showsSystem };
   const rules = new RulesAuthorizer(sources);
   const hooks = subscribeHooks(settings, { ...services, runtime });
-  const askedRights = hooks.length === 0 ? undefined : askingFor(sources, rules, askInOrder(hooks), runtime);
+  const hook = hooks.length === 0 ? undefined : { closed: closedRules(sources), ask: askInOrder(hooks) };
   const gate = asked && new BanGate(asked, runtime);
   const certified = believesGateways ? [new CertifiedAuthenticator(users, asked)] : [];
   const chain: Authenticator[] = [...(gate === undefined ? [] : [gate]), ...certified, ...order.map((link) => links[link]())];
@@ -167,7 +180,16 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
     enhanced: gate === undefined ? new Methods(methods) : new GatedMethods(gate, new Methods(methods)),
     authorizer: rules,
     open: () => openRules(sources),
-    askedRights,
+    askedRights: hook && askingFor(sources, rules, hook, runtime),
+    judge: judgeOf({
+      users: users.map(({ user }) => user),
+      rules,
+      asked: hook && { rules: hook.closed, names: namesOfHooks(settings) },
+      chain: order.map((link) => ({ link, name: link === "service" && authenticate !== undefined ? CODE_FOR_PEOPLE : NAMES[link] })),
+      believesGateways,
+      allowsAnonymous: settings.allowAnonymous,
+      isAnybodyKnown,
+    }),
     // A directory beside anonymous clients may be there for its bans alone.
     hasSeveralUsers:
       order.some((link) => link !== "users") ||
@@ -187,11 +209,27 @@ function subscribeHooks({ http }: AuthSettings, services: HookServices & Pick<Au
   return hooks;
 }
 
-/** Anonymous clients are asked about as well. */
-function askingFor(sources: RuleSources, rules: Authorizer, ask: AskHook, runtime: Runtime): (namespace: string) => AskedRights {
-  const closed = new RulesAuthorizer({ ...sources, noMatch: "deny", bindsAnonymous: true });
+/** What they are called, for people. */
+function namesOfHooks({ http }: AuthSettings): string[] {
+  const url = http.preset === "go-auth" && http.url !== "" ? "HTTP_AUTH_URL" : "HTTP_AUTHZ_URL";
+  const isAsked = url === "HTTP_AUTH_URL" || http.authzUrl !== "";
+  return [...(isAsked ? [url] : []), ...(http.serviceAuthorizes ? [NAMES.service] : [])];
+}
+
+interface RulesAndHook {
+  /** Rules, with what they do not speak of denied. */
+  readonly closed: Authorizer;
+  readonly ask: AskHook;
+}
+
+function askingFor(sources: RuleSources, rules: Authorizer, hook: RulesAndHook, runtime: Runtime): (namespace: string) => AskedRights {
   const open = openRules(sources);
-  return (namespace) => new AskedRights({ rules, closed, open, noMatch: sources.noMatch, ask, namespace, runtime });
+  return (namespace) => new AskedRights({ rules, ...hook, open, noMatch: sources.noMatch, namespace, runtime });
+}
+
+/** Anonymous clients are asked about as well. */
+function closedRules(sources: RuleSources): RulesAuthorizer {
+  return new RulesAuthorizer({ ...sources, noMatch: "deny", bindsAnonymous: true });
 }
 
 function openRules(sources: RuleSources): Authorizer {
@@ -214,6 +252,7 @@ function closed(message: string, problems: readonly string[]): Auth {
     authorizer: new ClosedAuthorizer(),
     open: undefined,
     askedRights: undefined,
+    judge: () => ({ allows: false, reason: message, rule: undefined, notAsked: [] }),
     hasSeveralUsers: false,
     problems,
   };

@@ -12,6 +12,7 @@ import { FILLED_BYTES_OF_CLIENT, FILLED_BYTES_OF_FILTER, FILLED_RULES_BYTES_MAX,
 import type { QoS } from "../mqtt/packet.ts";
 import type { Authorizer, Identity } from "../session/ports.ts";
 import { BRIDGE_STATE, BRIDGE_STATES } from "./bridge-state.ts";
+import { type Decision, decide, type Intent } from "./deciding-rule.ts";
 import { parseGrants } from "./grants.ts";
 import { type Otherwise, Rights } from "./rights.ts";
 import type { ClientFacts } from "./rule-topics.ts";
@@ -87,14 +88,19 @@ export class RulesAuthorizer implements Authorizer {
     return this.#rightsOf(identity, clientId).mayReceive(topic);
   }
 
+  /** What it may do, which rule says so, and what holds where none does. */
+  decide(identity: Identity, clientId: string, intent: Intent): Decision & { readonly otherwise: Otherwise } {
+    const rulebook = this.#rulebookOf(identity);
+    const { rules, otherwise } = rulebook;
+    return { ...decide(rules, factsOf(identity, clientId, rulebook), otherwise, intent), otherwise };
+  }
+
   #rightsOf(identity: Identity, clientId: string): Rights {
     const rulebook = this.#rulebookOf(identity);
     if (rulebook.shared !== undefined) return rulebook.shared;
     const known = this.#filled.get(identity);
     if (known !== undefined && known.clientId === clientId && known.rulebook === rulebook) return known.rights;
-    const { userName, address } = identity;
-    const { rules, otherwise, claims, attributes } = rulebook;
-    const rights = new Rights(rules, { clientId, userName, address, claims, attributes }, otherwise);
+    const rights = new Rights(rulebook.rules, factsOf(identity, clientId, rulebook), rulebook.otherwise);
     this.#filled.set(identity, { clientId, rulebook, rights }, rulebook.filledBytes);
     return rights;
   }
@@ -122,8 +128,14 @@ export class RulesAuthorizer implements Authorizer {
   /** Without ACL everything but `$` topics: what ALLOW_ANONYMOUS says by its name. [5.0/4.7.2/publish] */
   #ofAnonymous(isBound: boolean, showsSystem: boolean): Rulebook {
     if (isBound) return this.#rulebook({ rules: [], closed: false });
-    return rulebookOf([...allowPublish([BRIDGE_STATE]), ...allowSubscribe(showsSystem ? ["$SYS/#"] : [BRIDGE_STATES])], "ordinary");
+    const place = "ALLOW_ANONYMOUS";
+    const shown = showsSystem ? "$SYS/#" : BRIDGE_STATES;
+    return rulebookOf([...allowPublish([BRIDGE_STATE], place), ...allowSubscribe([shown], place)], "ordinary");
   }
+}
+
+function factsOf({ userName, address }: Identity, clientId: string, { claims, attributes }: Rulebook): ClientFacts {
+  return { clientId, userName, address, claims, attributes };
 }
 
 function rulebookOf(rules: readonly Rule[], otherwise: Otherwise, attributes = NO_TEXTS, claims = NO_TEXTS): Rulebook {

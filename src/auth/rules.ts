@@ -29,6 +29,8 @@ const ANY_RETAIN = 0b11;
 type Condition = (client: ClientFacts) => boolean | undefined;
 
 export interface Rule {
+  /** Where it stands, for people: `ACL[2]`. */
+  readonly place: string;
   readonly allows: boolean;
   /** PUBLISH, SUBSCRIBE, RECEIVE. */
   readonly speaksOf: number;
@@ -128,7 +130,9 @@ export function parseAcl(json: unknown, place: string): { readonly acl: Acl; rea
     const fields = isList ? RULE_FIELDS : LIST_FIELDS;
     return { acl: NO_RULES, problems: result.error.issues.map((issue) => sentenceOf(place, issue, fields)) };
   }
-  const acl = Array.isArray(result.data) ? { rules: result.data.flatMap(ruleOf), closed: false } : listsOf(result.data);
+  const acl = Array.isArray(result.data)
+    ? { rules: result.data.flatMap((given, index) => ruleOf(given, `${place}[${index}]`)), closed: false }
+    : listsOf(result.data, place);
   const filters = acl.rules.reduce((count, rule) => count + rule.filters.length + rule.exact.length, 0);
   const problems = filters > RULE_FILTERS_MAX ? [`${place} has more than ${RULE_FILTERS_MAX} topics.`] : [];
   return { acl: problems.length > 0 ? NO_RULES : acl, problems };
@@ -147,17 +151,18 @@ export function parseAclText(text: string, place: string): { readonly acl: Acl; 
 }
 
 /** What is listed may be published. @param topics without problems */
-export function allowPublish(topics: readonly string[]): readonly Rule[] {
-  return allowance(ACTIONS.publish!, topics);
+export function allowPublish(topics: readonly string[], place: string): readonly Rule[] {
+  return allowance(ACTIONS.publish!, topics, place);
 }
 
 /** What is listed may be subscribed to and received. @param topics without problems */
-export function allowSubscribe(topics: readonly string[]): readonly Rule[] {
-  return allowance(ACTIONS.subscribe!, topics);
+export function allowSubscribe(topics: readonly string[], place: string): readonly Rule[] {
+  return allowance(ACTIONS.subscribe!, topics, place);
 }
 
-function allowance(speaksOf: number, topics: readonly string[]): readonly Rule[] {
+function allowance(speaksOf: number, topics: readonly string[], place: string): readonly Rule[] {
   return withBridge(topics, {
+    place,
     allows: true,
     speaksOf,
     qos: ANY_QOS,
@@ -202,18 +207,22 @@ function ruleProblem({ action, topic, topics, qos, retain }: GivenRule): string 
   return undefined;
 }
 
-function ruleOf(given: GivenRule): readonly Rule[] {
+function ruleOf(given: GivenRule, place: string): readonly Rule[] {
   const allows = given.permission === "allow";
   const topics = given.topics ?? [given.topic!];
   const qos = given.qos === undefined ? ANY_QOS : [given.qos].flat().reduce((bits, each) => bits | (1 << each), 0);
   const retain = typeof given.retain === "boolean" ? (given.retain ? 2 : 1) : ANY_RETAIN;
   const action = ACTIONS[given.action]!;
   const speaksOf = !allows && qos !== ANY_QOS ? action & ~RECEIVE : action;
-  return withBridge(topics, { allows, speaksOf, qos, retain, ...topicsOf(topics), conditions: conditionsOf(given) });
+  return withBridge(topics, { place, allows, speaksOf, qos, retain, ...topicsOf(topics), conditions: conditionsOf(given) });
 }
 
-function listsOf({ pub = [], sub = [], all = [] }: z.infer<typeof LISTS>): Acl {
-  const rules = [...allowance(ACTIONS.publish!, pub), ...allowance(ACTIONS.subscribe!, sub), ...allowance(ACTIONS.all!, all)];
+function listsOf({ pub = [], sub = [], all = [] }: z.infer<typeof LISTS>, place: string): Acl {
+  const rules = [
+    ...allowance(ACTIONS.publish!, pub, `${place}.pub`),
+    ...allowance(ACTIONS.subscribe!, sub, `${place}.sub`),
+    ...allowance(ACTIONS.all!, all, `${place}.all`),
+  ];
   return { rules, closed: true };
 }
 

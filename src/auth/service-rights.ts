@@ -12,6 +12,11 @@ export function isService({ grants }: Identity): boolean {
   return grants === SERVICE_GRANTS;
 }
 
+/** Whether nobody but the broker publishes there, whatever rights say. */
+export function isBrokersOwn(topic: string): boolean {
+  return isOfEvents(topic) || isOfPresence(topic);
+}
+
 /** Asks others about everybody else. */
 export class ServiceRights implements Authorizer {
   readonly #others: Authorizer;
@@ -23,9 +28,8 @@ export class ServiceRights implements Authorizer {
     this.mayKeep = others.mayKeep && ((...wish) => isService(wish[0]) || others.mayKeep!(...wish));
   }
 
-  /** Nobody but the broker tells events, and who is there. */
   mayPublish(...wish: Parameters<Authorizer["mayPublish"]>): boolean {
-    if (isOfEvents(wish[2]) || isOfPresence(wish[2])) return false;
+    if (isBrokersOwn(wish[2])) return false;
     return isService(wish[0]) || this.#others.mayPublish(...wish);
   }
 

@@ -57,7 +57,8 @@ function userOf(
   index: number,
 ): { readonly user: User; readonly problems: readonly string[] } {
   const { acl: own, problems } = acl === undefined ? { acl: NO_RULES, problems: [] } : parseAcl(acl, `USERS[${index}].acl`);
-  const rules = [...own.rules, ...allowPublish(publish), ...allowSubscribe(subscribe)];
+  const place = `USERS[${index}]`;
+  const rules = [...own.rules, ...allowPublish(publish, `${place}.publish`), ...allowSubscribe(subscribe, `${place}.subscribe`)];
   return { user: { user, password, acl: { rules, closed: own.closed } }, problems };
 }
 

@@ -103,6 +103,7 @@ describeTopologies(
       await ask("GET", `${USERS}?limit=1`, 200);
       await ask("GET", `${USERS}/{user_id}`, 200, undefined, { user_id });
       await ask("PUT", `${USERS}/{user_id}`, 200, { is_superuser: true, publish: null }, { user_id });
+      await ask("POST", "/authorization/check", 200, { username: user_id, action: "subscribe", topic: "a/#", qos: 1 });
       await ask("GET", "/portable/users", 200);
       await ask("DELETE", `${USERS}/{user_id}`, 204, undefined, { user_id });
       const ban = { as: "clientid", who: unique("b/c"), until: "infinity" };

@@ -1,11 +1,26 @@
 /** Holds the authorizer against the model, by seed: shared by `npm test`, which runs some cases, and `npm run rights`, which runs many. */
 
+import type { Intent } from "../../src/auth/deciding-rule.ts";
 import { claimNamesOf, makeGrants } from "../../src/auth/grants.ts";
 import { parseAcl } from "../../src/auth/rules.ts";
 import { RulesAuthorizer } from "../../src/auth/rules-authorizer.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import type { Identity } from "../../src/session/ports.ts";
-import { Model, type ModelCase, matchedBy, pick, type Random, randomCase, randomFilter, randomOf, TOPICS } from "./rules-model.ts";
+import {
+  Model,
+  type ModelCase,
+  type ModelRule,
+  matchedBy,
+  pick,
+  type Random,
+  randomCase,
+  randomFilter,
+  randomOf,
+  TOPICS,
+} from "./rules-model.ts";
+
+/** In every so many cases it is asked which rule decides. */
+const DECIDED_EVERY = 10;
 
 export interface Tally {
   /** How often an answer was yes, of how many: a test of answers that are all the same says little. */
@@ -35,7 +50,10 @@ export function checkCase(seed: number, tally: Tally): string | undefined {
     const qos = qosOf(random);
     const expected = model.maySubscribe(filter, qos);
     const ours = authorizer.maySubscribe(identity, clientId, filter, qos);
-    const problem = differs(`subscribe to ${filter} at ${qos}`, ours, expected, tally.filters) ?? unlimited(filter, expected);
+    const problem =
+      differs(`subscribe to ${filter} at ${qos}`, ours, expected, tally.filters) ??
+      unlimited(filter, expected) ??
+      undecided({ action: "subscribe", topic: filter, qos, retain: false }, expected);
     if (problem !== undefined) return problem;
   }
   for (let count = 0; count < 12; count++) {
@@ -46,10 +64,37 @@ export function checkCase(seed: number, tally: Tally): string | undefined {
     const receives = authorizer.mayReceive(identity, clientId, topic);
     const problem =
       differs(`publish to ${topic} at ${qos}, RETAIN ${retain}`, publishes, model.mayPublish(topic, qos, retain), tally.topics) ??
-      differs(`receive ${topic}`, receives, model.mayReceive(topic), tally.receives);
+      differs(`receive ${topic}`, receives, model.mayReceive(topic), tally.receives) ??
+      undecided({ action: "publish", topic, qos, retain }, publishes);
     if (problem !== undefined) return problem;
   }
   return undefined;
+
+  /** What is told of the rule that decides agrees with the decision, and with the model of the rules up to that one, whatever comes behind. */
+  function undecided(intent: Intent, expected: boolean): string | undefined {
+    // It asks the model four times more.
+    if (seed % DECIDED_EVERY !== 0) return undefined;
+    const { allows, rule } = authorizer.decide(identity, clientId, intent);
+    const { own } = given.client;
+    const isRight = rule === undefined ? true : own !== "superuser" && asksUpTo(rule.place, intent) === expected;
+    if (allows === expected && isRight) return undefined;
+    return `seed ${seed}: ${JSON.stringify(intent)} is decided by ${rule?.place}: ${allows}, should be ${expected}, in ${JSON.stringify(given)}`;
+  }
+
+  /** Undefined: without the rule at this place, or with others behind it, the answer may be another one. */
+  function asksUpTo(place: string, { action, topic, qos, retain }: Intent): boolean | undefined {
+    const [, list, index] = /^(acl|ACL)\[(\d+)\]$/.exec(place)!;
+    const own = given.client.own as readonly ModelRule[];
+    const all = list === "acl" ? own.slice(0, Number(index) + 1) : [...own, ...given.acl.slice(0, Number(index) + 1)];
+    const ask = (rules: readonly ModelRule[]): boolean => {
+      const model = new Model({ ...given, client: { ...given.client, own: rules }, acl: [] });
+      return action === "publish" ? model.mayPublish(topic, qos, retain) : model.maySubscribe(topic, qos);
+    };
+    const everything = { permission: "allow", action: "all", topics: ["#", "$s/#"] } as const;
+    const [allowed, denied] = [ask([...all, everything]), ask([...all, { ...everything, permission: "deny" }])];
+    const before = [ask([...all.slice(0, -1), everything]), ask([...all.slice(0, -1), { ...everything, permission: "deny" }])];
+    return allowed === denied && before[0] !== before[1] ? allowed : undefined;
+  }
 
   /** Where deliveries are not looked at, all that a granted filter brings may come. */
   function unlimited(filter: string, isGranted: boolean): string | undefined {

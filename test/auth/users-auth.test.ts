@@ -86,7 +86,7 @@ describe("authentication of users", () => {
 
 describe("authorization of users", () => {
   const user = (name: string, publish: readonly string[], subscribe: readonly string[]): User => {
-    const rules = [...allowPublish(publish), ...allowSubscribe(subscribe)];
+    const rules = [...allowPublish(publish, "publish"), ...allowSubscribe(subscribe, "subscribe")];
     return { user: name, password: "", acl: { rules, closed: false } };
   };
   const users = [

@@ -23,7 +23,7 @@ describe("the secret USERS", () => {
       ["bob", password],
     ]);
     expect(users[0]!.acl).toEqual({
-      rules: [...allowPublish(["a/#"]), ...allowSubscribe(["+/%u/%c", "$SYS/#"])],
+      rules: [...allowPublish(["a/#"], "USERS[0].publish"), ...allowSubscribe(["+/%u/%c", "$SYS/#"], "USERS[0].subscribe")],
       closed: false,
     });
     expect(users[1]!.acl.rules.flatMap(({ filters }) => filters)).toEqual([]);
