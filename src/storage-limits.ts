@@ -12,6 +12,9 @@ export const ATTACHMENT_BYTES_MAX = 15_000;
 export const GIVEN_MAX = 16;
 export const GIVEN_BYTES_MAX = 2 * KIB;
 
+/** A session's row says in words why its client went; what a client has said of it is cut to so many bytes. */
+export const PARTED_REASON_BYTES_MAX = 200;
+
 /** One SQLite row, blob or RPC-free value on the platform: 2 MB, with room for the row's other columns. */
 export const ROW_BYTES_MAX = 1_900_000;
 

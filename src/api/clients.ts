@@ -2,6 +2,8 @@
 
 import * as z from "zod/mini";
 import type { ClientView } from "../objects/calls.ts";
+import { endingOf } from "../session/events.ts";
+import type { Parted } from "../session/session.ts";
 import { json } from "./body.ts";
 import { BY_CURSOR, NEXT, nextOf, pageOf } from "./pages.ts";
 import { orBadRequest, refuse } from "./problem.ts";
@@ -53,6 +55,13 @@ const CLIENT = told(() => ({
   ),
   proto_name: about("While it is connected.", z.optional(oneOf(["MQTT", "MQIsdp"]))),
   proto_ver: z.optional(VERSION),
+  disconnected_at: about(
+    "When its last connection was over, RFC 3339; not there where that is not known, as what follows.",
+    z.optional(TEXT),
+  ),
+  reason: about("Why it was, as $events/client/disconnected has it.", z.optional(TEXT)),
+  reason_code: about("The Reason Code of that; null for none.", z.optional(z.nullable(z.int()))),
+  reason_string: about("A sentence, which may be empty.", z.optional(TEXT)),
   expires_at: about('While it is not connected: when its session ends, RFC 3339, or "infinity".', z.optional(TEXT)),
   keepalive: about("Seconds; while it is connected.", z.optional(z.int())),
   expiry_interval: about("Session Expiry Interval, seconds.", z.int()),
@@ -129,8 +138,13 @@ function noClient(): never {
   return refuse("CLIENTID_NOT_FOUND", "There is no such client.");
 }
 
+function partedView({ at, reasonCode, reason }: Parted) {
+  const ending = { reason: endingOf(reasonCode), reason_code: reasonCode ?? null, reason_string: reason };
+  return { disconnected_at: new Date(at).toISOString(), ...ending };
+}
+
 function viewOf(client: ClientView): Told<typeof CLIENT> {
-  const { clientId, userName, address, connected, connectedAt, version, keepAlive, expirySeconds, expiresAt } = client;
+  const { clientId, userName, address, connected, connectedAt, version, keepAlive, parted, expirySeconds, expiresAt } = client;
   const { subscriptions, waiting, queued, received } = client;
   return {
     clientid: clientId,
@@ -139,6 +153,7 @@ function viewOf(client: ClientView): Told<typeof CLIENT> {
     connected,
     ...(connectedAt !== undefined && { connected_at: new Date(connectedAt).toISOString() }),
     ...(version !== undefined && { proto_name: version === 3 ? "MQIsdp" : "MQTT", proto_ver: version, keepalive: keepAlive }),
+    ...(parted !== undefined && partedView(parted)),
     expiry_interval: expirySeconds,
     ...(expiresAt !== undefined && { expires_at: Number.isFinite(expiresAt) ? new Date(expiresAt).toISOString() : "infinity" }),
     subscriptions_cnt: subscriptions,

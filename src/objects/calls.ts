@@ -12,6 +12,7 @@ import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { PortableMessage, PortableSession } from "../session/portable.ts";
 import type { Identity } from "../session/ports.ts";
+import type { Parted } from "../session/session.ts";
 import type { Reported } from "../session/system-totals.ts";
 import type { Billed, Sample } from "../storage/sqlite-sample-store.ts";
 import type { Member } from "../topic/presence.ts";
@@ -164,6 +165,8 @@ export interface ClientView {
   readonly connectedAt: number | undefined;
   /** 3: MQTT 3.1, 4: 3.1.1, 5: 5.0; undefined while it is not connected. */
   readonly version: 3 | 4 | 5 | undefined;
+  /** How its last connection ended; undefined where that is not known. */
+  readonly parted: Parted | undefined;
   /** When the session ends if its client does not come back, milliseconds since the epoch; undefined while it is connected, Infinity: never. */
   readonly expiresAt: number | undefined;
   readonly subscriptions: number;

@@ -74,7 +74,7 @@ export class ServiceCalls {
 }
 
 function viewOf(session: Session): ClientView {
-  const { clientId, identity, connection, expiresAt, subscriptions, outstanding, unsent, received, expirySeconds } = session;
+  const { clientId, identity, connection, parted, expiresAt, subscriptions, outstanding, unsent, received, expirySeconds } = session;
   const { userName, address } = identity;
   return {
     clientId,
@@ -83,6 +83,7 @@ function viewOf(session: Session): ClientView {
     connected: connection !== undefined,
     connectedAt: connection?.connectedAt || undefined,
     version: connection?.version,
+    parted,
     expiresAt: connection === undefined ? expiresAt : undefined,
     subscriptions: subscriptions.size,
     waiting: outstanding,

@@ -95,6 +95,7 @@ export function completeArrival(core: SessionCore, session: Session, { from, sub
   setIdentity(core, session, state.identity);
   session.expirySeconds = state.expirySeconds;
   session.expiresAt = state.expiresAt;
+  session.parted = state.parted;
   session.nextPacketId = state.nextPacketId;
   for (const packetId of state.released) session.released.add(packetId);
   subscribeAsBefore(core, session, subscriptions, true);

@@ -165,7 +165,7 @@ export class Events implements ClientPort {
     if (!this.wants(CLIENT_DISCONNECTED)) return;
     this.#add(CLIENT_DISCONNECTED, {
       ...client(identity, clientId),
-      reason: reasonCode === undefined ? "socket_closed" : (REASONS[reasonCode] ?? "error"),
+      reason: endingOf(reasonCode),
       reason_code: reasonCode ?? null,
       reason_string: short(reason),
       will_published: willPublished,
@@ -290,6 +290,11 @@ const REASONS: Readonly<Record<number, string>> = {
   [SESSION_TAKEN_OVER]: "takenover",
   [ADMINISTRATIVE_ACTION]: "kicked",
 };
+
+/** What an ending is called that came with this Reason Code, or without any. */
+export function endingOf(reasonCode: number | undefined): string {
+  return reasonCode === undefined ? "socket_closed" : (REASONS[reasonCode] ?? "error");
+}
 
 const NO_CLIENT = { clientid: null, username: null, peerhost: null };
 

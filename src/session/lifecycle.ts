@@ -4,8 +4,10 @@
  */
 
 import { DEADLINE_COARSE_MS, KEEP_ALIVE_EXACT_MS, RESTART_GRACE_MS } from "../limits.ts";
+import { cutUtf8 } from "../mqtt/bytes.ts";
 import type { Disconnect } from "../mqtt/packet.ts";
 import { KEEP_ALIVE_TIMEOUT, NORMAL_DISCONNECTION, PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
+import { PARTED_REASON_BYTES_MAX } from "../storage-limits.ts";
 import { stopSlowing } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE, SESSION_EXPIRY } from "./deadlines.ts";
@@ -69,6 +71,10 @@ export function violated(core: SessionCore, connection: Connection, reasonCode: 
 export function clientLost(core: SessionCore, session: Session, ended?: Ended): void {
   const { identity, clientId } = session;
   const hadWill = session.will !== undefined;
+  if (ended !== undefined) {
+    const { reasonCode, reason } = ended;
+    session.parted = { at: core.now, reasonCode, reason: cutUtf8(reason, PARTED_REASON_BYTES_MAX) };
+  }
   leave(core, session);
   core.receipts.left(session);
   if (ended !== undefined) core.clients.disconnected(identity, clientId, ended, hadWill && session.will === undefined);

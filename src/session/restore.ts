@@ -223,6 +223,7 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
   setIdentity(core, session, state.identity);
   session.expirySeconds = state.expirySeconds;
   session.expiresAt = state.expiresAt;
+  session.parted = state.parted;
   session.nextPacketId = state.nextPacketId;
   session.handledThrough = state.handledThrough;
   for (const packetId of state.released) session.released.add(packetId);

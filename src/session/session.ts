@@ -63,6 +63,16 @@ export interface RetainedCursor {
   storedFrom: string | undefined;
 }
 
+/** How a connection ended, for people who look at the client. */
+export interface Parted {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** As in `Ended`. */
+  readonly reasonCode: number | undefined;
+  /** At most PARTED_REASON_BYTES_MAX; may be empty. */
+  readonly reason: string;
+}
+
 export class Session {
   readonly clientId: string;
   /** Names the session in rows; 0 when it is not stored: then it lives in its socket's attachment and ends with it. */
@@ -80,6 +90,8 @@ export class Session {
   expirySeconds = 0;
   /** Milliseconds since the epoch when it ends; 0 while connected, Infinity for never. */
   expiresAt = 0;
+  /** How its last connection ended; undefined where that is not known. */
+  parted: Parted | undefined;
   #will: PendingWill | undefined;
   /** Its socket was lost with the object's memory: its client gets time to come back before the will is published. */
   inGrace = false;

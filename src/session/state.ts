@@ -13,7 +13,7 @@ import type { OpenExchanges } from "./open-exchanges.ts";
 import type { PendingWill } from "./pending-will.ts";
 import { type Identity, NOBODY } from "./ports.ts";
 import { type ReceivedExchange, readReceived, writeReceived } from "./received.ts";
-import type { FormerOwner, RetainedCursor, Session } from "./session.ts";
+import type { FormerOwner, Parted, RetainedCursor, Session } from "./session.ts";
 
 /**
  * Version 2 says of incoming exchanges where they began, and what a session that moved had before: a session of version 1 never moved.
@@ -27,6 +27,8 @@ const FLAG_RESENDING = 4;
 
 const FLAG_OFFERED = 1;
 const FLAG_RETIRED = 2;
+/** Older code can't read what follows, and says so of the row. */
+const FLAG_PARTED = 4;
 
 /** A delivery that was sent and is not yet acknowledged. */
 export interface SentDelivery {
@@ -62,6 +64,7 @@ export interface SessionState {
   readonly offered: boolean;
   readonly retired: boolean;
   readonly owed: readonly OwedRetained[];
+  readonly parted: Parted | undefined;
   /** `received` is in rows of its own. */
   readonly paged: boolean;
   /** The client's Topic Aliases; from version 4 on they are with its connection. */
@@ -162,7 +165,8 @@ export function writeSession(writer: RecordWriter, session: Session, whole: bool
     writer.string(object);
     writer.integer(through);
   }
-  writer.byte((session.offered ? FLAG_OFFERED : 0) | (session.retired ? FLAG_RETIRED : 0));
+  const { parted } = session;
+  writer.byte((session.offered ? FLAG_OFFERED : 0) | (session.retired ? FLAG_RETIRED : 0) | (parted === undefined ? 0 : FLAG_PARTED));
   // What a SUBSCRIBE would be owed that is not granted yet belongs to no subscription that is on record: another one may stand there.
   const owed = session.owedApart && !whole ? [] : session.owed.filter(({ promised }) => promised);
   writer.integer(owed.length);
@@ -172,6 +176,20 @@ export function writeSession(writer: RecordWriter, session: Session, whole: bool
     writer.string(place);
     writer.string(from);
   }
+  if (parted !== undefined) writeParted(writer, parted);
+}
+
+/** No Reason Code is written as 0, and others as one more than they are. */
+function writeParted(writer: RecordWriter, { at, reasonCode, reason }: Parted): void {
+  writer.integer(Math.floor(at));
+  writer.integer(reasonCode === undefined ? 0 : reasonCode + 1);
+  writer.string(reason);
+}
+
+function readParted(reader: RecordReader): Parted {
+  const [at, code] = [reader.integer(), reader.integer()];
+  checkRange(code, 0, 256, "a Reason Code");
+  return { at, reasonCode: code === 0 ? undefined : code - 1, reason: reader.string() };
 }
 
 export function readSession(reader: RecordReader, version: number): SessionState {
@@ -197,6 +215,7 @@ export function readSession(reader: RecordReader, version: number): SessionState
   const elsewhere = version > 1 ? reader.byte() : 0;
   const owed = version < 3 ? [] : reader.list(() => readOwed(reader));
   const aliases = version > 3 ? [] : readAliases(reader);
+  const parted = (elsewhere & FLAG_PARTED) === 0 ? undefined : readParted(reader);
   return {
     expirySeconds,
     expiresAt,
@@ -212,6 +231,7 @@ export function readSession(reader: RecordReader, version: number): SessionState
     offered: (elsewhere & FLAG_OFFERED) !== 0,
     retired: (elsewhere & FLAG_RETIRED) !== 0,
     owed,
+    parted,
     paged,
     aliases,
   };

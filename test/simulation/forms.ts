@@ -115,6 +115,7 @@ const SESSION: Fields = {
   "owed[].filter": '""',
   "owed[].place": "0",
   "owed[].from": '""',
+  parted: { value: "undefined", unnoticed: "only who looks at clients is told of it; test/session/service-calls.test.ts looks" },
   aliases: { value: "[]", unnoticed: OF_OLD },
 };
 
