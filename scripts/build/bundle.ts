@@ -105,6 +105,9 @@ export async function buildPage(): Promise<void> {
 /** What the page is built from, beside packages. */
 const SOURCES_OF_PAGE = ["src/console", "src/client", "src/mqtt"];
 
+/** And these files of folders that are not of it. */
+const FILES_OF_PAGE = ["src/auth/api-token.ts"];
+
 /** A hash over everything the page is built from: its sources, what is served beside it and, through the lock file, its packages. */
 function sourcesHash(): string {
   const hash = createHash("sha256")
@@ -112,6 +115,7 @@ function sourcesHash(): string {
     .update(readFileSync(OPEN_API));
   const entries = SOURCES_OF_PAGE.flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }));
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  files.push(...FILES_OF_PAGE.map((file) => join(ROOT, file)));
   for (const file of files.sort()) hash.update(`${relative(ROOT, file)}\0`).update(readFileSync(file));
   return hash.digest("hex");
 }

@@ -150,8 +150,8 @@ export const CLIENTS: readonly Place[] = [
     path: "src/console/",
     is: "the console under `/`: a web application that is a client of the broker",
     start: "app.tsx",
-    beside: ["src/client/"],
-    packages: ["preact", "@preact/signals", "uplot", "cborg", "@msgpack/msgpack"],
+    beside: ["src/client/", "src/auth/api-token.ts"],
+    packages: ["preact", "@preact/signals", "uplot", "cborg", "@msgpack/msgpack", "eventsource-parser"],
   },
   {
     path: "src/client/",

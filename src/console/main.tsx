@@ -6,6 +6,8 @@ import "./style/base.css";
 import "./style/parts.css";
 import "./style/topics.css";
 import "./style/messages.css";
+import "./style/clients.css";
+import "./style/access.css";
 import "./style/overview.css";
 
 render(<App />, document.getElementById("console")!);

@@ -21,6 +21,13 @@ export function preciseTimeText(time: number): string {
   return `${timeText(time)}.${String(time % 1000).padStart(3, "0")}`;
 }
 
+/** A time of day, with its date where that is not today's. */
+export function momentText(time: number | string): string {
+  const date = new Date(time);
+  if (date.toDateString() === new Date().toDateString()) return timeText(date);
+  return `${date.toLocaleDateString(undefined, { dateStyle: "medium" })}, ${timeText(date)}`;
+}
+
 /** A time that has passed, or is to come, in the largest unit that says enough. */
 export function spanText(seconds: number): string {
   const units = [
