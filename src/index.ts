@@ -43,4 +43,5 @@ export type {
   ServiceRequestOptions,
   ServiceSubscribeOptions,
 } from "./service/contract.ts";
+export type { Parted } from "./session/session.ts";
 export type { CodeSettings, SettingName } from "./settings.ts";

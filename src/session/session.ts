@@ -67,9 +67,9 @@ export interface RetainedCursor {
 export interface Parted {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** As in `Ended`. */
+  /** Of the DISCONNECT that came or was sent, or would have been in 5.0; undefined: its socket was closed or lost without one. */
   readonly reasonCode: number | undefined;
-  /** At most PARTED_REASON_BYTES_MAX; may be empty. */
+  /** For people; cut, and may be empty. */
   readonly reason: string;
 }
 

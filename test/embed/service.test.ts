@@ -238,6 +238,7 @@ describeService(
         clientId: names[0],
         address: "",
         connected: false,
+        parted: { at: expect.any(Number), reasonCode: 0, reason: "" },
         expiresAt: expect.any(Number),
         subscriptions: 1,
         waiting: 1,
