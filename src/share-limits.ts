@@ -49,6 +49,9 @@ export const SYS_FIRST_MS = 5 * SECOND;
 export const PRESENCE_LISTED_MAX = 1000;
 export const PRESENCE_LISTED_CHARACTERS_MAX = 64 * 1024;
 
+/** The same of all filters of one object, about 10 MB: whoever watches very many is told how many are there, and not who. */
+export const PRESENCE_LISTED_OF_OBJECT_MAX = 50_000;
+
 /** Members that have come or gone, in one report of a Session object; more follow in the next one. */
 export const PRESENCE_CHANGES_MAX = 500;
 

@@ -14,7 +14,7 @@ import type { Message } from "../mqtt/message.ts";
 import { NO_MATCHING_SUBSCRIBERS, SUCCESS } from "../mqtt/reason-code.ts";
 import { Bucket } from "../rate.ts";
 import type { RoutingCore } from "../routing/core.ts";
-import { PresenceRoom, type RoomChange } from "../routing/presence-room.ts";
+import { type Listing, PresenceRoom, type RoomChange } from "../routing/presence-room.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import { PRESENCE_ASK_MS, PRESENCE_AT_ONCE_MAX, PRESENCE_FRESH_MS, PRESENCE_RATE, PRESENCE_STATE_MS } from "../share-limits.ts";
 import { decodeReport, filterOfPresence, isOfPresence, type Member, presenceTopic } from "../topic/presence.ts";
@@ -58,6 +58,7 @@ interface Watched {
 export class PresenceTelling {
   readonly #options: PresenceTellingOptions;
   readonly #watched = new Map<string, Watched>();
+  readonly #listing: Listing = { listed: 0 };
 
   constructor(options: PresenceTellingOptions) {
     this.#options = options;
@@ -122,7 +123,7 @@ export class PresenceTelling {
     const watched: Watched = {
       ...{
         filter,
-        room: new PresenceRoom(isNew),
+        room: new PresenceRoom(isNew, this.#listing),
         askedAt: now,
         bucket: new Bucket(PRESENCE_RATE, now),
         waiting: [],
@@ -163,6 +164,7 @@ export class PresenceTelling {
     const watched = this.#watched.get(filter);
     if (watched === undefined) return;
     this.#watched.delete(filter);
+    watched.room.end();
     watched.patience?.cancel();
     watched.state?.cancel();
     for (const run of watched.waiting.splice(0)) run();

@@ -3,7 +3,7 @@
  * has, and of some of those what they are called. In memory alone: whoever has forgotten it asks anew.
  */
 
-import { PRESENCE_LISTED_CHARACTERS_MAX, PRESENCE_LISTED_MAX } from "../share-limits.ts";
+import { PRESENCE_LISTED_CHARACTERS_MAX, PRESENCE_LISTED_MAX, PRESENCE_LISTED_OF_OBJECT_MAX } from "../share-limits.ts";
 import type { Member, PresenceReport } from "../topic/presence.ts";
 
 /** What one Session object has. */
@@ -24,6 +24,12 @@ export interface RoomChange {
 
 const NOTHING: RoomChange = { came: [], left: [], isUnclear: false };
 
+/** What all rooms of an object share. */
+export interface Listing {
+  /** Members that are listed in them. */
+  listed: number;
+}
+
 export class PresenceRoom {
   /** Nobody has watched before. */
   readonly isNew: boolean;
@@ -39,8 +45,16 @@ export class PresenceRoom {
   #listed = 0;
   #characters = 0;
 
-  constructor(isNew: boolean) {
+  readonly #listing: Listing;
+
+  constructor(isNew: boolean, listing: Listing) {
     this.isNew = isNew;
+    this.#listing = listing;
+  }
+
+  /** Nobody watches it any more. */
+  end(): void {
+    for (const place of this.#places.values()) this.#empty(place);
   }
 
   /** Some of them: all, where `isComplete` says so. */
@@ -139,9 +153,10 @@ export class PresenceRoom {
   #list(place: Place, member: Member): void {
     const characters = charactersOf(member);
     if (place.members.has(member.clientid) || this.#listed === PRESENCE_LISTED_MAX) return;
-    if (this.#characters + characters > PRESENCE_LISTED_CHARACTERS_MAX) return;
+    if (this.#characters + characters > PRESENCE_LISTED_CHARACTERS_MAX || this.#listing.listed === PRESENCE_LISTED_OF_OBJECT_MAX) return;
     place.members.set(member.clientid, member);
     this.#listed += 1;
+    this.#listing.listed += 1;
     this.#characters += characters;
   }
 
@@ -150,6 +165,7 @@ export class PresenceRoom {
     if (member === undefined) return;
     place.members.delete(clientId);
     this.#listed -= 1;
+    this.#listing.listed -= 1;
     this.#characters -= charactersOf(member);
   }
 }

@@ -239,3 +239,21 @@ test("whom nobody has told to be gone is gone for who asks later: his object was
   await stage.advance(1_000);
   expect(seen(told(watcher), "room")).toEqual({ members: [], count: 0 });
 });
+
+test("an object in which nobody wants the filter any more has no row of it, though nobody was there to go", async () => {
+  const stage = new Stage(OF_ONE);
+  const away = await stage.connect("a", false);
+  await subscribed(stage, away, "room");
+  const watcher = await stage.connect("w", true);
+  await subscribed(stage, watcher, "$presence/room");
+  const rows = (): number => stage.session(objectOf(stage, "a")).core.store.sessions().filter(isPresenceRow).length;
+  expect(rows()).toBe(1);
+  away.vanish();
+  await stage.advance(1_000);
+  expect([rows(), words(told(watcher)).at(-1)]).toEqual([1, "leave a 0"]);
+  const anew = await stage.connect("a", true);
+  await stage.advance(1_000);
+  expect(rows()).toBe(0);
+  await subscribed(stage, anew, "room");
+  expect(words(told(watcher)).slice(-2)).toEqual(["leave a 0", "join a 1"]);
+});
