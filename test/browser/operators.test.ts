@@ -179,6 +179,30 @@ describe.each(["compact", "sharded"])("%s", (topology) => {
     await visitor.close();
   });
 
+  it("does not show a token again and again that is wrong: the broker counts guesses", async () => {
+    browser ??= launchBrowser();
+    const context = await (await browser).newContext();
+    await context.clock.install();
+    const visitor = await Visitor.openIn(context, broker.url);
+    const asked: string[] = [];
+    visitor.page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    const of = (path: string): number => asked.filter((each) => each.startsWith(`/api/v5${path}`)).length;
+    await visitor.connected();
+    await visitor.signIn({ token: "a-token-that-is-wrong" });
+    await visitor.page.getByRole("dialog").waitFor({ state: "hidden" });
+    for (const [view, path] of [
+      ["Clients", "/clients"],
+      ["Overview", "/stats"],
+      ["Access", "/authentication"],
+    ] as const) {
+      await visitor.go(view);
+      await visitor.page.getByText(/needs a token with the scope/).waitFor();
+      await context.clock.runFor(60_000);
+      expect([view, of(path)]).toEqual([view, 1]);
+    }
+    await visitor.close();
+  });
+
   it("keeps nobody out, on a phone, in light and dark", async () => {
     const clientId = unique("phone");
     const other = await client({ clientId, clean: false });

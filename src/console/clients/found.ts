@@ -3,7 +3,7 @@
  * or two requests tell of all of them they are asked for again now and then; where it takes more, only when somebody wants it.
  */
 import { effect, signal } from "@preact/signals";
-import type { Api, Page, Query } from "../session/api.ts";
+import { type Api, ApiProblem, type Page, type Query } from "../session/api.ts";
 import { api } from "../session/session.ts";
 import type { ClientFacts } from "./client-facts.ts";
 
@@ -57,9 +57,11 @@ class FoundClients {
       void this.#look(now, wanted);
     });
     const timer = setInterval(() => {
-      const { isAsking, error } = this.found.peek();
-      const isCheap = error !== undefined || (this.#requests <= CHEAP_REQUESTS && this.found.peek().clients.length <= SHOWN);
-      if (!document.hidden && !isAsking && isCheap) this.again();
+      const { isAsking, error, clients } = this.found.peek();
+      const isCheap = error !== undefined || (this.#requests <= CHEAP_REQUESTS && clients.length <= SHOWN);
+      // The broker counts a wrong token that is shown again as a guess.
+      const isRefused = error instanceof ApiProblem && error.isOfToken;
+      if (!document.hidden && !isAsking && isCheap && !isRefused) this.again();
     }, AGAIN_MS);
     return () => {
       end();

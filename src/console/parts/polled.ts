@@ -1,5 +1,6 @@
 /** An answer of the HTTP API that is asked for again and again while it is looked at. */
 import { useEffect, useState } from "preact/hooks";
+import { ApiProblem } from "../session/api.ts";
 
 export interface Polled<Answer> {
   /** The last one that came; it stays while the next is asked for, and when that fails. */
@@ -10,7 +11,7 @@ export interface Polled<Answer> {
 
 /**
  * @param ask is asked at once, and whenever `inputs` change
- * @param everyMs 0: only once; a page that is not seen asks nothing
+ * @param everyMs 0: only once; a page that is not seen asks nothing again, and a token that is refused is not shown again: the broker counts guesses
  */
 export function usePolled<Answer>(ask: (signal: AbortSignal) => Promise<Answer>, inputs: readonly unknown[], everyMs = 0): Polled<Answer> {
   const [state, setState] = useState<{ answer: Answer | undefined; error: unknown }>({ answer: undefined, error: undefined });
@@ -18,16 +19,18 @@ export function usePolled<Answer>(ask: (signal: AbortSignal) => Promise<Answer>,
   useEffect(() => {
     const gone = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let isRefused = false;
     const run = async (): Promise<void> => {
-      if (!document.hidden) {
+      if (!document.hidden || everyMs === 0) {
         try {
           const answer = await ask(gone.signal);
           if (!gone.signal.aborted) setState({ answer, error: undefined });
         } catch (error) {
+          isRefused = error instanceof ApiProblem && error.isOfToken;
           if (!gone.signal.aborted) setState((before) => ({ ...before, error }));
         }
       }
-      if (everyMs > 0 && !gone.signal.aborted) timer = setTimeout(run, everyMs);
+      if (everyMs > 0 && !isRefused && !gone.signal.aborted) timer = setTimeout(run, everyMs);
     };
     void run();
     return () => {
