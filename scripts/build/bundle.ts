@@ -23,9 +23,15 @@ const OPEN_API = join(ROOT, "docs", "openapi.json");
 
 const workers = new Map<string, Promise<string>>();
 
+/**
+ * A folder in which processes leave each other the Workers that they have bundled, while no source changes: of the many processes of a test run most
+ * need one, and bundling it takes a second of processor time.
+ */
+export const BUNDLES_VARIABLE = "DURABLE_MQTT_BUNDLES";
+
 /** @param source from the project's folder @returns a Worker as one ES module, bundled once per process */
 export function bundleWorker(source: string): Promise<string> {
-  const worker = workers.get(source) ?? bundle(source);
+  const worker = workers.get(source) ?? sharedBundle(source);
   workers.set(source, worker);
   return worker;
 }
@@ -33,6 +39,18 @@ export function bundleWorker(source: string): Promise<string> {
 /** @returns the same as Miniflare is given it */
 export async function workerModules(source: string): Promise<WorkerModule[]> {
   return [{ type: "ESModule", path: "worker.js", contents: await bundleWorker(source) }];
+}
+
+async function sharedBundle(source: string): Promise<string> {
+  const folder = process.env[BUNDLES_VARIABLE];
+  if (folder === undefined) return bundle(source);
+  const file = join(folder, `${createHash("sha256").update(join(ROOT, source)).digest("hex")}.js`);
+  if (existsSync(file)) return readFileSync(file, "utf8");
+  const text = await bundle(source);
+  // Whole or not at all: others read it at any moment.
+  writeFileSync(`${file}.${process.pid}`, text);
+  renameSync(`${file}.${process.pid}`, file);
+  return text;
 }
 
 async function bundle(source: string): Promise<string> {

@@ -77,7 +77,7 @@ test("a report is written of everything or not at all: what has no figures yet i
 describe("the bill", () => {
   test("counts what docs/costs.md says: packets, calls and rows of single messages", async () => {
     const keys = ["single-1", "fan-out-single"];
-    const rows = await runBill(2000, keys);
+    const rows = await runBill(500, keys);
     const per = (contender: string, key: string): number[] => {
       const row = rows.find((each) => each.contender === contender && each.scenario === key)!;
       return [row.socketMessages, row.calls, row.rowsWritten].map((count) => count / row.messages);

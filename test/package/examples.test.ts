@@ -147,7 +147,7 @@ test("worker: who published stands in each message, and who leaves is told", { t
   });
 });
 
-test("request: a device answers over HTTP, and who is not there does not", { timeout: TEST_MS }, async () => {
+longTest("request: a device answers over HTTP, and who is not there does not", { timeout: TEST_MS }, async () => {
   await worker("request", { ALLOW_ANONYMOUS: "true", API_TOKEN: "a-token-of-your-own" }, async (url, mqttUrl) => {
     const ask = async (path: string, init: RequestInit = {}, token = "a-token-of-your-own"): Promise<readonly [number, string]> => {
       const answer = await fetch(`${url}${path}`, { ...init, headers: { authorization: `Bearer ${token}` } });

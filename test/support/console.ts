@@ -130,9 +130,18 @@ export class Visitor {
     return this.page.evaluate("document.documentElement.scrollWidth <= innerWidth");
   }
 
-  /** What axe-core finds that would keep somebody from using the page, each as a sentence. */
+  /** What axe-core finds that would keep somebody from using the page, in light and in the dark, each as a sentence. */
   async barriers(): Promise<string[]> {
     await this.page.evaluate(AXE);
+    const found: string[] = [];
+    for (const colorScheme of ["light", "dark"] as const) {
+      await this.page.emulateMedia({ colorScheme });
+      found.push(...(await this.#barriersNow()));
+    }
+    return found;
+  }
+
+  #barriersNow(): Promise<string[]> {
     return this.page.evaluate(async () => {
       interface Found {
         readonly violations: readonly { id: string; impact: string; nodes: readonly { html: string; failureSummary: string }[] }[];
