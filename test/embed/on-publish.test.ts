@@ -7,7 +7,8 @@ import { describe, expect, test, vi } from "vitest";
 import { HOOK_MS_MAX } from "../../src/code-limits.ts";
 import { HOOK_LINES_MAX } from "../../src/login-limits.ts";
 import { PINGREQ, PINGRESP, type ProtocolVersion, PUBACK, PUBCOMP, PUBREC, type QoS } from "../../src/mqtt/packet.ts";
-import { describeEmbedded, type EmbeddedBroker, type HookAnswer, type HookCall, type Shape } from "../support/embedded-broker.ts";
+import type { Shape } from "../support/brokers.ts";
+import { describeEmbedded, type EmbeddedBroker, type HookAnswer, type HookCall } from "../support/embedded-broker.ts";
 import { isLong } from "../support/long.ts";
 import { acknowledgement, type MqttTestClient, publishPacket, textOf, unique } from "../support/mqtt-client.ts";
 
