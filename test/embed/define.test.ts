@@ -1,5 +1,6 @@
 /** `defineBroker` in somebody's Worker: its paths, settings in code, who is let in and what rights code gives, on every topology. */
 
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { checkOptions } from "../../src/hooks/options.ts";
 import { SETTINGS } from "../../src/settings.ts";
@@ -7,6 +8,8 @@ import { describeEmbedded } from "../support/embedded-broker.ts";
 import { request, textOf, unique } from "../support/mqtt-client.ts";
 
 const PASSWORD = unique("planted");
+const TOKEN = "a-token-for-all-of-the-api";
+const API_TOKENS = JSON.stringify([{ name: "op", sha256: createHash("sha256").update(TOKEN).digest("hex"), scopes: ["admin"] }]);
 
 describe("options", () => {
   const wrong: readonly (readonly [options: unknown, sentence: RegExp])[] = [
@@ -59,7 +62,7 @@ describeEmbedded(
       const health = await fetch(`${broker.url}/health`);
       expect(await health.json()).toEqual({ status: "ok", topology: broker.shape === "compact" ? "compact" : "sharded" });
       expect((await fetch(`${broker.url}/mqtt`)).status).toBe(426);
-      expect((await fetch(`${broker.url}/api/v5/banned`)).status).toBe(404);
+      expect((await fetch(`${broker.url}/api/v5/banned`)).status).toBe(401);
       for (const path of ["/broker", "/broker/", "/broker/else", "/brokers/mqtt", "/mqtt", "/"])
         expect([path, (await fetch(new URL(path, broker.url))).status]).toEqual([path, 418]);
     });
@@ -138,6 +141,21 @@ describeEmbedded(
       expect(faults.every((line) => line.includes(client.clientId))).toBe(true);
     });
 
+    test("rights tried out say that code is asked first about logins and rights, and was not asked", async () => {
+      const body = JSON.stringify({ username: "ada", action: "publish", topic: "rules/a" });
+      const headers = { Authorization: `Bearer ${TOKEN}` };
+      const answer = await fetch(`${broker.url}/api/v5/authorization/check`, { method: "POST", headers, body });
+      const code = "The function authenticate of the Worker's code";
+      expect(await answer.json()).toEqual({
+        result: "deny",
+        reason: "No rule allows it.",
+        not_asked: [
+          "The function authorize of the Worker's code is asked before all rules.",
+          `${code} may know ada, whom this broker does not keep, and may give it rights that come first.`,
+        ],
+      });
+    });
+
     test("authorize: what a subscription brings that it has allowed is given unless it or a rule denies", async () => {
       const acl = [
         { permission: "deny", action: "receive", topic: "may/subscribe/secret" },
@@ -154,6 +172,6 @@ describeEmbedded(
       expect([textOf(await client.message()), textOf(await client.message())]).toEqual(["may/subscribe/open", "may/all/end"]);
     });
   },
-  { PACKET_BYTES_MAX: 2000, ALLOW_ANONYMOUS: false, HTTP_AUTH_TIMEOUT_MS: 500, ADDRESS_LOGIN_FAILURE_RATE: "unlimited" },
+  { PACKET_BYTES_MAX: 2000, ALLOW_ANONYMOUS: false, HTTP_AUTH_TIMEOUT_MS: 500, ADDRESS_LOGIN_FAILURE_RATE: "unlimited", API_TOKENS },
   { PACKET_BYTES_MAX: "1000", ALLOW_ANONYMOUS: "true" },
 );
