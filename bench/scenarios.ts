@@ -27,6 +27,8 @@ export interface Scenario {
   readonly roundsMax?: number;
   /** Each round has a broker that has done nothing yet. */
   readonly fresh?: boolean;
+  /** Settings of a broker of one's own. */
+  readonly env?: Readonly<Record<string, string>>;
   /** The rate is half of what each broker reached in the scenario of this key. */
   readonly halfPeakOf?: string;
 }
@@ -161,6 +163,8 @@ export const SCENARIOS: readonly Scenario[] = [
     group: "Memory",
     load: idle(10_000),
     unit: "KB",
+    // By default one object does not take so many.
+    env: { OBJECT_BYTES_MAX: String(128 * 1024 * 1024) },
     fresh: true,
     roundsMax: 1,
   },

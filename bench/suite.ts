@@ -41,7 +41,7 @@ export async function runScenario(scenario: Scenario, options: SuiteOptions): Pr
         if (result.failures[contender.key] !== undefined) continue;
         if (contender.key === "ceiling" && round >= CEILING_ROUNDS) continue;
         try {
-          const running = servers.get(contender.key) ?? (await start(contender));
+          const running = servers.get(contender.key) ?? (await start(contender, scenario.env));
           servers.set(contender.key, running);
           const load = loadFor(scenario, contender, round, options.known);
           result.samples[contender.key]!.push(

@@ -71,7 +71,13 @@ export const LIMIT_SETTINGS = {
     "retained messages in one Topic object; `0` = none, announced as Retain Available 0",
   ),
   sessionsMax: integer("SESSIONS_MAX", D.sessionsMax, 1, 10_000_000, "sessions of one Session object that wait for their clients"),
-  connectionsMax: integer("CONNECTIONS_MAX", D.connectionsMax, 1, 32_768, "connections of one Session object"),
+  connectionsMax: integer(
+    "CONNECTIONS_MAX",
+    D.connectionsMax,
+    1,
+    32_768,
+    "connections of one Session object; of those that do nothing `OBJECT_BYTES_MAX` lets about 7,400 in by default",
+  ),
   clientIdBytesMax: integer("CLIENT_ID_BYTES_MAX", D.clientIdBytesMax, 23, 1024, "longest Client Identifier, bytes"),
   clientIdBytesMaxV31: integer(
     "CLIENT_ID_BYTES_MAX_V31",
