@@ -13,6 +13,8 @@ interface Place {
   members: Map<string, Member>;
   /** It has told all of them. */
   isWhole: boolean;
+  /** Before it has: those whom it has told to have gone. */
+  readonly gone: Set<string>;
 }
 
 export interface RoomChange {
@@ -95,12 +97,17 @@ export class PresenceRoom {
     const known = new Map(before?.members);
     const wasListed = known.size === (before?.count ?? 0);
     const isSame = before?.isWhole === true && before.count === count;
-    const place: Place = { count: 0, members: new Map(), isWhole: true };
+    const place: Place = { count: 0, members: new Map(), isWhole: true, gone: new Set() };
     this.#empty(before);
     this.#places.set(sessionObject, place);
     this.#setCount(place, count);
     for (const member of came) this.#list(place, member);
-    if (isKnown) return { ...NOTHING, isUnclear: lost };
+    if (isKnown) {
+      // What came before may have been older than this: after a reset it comes again.
+      const back = came.filter(({ clientid }) => before?.gone.has(clientid));
+      const over = came.length < count ? [] : [...known.values()].filter(({ clientid }) => !place.members.has(clientid));
+      return { came: back, left: over, isUnclear: lost };
+    }
     if (came.length < count || !wasListed) return { ...NOTHING, isUnclear: !isSame };
     const now = new Set(came.map(({ clientid }) => clientid));
     return {
@@ -112,7 +119,7 @@ export class PresenceRoom {
 
   #takeChanges(sessionObject: string, { count, came, left }: PresenceReport): RoomChange {
     const before = this.#places.get(sessionObject);
-    const place = before ?? { count: 0, members: new Map<string, Member>(), isWhole: false };
+    const place = before ?? { count: 0, members: new Map<string, Member>(), isWhole: false, gone: new Set<string>() };
     this.#places.set(sessionObject, place);
     const wasListed = before !== undefined && isListed(before);
     // What comes again is told once, as far as it can be known; who is told to have gone twice has gone.
@@ -121,8 +128,14 @@ export class PresenceRoom {
       left: left.filter(({ clientid }) => place.members.has(clientid) || !wasListed),
       isUnclear: false,
     };
-    for (const { clientid } of left) this.#unlist(place, clientid);
-    for (const member of came) this.#list(place, member);
+    for (const { clientid } of left) {
+      this.#unlist(place, clientid);
+      if (!place.isWhole) place.gone.add(clientid);
+    }
+    for (const member of came) {
+      this.#list(place, member);
+      place.gone.delete(member.clientid);
+    }
     this.#setCount(place, count);
     return news;
   }

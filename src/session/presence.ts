@@ -58,11 +58,13 @@ interface Watched {
   times: number;
   /** Of its row; 0 when it has none. */
   number: number;
-  /** That somebody is there, as the row says. */
+  /** Reports that were not answered. */
+  underWay: number;
+  /** Watchers may hold somebody to be there, as the row says. */
   isHeld: boolean;
 }
 
-const NOTHING_TOLD = { isWhole: false, isNew: false, isLost: false, times: 0, number: 0, isHeld: false };
+const NOTHING_TOLD = { isWhole: false, isNew: false, isLost: false, times: 0, number: 0, underWay: 0, isHeld: false };
 
 export class Presence {
   readonly #core: PresenceSource;
@@ -166,7 +168,6 @@ export class Presence {
     if (watched.changed.size > 0) this.#left.add(watched);
     const isAll = watched.isWhole && watched.changed.size === 0;
     const count = members.size;
-    this.#noteRow(watched);
     if (came.length + left.length > 0 || (over && !isAll))
       this.#publish(watched, { whole: false, first: false, lost: false, over: over && !isAll, count, came, left });
     if (isAll) {
@@ -176,7 +177,9 @@ export class Presence {
       watched.isLost = false;
       this.#publish(watched, { whole: true, first, lost, over, count, came: listed(members.values()), left: [] });
     }
-    if (over) this.#forget(watched);
+    // It has to be watched anew.
+    if (over) watched.isNew = true;
+    this.#noteRow(watched);
   }
 
   #takeChanges(watched: Watched): { readonly came: Member[]; readonly left: Member[] } {
@@ -226,9 +229,14 @@ export class Presence {
   #publish(watched: Watched, report: PresenceReport): void {
     const core = this.#core;
     const { times } = watched;
+    const counts = watched.isHeld || watched.members.size > 0 || report.left.length > 0 ? 1 : 0;
+    watched.underWay += counts;
     const settled = (reasonCode: number): void => {
+      watched.underWay -= counts;
+      this.#noteRow(watched);
       // Unless somebody has begun to watch it while that was on its way.
-      if (reasonCode === NO_MATCHING_SUBSCRIBERS && times === watched.times) this.#forget(watched);
+      const isOver = reasonCode === NO_MATCHING_SUBSCRIBERS || (report.over && !core.interests.has(watched.filter));
+      if (isOver && times === watched.times) this.#forget(watched);
       if (reasonCode < 0x80) return;
       // With what changes next.
       watched.isWhole = true;
@@ -249,7 +257,7 @@ export class Presence {
   }
 
   #noteRow(watched: Watched): void {
-    if (watched.isHeld === watched.members.size > 0 || this.#watched.get(watched.filter) !== watched) return;
+    if (watched.isHeld === mayBeHeld(watched) || this.#watched.get(watched.filter) !== watched) return;
     this.#unwritten.add(watched);
   }
 
@@ -268,7 +276,7 @@ export class Presence {
         continue;
       }
       if (watched.number === 0) watched.number = numbers.next();
-      watched.isHeld = watched.members.size > 0;
+      watched.isHeld = mayBeHeld(watched);
       const writer = new RecordWriter(64);
       writer.byte(ROW_VERSION);
       writer.byte(watched.isHeld ? 1 : 0);
@@ -303,6 +311,11 @@ export class Presence {
 
 export function isPresenceRow({ clientId }: SessionRow): boolean {
   return clientId === ROW_NAME;
+}
+
+/** Who has gone is there for others until they have been told. */
+function mayBeHeld({ members, underWay }: Watched): boolean {
+  return members.size > 0 || underWay > 0;
 }
 
 /**

@@ -46,6 +46,14 @@ describe("what is news", () => {
     expect(room.count).toBe(0);
   });
 
+  test("what comes again from before a reset counts less than what is asked for then", () => {
+    const room = new PresenceRoom(false, { listed: 0 });
+    room.awaited.add("1");
+    room.take("1", changes(1, members("a"), members("b")));
+    const { came, left } = room.take("1", whole(members("b", "c")));
+    expect([names(came), names(left)]).toEqual([["b"], ["a"]]);
+  });
+
   test("what an earlier life has told is not clear when its object has lost it", () => {
     const room = new PresenceRoom(false, { listed: 0 });
     for (const object of ["1", "2", "3"]) room.awaited.add(object);
