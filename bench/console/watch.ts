@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import type { CDPSession, Page } from "playwright-core";
 import { startBroker } from "../../scripts/local/local-broker.ts";
 import { launchBrowser } from "../../test/support/browser.ts";
@@ -32,6 +33,12 @@ export interface Watched {
   /** Of JavaScript, after a collection, bytes. */
   readonly heapBytes: number;
 }
+
+/** What the foot of the view says; as a source, because it runs in the page, whose policy lets no function be made of a text there. */
+const SHOWN_TOPICS = 'Number((document.querySelector(".foot")?.textContent ?? "0").split(" ")[0].replaceAll(",", ""))';
+
+/** How long topics may take to be there, ms. */
+const SHOWN_MS_MAX = 120_000;
 
 const LOAD = join(import.meta.dirname, "load.ts");
 
@@ -68,22 +75,20 @@ export async function watchTopics({ topics, rate, seconds }: WatchOptions): Prom
   const load = spawn(process.execPath, [LOAD, broker.mqttUrl, String(topics), String(rate)], { stdio: "inherit" });
   try {
     await page.goto(broker.url);
-    await page.waitForFunction(`(${shownTopics})() >= ${topics}`, undefined, { timeout: 120_000, polling: 500 });
+    for (const end = Date.now() + SHOWN_MS_MAX; (await page.evaluate<number>(SHOWN_TOPICS)) < topics; await setTimeout(500))
+      if (Date.now() > end) throw new Error(`After ${SHOWN_MS_MAX / 1000} s the page does not show ${topics} topics.`);
     const parts: Felt[] = [];
     for (const { name, act } of PARTS) {
       await act(page);
       parts.push({ part: name, ...(await felt(page, seconds)) });
     }
-    return { parts, topics: await page.evaluate<number>(`(${shownTopics})()`), ...(await held(page, debuggerOf)) };
+    return { parts, topics: await page.evaluate<number>(SHOWN_TOPICS), ...(await held(page, debuggerOf)) };
   } finally {
     load.kill();
     await browser.close();
     await broker.dispose();
   }
 }
-
-/** What the foot of the view says; as a source, because it runs in the page. */
-const shownTopics = `() => Number((document.querySelector(".foot")?.textContent ?? "0").split(" ")[0].replaceAll(",", ""))`;
 
 interface Raw {
   readonly deltas: number[];

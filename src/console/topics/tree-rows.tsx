@@ -1,5 +1,5 @@
 /** The rows of the tree: those that are seen, drawn at most once a frame. By arrow keys as trees are. */
-import { useRef } from "preact/hooks";
+import { useMemo } from "preact/hooks";
 import { isNarrow } from "../parts/narrow.ts";
 import { countText, rateText } from "../parts/numbers.ts";
 import { Rows } from "../parts/rows.tsx";
@@ -15,12 +15,11 @@ const RATE_LEAST = 0.05;
 
 export function Tree() {
   watch.frame.value;
-  const known = useRef<{ shape: number; rows: TopicNode[] }>({ shape: -1, rows: [] });
   const { tree } = watch;
-  if (known.current.shape !== tree.shape) known.current = { shape: tree.shape, rows: tree.rows() };
-  const { rows } = known.current;
+  const { shape } = tree;
+  const rows = useMemo(() => tree.rows(), [shape]);
   const selected = watch.selected.value;
-  const at = selected === undefined ? -1 : rows.findIndex(({ topic }) => topic === selected);
+  const at = useMemo(() => (selected === undefined ? -1 : rows.findIndex(({ topic }) => topic === selected)), [rows, selected]);
   const now = Date.now();
 
   const choose = (index: number): void => {
