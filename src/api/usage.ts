@@ -25,6 +25,9 @@ const COUNTERS = {
   "delivery.dropped": about("Messages that a session did not get.", COUNT),
   ...REASONS,
   "memory.bytes": about("What the object holds, by its own count.", COUNT),
+  "billed.requests": about("Upgrades, calls, alarms, and a twentieth of WebSocket messages that came in.", z.number()),
+  "billed.rows_read": COUNT,
+  "billed.rows_written": COUNT,
 };
 
 const OF_OBJECT = told(() => ({ node: about("An object.", TEXT), up: about("Whether it answered in time.", FLAG), ...COUNTERS }));
@@ -82,6 +85,7 @@ type Counters = { readonly [Name in keyof typeof COUNTERS]: number };
 
 function countersOf(figures: Figures | undefined): Counters {
   const counters = figures?.session?.counters;
+  const usage = figures?.usage;
   const reasons = DROP_REASONS.map((reason) => [`delivery.dropped.${reason}`, counters?.messagesDropped[reason] ?? 0]);
   const bytes = Object.values(figures?.memory.bytes ?? {}).reduce((sum, each) => sum + each, 0);
   return {
@@ -90,6 +94,9 @@ function countersOf(figures: Figures | undefined): Counters {
     "delivery.dropped": counters === undefined ? 0 : droppedTotal(counters),
     ...Object.fromEntries(reasons),
     "memory.bytes": bytes,
+    "billed.requests": usage === undefined ? 0 : usage.requests + usage.calls + usage.alarms + usage.socketMessages / 20,
+    "billed.rows_read": usage?.rowsRead ?? 0,
+    "billed.rows_written": usage?.rowsWritten ?? 0,
   } as Counters;
 }
 

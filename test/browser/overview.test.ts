@@ -57,6 +57,10 @@ describe.each(isLong ? ["compact", "sharded"] : ["sharded"])("%s", (topology) =>
     await visitor.button("Minute").click();
     const plot = visitor.page.getByRole("img", { name: /^Messages a second: in .*, out .*, dropped 0\/s$/ });
     await plot.locator("canvas").waitFor();
+    await visitor.page
+      .getByRole("img", { name: /^What is billed, a second: requests .*, rows written/ })
+      .locator("canvas")
+      .waitFor();
     await visitor.button("Day").click();
     await visitor.page
       .getByRole("img", { name: /^How many: connections/ })

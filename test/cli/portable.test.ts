@@ -388,7 +388,7 @@ describe("a broker that dies in the middle", () => {
     writeFileSync(file, all.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n"));
     const begin = async (): Promise<{ broker: ReturnType<typeof start>; url: string }> => {
       const broker = start(["--port", "0", "--data", data], env);
-      return { broker, url: (await broker.prints(/Page +(http:\S+)\//))[1]! };
+      return { broker, url: (await broker.prints(/Console +(http:\S+)\//))[1]! };
     };
 
     let { broker, url } = await begin();

@@ -275,9 +275,9 @@ describe("its command", () => {
       let said = "";
       for await (const text of child.stdout) {
         said += String(text);
-        if (/Page +\S+\n[\s\S]*may connect/.test(said)) break;
+        if (/Console +\S+\n[\s\S]*may connect/.test(said)) break;
       }
-      const [, page] = /Page +(\S+)\n/.exec(said) ?? [];
+      const [, page] = /Console +(\S+)\n/.exec(said) ?? [];
       expect(await (await fetch(page!)).text()).toContain("<title>durable-mqtt</title>");
       const { connect } = await face<typeof Client>("client");
       const url = `${page!.replace("http", "ws")}mqtt`;

@@ -1,4 +1,5 @@
 /** Messages and connections over a minute, as this page has seen it, or over the hour and the day that the broker keeps. */
+import type { ComponentChildren } from "preact";
 import { rateText } from "../parts/numbers.ts";
 import { Plot, type Series } from "../parts/plot.tsx";
 import { usePolled } from "../parts/polled.ts";
@@ -42,7 +43,18 @@ function Live({ points }: { readonly points: readonly LivePoint[] }) {
         { name: "connections", values: points.map(({ connections }) => connections) },
         { name: "waiting messages", values: points.map(({ waiting }) => waiting) },
       ]}
-    />
+    >
+      <Plot
+        label="What is billed, a second"
+        height={HEIGHT}
+        times={times}
+        series={[
+          { name: "requests", values: points.map(({ requests }) => requests) },
+          { name: "rows written", values: points.map(({ rowsWritten }) => rowsWritten) },
+        ]}
+        text={rateText}
+      />
+    </Both>
   );
 }
 
@@ -102,13 +114,16 @@ interface BothProps {
   readonly times: readonly number[];
   readonly rates: readonly Series[];
   readonly counts: readonly Series[];
+  /** Further plots. */
+  readonly children?: ComponentChildren;
 }
 
-function Both({ times, rates, counts }: BothProps) {
+function Both({ times, rates, counts, children }: BothProps) {
   return (
     <div class="columns">
       <Plot label="Messages a second" height={HEIGHT} times={times} series={rates} text={rateText} />
       <Plot label="How many" height={HEIGHT} times={times} series={counts} />
+      {children}
     </div>
   );
 }

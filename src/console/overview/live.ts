@@ -12,6 +12,9 @@ export interface LivePoint {
   readonly dropped: number;
   readonly connections: number;
   readonly waiting: number;
+  /** What is billed, a second. */
+  readonly requests: number;
+  readonly rowsWritten: number;
 }
 
 /** @returns a new list with each look, the earliest first */
@@ -44,6 +47,8 @@ function pointOf(before: Figures, after: Figures): LivePoint {
     dropped: rate("delivery.dropped"),
     connections: total("live_connections.count"),
     waiting: total("mqueue.count"),
+    requests: rate("billed.requests"),
+    rowsWritten: rate("billed.rows_written"),
   };
 }
 
