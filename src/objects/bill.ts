@@ -63,8 +63,9 @@ export class Bill {
   }
 }
 
+/** Nothing was to be done between them: that somebody asked for figures is no reason to wait on. */
 function isSame(a: Counted, b: Counted): boolean {
-  return BILLED.every((field) => a[field] === b[field]);
+  return a.awakeMs === b.awakeMs;
 }
 
 /** Months since the year 0, of UTC as bills are. */

@@ -27,7 +27,9 @@ describe("of a sharded broker", () => {
   let clients: RealClient[] = [];
 
   beforeAll(async () => {
-    broker = await startBroker({ env: { TOPOLOGY: "sharded", ALLOW_ANONYMOUS: "true", NAMESPACES: "default", USERS, JWT_SECRET } });
+    broker = await startBroker({
+      env: { TOPOLOGY: "sharded", ALLOW_ANONYMOUS: "true", NAMESPACES: "default", USERS, JWT_SECRET, JWT_CLOCK_TOLERANCE: "0" },
+    });
   });
   afterAll(() => broker.dispose());
   afterEach(async () => {

@@ -1,9 +1,10 @@
 /** Messages as they come, for subscriptions of one's own; and publishing. */
 import { useRef, useState } from "preact/hooks";
+import { base64Of } from "../parts/bytes.ts";
 import { saveAs } from "../parts/files.ts";
 import { countText, preciseTimeText } from "../parts/numbers.ts";
 import { Rows } from "../parts/rows.tsx";
-import { type Format, lineOf } from "../payload/formats.ts";
+import { type Format, lineOf, textOf } from "../payload/formats.ts";
 import { Payload } from "../payload/payload.tsx";
 import { PropertiesOf, rowsOf } from "../payload/properties.tsx";
 import { type Entry, log } from "./log.ts";
@@ -208,7 +209,9 @@ function Detail({ entry, onClose, onRespond }: DetailProps) {
 }
 
 function lineOfEntry({ time, topic, payload, qos, retain, properties }: Entry): string {
+  const text = textOf(payload);
+  const shown =
+    text === undefined ? { payload: base64Of(payload), payload_encoding: "base64" } : { payload: text, payload_encoding: "plain" };
   const named = Object.fromEntries(rowsOf(properties));
-  const text = { time: new Date(time).toISOString(), topic, payload: new TextDecoder().decode(payload), qos, retain, properties: named };
-  return `${JSON.stringify(text)}\n`;
+  return `${JSON.stringify({ time: new Date(time).toISOString(), topic, ...shown, qos, retain, properties: named })}\n`;
 }
