@@ -13,7 +13,8 @@ import { DIRECTORY_SETTINGS, type DirectorySettings, directoryProblems } from ".
 import { GATEWAY_SECRET } from "./auth/gateway-settings.ts";
 import { HTTP_SETTINGS, type HttpSettings, httpProblems } from "./auth/http-settings.ts";
 import { JWT_SETTINGS, type JwtSettings, jwtProblems, takesTokens } from "./auth/jwt-settings.ts";
-import { type Choices, CLIENT_ID_OWNERS, DEFAULT_CHOICES, DENY_ACTIONS, QUEUE_POLICIES, SHARED_STRATEGIES } from "./choices.ts";
+import { CHOICE_SETTINGS } from "./choice-settings.ts";
+import type { Choices } from "./choices.ts";
 import { LIMIT_SETTINGS, RATE_SETTINGS, USER_SHARE } from "./limit-settings.ts";
 import { type Limits, limitProblems } from "./limits.ts";
 import type { Rates } from "./rate.ts";
@@ -190,53 +191,6 @@ const ALLOWED_HOSTS = setting(
   parseHosts,
 );
 
-const QUEUE_POLICY = setting(
-  "QUEUE_POLICY",
-  DEFAULT_CHOICES.queuePolicy,
-  QUEUE_POLICIES.join(" or "),
-  "what a full queue does: its oldest message goes; or a new one is not taken, and a 5.0 publisher hears 0x97",
-  (text) => QUEUE_POLICIES.find((policy) => policy === text),
-);
-const CLIENT_ID_OWNER = setting(
-  "CLIENT_ID_OWNER",
-  DEFAULT_CHOICES.clientIdOwner,
-  CLIENT_ID_OWNERS.join(" or "),
-  "whose a client ID is while its session lives: its user's, and another user who connects with it is refused (0x85); or anyone's, and another user ends connection and session, which it never resumes",
-  (text) => CLIENT_ID_OWNERS.find((owner) => owner === text),
-);
-const ACL_DENY_ACTION = setting(
-  "ACL_DENY_ACTION",
-  DEFAULT_CHOICES.denyAction,
-  DENY_ACTIONS.join(" or "),
-  "what a message of a 3.x client does that it may not publish, which 3.x has no word for: it is acknowledged and goes nowhere, or ends the connection",
-  (text) => DENY_ACTIONS.find((action) => action === text),
-);
-const SHARED_SUBSCRIPTION_STRATEGY = setting(
-  "SHARED_SUBSCRIPTION_STRATEGY",
-  DEFAULT_CHOICES.sharedStrategy,
-  `one of ${SHARED_STRATEGIES.join(", ")}`,
-  "which member of a shared subscription gets a message: in turn, at random, always the same while it is there, by a hash of the publisher's client ID or of the topic, or the one with the fewest unacknowledged messages",
-  (text) => SHARED_STRATEGIES.find((strategy) => strategy === text),
-);
-const RESPONSE_INFORMATION = setting(
-  "RESPONSE_INFORMATION",
-  "",
-  "a Topic Name, with %c for the client ID, or nothing",
-  "the Response Information that 5.0 clients get when they request it, such as `responses/%c`; empty = none",
-  (text) => (/[+#]/.test(text) ? undefined : text),
-);
-const VALIDATE_PAYLOAD_FORMAT = flag(
-  "VALIDATE_PAYLOAD_FORMAT",
-  false,
-  "`true` refuses (0x99) a message that says it is UTF-8 (Payload Format Indicator 1) and is not",
-);
-
-const PRESENCE = flag(
-  "PRESENCE",
-  false,
-  "`true` lets clients subscribe to `$presence/FILTER`: [who is there under a filter](presence.md), and who comes and goes; else they are refused",
-);
-
 const SYS_SECONDS = integer(
   "SYS_SECONDS",
   0,
@@ -249,6 +203,8 @@ const SYS_ANONYMOUS = flag(
   false,
   "`true` lets anonymous clients of a broker without `ACL` listen to those. `npm start` on a loopback address: `true`",
 );
+
+const { denyAction: ACL_DENY_ACTION, ...OTHER_CHOICES } = CHOICE_SETTINGS;
 
 const ALL = [
   TOPOLOGY,
@@ -270,12 +226,7 @@ const ALL = [
   MONITOR,
   ALLOWED_ORIGINS,
   ALLOWED_HOSTS,
-  CLIENT_ID_OWNER,
-  QUEUE_POLICY,
-  SHARED_SUBSCRIPTION_STRATEGY,
-  RESPONSE_INFORMATION,
-  VALIDATE_PAYLOAD_FORMAT,
-  PRESENCE,
+  ...Object.values(OTHER_CHOICES),
   SYS_SECONDS,
   SYS_ANONYMOUS,
   ...Object.values(LIMIT_SETTINGS),
@@ -338,15 +289,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>, code: Code
     monitor: read(MONITOR),
     allowedHosts: read(ALLOWED_HOSTS),
     allowedOrigins: read(ALLOWED_ORIGINS)?.origins,
-    choices: {
-      queuePolicy: read(QUEUE_POLICY),
-      sharedStrategy: read(SHARED_SUBSCRIPTION_STRATEGY),
-      clientIdOwner: read(CLIENT_ID_OWNER),
-      responseInformation: read(RESPONSE_INFORMATION),
-      validatePayloadFormat: read(VALIDATE_PAYLOAD_FORMAT),
-      denyAction: read(ACL_DENY_ACTION),
-      presence: read(PRESENCE),
-    },
+    choices: readAll(CHOICE_SETTINGS),
     system: { seconds: read(SYS_SECONDS), anonymous: read(SYS_ANONYMOUS) },
     rates: readAll(RATE_SETTINGS),
     userShare: read(USER_SHARE),

@@ -98,6 +98,7 @@ export const FLOORS: readonly Floor[] = [
       },
       { path: "src/setting.ts", is: "how one thing that an operator may set is written" },
       { path: "src/limit-settings.ts", is: "the variables of the limits" },
+      { path: "src/choice-settings.ts", is: "the variables of the choices" },
       { path: "src/settings.ts", is: "what an operator may set, and its parser" },
       {
         path: "src/handshake/",

@@ -22,9 +22,7 @@ import {
   RECORD_WATCH,
   type RetainedAsk,
 } from "../mqtt/batch.ts";
-import type { DeliveryAnswer, Unwanted } from "../mqtt/delivery-answer.ts";
 import { encodeExchangeAnswer, NOTHING_RETAINED } from "../mqtt/exchange-answer.ts";
-import { JointOutcome } from "../mqtt/joint-outcome.ts";
 import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
@@ -39,6 +37,7 @@ import { Adoption, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
 import { Bill } from "./bill.ts";
 import type { RetainedMessages, TakenRetained } from "./calls.ts";
+import { DeliveryOutcomes } from "./delivery-outcomes.ts";
 import { EventTelling } from "./event-telling.ts";
 import { Exchange } from "./exchange.ts";
 import { Exchanges } from "./exchanges.ts";
@@ -53,7 +52,7 @@ import { PresenceTelling } from "./presence-telling.ts";
 import { RetainedReader } from "./retained-reader.ts";
 import { keepRetained, retainedView } from "./retained-view.ts";
 import { type SessionObjects, SessionQueues } from "./session-queues.ts";
-import { ALONE, attemptAfter, type Cause, Delivery, type Refused, recordOf } from "./topic-delivery.ts";
+import { ALONE, type Cause, Delivery, recordOf } from "./topic-delivery.ts";
 import { Turns } from "./turns.ts";
 
 export interface TopicHostOptions {
@@ -121,9 +120,16 @@ export class TopicHost implements DeliveryPort {
     this.#queues = new SessionQueues({
       ...{ name, shape, sessions, runtime, faults: this.#faults, ledger: this.ledger },
       events: () => this.#events.said,
-      answered: (...answered) => this.#answered(...answered),
+      answered: (...answered) => outcomes.take(...answered),
     });
-    this.#held = new HeldDeliveries(runtime, this.#faults);
+    const held = new HeldDeliveries(runtime, this.#faults);
+    this.#held = held;
+    const because = (cause: Cause | undefined, send: () => void): void => {
+      this.#cause = cause;
+      send();
+      this.#cause = undefined;
+    };
+    const outcomes = new DeliveryOutcomes({ routing: () => this.#routing, held, runtime, faults: this.#faults, because });
     this.#turns = new Turns(runtime, () => false, slices);
     this.#life = runtime.incarnation();
     this.#routing = new RoutingCore({
@@ -335,69 +341,5 @@ export class TopicHost implements DeliveryPort {
 
   #send(sessionObject: string, delivery: Delivery): void {
     if (this.#queues.send(sessionObject, delivery)) this.#slow = true;
-  }
-
-  /** A delivery is done when each shared subscription that nobody took it for where it was sent has given it to a member elsewhere. */
-  #redistribute(delivery: Delivery, sessionObject: string, { outcome, shares }: Refused, done: Delivered | undefined): void {
-    const joint = new JointOutcome((reasonCode) => done?.(reasonCode), shares.length + 1, outcome);
-    const now = this.#runtime.now();
-    this.#cause = delivery.cause;
-    for (const { share, full } of shares) {
-      const attempt = attemptAfter(delivery, share, full, sessionObject);
-      const otherwise = full ? QUOTA_EXCEEDED : SUCCESS;
-      try {
-        if (full) this.#routing.declined(sessionObject, share, attempt.demand, now);
-        this.#routing.redistribute(delivery.message!, { filter: share, attempt, otherwise, now }, joint.settled);
-      } catch (error) {
-        this.#faults.caught(error, "finding another member", delivery.message?.publisher);
-        joint.settled(IMPLEMENTATION_SPECIFIC_ERROR);
-      }
-    }
-    this.#cause = undefined;
-    joint.settled(SUCCESS);
-  }
-
-  #answered(sessionObject: string, batch: number, deliveries: readonly Delivery[], answer: DeliveryAnswer): void {
-    const { version, unwanted, slow, counts } = answer;
-    for (const each of counts) deliveries[each.record]?.message?.receipt?.add(each);
-    const refused = new Map<Delivery, Refused>();
-    for (const each of unwanted) {
-      const delivery = deliveries[each.record];
-      if (delivery?.message === undefined) continue;
-      try {
-        this.#unwanted(sessionObject, delivery, delivery.message, each, version, refused);
-      } catch (error) {
-        this.#faults.caught(error, `taking what ${sessionObject} did not want`, delivery.message.publisher);
-      }
-    }
-    const held = this.#held.hold(sessionObject, batch, slow, deliveries);
-    for (const delivery of deliveries) {
-      try {
-        const of = refused.get(delivery);
-        const done = held.get(delivery) ?? delivery.done;
-        if (of === undefined) done?.(SUCCESS);
-        else this.#redistribute(delivery, sessionObject, of, done);
-      } catch (error) {
-        this.#faults.caught(error, `taking what ${sessionObject} answered`, delivery.message?.publisher);
-      }
-    }
-  }
-
-  /** Something of a delivery was not taken: the route that led it there is stale, or somebody's queue is full. */
-  #unwanted(
-    sessionObject: string,
-    delivery: Delivery,
-    { topic }: Message,
-    { share, full }: Unwanted,
-    version: number,
-    refused: Map<Delivery, Refused>,
-  ): void {
-    const of = refused.get(delivery) ?? { outcome: SUCCESS, shares: [] };
-    if (share === undefined && full) of.outcome = QUOTA_EXCEEDED;
-    else if (share !== undefined) of.shares.push({ share, full });
-    if (share !== undefined || full) refused.set(delivery, of);
-    if (full) return;
-    if (share === undefined) this.#routing.nobodyWants(sessionObject, topic, version);
-    else this.#routing.noMember(sessionObject, share, version);
   }
 }

@@ -4,20 +4,18 @@
  */
 
 import { createHash } from "node:crypto";
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import { API_TOKENS } from "../../src/auth/api-settings.ts";
 import { done } from "../support/admin-api.ts";
-import { launchBrowser } from "../support/browser.ts";
-import { PHONE, type VisitOptions, Visitor } from "../support/console.ts";
+import { PHONE, type VisitOptions, Visitor, Visits } from "../support/console.ts";
 import { unique } from "../support/mqtt-client.ts";
 import { mqttJs, type RealConnectOptions } from "../support/real-clients.ts";
 
 const ADMIN_TOKEN = "an-admin-token-of-tests";
 
-let browser: Promise<Browser> | undefined;
-afterAll(async () => (await browser?.catch(() => undefined))?.close());
+const visits = new Visits();
+afterAll(() => visits.dispose());
 
 describe.each(["compact", "sharded"])("%s", (topology) => {
   let broker: Broker;
@@ -33,13 +31,12 @@ describe.each(["compact", "sharded"])("%s", (topology) => {
     broker = await startBroker({ env });
   });
   afterAll(() => broker.dispose());
+  afterEach(() => visits.end());
 
   const client = (options?: RealConnectOptions) => mqttJs(5).connect(broker.mqttUrl, options);
 
   async function visit(view: "Clients" | "Access", options?: VisitOptions): Promise<Visitor> {
-    browser ??= launchBrowser();
-    const visitor = await Visitor.open(await browser, broker.url, options);
-    await visitor.connected();
+    const visitor = await visits.begin(broker.url, options);
     await visitor.go(view);
     await visitor.page.getByText(/needs a token with the scope/).waitFor();
     await visitor.signIn({ token: ADMIN_TOKEN });
@@ -111,7 +108,6 @@ describe.each(["compact", "sharded"])("%s", (topology) => {
     await act(visitor, `Lift the ban of ${lampId}`, "Lift");
     await visitor.page.getByText(`${lampId} may connect again.`).waitFor();
     await (await client({ clientId: lampId })).disconnect();
-    await visitor.close();
   });
 
   // What follows does not look at sessions.
@@ -176,12 +172,10 @@ describe.each(["compact", "sharded"])("%s", (topology) => {
     await visitor.page.getByRole("link", { name: "Bans" }).click();
     await visitor.page.getByText(message).waitFor();
     await visitor.page.getByText("npx wrangler secret put ADMIN_TOKEN").waitFor();
-    await visitor.close();
   });
 
   it("does not show a token again and again that is wrong: the broker counts guesses", async () => {
-    browser ??= launchBrowser();
-    const context = await (await browser).newContext();
+    const context = await (await visits.browser).newContext();
     await context.clock.install();
     const visitor = await Visitor.openIn(context, broker.url);
     const asked: string[] = [];
@@ -195,7 +189,8 @@ describe.each(["compact", "sharded"])("%s", (topology) => {
       ["Overview", "/stats"],
       ["Access", "/authentication"],
     ] as const) {
-      await visitor.go(view);
+      // The view before says the same: that this one has asked is what is waited for.
+      await Promise.all([visitor.page.waitForResponse((response) => response.url().includes(`/api/v5${path}`)), visitor.go(view)]);
       await visitor.page.getByText(/needs a token with the scope/).waitFor();
       await context.clock.runFor(60_000);
       expect([view, of(path)]).toEqual([view, 1]);
@@ -236,6 +231,5 @@ describe.each(["compact", "sharded"])("%s", (topology) => {
       await visitor.page.getByText(there).first().waitFor();
       await looks();
     }
-    await visitor.close();
   });
 });

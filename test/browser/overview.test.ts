@@ -1,18 +1,16 @@
 /** The console's overview in a real browser: figures, curves and the bill of a broker that has something to do. */
 
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
-import { launchBrowser } from "../support/browser.ts";
-import { PHONE, type VisitOptions, Visitor } from "../support/console.ts";
+import { PHONE, type VisitOptions, type Visitor, Visits } from "../support/console.ts";
 import { isLong } from "../support/long.ts";
 import { unique } from "../support/mqtt-client.ts";
 import { mqttJs } from "../support/real-clients.ts";
 
 const ADMIN_TOKEN = "a-token-for-the-tests-of-the-console";
 
-let browser: Promise<Browser> | undefined;
-afterAll(async () => (await browser?.catch(() => undefined))?.close());
+const visits = new Visits();
+afterAll(() => visits.dispose());
 
 describe.each(isLong ? ["compact", "sharded"] : ["sharded"])("%s", (topology) => {
   let broker: Broker;
@@ -23,6 +21,7 @@ describe.each(isLong ? ["compact", "sharded"] : ["sharded"])("%s", (topology) =>
     });
   });
   afterAll(() => broker.dispose());
+  afterEach(() => visits.end());
 
   /** Objects have written down what they did, some seconds after it. */
   const billed = async (): Promise<boolean> => {
@@ -31,9 +30,7 @@ describe.each(isLong ? ["compact", "sharded"] : ["sharded"])("%s", (topology) =>
   };
 
   const visit = async (options?: VisitOptions): Promise<Visitor> => {
-    browser ??= launchBrowser();
-    const visitor = await Visitor.open(await browser, broker.url, options);
-    await visitor.connected();
+    const visitor = await visits.begin(broker.url, options);
     await visitor.go("Overview");
     return visitor;
   };
@@ -75,7 +72,6 @@ describe.each(isLong ? ["compact", "sharded"] : ["sharded"])("%s", (topology) =>
     expect(await bill.getByRole("row").filter({ hasText: "Requests" }).textContent()).toMatch(/^Requests[1-9].*1M\$0\.15\$0\.00$/);
     await visitor.page.getByText("None, since the objects woke.").waitFor();
     await other.disconnect();
-    await visitor.close();
   });
 
   it("keeps nobody out, on a phone too, in light and in the dark", async () => {
@@ -84,6 +80,5 @@ describe.each(isLong ? ["compact", "sharded"] : ["sharded"])("%s", (topology) =>
     await visitor.page.getByRole("table").last().waitFor();
     expect(await visitor.barriers()).toEqual([]);
     expect(await visitor.fits()).toBe(true);
-    await visitor.close();
   });
 });

@@ -2,20 +2,17 @@
 
 import { encode as msgpack } from "@msgpack/msgpack";
 import { encode as cbor } from "cborg";
-import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
-import { launchBrowser } from "../support/browser.ts";
-import { PHONE, type VisitOptions, Visitor } from "../support/console.ts";
+import { PHONE, type VisitOptions, type Visitor, Visits } from "../support/console.ts";
 import { unique } from "../support/mqtt-client.ts";
 import { mqttJs, type RealClient } from "../support/real-clients.ts";
 
-let browser: Promise<Browser> | undefined;
-afterAll(async () => (await browser?.catch(() => undefined))?.close());
+const visits = new Visits();
+afterAll(() => visits.dispose());
 
 describe("of a sharded broker", () => {
   let broker: Broker;
-  let visitors: Visitor[] = [];
   let clients: RealClient[] = [];
 
   beforeAll(async () => {
@@ -25,15 +22,11 @@ describe("of a sharded broker", () => {
   afterEach(async () => {
     await Promise.all(clients.map((client) => client.disconnect()));
     clients = [];
-    for (const visitor of visitors.splice(0)) await visitor.close();
-    visitors = [];
+    await visits.end();
   });
 
   const visit = async (options?: VisitOptions): Promise<Visitor> => {
-    browser ??= launchBrowser();
-    const visitor = await Visitor.open(await browser, broker.url, options);
-    visitors.push(visitor);
-    await visitor.connected();
+    const visitor = await visits.begin(broker.url, options);
     return visitor;
   };
   const otherClient = async (): Promise<RealClient> => {
@@ -146,6 +139,11 @@ describe("of a sharded broker", () => {
     await visitor.topic(`${home}/deep/down/needle`).click();
     expect(await visitor.topic(`${home}/deep/hay`).count()).toBe(0);
     await visitor.button("Pin").click();
+    // What is searched for stays while somebody looks at something else.
+    await visitor.go("Messages");
+    await visitor.go("Topics");
+    expect(await visitor.field("Search topics").inputValue()).toBe("NEEDLE");
+    expect(await visitor.topic(`${home}/deep/hay`).count()).toBe(0);
     await visitor.field("Search topics").fill("");
     const pinned = visitor.page.getByRole("list", { name: "Pinned topics" });
     await pinned.getByText("1", { exact: true }).waitFor();

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { expect } from "vitest";
+import { launchBrowser } from "./browser.ts";
 import { WAIT_MS } from "./mqtt-client.ts";
 
 export const DESKTOP = { width: 1280, height: 800 };
@@ -12,6 +13,34 @@ export const PHONE = { width: 390, height: 844 };
 export interface VisitOptions {
   readonly viewport?: { readonly width: number; readonly height: number };
   readonly colorScheme?: "light" | "dark";
+}
+
+/** The browser of a test file, which the first test that needs it starts, and those who use it. */
+export class Visits {
+  #browser: Promise<Browser> | undefined;
+  readonly #visitors: Visitor[] = [];
+
+  get browser(): Promise<Browser> {
+    this.#browser ??= launchBrowser();
+    return this.#browser;
+  }
+
+  /** Opens the console as somebody who was never there, and is let in. */
+  async begin(url: string, options?: VisitOptions): Promise<Visitor> {
+    const visitor = await Visitor.open(await this.browser, url, options);
+    this.#visitors.push(visitor);
+    await visitor.connected();
+    return visitor;
+  }
+
+  /** Everybody goes; nothing that a page must not do was done. */
+  async end(): Promise<void> {
+    for (const visitor of this.#visitors.splice(0)) await visitor.close();
+  }
+
+  async dispose(): Promise<void> {
+    await (await this.#browser?.catch(() => undefined))?.close();
+  }
 }
 
 export interface SignInAs {

@@ -1,6 +1,7 @@
 /** The users that the broker keeps: in the order of their names, page by page; on the right one of them, or a new one. */
 import { useEffect, useState } from "preact/hooks";
 import { countText } from "../parts/numbers.ts";
+import { SearchField } from "../parts/search-field.tsx";
 import { hrefOf } from "../route.ts";
 import { ApiProblem, type Page } from "../session/api.ts";
 import { api } from "../session/session.ts";
@@ -64,18 +65,7 @@ export function Users({ rest }: { readonly rest: string | undefined }) {
     <div class="split" data-detail={rest === undefined ? undefined : "open"}>
       <section class="pane" aria-label="Users">
         <div class="bar">
-          <input
-            type="search"
-            class="grow"
-            value={text}
-            onInput={({ currentTarget }) => setText(currentTarget.value)}
-            placeholder="From a user name on"
-            aria-label="From a user name on"
-            autocapitalize="off"
-            autocomplete="off"
-            spellcheck={false}
-            data-shortcut="/"
-          />
+          <SearchField label="From a user name on" value={text} onSearch={setText} />
           <a class="button primary" href={hrefOf("access", `users/${NEW}`)}>
             Add a user
           </a>

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Refused } from "../parts/needs-token.tsx";
 import { countText, timeText } from "../parts/numbers.ts";
 import { Rows } from "../parts/rows.tsx";
+import { SearchField } from "../parts/search-field.tsx";
 import { hrefOf } from "../route.ts";
 import { type ClientFacts, VERSION_NAMES } from "./client-facts.ts";
 import { EVERYBODY, found, type Wanted } from "./found.ts";
@@ -38,18 +39,7 @@ function Filters() {
   return (
     <form class="bar client-filters" aria-label="Which clients" onSubmit={(event) => event.preventDefault()}>
       <div class="bar grow search">
-        <input
-          type="search"
-          class="grow"
-          value={text}
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
-          placeholder={of === "clientid" ? "Search client IDs" : "Search user names"}
-          aria-label={of === "clientid" ? "Search client IDs" : "Search user names"}
-          autocapitalize="off"
-          autocomplete="off"
-          spellcheck={false}
-          data-shortcut="/"
-        />
+        <SearchField label={of === "clientid" ? "Search client IDs" : "Search user names"} value={text} onSearch={setText} />
         <Choice
           label="Search in"
           value={of}

@@ -2,7 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import type { Client, Message, MessageProperties } from "../../client/index.ts";
 import { sentence } from "../session/link.ts";
-import { link } from "../session/session.ts";
+import { link, login } from "../session/session.ts";
 import { stored } from "../session/stored.ts";
 
 const ENTRIES_MAX = 10_000;
@@ -52,6 +52,12 @@ class MessageLog {
   #client: Client | undefined;
 
   constructor() {
+    let as = login.peek();
+    effect(() => {
+      // What one has received is not for another.
+      if (login.value !== as) this.clear();
+      as = login.value;
+    });
     effect(() => {
       const isOpen = link.state.value.kind === "open";
       const { client } = link;

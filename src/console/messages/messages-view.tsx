@@ -4,6 +4,7 @@ import { base64Of } from "../parts/bytes.ts";
 import { saveAs } from "../parts/files.ts";
 import { countText, preciseTimeText } from "../parts/numbers.ts";
 import { Rows } from "../parts/rows.tsx";
+import { SearchField } from "../parts/search-field.tsx";
 import { type Format, lineOf, textOf } from "../payload/formats.ts";
 import { Payload } from "../payload/payload.tsx";
 import { PropertiesOf, rowsOf } from "../payload/properties.tsx";
@@ -81,15 +82,7 @@ function List({ chosen, onChoose, onWrite }: ListProps) {
   return (
     <>
       <div class="bar">
-        <input
-          type="search"
-          class="grow"
-          value={text}
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
-          placeholder="Search messages"
-          aria-label="Search messages"
-          data-shortcut="/"
-        />
+        <SearchField label="Search messages" value={text} onSearch={setText} />
         <span class="quiet" role="status">
           {countText(log.count)} {log.count === 1 ? "message" : "messages"}
         </span>

@@ -36,6 +36,11 @@ export class Histories {
       history.bytes -= history.values.shift()!.size;
   }
 
+  /** Forgets what came, of all of them. */
+  clear(): void {
+    for (const topic of this.#of.keys()) this.#of.set(topic, { values: [], bytes: 0 });
+  }
+
   /** The oldest first. */
   values(topic: string): readonly Value[] {
     return this.#of.get(topic)?.values ?? [];

@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { chosenFile } from "../parts/files.ts";
 import { Notice } from "../parts/notice.tsx";
 import { countText, rateText } from "../parts/numbers.ts";
+import { SearchField } from "../parts/search-field.tsx";
 import { link } from "../session/session.ts";
 import { Pins } from "./pins.tsx";
 import { importLines } from "./subtree.ts";
@@ -79,23 +80,9 @@ function Filters() {
 
 function Search() {
   const isPaused = watch.isPaused.value;
-  const [text, setText] = useState("");
-  const search = (wanted: string): void => {
-    setText(wanted);
-    watch.tree.search(wanted);
-    watch.drawn();
-  };
   return (
     <div class="bar">
-      <input
-        type="search"
-        class="grow"
-        value={text}
-        onInput={({ currentTarget }) => search(currentTarget.value)}
-        placeholder="Search topics"
-        aria-label="Search topics"
-        data-shortcut="/"
-      />
+      <SearchField label="Search topics" value={watch.searched.value} onSearch={(text) => watch.search(text)} />
       <Finds />
       <button type="button" aria-pressed={isPaused} onClick={() => watch.pause(!isPaused)}>
         {isPaused ? "Go on" : "Pause"}

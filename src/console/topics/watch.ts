@@ -25,6 +25,8 @@ class TopicWatch {
   readonly pinned = stored<readonly string[]>("pinned topics", []);
   readonly selected = signal<string | undefined>(undefined);
   readonly isPaused = signal(false);
+  /** A part of the topics that are shown; empty: all are. */
+  readonly searched = signal("");
   /** Filters that the broker refuses, with why. */
   readonly refused = signal<ReadonlyMap<string, string>>(new Map());
   /** Grows with each frame in which something has come. */
@@ -49,6 +51,8 @@ class TopicWatch {
       const { kind } = main.state.value;
       const as = login.value;
       untracked(() => {
+        // Another one may see other topics.
+        if (this.#login !== undefined && this.#login !== as) this.clear();
         if (isWanted && kind === "open") this.#open(as);
         else if (kind === "closed") this.link.close();
       });
@@ -69,8 +73,6 @@ class TopicWatch {
   #open(as: Login): void {
     const isSame = this.#login === as;
     if (isSame && this.link.state.peek().kind !== "closed") return;
-    // Another one may see other topics.
-    if (!isSame && this.#login !== undefined) this.clear();
     this.#login = as;
     void this.link.open(as, `${clientId.peek()}-topics`, { sessionExpirySeconds: 0 });
   }
@@ -90,8 +92,15 @@ class TopicWatch {
     this.drawn();
   }
 
+  search(text: string): void {
+    this.searched.value = text;
+    this.tree.search(text);
+    this.drawn();
+  }
+
   clear(): void {
     this.tree.clear();
+    this.histories.clear();
     this.#waiting = [];
     this.#held = new Map();
     this.drawn();
