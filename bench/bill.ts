@@ -30,7 +30,7 @@ export interface BillCase {
   readonly load: (messages: number) => Load;
 }
 
-type Flow = Pick<FlowLoad, "publishers" | "subscribers" | "wants" | "outstanding">;
+type Flow = Pick<FlowLoad, "publishers" | "subscribers" | "wants" | "window">;
 
 const COMMON = { version: 4, payloadBytes: PAYLOAD_BYTES } as const;
 
@@ -43,15 +43,15 @@ function busy(key: string, title: string, qos: 0 | 1 | 2, shape: Flow, more: Par
   const copies = shape.wants === "pairs" ? 1 : shape.subscribers;
   const { publishers, subscribers } = shape;
   const load = (messages: number): Load => {
-    const count = Math.max(shape.outstanding, Math.ceil(messages / Math.min(copies, 20)));
+    const count = Math.max(shape.window * publishers, Math.ceil(messages / Math.min(copies, 20)));
     return { kind: "flow", ...COMMON, qos, framing: "packet", ...shape, messages: count, ...more };
   };
   return { key, title, publishers, subscribers, copies, qos, load };
 }
 
-const PAIRS: Flow = { publishers: 10, subscribers: 10, wants: "pairs", outstanding: 200 };
-const FAN_OUT: Flow = { publishers: 1, subscribers: 100, wants: "all", outstanding: 20 };
-const FAN_IN: Flow = { publishers: 50, subscribers: 1, wants: "all", outstanding: 500 };
+const PAIRS: Flow = { publishers: 10, subscribers: 10, wants: "pairs", window: 20 };
+const FAN_OUT: Flow = { publishers: 1, subscribers: 100, wants: "all", window: 20 };
+const FAN_IN: Flow = { publishers: 50, subscribers: 1, wants: "all", window: 10 };
 
 export const BILL_CASES: readonly BillCase[] = [
   single("single-0", "one at a time, QoS 0", 0),
@@ -59,14 +59,14 @@ export const BILL_CASES: readonly BillCase[] = [
   single("single-2", "one at a time, QoS 2", 2),
   single("single-kept", "one at a time, QoS 1, kept session", 1, { kept: true }),
   single("single-retained", "one at a time, QoS 1, retained", 1, { retain: true }),
-  busy("fan-out-single", "one at a time to 100, QoS 0", 0, { ...FAN_OUT, outstanding: 1 }),
+  busy("fan-out-single", "one at a time to 100, QoS 0", 0, { ...FAN_OUT, window: 1 }),
   busy("pairs-0", "10 pairs under load, QoS 0", 0, PAIRS),
   busy("pairs-1", "10 pairs under load, QoS 1", 1, PAIRS),
   busy("pairs-2", "10 pairs under load, QoS 2", 2, PAIRS),
   busy("pairs-kept", "10 pairs under load, QoS 1, kept sessions", 1, PAIRS, { kept: true }),
   busy("fan-out-0", "1 to 100 under load, QoS 0", 0, FAN_OUT),
   busy("fan-out-1", "1 to 100 under load, QoS 1", 1, FAN_OUT),
-  busy("wide-0", "1 to 1,000 under load, QoS 0", 0, { ...FAN_OUT, subscribers: 1000, outstanding: 10 }),
+  busy("wide-0", "1 to 1,000 under load, QoS 0", 0, { ...FAN_OUT, subscribers: 1000, window: 10 }),
   busy("fan-in-0", "50 to 1 under load, QoS 0", 0, FAN_IN),
   busy("fan-in-1", "50 to 1 under load, QoS 1", 1, FAN_IN),
 ];

@@ -31,7 +31,7 @@ const LOAD: FlowLoad = {
   publishers: 10,
   subscribers: 10,
   wants: "pairs",
-  outstanding: 1000,
+  window: 100,
   framing: "burst",
 };
 

@@ -12,7 +12,8 @@ import { longTable } from "./long-table.ts";
 import { microTable } from "./micro/index.ts";
 import { plots } from "./plots.ts";
 import { cpuOfMillion, cpuRatio, figureOf, median, medianOf, type Results, ratio, type ScenarioResult } from "./results.ts";
-import { ROUNDS_WITHOUT_TARGET, SCENARIOS, type Scenario } from "./scenarios.ts";
+import type { Sample } from "./run.ts";
+import { type Group, ROUNDS_WITHOUT_TARGET, SCENARIOS, type Scenario } from "./scenarios.ts";
 import { takesPart } from "./suite.ts";
 import { number, table, times } from "./tables.ts";
 
@@ -30,6 +31,7 @@ export const NAMES: Readonly<Record<string, string>> = {
 
 const BROKERS = ["compact", "handed", "relayed", "aedes", "mosquitto"];
 const OWN = ["compact", "handed", "relayed"];
+const OTHERS = ["aedes", "mosquitto", "floor", "relay"];
 
 /** One scenario on the terminal, as soon as it is there. */
 export function printScenario(scenario: Scenario, result: ScenarioResult): void {
@@ -79,11 +81,15 @@ export function writeReport(results: Results): void {
     machine: () => machineText(results),
     targets: () => targetTable(results),
     work: () => workTable(results),
-    throughput: () => ratioTable(results, ["MQTT 3.1.1, 64 bytes"]),
-    throughput5: () => ratioTable(results, ["MQTT 5.0, 64 bytes"]),
-    frames: () => ratioTable(results, ["Frames and payloads"]),
-    connections: () => ratioTable(results, ["Connections"]),
-    latency: () => latencyTable(results),
+    packets: () => ratioTable(results, "packets"),
+    windows: () => ratioTable(results, "windows"),
+    library: () => ratioTable(results, "library"),
+    packets5: () => ratioTable(results, "packets5"),
+    bursts: () => ratioTable(results, "bursts"),
+    payloads: () => ratioTable(results, "payloads"),
+    connections: () => ratioTable(results, "connections"),
+    latency: () => latencyTable(results, "latency"),
+    emq: () => latencyTable(results, "emq"),
     memory: () => memoryTable(results),
     cpu: () => cpuTable(results),
     ceiling: () => ceilingTable(results),
@@ -111,7 +117,7 @@ export function find(results: Results, key: string): ScenarioResult | undefined 
   return results.scenarios.find((result) => result.key === key);
 }
 
-function measured(results: Results, groups: readonly string[]): { scenario: Scenario; result: ScenarioResult }[] {
+function measured(results: Results, groups: readonly Group[]): { scenario: Scenario; result: ScenarioResult }[] {
   return SCENARIOS.filter(({ group }) => groups.includes(group)).flatMap((scenario) => {
     const result = find(results, scenario.key);
     return result === undefined ? [] : [{ scenario, result }];
@@ -158,15 +164,23 @@ function targetTable(results: Results): string {
     if (targets === undefined) return [];
     const result = find(results, scenario.key);
     const cell = (key: "compact" | "handed" | "relayed"): string => {
-      const reached = ratio(scenario, result, key, "aedes");
-      const parts = [verdict(reached, targets[key])];
-      const wanted = key === "relayed" ? undefined : targets.mosquitto?.[key];
-      if (wanted !== undefined) parts.push(`mosquitto ${verdict(ratio(scenario, result, key, "mosquitto"), wanted)}`);
+      const parts = [verdict(ratio(scenario, result, key, "aedes"), targets[key])];
+      if (key === "compact" && targets.mosquitto !== undefined) {
+        parts.push(`mosquitto ${verdict(ratio(scenario, result, key, "mosquitto"), targets.mosquitto)}`);
+      }
+      if (key !== "compact" && targets.ofCompact !== undefined) {
+        parts.push(`compact ${verdict(ratio(scenario, result, key, "compact"), targets.ofCompact[key])}`);
+      }
       return parts.join("; ");
     };
-    return [[scenario.title, cell("compact"), cell("handed"), cell("relayed")]];
+    return [[scenario.title, cell("compact"), cell("handed"), cell("relayed"), bare(scenario, result)]];
   });
-  return table(["against aedes", "compact", "sharded, handed over", "sharded, relayed"], rows);
+  return table(["against aedes", "compact", "sharded, handed over", "sharded, relayed", "bare object, bare relay"], rows);
+}
+
+/** What passes frames on and does nothing else: where that does not reach what was aimed at, no broker on it can. */
+function bare(scenario: Scenario, result: ScenarioResult | undefined): string {
+  return ["floor", "relay"].map((key) => times(ratio(scenario, result, key, "aedes"))).join(", ");
 }
 
 /** The same by processor time: what is left of the comparison when the machine has other things to do. */
@@ -179,41 +193,36 @@ function workTable(results: Results): string {
   return table(["processor time of aedes / own", "compact", "handed over", "relayed", "mosquitto", "bare object"], rows);
 }
 
-function verdict(reached: number | undefined, wanted: number): string {
-  if (reached === undefined) return "-";
-  return reached >= wanted ? `${times(reached)} (at least ${wanted})` : `**${times(reached)}** (below ${wanted})`;
+function verdict(reached: number | undefined, wanted: number | undefined): string {
+  if (reached === undefined || wanted === undefined) return times(reached);
+  return reached >= wanted ? `${times(reached)} (${times(wanted)})` : `**${times(reached)}** (${times(wanted)})`;
 }
 
-function ratioTable(results: Results, groups: readonly string[]): string {
-  const rows = measured(results, groups).map(({ scenario, result }) => {
-    const value = (key: string): string => number(medianOf(result, key, (sample) => figureOf(scenario.unit, sample)));
+/** Rates, with ratios to aedes, and to what does nothing in the same place: the bare object, for relayed connections the bare relay. */
+function ratioTable(results: Results, group: Group): string {
+  const rows = measured(results, [group]).map(({ scenario, result }) => {
+    const value = (key: string): string =>
+      result.failures[key] === undefined ? number(medianOf(result, key, (sample) => figureOf(scenario.unit, sample))) : "failed";
     const cells = OWN.map((key) => {
-      if (result.failures[key] !== undefined) return "failed";
-      const ratios = [ratio(scenario, result, key, "aedes"), ratio(scenario, result, key, "floor")];
-      const [aedes, floor] = ratios.map(times);
-      return ratios.every((each) => each === undefined) ? value(key) : `${value(key)} (${aedes}; ${floor})`;
+      const place = key === "relayed" && result.samples.relay !== undefined ? "relay" : "floor";
+      const ratios = [ratio(scenario, result, key, "aedes"), ratio(scenario, result, key, place)];
+      return ratios.every((each) => each === undefined) ? value(key) : `${value(key)} (${ratios.map(times).join("; ")})`;
     });
-    return [
-      scenario.title,
-      ...cells,
-      ...["aedes", "mosquitto", "floor"].map((key) => (result.failures[key] === undefined ? value(key) : "failed")),
-    ];
+    return [scenario.title, ...cells, ...OTHERS.map(value)];
   });
-  return table(
-    ["per second (to aedes; to the bare object)", "compact", "handed over", "relayed", "aedes", "mosquitto", "bare object"],
-    rows,
-  );
+  return table(["per second (to aedes; to the bare object or relay)", ...[...OWN, ...OTHERS].map((key) => NAMES[key]!)], rows);
 }
 
-function latencyTable(results: Results): string {
-  const rows = measured(results, ["Latency"]).map(({ scenario, result }) => [
+function latencyTable(results: Results, group: Group): string {
+  const rows = measured(results, [group]).map(({ scenario, result }) => [
     scenario.title,
     ...[...BROKERS, "floor"].map((key) => {
-      const [p50, p99] = [medianOf(result, key, (sample) => sample.p50), medianOf(result, key, (sample) => sample.p99)];
-      return p50 === undefined ? "-" : `${number(p50)} / ${number(p99)}`;
+      const figures = [(sample: Sample) => sample.mean, (sample: Sample) => sample.p50, (sample: Sample) => sample.p99];
+      const [mean, ...others] = figures.map((figure) => medianOf(result, key, figure));
+      return mean === undefined ? "-" : [mean, ...others].map(number).join(" / ");
     }),
   ]);
-  return table(["milliseconds, p50 / p99", ...[...BROKERS, "floor"].map((key) => NAMES[key]!)], rows);
+  return table(["milliseconds, mean / p50 / p99", ...[...BROKERS, "floor"].map((key) => NAMES[key]!)], rows);
 }
 
 function memoryTable(results: Results): string {
@@ -241,7 +250,7 @@ function memoryTable(results: Results): string {
 
 function cpuTable(results: Results): string {
   const keys = [...BROKERS, "floor"];
-  const rows = measured(results, ["MQTT 3.1.1, 64 bytes", "Frames and payloads"]).map(({ scenario, result }) => [
+  const rows = measured(results, ["packets", "windows", "payloads"]).map(({ scenario, result }) => [
     scenario.title,
     ...keys.map((key) => {
       const memory = medianOf(result, key, ({ memoryAfter }) => memoryAfter);

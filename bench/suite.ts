@@ -6,7 +6,7 @@ import { pinServer } from "./cores.ts";
 import type { Load } from "./load/options.ts";
 import { medianOf, type ScenarioResult } from "./results.ts";
 import { measure, type Timing } from "./run.ts";
-import type { Scenario } from "./scenarios.ts";
+import type { Group, Scenario } from "./scenarios.ts";
 
 export interface SuiteOptions extends Timing {
   readonly rounds: number;
@@ -17,7 +17,7 @@ export interface SuiteOptions extends Timing {
 
 /** It only has to be far above the others. */
 const CEILING_ROUNDS = 2;
-const CEILING_OUTSTANDING = 10;
+const CEILING_WINDOWS = 10;
 
 /** After a load program has gone: its connections end. */
 const SETTLE_MS = 100;
@@ -44,9 +44,8 @@ export async function runScenario(scenario: Scenario, options: SuiteOptions): Pr
           const running = servers.get(contender.key) ?? (await start(contender, scenario.env));
           servers.set(contender.key, running);
           const load = loadFor(scenario, contender, round, options.known);
-          result.samples[contender.key]!.push(
-            await measure(running, load, { warmUpSeconds: options.warmUpSeconds, seconds: options.seconds }),
-          );
+          const seconds = scenario.seconds ?? options.seconds;
+          result.samples[contender.key]!.push(await measure(running, load, { warmUpSeconds: options.warmUpSeconds, seconds }));
         } catch (error) {
           result.failures[contender.key] = (error as Error).message;
         }
@@ -68,18 +67,33 @@ export async function start(contender: Contender, env?: Readonly<Record<string, 
   return running;
 }
 
-export function takesPart(contender: Contender, { load, ceiling }: Scenario): boolean {
+export function takesPart(contender: Contender, { load, group, ceiling }: Scenario): boolean {
   if (load.version === 5 && !contender.speaks5) return false;
+  // It has no shared subscriptions.
+  if (contender.key === "aedes") return !isShared(load);
   if (contender.key === "ceiling") return ceiling === true;
-  // What a relay costs is in its connections.
-  if (contender.key === "relay") return load.kind === "storm" || load.kind === "idle";
-  return !(contender.mirror && load.kind === "retained");
+  // What a relay costs is in its connections and in each frame.
+  if (contender.key === "relay" && !RELAYED.includes(group)) return false;
+  return !contender.mirror || (canBeMirrored(load) && !isShared(load));
+}
+
+/** Tables in which the bare relay stands beside the bare object. */
+const RELAYED: readonly Group[] = ["packets", "windows", "payloads", "connections", "memory"];
+
+function isShared(load: Load): boolean {
+  return "wants" in load && load.wants === "share";
+}
+
+/** Whether the same frames come and go where nobody looks into them. */
+function canBeMirrored({ kind }: Load): boolean {
+  return kind !== "retained" && kind !== "library";
 }
 
 function loadFor(scenario: Scenario, contender: Contender, round: number, known: readonly ScenarioResult[]): Load {
   const { load, halfPeakOf } = scenario;
   // So that the server in Node is not what is measured.
-  if (load.kind === "flow" && contender.key === "ceiling") return { ...load, outstanding: load.outstanding * CEILING_OUTSTANDING };
+  if (load.kind === "flow" && load.framing === "burst" && contender.key === "ceiling")
+    return { ...load, window: load.window * CEILING_WINDOWS };
   // Connections stay, and so do retained messages.
   if (load.kind === "retained") return { ...load, prepare: round === 0 };
   if (load.kind !== "paced" || halfPeakOf === undefined) return load;

@@ -20,8 +20,8 @@ const PUBCOMP = 0x70;
 
 export class LoadClient implements PacketListener {
   unacknowledged = 0;
-  /** A message came. */
-  delivered: () => void = () => {};
+  /** A message came. @param topic only where topics are wanted */
+  delivered: (topic: string | undefined) => void = () => {};
   /** All that came at once was read. */
   received: () => void = () => {};
   unacknowledgedMax = UNACKNOWLEDGED_MAX;
@@ -55,6 +55,11 @@ export class LoadClient implements PacketListener {
     });
     client.#failed = fatal;
     return client;
+  }
+
+  /** From now on it is told the topic of each message. */
+  wantTopics(): void {
+    this.#socket.topics = true;
   }
 
   async subscribe(filters: readonly string[], qos: QoS): Promise<void> {
@@ -94,7 +99,7 @@ export class LoadClient implements PacketListener {
       case 3: {
         const qos = (first >> 1) & 3;
         if (qos > 0) this.#answer(qos === 1 ? PUBACK : PUBREC, packetId);
-        this.delivered();
+        this.delivered(body === undefined ? undefined : Buffer.from(body).toString());
         return;
       }
       case 4:

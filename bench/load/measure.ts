@@ -76,11 +76,11 @@ export class Measure {
   }
 }
 
-function percentiles(delays: number[]): Pick<LoadResult, "p50" | "p99"> | undefined {
+function percentiles(delays: number[]): Pick<LoadResult, "mean" | "p50" | "p99"> | undefined {
   if (delays.length === 0) return undefined;
   const sorted = Float64Array.from(delays).sort();
   const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!;
-  return { p50: at(0.5), p99: at(0.99) };
+  return { mean: delays.reduce((sum, delay) => sum + delay, 0) / delays.length, p50: at(0.5), p99: at(0.99) };
 }
 
 export function tell(event: LoadEvent): void {

@@ -17,20 +17,24 @@ interface Common {
 
 /**
  * Who wants what. `pairs`: the n-th subscriber wants what the n-th publisher sends to a topic of its own; `all`: there is one topic, and
- * every subscriber wants it; `wildcard`: each publisher has its topic, and every subscriber wants all of them through one filter.
+ * every subscriber wants it; `wildcard`: each publisher has its topic, and every subscriber wants all of them through one filter; `share`: the
+ * same, and each message goes to one of them.
  */
 interface Shape extends Common {
   readonly publishers: number;
   readonly subscribers: number;
-  readonly wants: "pairs" | "all" | "wildcard";
+  readonly wants: "pairs" | "all" | "wildcard" | "share";
 }
 
 /** As fast as what was sent is delivered: a fixed number of messages is on the way. */
 export interface FlowLoad extends Shape {
   readonly kind: "flow";
-  /** Messages that may be on their way at once, all publishers together. */
-  readonly outstanding: number;
-  /** `burst`: what a client sends at once is one frame, and so are its acknowledgements of a frame; `packet`: each packet is a frame. */
+  /** Messages that may be on their way at once, of each publisher. */
+  readonly window: number;
+  /**
+   * `packet`: each packet is a frame, and leaves as soon as one that was on its way has arrived, as with most clients. `burst`: what a client
+   * sends at once is one frame, and so are its acknowledgements of a frame; all publishers send when several messages have arrived.
+   */
   readonly framing: "burst" | "packet";
   /** Stops after so many messages, when all have arrived, instead of after the time. */
   readonly messages?: number;
@@ -43,6 +47,17 @@ export interface PacedLoad extends Shape {
   readonly kind: "paced";
   /** All publishers together. */
   readonly messagesPerSecond: number;
+}
+
+/**
+ * MQTT.js in a ring: each client publishes to the next one, as fast as what it sent arrives there. It sends a packet as several frames, and
+ * is slow enough itself that it hides a part of the difference between brokers.
+ */
+export interface LibraryLoad extends Common {
+  readonly kind: "library";
+  readonly clients: number;
+  /** Messages that may be on their way at once, of each client. */
+  readonly window: number;
 }
 
 /** One message at a time from one client to another, with a pause between them. */
@@ -69,6 +84,12 @@ export interface RetainedLoad extends Common {
   readonly prepare: boolean;
 }
 
+/** Clients that connect at a fixed rate and stay; tells how long each took, from the socket to its CONNACK. */
+export interface ArriveLoad extends Common {
+  readonly kind: "arrive";
+  readonly connectionsPerSecond: number;
+}
+
 /** Connections that say CONNECT and nothing more. */
 export interface IdleLoad extends Common {
   readonly kind: "idle";
@@ -91,7 +112,7 @@ export interface Crowd {
   readonly subscriptionsEach: number;
 }
 
-export type Load = FlowLoad | PacedLoad | PingLoad | StormLoad | RetainedLoad | IdleLoad | SendLoad;
+export type Load = FlowLoad | LibraryLoad | PacedLoad | PingLoad | StormLoad | ArriveLoad | RetainedLoad | IdleLoad | SendLoad;
 
 export interface LoadOptions {
   readonly target: Target;
@@ -104,7 +125,7 @@ export interface LoadOptions {
 }
 
 export interface LoadResult {
-  /** What happened a second: deliveries; for `storm` connections that came and went, for `idle` connections, for `send` messages. */
+  /** What happened a second: deliveries; for `storm` connections that came and went, for `idle` and `arrive` connections, for `send` messages. */
   readonly perSecond: number;
   /** How many of them in the time that was measured. */
   readonly count: number;
@@ -114,6 +135,7 @@ export interface LoadResult {
   /** Messages that never arrived. */
   readonly lost: number;
   /** Milliseconds from sending to receiving, where single messages are followed. */
+  readonly mean?: number;
   readonly p50?: number;
   readonly p99?: number;
 }

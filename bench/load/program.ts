@@ -5,7 +5,7 @@
 import { Measure } from "./measure.ts";
 import type { LoadOptions } from "./options.ts";
 import { flow, paced, ping, send } from "./streams.ts";
-import { assemble, idle, retained, storm } from "./visits.ts";
+import { arrive, assemble, idle, retained, storm } from "./visits.ts";
 
 const options = JSON.parse(process.argv[2]!) as LoadOptions;
 const { load, crowd } = options;
@@ -17,6 +17,10 @@ switch (load.kind) {
   case "flow":
     await flow(options, load, measure);
     break;
+  case "library":
+    // Only here: it takes longer to load than all of the rest.
+    await (await import("./library.ts")).library(options, load, measure);
+    break;
   case "paced":
     await paced(options, load, measure);
     break;
@@ -25,6 +29,9 @@ switch (load.kind) {
     break;
   case "storm":
     await storm(options, load, measure);
+    break;
+  case "arrive":
+    await arrive(options, load, measure);
     break;
   case "retained":
     await retained(options, load, measure);

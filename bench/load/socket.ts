@@ -9,7 +9,10 @@ import { connect, type Socket } from "node:net";
 const HEAD_BYTES = 1024;
 
 export interface PacketListener {
-  /** @param packetId of acknowledgements and of PUBLISH above QoS 0, else 0 @param body the rest of CONNACK, else undefined */
+  /**
+   * @param packetId of acknowledgements and of PUBLISH above QoS 0, else 0
+   * @param body the whole of CONNACK; of PUBLISH the Topic Name where topics are wanted; else undefined
+   */
   packet(firstByte: number, packetId: number, body: Uint8Array | undefined): void;
   /** A frame was read to its end. */
   frameEnd(): void;
@@ -20,6 +23,8 @@ export interface PacketListener {
 
 export class PacketSocket {
   readonly socket: Socket;
+  /** Whether the listener wants to know the topics of messages. */
+  topics = false;
   readonly #listener: PacketListener;
   #open: (() => void) | undefined;
   /** The answer to the upgrade, then bytes of a frame's header that was cut. */
@@ -166,12 +171,14 @@ export class PacketSocket {
     let packetId = 0;
     let body: Uint8Array | undefined;
     if (type === 3) {
-      if ((first & 0x06) !== 0) {
+      const idBytes = (first & 0x06) === 0 ? 0 : 2;
+      if (idBytes > 0 || this.topics) {
         if (to - at < 2) return 0;
         const idAt = at + 2 + ((bytes[at]! << 8) | bytes[at + 1]!);
-        if (to < idAt + 2) return 0;
-        packetId = (bytes[idAt]! << 8) | bytes[idAt + 1]!;
-        used = idAt + 2;
+        if (to < idAt + idBytes) return 0;
+        if (idBytes > 0) packetId = (bytes[idAt]! << 8) | bytes[idAt + 1]!;
+        if (this.topics) body = bytes.subarray(at + 2, idAt);
+        used = idAt + idBytes;
       }
     } else if (type === 2) {
       if (to < bodyEnd) return 0;

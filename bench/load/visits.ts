@@ -3,7 +3,7 @@
 import { LoadClient } from "./client.ts";
 import { PublishTemplate } from "./frames.ts";
 import { inParallel, later, type Measure, sleep } from "./measure.ts";
-import type { Crowd, IdleLoad, LoadOptions, RetainedLoad, StormLoad } from "./options.ts";
+import type { ArriveLoad, Crowd, IdleLoad, LoadOptions, RetainedLoad, StormLoad } from "./options.ts";
 
 const CONCURRENCY = 50;
 
@@ -24,6 +24,23 @@ export async function storm({ target }: LoadOptions, load: StormLoad, measure: M
   await measure.run();
   over = true;
   await Promise.all(visitors);
+}
+
+export async function arrive({ target }: LoadOptions, load: ArriveLoad, measure: Measure): Promise<void> {
+  const start = performance.now();
+  let begun = 0;
+  const timer = setInterval(() => {
+    const due = Math.floor(((performance.now() - start) / 1000) * load.connectionsPerSecond);
+    for (; begun < due; begun += 1) {
+      const since = performance.now();
+      void LoadClient.connect(target, `arriving-${begun}`, load.version).then(() => {
+        measure.count += 1;
+        measure.delay(performance.now() - since);
+      });
+    }
+  }, 1);
+  await measure.run();
+  clearInterval(timer);
 }
 
 export async function retained({ target }: LoadOptions, load: RetainedLoad, measure: Measure): Promise<void> {
