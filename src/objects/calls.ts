@@ -19,9 +19,16 @@ import type { Member } from "../topic/presence.ts";
 import type { Adopter } from "./adoption.ts";
 import type { Figures, Usage } from "./meter.ts";
 
+/** What takes batches of one other object for as long as that holds it. */
+export interface HeldCalls extends Rpc.RpcTargetBranded {
+  take(batch: Uint8Array): Promise<Uint8Array>;
+}
+
 export interface SessionCalls extends Rpc.DurableObjectBranded {
   /** A batch of messages from a Topic object (`mqtt/batch.ts`). @returns its answer, once everything in it is safe */
   deliver(batch: Uint8Array): Promise<Uint8Array>;
+  /** Takes more of them as this call's own (`caller.ts`). */
+  hold(): HeldCalls;
   /** The Session object that owns a client now asks for its session, which may be here (`session/move.ts`). */
   offerSession(asker: string, clientId: string, reason: MoveReason, by: Pick<Identity, "userName"> | undefined): Promise<Offer>;
   /** A part of the session, which stays here until it is let go. */
@@ -278,6 +285,8 @@ export interface RetainedMessages {
 export interface TopicCalls extends Rpc.DurableObjectBranded {
   /** A batch of publishes and interests from a Session object (`mqtt/batch.ts`). @returns one Reason Code for each record */
   exchange(batch: Uint8Array): Promise<Uint8Array>;
+  /** Takes more of them as this call's own (`caller.ts`). */
+  hold(): HeldCalls;
   /** Another Topic object asks for routes: the number of Topic objects has changed. */
   routesFor(adopter: Adopter): RouteRow[];
   /** Another Topic object asks for retained messages that it owns now. */

@@ -10,6 +10,7 @@ import type { Settings } from "../settings.ts";
 import { isOfEvents } from "../topic/events.ts";
 import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
 import { CROWDED_REQUESTS } from "../work-limits.ts";
+import { type Callee, Caller, type HeldTarget, type HoldRule } from "./caller.ts";
 import { faultsOf } from "./faults.ts";
 import { createCallMeter, type OutboxFigures } from "./meter.ts";
 import { namespaceOf, shapeNumber, shardOf, topicObjectName, topicShard } from "./names.ts";
@@ -17,7 +18,7 @@ import type { Router } from "./router.ts";
 import { Request, TopicQueue } from "./topic-queue.ts";
 
 /** Gives a Topic object by its name, a new stub for every call: one whose object was reset stays broken. */
-export type TopicObjects = (name: string) => { exchange(batch: Uint8Array): Promise<Uint8Array> };
+export type TopicObjects = (name: string) => { exchange(batch: Uint8Array): Promise<Uint8Array>; hold(): Promise<HeldTarget> };
 
 /** A ticket for each of several, of which the worst settles the one. */
 function jointly(ticket: Ticket, count: number): Ticket {
@@ -34,15 +35,29 @@ export class RemoteRouter implements Router {
    * @param name of the Session object
    * @param ledger of the object
    * @param settled called after answers: tickets may have left something to flush
+   * @param hold other than the usual one
    */
-  constructor(settings: Settings, name: string, topics: TopicObjects, runtime: Runtime, ledger: Ledger, settled: () => void) {
+  constructor(
+    settings: Settings,
+    name: string,
+    topics: TopicObjects,
+    runtime: Runtime,
+    ledger: Ledger,
+    settled: () => void,
+    hold?: HoldRule,
+  ) {
     this.#settings = settings;
     const namespace = namespaceOf(name);
     const shape = shapeNumber(settings);
     const faults = faultsOf(name);
+    const callee = (topicObject: string): Callee => ({
+      take: (batch) => topics(topicObject).exchange(batch),
+      hold: () => topics(topicObject).hold(),
+    });
+    const caller = new Caller(runtime, callee, hold);
     for (let shard = 0; shard < settings.topicShards; shard += 1) {
       const topicObject = topicObjectName(namespace, shard);
-      const exchange = (batch: Uint8Array): Promise<Uint8Array> => topics(topicObject).exchange(batch);
+      const exchange = (batch: Uint8Array): Promise<Uint8Array> => caller.call(topicObject, batch);
       const events = (): number => this.#told;
       this.#queues.push(new TopicQueue({ name, shape, runtime, exchange, events, settled, meter: this.#calls, faults, ledger }));
     }

@@ -18,11 +18,12 @@ import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { SqliteSampleStore } from "../storage/sqlite-sample-store.ts";
 import { SqliteSessionStore } from "../storage/sqlite-session-store.ts";
 import { Answers } from "./answers.ts";
-import type { Acknowledged, PortablePage, RetainedMessages, SessionCalls, TakenRetained, TakenSession } from "./calls.ts";
+import type { Acknowledged, HeldCalls, PortablePage, RetainedMessages, SessionCalls, TakenRetained, TakenSession } from "./calls.ts";
 import type { Definition } from "./definition.ts";
 import { directoryOf } from "./directory-of.ts";
 import { type BrokerEnv, stubs } from "./env.ts";
 import { guardedStore } from "./guarded-store.ts";
+import { HeldBatches } from "./held-batches.ts";
 import { LocalRouter } from "./local-router.ts";
 import { opened } from "./log.ts";
 import { type Figures, Meter, type Usage } from "./meter.ts";
@@ -127,7 +128,14 @@ export class SessionObject extends ServedObject implements SessionCalls {
 
   /** A batch of messages from a Topic object (`mqtt/batch.ts`). @returns its answer, once everything in it is safe */
   deliver(batch: Uint8Array): Promise<Uint8Array> {
+    this.meter.calls += 1;
     return this.host.deliver(batch);
+  }
+
+  /** Takes more of them as this call's own (`caller.ts`). */
+  hold(): HeldCalls {
+    this.meter.calls += 1;
+    return new HeldBatches((batch) => this.host.deliver(batch));
   }
 
   /** The Session object that owns a client now asks for its session, which may be here (`session/move.ts`). */

@@ -7,11 +7,12 @@ import { type DeliveryAnswer, decodeDeliveryAnswer } from "../mqtt/delivery-answ
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import { CallQueue } from "./call-queue.ts";
+import { type Callee, Caller, type HeldTarget, type HoldRule } from "./caller.ts";
 import { createCallMeter } from "./meter.ts";
 import type { Delivery } from "./topic-delivery.ts";
 
 /** Gives a Session object by its name, a new stub for every call: one whose object was reset stays broken. */
-export type SessionObjects = (name: string) => { deliver(batch: Uint8Array): Promise<Uint8Array> };
+export type SessionObjects = (name: string) => { deliver(batch: Uint8Array): Promise<Uint8Array>; hold(): Promise<HeldTarget> };
 
 export interface SessionQueuesOptions {
   /** Of the Topic object. */
@@ -25,6 +26,8 @@ export interface SessionQueuesOptions {
   readonly runtime: Runtime;
   readonly faults: FaultPort;
   readonly ledger: Ledger;
+  /** Other than the usual one. */
+  readonly hold: HoldRule | undefined;
 }
 
 type SessionQueue = CallQueue<Delivery, DeliveryAnswer>;
@@ -34,6 +37,7 @@ export class SessionQueues {
   readonly #options: SessionQueuesOptions;
   /** One for all queues, so that no two batches have the same number. */
   readonly #writer: BatchWriter;
+  readonly #caller: Caller;
   readonly #queues = new Map<string, SessionQueue>();
   /** Those that got something in this tick. */
   readonly #filled = new Set<SessionQueue>();
@@ -42,6 +46,9 @@ export class SessionQueues {
   constructor(options: SessionQueuesOptions) {
     this.#options = options;
     this.#writer = new BatchWriter(options.name, options.runtime.now(), options.shape);
+    const { sessions, runtime, hold } = options;
+    const callee = (name: string): Callee => ({ take: (batch) => sessions(name).deliver(batch), hold: () => sessions(name).hold() });
+    this.#caller = new Caller(runtime, callee, hold);
   }
 
   /** What waits for the calls under way to end. */
@@ -85,7 +92,7 @@ export class SessionQueues {
   #queue(sessionObject: string): SessionQueue {
     const known = this.#queues.get(sessionObject);
     if (known !== undefined) return known;
-    const { sessions, events, answered, runtime, faults, ledger } = this.#options;
+    const { events, answered, runtime, faults, ledger } = this.#options;
     let number = 0;
     const queue: SessionQueue = new CallQueue<Delivery, DeliveryAnswer>(runtime, {
       encode: (deliveries) => {
@@ -95,7 +102,7 @@ export class SessionQueues {
         for (const { record } of deliveries) this.#writer.add(record);
         return this.#writer.finish();
       },
-      call: async (batch) => decodeDeliveryAnswer(await sessions(sessionObject).deliver(batch)),
+      call: async (batch) => decodeDeliveryAnswer(await this.#caller.call(sessionObject, batch)),
       answered: (deliveries, answer) => {
         answered(sessionObject, number, deliveries, answer);
         if (this.#queues.get(sessionObject)?.idle) this.#queues.delete(sessionObject);

@@ -36,6 +36,7 @@ import { DELIVERY_WORK, type Slices } from "../work-limits.ts";
 import { Adoption, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
 import { Bill } from "./bill.ts";
+import type { HoldRule } from "./caller.ts";
 import type { RetainedMessages, TakenRetained } from "./calls.ts";
 import { DeliveryOutcomes } from "./delivery-outcomes.ts";
 import { EventTelling } from "./event-telling.ts";
@@ -68,6 +69,7 @@ export interface TopicHostOptions {
   readonly runtime: Runtime;
   /** Other than usual ones. */
   readonly slices?: Slices;
+  readonly hold?: HoldRule;
 }
 
 /** A record of a batch, at its turn. */
@@ -109,7 +111,7 @@ export class TopicHost implements DeliveryPort {
   /** What it has cost to send messages on, as packets. */
   #work = 0;
 
-  constructor({ settings, name, store, sessions, topics, meter, samples, runtime, slices }: TopicHostOptions) {
+  constructor({ settings, name, store, sessions, topics, meter, samples, runtime, slices, hold }: TopicHostOptions) {
     const shard = shardOf(name);
     const shape = shapeNumber(settings);
     this.ledger = new Ledger(settings.limits.objectBytesMax);
@@ -118,7 +120,7 @@ export class TopicHost implements DeliveryPort {
     this.#faults = faultsOf(name);
     this.bill = samples && new Bill({ meter, store: samples, runtime });
     this.#queues = new SessionQueues({
-      ...{ name, shape, sessions, runtime, faults: this.#faults, ledger: this.ledger },
+      ...{ name, shape, sessions, runtime, faults: this.#faults, ledger: this.ledger, hold },
       events: () => this.#events.said,
       answered: (...answered) => outcomes.take(...answered),
     });
@@ -176,7 +178,6 @@ export class TopicHost implements DeliveryPort {
 
   /** A batch from a Session object; answered when every message in it is safe with all who want it, as far as that is known soon. */
   async exchange(bytes: Uint8Array): Promise<Uint8Array> {
-    this.#meter.calls += 1;
     this.bill?.counted();
     if (this.adoption.isMisplaced) return this.#refuse(bytes);
     const adopted = this.adoption.ready();

@@ -10,10 +10,11 @@ import type { PortableMessage } from "../session/portable.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
 import { type Billed, SqliteSampleStore } from "../storage/sqlite-sample-store.ts";
 import type { Adopter } from "./adoption.ts";
-import type { RetainedMessages, TakenRetained, TopicCalls } from "./calls.ts";
+import type { HeldCalls, RetainedMessages, TakenRetained, TopicCalls } from "./calls.ts";
 import type { Definition } from "./definition.ts";
 import { type BrokerEnv, stubs } from "./env.ts";
 import { guardedStore } from "./guarded-store.ts";
+import { HeldBatches } from "./held-batches.ts";
 import { opened } from "./log.ts";
 import { type Figures, Meter, type Usage } from "./meter.ts";
 import { tellIfOther, wakingOthers } from "./other-topology.ts";
@@ -51,7 +52,14 @@ export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls 
 
   /** A batch of publishes and interests from a Session object (`mqtt/batch.ts`). @returns one Reason Code for each record */
   exchange(batch: Uint8Array): Promise<Uint8Array> {
+    this.#meter.calls += 1;
     return this.#host.exchange(batch);
+  }
+
+  /** Takes more of them as this call's own (`caller.ts`). */
+  hold(): HeldCalls {
+    this.#meter.calls += 1;
+    return new HeldBatches((batch) => this.#host.exchange(batch));
   }
 
   /** Another Topic object asks for routes: the number of Topic objects has changed. */

@@ -612,7 +612,7 @@ export const FORMS: readonly Form[] = [
   {
     name: "answer of a Session object",
     file: "src/objects/session-queues.ts",
-    read: "decodeDeliveryAnswer(await sessions(sessionObject).deliver(batch))",
+    read: "decodeDeliveryAnswer(await this.#caller.call(sessionObject, batch))",
     of: [
       ["src/mqtt/delivery-answer.ts", "DeliveryAnswer", ""],
       ["src/mqtt/delivery-answer.ts", "Unwanted", "unwanted[]."],

@@ -42,7 +42,7 @@ import { RowTooLarge } from "../../src/storage/row-limit.ts";
 import { messageTo } from "../session/support.ts";
 import { NO_FAULTS } from "../support/faults.ts";
 import { connectPacket } from "../support/mqtt-client.ts";
-import { stillRuntime } from "./still-runtime.ts";
+import { notHeld, stillRuntime } from "./still-runtime.ts";
 
 test("a shape that is back is another one: calls of the time before are refused", () => {
   const shape = (sessionShards: string, previous: string): number =>
@@ -65,7 +65,7 @@ test("a batch that comes a second time is answered as the first, and nothing in 
     topics: () => {
       throw new Error("there are no others");
     },
-    sessions: () => ({ deliver: () => new Promise(() => {}) }),
+    sessions: () => ({ deliver: () => new Promise(() => {}), hold: notHeld }),
     meter,
     runtime,
   });
@@ -222,7 +222,7 @@ test("a fault at one record of a batch is told of that record, and the others ar
   const alone = (): never => {
     throw new Error("there are no others");
   };
-  const sessions = () => ({ deliver: () => new Promise<never>(() => {}) });
+  const sessions = () => ({ deliver: () => new Promise<never>(() => {}), hold: notHeld });
   const host = new TopicHost({ settings, name: "n/topic/0", store, topics: alone, sessions, meter, runtime: stillRuntime() });
   const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings));
   writer.begin();
@@ -253,7 +253,15 @@ test("that nothing is retained is told in the answer, and what is comes in a cal
   };
   const runtime = stillRuntime();
   const store = new MemoryRoutingStore(meter);
-  const host = new TopicHost({ settings, name: "n/topic/0", store, topics: alone, sessions: () => ({ deliver }), meter, runtime });
+  const host = new TopicHost({
+    settings,
+    name: "n/topic/0",
+    store,
+    topics: alone,
+    sessions: () => ({ deliver, hold: notHeld }),
+    meter,
+    runtime,
+  });
   const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings));
   const exchange = (record: BatchRecord): Promise<Uint8Array> => {
     writer.begin();

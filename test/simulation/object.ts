@@ -11,14 +11,16 @@ import { type Packet, PUBLISH } from "../../src/mqtt/packet.ts";
 import type { Violation } from "../../src/mqtt/violation.ts";
 import type { TopicPeer } from "../../src/objects/adoption.ts";
 import type { SessionPeer } from "../../src/objects/arrivals.ts";
+import type { HeldTarget } from "../../src/objects/caller.ts";
 import type { SessionCalls } from "../../src/objects/calls.ts";
 import { DirectoryHost } from "../../src/objects/directory-host.ts";
 import { guardedStore, StoreRefused } from "../../src/objects/guarded-store.ts";
 import { LocalRouter } from "../../src/objects/local-router.ts";
 import { Meter } from "../../src/objects/meter.ts";
 import { shapeHistory } from "../../src/objects/names.ts";
-import { RemoteRouter } from "../../src/objects/remote-router.ts";
+import { RemoteRouter, type TopicObjects } from "../../src/objects/remote-router.ts";
 import { type HostState, SessionHost } from "../../src/objects/session-host.ts";
+import type { SessionObjects } from "../../src/objects/session-queues.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import type { RoutingStore } from "../../src/routing/ports.ts";
 import type { Runtime, Timer } from "../../src/runtime.ts";
@@ -80,6 +82,8 @@ export class SimulatedObject {
   #calls = 0;
   #aborted = false;
   #refuses = false;
+  /** Who holds a target of this object. */
+  readonly #holders = new Set<{ isOver(): boolean }>();
   /** Rejections of calls that are being answered. */
   readonly #answering = new Set<() => void>();
   #lastEventAt = 0;
@@ -259,6 +263,7 @@ export class SimulatedObject {
       meter: this.meter,
       runtime,
       slices: this.#world.slices,
+      hold: this.#world.hold,
     });
   }
 
@@ -320,6 +325,7 @@ export class SimulatedObject {
               runtime,
               ledger,
               () => host.flush(),
+              world.hold,
             ),
           );
         }
@@ -363,11 +369,15 @@ export class SimulatedObject {
   }
 
   /** The calls that a Session object takes. */
-  #sessionObject(name: string, alive: () => boolean): SessionPeer & Pick<SessionCalls, "deliver" | "acknowledged" | "report"> {
+  #sessionObject(
+    name: string,
+    alive: () => boolean,
+  ): SessionPeer & ReturnType<SessionObjects> & Pick<SessionCalls, "acknowledged" | "report"> {
     const call = <Answer>(run: (host: SessionHost) => Promise<Answer>): Promise<Answer> =>
       this.#call(name, (host) => run(host as SessionHost), alive);
     return {
       deliver: (batch) => call((host) => host.deliver(this.#heard(batch, name))),
+      hold: () => this.#hold(name, (host, batch) => (host as SessionHost).deliver(this.#heard(batch, name)), alive),
       acknowledged: (object, all) => call(async (host) => host.acknowledgements.take(object, all)),
       report: (object, reported) => call(async (host) => host.system.take(object, reported)),
       offerSession: (asker, clientId, reason, by) => call((host) => host.arrivals.offer(asker, clientId, reason, by)),
@@ -415,13 +425,48 @@ export class SimulatedObject {
   }
 
   /** The calls that a Topic object takes. */
-  #topicObject(name: string, alive: () => boolean): TopicPeer & { exchange(batch: Uint8Array): Promise<Uint8Array> } {
+  #topicObject(name: string, alive: () => boolean): TopicPeer & ReturnType<TopicObjects> {
     const call = <Answer>(run: (host: TopicHost) => Answer | Promise<Answer>): Promise<Answer> =>
       this.#call(name, async (host) => run(host as TopicHost), alive);
     return {
       exchange: (batch) => call((host) => host.exchange(this.#heard(batch, name))),
+      hold: () => this.#hold(name, (host, batch) => (host as TopicHost).exchange(this.#heard(batch, name)), alive),
       routesFor: (adopter) => call((host) => host.adoption.routesFor(adopter)),
       retainedFor: (adopter, from, stored) => call((host) => host.adoption.retainedFor(adopter, from, stored)),
+    };
+  }
+
+  /** A target of another object, which is there for as long as both are, and for less where chance has it. */
+  async #hold(name: string, take: (host: Host, batch: Uint8Array) => Promise<Uint8Array>, alive: () => boolean): Promise<HeldTarget> {
+    const world = this.#world;
+    const way = `${this.name} to ${name}`;
+    const other = world.object(name);
+    let life: Host | undefined;
+    let isOver = false;
+    const holder = { isOver: () => isOver || !alive() };
+    const end = (): void => {
+      isOver = true;
+    };
+    const begin = async (host: Host): Promise<void> => {
+      if (world.isOlder(name)) throw new Error("the build before gives no targets");
+      life = host;
+      other.#holders.add(holder);
+    };
+    await this.#call(name, begin, alive).catch((error) => {
+      end();
+      throw error;
+    });
+    const callOnIt = async (host: Host, batch: Uint8Array): Promise<Uint8Array> => {
+      if (host !== life) throw new Error("its object has lost its memory");
+      return take(host, batch);
+    };
+    return {
+      take: async (batch) => {
+        if (world.chance.happens("target lost", way, world.faults.callLost, () => `what ${this.name} holds of ${name} is lost`)) end();
+        if (isOver) throw new Error("what was held is lost");
+        return this.#call(name, (host) => callOnIt(host, batch), alive);
+      },
+      [Symbol.dispose]: end,
     };
   }
 
@@ -508,7 +553,9 @@ export class SimulatedObject {
 
   /** Nothing is under way: the platform might hibernate the object. */
   get idle(): boolean {
-    return this.#host !== undefined && this.#timers === 0 && this.#calls === 0 && this.#answering.size === 0;
+    for (const holder of this.#holders) if (holder.isOver()) this.#holders.delete(holder);
+    const isBusy = this.#timers > 0 || this.#calls > 0 || this.#answering.size > 0 || this.#holders.size > 0;
+    return this.#host !== undefined && !isBusy;
   }
 
   /** Out of reach of other objects. */
@@ -617,6 +664,7 @@ export class SimulatedObject {
     this.#life += 1;
     this.#timers = 0;
     this.#calls = 0;
+    this.#holders.clear();
     this.#outputs = [];
   }
 

@@ -4,8 +4,9 @@
  */
 
 import { DEFAULT_CHOICES, SHARED_STRATEGIES } from "../../src/choices.ts";
-import { DEFAULT_LIMITS } from "../../src/limits.ts";
+import { DEFAULT_LIMITS, HOLD } from "../../src/limits.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
+import type { HoldRule } from "../../src/objects/caller.ts";
 import type { PreviousShape } from "../../src/settings.ts";
 import { PIECE_SIZES, type PieceSizes } from "../../src/storage-limits.ts";
 import { SLICES, type Slices } from "../../src/work-limits.ts";
@@ -194,6 +195,9 @@ const SIZES: readonly PieceSizes[] = [
 /** With the usual ones hardly anything is done in more than one. */
 const SOME_SLICES: readonly Slices[] = [SLICES, { share: 1, tick: 3, many: 0, frames: 1, attachments: 1 }];
 
+/** With the usual one hardly an object is called often enough. */
+const HOLD_RULES: readonly HoldRule[] = [HOLD, { ms: 300, calls: 2, callsAwake: 1 }];
+
 function begin(seed: number, reshaped: boolean, deployed: boolean, kept: ReadonlySet<string> | undefined): Scenario {
   const short = seed % 11 === 0;
   const world: World = new World({
@@ -209,6 +213,7 @@ function begin(seed: number, reshaped: boolean, deployed: boolean, kept: Readonl
     },
     sizes: SIZES[seed % SIZES.length]!,
     slices: SOME_SLICES[(seed >> 1) % SOME_SLICES.length]!,
+    hold: HOLD_RULES[(seed >> 3) % HOLD_RULES.length]!,
     sqlite: seed % 4 === 1,
     users: USERS,
     banning: seed % 6 === 5 && !deployed,

@@ -27,7 +27,7 @@ import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { DEADLINE_WORK, FILTER_WORK, FILTERS_UNDER_WAY_WORK, LEFT_ALARM_MS, SLICES, type Slices } from "../../src/work-limits.ts";
 import { messageTo } from "../session/support.ts";
 import { Stage, type StageClient } from "./stage.ts";
-import { stillRuntime } from "./still-runtime.ts";
+import { notHeld, stillRuntime } from "./still-runtime.ts";
 
 /** On a machine that is busy with others. */
 const SLOW = { timeout: 60_000 };
@@ -341,7 +341,7 @@ describe("what Topic objects are told", () => {
       calls.push(records);
       return encodeExchangeAnswer({ life: "1", codes: new Uint8Array(records.length), late: [], counts: [] });
     };
-    const topics = (): { exchange: typeof exchange } => ({ exchange });
+    const topics = () => ({ exchange, hold: notHeld });
     const router = new RemoteRouter(settings, "n/session/0", topics, runtime, new Ledger(1 << 30), () => router.flush());
     let version = 0;
     const tell = (online: number): void => {

@@ -33,6 +33,7 @@ import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { SLICES, type Slices } from "../../src/work-limits.ts";
+import { notHeld } from "./still-runtime.ts";
 
 const CALL_MS = 1;
 
@@ -209,6 +210,7 @@ export class Stage {
         const answer = await this.#call(session, () => (alive ? this.session(session).deliver(batch) : never));
         return alive ? answer : never;
       },
+      hold: notHeld,
     });
     const meter = this.#meter(name);
     const store = this.#routes.get(name) ?? new MemoryRoutingStore(meter);
@@ -244,6 +246,7 @@ export class Stage {
           const { host: called, ended } = this.#topic(topic);
           return Promise.race([called.exchange(batch), ended]);
         }),
+      hold: notHeld,
     });
     let local: LocalRouter | undefined;
     const host: SessionHost = new SessionHost({

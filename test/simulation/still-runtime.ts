@@ -2,6 +2,9 @@
 
 import type { Runtime } from "../../src/runtime.ts";
 
+/** Of an object that gives nobody a target. */
+export const notHeld = (): Promise<never> => Promise.reject(new Error("there is none"));
+
 /** Time stands still until timers are told to run: then it is as late as they are due. */
 export function stillRuntime(): Runtime & { run(): void } {
   let now = 1_800_000_000_000;

@@ -9,7 +9,8 @@ import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import { NO_HTTP } from "../../src/auth/http-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import type { Choices } from "../../src/choices.ts";
-import type { Limits } from "../../src/limits.ts";
+import { HOLD, type Limits } from "../../src/limits.ts";
+import type { HoldRule } from "../../src/objects/caller.ts";
 import type { DirectoryService } from "../../src/objects/directory-watch.ts";
 import { sessionObjectName } from "../../src/objects/names.ts";
 import { DEFAULT_RATES, type Rates, UNLIMITED } from "../../src/rate.ts";
@@ -75,6 +76,8 @@ export interface WorldOptions {
   readonly choices: Choices;
   readonly sizes?: PieceSizes;
   readonly slices?: Slices;
+  /** When objects hold targets of each other. */
+  readonly hold?: HoldRule;
   /** Those of clients; by default there are none. */
   readonly rates?: Partial<Rates>;
   /** The build before runs until `deploy`. */
@@ -106,6 +109,7 @@ export class World {
   settings: Settings;
   readonly sizes: PieceSizes;
   readonly slices: Slices;
+  readonly hold: HoldRule;
   readonly sqlite: boolean;
   readonly hasConsumers: boolean;
   /** What consumers were given, in order. */
@@ -142,6 +146,7 @@ export class World {
     this.batchesDiffer = seed % 2 === 0;
     this.sizes = sizes;
     this.slices = options.slices ?? SLICES;
+    this.hold = options.hold ?? HOLD;
     this.chance = new Chance(seed, kept, () => this.now - BEGINNING);
     this.sqlite = sqlite;
     this.hasConsumers = options.hasConsumers ?? false;
