@@ -19,15 +19,14 @@ import { LIMIT_SETTINGS, RATE_SETTINGS, USER_SHARE } from "./limit-settings.ts";
 import { type Limits, limitProblems } from "./limits.ts";
 import type { Rates } from "./rate.ts";
 import { flag, integer, type Setting, secret, setting } from "./setting.ts";
+import { type PreviousShape, SHAPE_SETTINGS, type TopicShape } from "./shape-settings.ts";
 
 /** Settings as the broker uses them: parsed, whole and consistent. */
-export interface Settings {
+export interface Settings extends TopicShape {
   readonly topology: "sharded" | "compact";
   /** Session objects of a namespace in the sharded topology; 0 = every client ID has an object of its own. */
   readonly sessionShards: number;
-  /** Topic objects of a namespace in the sharded topology. */
-  readonly topicShards: number;
-  /** The shards that the broker had before and whose data may not have moved yet, the latest first. */
+  /** The shapes that the broker had before and whose data may not have moved yet, the latest first. */
   readonly previousShapes: readonly PreviousShape[];
   /** The namespaces that exist; `*` = every one that a client names. */
   readonly namespaces: readonly string[] | "*";
@@ -67,12 +66,6 @@ export interface SystemSettings {
   readonly anonymous: boolean;
 }
 
-/** How many objects a namespace had. */
-export interface PreviousShape {
-  readonly sessionShards: number;
-  readonly topicShards: number;
-}
-
 /** One thing wrong with the settings. */
 export interface SettingsProblem {
   /** The variable's name. */
@@ -84,25 +77,10 @@ export interface SettingsProblem {
 /** What a namespace may be called: it is a part of the URL's path and of the objects' names. */
 export const NAMESPACE_PATTERN = /^[a-zA-Z0-9_-]{1,64}$/;
 
-/** Session or Topic objects of one namespace. */
-const SHARDS_MAX = 1024;
-
 function parseNamespaces(text: string): readonly string[] | "*" | undefined {
   if (text === "*") return "*";
   const names = [...new Set(text.split(",").map((name) => name.trim()))];
   return names.every((name) => NAMESPACE_PATTERN.test(name)) ? names : undefined;
-}
-
-function parsePreviousShapes(text: string): readonly PreviousShape[] | undefined {
-  if (text === "") return [];
-  const shapes: PreviousShape[] = [];
-  for (const part of text.split(",")) {
-    const match = /^\s*(\d{1,4})\+(\d{1,4})\s*$/.exec(part);
-    const shape = match && { sessionShards: Number(match[1]), topicShards: Number(match[2]) };
-    if (!shape || shape.sessionShards > SHARDS_MAX || shape.topicShards < 1 || shape.topicShards > SHARDS_MAX) return undefined;
-    shapes.push(shape);
-  }
-  return shapes;
 }
 
 function parseOrigins(text: string): { readonly origins: readonly string[] | "*" | undefined } | undefined {
@@ -124,27 +102,6 @@ const TOPOLOGY = setting(
   "sharded or compact",
   "`sharded` spreads a namespace over Session and Topic objects; `compact` keeps it in one object: cheapest and fastest up to some thousand connections",
   (text) => (text === "sharded" || text === "compact" ? text : undefined),
-);
-const SESSION_SHARDS = integer(
-  "SESSION_SHARDS",
-  4,
-  0,
-  SHARDS_MAX,
-  "Session objects of a namespace (sharded topology); `0` gives every client ID its own. With a change comes `PREVIOUS_SHAPES`",
-);
-const TOPIC_SHARDS = integer(
-  "TOPIC_SHARDS",
-  4,
-  1,
-  SHARDS_MAX,
-  "Topic objects of a namespace (sharded topology). With a change comes `PREVIOUS_SHAPES`",
-);
-const PREVIOUS_SHAPES = setting(
-  "PREVIOUS_SHAPES",
-  "",
-  "earlier numbers of Session and Topic objects as 4+4, the latest first, separated by commas, or nothing",
-  "the shapes that the broker had before, such as `2+2` after `SESSION_SHARDS` and `TOPIC_SHARDS` were 2: sessions and retained messages are fetched from where they were",
-  parsePreviousShapes,
 );
 const NAMESPACES = setting(
   "NAMESPACES",
@@ -208,9 +165,7 @@ const { denyAction: ACL_DENY_ACTION, ...OTHER_CHOICES } = CHOICE_SETTINGS;
 
 const ALL = [
   TOPOLOGY,
-  SESSION_SHARDS,
-  TOPIC_SHARDS,
-  PREVIOUS_SHAPES,
+  ...Object.values(SHAPE_SETTINGS),
   NAMESPACES,
   ALLOW_ANONYMOUS,
   USERS,
@@ -272,9 +227,7 @@ export function parseSettings(env: Readonly<Record<string, unknown>>, code: Code
     Object.fromEntries(Object.entries<Setting>(specs).map(([field, spec]) => [field, read(spec)])) as T;
   const settings: Settings = {
     topology: read(TOPOLOGY),
-    sessionShards: read(SESSION_SHARDS),
-    topicShards: read(TOPIC_SHARDS),
-    previousShapes: read(PREVIOUS_SHAPES),
+    ...readAll(SHAPE_SETTINGS),
     namespaces: read(NAMESPACES),
     allowAnonymous: read(ALLOW_ANONYMOUS),
     users: read(USERS),

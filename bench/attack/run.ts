@@ -65,7 +65,11 @@ export async function startOf(shape: Shape, log: () => void = () => {}): Promise
 
 function targetOf(broker: Broker, shape: Shape): Target {
   const topology = shape === "compact" ? "compact" : "sharded";
-  return { url: broker.mqttUrl, idInUrl: shape === "handed over", objects: { topology, sessionShards: SHARDS, topicShards: SHARDS } };
+  return {
+    url: broker.mqttUrl,
+    idInUrl: shape === "handed over",
+    objects: { topology, sessionShards: SHARDS, topicShards: SHARDS, topicsWithObject: [] },
+  };
 }
 
 /** Reads the memory of the runtime all the time. */

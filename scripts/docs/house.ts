@@ -98,6 +98,10 @@ export const FLOORS: readonly Floor[] = [
       },
       { path: "src/setting.ts", is: "how one thing that an operator may set is written" },
       { path: "src/limit-settings.ts", is: "the variables of the limits" },
+      {
+        path: "src/shape-settings.ts",
+        is: "the variables of the shape: how many objects there are, and which topics have one of their own",
+      },
       { path: "src/choice-settings.ts", is: "the variables of the choices" },
       { path: "src/settings.ts", is: "what an operator may set, and its parser" },
       {

@@ -52,6 +52,8 @@ export interface DataFolderOptions {
   readonly acceptLoss: boolean;
   /** Whose objects may be here. */
   readonly namespaces: readonly string[];
+  /** Topics that have an object of their own, or had. */
+  readonly topicsWithObject: readonly string[];
   readonly log: (line: string) => void;
 }
 
@@ -89,11 +91,11 @@ export class DataFolder {
     }
   }
 
-  private constructor({ path, namespaces, log }: DataFolderOptions) {
+  private constructor({ path, namespaces, topicsWithObject, log }: DataFolderOptions) {
     this.path = path;
     this.objects = join(path, OBJECTS);
     this.#log = log;
-    this.names = new ObjectNames(namespaces);
+    this.names = new ObjectNames(namespaces, topicsWithObject);
     try {
       makeFolder(dirname(path));
       makeFolder(path);

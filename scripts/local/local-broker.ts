@@ -124,7 +124,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
 function openData({ data, acceptLoss = false }: BrokerOptions, settings: Settings, log: (line: string) => void): DataFolder | undefined {
   if (data === undefined) return undefined;
   const namespaces = settings.namespaces === "*" ? [DEFAULT_NAMESPACE] : settings.namespaces;
-  return DataFolder.open({ path: resolve(data), acceptLoss, namespaces, log });
+  const topicsWithObject = [settings, ...settings.previousShapes].flatMap((shape) => shape.topicsWithObject);
+  return DataFolder.open({ path: resolve(data), acceptLoss, namespaces, topicsWithObject, log });
 }
 
 async function serve(

@@ -6,7 +6,7 @@ import { createHash, createHmac } from "node:crypto";
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { directoryObjectName, onlySessionObject, sessionShardName, topicObjectName } from "../../src/objects/names.ts";
+import { directoryObjectName, onlySessionObject, sessionShardName, topicObjects } from "../../src/objects/names.ts";
 
 /** The Worker's name for Miniflare; its folders of databases begin with it. */
 export const WORKER_NAME = "durable-mqtt";
@@ -36,15 +36,16 @@ export function alarmsIn(objects: string): string[] {
 export class ObjectNames {
   readonly #names = new Map<string, string>();
 
-  /** @param namespaces that may have objects here */
-  constructor(namespaces: Iterable<string>) {
+  /**
+   * @param namespaces that may have objects here
+   * @param topicsWithObject topics that may have one
+   */
+  constructor(namespaces: Iterable<string>, topicsWithObject: readonly string[] = []) {
     for (const namespace of namespaces) {
       this.#learn("DirectoryObject", directoryObjectName(namespace));
-      this.#learn("SessionObject", onlySessionObject({ topology: "compact", sessionShards: 1, topicShards: 1 }, namespace)!);
-      for (let shard = 0; shard < SHARDS_TRIED; shard += 1) {
-        this.#learn("SessionObject", sessionShardName(namespace, shard));
-        this.#learn("TopicObject", topicObjectName(namespace, shard));
-      }
+      this.#learn("SessionObject", onlySessionObject({ topology: "compact", sessionShards: 1 }, namespace)!);
+      for (let shard = 0; shard < SHARDS_TRIED; shard += 1) this.#learn("SessionObject", sessionShardName(namespace, shard));
+      for (const name of topicObjects({ topicShards: SHARDS_TRIED, topicsWithObject }, namespace)) this.#learn("TopicObject", name);
     }
   }
 

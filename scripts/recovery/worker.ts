@@ -29,7 +29,11 @@ export default {
     if (typeof object !== "string" || moment === undefined) {
       return sentence(400, 'JSON is expected: {"object": "default/broker", "to": "2026-11-28T12:00:00Z" or a bookmark}');
     }
-    const namespace = /\/topic\/\d+$/.test(object) ? env.TOPICS : /^[^/]+\/directory$/.test(object) ? env.DIRECTORY! : env.SESSIONS;
+    const namespace = /^[^/]+\/topic\/(\d+$|own\/)/.test(object)
+      ? env.TOPICS
+      : /^[^/]+\/directory$/.test(object)
+        ? env.DIRECTORY!
+        : env.SESSIONS;
     try {
       const undo = await namespace.get(namespace.idFromName(object)).recover(moment);
       return sentence(200, `${object} goes back. To undo it: ${undo}`);

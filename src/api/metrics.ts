@@ -176,7 +176,7 @@ export const METRICS: readonly Metric[] = [
   ),
   gauge(
     "routes",
-    "Topic Filters that Session objects want, each once for each of them, in a Topic object: those without wildcards in one, others in all",
+    "Topic Filters that Session objects want, each once for each of them, in a Topic object: those without wildcards in one, others in all that have topics they may match",
     ({ routed }) => routed?.routes,
   ),
   gauge("outbox_bytes", "Bytes that wait in this object for calls to other objects", ({ outbox }) => outbox?.bytes),

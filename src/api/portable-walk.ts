@@ -4,7 +4,7 @@ import { PAGE_CALLS_MAX } from "../code-limits.ts";
 import type { HookMessage } from "../hooks/contract.ts";
 import type { DirectoryCalls, PortablePage, RetainedMessages, TakenRetained, TakenSession } from "../objects/calls.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";
-import { allSessionObjects, sessionObjectName, topicObjectName, topicShard } from "../objects/names.ts";
+import { allSessionObjects, topicObjects as namesOfTopicObjects, sessionObjectName, topicShard } from "../objects/names.ts";
 import { decodeCursor, encodeCursor } from "../service/cursor.ts";
 import type { PortableMessage, PortableSession } from "../session/portable.ts";
 import type { Settings } from "../settings.ts";
@@ -78,8 +78,7 @@ function topicObjects({ env, settings, namespace }: Omit<Walk, "cursor">): {
 } {
   if (settings.topology === "compact")
     return { objects: [sessionObjectName(settings, namespace, "")], ask: stubs(env.SESSIONS) as unknown as Retaining };
-  const objects = Array.from({ length: settings.topicShards }, (_, shard) => topicObjectName(namespace, shard));
-  return { objects, ask: stubs(env.TOPICS) as unknown as Retaining };
+  return { objects: namesOfTopicObjects(settings, namespace), ask: stubs(env.TOPICS) as unknown as Retaining };
 }
 
 export async function retainedPage(walk: Walk): Promise<Page<HookMessage>> {

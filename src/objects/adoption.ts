@@ -1,34 +1,40 @@
 /**
- * A Topic object's part in a change of their number. Before it handles anything it fetches from the others what its topics had with
- * them: routes, and retained messages, which they then delete. So whoever publishes or subscribes first waits for it once.
+ * A Topic object's part in a change of their number, or of the topics that have one of their own. Before it handles anything it fetches from the
+ * others what its topics had with them: routes, and retained messages, which they then delete. So whoever publishes or subscribes first
+ * waits for it once.
  */
 
 import type { RoutingCore } from "../routing/core.ts";
-import { compareLineage, lineageOf, retainedFor, routesFor } from "../routing/move.ts";
+import { compareLineage, lineageOf, type Part, retainedFor, routesFor } from "../routing/move.ts";
 import type { RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
 import type { Settings } from "../settings.ts";
+import type { TopicShape } from "../shape-settings.ts";
 import { nextTopic } from "../topic/order.ts";
 import { log } from "./log.ts";
-import { previousTopicObjects, refuseEarlierShape, shapeHistory, shardOf, topicShard } from "./names.ts";
+import { isConcerned, previousTopicObjects, refuseEarlierShape, shapeHistory, topicNumber, topicShard, topicsText } from "./names.ts";
 
-/** Who asks: Topic object `shard` of `topicShards`. */
-export interface Adopter {
-  readonly topicShards: number;
-  readonly shard: number;
+/** Who asks, and which Topic objects it knows. */
+export interface Adopter extends TopicShape {
+  /** Its name. */
+  readonly object: string;
   /** As it will remember it. */
   readonly lineage: string;
   /** Its `shapeHistory`. */
   readonly shapes: string;
 }
 
+/** Rows are for other Topic objects, which no setting names: only an operator can mend that. */
+export class Misplaced extends Error {}
+
 /** Another Topic object. */
 export interface TopicPeer {
-  routesFor(adopter: Adopter): Promise<RouteRow[]>;
+  /** @returns or in a sentence why it is misplaced itself */
+  giveRoutes(adopter: Adopter): Promise<RouteRow[] | string>;
   /**
    * @param from the least topic that is asked for
    * @param stored topics of an earlier answer, which the adopter has stored: they are deleted
    */
-  retainedFor(adopter: Adopter, from: string, stored: readonly string[]): Promise<RetainedRow[]>;
+  giveRetained(adopter: Adopter, from: string, stored: readonly string[]): Promise<RetainedRow[]>;
 }
 
 export interface AdoptionOptions {
@@ -45,14 +51,16 @@ export class Adoption {
   readonly #store: RoutingStore;
   readonly #routing: RoutingCore;
   readonly #peers: (topicObject: string) => TopicPeer;
-  readonly #previous: readonly number[];
+  /** What it will remember. */
+  readonly #lineage: string;
   #complete: boolean;
   #remembers: boolean;
   #underWay: Promise<void> | undefined;
-  /** Its rows are for another number of Topic objects, which no setting names: only an operator can mend that. */
-  readonly isMisplaced: boolean;
+  readonly #isMisplaced: boolean;
   /** Why this object may serve nobody. */
   #refusal: string | undefined;
+  /** What was said of another one that is misplaced. */
+  #told = "";
 
   constructor({ settings, name, store, routing, peers }: AdoptionOptions) {
     this.#settings = settings;
@@ -60,22 +68,22 @@ export class Adoption {
     this.#store = store;
     this.#routing = routing;
     this.#peers = peers;
-    this.#previous = settings.previousShapes.map(({ topicShards }) => topicShards);
+    const present = topicsText(settings);
+    const previous = settings.previousShapes.map(topicsText);
+    this.#lineage = lineageOf(present, previous);
     const remembered = store.lineage();
-    const answer = compareLineage(remembered, settings.topicShards, this.#previous);
-    this.#complete = answer.kind === "same";
-    this.isMisplaced = answer.kind === "unknown";
-    if (answer.kind === "unknown") {
-      this.#refuse(
-        `there were ${answer.topicShards} Topic objects, and TOPIC_SHARDS is ${settings.topicShards}: PREVIOUS_SHAPES must name that shape`,
-      );
-    }
+    const answer = compareLineage(remembered, present, previous);
+    // One that has a topic alone asks the one that would have it else, though no setting says that it had.
+    const isNew = !remembered && topicNumber(settings, name) >= settings.topicShards;
+    this.#complete = answer.kind === "same" && !isNew;
+    this.#isMisplaced = answer.kind === "unknown";
+    if (answer.kind === "unknown") this.#refuse(misplaced(answer.before, settings));
     this.#remembers = remembered !== undefined;
   }
 
-  /** @returns undefined when this object has all that it needs; else a promise that rejects when something is out of reach */
+  /** @returns undefined when this object has all that it needs; else a promise that rejects when something is out of reach, or with Misplaced */
   ready(): Promise<void> | undefined {
-    if (this.#refusal !== undefined) return Promise.reject(new Error(this.#refusal));
+    if (this.#refusal !== undefined) return Promise.reject(this.#isMisplaced ? new Misplaced(this.#refusal) : new Error(this.#refusal));
     if (this.#complete) return undefined;
     this.#underWay ??= this.#adopt().finally(() => {
       this.#underWay = undefined;
@@ -84,27 +92,32 @@ export class Adoption {
   }
 
   async #adopt(): Promise<void> {
-    const { topicShards } = this.#settings;
-    const adopter: Adopter = {
-      topicShards,
-      shard: shardOf(this.#name),
-      lineage: lineageOf(topicShards, this.#previous),
-      shapes: shapeHistory(this.#settings),
-    };
+    const { topicShards, topicsWithObject } = this.#settings;
+    const shapes = shapeHistory(this.#settings);
+    const adopter: Adopter = { topicShards, topicsWithObject, object: this.#name, lineage: this.#lineage, shapes };
     for (const name of previousTopicObjects(this.#settings, this.#name)) {
       const peer = this.#peers(name);
-      for (const route of await peer.routesFor(adopter)) this.#routing.adoptRoute(route);
+      const routes = await peer.giveRoutes(adopter);
+      if (typeof routes === "string") throw this.#misplacedBy(routes);
+      for (const route of routes) this.#routing.adoptRoute(route);
       await this.#adoptRetained(peer, adopter);
     }
     this.#remember();
     this.#complete = true;
   }
 
+  /** It may have heard of other settings by the next time. */
+  #misplacedBy(problem: string): Misplaced {
+    if (this.#told !== problem) log("a Topic object serves nobody", { object: this.#name, problem });
+    this.#told = problem;
+    return new Misplaced(problem);
+  }
+
   async #adoptRetained(peer: TopicPeer, adopter: Adopter): Promise<void> {
     let from = "";
     let stored: string[] = [];
     for (;;) {
-      const rows = await peer.retainedFor(adopter, from, stored);
+      const rows = await peer.giveRetained(adopter, from, stored);
       if (rows.length === 0) return;
       for (const row of rows) if (this.#store.retained(row.topic) === undefined) this.#store.putRetained(row);
       stored = rows.map(({ topic }) => topic);
@@ -119,23 +132,27 @@ export class Adoption {
 
   #remember(): void {
     this.#remembers = true;
-    this.#store.putLineage(lineageOf(this.#settings.topicShards, this.#previous));
+    this.#store.putLineage(this.#lineage);
   }
 
   /** Another Topic object asks for the routes of its topics. What this one still believes to own and does not is for the settings to say. */
-  routesFor(adopter: Adopter): RouteRow[] {
+  giveRoutes(adopter: Adopter): RouteRow[] | string {
     refuseEarlierShape(this.#settings, adopter.shapes);
-    if (this.#store.lineage() !== adopter.lineage && this.#store.lineage() !== undefined) this.#store.putLineage("");
-    if (adopter.topicShards !== this.#settings.topicShards)
-      this.#refuse("its topics have moved: it has not heard of the new TOPIC_SHARDS yet");
-    return routesFor(this.#store, ownedBy(adopter));
+    if (this.#isMisplaced) return this.#refusal!;
+    const remembered = this.#store.lineage();
+    const isSame = topicsText(adopter) === topicsText(this.#settings);
+    if (remembered !== undefined && remembered !== adopter.lineage) this.#store.putLineage("");
+    // Should the topic be taken from the list, and PREVIOUS_SHAPES not say so, this one has to notice.
+    else if (remembered === undefined && isSame && this.#complete) this.#remember();
+    if (!isSame) this.#refuse("its topics have moved: it has not heard of the new TOPIC_SHARDS or TOPICS_WITH_OBJECT yet");
+    return routesFor(this.#store, partOf(adopter));
   }
 
   /** Another Topic object asks for the retained messages of its topics, and says which of them it has. */
-  retainedFor(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[] {
+  giveRetained(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[] {
     refuseEarlierShape(this.#settings, adopter.shapes);
     for (const topic of stored) this.#store.deleteRetained(topic);
-    return retainedFor(this.#store, ownedBy(adopter), from);
+    return retainedFor(this.#store, partOf(adopter), from);
   }
 
   #refuse(problem: string): void {
@@ -144,6 +161,27 @@ export class Adoption {
   }
 }
 
-function ownedBy({ topicShards, shard }: Adopter): (topic: string) => boolean {
-  return (topic) => topicShard({ topicShards }, topic) === shard;
+/** What an adopter has to do with. */
+function partOf(adopter: Adopter): Part {
+  const number = topicNumber(adopter, adopter.object);
+  return {
+    owns: (topic) => topicShard(adopter, topic) === number,
+    only: adopter.topicsWithObject[number - adopter.topicShards],
+    isConcerned: (filter) => isConcerned(adopter, number, filter),
+  };
+}
+
+/** @param before the `topicsText` of the Topic objects that there were */
+function misplaced(before: string, settings: Settings): string {
+  const present = topicsText(settings);
+  const areNumbers = !before.includes("+") && !present.includes("+");
+  const change = areNumbers
+    ? `there were ${before} Topic objects, and TOPIC_SHARDS is ${present}`
+    : `TOPIC_SHARDS and TOPICS_WITH_OBJECT were ${inWords(before)}, and are ${inWords(present)}`;
+  return `${change}: PREVIOUS_SHAPES must name that shape`;
+}
+
+function inWords(text: string): string {
+  const [shards, ...topics] = text.split("+");
+  return `${shards} and ${JSON.stringify(topics.join(",").replaceAll("#", "<"))}`;
 }

@@ -287,10 +287,10 @@ export interface TopicCalls extends Rpc.DurableObjectBranded {
   exchange(batch: Uint8Array): Promise<Uint8Array>;
   /** Takes more of them as this call's own (`caller.ts`). */
   hold(): HeldCalls;
-  /** Another Topic object asks for routes: the number of Topic objects has changed. */
-  routesFor(adopter: Adopter): RouteRow[];
+  /** Another Topic object asks for routes: there were other Topic objects before. */
+  giveRoutes(adopter: Adopter): RouteRow[] | string;
   /** Another Topic object asks for retained messages that it owns now. */
-  retainedFor(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[];
+  giveRetained(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[];
   /** Retained messages whose topics match, or all where there is no filter, from this topic on: as many as are found at a bounded cost, which may be none. */
   retainedFrom(filter: string | undefined, from: string): Promise<RetainedMessages>;
   /** The names of Session objects that want this very filter, in their order, behind this one; at most so many. */

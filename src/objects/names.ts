@@ -4,14 +4,19 @@
  */
 
 import type { Settings } from "../settings.ts";
+import type { TopicShape } from "../shape-settings.ts";
 import { isOfEvents } from "../topic/events.ts";
+import { hasWildcard, matches } from "../topic/filter.ts";
 import { hash } from "../topic/hash.ts";
 import { filterOfPresence, isOfPresence } from "../topic/presence.ts";
 
-export type Shape = Pick<Settings, "topology" | "sessionShards" | "topicShards">;
+/** What decides on the owner of a Client Identifier. */
+type SessionShape = Pick<Settings, "topology" | "sessionShards">;
+
+export type Shape = SessionShape & TopicShape;
 
 /** The Session object that owns a Client Identifier. */
-export function sessionObjectName(shape: Shape, namespace: string, clientId: string): string {
+export function sessionObjectName(shape: SessionShape, namespace: string, clientId: string): string {
   if (shape.topology === "compact") return `${namespace}/broker`;
   if (shape.sessionShards === 0) return `${namespace}/client/${clientId}`;
   return sessionShardName(namespace, hash(clientId) % shape.sessionShards);
@@ -22,29 +27,74 @@ export function sessionShardName(namespace: string, shard: number): string {
 }
 
 /** The one Session object of a namespace, or undefined when there are several. */
-export function onlySessionObject(shape: Shape, namespace: string): string | undefined {
+export function onlySessionObject(shape: SessionShape, namespace: string): string | undefined {
   return shape.topology === "compact" || shape.sessionShards === 1 ? sessionObjectName(shape, namespace, "") : undefined;
 }
 
 /**
- * The number, from 0, of the Topic object that owns a Topic Name. One has all events: what one Session object tells stays
- * in its order. Who is there under a filter is known where that filter is.
+ * The number, from 0, of the Topic object that owns a Topic Name: one of those that share all topics, or behind them one that has this topic
+ * alone. One has all events: what one Session object tells stays in its order. Who is there under a filter is known where that filter is.
  */
-export function topicShard(shape: Pick<Shape, "topicShards">, topic: string): number {
-  if (shape.topicShards === 1) return 0;
+export function topicShard(shape: TopicShape, topic: string): number {
+  const { topicShards, topicsWithObject } = shape;
+  if (topicsWithObject.length === 0 && topicShards === 1) return 0;
   if (isOfPresence(topic)) return topicShard(shape, filterOfPresence(topic));
-  return hash(isOfEvents(topic) ? EVENTS : topic) % shape.topicShards;
+  const own = topicsWithObject.indexOf(topic);
+  return own < 0 ? hash(isOfEvents(topic) ? EVENTS : topic) % topicShards : topicShards + own;
 }
 
 const EVENTS = "$events";
 
 /** The Topic object that has the events. */
-export function eventsShard(shape: Pick<Shape, "topicShards">): number {
+export function eventsShard(shape: TopicShape): number {
   return topicShard(shape, EVENTS);
 }
 
+/** One of those that share all topics. */
 export function topicObjectName(namespace: string, shard: number): string {
   return `${namespace}/topic/${shard}`;
+}
+
+/** The object that has one topic alone: who it is depends on the topic, not on the others that have one. */
+function ownTopicObjectName(namespace: string, topic: string): string {
+  return `${namespace}/topic/own/${topic}`;
+}
+
+/** The Topic objects, by their numbers. */
+export function topicObjects({ topicShards, topicsWithObject }: TopicShape, namespace: string): string[] {
+  const shared = Array.from({ length: topicShards }, (_, shard) => topicObjectName(namespace, shard));
+  return [...shared, ...topicsWithObject.map((topic) => ownTopicObjectName(namespace, topic))];
+}
+
+/** The Topic object that owns a Topic Name. */
+export function topicObjectOf(shape: TopicShape, namespace: string, topic: string): string {
+  const number = topicShard(shape, topic);
+  const own = shape.topicsWithObject[number - shape.topicShards];
+  return own === undefined ? topicObjectName(namespace, number) : ownTopicObjectName(namespace, own);
+}
+
+/** The number of a Topic object; -1 for one that has no topics in this shape. */
+export function topicNumber(shape: TopicShape, topicObject: string): number {
+  return topicObjects(shape, namespaceOf(topicObject)).indexOf(topicObject);
+}
+
+/**
+ * Whether a Topic object has to do with a filter, which is without `$share/NAME/`. One without wildcards lives with its topic; one with wildcards is
+ * known to all that have topics it matches, and one of events to all: whichever of them a Session object has to do with tells it that
+ * somebody wants them.
+ */
+export function isConcerned(shape: TopicShape, number: number, filter: string): boolean {
+  if (isOfEvents(filter)) return true;
+  if (!hasWildcard(filter)) return topicShard(shape, filter) === number;
+  const own = shape.topicsWithObject[number - shape.topicShards];
+  return own === undefined || matches(filter, own);
+}
+
+/** The numbers of the Topic objects that have to do with a filter. */
+export function topicNumbers(shape: TopicShape, filter: string): number[] {
+  if (!hasWildcard(filter) && !isOfEvents(filter)) return [topicShard(shape, filter)];
+  const all = [...Array(shape.topicShards + shape.topicsWithObject.length).keys()];
+  return all.filter((number) => isConcerned(shape, number, filter));
 }
 
 /** The object that knows the users and bans of a namespace. */
@@ -54,11 +104,11 @@ export function directoryObjectName(namespace: string): string {
 
 /** The objects of a namespace that can be named: all, but for Session objects where every client ID has one of its own. */
 export function objectsOf(shape: Shape, namespace: string): { sessions: string[]; topics: string[] } {
-  const { topology, sessionShards, topicShards } = shape;
+  const { topology, sessionShards } = shape;
   if (topology === "compact") return { sessions: [sessionObjectName(shape, namespace, "")], topics: [] };
   return {
     sessions: Array.from({ length: sessionShards }, (_, shard) => sessionShardName(namespace, shard)),
-    topics: Array.from({ length: topicShards }, (_, shard) => topicObjectName(namespace, shard)),
+    topics: topicObjects(shape, namespace),
   };
 }
 
@@ -77,13 +127,17 @@ export function allSessionObjects(settings: Settings, namespace: string): AllSes
 }
 
 /**
- * The numbers of objects as one number, for batches: objects that know different ones would look for sessions and topics in different
- * places, so they do not talk until they know the same. How many shapes there were before is part of it: a call of an earlier time in
- * which the numbers were the same is as late as any other.
+ * The shape as one number, for batches: objects that know different ones would look for sessions and topics in different places, so they do not
+ * talk until they know the same. How many shapes there were before is part of it: a call of an earlier time in which the shape was the
+ * same is as late as any other.
  */
-export function shapeNumber({ sessionShards, topicShards, previousShapes }: Settings): number {
-  return (previousShapes.length * 0x800 + sessionShards) * 0x800 + topicShards;
+export function shapeNumber({ sessionShards, topicShards, topicsWithObject, previousShapes }: Settings): number {
+  const topics = topicsWithObject.length === 0 ? 0 : 1 + (hash(topicsWithObject.join("+")) % TOPICS_NUMBERS);
+  return ((topics * 0x800 + previousShapes.length) * 0x800 + sessionShards) * 0x800 + topicShards;
 }
+
+/** The whole is below 2^53. */
+const TOPICS_NUMBERS = 0xf_ffff;
 
 /** The objects that owned a Client Identifier in earlier shapes and may still have its session, the latest first. */
 export function previousSessionObjects(settings: Settings, namespace: string, clientId: string): string[] {
@@ -93,18 +147,39 @@ export function previousSessionObjects(settings: Settings, namespace: string, cl
   return [...new Set(names)].filter((name) => name !== owner);
 }
 
-/** The other Topic objects that may still have retained messages and routes of this one's topics; none while their number never changed. */
+/**
+ * The other Topic objects that may still have retained messages and routes of this one's topics. One that has a topic alone always asks the one
+ * that would have it else: so that is noticed if nobody said that it had.
+ */
 export function previousTopicObjects(settings: Settings, name: string): string[] {
-  const { topicShards, previousShapes } = settings;
-  if (previousShapes.every((shape) => shape.topicShards === topicShards)) return [];
-  const most = Math.max(...previousShapes.map((shape) => shape.topicShards));
-  const names = Array.from({ length: most }, (_, shard) => topicObjectName(namespaceOf(name), shard));
-  return names.filter((each) => each !== name);
+  const namespace = namespaceOf(name);
+  const number = topicNumber(settings, name);
+  const { topicShards, topicsWithObject, previousShapes } = settings;
+  const own = topicsWithObject[number - topicShards];
+  const earlier = previousShapes.filter((shape) => topicsText(shape) !== topicsText(settings));
+  const names =
+    own === undefined
+      ? earlier.flatMap((shape) => [
+          ...(shape.topicShards === topicShards ? [] : topicObjects({ ...shape, topicsWithObject: [] }, namespace)),
+          ...shape.topicsWithObject
+            .filter((topic) => topicShard(settings, topic) === number)
+            .map((topic) => ownTopicObjectName(namespace, topic)),
+        ])
+      : [...earlier, { topicShards, topicsWithObject: [] }].map((shape) => topicObjectOf(shape, namespace, own));
+  return [...new Set(names)].filter((each) => each !== name);
+}
+
+/**
+ * Which Topic objects there are, as a text that no other shape has: `4`, or `4+TOPIC+TOPIC`. Several are put behind each other with `<`, in the
+ * place of which a Topic Name has `#`, which none has by itself.
+ */
+export function topicsText({ topicShards, topicsWithObject }: TopicShape): string {
+  return [topicShards, ...topicsWithObject.map((topic) => topic.replaceAll("<", "#"))].join("+");
 }
 
 /** The shapes that the broker had, the present one first. */
-export function shapeHistory({ sessionShards, topicShards, previousShapes }: Settings): string {
-  return [{ sessionShards, topicShards }, ...previousShapes].map((shape) => `${shape.sessionShards}+${shape.topicShards}`).join("<");
+export function shapeHistory(settings: Settings): string {
+  return [settings, ...settings.previousShapes].map((shape) => `${shape.sessionShards}+${topicsText(shape)}`).join("<");
 }
 
 /**
@@ -116,11 +191,6 @@ export function shapeHistory({ sessionShards, topicShards, previousShapes }: Set
 export function refuseEarlierShape(settings: Settings, asker: string): void {
   const own = shapeHistory(settings);
   if (own.endsWith(`<${asker}`)) throw new Error(`asked in the shape ${asker}, which is over: now it is ${own}`);
-}
-
-/** The number of a Topic object, from its name. */
-export function shardOf(topicObject: string): number {
-  return Number(topicObject.slice(topicObject.lastIndexOf("/") + 1));
 }
 
 /** The namespace in an object's name. */

@@ -18,7 +18,7 @@ interface Held {
 }
 
 function compactName(namespace: string): string {
-  return sessionObjectName({ topology: "compact", sessionShards: 1, topicShards: 1 }, namespace, "");
+  return sessionObjectName({ topology: "compact", sessionShards: 1 }, namespace, "");
 }
 
 /** Says that an object has no part in the topology of the settings, if there is anything in it. */

@@ -7,13 +7,13 @@ import type { Message } from "../mqtt/message.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
 import type { Settings } from "../settings.ts";
-import { isOfEvents } from "../topic/events.ts";
-import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
+import { topicFilterOf } from "../topic/filter.ts";
+import { hash } from "../topic/hash.ts";
 import { CROWDED_REQUESTS } from "../work-limits.ts";
 import { type Callee, Caller, type HeldTarget, type HoldRule } from "./caller.ts";
 import { faultsOf } from "./faults.ts";
 import { createCallMeter, type OutboxFigures } from "./meter.ts";
-import { namespaceOf, shapeNumber, shardOf, topicObjectName, topicShard } from "./names.ts";
+import { namespaceOf, shapeNumber, topicNumber, topicNumbers, topicObjects, topicShard } from "./names.ts";
 import type { Router } from "./router.ts";
 import { Request, TopicQueue } from "./topic-queue.ts";
 
@@ -29,6 +29,8 @@ export class RemoteRouter implements Router {
   readonly #settings: Settings;
   readonly #queues: TopicQueue[] = [];
   readonly #calls = createCallMeter();
+  /** Says which objects `#queues` leads to. */
+  readonly #shape: string;
   #told = 0;
 
   /**
@@ -50,13 +52,14 @@ export class RemoteRouter implements Router {
     const namespace = namespaceOf(name);
     const shape = shapeNumber(settings);
     const faults = faultsOf(name);
+    const { topicShards, topicsWithObject } = settings;
+    this.#shape = topicsWithObject.length === 0 ? `${topicShards}` : `${topicShards}-${hash(topicsWithObject.join("+")).toString(36)}`;
     const callee = (topicObject: string): Callee => ({
       take: (batch) => topics(topicObject).exchange(batch),
       hold: () => topics(topicObject).hold(),
     });
     const caller = new Caller(runtime, callee, hold);
-    for (let shard = 0; shard < settings.topicShards; shard += 1) {
-      const topicObject = topicObjectName(namespace, shard);
+    for (const topicObject of topicObjects(settings, namespace)) {
       const exchange = (batch: Uint8Array): Promise<Uint8Array> => caller.call(topicObject, batch);
       const events = (): number => this.#told;
       this.#queues.push(new TopicQueue({ name, shape, runtime, exchange, events, settled, meter: this.#calls, faults, ledger }));
@@ -79,7 +82,7 @@ export class RemoteRouter implements Router {
   }
 
   places(filter: string): readonly string[] {
-    return this.#shardsOf(filter).map((shard) => `${shard}/${this.#queues.length}`);
+    return this.#shardsOf(filter).map((shard) => `${shard}/${this.#shape}`);
   }
 
   ask(place: string, ask: RetainedAsk, ticket: Ticket): void {
@@ -107,7 +110,7 @@ export class RemoteRouter implements Router {
   }
 
   caughtUp(topicObject: string, batch: number, record: number): void {
-    const queue = this.#queues[shardOf(topicObject)];
+    const queue = this.#queues[topicNumber(this.#settings, topicObject)];
     queue?.add(new Request({ kind: RECORD_CAUGHT_UP, batch, record }, undefined));
   }
 
@@ -141,12 +144,8 @@ export class RemoteRouter implements Router {
   /** They tell. */
   readonly wantedEvents = undefined;
 
-  /**
-   * A filter without wildcard lives with its topic; one with wildcards is registered everywhere, and so is one of events: whichever Topic object
-   * a Session object has to do with tells it that somebody wants them.
-   */
   #shardsOf(filter: string): number[] {
-    return hasWildcard(filter) || isOfEvents(filter) ? [...this.#queues.keys()] : [topicShard(this.#settings, filter)];
+    return topicNumbers(this.#settings, filter);
   }
 
   #add(shard: number, request: Request): void {

@@ -33,7 +33,7 @@ import type { Settings } from "../settings.ts";
 import type { SqliteSampleStore } from "../storage/sqlite-sample-store.ts";
 import { filterOfPresence, isOfPresence } from "../topic/presence.ts";
 import { DELIVERY_WORK, type Slices } from "../work-limits.ts";
-import { Adoption, type TopicPeer } from "./adoption.ts";
+import { Adoption, Misplaced, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
 import { Bill } from "./bill.ts";
 import type { HoldRule } from "./caller.ts";
@@ -48,7 +48,7 @@ import { HeldDeliveries } from "./held-deliveries.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
 import type { Figures, Meter } from "./meter.ts";
-import { eventsShard, namespaceOf, objectsOf, shapeNumber, shardOf, topicShard } from "./names.ts";
+import { eventsShard, namespaceOf, objectsOf, shapeNumber, topicNumber, topicShard } from "./names.ts";
 import { PresenceTelling } from "./presence-telling.ts";
 import { RetainedReader } from "./retained-reader.ts";
 import { keepRetained, retainedView } from "./retained-view.ts";
@@ -112,7 +112,7 @@ export class TopicHost implements DeliveryPort {
   #work = 0;
 
   constructor({ settings, name, store, sessions, topics, meter, samples, runtime, slices, hold }: TopicHostOptions) {
-    const shard = shardOf(name);
+    const shard = topicNumber(settings, name);
     const shape = shapeNumber(settings);
     this.ledger = new Ledger(settings.limits.objectBytesMax);
     this.#runtime = runtime;
@@ -179,9 +179,13 @@ export class TopicHost implements DeliveryPort {
   /** A batch from a Session object; answered when every message in it is safe with all who want it, as far as that is known soon. */
   async exchange(bytes: Uint8Array): Promise<Uint8Array> {
     this.bill?.counted();
-    if (this.adoption.isMisplaced) return this.#refuse(bytes);
     const adopted = this.adoption.ready();
-    if (adopted !== undefined) await adopted;
+    try {
+      if (adopted !== undefined) await adopted;
+    } catch (error) {
+      if (error instanceof Misplaced) return this.#refuse(bytes);
+      throw error;
+    }
     return this.#exchanges.take(bytes);
   }
 

@@ -62,16 +62,16 @@ export class TopicObject extends DurableObject<BrokerEnv> implements TopicCalls 
     return new HeldBatches((batch) => this.#host.exchange(batch));
   }
 
-  /** Another Topic object asks for routes: the number of Topic objects has changed. */
-  routesFor(adopter: Adopter): RouteRow[] {
+  /** Another Topic object asks for routes: there were other Topic objects before. */
+  giveRoutes(adopter: Adopter): RouteRow[] | string {
     this.#meter.calls += 1;
-    return this.#host.adoption.routesFor(adopter);
+    return this.#host.adoption.giveRoutes(adopter);
   }
 
   /** Another Topic object asks for retained messages that it owns now. */
-  retainedFor(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[] {
+  giveRetained(adopter: Adopter, from: string, stored: readonly string[]): RetainedRow[] {
     this.#meter.calls += 1;
-    return this.#host.adoption.retainedFor(adopter, from, stored);
+    return this.#host.adoption.giveRetained(adopter, from, stored);
   }
 
   /** Retained messages whose topics match, from this topic on: as many as are found at a bounded cost, which may be none. */

@@ -1,32 +1,36 @@
 /**
- * What Topic objects give to each other when their number has changed: routes to those who match their topics now, and each retained
+ * What Topic objects give to each other when there are others than before: routes to those who match their topics now, and each retained
  * message to the one that owns its topic now. Pure; `objects/adoption.ts` makes the calls.
  */
 
 import { BATCH_BYTES_MAX } from "../limits.ts";
-import { hasWildcard, topicFilterOf } from "../topic/filter.ts";
-import { nextTopic } from "../topic/order.ts";
+import { topicFilterOf } from "../topic/filter.ts";
+import { compareTopics, nextTopic } from "../topic/order.ts";
 import type { RetainedRow, RouteRow, RoutingStore } from "./ports.ts";
 
-/** Whether a Topic object owns a topic. */
-export type Owns = (topic: string) => boolean;
+/** What a Topic object has to do with. */
+export interface Part {
+  /** Whether it owns a topic. */
+  readonly owns: (topic: string) => boolean;
+  /** The only topic that it owns; undefined where there may be more. */
+  readonly only: string | undefined;
+  /** Whether it has to know who wants a filter, which is without `$share/NAME/`. */
+  readonly isConcerned: (filter: string) => boolean;
+}
 
 /** Retained messages in one part at most. */
 const PART_ROWS_MAX = 1000;
 
-/** The routes that a Topic object needs: those of its own topics, and all with wildcards. */
-export function routesFor(store: RoutingStore, owns: Owns): RouteRow[] {
-  return store.routes().filter(({ filter }) => {
-    const topicFilter = topicFilterOf(filter);
-    return hasWildcard(topicFilter) || owns(topicFilter);
-  });
+/** The routes that a Topic object needs. */
+export function routesFor(store: RoutingStore, { isConcerned }: Pick<Part, "isConcerned">): RouteRow[] {
+  return store.routes().filter(({ filter }) => isConcerned(topicFilterOf(filter)));
 }
 
 /** Some retained messages of topics that another Topic object owns, in the order of topics. @param from the least topic */
-export function retainedFor(store: RoutingStore, owns: Owns, from: string): RetainedRow[] {
+export function retainedFor(store: RoutingStore, { owns, only }: Pick<Part, "owns" | "only">, from: string): RetainedRow[] {
   const rows: RetainedRow[] = [];
   let bytes = 0;
-  for (const topic of topicsFrom(store, from)) {
+  for (const topic of only === undefined ? topicsFrom(store, from) : topicsOf(only, from)) {
     const row = owns(topic) ? store.retained(topic) : undefined;
     // One that can't be read is of no use elsewhere either.
     if (row === undefined || row.damaged) continue;
@@ -37,6 +41,10 @@ export function retainedFor(store: RoutingStore, owns: Owns, from: string): Reta
   return rows;
 }
 
+function topicsOf(only: string, from: string): string[] {
+  return compareTopics(only, from) < 0 ? [] : [only];
+}
+
 function* topicsFrom(store: RoutingStore, from: string): Generator<string> {
   if (store.range !== undefined) {
     yield* store.range(from, undefined);
@@ -45,9 +53,9 @@ function* topicsFrom(store: RoutingStore, from: string): Generator<string> {
   for (let topic = store.seek(from); topic !== undefined; topic = store.seek(nextTopic(topic))) yield topic;
 }
 
-/** The numbers of Topic objects, the present one first, as a Topic object remembers them once it has what the earlier ones had. */
-export function lineageOf(topicShards: number, previous: readonly number[]): string {
-  return [topicShards, ...previous].join("<");
+/** Which Topic objects there were (`topicsText`), the present ones first, as a Topic object remembers it once it has what the earlier ones had. */
+export function lineageOf(present: string, previous: readonly string[]): string {
+  return [present, ...previous].join("<");
 }
 
 export type LineageAnswer =
@@ -55,18 +63,18 @@ export type LineageAnswer =
   | { readonly kind: "same" }
   /** Its rows may be incomplete: it has to ask the others. */
   | { readonly kind: "adopt" }
-  /** Its rows were made for another number, which the settings do not name. */
-  | { readonly kind: "unknown"; readonly topicShards: number };
+  /** Its rows were made for others, which the settings do not name. */
+  | { readonly kind: "unknown"; readonly before: string };
 
 /**
  * What the remembered lineage means under the present settings.
  * @param remembered undefined for an object that never had to remember
  */
-export function compareLineage(remembered: string | undefined, topicShards: number, previous: readonly number[]): LineageAnswer {
-  const others = previous.filter((each) => each !== topicShards);
+export function compareLineage(remembered: string | undefined, present: string, previous: readonly string[]): LineageAnswer {
+  const others = previous.filter((each) => each !== present);
   if (remembered === undefined || remembered === "") return { kind: others.length > 0 ? "adopt" : "same" };
-  if (remembered === lineageOf(topicShards, previous)) return { kind: "same" };
-  const before = Number(remembered.split("<")[0]);
-  if (before === topicShards && others.length === 0) return { kind: "same" };
-  return before === topicShards || others.includes(before) ? { kind: "adopt" } : { kind: "unknown", topicShards: before };
+  if (remembered === lineageOf(present, previous)) return { kind: "same" };
+  const before = remembered.split("<")[0]!;
+  if (before === present && others.length === 0) return { kind: "same" };
+  return before === present || others.includes(before) ? { kind: "adopt" } : { kind: "unknown", before };
 }

@@ -4,7 +4,15 @@ import { CLIENTS_PAGE_MAX, PAGE_CALLS_MAX } from "../code-limits.ts";
 import type { HookMessage } from "../hooks/contract.ts";
 import type { DirectoryCalls, MemberPage, RetainedMessages, SubscriptionView } from "../objects/calls.ts";
 import { type BrokerEnv, stubs } from "../objects/env.ts";
-import { allSessionObjects, directoryObjectName, sessionObjectName, topicObjectName, topicShard } from "../objects/names.ts";
+import {
+  allSessionObjects,
+  directoryObjectName,
+  sessionObjectName,
+  topicNumbers,
+  topicObjectName,
+  topicObjectOf,
+  topicObjects,
+} from "../objects/names.ts";
 import type { Settings } from "../settings.ts";
 import { hasWildcard } from "../topic/filter.ts";
 import type { Member } from "../topic/presence.ts";
@@ -176,9 +184,9 @@ async function objectsWanting(
 ): Promise<readonly string[]> {
   if (settings.topology === "compact") return object === "" ? [sessionObjectName(settings, namespace, "")] : [];
   const topics = stubs(env.TOPICS) as unknown as Wanting;
-  // What has wildcards is known to all of them.
-  const shard = hasWildcard(filter) ? 0 : topicShard(settings, filter);
-  return topics(topicObjectName(namespace, shard)).sessionsWanting(filter, object, most);
+  // What has wildcards is known to all that share topics.
+  const owner = hasWildcard(filter) ? topicObjectName(namespace, 0) : topicObjectOf(settings, namespace, filter);
+  return topics(owner).sessionsWanting(filter, object, most);
 }
 
 /** Asks the objects that own topics for retained messages. */
@@ -195,10 +203,11 @@ function retainedReader({ env, settings, namespace }: Walk, filter: string): { r
     return { objects: 1, read: ({ from }) => sessions(broker).retainedFrom(filter, from) };
   }
   const topics = stubs(env.TOPICS) as unknown as Retaining;
-  const shards = hasWildcard(filter) ? [...Array(settings.topicShards).keys()] : [topicShard(settings, filter)];
+  const all = topicObjects(settings, namespace);
+  const objects = topicNumbers(settings, filter).map((number) => all[number]!);
   return {
-    objects: shards.length,
-    read: ({ object, from }) => topics(topicObjectName(namespace, shards[object]!)).retainedFrom(filter, from),
+    objects: objects.length,
+    read: ({ object, from }) => topics(objects[object]!).retainedFrom(filter, from),
   };
 }
 

@@ -19,7 +19,7 @@ const MOMENT = { quietSeconds: 0.5, seconds: 2, ordinaryRounds: 0, restSeconds: 
 const STALL_MS = 3000;
 const MACHINE_FACTOR = 3;
 
-const OBJECTS = { topology: "sharded", sessionShards: 4, topicShards: 4 } as const;
+const OBJECTS = { topology: "sharded", sessionShards: 4, topicShards: 4, topicsWithObject: [] } as const;
 
 /** Those that once did the most harm there. */
 const WORST: Readonly<Record<Shape, readonly string[]>> = {

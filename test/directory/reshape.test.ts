@@ -42,7 +42,7 @@ async function addUser(user: string): Promise<void> {
 function leftBehind(): string {
   for (;;) {
     const clientId = unique("c");
-    if (sessionObjectName({ topology: "sharded", sessionShards: 4, topicShards: 1 }, "default", clientId).endsWith("/3")) return clientId;
+    if (sessionObjectName({ topology: "sharded", sessionShards: 4 }, "default", clientId).endsWith("/3")) return clientId;
   }
 }
 

@@ -7,7 +7,7 @@ import { quickHash } from "../auth/support.ts";
 import { describeTopologies, type TestBroker } from "../support/brokers.ts";
 import { unique } from "../support/mqtt-client.ts";
 
-const OBJECTS = { topology: "sharded", sessionShards: 4, topicShards: 4 } as const;
+const OBJECTS = { topology: "sharded", sessionShards: 4 } as const;
 
 const USERS = JSON.stringify(
   await Promise.all(["ada", "bob"].map(async (user) => ({ user, password: await quickHash(user), publish: ["#"], subscribe: ["#"] }))),

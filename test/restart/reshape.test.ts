@@ -2,8 +2,8 @@
 
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
 import { RETAINED_PAGE_MESSAGES } from "../../src/limits.ts";
-import { sessionObjectName, shapeHistory, topicObjectName, topicShard } from "../../src/objects/names.ts";
-import type { PreviousShape } from "../../src/settings.ts";
+import { sessionObjectName, shapeHistory, topicObjectOf, topicShard } from "../../src/objects/names.ts";
+import type { PreviousShape } from "../../src/shape-settings.ts";
 import type { SimulatedClient } from "../simulation/client.ts";
 import type { SimulatedObject } from "../simulation/object.ts";
 import { USERS, withInstantCrypto } from "../simulation/users.ts";
@@ -15,9 +15,9 @@ beforeEach(() => {
 });
 afterEach(() => void log.mockRestore());
 
-const TWO: PreviousShape = { sessionShards: 2, topicShards: 2 };
-const FIVE: PreviousShape = { sessionShards: 5, topicShards: 5 };
-const EACH: PreviousShape = { sessionShards: 0, topicShards: 3 };
+const TWO: PreviousShape = { sessionShards: 2, topicShards: 2, topicsWithObject: [] };
+const FIVE: PreviousShape = { sessionShards: 5, topicShards: 5, topicsWithObject: [] };
+const EACH: PreviousShape = { sessionShards: 0, topicShards: 3, topicsWithObject: [] };
 
 /** Client Identifiers and topics that have other owners in every pair of these shapes. */
 const ID = "reader-0";
@@ -28,7 +28,7 @@ function owner({ world }: Broker, id: string): SimulatedObject {
 }
 
 function topicOwner({ world }: Broker, topic: string): SimulatedObject {
-  return world.object(topicObjectName("n", topicShard(world.settings, topic)));
+  return world.object(topicObjectOf(world.settings, "n", topic));
 }
 
 async function back(broker: Broker, ...clients: readonly SimulatedClient[]): Promise<void> {

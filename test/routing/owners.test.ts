@@ -103,7 +103,7 @@ test("whose it is goes with it to another Topic object", () => {
   const { store, retain } = setup();
   retain(ADA, "a");
   retain(undefined, "b");
-  expect(retainedFor(store, () => true, "").map(({ topic, owner }) => [topic, owner])).toEqual([
+  expect(retainedFor(store, { owns: () => true, only: undefined }, "").map(({ topic, owner }) => [topic, owner])).toEqual([
     ["a", ADA],
     ["b", undefined],
   ]);

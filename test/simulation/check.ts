@@ -7,7 +7,7 @@
 
 import { RESTART_GRACE_MS } from "../../src/limits.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
-import { sessionObjectName, topicObjectName, topicShard } from "../../src/objects/names.ts";
+import { sessionObjectName, topicObjectOf } from "../../src/objects/names.ts";
 import { matches } from "../../src/topic/filter.ts";
 import { LONG_SECONDS, SimulatedClient } from "./client.ts";
 import { wants } from "./receipt.ts";
@@ -195,7 +195,7 @@ function mayBeTwo(scenario: Scenario, { topic, publisher, sentAt, acknowledgedAt
   const between = (at: number | undefined, from: number): boolean => at !== undefined && at >= from && at <= acknowledgedAt;
   // In another shape others were the owners.
   const isEntry = (name: string): boolean => reshaped || name === sessionObjectName(settings, "n", publisher);
-  const isOwner = (name: string): boolean => reshaped || name === topicObjectName("n", topicShard(settings, topic));
+  const isOwner = (name: string): boolean => reshaped || name === topicObjectOf(settings, "n", topic);
   const isUnanswered = unanswered.some(({ from, to, at }) => isEntry(from) && isOwner(to) && between(at, sentAt));
   const isTwice = forgotten.some(({ name, at, reset }) => {
     return between(at, sentAt) && ((isOwner(name) && (reset || isUnanswered)) || (isEntry(name) && reset));
@@ -358,7 +358,7 @@ export async function checkTidied({ world, clients, published }: Scenario): Prom
 }
 
 function isOwned({ settings }: World, topic: string, topicObject: string): boolean {
-  return topicObjectName("n", topicShard(settings, topic)) === topicObject;
+  return topicObjectOf(settings, "n", topic) === topicObject;
 }
 
 /** Every Packet Identifier is free again, and every subscription that was acknowledged stands. */

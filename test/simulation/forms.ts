@@ -478,7 +478,7 @@ export const FORMS: readonly Form[] = [
   {
     name: "route that another Topic object takes over",
     file: "src/objects/adoption.ts",
-    read: "await peer.routesFor(adopter)",
+    read: "await peer.giveRoutes(adopter)",
     kind: "rows",
     of: [["src/routing/ports.ts", "RouteRow", ""]],
     fields: { ...ROUTE, version: { value: "0", unnoticed: ANNOUNCED }, online: { value: "0", unnoticed: ANNOUNCED } },
@@ -501,7 +501,7 @@ export const FORMS: readonly Form[] = [
   {
     name: "retained message that another Topic object takes over",
     file: "src/objects/adoption.ts",
-    read: "await peer.retainedFor(adopter, from, stored)",
+    read: "await peer.giveRetained(adopter, from, stored)",
     kind: "rows",
     of: [["src/routing/ports.ts", "RetainedRow", ""]],
     fields: {

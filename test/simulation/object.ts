@@ -431,8 +431,8 @@ export class SimulatedObject {
     return {
       exchange: (batch) => call((host) => host.exchange(this.#heard(batch, name))),
       hold: () => this.#hold(name, (host, batch) => (host as TopicHost).exchange(this.#heard(batch, name)), alive),
-      routesFor: (adopter) => call((host) => host.adoption.routesFor(adopter)),
-      retainedFor: (adopter, from, stored) => call((host) => host.adoption.retainedFor(adopter, from, stored)),
+      giveRoutes: (adopter) => call((host) => host.adoption.giveRoutes(adopter)),
+      giveRetained: (adopter, from, stored) => call((host) => host.adoption.giveRetained(adopter, from, stored)),
     };
   }
 

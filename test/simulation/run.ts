@@ -7,7 +7,7 @@ import { DEFAULT_CHOICES, SHARED_STRATEGIES } from "../../src/choices.ts";
 import { DEFAULT_LIMITS, HOLD } from "../../src/limits.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import type { HoldRule } from "../../src/objects/caller.ts";
-import type { PreviousShape } from "../../src/settings.ts";
+import type { PreviousShape } from "../../src/shape-settings.ts";
 import { PIECE_SIZES, type PieceSizes } from "../../src/storage-limits.ts";
 import { SLICES, type Slices } from "../../src/work-limits.ts";
 import type { Happening } from "./chance.ts";
@@ -26,7 +26,7 @@ export interface RunOptions {
   readonly seed: number;
   /** How many things clients do. */
   readonly steps: number;
-  /** The numbers of objects change, twice. */
+  /** The numbers of objects change, twice; in a third of the runs so do the topics that have one of their own, or they alone. */
   readonly reshaped?: boolean | undefined;
   /** A new build of the broker spreads in the midst of it. */
   readonly deployed?: boolean | undefined;
@@ -57,15 +57,18 @@ export const LASTING_SECONDS = 5_000;
 const SHARED_TOPICS = ["s/a", "s/b"];
 export const SHARED_FILTER = "$share/g/s/#";
 
-const FIRST_SHAPE = { sessionShards: 2, topicShards: 2 };
+const FIRST_SHAPE: PreviousShape = { sessionShards: 2, topicShards: 2, topicsWithObject: [] };
 
 const OTHER_SHAPES: readonly PreviousShape[] = [
-  { sessionShards: 5, topicShards: 5 },
-  { sessionShards: 1, topicShards: 1 },
-  { sessionShards: 0, topicShards: 3 },
-  { sessionShards: 3, topicShards: 2 },
-  { sessionShards: 2, topicShards: 4 },
+  { sessionShards: 5, topicShards: 5, topicsWithObject: [] },
+  { sessionShards: 1, topicShards: 1, topicsWithObject: [] },
+  { sessionShards: 0, topicShards: 3, topicsWithObject: [] },
+  { sessionShards: 3, topicShards: 2, topicsWithObject: [] },
+  { sessionShards: 2, topicShards: 4, topicsWithObject: [] },
 ];
+
+/** Topics that have an object of their own. */
+const SOME_TOPICS: readonly (readonly string[])[] = [[], ["a/b"], ["a", "d/e/f", "s/a"], ["a/b", "g/h", "s/a", "s/b", "w/client-0"]];
 
 /** What a run knows of itself. */
 export interface Scenario {
@@ -83,6 +86,8 @@ export interface Scenario {
   /** Queues are so short that messages are dropped. */
   readonly short: boolean;
   readonly reshaped: boolean;
+  /** Topics have an object of their own now and then. */
+  readonly withTopics: boolean;
   readonly deployed: boolean;
   /** Objects lose memory and sockets at once. */
   readonly crashes: boolean;
@@ -128,7 +133,7 @@ async function play(scenario: Scenario, steps: number): Promise<RunResult> {
   for (const client of clients) if (!isHasty(scenario, client)) firstSubscriptions(scenario, client, false);
   await calm(world, 5_000);
   world.faults = scenario.wild;
-  const shapes = scenario.reshaped ? shapesOf(chance.once("the shape")) : [];
+  const shapes = scenario.reshaped ? shapesOf(scenario) : [];
   const between = Math.ceil(steps / (shapes.length + 1));
   const deployAt = 1 + Math.floor(steps * (0.2 + 0.5 * chance.once("the deploy").next()));
   for (let step = 1; step <= steps; step += 1) {
@@ -179,10 +184,16 @@ function banSomebody({ world: { chance, operator, clocksJump }, clients }: Scena
 }
 
 /** From the first shape to another and back, and for some to the other once more. */
-function shapesOf(random: Random): PreviousShape[] {
-  const other = random.pick(OTHER_SHAPES);
-  const back = [other, FIRST_SHAPE];
-  return random.chance(0.3) ? [...back, other] : back;
+function shapesOf({ world, withTopics }: Scenario): PreviousShape[] {
+  const { chance } = world;
+  const random = chance.once("the shape");
+  const numbers = random.pick(OTHER_SHAPES);
+  if (!withTopics) return random.chance(0.3) ? [numbers, FIRST_SHAPE, numbers] : [numbers, FIRST_SHAPE];
+  const topics = chance.once("the topics with an object");
+  const first = { ...FIRST_SHAPE, topicsWithObject: world.settings.topicsWithObject };
+  const other = { ...(topics.chance(0.5) ? FIRST_SHAPE : numbers), topicsWithObject: topics.pick(SOME_TOPICS) };
+  const back = topics.chance(0.5) ? first : { ...first, topicsWithObject: topics.pick(SOME_TOPICS) };
+  return random.chance(0.3) ? [other, back, other] : [other, back];
 }
 
 /** With the usual ones hardly a queue is in more than one piece. */
@@ -200,10 +211,12 @@ const HOLD_RULES: readonly HoldRule[] = [HOLD, { ms: 300, calls: 2, callsAwake: 
 
 function begin(seed: number, reshaped: boolean, deployed: boolean, kept: ReadonlySet<string> | undefined): Scenario {
   const short = seed % 11 === 0;
+  const withTopics = reshaped ? seed % 3 === 2 : seed % 7 === 4;
   const world: World = new World({
     seed,
     topology: seed % 3 === 0 && !reshaped ? "compact" : "sharded",
     sessionShards: seed % 5 < 3 || reshaped ? 2 : 0,
+    topicsWithObject: withTopics ? SOME_TOPICS[seed % SOME_TOPICS.length]! : [],
     limits: { ...DEFAULT_LIMITS, inflightMax: 4, queueMessagesMax: short ? 8 : 20_000, queueBytesMax: short ? 1 << 20 : 1 << 28 },
     choices: {
       ...DEFAULT_CHOICES,
@@ -264,6 +277,7 @@ function begin(seed: number, reshaped: boolean, deployed: boolean, kept: Readonl
     wild,
     short,
     reshaped,
+    withTopics,
     deployed,
     crashes: crash > 0 || reshaped || deployed,
     peaceAt: Number.POSITIVE_INFINITY,

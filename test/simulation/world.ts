@@ -12,9 +12,10 @@ import type { Choices } from "../../src/choices.ts";
 import { HOLD, type Limits } from "../../src/limits.ts";
 import type { HoldRule } from "../../src/objects/caller.ts";
 import type { DirectoryService } from "../../src/objects/directory-watch.ts";
-import { sessionObjectName } from "../../src/objects/names.ts";
+import { sessionObjectName, topicsText } from "../../src/objects/names.ts";
 import { DEFAULT_RATES, type Rates, UNLIMITED } from "../../src/rate.ts";
-import type { PreviousShape, Settings } from "../../src/settings.ts";
+import type { Settings } from "../../src/settings.ts";
+import type { PreviousShape } from "../../src/shape-settings.ts";
 import { PIECE_SIZES, type PieceSizes } from "../../src/storage-limits.ts";
 import { SLICES, type Slices } from "../../src/work-limits.ts";
 import { DEPLOY_MS_MAX } from "./builds.ts";
@@ -72,6 +73,8 @@ export interface WorldOptions {
   readonly topology: "sharded" | "compact";
   /** Session objects, or 0 for one for each client. */
   readonly sessionShards: number;
+  /** By default there are none. */
+  readonly topicsWithObject?: readonly string[];
   readonly limits: Limits;
   readonly choices: Choices;
   readonly sizes?: PieceSizes;
@@ -154,6 +157,7 @@ export class World {
       topology,
       sessionShards,
       topicShards: 2,
+      topicsWithObject: options.topicsWithObject ?? [],
       previousShapes: [],
       namespaces: "*",
       allowAnonymous: true,
@@ -185,12 +189,12 @@ export class World {
     );
   }
 
-  /** The broker is deployed with other numbers of objects: all of them start anew. */
+  /** The broker is deployed with other objects: all of them start anew. */
   reshape(shape: PreviousShape): void {
-    const { sessionShards, topicShards, previousShapes } = this.settings;
+    const { sessionShards, topicShards, topicsWithObject, previousShapes } = this.settings;
     this.reshapedAt = this.now;
-    this.settings = { ...this.settings, ...shape, previousShapes: [{ sessionShards, topicShards }, ...previousShapes] };
-    this.note(`the broker has ${shape.sessionShards} + ${shape.topicShards} objects from now on`);
+    this.settings = { ...this.settings, ...shape, previousShapes: [{ sessionShards, topicShards, topicsWithObject }, ...previousShapes] };
+    this.note(`the broker has ${shape.sessionShards} + ${topicsText(shape)} objects from now on`);
     for (const object of this.objects) object.reset();
   }
 

@@ -118,7 +118,7 @@ export function describeEmbedded(
         clients = [];
         director.forget();
       });
-      const objectOf = (clientId: string): string => sessionObjectName({ topology, sessionShards: 2, topicShards: 4 }, "default", clientId);
+      const objectOf = (clientId: string): string => sessionObjectName({ topology, sessionShards: 2 }, "default", clientId);
       const open: EmbeddedBroker["open"] = async ({ query = "", ...options } = {}) => {
         const clientId = options.clientId ?? unique("c");
         const place = shape === "handed over" ? `clientId=${encodeURIComponent(clientId)}&` : "";

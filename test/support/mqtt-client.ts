@@ -494,7 +494,7 @@ export class MqttTestClient {
 /** One topic for each Topic object of the default shape, so that messages to all of them pass every way that there is. */
 function barrierTopics(prefix: string): string[] {
   const byShard = new Map<number, string>();
-  const shape = { topology: "sharded", sessionShards: 4, topicShards: 4 } as const;
+  const shape = { topology: "sharded", sessionShards: 4, topicShards: 4, topicsWithObject: [] } as const;
   for (let i = 0; byShard.size < shape.topicShards; i += 1) byShard.set(topicShard(shape, `${prefix}/${i}`), `${prefix}/${i}`);
   return [...byShard.values()];
 }
