@@ -207,7 +207,11 @@ export class Stage {
     const never = new Promise<never>(() => {});
     const sessions = (session: string) => ({
       deliver: async (batch: Uint8Array) => {
-        const answer = await this.#call(session, () => (alive ? this.session(session).deliver(batch) : never));
+        const answer = await this.#call(session, () => {
+          if (!alive) return never;
+          this.#meter(session).calls += 1;
+          return this.session(session).deliver(batch);
+        });
         return alive ? answer : never;
       },
       hold: notHeld,
@@ -244,6 +248,7 @@ export class Stage {
       exchange: (batch: Uint8Array) =>
         this.#call(topic, () => {
           const { host: called, ended } = this.#topic(topic);
+          this.#meter(topic).calls += 1;
           return Promise.race([called.exchange(batch), ended]);
         }),
       hold: notHeld,
