@@ -4,7 +4,7 @@
  */
 
 import type { ProtocolVersion } from "../mqtt/packet.ts";
-import { RecordReader, RecordWriter } from "../mqtt/record.ts";
+import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import type { ClientAliases } from "./client-aliases.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
 import { readGiven, type StoredGiven } from "./given.ts";
@@ -45,10 +45,11 @@ const FLAG_RELAYED = 2;
 const FLAG_BRIEF = 4;
 /** Older code does not look at it: to it a bridge is any client. */
 const FLAG_BRIDGE = 8;
-/** Older code can't read what follows: it never finds a socket of this one. */
+/** Something follows that older code does not read. */
 const FLAG_GIVEN = 16;
-/** The same. */
 const FLAG_CONNECTED_AT = 32;
+/** Of a later build: an object that goes back to this one in its sleep finds what it can't read. */
+const FLAGS_UNKNOWN = 0xff & ~63;
 
 /** The number of the connection where they are in rows. */
 function writeAliases(writer: RecordWriter, aliases: ClientAliases): void {
@@ -112,6 +113,7 @@ export function decodeAttachment(bytes: Uint8Array): AttachedState {
   const packetBytesMax = reader.integer() || Number.POSITIVE_INFINITY;
   const topicAliasMaximum = reader.integer();
   const flags = reader.byte();
+  if ((flags & FLAGS_UNKNOWN) !== 0) throw new RecordError(`the record has flags of a later build: ${flags}`);
   const facts: ConnectionFacts = {
     version,
     keepAliveSeconds,

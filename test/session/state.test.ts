@@ -197,6 +197,21 @@ describe("foreign bytes", () => {
     }
   });
 
+  test("an attachment with a flag of a later build is refused by name: what follows may not be what is expected", () => {
+    const original = bytes()[1]!;
+    const problems = [...original.keys()].map((at) => {
+      const foreign = original.slice();
+      foreign[at]! |= 64;
+      try {
+        decodeAttachment(foreign);
+        return "";
+      } catch (error) {
+        return (error as Error).message;
+      }
+    });
+    expect(problems.filter((problem) => problem.includes("flags"))).toHaveLength(1);
+  });
+
   test("that end too early are a RecordError wherever they end, and nothing else", () => {
     for (const [index, original] of bytes().entries()) {
       for (let length = 0; length < original.length; length += 1) {

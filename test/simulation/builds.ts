@@ -7,11 +7,13 @@
 
 import { encodeProperties, WILL } from "../../src/mqtt/property.ts";
 import { RecordWriter } from "../../src/mqtt/record.ts";
+import { decodeAttachment } from "../../src/session/attachment.ts";
+import type { StoredGiven } from "../../src/session/given.ts";
 import type { MovingPart } from "../../src/session/move.ts";
 import type { OpenExchanges } from "../../src/session/open-exchanges.ts";
 import type { SessionStore } from "../../src/session/ports.ts";
 import { writeReceived } from "../../src/session/received.ts";
-import { decodeSessionState, decodeWill, STATE_VERSION } from "../../src/session/state.ts";
+import { decodeSessionState, decodeWill, type SessionState, STATE_VERSION, subscriptionOptions } from "../../src/session/state.ts";
 
 /** A deploy has spread after so long at most: shorter, with any other fault, than callers give up, so that no promise ends. */
 export const DEPLOY_MS_MAX = 10_000;
@@ -42,13 +44,23 @@ function writeExchanges(writer: RecordWriter, all: readonly OpenExchanges[]): vo
   }
 }
 
-/** The state of a session as the build before wrote it: of its identity there was the user name alone. */
-export function stateOfBefore(bytes: Uint8Array): Uint8Array {
+function checkVersion(bytes: Uint8Array): void {
   if (bytes[0] !== STATE_VERSION || BEFORE !== STATE_VERSION - 1) throw new Error("these are not the forms of the version before");
+}
+
+/** The state of a session as the build before wrote it. */
+export function stateOfBefore(bytes: Uint8Array): Uint8Array {
+  checkVersion(bytes);
   const state = decodeSessionState(bytes);
   const writer = new RecordWriter(bytes.length);
   writer.byte(BEFORE);
   writer.integer(state.lastNumber);
+  writeSession(writer, state);
+  return writer.finish();
+}
+
+/** Of its identity there was the user name alone. */
+function writeSession(writer: RecordWriter, state: SessionState): void {
   writer.integer(state.expirySeconds);
   writeTime(writer, state.expiresAt);
   writer.optionalString(state.identity.userName);
@@ -83,6 +95,52 @@ export function stateOfBefore(bytes: Uint8Array): Uint8Array {
     writer.integer(id);
     writer.string(place);
     writer.string(from);
+  }
+}
+
+function writeGiven(writer: RecordWriter, { seen, shared }: StoredGiven): void {
+  writer.integer(seen.length);
+  for (const { key, through, at } of seen) {
+    writer.string(key);
+    writer.integer(through);
+    writer.integer(at);
+  }
+  writer.integer(shared.length);
+  for (const name of shared) writer.string(name);
+}
+
+/** The same of what is attached to a socket, which did not say since when its client is connected. */
+export function attachmentOfBefore(bytes: Uint8Array): Uint8Array {
+  checkVersion(bytes);
+  const { clientId, sessionNumber, facts, lastSeenAt, connectionNumber, aliases, given, session, subscriptions } = decodeAttachment(bytes);
+  const writer = new RecordWriter(bytes.length);
+  writer.byte(BEFORE);
+  writer.string(clientId);
+  writer.integer(sessionNumber);
+  writer.byte(facts.version);
+  writer.integer(facts.keepAliveSeconds);
+  writer.integer(facts.receiveMaximum);
+  writer.integer(facts.packetBytesMax === Number.POSITIVE_INFINITY ? 0 : facts.packetBytesMax);
+  writer.integer(facts.topicAliasMaximum);
+  const { problemInformation, relayed, bridge } = facts;
+  const flags = [problemInformation, relayed, session === undefined, bridge, given !== undefined];
+  writer.byte(flags.reduce((sum, isSet, bit) => sum | (isSet ? 1 << bit : 0), 0));
+  writer.optionalString(facts.authenticationMethod);
+  writer.integer(lastSeenAt);
+  writer.integer(connectionNumber);
+  writer.integer(aliases.length);
+  for (const [alias, topic] of aliases) {
+    writer.integer(alias);
+    writer.string(topic);
+  }
+  if (given !== undefined) writeGiven(writer, given);
+  if (session === undefined) return writer.finish();
+  writeSession(writer, session);
+  writer.integer(subscriptions.length);
+  for (const { request, identifier } of subscriptions) {
+    writer.string(request.filter);
+    writer.byte(subscriptionOptions(request));
+    writer.integer(identifier);
   }
   return writer.finish();
 }

@@ -240,7 +240,11 @@ function begin(seed: number, reshaped: boolean, deployed: boolean, kept: Readonl
   const { chance } = world;
   const random = chance.once("the run");
   const published: Published[] = [];
-  const options = Array.from({ length: 3 + random.below(5) }, (_, index) => clientOptions(`client-${index}`, random));
+  const options = Array.from({ length: 3 + random.below(5) }, (_, index) => {
+    const each = clientOptions(`client-${index}`, random);
+    // The build before knew no login that ends.
+    return deployed ? { ...each, tokens: false } : each;
+  });
   const membersFrom = random.chance(0.5) ? options.length : options.length - 1 - random.below(3);
   const clients: SimulatedClient[] = [];
   const members: SimulatedClient[] = [];

@@ -1,6 +1,7 @@
 /** What a host thinks is a WebSocket, and the way from it to whoever is at the other end. */
 
 import type { Handover } from "../../src/handshake/handover.ts";
+import { attachmentOfBefore } from "./builds.ts";
 import type { SimulatedObject } from "./object.ts";
 import { mayFail } from "./unlucky.ts";
 import type { World } from "./world.ts";
@@ -71,7 +72,8 @@ export class SimulatedSocket {
   // What the object does.
   serializeAttachment(value: Uint8Array | null): void {
     if (value !== null) mayFail(this.#world, "attaching", this.name);
-    this.#attachment = value?.slice() ?? null;
+    const isOfBefore = value !== null && this.#world.isOlder(this.object.name);
+    this.#attachment = isOfBefore ? attachmentOfBefore(value) : (value?.slice() ?? null);
   }
 
   deserializeAttachment(): Uint8Array | null {

@@ -104,6 +104,9 @@ interface Event {
   readonly cancelled: () => boolean;
 }
 
+/** How often an object is looked at that is to sleep before it has the new build. */
+const DEPLOY_LOOK_MS = 20;
+
 /** When every run begins. */
 export const BEGINNING = 1_800_000_000_000;
 
@@ -198,17 +201,30 @@ export class World {
     for (const object of this.objects) object.reset();
   }
 
-  /** A new build spreads: object by object is started anew with it. */
+  /**
+   * A new build spreads, object by object. In half of the runs one has it when it wakes, and its sockets stay; what does not sleep in time,
+   * and in the other runs all of them, are started anew with it.
+   */
   deploy(): void {
     this.note("a deploy begins");
-    this.#older = new Set(this.objects.map(({ name }) => name));
+    const older = new Set(this.objects.map(({ name }) => name));
+    this.#older = older;
+    const isDeferred = this.chance.once("kind of deploy").chance(0.5);
     for (const object of this.objects) {
       const afterMs = this.chance.once(`deploy of ${object.name}`).below(DEPLOY_MS_MAX);
-      this.after(afterMs, () => {
-        this.note(`${object.name} runs the new build`);
-        object.reset();
-        (this.#older as Set<string>).delete(object.name);
-      });
+      const endAt = this.now + (isDeferred ? DEPLOY_MS_MAX : afterMs);
+      const look = (): void => {
+        const sleeps = isDeferred && (object.idle || !object.isAwake);
+        if (!sleeps && this.now < endAt) {
+          this.after(DEPLOY_LOOK_MS, look);
+          return;
+        }
+        this.note(`${object.name} runs the new build${sleeps ? " when it wakes" : ""}`);
+        if (!sleeps) object.reset();
+        else if (object.isAwake) object.hibernate();
+        older.delete(object.name);
+      };
+      this.after(afterMs, look);
     }
   }
 
