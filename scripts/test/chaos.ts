@@ -10,7 +10,7 @@ const USAGE = `Usage: npm run chaos -- [--topology compact|sharded] [--kills N] 
   --topology T   only this one (compact, then sharded)
   --kills N      how often the runtime is killed (20)
   --seconds N    how long clients publish (3 for each kill)
-  --shapes LIST  sharded only: the numbers of objects one after the other, as 2+2,5+5,2+2; kills and seconds are for each`;
+  --shapes LIST  sharded only: the numbers of objects one after the other, as 2+2,5+5,2+2, with topics that have one of their own as 2+2+chaos/4/left/2; kills and seconds are for each`;
 
 function fail(sentence: string): never {
   console.error(`${sentence}\n${USAGE}`);
@@ -40,7 +40,7 @@ if (help) {
   process.exit(0);
 }
 const shapes = shapesText?.split(",") ?? [];
-if (!shapes.every((shape) => /^\d+\+\d+$/.test(shape))) fail(`--shapes must be numbers as 2+2,5+5,2+2, found ${shapesText}`);
+if (!shapes.every((shape) => /^\d+\+\d+(\+[^+#]+)*$/.test(shape))) fail(`--shapes must be numbers as 2+2,5+5,2+2, found ${shapesText}`);
 const wanted = shapes.length > 0 ? "sharded" : topology;
 const chosen = TOPOLOGIES.filter((each) => wanted === undefined || wanted === each);
 if (chosen.length === 0) fail(`--topology must be compact or sharded, found ${topology}`);

@@ -13,7 +13,7 @@ import { CROWDED_REQUESTS } from "../work-limits.ts";
 import { type Callee, Caller, type HeldTarget, type HoldRule } from "./caller.ts";
 import { faultsOf } from "./faults.ts";
 import { createCallMeter, type OutboxFigures } from "./meter.ts";
-import { namespaceOf, shapeNumber, topicNumber, topicNumbers, topicObjects, topicShard } from "./names.ts";
+import { namespaceOf, shapeNumber, topicNumbers, topicObjects, topicShard } from "./names.ts";
 import type { Router } from "./router.ts";
 import { Request, TopicQueue } from "./topic-queue.ts";
 
@@ -27,6 +27,8 @@ function jointly(ticket: Ticket, count: number): Ticket {
 
 export class RemoteRouter implements Router {
   readonly #settings: Settings;
+  /** Of the Topic objects, by their numbers. */
+  readonly #names: readonly string[];
   readonly #queues: TopicQueue[] = [];
   readonly #calls = createCallMeter();
   /** Says which objects `#queues` leads to. */
@@ -59,7 +61,8 @@ export class RemoteRouter implements Router {
       hold: () => topics(topicObject).hold(),
     });
     const caller = new Caller(runtime, callee, hold);
-    for (const topicObject of topicObjects(settings, namespace)) {
+    this.#names = topicObjects(settings, namespace);
+    for (const topicObject of this.#names) {
       const exchange = (batch: Uint8Array): Promise<Uint8Array> => caller.call(topicObject, batch);
       const events = (): number => this.#told;
       this.#queues.push(new TopicQueue({ name, shape, runtime, exchange, events, settled, meter: this.#calls, faults, ledger }));
@@ -110,7 +113,7 @@ export class RemoteRouter implements Router {
   }
 
   caughtUp(topicObject: string, batch: number, record: number): void {
-    const queue = this.#queues[topicNumber(this.#settings, topicObject)];
+    const queue = this.#queues[this.#names.indexOf(topicObject)];
     queue?.add(new Request({ kind: RECORD_CAUGHT_UP, batch, record }, undefined));
   }
 

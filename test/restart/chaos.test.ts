@@ -13,10 +13,11 @@ test.for(["compact", "sharded"] as const)(
   },
 );
 
-test("nothing acknowledged is lost and no QoS 2 message repeats while the broker goes from 2 + 2 objects to 5 + 5 and back", {
+test("nothing acknowledged is lost and no QoS 2 message repeats while the broker goes from 2 + 2 objects to 5 + 5 and some for topics alone, and back", {
   timeout: 180_000,
 }, async () => {
-  const { problems, acknowledged } = await runChaos({ topology: "sharded", kills: 1, seconds: 3, shapes: ["2+2", "5+5", "2+2"] });
+  const shapes = ["2+2", "5+5+chaos/4/left/2+chaos/5/right/1", "2+2"];
+  const { problems, acknowledged } = await runChaos({ topology: "sharded", kills: 1, seconds: 3, shapes });
   expect(problems).toEqual([]);
   expect(Math.min(acknowledged[1], acknowledged[2])).toBeGreaterThan(100);
 });

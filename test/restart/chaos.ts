@@ -19,7 +19,7 @@ export interface ChaosOptions {
   readonly kills: number;
   /** How long clients publish in one shape; kills are spread over it. */
   readonly seconds: number;
-  /** The shapes that the broker has one after the other, as "2+2"; without them it has the default one. */
+  /** The shapes that the broker has one after the other, as "2+2" or "2+2+TOPIC"; without them it has the default one. */
   readonly shapes?: readonly string[];
 }
 
@@ -120,8 +120,8 @@ async function pour(client: MqttClient, stream: Stream, stopped: () => boolean):
 
 /** Settings of a shape, when the broker had these others before. */
 function shapeSettings(shape: string, previous: readonly string[]): Record<string, string> {
-  const [SESSION_SHARDS, TOPIC_SHARDS] = shape.split("+") as [string, string];
-  return { SESSION_SHARDS, TOPIC_SHARDS, PREVIOUS_SHAPES: previous.join(",") };
+  const [SESSION_SHARDS, TOPIC_SHARDS, ...topics] = shape.split("+") as [string, string, ...string[]];
+  return { SESSION_SHARDS, TOPIC_SHARDS, TOPICS_WITH_OBJECT: topics.join(","), PREVIOUS_SHAPES: previous.join(",") };
 }
 
 /** For each kill so many are acknowledged at each QoS at least, however long that takes on a machine that is busy with others. */
