@@ -205,8 +205,6 @@ export const SCENARIOS: readonly Scenario[] = [
     group: "memory",
     load: idle(10_000),
     unit: "KB",
-    // By default one object does not take so many.
-    env: { OBJECT_BYTES_MAX: String(128 * 1024 * 1024) },
     fresh: true,
     roundsMax: 1,
   },
@@ -249,7 +247,6 @@ export const SCENARIOS: readonly Scenario[] = [
     group: "emq",
     load: { kind: "arrive", version: 4, qos: 0, payloadBytes: PAYLOAD_BYTES, connectionsPerSecond: 100 },
     unit: "ms",
-    env: { OBJECT_BYTES_MAX: String(128 * 1024 * 1024) },
     fresh: true,
     roundsMax: 1,
     seconds: 100,

@@ -76,7 +76,7 @@ export const LIMIT_SETTINGS = {
     D.connectionsMax,
     1,
     32_768,
-    "connections of one Session object; of those that do nothing `OBJECT_BYTES_MAX` lets about 7,400 in by default",
+    "connections of one Session object; so many that do nothing fit into what `OBJECT_BYTES_MAX` is by default, and some 7,000 with a subscription each",
   ),
   clientIdBytesMax: integer("CLIENT_ID_BYTES_MAX", D.clientIdBytesMax, 23, 1024, "longest Client Identifier, bytes"),
   clientIdBytesMaxV31: integer(

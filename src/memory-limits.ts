@@ -11,8 +11,9 @@ const MIB = 1024 * KIB;
 export const MEMORY = {
   /** Something that a hook is to be told of a client, without its texts. */
   newsBytes: 400,
-  connectionBytes: 4096,
-  sessionBytes: 3072,
+  /** Half of it is the runtime's, for the socket and its attachment. */
+  connectionBytes: 2816,
+  sessionBytes: 2304,
   subscriptionBytes: 768,
   shareBytes: 512,
   deliveryBytes: 320,

@@ -6,6 +6,8 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
+import { REFUSED_ABOVE } from "../../src/memory-limits.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { CONNECT, NO_PROPERTIES, type Packet, PUBLISH, type Publish, SUBSCRIBE, type Will } from "../../src/mqtt/packet.ts";
 import { LocalRouter } from "../../src/objects/local-router.ts";
@@ -160,6 +162,13 @@ function waiting(broker: Broker, sockets: readonly WebSocket[], bytes: number, a
   const publisher = broker.connect("publisher");
   return (number) => broker.publish(publisher, `to/${number}`, bytes);
 }
+
+test("as many connections as an object takes by default fit into what it may hold by default", () => {
+  const { connectionsMax, objectBytesMax } = DEFAULT_LIMITS;
+  const broker = new Broker();
+  const { ledger } = broker.grows(100, (number) => void broker.connect(`a-client-of-usual-length-${number}`));
+  expect(connectionsMax * ledger).toBeLessThan(REFUSED_ABOVE.sessions * objectBytesMax);
+});
 
 for (const [what, run] of CASES) {
   test(`${what}: the ledger counts no less than the heap holds, and not far more`, () => {
