@@ -5,13 +5,25 @@
  */
 
 import type { RoutingCore } from "../routing/core.ts";
-import { compareLineage, lineageOf, type Part, retainedFor, routesFor } from "../routing/move.ts";
+import { compareLineage, latestOf, lineageOf, type Part, retainedFor, routesFor } from "../routing/move.ts";
 import type { RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
 import type { Settings } from "../settings.ts";
 import type { TopicShape } from "../shape-settings.ts";
 import { nextTopic } from "../topic/order.ts";
 import { log } from "./log.ts";
-import { isConcerned, previousTopicObjects, refuseEarlierShape, shapeHistory, topicNumber, topicShard, topicsText } from "./names.ts";
+import {
+  isAlikeFor,
+  isConcerned,
+  namespaceOf,
+  previousTopicObjects,
+  refuseEarlierShape,
+  shapeHistory,
+  topicNumber,
+  topicObjectOf,
+  topicShapeOf,
+  topicShard,
+  topicsText,
+} from "./names.ts";
 
 /** Who asks, and which Topic objects it knows. */
 export interface Adopter extends TopicShape {
@@ -72,7 +84,7 @@ export class Adoption {
     const previous = settings.previousShapes.map(topicsText);
     this.#lineage = lineageOf(present, previous);
     const remembered = store.lineage();
-    const answer = compareLineage(remembered, present, previous);
+    const answer = compareLineage(remembered, present, previous, (one, other) => isAlikeFor(settings, name, one, other));
     // One that has a topic alone asks the one that would have it else, though no setting says that it had.
     const isNew = !remembered && topicNumber(settings, name) >= settings.topicShards;
     this.#complete = answer.kind === "same" && !isNew;
@@ -139,13 +151,29 @@ export class Adoption {
   giveRoutes(adopter: Adopter): RouteRow[] | string {
     refuseEarlierShape(this.#settings, adopter.shapes);
     if (this.#isMisplaced) return this.#refusal!;
-    const remembered = this.#store.lineage();
-    const isSame = topicsText(adopter) === topicsText(this.#settings);
-    if (remembered !== undefined && remembered !== adopter.lineage) this.#store.putLineage("");
-    // Should the topic be taken from the list, and PREVIOUS_SHAPES not say so, this one has to notice.
-    else if (remembered === undefined && isSame && this.#complete) this.#remember();
-    if (!isSame) this.#refuse("its topics have moved: it has not heard of the new TOPIC_SHARDS or TOPICS_WITH_OBJECT yet");
+    this.#gives(adopter);
+    if (topicsText(adopter) !== topicsText(this.#settings))
+      this.#refuse("its topics have moved: it has not heard of the new TOPIC_SHARDS or TOPICS_WITH_OBJECT yet");
     return routesFor(this.#store, partOf(adopter));
+  }
+
+  /** What it has is for other Topic objects from now on. */
+  #gives(adopter: Adopter): void {
+    const remembered = this.#store.lineage();
+    if (remembered === adopter.lineage) return;
+    const { only } = partOf(adopter);
+    const { topicShards } = adopter;
+    const before = topicShapeOf(remembered ? latestOf(remembered) : `${topicShards}`);
+    const isHome =
+      only !== undefined &&
+      before.topicShards === topicShards &&
+      this.#name === topicObjectOf({ topicShards, topicsWithObject: [] }, namespaceOf(this.#name), only);
+    if (isHome) {
+      // Should the topic be taken from the list, and PREVIOUS_SHAPES not say so, this one notices.
+      const topics = new Set([...before.topicsWithObject, only]);
+      this.#store.putLineage(topicsText({ topicShards, topicsWithObject: [...topics].sort() }));
+      this.#remembers = true;
+    } else if (remembered !== undefined) this.#store.putLineage("");
   }
 
   /** Another Topic object asks for the retained messages of its topics, and says which of them it has. */
@@ -182,6 +210,6 @@ function misplaced(before: string, settings: Settings): string {
 }
 
 function inWords(text: string): string {
-  const [shards, ...topics] = text.split("+");
-  return `${shards} and ${JSON.stringify(topics.join(",").replaceAll("#", "<"))}`;
+  const { topicShards, topicsWithObject } = topicShapeOf(text);
+  return `${topicShards} and ${JSON.stringify(topicsWithObject.join())}`;
 }

@@ -177,6 +177,28 @@ export function topicsText({ topicShards, topicsWithObject }: TopicShape): strin
   return [topicShards, ...topicsWithObject.map((topic) => topic.replaceAll("<", "#"))].join("+");
 }
 
+/** @param text as `topicsText` makes it */
+export function topicShapeOf(text: string): TopicShape {
+  const [topicShards, ...topics] = text.split("+");
+  return { topicShards: Number(topicShards), topicsWithObject: topics.map((topic) => topic.replaceAll("#", "<")) };
+}
+
+/**
+ * Whether a Topic object has the same topics in two shapes, as texts. With another number of those that share topics than there is now it matters
+ * what the others had, too.
+ */
+export function isAlikeFor(settings: Settings, name: string, one: string, other: string): boolean {
+  if (one === other) return true;
+  const [first, second] = [topicShapeOf(one), topicShapeOf(other)];
+  const { topicShards } = settings;
+  if (first.topicShards !== topicShards || second.topicShards !== topicShards) return false;
+  const namespace = namespaceOf(name);
+  const isOf = (topic: string): boolean =>
+    name === ownTopicObjectName(namespace, topic) || name === topicObjectOf({ topicShards, topicsWithObject: [] }, namespace, topic);
+  const lists = [first, second].map(({ topicsWithObject }) => topicsWithObject.filter(isOf).join("+"));
+  return lists[0] === lists[1];
+}
+
 /** The shapes that the broker had, the present one first. */
 export function shapeHistory(settings: Settings): string {
   return [settings, ...settings.previousShapes].map((shape) => `${shape.sessionShards}+${topicsText(shape)}`).join("<");

@@ -66,15 +66,27 @@ export type LineageAnswer =
   /** Its rows were made for others, which the settings do not name. */
   | { readonly kind: "unknown"; readonly before: string };
 
+/** The latest of the Topic objects in a lineage. */
+export function latestOf(lineage: string): string {
+  return lineage.split("<")[0]!;
+}
+
 /**
  * What the remembered lineage means under the present settings.
  * @param remembered undefined for an object that never had to remember
+ * @param isAlike whether the object has the same topics in two shapes, and what is said of them is enough to find those of earlier ones
  */
-export function compareLineage(remembered: string | undefined, present: string, previous: readonly string[]): LineageAnswer {
+export function compareLineage(
+  remembered: string | undefined,
+  present: string,
+  previous: readonly string[],
+  isAlike: (one: string, other: string) => boolean,
+): LineageAnswer {
   const others = previous.filter((each) => each !== present);
   if (remembered === undefined || remembered === "") return { kind: others.length > 0 ? "adopt" : "same" };
   if (remembered === lineageOf(present, previous)) return { kind: "same" };
-  const before = remembered.split("<")[0]!;
-  if (before === present && others.length === 0) return { kind: "same" };
-  return before === present || others.includes(before) ? { kind: "adopt" } : { kind: "unknown", before };
+  const before = latestOf(remembered);
+  const isPresent = isAlike(before, present);
+  if (isPresent && others.length === 0) return { kind: "same" };
+  return isPresent || others.some((each) => isAlike(before, each)) ? { kind: "adopt" } : { kind: "unknown", before };
 }

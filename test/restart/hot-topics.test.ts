@@ -170,6 +170,48 @@ test("so is one that lost it, though the others have nothing", async () => {
   expect(holders(broker, "t/0")).toEqual([home]);
 });
 
+test("so is one that got it and lost it while the object that has it now did nothing else", async () => {
+  const broker = new Broker(["sharded", 2]);
+  const { world } = broker;
+  const writer = await broker.connect("writer");
+  world.reshape(having("t/0"));
+  await back(broker, writer);
+  writer.publish("t/0", 1, { kind: "retained" });
+  await broker.pass(2_000, writer);
+  expect(holders(broker, "t/0")).toEqual([own("t/0")]);
+  world.reshape(having());
+  world.settings = { ...world.settings, previousShapes: [] };
+  await back(broker, writer);
+  writer.publish("t/0", 1);
+  await broker.pass(2_000, writer);
+  expect(broker.published.map(({ acknowledgedAt }) => acknowledgedAt === undefined)).toEqual([false, true]);
+  expect(refusals()).toHaveLength(1);
+});
+
+test("an object that slept through several changes of the list serves on if none was of a topic of its own", async () => {
+  const broker = new Broker(["sharded", 2]);
+  const { world } = broker;
+  const home = topicShard(having(), "t/0");
+  const [hot, cold] = [home, 1 - home].map((shard) =>
+    [...Array(100).keys()].map((number) => `u/${number}`).filter((topic) => topicShard(having(), topic) === shard),
+  ) as [string[], string[]];
+  const writer = await broker.connect("writer");
+  for (const topic of [hot[0]!, cold[0]!]) writer.publish(topic, 1, { kind: "retained" });
+  await broker.pass(4_000);
+  for (const topic of [hot[1]!, hot[2]!, hot[3]!]) {
+    world.reshape(having(topic));
+    world.settings = { ...world.settings, previousShapes: world.settings.previousShapes.slice(0, 1) };
+    await back(broker, writer);
+    for (const each of [hot[0]!, topic]) writer.publish(each, 1);
+    await broker.pass(2_000, writer);
+  }
+  writer.subscribe("u/+", 1);
+  await broker.pass(4_000, writer);
+  expect([hot[0]!, cold[0]!].map((topic) => gotOf(broker, writer, topic).length)).toEqual([1, 1]);
+  expect(broker.published.filter(({ acknowledgedAt }) => acknowledgedAt === undefined)).toEqual([]);
+  expect(refusals()).toEqual([]);
+});
+
 test("who is asked for what a topic had there does not take itself for one that has all of its own", async () => {
   const broker = new Broker(["sharded", 2]);
   const shape = { ...having("t/0"), topicShards: 5 };
