@@ -163,17 +163,18 @@ export class Adoption {
     if (remembered === adopter.lineage) return;
     const { only } = partOf(adopter);
     const { topicShards } = adopter;
-    const before = topicShapeOf(remembered ? latestOf(remembered) : `${topicShards}`);
+    const before = remembered ? latestOf(remembered) : `${topicShards}`;
     const isHome =
       only !== undefined &&
-      before.topicShards === topicShards &&
+      topicShapeOf(before).topicShards === topicShards &&
       this.#name === topicObjectOf({ topicShards, topicsWithObject: [] }, namespaceOf(this.#name), only);
-    if (isHome) {
+    if (!isHome) {
+      if (remembered !== undefined) this.#store.putLineage("");
+    } else if (before !== topicsText(adopter)) {
       // Should the topic be taken from the list, and PREVIOUS_SHAPES not say so, this one notices.
-      const topics = new Set([...before.topicsWithObject, only]);
-      this.#store.putLineage(topicsText({ topicShards, topicsWithObject: [...topics].sort() }));
+      this.#store.putLineage(topicsText(adopter));
       this.#remembers = true;
-    } else if (remembered !== undefined) this.#store.putLineage("");
+    }
   }
 
   /** Another Topic object asks for the retained messages of its topics, and says which of them it has. */

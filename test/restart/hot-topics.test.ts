@@ -188,6 +188,39 @@ test("so is one that got it and lost it while the object that has it now did not
   expect(refusals()).toHaveLength(1);
 });
 
+test("topics that one object has given some of, and others not yet, come and go with the list that they were on", async () => {
+  const broker = new Broker(["sharded", 2]);
+  const { world } = broker;
+  const [some, others] = [0, 1, 2, 3]
+    .map((number) => `v/${number}`)
+    .reduce<[string[], string[]]>(
+      (lists, topic) => {
+        lists[topicShard(having(), topic)]!.push(topic);
+        return lists;
+      },
+      [[], []],
+    );
+  const writer = await broker.connect("writer");
+  for (const topic of [...some, ...others]) writer.publish(topic, 1, { kind: "retained" });
+  await broker.pass(4_000);
+  for (const shape of [having(...some, ...others), having(), having(...some)]) {
+    world.reshape(shape);
+    await back(broker, writer);
+    // The first of them alone has its object used before all lose their memory.
+    writer.publish(some[0]!, 1);
+    await broker.pass(2_000, writer);
+    broker.crash();
+    await back(broker, writer);
+    const reader = await broker.connect(`reader ${world.now}`, { expirySeconds: 0 });
+    reader.subscribe("v/+", 1);
+    await broker.pass(4_000, writer, reader);
+    expect(new Set(reader.got.map(({ number }) => broker.published[number]!.topic)).size).toBe(4);
+    reader.disconnect();
+  }
+  expect(Math.max(some.length, others.length)).toBeGreaterThan(1);
+  expect(refusals()).toEqual([]);
+});
+
 test("an object that slept through several changes of the list serves on if none was of a topic of its own", async () => {
   const broker = new Broker(["sharded", 2]);
   const { world } = broker;
