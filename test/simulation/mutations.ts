@@ -372,6 +372,14 @@ export const MUTATIONS: readonly Mutation[] = [
     reshaped: true,
   },
   {
+    name: "remember of a list only the topic that was given last",
+    file: "src/objects/adoption.ts",
+    find: "this.#store.putLineage(topicsText(adopter));",
+    replace: "this.#store.putLineage(topicsText({ topicShards, topicsWithObject: [only] }));",
+    seeds: 100,
+    reshaped: true,
+  },
+  {
     name: "leave what a topic had in its own object when it has none any more",
     file: "src/objects/names.ts",
     find: ".filter((topic) => topicShard(settings, topic) === number)",
