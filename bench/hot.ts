@@ -48,13 +48,17 @@ const BESIDE = COLD.filter((topic) => topicShard(SHARED, topic) === topicShard(S
 
 interface Heat {
   readonly title: string;
-  readonly hot: Pick<HotOptions, "messagesPerSecond" | "publishers" | "subscribers" | "window"> | undefined;
+  readonly hot: Pick<HotOptions, "messagesPerSecond" | "publishers" | "subscribers" | "kept" | "window"> | undefined;
 }
+
+const PUBLISHERS = { publishers: 8, window: 20 };
 
 const HEATS: readonly Heat[] = [
   { title: "nothing hot", hot: undefined },
-  { title: "1,000 a second to 20 clients", hot: { messagesPerSecond: 1000, publishers: 4, subscribers: 20, window: 100 } },
-  { title: "as fast as it goes, to 1 client", hot: { messagesPerSecond: undefined, publishers: 8, subscribers: 1, window: 20 } },
+  { title: "1,000 a second to 1 client", hot: { messagesPerSecond: 1000, subscribers: 1, kept: false, ...PUBLISHERS } },
+  { title: "200 a second to 20 clients", hot: { messagesPerSecond: 200, subscribers: 20, kept: false, ...PUBLISHERS } },
+  { title: "200 a second to 4 kept sessions", hot: { messagesPerSecond: 200, subscribers: 4, kept: true, ...PUBLISHERS } },
+  { title: "as fast as it goes, to 1 client", hot: { messagesPerSecond: undefined, subscribers: 1, kept: false, ...PUBLISHERS } },
 ];
 
 interface Measured extends ColdResult {

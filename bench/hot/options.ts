@@ -11,6 +11,8 @@ export interface HotOptions extends Common {
   readonly topic: string;
   readonly publishers: number;
   readonly subscribers: number;
+  /** Their sessions outlive their connections. */
+  readonly kept: boolean;
   /** Messages of each publisher without acknowledgement. */
   readonly window: number;
   /** Of all publishers together; undefined: as fast as it goes. */

@@ -13,10 +13,10 @@ const TICK_MS = 2;
 /** How long what is still on its way in the end is waited for. */
 const REST_MS = 2000;
 
-async function connect(url: string, names: readonly string[]): Promise<LoadClient[]> {
+async function connect(url: string, names: readonly string[], kept = false): Promise<LoadClient[]> {
   const clients: LoadClient[] = [];
   for (const name of names) {
-    const client = await LoadClient.connect({ url, idInUrl: false }, name, 4);
+    const client = await LoadClient.connect({ url, idInUrl: false }, name, 4, kept);
     client.framing = "packet";
     clients.push(client);
   }
@@ -35,8 +35,9 @@ function paced(perSecond: number, send: () => void): NodeJS.Timeout {
   }, TICK_MS);
 }
 
-async function hot({ url, topic, publishers: count, subscribers, window, messagesPerSecond, payloadBytes }: HotOptions): Promise<void> {
-  for (const subscriber of await connect(url, namesOf("hot-subscriber", subscribers))) await subscriber.subscribe([topic], QOS);
+async function hot(options: HotOptions): Promise<void> {
+  const { url, topic, publishers: count, subscribers, kept, window, messagesPerSecond, payloadBytes } = options;
+  for (const subscriber of await connect(url, namesOf("hot-subscriber", subscribers), kept)) await subscriber.subscribe([topic], QOS);
   const publishers = await connect(url, namesOf("hot-publisher", count));
   const template = new PublishTemplate(topic, QOS, payloadBytes, 4);
   let sent = 0;
@@ -111,5 +112,5 @@ async function cold(options: ColdOptions): Promise<void> {
   process.exit(0);
 }
 
-const options = JSON.parse(process.argv[2]!) as HotOptions | ColdOptions;
-await (options.role === "hot" ? hot(options) : cold(options));
+const asked = JSON.parse(process.argv[2]!) as HotOptions | ColdOptions;
+await (asked.role === "hot" ? hot(asked) : cold(asked));
