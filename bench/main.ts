@@ -8,6 +8,9 @@ import { runBill } from "./bill.ts";
 import { contenders, mosquittoVersion } from "./brokers.ts";
 import { describeMachine } from "./machine.ts";
 import { runMicro } from "./micro/index.ts";
+import { measureUnits } from "./month/measure.ts";
+import { writeMeasured } from "./month/measured.ts";
+import { printMonth, writeMonth } from "./month/report.ts";
 import { printBill, printScenario, writeReport } from "./report.ts";
 import { type Results, readResults, writeResults } from "./results.ts";
 import { SCENARIOS } from "./scenarios.ts";
@@ -21,7 +24,7 @@ included, whether in one run or in several.
   --contenders KEYS compact, handed, relayed, aedes, mosquitto, floor, relay, ceiling (separated by commas)
   --rounds N        rounds of which the median counts (5)
   --seconds S       measured time of each (1)
-  --bill            only what it costs
+  --bill            only what it costs: a million messages, and a month (docs/costs.md; npm run bench:month prints that at once)
   --micro           only the micro-benchmarks
   --report          only writes the report of what was measured last`;
 
@@ -50,12 +53,23 @@ async function main(): Promise<void> {
     results.bill = await runBill(values.quick ? 200 : 20_000);
     printBill(results);
     save(results);
+    await countMonth();
   }
   if (everything ? values.only === undefined : values.micro) {
     results.micro = await runMicro(values.quick);
     save(results);
   }
   if (!values.quick) writeReport(results);
+}
+
+/** Quickly counted is too little to be written down. */
+async function countMonth(): Promise<void> {
+  const measured = await measureUnits(values.quick ? { warmUpSeconds: 1, seconds: 1, rates: [10, 1000], visits: 1 } : undefined);
+  if (!values.quick) {
+    writeMeasured(measured);
+    writeMonth(measured);
+  }
+  printMonth(measured);
 }
 
 async function runScenarios(results: Results, rounds: number, seconds: number): Promise<void> {

@@ -50,14 +50,14 @@ export function barChart(title: string, subtitle: string, groups: readonly BarGr
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif" font-size="12"><title>${escaped(title)}</title><style>${style}</style>\n${[...head, ...parts].join("\n")}\n</svg>\n`;
 }
 
-function text(x: number, y: number, content: string, attributes = ""): string {
+export function text(x: number, y: number, content: string, attributes = ""): string {
   return `<text x="${x}" y="${y}"${attributes === "" ? "" : ` ${attributes}`}>${escaped(content)}</text>`;
 }
 
-function escaped(content: string): string {
+export function escaped(content: string): string {
   return content.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-function round(value: number): number {
+export function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
