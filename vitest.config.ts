@@ -43,7 +43,7 @@ function workerd(name: string, include: string[], settings: Record<string, strin
         wrangler: { configPath: "./wrangler.toml" },
         miniflare: {
           bindings: { ...DEFAULTS, ALLOW_ANONYMOUS: "true", PRESENCE: "true", ...settings },
-          // vitest itself asks for this module; without it each file begins with a warning. The broker has no flags.
+          // vitest itself asks for this module; without it each file begins with a warning.
           compatibilityFlags: ["enable_nodejs_inspector_module"],
         },
       }),

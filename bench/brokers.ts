@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { Log, LogLevel, Miniflare } from "miniflare";
-import { COMPATIBILITY_DATE, startBroker } from "../scripts/local/local-broker.ts";
+import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, startBroker } from "../scripts/local/local-broker.ts";
 import { startRuntime } from "../scripts/local/runtime-process.ts";
 import type { Usage } from "../src/objects/meter.ts";
 import type { Load, Target } from "./load/options.ts";
@@ -168,6 +168,7 @@ function bare(key: string, name: string, way: string): Contender {
           name: "mirror",
           modules: [{ type: "ESModule", path: "worker.js", contents: outputFiles[0]!.text }],
           compatibilityDate: COMPATIBILITY_DATE,
+          compatibilityFlags: COMPATIBILITY_FLAGS,
           durableObjects: { MIRRORS: { className: "MirrorObject", useSQLite: true } },
           durableObjectsPersist: false,
           host: "127.0.0.1",

@@ -100,6 +100,8 @@ async function runtimeOf({ settings = {}, worker, port = 0, miniflare = {} }: Te
   const options: object = {
     modules: worker === undefined ? await ownWorker() : [{ type: "ESModule", path: "worker.js", contents: await bundled(worker) }],
     compatibilityDate: COMPATIBILITY_DATE,
+    // MQTT packets are too small for it; see wrangler.toml.
+    compatibilityFlags: ["no_web_socket_compression"],
     bindings: { ...open, ...Object.fromEntries(variables), ...bindings },
     durableObjects: {
       SESSIONS: { className: "SessionObject", useSQLite: true },

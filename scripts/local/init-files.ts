@@ -53,6 +53,7 @@ function wranglerToml({ name }: Project): string {
   return `name = "${name}"
 main = "src/worker.ts"
 compatibility_date = "2026-07-15"
+compatibility_flags = ["no_web_socket_compression"]
 
 [[durable_objects.bindings]]
 name = "SESSIONS"

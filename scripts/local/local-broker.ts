@@ -31,6 +31,7 @@ import { ADDRESS_HEADER, COLLECT_PATH, CONTROL_HEADER } from "./worker-paths.ts"
 
 /** As in wrangler.toml; a test compares them. */
 export const COMPATIBILITY_DATE = "2026-07-15";
+export const COMPATIBILITY_FLAGS = ["no_web_socket_compression"];
 
 // Miniflare has workerd read `request.cf` from a header of this name, which anybody may send. Without such a name workerd says there itself
 // where the other end of the socket is; nothing else of Miniflare that is used here needs it (seen in 4.2026, a test would notice).
@@ -153,6 +154,7 @@ async function serve(
             name: WORKER_NAME,
             modules,
             compatibilityDate: COMPATIBILITY_DATE,
+            compatibilityFlags: COMPATIBILITY_FLAGS,
             bindings: {
               ...env,
               CONTROL_TOKEN: token,
@@ -176,6 +178,7 @@ async function serve(
             name: "page",
             modules: [{ type: "ESModule", path: "page.js", contents: "export default {}" }],
             compatibilityDate: COMPATIBILITY_DATE,
+            compatibilityFlags: COMPATIBILITY_FLAGS,
             assets: { workerName: "page", directory: PAGE_FOLDER, routerConfig: { has_user_worker: false } },
           },
         ],

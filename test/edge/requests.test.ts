@@ -1,8 +1,10 @@
 /** HTTP as anybody may send it: every request gets an answer of its own, and none of them is 500. Over a raw socket, for fetch sends none of this. */
 
+import { once } from "node:events";
 import { connect } from "node:net";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 
 const UPGRADE = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="];
@@ -136,6 +138,13 @@ test("whatever method, path and headers there are: no answer is 500", async () =
   );
   expect(await ask("GET /health HTTP/1.1", [HOST])).toBe(200);
 }, 60_000);
+
+test.each(["", "?clientId=c"])("frames are not compressed, whatever a client offers (/mqtt%s)", async (query) => {
+  const socket = new WebSocket(`${broker.mqttUrl}${query}`, ["mqtt"], { perMessageDeflate: true });
+  await once(socket, "open");
+  expect([socket.protocol, socket.extensions]).toEqual(["mqtt", ""]);
+  socket.terminate();
+});
 
 test("what never reaches the broker's code harms nobody", async () => {
   const all = [

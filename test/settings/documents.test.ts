@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
 import { PAGE_FOLDER, ROOT } from "../../scripts/build/bundle.ts";
 import { settingsTable, tableInPage } from "../../scripts/docs/settings-table.ts";
-import { COMPATIBILITY_DATE } from "../../scripts/local/local-broker.ts";
+import { COMPATIBILITY_DATE, COMPATIBILITY_FLAGS } from "../../scripts/local/local-broker.ts";
 import { WORKER_FIRST_PATHS } from "../../scripts/local/worker-paths.ts";
 import { SETTINGS } from "../../src/settings.ts";
 
@@ -17,7 +17,7 @@ describe("wrangler.toml", () => {
 
   it("describes the same Worker as npm start runs", () => {
     expect(config.compatibility_date).toBe(COMPATIBILITY_DATE);
-    expect(config.compatibility_flags).toEqual([]);
+    expect(config.compatibility_flags).toEqual(COMPATIBILITY_FLAGS);
     expect(config.assets).toMatchObject({
       directory: relative(ROOT, PAGE_FOLDER),
       binding: "ASSETS",
