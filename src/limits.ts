@@ -227,6 +227,9 @@ export const LATER_NEXT_MS = 20;
 export const AWAITED_MS_FIRST = 25;
 export const AWAITED_MS = 500;
 
+/** How long a later life keeps an earlier one out: longer than calls are on their way, short should a clock have been set back. */
+export const FENCE_MS = 10 * SECOND;
+
 /** How long a receiver remembers which messages it has already handled: longer than any sender repeats them. */
 export const REPEAT_WINDOW_MS = 5 * MINUTE;
 

@@ -29,6 +29,9 @@ export interface IncomingBatchesOptions {
   readonly flushSoon: () => void;
 }
 
+/** Which batch it is. */
+type Sent = Pick<Batch, "sender" | "epoch" | "number">;
+
 /** The last batch of a Topic object. */
 interface Taken {
   readonly epoch: number;
@@ -57,7 +60,9 @@ export class IncomingBatches {
     const batch = decodeBatch(bytes);
     const { sender, epoch, shape, number } = batch;
     if (shape !== this.#options.shape) throw new Error(`${sender} knows another shape of the broker`);
-    if (!this.#fence.admits(sender, epoch, this.#options.runtime.now())) throw new Error("a call of its sender's earlier life");
+    const now = this.#options.runtime.now();
+    const isLate = this.#options.core.repeats.isKeptOut(sender, epoch, now) || !this.#fence.admits(sender, epoch, now);
+    if (isLate) throw new Error("a call of its sender's earlier life");
     const last = this.#taken.get(sender);
     if (last?.epoch === epoch && last.number === number) return last.answer;
     // What came before is taken before, also where its sender has given it up: names of messages are told apart by their order.
@@ -83,7 +88,7 @@ export class IncomingBatches {
     });
     const handle = (record: BatchRecord, index: number): number => {
       const before = core.work;
-      if (this.#takeOne(sender, number, record, index, unwanted)) slow.push(index);
+      if (this.#takeOne({ sender, epoch, number }, record, index, unwanted)) slow.push(index);
       return core.work - before;
     };
     const answer = over.then(async () => {
@@ -100,11 +105,11 @@ export class IncomingBatches {
     return taken;
   }
 
-  /** @param number of the batch @param index of the record in it @returns whether its publisher is to wait for slow clients */
-  #takeOne(sender: string, number: number, record: BatchRecord, index: number, unwanted: Unwanted[]): boolean {
+  /** @param index of the record in its batch @returns whether its publisher is to wait for slow clients */
+  #takeOne({ sender, epoch, number }: Sent, record: BatchRecord, index: number, unwanted: Unwanted[]): boolean {
     const { core, machine, router, runtime, faults, flushSoon } = this.#options;
     try {
-      takeRecord(core, machine, { sender, record, index, now: runtime.now() }, unwanted);
+      takeRecord(core, machine, { sender, epoch, record, index, now: runtime.now() }, unwanted);
     } catch (error) {
       // The others are taken all the same. Of this one its publisher hears that not everyone has it.
       faults.caught(error, `taking a record of ${sender}`, clientOf(record));

@@ -15,6 +15,8 @@ import { filtersOfEvent, isOfEvents } from "../topic/events.ts";
 interface Taken {
   /** The Topic object. */
   readonly sender: string;
+  /** Of its life. */
+  readonly epoch: number;
   readonly record: BatchRecord;
   /** Its number in the batch. */
   readonly index: number;
@@ -40,7 +42,12 @@ function nobodyWants({ router, numbers }: SessionCore, topic: string): void {
 }
 
 /** @param unwanted takes what nobody here wants, or somebody could not take */
-export function takeRecord(core: SessionCore, machine: SessionMachine, { sender, record, index, now }: Taken, unwanted: Unwanted[]): void {
+export function takeRecord(
+  core: SessionCore,
+  machine: SessionMachine,
+  { sender, epoch, record, index, now }: Taken,
+  unwanted: Unwanted[],
+): void {
   const { repeats } = core;
   if (record.kind === RECORD_PAGE) {
     machine.takePage(record, now);
@@ -62,6 +69,8 @@ export function takeRecord(core: SessionCore, machine: SessionMachine, { sender,
     const { filter } = target;
     if (repeats.wasShared(message, filter, known)) continue;
     if (target.demand === IF_GIVEN) {
+      repeats.keepOutBefore(sender, epoch, now);
+      core.log.writeRepeats();
       unwanted.push({ record: index, share: filter, full: true });
       continue;
     }

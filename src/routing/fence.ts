@@ -4,8 +4,7 @@
  * acknowledged.
  */
 
-/** How long a later life keeps an earlier one out: longer than calls are on their way, short should a clock have been set back. */
-const FENCE_MS = 10_000;
+import { FENCE_MS } from "../limits.ts";
 
 interface Life {
   readonly epoch: number;

@@ -25,6 +25,7 @@ export class MessageLog {
   #tail: Chunk | undefined;
   /** Records that no row holds yet. */
   #fresh: LogRecord[] = [];
+  #isToRemember = false;
   /** Chunks whose last record was done since the last flush. */
   readonly #finished = new Set<Chunk>();
 
@@ -94,12 +95,17 @@ export class MessageLog {
     return this.#rows.find(waiting, isSought);
   }
 
+  /** What is remembered of repeats is written with the next flush, whether there are new records or not. */
+  writeRepeats(): void {
+    this.#isToRemember = true;
+  }
+
   /** Writes what is new and deletes what is done: one row for all new records that fit the newest chunk, one for each finished one. */
   flush(): void {
-    if (this.#fresh.length + this.#finished.size === 0) return;
+    if (this.unwritten + this.#finished.size === 0) return;
     const fresh = this.#fresh.filter((record) => record.open > 0);
     this.#fresh = [];
-    if (fresh.length > 0) {
+    if (fresh.length > 0 || this.#isToRemember) {
       let chunk = compact(this.#tail ?? this.#begin());
       let grown = false;
       for (const record of fresh) {
@@ -115,6 +121,7 @@ export class MessageLog {
         grown = true;
       }
       this.#rows.write(chunk);
+      this.#isToRemember = false;
     }
     for (const chunk of this.#finished) {
       if (chunk.open === 0 && chunk !== this.#tail) this.#rows.delete(chunk);
@@ -122,9 +129,9 @@ export class MessageLog {
     this.#finished.clear();
   }
 
-  /** Records that the next flush writes. */
+  /** What the next flush writes. */
   get unwritten(): number {
-    return this.#fresh.length;
+    return this.#fresh.length + (this.#isToRemember ? 1 : 0);
   }
 
   /** Whether the newest chunk holds nothing that anybody needs: `tidy` would delete its row. */

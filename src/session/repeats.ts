@@ -8,7 +8,7 @@
  */
 
 import { BoundedMap } from "../bounded-map.ts";
-import { OPEN_EXCHANGES_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
+import { FENCE_MS, OPEN_EXCHANGES_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
 import { type Message, objectOf } from "../mqtt/message.ts";
 import type { RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { ANY_QUEUE, type ShareDemand, type ShareTarget } from "../mqtt/share-target.ts";
@@ -42,6 +42,9 @@ const FILTERS_STORED_MAX = 8 * 1024;
 
 /** Between an object and a filter of a shared subscription where both are written as one name; neither can have it. */
 const GIVEN = "\0";
+
+/** Begins the names of lives that are kept out where they are written beside origins; no origin does. */
+const LIFE = "\0life ";
 
 /** Other messages given to shared subscriptions: at least so many are remembered one by one, and at most twice as many. */
 const SHARED_MAX = 32 * 1024;
@@ -199,6 +202,20 @@ export class Repeats {
       this.#exchanges.set(object, exchanges);
     }
     return exchanges;
+  }
+
+  /**
+   * A Topic object was told that nobody here was given a message, and others may get it now: what an earlier life of that Topic object has sent
+   * must not be taken any more, also in later lives of this object.
+   */
+  keepOutBefore(sender: string, epoch: number, now: number): void {
+    this.#seen.set(LIFE + sender, { key: LIFE + sender, through: epoch, at: now });
+  }
+
+  /** Whether a life of a Topic object is one of those. */
+  isKeptOut(sender: string, epoch: number, now: number): boolean {
+    const later = this.#seen.get(LIFE + sender);
+    return later !== undefined && epoch < later.through && Math.abs(now - later.at) < FENCE_MS;
   }
 
   /** The QoS 2 messages that were here and may be repeated. */

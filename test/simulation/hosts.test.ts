@@ -15,13 +15,14 @@ import {
   RECORD_SHARED,
   RECORD_SUBSCRIBE,
 } from "../../src/mqtt/batch.ts";
-import { decodeDeliveryAnswer } from "../../src/mqtt/delivery-answer.ts";
+import { decodeDeliveryAnswer, type Unwanted } from "../../src/mqtt/delivery-answer.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { decodeExchangeAnswer, encodeExchangeAnswer, NOTHING_RETAINED, PENDING } from "../../src/mqtt/exchange-answer.ts";
 import { writeMessage } from "../../src/mqtt/message.ts";
 import { CONNECT, NO_PROPERTIES } from "../../src/mqtt/packet.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, SUCCESS } from "../../src/mqtt/reason-code.ts";
 import { RecordWriter } from "../../src/mqtt/record.ts";
+import { IF_GIVEN, SHORT_QUEUE, type ShareDemand } from "../../src/mqtt/share-target.ts";
 import { Arrivals } from "../../src/objects/arrivals.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
@@ -84,7 +85,7 @@ test("a batch that comes a second time is answered as the first, and nothing in 
   expect(store.retained("a")?.message.at(-1)).toBe(2);
 });
 
-function sessionHost(settings: Settings, sockets: WebSocket[] = []): SessionHost {
+function sessionHost(settings: Settings, sockets: WebSocket[] = [], store = new MemorySessionStore(new Meter())): SessionHost {
   const meter = new Meter();
   return new SessionHost({
     state: {
@@ -93,7 +94,7 @@ function sessionHost(settings: Settings, sockets: WebSocket[] = []): SessionHost
       abort: () => {},
       acceptWebSocket: () => {},
     },
-    store: new MemorySessionStore(meter),
+    store,
     settings,
     name: "n/session/0",
     meter,
@@ -159,6 +160,23 @@ test.each([
   core.moved.add(session);
   for (const _copy of [1, 2]) await come(true);
   expect(session.outstanding).toBe(1);
+});
+
+test("who was told that nobody here has a message is not overtaken by an earlier life of itself, though this object starts anew in between", async () => {
+  const settings = parseSettings({ TOPOLOGY: "sharded", ALLOW_ANONYMOUS: "true" }) as Settings;
+  const store = new MemorySessionStore(new Meter());
+  const share = "$share/g/a";
+  const come = async (host: SessionHost, epoch: number, demand: ShareDemand): Promise<readonly Unwanted[]> => {
+    const writer = new BatchWriter("n/topic/0", epoch, shapeNumber(settings));
+    writer.begin();
+    const message = messageTo("a", { qos: 2, sequence: 5, settledBelow: 1, origin: "n/session/9@1", repeated: demand === IF_GIVEN });
+    writer.add({ kind: RECORD_SHARED, live: false, shares: [{ filter: share, key: 0, demand }], message });
+    return decodeDeliveryAnswer(await host.deliver(writer.finish())).unwanted;
+  };
+  expect(await come(sessionHost(settings, [], store), 2, IF_GIVEN)).toEqual([{ record: 0, share, full: true }]);
+  const anew = sessionHost(settings, [], store);
+  await expect(come(anew, 1, SHORT_QUEUE)).rejects.toThrow("earlier life");
+  expect(await come(anew, 2, SHORT_QUEUE)).toEqual([{ record: 0, share, full: false }]);
 });
 
 test("what came late for a session that ends while it is asked for is given to nobody who is gone, and not let go of", async () => {

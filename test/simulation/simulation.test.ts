@@ -15,6 +15,10 @@ const KEPT: readonly (readonly [seed: number, what: string])[] = [
     74_090,
     "a QoS 2 message of a sticky shared subscription went to a second member when its publisher repeated it, and back when that one ended",
   ],
+  [
+    65_026,
+    "a Session object that had said that it was not given a message lost its memory, and took it from an earlier life of the Topic object that asked",
+  ],
   [66_346, "a live copy with RETAIN, as its subscription wanted it, was not counted as the first one: what is demanded was wrong"],
 ];
 
