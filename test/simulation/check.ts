@@ -43,6 +43,9 @@ export function checkPromises(scenario: Scenario, gone: readonly SimulatedClient
   return problems;
 }
 
+/** It sends no faster than clients may where they have a rate. */
+const PROBE_PAUSE_MS = 2_000;
+
 /** A client that only looks. */
 const PROBE = {
   version: 5,
@@ -329,7 +332,7 @@ export async function checkTidied({ world, clients, published }: Scenario): Prom
   const topics = [...new Set(published.map(({ topic }) => topic))];
   for (const topic of topics) {
     probe.publish(topic, 1);
-    await calm(world, 1_000);
+    await calm(world, PROBE_PAUSE_MS);
   }
   probe.disconnect();
   await calm(world, 2 * 3_600_000);
@@ -416,7 +419,11 @@ async function checkRetained({ world, published }: Scenario, present: readonly S
   probe.unsubscribe("#");
   await rest();
   const probes = [...new Set(published.map(({ topic }) => topic))];
-  for (const topic of probes) probe.publish(topic, 1 as QoS);
+  for (const topic of probes) {
+    probe.publish(topic, 1 as QoS);
+    for (const client of present) client.ping();
+    await calm(world, PROBE_PAUSE_MS);
+  }
   await rest();
   probe.disconnect();
   await rest();
