@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { type Contender, OWN, type ProcessFigures, processFigures } from "./brokers.ts";
 import type { Crowd, FlowLoad } from "./load/options.ts";
 import { longTable } from "./long-table.ts";
+import { describeBroker } from "./machine.ts";
 import { writeReport } from "./report.ts";
 import { type LongRow, median, readResults, writeResults } from "./results.ts";
 import { measure, type Sample } from "./run.ts";
@@ -123,6 +124,7 @@ for (const contender of OWN.filter(({ key }) => keys === undefined || keys.inclu
 const results = readResults();
 const measured = new Set(long.map(({ what, contender }) => what + contender));
 results.long = [...results.long.filter(({ what, contender }) => !measured.has(what + contender)), ...long];
+results.taken.long = { at: new Date().toISOString(), broker: describeBroker() };
 console.log(longTable(results));
 writeResults(results);
 writeReport(results);

@@ -35,7 +35,6 @@ export function describeMachine(): Machine {
     system: `${platform()} ${release()}`,
     pinned: CAN_PIN,
     versions: {
-      "durable-mqtt": describeBroker(),
       workerd: versionOf("workerd"),
       miniflare: versionOf("miniflare"),
       aedes: versionOf("aedes"),

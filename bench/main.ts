@@ -6,21 +6,21 @@
 import { parseArgs } from "node:util";
 import { runBill } from "./bill.ts";
 import { contenders, mosquittoVersion } from "./brokers.ts";
-import { describeMachine } from "./machine.ts";
+import { describeBroker, describeMachine } from "./machine.ts";
 import { runMicro } from "./micro/index.ts";
 import { measureUnits } from "./month/measure.ts";
 import { writeMeasured } from "./month/measured.ts";
 import { printMonth, writeMonth } from "./month/report.ts";
 import { printBill, printScenario, writeReport } from "./report.ts";
-import { type Results, readResults, writeResults } from "./results.ts";
-import { SCENARIOS } from "./scenarios.ts";
+import { type OtherPart, type Results, readResults, writeResults } from "./results.ts";
+import { SCENARIOS, type Scenario } from "./scenarios.ts";
 import { runScenario } from "./suite.ts";
 
 const HELP = `npm run bench -- [options]
-A part replaces that part of what was measured before. docs/performance.md is written once everything was measured, npm run bench:long
-included, whether in one run or in several.
+A part replaces that part of what was measured before. Each table of docs/performance.md says which commit it is of, and is written once
+all of it was measured, whether in one run or in several.
   --quick           one round of half a second each, and no report: does it all work?
-  --only TEXT       scenarios whose key or title contains TEXT (several: separated by commas)
+  --only TEXT       the scenario of this key, or those whose key or title contains TEXT, or of this table (several: separated by commas)
   --contenders KEYS compact, handed, relayed, aedes, mosquitto, floor, relay, ceiling (separated by commas)
   --rounds N        rounds of which the median counts (5)
   --seconds S       measured time of each (1)
@@ -52,12 +52,12 @@ async function main(): Promise<void> {
   if (everything ? values.only === undefined : values.bill) {
     results.bill = await runBill(values.quick ? 200 : 20_000);
     printBill(results);
-    save(results);
+    save(results, "bill");
     await countMonth();
   }
   if (everything ? values.only === undefined : values.micro) {
     results.micro = await runMicro(values.quick);
-    save(results);
+    save(results, "micro");
   }
   if (!values.quick) writeReport(results);
 }
@@ -78,7 +78,7 @@ async function runScenarios(results: Results, rounds: number, seconds: number): 
   const taking = contenders().filter(({ key }) => keys === undefined || keys.includes(key));
   if (mosquittoVersion() === undefined) console.log("mosquitto is not installed here, so it is not measured.\n");
   results.machine = describeMachine();
-  for (const scenario of SCENARIOS.filter(({ key, title }) => words.some((word) => key.includes(word) || title.includes(word)))) {
+  for (const scenario of SCENARIOS.filter((each) => words.some((word) => isMeant(each, word)))) {
     const result = await runScenario(scenario, {
       rounds,
       seconds,
@@ -92,8 +92,16 @@ async function runScenarios(results: Results, rounds: number, seconds: number): 
   }
 }
 
+/** A word that is a key means that one alone. */
+function isMeant({ key, title, group }: Scenario, word: string): boolean {
+  if (SCENARIOS.some((each) => each.key === word)) return key === word;
+  if (SCENARIOS.some((each) => each.group === word)) return group === word;
+  return key.includes(word) || title.includes(word);
+}
+
 /** After every step, so that a run that was stopped leaves what it found. */
-function save(results: Results): void {
+function save(results: Results, part?: OtherPart): void {
+  if (part !== undefined) results.taken[part] = { at: new Date().toISOString(), broker: describeBroker() };
   if (!values.quick) writeResults(results);
 }
 

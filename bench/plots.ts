@@ -24,8 +24,15 @@ const LABELS: Readonly<Record<string, string>> = {
 
 const SHAPE = "64 bytes, MQTT 3.1.1, a frame for each packet, 16 on the way for each publisher; longer is better";
 
-/** @returns SVG by file name without its ending */
-export function plots(results: Results): Record<string, string> {
+export interface Plot {
+  /** Of its file, without the ending. */
+  readonly name: string;
+  readonly of: readonly Scenario[];
+  /** @returns SVG */
+  readonly draw: () => string;
+}
+
+export function plots(results: Results): Plot[] {
   const group = (scenario: Scenario, keys: readonly string[], against?: string): BarGroup[] => {
     const result = results.scenarios.find(({ key }) => key === scenario.key);
     if (result === undefined) return [];
@@ -44,17 +51,21 @@ export function plots(results: Results): Record<string, string> {
   const latency = SCENARIOS.filter(({ key }) => key.startsWith("ping") || key === "half");
   const memory = SCENARIOS.filter(({ unit }) => unit === "KB");
   const brokers = ["compact", "handed", "relayed", "aedes", "mosquitto", "floor"];
-  const chart = (title: string, subtitle: string, scenarios: readonly Scenario[]): string =>
-    barChart(
-      title,
-      subtitle,
-      scenarios.flatMap((scenario) => group(scenario, brokers)),
-    );
-  return {
-    throughput: chart("Deliveries a second", SHAPE, single),
-    "fan-out": chart("Deliveries a second, 1 to 100", SHAPE, fanOut),
-    library: chart("Deliveries a second with MQTT.js", "64-byte payloads, MQTT 3.1.1; longer is better", library),
-    latency: chart("Milliseconds from publisher to subscriber", "median; shorter is better", latency),
-    memory: chart("KB of process memory for an idle connection", "of 10,000; shorter is better", memory),
-  };
+  const plot = (name: string, title: string, subtitle: string, of: readonly Scenario[]): Plot => ({
+    name,
+    of,
+    draw: () =>
+      barChart(
+        title,
+        subtitle,
+        of.flatMap((scenario) => group(scenario, brokers)),
+      ),
+  });
+  return [
+    plot("throughput", "Deliveries a second", SHAPE, single),
+    plot("fan-out", "Deliveries a second, 1 to 100", SHAPE, fanOut),
+    plot("library", "Deliveries a second with MQTT.js", "64 bytes, MQTT 3.1.1; longer is better", library),
+    plot("latency", "Milliseconds from publisher to subscriber", "median; shorter is better", latency),
+    plot("memory", "KB of process memory for an idle connection", "of 10,000; shorter is better", memory),
+  ];
 }

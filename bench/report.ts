@@ -11,9 +11,9 @@ import { contenders } from "./brokers.ts";
 import { longTable } from "./long-table.ts";
 import { microTable } from "./micro/index.ts";
 import { plots } from "./plots.ts";
-import { cpuOfMillion, cpuRatio, figureOf, median, medianOf, type Results, ratio, type ScenarioResult } from "./results.ts";
+import { cpuOfMillion, cpuRatio, figureOf, median, medianOf, type OtherPart, type Results, ratio, type ScenarioResult } from "./results.ts";
 import type { Sample } from "./run.ts";
-import { type Group, ROUNDS_WITHOUT_TARGET, SCENARIOS, type Scenario } from "./scenarios.ts";
+import { type Group, SCENARIOS, type Scenario } from "./scenarios.ts";
 import { takesPart } from "./suite.ts";
 import { number, table, times } from "./tables.ts";
 
@@ -56,55 +56,85 @@ export function printBill(results: Results): void {
   console.log(`\n${billUnits(results)}\n\n${billPrices(results)}`);
 }
 
-/** What a report of these results would have no figures of. */
-export function unmeasured({ scenarios, bill, micro, long }: Results): string[] {
-  const all = contenders();
-  const missing = SCENARIOS.filter((scenario) => {
-    const result = scenarios.find(({ key }) => key === scenario.key);
-    return all.some((contender) => takesPart(contender, scenario) && result?.samples[contender.key] === undefined);
-  });
-  const others = Object.entries({ bill, micro, long }).filter(([, rows]) => rows.length === 0);
-  return [...missing.map(({ key }) => key), ...others.map(([name]) => name)];
+/** A table of docs/performance.md. */
+interface Part {
+  /** Of its markers. */
+  readonly name: string;
+  /** What it is made of. */
+  readonly of: readonly Scenario[] | OtherPart;
+  readonly make: (results: Results) => string;
+  /** It is about the load program's ceiling, too. */
+  readonly ceiling?: true;
 }
 
-/**
- * Replaces what stands between the markers, and draws the plots, once everything was measured, whether in one run or in several: a part
- * of it would take away the figures of all else, or stand beside those of another commit.
- */
+const TARGETED = SCENARIOS.filter(({ targets }) => targets !== undefined);
+const of = (...groups: Group[]): Scenario[] => SCENARIOS.filter(({ group }) => groups.includes(group));
+const ratios = (group: Group): Part => ({ name: group, of: of(group), make: (results) => ratioTable(results, group) });
+
+const PARTS: readonly Part[] = [
+  { name: "targets", of: TARGETED, make: targetTable },
+  { name: "work", of: TARGETED, make: workTable },
+  ...(["packets", "windows", "library", "packets5", "bursts", "payloads", "connections"] as const).map(ratios),
+  { name: "latency", of: of("latency"), make: (results) => latencyTable(results, "latency") },
+  { name: "emq", of: of("emq"), make: (results) => latencyTable(results, "emq") },
+  { name: "memory", of: of("memory"), make: memoryTable },
+  { name: "cpu", of: of("packets", "payloads"), make: cpuTable },
+  { name: "ceiling", of: SCENARIOS.filter(({ ceiling }) => ceiling), make: ceilingTable, ceiling: true },
+  { name: "units", of: "bill", make: billUnits },
+  { name: "prices", of: "bill", make: billPrices },
+  { name: "micro", of: "micro", make: ({ micro }) => microTable(micro) },
+  { name: "long", of: "long", make: longTable },
+];
+
+/** Keys of what was not measured yet, of those who take part in each; a part with one of them has no table. */
+export function unmeasured(results: Results, { of, ceiling }: Pick<Part, "of" | "ceiling">): string[] {
+  if (typeof of === "string") return results[of].length === 0 ? [of] : [];
+  const all = contenders().filter(({ key }) => ceiling || key !== "ceiling");
+  const missing = of.filter((scenario) => {
+    const result = find(results, scenario.key);
+    return all.some((contender) => takesPart(contender, scenario) && result?.samples[contender.key] === undefined);
+  });
+  return missing.map(({ key }) => key);
+}
+
+/** Replaces what stands between the markers of each part of which everything was measured, and draws the plots. Each says of what it is. */
 export function writeReport(results: Results): void {
-  const missing = unmeasured(results);
-  if (missing.length > 0) {
-    console.log(`\ndocs/performance.md stays as it is: not everything was measured yet (${missing.join(", ")}).`);
-    return;
-  }
-  const sections: Record<string, () => string> = {
-    machine: () => machineText(results),
-    targets: () => targetTable(results),
-    work: () => workTable(results),
-    packets: () => ratioTable(results, "packets"),
-    windows: () => ratioTable(results, "windows"),
-    library: () => ratioTable(results, "library"),
-    packets5: () => ratioTable(results, "packets5"),
-    bursts: () => ratioTable(results, "bursts"),
-    payloads: () => ratioTable(results, "payloads"),
-    connections: () => ratioTable(results, "connections"),
-    latency: () => latencyTable(results, "latency"),
-    emq: () => latencyTable(results, "emq"),
-    memory: () => memoryTable(results),
-    cpu: () => cpuTable(results),
-    ceiling: () => ceilingTable(results),
-    units: () => billUnits(results),
-    prices: () => billPrices(results),
-    micro: () => microTable(results.micro),
-    long: () => longTable(results),
-  };
   const path = join(ROOT, "docs/performance.md");
-  let text = readFileSync(path, "utf8");
-  for (const [name, make] of Object.entries(sections)) text = between(text, name, make);
+  let text = between(readFileSync(path, "utf8"), "machine", () => machineText(results));
+  for (const part of PARTS) {
+    const missing = unmeasured(results, part);
+    if (missing.length === 0) text = between(text, part.name, () => `${part.make(results)}\n\n${takenText(results, part.of)}`);
+    else console.log(`The table "${part.name}" stays as it is: not measured yet is ${missing.join(", ")}.`);
+  }
   writeFileSync(path, text);
   mkdirSync(join(ROOT, "docs", "performance"), { recursive: true });
-  for (const [name, svg] of Object.entries(plots(results))) writeFileSync(join(ROOT, "docs", "performance", `${name}.svg`), svg);
+  for (const plot of plots(results)) {
+    if (unmeasured(results, plot).length === 0) writeFileSync(join(ROOT, "docs", "performance", `${plot.name}.svg`), plot.draw());
+  }
   console.log("\ndocs/performance.md and its plots are written.");
+}
+
+/** When a part was measured, of which version, and how often. */
+function takenText(results: Results, of: Part["of"]): string {
+  if (typeof of === "string") {
+    const taken = results.taken[of];
+    return taken === undefined ? "" : `${taken.broker}, ${clock(taken.at)} UTC.`;
+  }
+  const taken = of.flatMap(({ key }) => find(results, key) ?? []);
+  const brokers = [...new Set(taken.map(({ broker }) => broker))];
+  const times = taken.map(({ at }) => at).sort();
+  const rounds = [
+    ...new Set(taken.map(({ key, rounds, seconds }) => `${Math.min(rounds, roundsMaxOf(key))} of ${secondsOf(key) ?? seconds} s`)),
+  ];
+  return `${brokers.join(" and ")}, ${clock(times[0])} to ${clock(times.at(-1))} UTC; rounds: ${rounds.join(", ")}.`;
+}
+
+function roundsMaxOf(key: string): number {
+  return SCENARIOS.find((scenario) => scenario.key === key)?.roundsMax ?? Number.POSITIVE_INFINITY;
+}
+
+function secondsOf(key: string): number | undefined {
+  return SCENARIOS.find((scenario) => scenario.key === key)?.seconds;
 }
 
 function between(text: string, name: string, make: () => string): string {
@@ -127,31 +157,14 @@ function measured(results: Results, groups: readonly Group[]): { scenario: Scena
 function machineText(results: Results): string {
   const { machine } = results;
   if (machine === undefined) return "Nothing was measured yet.";
-  const times = results.scenarios.map(({ at }) => at).sort();
   const loads = results.scenarios.map(({ loadAverage }) => loadAverage);
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
   return [
     `- ${machine.processor}, ${machine.cores} cores, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, ${machine.system}`,
     `- ${versions.join(", ")}`,
-    `- from ${clock(times[0])} to ${clock(times.at(-1))} UTC; ${timing(results)}`,
     `- the servers had ${machine.pinned ? "the first core and the load program the other one" : "no core of their own"}`,
     `- load average before each scenario: median ${median(loads).toFixed(1)}, highest ${Math.max(...loads).toFixed(1)} (servers and load program alone make about 2)`,
   ].join("\n");
-}
-
-/** Of most scenarios, and of those that were measured anew in another way. */
-function timing({ scenarios }: Results): string {
-  const usual = roundsOf(scenarios[0]);
-  const others = SCENARIOS.filter(({ targets }) => targets !== undefined).flatMap(({ key, title }) => {
-    const found = roundsOf(scenarios.find((result) => result.key === key));
-    return found === undefined || found === usual ? [] : [`; ${title}: ${found}`];
-  });
-  const fewer = Math.min(scenarios[0]?.rounds ?? 0, ROUNDS_WITHOUT_TARGET);
-  return `medians of ${usual} (${fewer} where nothing is aimed at, 1 of idle connections)${others.join("")}`;
-}
-
-function roundsOf(result: ScenarioResult | undefined): string | undefined {
-  return result && `${result.rounds} rounds of ${result.seconds} s`;
 }
 
 function clock(time: string | undefined): string {

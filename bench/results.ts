@@ -21,6 +21,8 @@ export interface ScenarioResult {
   readonly key: string;
   /** When it began, ISO 8601. */
   readonly at: string;
+  /** Which version of this broker was measured. */
+  readonly broker: string;
   /** The machine's load average over a minute, before it began: what else was going on. */
   readonly loadAverage: number;
   /** As asked for; a scenario may have fewer. */
@@ -67,16 +69,27 @@ export interface Results {
   bill: BillRow[];
   micro: MicroRow[];
   long: LongRow[];
+  /** Of what is no scenario: when it was measured, and which version. */
+  taken: Partial<Record<OtherPart, Taken>>;
+}
+
+export type OtherPart = "bill" | "micro" | "long";
+
+export interface Taken {
+  readonly at: string;
+  readonly broker: string;
 }
 
 const FILE = join(ROOT, "dist", "bench.json");
 
+const NOTHING: Results = { scenarios: [], bill: [], micro: [], long: [], taken: {} };
+
 /** @returns what the last run left, or nothing */
 export function readResults(): Results {
   try {
-    return JSON.parse(readFileSync(FILE, "utf8")) as Results;
+    return { ...NOTHING, ...(JSON.parse(readFileSync(FILE, "utf8")) as Results) };
   } catch {
-    return { scenarios: [], bill: [], micro: [], long: [] };
+    return NOTHING;
   }
 }
 

@@ -4,6 +4,7 @@ import { loadavg } from "node:os";
 import type { Contender, Running } from "./brokers.ts";
 import { pinServer } from "./cores.ts";
 import type { Load } from "./load/options.ts";
+import { describeBroker } from "./machine.ts";
 import { medianOf, type ScenarioResult } from "./results.ts";
 import { measure, type Timing } from "./run.ts";
 import type { Group, Scenario } from "./scenarios.ts";
@@ -27,6 +28,7 @@ export async function runScenario(scenario: Scenario, options: SuiteOptions): Pr
   const result: ScenarioResult = {
     key: scenario.key,
     at: new Date().toISOString(),
+    broker: describeBroker(),
     loadAverage: loadavg()[0]!,
     rounds: options.rounds,
     seconds: options.seconds,

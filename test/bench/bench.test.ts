@@ -77,15 +77,19 @@ describe("those to compare with", () => {
   });
 });
 
-test("a report is written of everything or not at all: what has no figures yet is named", () => {
+test("a table is written of all that is in it or not at all: what has no figures yet is named", () => {
   const samples = Object.fromEntries(contenders().map(({ key }) => [key, []]));
-  const scenarios = SCENARIOS.map(({ key }) => ({ key, at: "", loadAverage: 0, rounds: 1, seconds: 1, samples, failures: {} }));
+  const rest = { at: "", broker: "", loadAverage: 0, rounds: 1, seconds: 1, failures: {} };
+  const scenarios = SCENARIOS.map(({ key }) => ({ key, samples, ...rest }));
   const row = {} as never;
-  const whole = { scenarios, bill: [row], micro: [row], long: [row] };
-  expect(unmeasured(whole)).toEqual([]);
-  expect(unmeasured({ scenarios: [], bill: [], micro: [row], long: [] })).toEqual([...SCENARIOS.map(({ key }) => key), "bill", "long"]);
-  const [first, ...rest] = scenarios;
-  expect(unmeasured({ ...whole, scenarios: [{ ...first!, samples: { compact: [] } }, ...rest] })).toEqual([first!.key]);
+  const results = { scenarios, bill: [row], micro: [], long: [], taken: {} };
+  expect(unmeasured(results, { of: SCENARIOS })).toEqual([]);
+  expect([unmeasured(results, { of: "bill" }), unmeasured(results, { of: "micro" })]).toEqual([[], ["micro"]]);
+  expect(unmeasured({ ...results, scenarios: [] }, { of: SCENARIOS })).toEqual(SCENARIOS.map(({ key }) => key));
+  const [first, ...others] = scenarios;
+  expect(unmeasured({ ...results, scenarios: [{ ...first!, samples: { compact: [] } }, ...others] }, { of: SCENARIOS })).toEqual([
+    first!.key,
+  ]);
 });
 
 describe("the bill", () => {
