@@ -3,7 +3,7 @@
  * first to the last acknowledgement; prices from prices.ts. Connections are made before and are not in it.
  */
 
-import { LATER_MS } from "../src/limits.ts";
+import { HOLD, LATER_MS } from "../src/limits.ts";
 import type { Usage } from "../src/objects/meter.ts";
 import { OWN, type Running } from "./brokers.ts";
 import type { FlowLoad, Load, PingLoad } from "./load/options.ts";
@@ -30,12 +30,18 @@ export interface BillCase {
   readonly load: (messages: number) => Load;
 }
 
+/** So rarely that no object holds another one: then each call is billed. */
+const SINGLE_PAUSE_MS = Math.ceil((2 * HOLD.ms) / HOLD.calls);
+
 type Flow = Pick<FlowLoad, "publishers" | "subscribers" | "wants" | "window">;
 
 const COMMON = { version: 4, payloadBytes: PAYLOAD_BYTES } as const;
 
 function single(key: string, title: string, qos: 0 | 1 | 2, more: Partial<PingLoad> = {}): BillCase {
-  const load = (messages: number): Load => ({ kind: "ping", ...COMMON, qos, messages: Math.ceil(messages / 100), ...more });
+  const load = (messages: number): Load => ({
+    ...{ kind: "ping", ...COMMON, qos, messages: Math.ceil(messages / 400), pauseMs: SINGLE_PAUSE_MS },
+    ...more,
+  });
   return { key, title, publishers: 1, subscribers: 1, copies: 1, qos, load };
 }
 
@@ -59,7 +65,7 @@ export const BILL_CASES: readonly BillCase[] = [
   single("single-2", "one at a time, QoS 2", 2),
   single("single-kept", "one at a time, QoS 1, kept session", 1, { kept: true }),
   single("single-retained", "one at a time, QoS 1, retained", 1, { retain: true }),
-  busy("fan-out-single", "one at a time to 100, QoS 0", 0, { ...FAN_OUT, window: 1 }),
+  busy("fan-out-single", "one at a time to 100, QoS 0", 0, { ...FAN_OUT, window: 1 }, { messages: HOLD.calls - 2 }),
   busy("pairs-0", "10 pairs under load, QoS 0", 0, PAIRS),
   busy("pairs-1", "10 pairs under load, QoS 1", 1, PAIRS),
   busy("pairs-2", "10 pairs under load, QoS 2", 2, PAIRS),

@@ -66,6 +66,8 @@ export interface PingLoad extends Common {
   /** Stops after so many messages instead of after the time. */
   readonly messages?: number;
   readonly kept?: boolean;
+  /** Between two messages; by default just long enough that the broker has nothing left to do. */
+  readonly pauseMs?: number;
   /** Messages are retained. */
   readonly retain?: boolean;
 }

@@ -257,7 +257,7 @@ export async function ping({ target }: LoadOptions, load: PingLoad, measure: Mea
     measure.count += 1;
     measure.delay(performance.now() - sentAt);
     if (measure.count === load.messages) setTimeout(finished.resolve, PAUSE_MS);
-    else setTimeout(send, PAUSE_MS);
+    else setTimeout(send, load.pauseMs ?? PAUSE_MS);
   };
   if (load.messages === undefined) {
     send();

@@ -67,12 +67,6 @@ class_name = "TopicObject"
 name = "DIRECTORY"
 class_name = "DirectoryObject"
 
-# A deploy waits until an object hibernates, so that its sockets stay; one that does not in five minutes (seconds) is started anew.
-# wrangler knows this since 4.141.
-[durable_objects.code_update_strategy]
-mode = "deferred"
-max_delay = 300
-
 # Append only: never change a migration that was deployed.
 [[migrations]]
 tag = "v1"
