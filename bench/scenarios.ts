@@ -245,7 +245,7 @@ export const SCENARIOS: readonly Scenario[] = [
     key: "conn-tcp-10k-100",
     title: "`conn-tcp-10k-100`: 10,000 clients connect, 100 a second",
     group: "emq",
-    load: { kind: "arrive", version: 4, qos: 0, payloadBytes: PAYLOAD_BYTES, connectionsPerSecond: 100 },
+    load: { kind: "arrive", version: 4, qos: 0, payloadBytes: PAYLOAD_BYTES, connections: 10_000, connectionsPerSecond: 100 },
     unit: "ms",
     fresh: true,
     roundsMax: 1,

@@ -89,6 +89,8 @@ export interface RetainedLoad extends Common {
 /** Clients that connect at a fixed rate and stay; tells how long each took, from the socket to its CONNACK. */
 export interface ArriveLoad extends Common {
   readonly kind: "arrive";
+  /** All of them, those of the warm-up included. */
+  readonly connections: number;
   readonly connectionsPerSecond: number;
 }
 

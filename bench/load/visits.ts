@@ -30,7 +30,7 @@ export async function arrive({ target }: LoadOptions, load: ArriveLoad, measure:
   const start = performance.now();
   let begun = 0;
   const timer = setInterval(() => {
-    const due = Math.floor(((performance.now() - start) / 1000) * load.connectionsPerSecond);
+    const due = Math.min(load.connections, Math.floor(((performance.now() - start) / 1000) * load.connectionsPerSecond));
     for (; begun < due; begun += 1) {
       const since = performance.now();
       void LoadClient.connect(target, `arriving-${begun}`, load.version).then(() => {
