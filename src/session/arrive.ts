@@ -133,16 +133,42 @@ function takeWhatCame(
   }
 }
 
+type Arrived = Delivery & { message: Message };
+
 /**
- * While it arrives it takes repeats as well, of what came before it was here: those stand behind what is newer. What entered at one
- * object is put into the order of its numbers.
+ * While it arrives it takes repeats as well, of what came before it was here: those stand behind what is newer. What one client published to
+ * one topic is put into the order in which it did; all else stays as it came.
  */
-function inOrder(came: readonly Delivery[]): (Delivery & { message: Message })[] {
+function inOrder(came: readonly Delivery[]): Arrived[] {
   const all = came.flatMap((delivery) => (delivery.message === undefined ? [] : { ...delivery, message: delivery.message }));
-  const byObject = new Map(all.map(({ message }) => [objectOf(message.origin), [] as typeof all]));
-  for (const delivery of all) byObject.get(objectOf(delivery.message.origin))!.push(delivery);
-  for (const group of byObject.values()) group.sort((one, other) => other.message.sequence - one.message.sequence);
-  return all.map(({ message }) => byObject.get(objectOf(message.origin))!.pop()!);
+  const groups = new Map<string, Arrived[]>();
+  for (const delivery of all) {
+    const way = wayOf(delivery.message);
+    const group = groups.get(way) ?? [];
+    placeInOrder(group, delivery);
+    groups.set(way, group);
+  }
+  const next = new Map([...groups].map(([way, group]) => [way, group.values()]));
+  return all.map(({ message }) => next.get(wayOf(message))!.next().value!);
+}
+
+/** Its publisher and topic: no client ID has a zero. */
+function wayOf({ publisher, topic }: Message): string {
+  return `${publisher}\0${topic}`;
+}
+
+/** Before the first one that is newer. Those before one that is older, and entered at the same object, are older. */
+function placeInOrder(group: Arrived[], delivery: Arrived): void {
+  const { origin, sequence, repeated } = delivery.message;
+  let place = group.length;
+  for (let index = group.length - 1; index >= 0; index -= 1) {
+    const other = group[index]!.message;
+    const isOfOneObject = objectOf(other.origin) === objectOf(origin);
+    // One that its publisher's session repeats at another object than where it began is older than all that was published there.
+    if ((isOfOneObject || repeated) && other.sequence > sequence) place = index;
+    else if (isOfOneObject) break;
+  }
+  group.splice(place, 0, delivery);
 }
 
 /** What was offered here and not to the session, where it was or on its way. */

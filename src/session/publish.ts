@@ -101,6 +101,8 @@ class IncomingMessage implements Incoming {
 /** An exchange that a restart found: its message was handed on, or its publisher repeats it. */
 export function restoreIncoming(core: SessionCore, session: Session, exchange: ReceivedExchange): void {
   const { packetId, sequence, settled, begunAt } = exchange;
+  // What it publishes from now on is newer, also where the exchange was begun at another object with another clock.
+  core.numbers.raise(sequence);
   const incoming = new IncomingMessage(core, session, { packetId, qos: 2, sequence, begunAt }, false);
   if (settled) incoming.reasonCode = SUCCESS;
   else if (session.stored && begunAt === undefined) session.openExchanges.set(sequence, packetId);

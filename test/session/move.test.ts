@@ -164,6 +164,47 @@ test("what comes again while a session arrives, behind newer ones, waits in the 
   expect(deliveriesOf(core, session).map(({ message }) => message!.sequence)).toEqual([1, 2, 3, 4]);
 });
 
+test("what one client publishes to one topic waits in its order, though it repeats what it began at another object, and other topics' come between", () => {
+  const world = new World({ auto: false, sessionObjects: 2 });
+  const client = world.connect("s", { clean: false, properties: { sessionExpiryInterval: 1000 } });
+  client.subscribe("#", 2);
+  world.settle();
+  const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
+  const { core } = world.sessions.find((node) => node !== from)!;
+  const come = (topic: string, fields: Partial<Message>): void => arrive(core, messageTo(topic, { ...fields, settledBelow: 1 }), world.now);
+  const begun = { qos: 2, origin: "former@1", sequence: 5, repeated: true } as const;
+  // It comes before the session is expected.
+  come("early", begun);
+  const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
+  const session = beginArrival(core, "s");
+  subscribeArriving(core, session, subscriptions, { settled: () => {} });
+  come("other", { qos: 2, origin: "now@1", sequence: 8 });
+  come("t", { ...begun, sequence: 6 });
+  come("t", { qos: 2, origin: "now@1", sequence: 7 });
+  come("early", { qos: 2, origin: "now@1", sequence: 9 });
+  // Its Topic object has lost its memory.
+  come("early", begun);
+  completeArrival(core, session, { from: from.name, subscriptions, parts: [exportSession(from.core, "s", 0)!] });
+  const waiting = deliveriesOf(core, session).map(({ message }) => `${message!.topic} ${message!.sequence}`);
+  expect(waiting).toEqual(["other 8", "t 6", "t 7", "early 5", "early 9"]);
+});
+
+test("a client's exchange that was begun elsewhere is older than all that it publishes from then on", () => {
+  const world = new World({ auto: false, sessionObjects: 2 });
+  const client = world.connect("s", { clean: false, properties: { sessionExpiryInterval: 1000 } });
+  world.settle();
+  const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
+  const { core } = world.sessions.find((node) => node !== from)!;
+  from.core.numbers.raise(core.numbers.last + 1_000_000);
+  client.publish("t", "begun", { qos: 2 });
+  const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
+  const session = beginArrival(core, "s");
+  subscribeArriving(core, session, subscriptions, { settled: () => {} });
+  completeArrival(core, session, { from: from.name, subscriptions, parts: [exportSession(from.core, "s", 0)!] });
+  const [exchange] = session.received.values();
+  expect(core.numbers.next()).toBeGreaterThan(exchange!.sequence);
+});
+
 test("a repeat that ends the doubt about one session that moved is not given again to those that have it", () => {
   const { world, to } = movedInParts();
   const other = world.connect("other", {
