@@ -179,13 +179,29 @@ function isKept({ clients }: Scenario, publisher: string): boolean {
   return clients.some(({ id, options }) => id === publisher && options.expirySeconds > 0);
 }
 
+/** Whether the object that gave it to a member may have had none left when it came again: then nobody asks it. */
+function isUnasked(
+  { members, world: { settings } }: Scenario,
+  { number, sentAt, acknowledgedAt = Number.POSITIVE_INFINITY }: Published,
+): boolean {
+  const homeOf = ({ id }: SimulatedClient): string => sessionObjectName(settings, "n", id);
+  const stays = ({ held, sessionsLost }: SimulatedClient): boolean =>
+    !sessionsLost.some((at) => at >= sentAt) &&
+    held.some(({ filter, since = Number.POSITIVE_INFINITY, until = Number.POSITIVE_INFINITY }) => {
+      return filter === SHARED_FILTER && since <= sentAt && until > acknowledgedAt;
+    });
+  const staying = new Set(members.filter(stays).map(homeOf));
+  return members.some((member) => member.got.some((each) => each.number === number) && !staying.has(homeOf(member)));
+}
+
 /**
  * Whether a message of a shared subscription at QoS 2 may have been given to two members, or twice to one. It must have been handled
  * twice: its Topic object was reset before its publisher had the answer, or hibernated behind an answer that was lost, or the
  * publisher's object was reset and the publisher repeated it. And members must have come, gone, connected or been lost about then:
  * otherwise the choice falls on the same one, and is recognised there.
  */
-function mayBeTwo(scenario: Scenario, { topic, publisher, sentAt, acknowledgedAt = Number.POSITIVE_INFINITY }: Published): boolean {
+function mayBeTwo(scenario: Scenario, message: Published): boolean {
+  const { topic, publisher, sentAt, acknowledgedAt = Number.POSITIVE_INFINITY } = message;
   const {
     world: { settings, forgotten, unanswered },
     members,
@@ -194,7 +210,7 @@ function mayBeTwo(scenario: Scenario, { topic, publisher, sentAt, acknowledgedAt
   // One object does it all in one step.
   if (settings.topology === "compact") return false;
   // What has a name is asked for first, in each object that has members.
-  if (!reshaped && isKept(scenario, publisher)) return false;
+  if (!reshaped && isKept(scenario, publisher)) return isUnasked(scenario, message);
   const between = (at: number | undefined, from: number): boolean => at !== undefined && at >= from && at <= acknowledgedAt;
   // In another shape others were the owners.
   const isEntry = (name: string): boolean => reshaped || name === sessionObjectName(settings, "n", publisher);
