@@ -53,6 +53,8 @@ export class DirectoryWatch {
   readonly #flapping: FlappingCounter;
   /** Undefined until the object has asked or was told. */
   #bans: Bans | undefined;
+  /** What it was told since it has woken may have been on its way for long, and be older than what an earlier life of it was told. */
+  #hasAsked = false;
   /** Users who were changed lately: logins of before may still arrive. The oldest first. */
   readonly #recent = new Map<string, Recent>();
 
@@ -69,9 +71,10 @@ export class DirectoryWatch {
   admit(connect: Connect, admission: Admission): Admission | Refusal | Promise<Admission | Refusal> {
     const { isOneClients } = this.#options;
     // A connection of the broker to itself lasts as long as a call: a row for each would stay for ever.
-    const isKnown = isOneClients ? isService(admission) : this.#bans !== undefined;
+    const isKnown = isOneClients ? isService(admission) : this.#hasAsked;
     if (isKnown) return this.judge(connect, admission);
     return this.#ask(connect.clientId, admission).then((news) => {
+      this.#hasAsked = true;
       this.learn(news);
       return this.judge(connect, admission);
     });

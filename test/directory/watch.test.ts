@@ -80,6 +80,13 @@ describe("a Session object", () => {
     expect(asked).toHaveLength(1);
   });
 
+  test("asks also where it was told first: that may have been under way since before it lost its memory", async () => {
+    const { watch, state, asked, admit } = setup();
+    state.recent = news(2, bans(2, "evil"));
+    watch.learn(news(1, bans(1)));
+    expect([await admit("evil", NOBODY), await admit("good", NOBODY), asked.length]).toEqual([0x8a, "", 1]);
+  });
+
   test("asks each time where it is one client's, and says where that is", async () => {
     const { asked, admit } = setup({ isOneClients: true });
     await admit("c", { ...ada(1), address: "::1" });
