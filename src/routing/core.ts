@@ -245,8 +245,9 @@ export class RoutingCore {
 
   /**
    * A Session object has no member that takes a message that was sent to it, or had one whose session ended: another one gets it
-   * [5.0/4.8.2/qos1-handover]. One that its publisher may repeat keeps its name, by which it is recognised then; others get a new one,
-   * because their first one may have been where they go.
+   * [5.0/4.8.2/qos1-handover]. One that its publisher may repeat keeps its name, by which it is recognised then, and so does one that was
+   * offered nowhere: the Session object that hands it on has just named it, and does so again where this object is reset before it has
+   * answered. Others get a new one, because their first one may have been where they go.
    * @param attempt where it was offered before; undefined: nowhere
    * @param otherwise what is to be said when there is no other one: SUCCESS where there was no member, QUOTA_EXCEEDED where all were full
    * @param done called once, when a member has it or there is none any more
@@ -257,7 +258,8 @@ export class RoutingCore {
       done?.(otherwise);
       return;
     }
-    const passedOn = message.settledBelow > 0 ? message : this.#renamed(message);
+    const keepsName = message.settledBelow > 0 || attempt === undefined;
+    const passedOn = keepsName ? message : this.#renamed(message);
     this.#send(pick.sessionObject, passedOn, { ...NOBODY, shares: [pick.target], attempt: pick.attempt }, done);
   }
 

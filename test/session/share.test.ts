@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { SHARED_STRATEGIES } from "../../src/choices.ts";
 import { CHUNK_BYTES } from "../../src/storage-limits.ts";
-import { type TestClient, World } from "../support/core-harness.ts";
+import { type SessionNode, type TestClient, type TopicNode, World } from "../support/core-harness.ts";
 import { deliveriesOf } from "../support/deliveries.ts";
 import { plain } from "./support.ts";
 
@@ -379,3 +379,40 @@ test("an object without members answers so, and the message goes to one that has
   expect(publisher.take().map((packet) => "reasonCode" in packet && packet.reasonCode)).toEqual([0, 0, 0, 0]);
   expect(world.topics[0]!.store.routes().map(({ sessionObject }) => sessionObject)).toEqual(["session-1"]);
 });
+
+test.each([1, 2] as const)(
+  "QoS %i: what a session that ended leaves goes to a member of another object once, however often the Topic object is reset before it answers",
+  (qos) => {
+    const world = new World({ wiring: "batched", sessionObjects: 2, limits: { inflightMax: 1 } });
+    const [here] = world.sessions as [SessionNode];
+    const [topic] = world.topics as [TopicNode];
+    const first = world.connect("first");
+    first.subscribe(FILTER, 2);
+    const publisher = world.connect("p", { at: 1 });
+    for (const text of ["sent", "waits"]) publisher.publish("jobs/1", text, { qos });
+    expect(first.texts()).toEqual(["sent"]);
+    const second = world.connect("second", { at: 1, ...DURABLE });
+    second.subscribe(FILTER, 2);
+    second.take();
+    here.linkTo(topic).broken = "answer";
+    first.lose();
+    for (let reset = 0; reset < 3; reset += 1) {
+      topic.crash();
+      world.advance(10_000);
+    }
+    here.linkTo(topic).broken = undefined;
+    world.advance(10_000);
+    const got: string[] = [];
+    for (let fresh = second.messages(); fresh.length > 0; fresh = second.messages()) {
+      for (const { payload, packetId } of fresh) {
+        got.push(new TextDecoder().decode(payload));
+        if (qos === 1) second.puback(packetId);
+        else {
+          second.pubrec(packetId);
+          second.pubcomp(packetId);
+        }
+      }
+    }
+    expect(got).toEqual(qos === 1 ? ["sent", "waits"] : ["waits"]);
+  },
+);
