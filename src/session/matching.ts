@@ -4,8 +4,8 @@ import type { Message } from "../mqtt/message.ts";
 import type { Session, Subscription } from "./session.ts";
 
 /** [MQTT5-3.8.3-3]: it is the client's own, and its subscription has No Local, which a 3.x client does not know. */
-export function isHeldBack({ session, request }: Subscription, { publisher }: Message): boolean {
-  return request.noLocal && session.clientId === publisher && session.connection?.seesOptions !== false;
+export function isHeldBack(session: Session, noLocal: boolean, { publisher }: Message): boolean {
+  return noLocal && session.clientId === publisher && session.connection?.seesOptions !== false;
 }
 
 /** Finds the sessions whose subscriptions match one message, and what they are due together. */
@@ -26,7 +26,7 @@ export class Matching {
   readonly visit = (subscription: Subscription): void => {
     const { session, request, identifier } = subscription;
     if (session.isDeaf) return;
-    if (isHeldBack(subscription, this.#message)) {
+    if (isHeldBack(session, request.noLocal, this.#message)) {
       this.heldBack = true;
       return;
     }

@@ -28,13 +28,29 @@ export function oweRetained(core: SessionCore, session: Session, filter: string)
 }
 
 function newCursor({ numbers }: SessionCore, filter: string, place: string, from: string): RetainedCursor {
-  return { filter, id: numbers.next(), place, from, asked: false, promised: false, storedFrom: undefined };
+  return { filter, id: numbers.next(), place, from, withoutOwn: false, asked: false, promised: false, storedFrom: undefined };
+}
+
+/**
+ * Another subscription that wants no retained messages takes the place of one that may still be owed some: those come, as the new one has
+ * them. But what No Local kept from the old one nobody was owed.
+ */
+export function keepOwed({ owed }: Session, { request: { filter, noLocal } }: Subscription): void {
+  if (!noLocal) return;
+  for (const cursor of owed) if (cursor.filter === filter) cursor.withoutOwn = true;
 }
 
 /** The subscription is about to be acknowledged: what is still owed then is on record. Most are owed no more than came meanwhile. */
 export function promiseOwed(core: SessionCore, session: Session, filter: string): void {
-  for (const cursor of session.owed) if (cursor.filter === filter) cursor.promised = true;
+  let isWithoutOwn = false;
+  for (const cursor of session.owed) {
+    if (cursor.filter !== filter) continue;
+    cursor.promised = true;
+    isWithoutOwn ||= cursor.withoutOwn;
+  }
   core.changes.markOwed(session);
+  // That stands in the row of the session, wherever the cursors are.
+  if (isWithoutOwn) core.changes.markRow(session);
 }
 
 /** The subscription has ended, or another one takes its place. */
@@ -74,8 +90,14 @@ function end(core: SessionCore, session: Session, cursor: RetainedCursor): void 
 }
 
 /** What a stored session is owed; nobody has been asked for it in this life. */
-export function owedCursors({ owed }: SessionState): RetainedCursor[] {
-  return owed.map((cursor) => ({ ...cursor, asked: false, promised: true, storedFrom: undefined }));
+export function owedCursors({ owed, withoutOwn }: SessionState): RetainedCursor[] {
+  return owed.map((cursor) => ({
+    ...cursor,
+    withoutOwn: withoutOwn.includes(cursor.id),
+    asked: false,
+    promised: true,
+    storedFrom: undefined,
+  }));
 }
 
 /** After a start or a move: what is owed by Topic objects that are no more is owed by those that are. Some of it may come twice. */
@@ -85,9 +107,11 @@ export function renewPlaces(core: SessionCore, session: Session): void {
     const places = core.router.places(filter);
     if (cursors.every(({ place }) => places.includes(place))) continue;
     const from = cursors.map((cursor) => cursor.from).reduce((least, each) => (compareTopics(each, least) < 0 ? each : least));
+    const withoutOwn = cursors.some((cursor) => cursor.withoutOwn);
     forgetOwed(core, session, filter);
-    for (const place of places) session.owed.push({ ...newCursor(core, filter, place, from), promised: true });
+    for (const place of places) session.owed.push({ ...newCursor(core, filter, place, from), withoutOwn, promised: true });
     core.changes.markOwed(session);
+    if (withoutOwn) core.changes.markRow(session);
   }
 }
 
@@ -163,7 +187,7 @@ export function takePage(core: SessionCore, { clientId, id, from, next, messages
   // Who is away is asked for again when back.
   if (!session.connection?.open) return;
   core.failures.guard("giving it retained messages", session, () => {
-    for (const message of messages) deliverRetained(core, session, subscription, message);
+    for (const message of messages) deliverRetained(core, session, subscription, cursor, message);
     if (next !== undefined) cursor.from = next;
     else end(core, session, cursor);
     core.changes.markOwed(session);
@@ -171,8 +195,14 @@ export function takePage(core: SessionCore, { clientId, id, from, next, messages
   });
 }
 
-function deliverRetained(core: SessionCore, session: Session, subscription: Subscription, message: Message): void {
-  if (isHeldBack(subscription, message)) return;
+function deliverRetained(
+  core: SessionCore,
+  session: Session,
+  subscription: Subscription,
+  { withoutOwn }: RetainedCursor,
+  message: Message,
+): void {
+  if (isHeldBack(session, subscription.request.noLocal || withoutOwn, message)) return;
   if (!mayReceive(core, session, message.topic)) {
     dropped(core, "not_authorized", session, message);
     return;

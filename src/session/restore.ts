@@ -211,7 +211,8 @@ function restoreOwed(restoring: Restoring): void {
     const cursors = found.get(session) ?? new Map(session.owed.map((cursor) => [cursor.id, cursor]));
     found.set(session, cursors);
     cursors.delete(id);
-    cursors.set(id, { id, filter, place, from, asked: false, promised: true, storedFrom: from });
+    const withoutOwn = restoring.states.get(session)?.withoutOwn.includes(id) === true;
+    cursors.set(id, { id, filter, place, from, withoutOwn, asked: false, promised: true, storedFrom: from });
   }
   for (const [session, cursors] of found) {
     session.owed = [...cursors.values()];

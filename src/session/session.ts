@@ -55,6 +55,8 @@ export interface RetainedCursor {
   readonly place: string;
   /** Those before this topic were given. */
   from: string;
+  /** A subscription with No Local was owed it, which one without has replaced since: the client's own messages are not among it. */
+  withoutOwn: boolean;
   /** A page was asked for and has not come; in memory only. */
   asked: boolean;
   /** Its subscription was acknowledged: a stored session has it in a row. */

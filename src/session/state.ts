@@ -29,6 +29,8 @@ const FLAG_OFFERED = 1;
 const FLAG_RETIRED = 2;
 /** Older code can't read what follows, and says so of the row. */
 const FLAG_PARTED = 4;
+/** The same holds of this. */
+const FLAG_WITHOUT_OWN = 8;
 
 /** A delivery that was sent and is not yet acknowledged. */
 export interface SentDelivery {
@@ -46,7 +48,7 @@ export interface StoredSubscription {
 }
 
 /** A `RetainedCursor` as it is stored. */
-export type OwedRetained = Omit<RetainedCursor, "asked" | "promised" | "storedFrom">;
+export type OwedRetained = Omit<RetainedCursor, "withoutOwn" | "asked" | "promised" | "storedFrom">;
 
 export interface SessionState {
   readonly expirySeconds: number;
@@ -64,6 +66,8 @@ export interface SessionState {
   readonly offered: boolean;
   readonly retired: boolean;
   readonly owed: readonly OwedRetained[];
+  /** Which cursors are without the client's own messages, those in rows of their own as well. */
+  readonly withoutOwn: readonly number[];
   readonly parted: Parted | undefined;
   /** `received` is in rows of its own. */
   readonly paged: boolean;
@@ -166,9 +170,12 @@ export function writeSession(writer: RecordWriter, session: Session, whole: bool
     writer.integer(through);
   }
   const { parted } = session;
-  writer.byte((session.offered ? FLAG_OFFERED : 0) | (session.retired ? FLAG_RETIRED : 0) | (parted === undefined ? 0 : FLAG_PARTED));
   // What a SUBSCRIBE would be owed that is not granted yet belongs to no subscription that is on record: another one may stand there.
-  const owed = session.owedApart && !whole ? [] : session.owed.filter(({ promised }) => promised);
+  const promised = session.owed.filter((cursor) => cursor.promised);
+  const owed = session.owedApart && !whole ? [] : promised;
+  const withoutOwn = promised.filter((cursor) => cursor.withoutOwn);
+  const elsewhere = (session.offered ? FLAG_OFFERED : 0) | (session.retired ? FLAG_RETIRED : 0);
+  writer.byte(elsewhere | (parted === undefined ? 0 : FLAG_PARTED) | (withoutOwn.length === 0 ? 0 : FLAG_WITHOUT_OWN));
   writer.integer(owed.length);
   for (const { filter, id, place, from } of owed) {
     writer.string(filter);
@@ -177,6 +184,9 @@ export function writeSession(writer: RecordWriter, session: Session, whole: bool
     writer.string(from);
   }
   if (parted !== undefined) writeParted(writer, parted);
+  if (withoutOwn.length === 0) return;
+  writer.integer(withoutOwn.length);
+  for (const { id } of withoutOwn) writer.integer(id);
 }
 
 /** No Reason Code is written as 0, and others as one more than they are. */
@@ -216,6 +226,7 @@ export function readSession(reader: RecordReader, version: number): SessionState
   const owed = version < 3 ? [] : reader.list(() => readOwed(reader));
   const aliases = version > 3 ? [] : readAliases(reader);
   const parted = (elsewhere & FLAG_PARTED) === 0 ? undefined : readParted(reader);
+  const withoutOwn = (elsewhere & FLAG_WITHOUT_OWN) === 0 ? [] : reader.list(() => reader.integer());
   return {
     expirySeconds,
     expiresAt,
@@ -231,6 +242,7 @@ export function readSession(reader: RecordReader, version: number): SessionState
     offered: (elsewhere & FLAG_OFFERED) !== 0,
     retired: (elsewhere & FLAG_RETIRED) !== 0,
     owed,
+    withoutOwn,
     parted,
     paged,
     aliases,

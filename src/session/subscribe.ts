@@ -38,7 +38,7 @@ import { hasRoomFor } from "./connection-facts.ts";
 import type { SessionCore } from "./core.ts";
 import { addSubscription, forgetSubscription, interestIn } from "./interest.ts";
 import { violated } from "./lifecycle.ts";
-import { askOwed, forgetUnpromised, oweRetained, promiseOwed } from "./owed-retained.ts";
+import { askOwed, forgetUnpromised, keepOwed, oweRetained, promiseOwed } from "./owed-retained.ts";
 import type { Ticket } from "./ports.ts";
 import type { Connection, Session, Subscription } from "./session.ts";
 import { announce } from "./share.ts";
@@ -289,6 +289,7 @@ function subscribe(
   // [MQTT5-3.3.1-9] [MQTT5-3.3.1-10] [MQTT5-3.3.1-11]
   const wantsRetained = request.retainHandling === 0 || (request.retainHandling === 1 && previous === undefined);
   if (wantsRetained) oweRetained(core, session, filter);
+  else if (previous !== undefined) keepOwed(session, previous);
   interestIn(core, subscription, wantsRetained, ticket);
   if (wantsRetained) askOwed(core, session);
   return true;

@@ -1,7 +1,7 @@
 /** Retained messages for a new subscription: all of them, as fast as the client takes them, whatever happens to its object meanwhile. */
 
 import { describe, expect, test, vi } from "vitest";
-import { RETAINED_ASKS_PER_SESSION, RETAINED_PAGE_BYTES, RETAINED_PAGE_MESSAGES } from "../../src/limits.ts";
+import { OWED_INLINE_BYTES_MAX, RETAINED_ASKS_PER_SESSION, RETAINED_PAGE_BYTES, RETAINED_PAGE_MESSAGES } from "../../src/limits.ts";
 import { NOTHING_RETAINED } from "../../src/mqtt/exchange-answer.ts";
 import { type Packet, PINGREQ, PUBLISH, PUBREL, type Publish } from "../../src/mqtt/packet.ts";
 import type { ConnectOptions } from "../support/core-client.ts";
@@ -132,6 +132,37 @@ describe.each(WIRINGS)("%s", (wiring) => {
     client.subscribe("r/#", 1);
     expect(takeAll(client)).toEqual(topicsOf(200));
   });
+
+  test.each([
+    ["at once", "r", undefined],
+    ["behind hibernation", "r", "hibernate"],
+    ["behind a reset", "r", "crash"],
+    // Such a cursor has a row of its own.
+    ["behind a reset, from under a long name", "r".repeat(OWED_INLINE_BYTES_MAX), "crash"],
+  ] as const)(
+    "[MQTT5-3.3.1-11] what No Local kept from a subscription does not come with the one that replaces it: %s",
+    (_name, under, what) => {
+      const world = new World({ wiring, sessionObjects: 2, limits: { inflightMax: 4 } });
+      const others = Array.from({ length: 100 }, (_, index) => `${under}/${String(index).padStart(4, "0")}`);
+      const publisher = world.connect("publisher", { at: 1 });
+      for (const topic of others) publisher.publish(topic, "kept", { retain: true, qos: 1 });
+      let client = world.connect("c", KEPT);
+      client.publish(`${under}/own`, "own", { retain: true, qos: 1 });
+      client.take();
+      client.subscribe(`${under}/#`, 1, { noLocal: true });
+      client.subscribe(`${under}/#`, 1, { retainHandling: 2 });
+      expect(client.connection.session.owed).toHaveLength(1);
+      expect(world.sessions[0]!.store.owed()).toHaveLength(under === "r" ? 0 : 1);
+      if (what !== undefined) world.sessions[0]![what]();
+      if (what === "crash") client = world.connect("c", KEPT);
+      if (what === "hibernate") client.send({ type: PINGREQ });
+      const got = new Set(takeAll(client));
+      expect([got.has(others.at(-1)!), got.has(`${under}/own`)]).toEqual([true, false]);
+      publisher.disconnect();
+      client.publish(`${under}/own`, "live", { qos: 1 });
+      expect(client.texts()).toEqual(["live"]);
+    },
+  );
 
   test("QoS 0: what a client is sent that does not show that it reads is bounded; whoever reads gets all", () => {
     const unheardBytesMax = 4 * 1024 * 1024;

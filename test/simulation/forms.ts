@@ -115,6 +115,7 @@ const SESSION: Fields = {
   "owed[].filter": '""',
   "owed[].place": "0",
   "owed[].from": '""',
+  withoutOwn: { value: "[]", unnoticed: "a rare moment at which an object must forget; test/session/owed-retained.test.ts has it" },
   parted: { value: "undefined", unnoticed: "only who looks at clients is told of it; test/session/service-calls.test.ts looks" },
   aliases: { value: "[]", unnoticed: OF_OLD },
 };
