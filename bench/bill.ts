@@ -3,7 +3,8 @@
  * first to the last acknowledgement; prices from prices.ts. Connections are made before and are not in it.
  */
 
-import { HOLD, LATER_MS } from "../src/limits.ts";
+import { LATER_MS } from "../src/limits.ts";
+import { holdRule } from "../src/objects/caller.ts";
 import type { Usage } from "../src/objects/meter.ts";
 import { OWN, type Running } from "./brokers.ts";
 import type { FlowLoad, Load, PingLoad } from "./load/options.ts";
@@ -30,8 +31,11 @@ export interface BillCase {
   readonly load: (messages: number) => Load;
 }
 
+const SHARDS = 4;
+
 /** So rarely that no object holds another one: then each call is billed. */
-const SINGLE_PAUSE_MS = Math.ceil((2 * HOLD.ms) / HOLD.calls);
+const RULE = holdRule(SHARDS, SHARDS);
+const SINGLE_PAUSE_MS = Math.ceil((2 * RULE.ms) / RULE.calls);
 
 type Flow = Pick<FlowLoad, "publishers" | "subscribers" | "wants" | "window">;
 
@@ -65,7 +69,7 @@ export const BILL_CASES: readonly BillCase[] = [
   single("single-2", "one at a time, QoS 2", 2),
   single("single-kept", "one at a time, QoS 1, kept session", 1, { kept: true }),
   single("single-retained", "one at a time, QoS 1, retained", 1, { retain: true }),
-  busy("fan-out-single", "one at a time to 100, QoS 0", 0, { ...FAN_OUT, window: 1 }, { messages: HOLD.calls - 2 }),
+  busy("fan-out-single", "one at a time to 100, QoS 0", 0, { ...FAN_OUT, window: 1 }, { messages: Math.floor(RULE.calls / (SHARDS + 1)) }),
   busy("pairs-0", "10 pairs under load, QoS 0", 0, PAIRS),
   busy("pairs-1", "10 pairs under load, QoS 1", 1, PAIRS),
   busy("pairs-2", "10 pairs under load, QoS 2", 2, PAIRS),

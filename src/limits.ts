@@ -173,12 +173,14 @@ export const CALL_GATHER_MS = 2;
 export const CALL_GATHER_ITEMS = 16;
 
 /**
- * When one object holds a target of another, so that calls are not billed. Two objects that are kept awake cost 2 x 0.128 GB x $12.50 a million
- * GB-s, which is $3.20 for a million seconds; a million calls cost $0.15: from 21.3 calls a second on, holding is cheaper. Where this object
- * is awake anyway, because it holds another one, from 10.7 on. What objects are awake for besides is not seen from here and not counted.
- * A target is held once so many calls were paid for, so at no time more than twice the better way was paid.
+ * When one object holds targets of others, so that calls are not billed. An object that is kept awake costs 0.128 GB x $12.50 a million GB-s,
+ * $1.60 for a million seconds; a million calls cost $0.15: so what it costs to keep one awake for a moment of `ms` is `callsOfObject` calls. Whoever
+ * holds others pays for itself and, as others hold them too, for its part of them: what there are of those, by what there are of its own kind. A
+ * hash has spread what there is, so it sees by its own calls what others make. From twice a break-even on, as each direction alone is to pay for
+ * both. A target is held of whom it calls `callsOfWay` times in a moment, and let go of with fewer than `callsOfWayHeld`, or when all calls are
+ * fewer than `staying` of what began it.
  */
-export const HOLD = { ms: 1 * SECOND, calls: 22, callsAwake: 11 } as const;
+export const HOLD = { ms: 2 * SECOND, callsOfObject: 21.4, staying: 0.55, callsOfWay: 4, callsOfWayHeld: 2 } as const;
 
 /** A failed call between objects is tried again after this time, doubling up to the maximum, for no longer than the last. */
 export const RETRY_MS_FIRST = 50;

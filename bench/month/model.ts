@@ -7,6 +7,7 @@
  */
 
 import { DEADLINE_COARSE_MS, KEEP_ALIVE_FACTOR, LIVENESS_MS } from "../../src/limits.ts";
+import { holdRule, holdRuleOfClients } from "../../src/objects/caller.ts";
 import { FREE_A_DAY, PAID, WORKER } from "../prices.ts";
 import type { CountedWay, Measured } from "./measured.ts";
 import { rowsOfMessage, type WayOut, wayOut } from "./ways.ts";
@@ -126,7 +127,7 @@ function ratesOf(fleet: Fleet, way: Way, measured: Measured, sessionObjects: num
   const visit = measured.visits.find((each) => each.way === (way === "each" ? "relayed" : way) && each.kept === kept)!;
   const connections = (clients * CONNECTIONS_A_DAY) / DAY_SECONDS;
   const objects = Math.min(sessionObjects, clients);
-  const { toTopics, toSessions } = waysOf(fleet, objects, topicObjects);
+  const { toTopics, toSessions } = waysOf(fleet, objects, topicObjects, way === "each");
   const calls = toTopics.each.billed * toTopics.count + toSessions.each.billed * toSessions.count + connections * visit.calls;
   const callsIn = toSessions.each.calls * toSessions.count;
   const socketMessages = 2 * messagesPerSecond + pinged + connections * visit.socketMessages;
@@ -161,13 +162,19 @@ function waysOf(
   { clients, messagesPerSecond }: Fleet,
   sessionObjects: number,
   topicObjects: number,
+  areOfClients: boolean,
 ): Record<"toTopics" | "toSessions", Ways> {
   if (topicObjects === 0) return { toTopics: NO_WAYS, toSessions: NO_WAYS };
   const count = sessionObjects * topicObjects;
   // Each client has but one topic, and wants but one.
   const crowd = { average: clients / count, hashed: true, perSecond: messagesPerSecond / clients };
-  const from = (objects: number): Ways => ({ count, each: wayOut(crowd, count / objects) });
-  return { toTopics: from(sessionObjects), toSessions: from(topicObjects) };
+  return {
+    toTopics: {
+      count,
+      each: wayOut(crowd, topicObjects, holdRule(topicObjects, areOfClients ? Number.POSITIVE_INFINITY : sessionObjects)),
+    },
+    toSessions: { count, each: wayOut(crowd, sessionObjects, areOfClients ? holdRuleOfClients() : holdRule(sessionObjects, topicObjects)) },
+  };
 }
 
 /** The part of the time in which one of so many objects holds another one or is held. */
@@ -302,11 +309,12 @@ export const RULE = {
   included: 4,
   compact: 0.04,
   /** Sharded, up to so many messages a second in all, dollars for each, and what running time makes of it at most. */
-  single: 150,
+  single: 60,
   sharded: 0.82,
   running: 28,
-  /** From so many on calls are held, and no object sleeps. */
-  dense: 400,
+  /** From so many on calls are held, and no object sleeps; relayed the Worker's processor time is more than nothing. */
+  dense: 80,
+  relayed: 0.05,
 } as const;
 
 /** @returns undefined between what is single and what is dense: there it becomes less with each message */
@@ -316,7 +324,7 @@ export function ruleOfThumb({ messagesPerSecond }: Fleet, way: CountedWay): Read
     return { listed: dollars, most: dollars };
   }
   if (messagesPerSecond >= RULE.dense) {
-    const dollars = PAID.month + RULE.running + RULE.compact * messagesPerSecond;
+    const dollars = PAID.month + RULE.running + (way === "relayed" ? RULE.relayed : RULE.compact) * messagesPerSecond;
     return { listed: dollars, most: dollars };
   }
   if (messagesPerSecond > RULE.single) return undefined;

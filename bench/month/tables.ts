@@ -1,5 +1,6 @@
 /** The month as tables, for docs/costs.md and the terminal. */
 
+import { holdRule } from "../../src/objects/caller.ts";
 import { table } from "../tables.ts";
 import { CASES, fleetOf, RATES, WAY_NAMES } from "./cases.ts";
 import { awsMonth, emqxMonth } from "./elsewhere.ts";
@@ -84,7 +85,7 @@ export function freeTable(measured: Measured): string {
 export function billedOfMessage(messagesPerSecond: number, { shards, pairs }: Pick<Measured, "shards" | "pairs">): number {
   const ways = shards ** 2;
   const crowd = { average: pairs / ways, hashed: true, perSecond: messagesPerSecond / pairs };
-  return (2 * ways * wayOut(crowd, shards).billed) / messagesPerSecond;
+  return (2 * ways * wayOut(crowd, shards, holdRule(shards, shards)).billed) / messagesPerSecond;
 }
 
 /** What was counted, and in brackets what the model makes of it. */

@@ -8,6 +8,7 @@
  */
 
 import { RETAINED_PAGE_MESSAGES } from "../../src/limits.ts";
+import { holdRule, holdRuleOfClients } from "../../src/objects/caller.ts";
 import { PAID } from "../prices.ts";
 import { table } from "../tables.ts";
 import type { Measured } from "./measured.ts";
@@ -43,7 +44,8 @@ export function topicsMonth({ topics, perSecond }: Topics, hashed: boolean, meas
   // An object for each has one way to it, and one out of it.
   const ways = hashed ? shards.session * shards.topic : topics;
   const crowd = { average: topics / ways, hashed, perSecond };
-  const [into, out] = [wayOut(crowd, ways / shards.session), wayOut(crowd, ways / objects)];
+  const toTopics = hashed ? holdRule(objects, shards.session) : holdRuleOfClients();
+  const [into, out] = [wayOut(crowd, ways / shards.session, toTopics), wayOut(crowd, ways / objects, holdRule(shards.session, objects))];
   const held = 1 - (1 - into.held) ** (ways / objects) * (1 - out.held) ** (ways / objects);
   // What a filter costs in one object from its first call to its last.
   const filter = measured.visits.find(({ way, kept }) => way === "relayed" && !kept)!;

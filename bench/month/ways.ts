@@ -3,7 +3,8 @@
  * are dense, one object holds a target of the other, on which calls are not billed, and neither hibernates (src/objects/caller.ts). And rows.
  */
 
-import { CALL_GATHER_MS, HOLD } from "../../src/limits.ts";
+import { CALL_GATHER_MS } from "../../src/limits.ts";
+import type { HoldRule } from "../../src/objects/caller.ts";
 import { ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../../src/storage-limits.ts";
 
 /**
@@ -41,39 +42,35 @@ export interface Crowd {
 }
 
 /**
- * The average of the ways out of one object. A target is held once there were `HOLD.calls` calls in a second (`HOLD.callsAwake` where the object
- * holds another one), until there were fewer than the latter. Calls come at random times, so now and then there are as many although on average there
- * are fewer; and a hash puts more clients on some ways than on others.
+ * The average of the ways out of one object. Targets are held once there were `rule.calls` calls to all objects in a moment, of those with
+ * `HOLD.callsOfWay`; each until there were fewer than `HOLD.callsHeld` or `HOLD.callsOfWayHeld`. Calls come at random times, so now and then there are
+ * as many although on average there are fewer; and a hash puts more clients on some ways than on others.
  * @param ways that leave the same object
  */
-export function wayOut(crowd: Crowd, ways: number): WayOut {
+export function wayOut(crowd: Crowd, ways: number, rule: HoldRule): WayOut {
+  const seconds = rule.ms / 1000;
   const kinds = (crowd.hashed ? hashed(crowd.average) : [{ share: 1, count: crowd.average }]).map(({ share, count }) => {
     const perSecond = count * crowd.perSecond;
     const calls = perSecond * unshared(perSecond, CALL_GATHER_MS / 1000);
-    return { share, calls, alone: atLeast(HOLD.calls, calls), beside: atLeast(HOLD.callsAwake, calls) };
+    return { share, calls, begins: atLeast(rule.callsOfWay, calls * seconds), stays: atLeast(rule.callsOfWayHeld, calls * seconds) };
   });
-  const heldOf = ({ alone, beside }: (typeof kinds)[number], another: number): number => {
-    const begins = alone * (1 - another) + beside * another;
-    return begins === 0 ? 0 : begins / (begins + 1 - beside);
-  };
-  let another = 0;
-  let held = 0;
-  // What others of the object do makes it more likely, so until nothing changes any more; from nothing held, which is the dearer way.
-  for (let round = 0; round < ROUNDS; round += 1) {
-    held = kinds.reduce((sum, kind) => sum + kind.share * heldOf(kind, another), 0);
-    another = 1 - (1 - held) ** Math.max(0, ways - 1);
-  }
-  const sum = (value: (kind: (typeof kinds)[number], held: number) => number): number =>
-    kinds.reduce((all, kind) => all + kind.share * value(kind, heldOf(kind, another)), 0);
+  const sum = (value: (kind: (typeof kinds)[number]) => number): number => kinds.reduce((all, kind) => all + kind.share * value(kind), 0);
+  const calls = sum((kind) => kind.calls);
+  const ofObject = (least: number): number => atLeast(least, calls * ways * seconds);
+  // Of the time in which there are enough calls in all: ways are held or not together, and a way with few of them not even then.
+  const [enough, few] = [ofObject(rule.calls) * (1 - sum((kind) => 1 - kind.begins) ** ways), 1 - ofObject(rule.callsHeld)];
+  const dense = enough === 0 ? 0 : enough / (enough + few);
+  const heldOf = ({ begins, stays }: (typeof kinds)[number]): number => (begins === 0 ? 0 : (dense * begins) / (begins + 1 - stays));
   return {
-    calls: sum(({ calls }) => calls),
+    calls,
     // Until one is held calls are billed; and the one that brings it.
-    billed: sum(({ calls, beside }, part) => (1 - part) * calls + part * (1 - beside)),
-    held,
+    billed: sum((kind) => {
+      const held = heldOf(kind);
+      return (1 - held) * kind.calls + (held * (1 - kind.stays * (1 - few))) / seconds;
+    }),
+    held: sum(heldOf),
   };
 }
-
-const ROUNDS = 100;
 
 /** Above this the numbers differ too little to matter. */
 const EVEN_ABOVE = 400;

@@ -10,7 +10,7 @@ import type { Settings } from "../settings.ts";
 import { topicFilterOf } from "../topic/filter.ts";
 import { hash } from "../topic/hash.ts";
 import { CROWDED_REQUESTS } from "../work-limits.ts";
-import { type Callee, Caller, type HeldTarget, type HoldRule } from "./caller.ts";
+import { type Callee, Caller, type HeldTarget, type HoldRule, holdRule } from "./caller.ts";
 import { faultsOf } from "./faults.ts";
 import { createCallMeter, type OutboxFigures } from "./meter.ts";
 import { namespaceOf, shapeNumber, topicNumbers, topicObjects, topicShard } from "./names.ts";
@@ -60,8 +60,10 @@ export class RemoteRouter implements Router {
       take: (batch) => topics(topicObject).exchange(batch),
       hold: () => topics(topicObject).hold(),
     });
-    const caller = new Caller(runtime, callee, hold);
     this.#names = topicObjects(settings, namespace);
+    // With an object for each client there are many callers.
+    const callers = settings.sessionShards || Number.POSITIVE_INFINITY;
+    const caller = new Caller(runtime, callee, hold ?? holdRule(this.#names.length, callers));
     for (const topicObject of this.#names) {
       const exchange = (batch: Uint8Array): Promise<Uint8Array> => caller.call(topicObject, batch);
       const events = (): number => this.#told;

@@ -26,8 +26,7 @@ export interface SessionQueuesOptions {
   readonly runtime: Runtime;
   readonly faults: FaultPort;
   readonly ledger: Ledger;
-  /** Other than the usual one. */
-  readonly hold: HoldRule | undefined;
+  readonly hold: HoldRule;
 }
 
 type SessionQueue = CallQueue<Delivery, DeliveryAnswer>;

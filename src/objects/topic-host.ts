@@ -36,7 +36,7 @@ import { DELIVERY_WORK, type Slices } from "../work-limits.ts";
 import { Adoption, Misplaced, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
 import { Bill } from "./bill.ts";
-import type { HoldRule } from "./caller.ts";
+import { type HoldRule, holdRule, holdRuleOfClients } from "./caller.ts";
 import type { RetainedMessages, TakenRetained } from "./calls.ts";
 import { DeliveryOutcomes } from "./delivery-outcomes.ts";
 import { EventTelling } from "./event-telling.ts";
@@ -69,7 +69,11 @@ export interface TopicHostOptions {
   readonly runtime: Runtime;
   /** Other than usual ones. */
   readonly slices?: Slices;
-  readonly hold?: HoldRule;
+  readonly hold?: HoldRule | undefined;
+}
+
+function holdRuleOfTopics({ sessionShards, topicShards, topicsWithObject }: Settings): HoldRule {
+  return sessionShards === 0 ? holdRuleOfClients() : holdRule(sessionShards, topicShards + topicsWithObject.length);
 }
 
 /** A record of a batch, at its turn. */
@@ -120,7 +124,8 @@ export class TopicHost implements DeliveryPort {
     this.#faults = faultsOf(name);
     this.bill = samples && new Bill({ meter, store: samples, runtime });
     this.#queues = new SessionQueues({
-      ...{ name, shape, sessions, runtime, faults: this.#faults, ledger: this.ledger, hold },
+      ...{ name, shape, sessions, runtime, faults: this.#faults, ledger: this.ledger },
+      hold: hold ?? holdRuleOfTopics(settings),
       events: () => this.#events.said,
       answered: (...answered) => outcomes.take(...answered),
     });

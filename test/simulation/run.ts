@@ -4,7 +4,7 @@
  */
 
 import { DEFAULT_CHOICES, SHARED_STRATEGIES } from "../../src/choices.ts";
-import { DEFAULT_LIMITS, HOLD } from "../../src/limits.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import type { HoldRule } from "../../src/objects/caller.ts";
 import type { PreviousShape } from "../../src/shape-settings.ts";
@@ -207,7 +207,7 @@ const SIZES: readonly PieceSizes[] = [
 const SOME_SLICES: readonly Slices[] = [SLICES, { share: 1, tick: 3, many: 0, frames: 1, attachments: 1 }];
 
 /** With the usual one hardly an object is called often enough. */
-const HOLD_RULES: readonly HoldRule[] = [HOLD, { ms: 300, calls: 2, callsAwake: 1 }];
+const HOLD_RULES: readonly (HoldRule | undefined)[] = [undefined, { ms: 300, calls: 2, callsOfWay: 1, callsHeld: 1, callsOfWayHeld: 1 }];
 
 function begin(seed: number, reshaped: boolean, deployed: boolean, kept: ReadonlySet<string> | undefined): Scenario {
   const short = seed % 11 === 0;

@@ -9,7 +9,7 @@ import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import { NO_HTTP } from "../../src/auth/http-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
 import type { Choices } from "../../src/choices.ts";
-import { HOLD, type Limits } from "../../src/limits.ts";
+import type { Limits } from "../../src/limits.ts";
 import type { HoldRule } from "../../src/objects/caller.ts";
 import type { DirectoryService } from "../../src/objects/directory-watch.ts";
 import { sessionObjectName, topicsText } from "../../src/objects/names.ts";
@@ -80,7 +80,7 @@ export interface WorldOptions {
   readonly sizes?: PieceSizes;
   readonly slices?: Slices;
   /** When objects hold targets of each other. */
-  readonly hold?: HoldRule;
+  readonly hold?: HoldRule | undefined;
   /** Those of clients; by default there are none. */
   readonly rates?: Partial<Rates>;
   /** The build before runs until `deploy`. */
@@ -115,7 +115,7 @@ export class World {
   settings: Settings;
   readonly sizes: PieceSizes;
   readonly slices: Slices;
-  readonly hold: HoldRule;
+  readonly hold: HoldRule | undefined;
   readonly sqlite: boolean;
   readonly hasConsumers: boolean;
   /** What consumers were given, in order. */
@@ -152,7 +152,7 @@ export class World {
     this.batchesDiffer = seed % 2 === 0;
     this.sizes = sizes;
     this.slices = options.slices ?? SLICES;
-    this.hold = options.hold ?? HOLD;
+    this.hold = options.hold;
     this.chance = new Chance(seed, kept, () => this.now - BEGINNING);
     this.sqlite = sqlite;
     this.hasConsumers = options.hasConsumers ?? false;
