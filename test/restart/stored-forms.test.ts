@@ -82,6 +82,7 @@ const MEANING = {
   released: [2],
   received: [{ packetId: 44, sequence: 1_800_000_000_000_012, settled: true, begunAt: undefined }],
   paged: false,
+  withoutOwn: [],
   aliases: [[2, "u"]],
 };
 
