@@ -177,8 +177,9 @@ export const CALL_GATHER_ITEMS = 16;
  * $1.60 for a million seconds; a million calls cost $0.15: so what it costs to keep one awake for a moment of `ms` is `callsOfObject` calls. Whoever
  * holds others pays for itself and, as others hold them too, for its part of them: what there are of those, by what there are of its own kind. A
  * hash has spread what there is, so it sees by its own calls what others make. From twice a break-even on, as each direction alone is to pay for
- * both. A target is held of whom it calls `callsOfWay` times in a moment, and let go of with fewer than `callsOfWayHeld`, or when all calls are
- * fewer than `staying` of what began it.
+ * both. Where others do not call them after all it pays `callsOfObject` for each of them, however few calls it makes there. A target is held of
+ * whom it calls `callsOfWay` times in a moment, and let go of with fewer than `callsOfWayHeld`, or when all calls are fewer than `staying` of what
+ * began it.
  */
 export const HOLD = { ms: 2 * SECOND, callsOfObject: 21.4, staying: 0.55, callsOfWay: 4, callsOfWayHeld: 2 } as const;
 

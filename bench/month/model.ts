@@ -7,7 +7,7 @@
  */
 
 import { DEADLINE_COARSE_MS, KEEP_ALIVE_FACTOR, LIVENESS_MS } from "../../src/limits.ts";
-import { holdRule, holdRuleOfClients } from "../../src/objects/caller.ts";
+import { holdRules } from "../../src/objects/caller.ts";
 import { FREE_A_DAY, PAID, WORKER } from "../prices.ts";
 import type { CountedWay, Measured } from "./measured.ts";
 import { rowsOfMessage, type WayOut, wayOut } from "./ways.ts";
@@ -127,7 +127,7 @@ function ratesOf(fleet: Fleet, way: Way, measured: Measured, sessionObjects: num
   const visit = measured.visits.find((each) => each.way === (way === "each" ? "relayed" : way) && each.kept === kept)!;
   const connections = (clients * CONNECTIONS_A_DAY) / DAY_SECONDS;
   const objects = Math.min(sessionObjects, clients);
-  const { toTopics, toSessions } = waysOf(fleet, objects, topicObjects, way === "each");
+  const { toTopics, toSessions } = waysOf(fleet, way, objects, topicObjects);
   const calls = toTopics.each.billed * toTopics.count + toSessions.each.billed * toSessions.count + connections * visit.calls;
   const callsIn = toSessions.each.calls * toSessions.count;
   const socketMessages = 2 * messagesPerSecond + pinged + connections * visit.socketMessages;
@@ -160,20 +160,18 @@ const NO_WAYS: Ways = { count: 0, each: { calls: 0, billed: 0, held: 0 } };
 
 function waysOf(
   { clients, messagesPerSecond }: Fleet,
+  way: Way,
   sessionObjects: number,
   topicObjects: number,
-  areOfClients: boolean,
 ): Record<"toTopics" | "toSessions", Ways> {
   if (topicObjects === 0) return { toTopics: NO_WAYS, toSessions: NO_WAYS };
   const count = sessionObjects * topicObjects;
   // Each client has but one topic, and wants but one.
   const crowd = { average: clients / count, hashed: true, perSecond: messagesPerSecond / clients };
+  const { toTopics, toSessions } = holdRules(way === "each" ? 0 : sessionObjects, topicObjects);
   return {
-    toTopics: {
-      count,
-      each: wayOut(crowd, topicObjects, holdRule(topicObjects, areOfClients ? Number.POSITIVE_INFINITY : sessionObjects)),
-    },
-    toSessions: { count, each: wayOut(crowd, sessionObjects, areOfClients ? holdRuleOfClients() : holdRule(sessionObjects, topicObjects)) },
+    toTopics: { count, each: wayOut(crowd, topicObjects, toTopics) },
+    toSessions: { count, each: wayOut(crowd, sessionObjects, toSessions) },
   };
 }
 

@@ -8,7 +8,7 @@
  */
 
 import { RETAINED_PAGE_MESSAGES } from "../../src/limits.ts";
-import { holdRule, holdRuleOfClients } from "../../src/objects/caller.ts";
+import { holdRule, holdRuleAlone } from "../../src/objects/caller.ts";
 import { PAID } from "../prices.ts";
 import { table } from "../tables.ts";
 import type { Measured } from "./measured.ts";
@@ -44,7 +44,7 @@ export function topicsMonth({ topics, perSecond }: Topics, hashed: boolean, meas
   // An object for each has one way to it, and one out of it.
   const ways = hashed ? shards.session * shards.topic : topics;
   const crowd = { average: topics / ways, hashed, perSecond };
-  const toTopics = hashed ? holdRule(objects, shards.session) : holdRuleOfClients();
+  const toTopics = hashed ? holdRule(objects, shards.session) : holdRuleAlone();
   const [into, out] = [wayOut(crowd, ways / shards.session, toTopics), wayOut(crowd, ways / objects, holdRule(shards.session, objects))];
   const held = 1 - (1 - into.held) ** (ways / objects) * (1 - out.held) ** (ways / objects);
   // What a filter costs in one object from its first call to its last.

@@ -43,7 +43,7 @@ export interface Crowd {
 
 /**
  * The average of the ways out of one object. Targets are held once there were `rule.calls` calls to all objects in a moment, of those with
- * `HOLD.callsOfWay`; each until there were fewer than `HOLD.callsHeld` or `HOLD.callsOfWayHeld`. Calls come at random times, so now and then there are
+ * `rule.callsOfWay`; each until there were fewer than `rule.callsHeld` or `rule.callsOfWayHeld`. Calls come at random times, so now and then there are
  * as many although on average there are fewer; and a hash puts more clients on some ways than on others.
  * @param ways that leave the same object
  */

@@ -46,9 +46,18 @@ export function holdRule(callees: number, callers: number): HoldRule {
   return { ms, calls: Math.ceil(calls), callsHeld: Math.ceil(staying * calls), callsOfWay, callsOfWayHeld };
 }
 
-/** For objects that call those of clients, which hardly anybody else calls: whoever holds one of them pays for it alone. */
-export function holdRuleOfClients(): HoldRule {
+/** For objects that call those of clients, or of topics, which hardly anybody else calls: whoever holds one of them pays for it alone. */
+export function holdRuleAlone(): HoldRule {
   return { ...holdRule(1, 1), callsOfWay: Math.ceil(HOLD.callsOfObject), callsOfWayHeld: Math.ceil(0.8 * HOLD.callsOfObject) };
+}
+
+/**
+ * The rules for a namespace with so many objects.
+ * @param sessionObjects 0: one for each client ID
+ */
+export function holdRules(sessionObjects: number, topicObjects: number): { readonly toTopics: HoldRule; readonly toSessions: HoldRule } {
+  if (sessionObjects === 0) return { toTopics: holdRule(topicObjects, Number.POSITIVE_INFINITY), toSessions: holdRuleAlone() };
+  return { toTopics: holdRule(topicObjects, sessionObjects), toSessions: holdRule(sessionObjects, topicObjects) };
 }
 
 /** Objects whose calls are counted. With an object for each client there may be many. */

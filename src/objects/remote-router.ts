@@ -10,7 +10,7 @@ import type { Settings } from "../settings.ts";
 import { topicFilterOf } from "../topic/filter.ts";
 import { hash } from "../topic/hash.ts";
 import { CROWDED_REQUESTS } from "../work-limits.ts";
-import { type Callee, Caller, type HeldTarget, type HoldRule, holdRule } from "./caller.ts";
+import { type Callee, Caller, type HeldTarget, type HoldRule, holdRules } from "./caller.ts";
 import { faultsOf } from "./faults.ts";
 import { createCallMeter, type OutboxFigures } from "./meter.ts";
 import { namespaceOf, shapeNumber, topicNumbers, topicObjects, topicShard } from "./names.ts";
@@ -61,9 +61,7 @@ export class RemoteRouter implements Router {
       hold: () => topics(topicObject).hold(),
     });
     this.#names = topicObjects(settings, namespace);
-    // With an object for each client there are many callers.
-    const callers = settings.sessionShards || Number.POSITIVE_INFINITY;
-    const caller = new Caller(runtime, callee, hold ?? holdRule(this.#names.length, callers));
+    const caller = new Caller(runtime, callee, hold ?? holdRules(settings.sessionShards, this.#names.length).toTopics);
     for (const topicObject of this.#names) {
       const exchange = (batch: Uint8Array): Promise<Uint8Array> => caller.call(topicObject, batch);
       const events = (): number => this.#told;

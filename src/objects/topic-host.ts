@@ -36,7 +36,7 @@ import { DELIVERY_WORK, type Slices } from "../work-limits.ts";
 import { Adoption, Misplaced, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
 import { Bill } from "./bill.ts";
-import { type HoldRule, holdRule, holdRuleOfClients } from "./caller.ts";
+import { type HoldRule, holdRules } from "./caller.ts";
 import type { RetainedMessages, TakenRetained } from "./calls.ts";
 import { DeliveryOutcomes } from "./delivery-outcomes.ts";
 import { EventTelling } from "./event-telling.ts";
@@ -48,7 +48,7 @@ import { HeldDeliveries } from "./held-deliveries.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
 import type { Figures, Meter } from "./meter.ts";
-import { eventsShard, namespaceOf, objectsOf, shapeNumber, topicNumber, topicShard } from "./names.ts";
+import { eventsShard, namespaceOf, objectsOf, shapeNumber, topicNumber, topicObjects, topicShard } from "./names.ts";
 import { PresenceTelling } from "./presence-telling.ts";
 import { RetainedReader } from "./retained-reader.ts";
 import { keepRetained, retainedView } from "./retained-view.ts";
@@ -70,10 +70,6 @@ export interface TopicHostOptions {
   /** Other than usual ones. */
   readonly slices?: Slices;
   readonly hold?: HoldRule | undefined;
-}
-
-function holdRuleOfTopics({ sessionShards, topicShards, topicsWithObject }: Settings): HoldRule {
-  return sessionShards === 0 ? holdRuleOfClients() : holdRule(sessionShards, topicShards + topicsWithObject.length);
 }
 
 /** A record of a batch, at its turn. */
@@ -125,7 +121,7 @@ export class TopicHost implements DeliveryPort {
     this.bill = samples && new Bill({ meter, store: samples, runtime });
     this.#queues = new SessionQueues({
       ...{ name, shape, sessions, runtime, faults: this.#faults, ledger: this.ledger },
-      hold: hold ?? holdRuleOfTopics(settings),
+      hold: hold ?? holdRules(settings.sessionShards, topicObjects(settings, namespaceOf(name)).length).toSessions,
       events: () => this.#events.said,
       answered: (...answered) => outcomes.take(...answered),
     });

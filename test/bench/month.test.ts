@@ -124,7 +124,7 @@ describe("parts of the model", () => {
   });
 
   // The rule itself, from the object that keeps to it, at random times in a clock that is set.
-  test.each([2, 3, 5, 6, 40])(
+  test.each([2, 3, 5, 6, 13, 16, 40])(
     "calls are held and billed as by the object that makes them: %d a second on each of four ways",
     async (rate) => {
       const counted = await callsOf(rate, 4, 400);
@@ -159,8 +159,8 @@ describe("a month", () => {
     const calls = 80 * MONTH;
     expect((few.units.requests - (80 * MONTH) / 20) / calls).toBeCloseTo(1, 1);
     // Where they are dense, none is billed, and no object sleeps.
-    const dense = month(fleet(1000, 100), "handed", measured());
-    expect(dense.units.requests / ((200 * MONTH) / 20)).toBeCloseTo(1, 0);
+    const dense = month(fleet(1000, 1000), "handed", measured());
+    expect(dense.units.requests / ((2000 * MONTH) / 20)).toBeCloseTo(1, 1);
     expect(dense.units.gigabyteSeconds.listed).toBeCloseTo(8 * MONTH * 0.128, -4);
     const many = month(fleet(100_000, 100_000), "handed", measured());
     expect(many.eventsOfObject).toBeLessThanOrEqual(OBJECT_EVENTS_A_SECOND);

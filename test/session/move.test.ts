@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import { BATCH_BYTES_MAX, REPEAT_WINDOW_MS } from "../../src/limits.ts";
 import type { Message } from "../../src/mqtt/message.ts";
+import type { QoS } from "../../src/mqtt/packet.ts";
 import { beginArrival, completeArrival, subscribeArriving } from "../../src/session/arrive.ts";
 import type { SessionCore } from "../../src/session/core.ts";
 import { exportSession, letGo, offerSession } from "../../src/session/depart.ts";
@@ -19,6 +20,25 @@ function arrive(core: SessionCore, message: Message, now: number): void {
   const machine = new SessionMachine(core);
   if (core.repeats.isRepeat(message, VIA, now)) machine.deliverRepeat(message, now);
   else machine.deliver(message, now);
+}
+
+/** A kept session that wants something, where it is, and the other object. */
+function kept(filter: string, qos: QoS) {
+  const world = new World({ auto: false, sessionObjects: 2 });
+  const client = world.connect("s", { clean: false, properties: { sessionExpiryInterval: 1000 } });
+  client.subscribe(filter, qos);
+  world.settle();
+  const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
+  const { core } = world.sessions.find((node) => node !== from)!;
+  return { world, client, from, core };
+}
+
+/** It begins to move. */
+function begin(from: SessionCore, to: SessionCore) {
+  const subscriptions = offerSession(from, "s", "resume", undefined) as readonly MovingSubscription[];
+  const session = beginArrival(to, "s");
+  subscribeArriving(to, session, subscriptions, { settled: () => {} });
+  return { subscriptions, session };
 }
 
 /** A session in two parts moves from one object to another; a QoS 2 message comes to both between the parts. */
@@ -59,9 +79,7 @@ test("who speaks for a session comes with it", () => {
   world.settle();
   const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
   const { core } = world.sessions.find((node) => node !== from)!;
-  const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
-  const session = beginArrival(core, "s");
-  subscribeArriving(core, session, subscriptions, { settled: () => {} });
+  const { subscriptions, session } = begin(from.core, core);
   completeArrival(core, session, { from: from.name, subscriptions, parts: [exportSession(from.core, "s", 0)!] });
   expect(session.identity).toEqual(identity);
 });
@@ -73,15 +91,8 @@ test("and when its publisher repeats it, the session has had it", () => {
 });
 
 test("a message that was lost on its way to the former owner reaches the session, once, although later ones were here", () => {
-  const world = new World({ auto: false, sessionObjects: 2 });
-  const client = world.connect("s", { clean: false, properties: { sessionExpiryInterval: 1000 } });
-  client.subscribe("t", 1);
-  world.settle();
-  const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
-  const { core } = world.sessions.find((node) => node !== from)!;
-  const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
-  const session = beginArrival(core, "s");
-  subscribeArriving(core, session, subscriptions, { settled: () => {} });
+  const { world, from, core } = kept("t", 1);
+  const { subscriptions, session } = begin(from.core, core);
   const come = (sequence: number, now: number): void => arrive(core, messageTo("t", { qos: 1, sequence }), now);
   come(6, world.now);
   completeArrival(core, session, { from: from.name, subscriptions, parts: [exportSession(from.core, "s", 0)!] });
@@ -128,9 +139,7 @@ test("of an owner that had it twice, what the session brought along is not asked
     { object: from.name, through: 0 },
     { object: "n/session/9", through: 3 },
   ];
-  const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
-  const session = beginArrival(core, "s");
-  subscribeArriving(core, session, subscriptions, { settled: () => {} });
+  const { subscriptions, session } = begin(from.core, core);
   const part = exportSession(from.core, "s", 0)!;
   completeArrival(core, session, { from: from.name, subscriptions, parts: [part] });
   expect(part.through).toBeGreaterThan(0);
@@ -141,20 +150,13 @@ test("of an owner that had it twice, what the session brought along is not asked
 });
 
 test("what comes again while a session arrives, behind newer ones, waits in the order in which it was published", () => {
-  const world = new World({ auto: false, sessionObjects: 2 });
-  const client = world.connect("s", { clean: false, properties: { sessionExpiryInterval: 1000 } });
-  client.subscribe("t", 2);
-  world.settle();
-  const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
-  const { core } = world.sessions.find((node) => node !== from)!;
+  const { world, from, core } = kept("t", 2);
   const come = (qos: 1 | 2, sequence: number): void =>
     arrive(core, messageTo("t", { qos, sequence, settledBelow: qos === 2 ? 1 : 0 }), world.now);
   // The first two come before the session is expected.
   come(2, 1);
   come(1, 2);
-  const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
-  const session = beginArrival(core, "s");
-  subscribeArriving(core, session, subscriptions, { settled: () => {} });
+  const { subscriptions, session } = begin(from.core, core);
   come(2, 3);
   come(1, 4);
   // Their Topic object has lost its memory.
@@ -165,19 +167,12 @@ test("what comes again while a session arrives, behind newer ones, waits in the 
 });
 
 test("what one client publishes to one topic waits in its order, though it repeats what it began at another object, and other topics' come between", () => {
-  const world = new World({ auto: false, sessionObjects: 2 });
-  const client = world.connect("s", { clean: false, properties: { sessionExpiryInterval: 1000 } });
-  client.subscribe("#", 2);
-  world.settle();
-  const from = world.sessions.find(({ core }) => core.sessions.has("s"))!;
-  const { core } = world.sessions.find((node) => node !== from)!;
+  const { world, from, core } = kept("#", 2);
   const come = (topic: string, fields: Partial<Message>): void => arrive(core, messageTo(topic, { ...fields, settledBelow: 1 }), world.now);
   const begun = { qos: 2, origin: "former@1", sequence: 5, repeated: true } as const;
   // It comes before the session is expected.
   come("early", begun);
-  const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
-  const session = beginArrival(core, "s");
-  subscribeArriving(core, session, subscriptions, { settled: () => {} });
+  const { subscriptions, session } = begin(from.core, core);
   come("other", { qos: 2, origin: "now@1", sequence: 8 });
   come("t", { ...begun, sequence: 6 });
   come("t", { qos: 2, origin: "now@1", sequence: 7 });
@@ -197,9 +192,7 @@ test("a client's exchange that was begun elsewhere is older than all that it pub
   const { core } = world.sessions.find((node) => node !== from)!;
   from.core.numbers.raise(core.numbers.last + 1_000_000);
   client.publish("t", "begun", { qos: 2 });
-  const subscriptions = offerSession(from.core, "s", "resume", undefined) as readonly MovingSubscription[];
-  const session = beginArrival(core, "s");
-  subscribeArriving(core, session, subscriptions, { settled: () => {} });
+  const { subscriptions, session } = begin(from.core, core);
   completeArrival(core, session, { from: from.name, subscriptions, parts: [exportSession(from.core, "s", 0)!] });
   const [exchange] = session.received.values();
   expect(core.numbers.next()).toBeGreaterThan(exchange!.sequence);

@@ -1,7 +1,7 @@
 /** Calls that are billed one by one, and those on a target that is held: when it is, for how long, and what happens when it is lost. */
 
 import { describe, expect, test } from "vitest";
-import { Caller, holdRule, holdRuleOfClients } from "../../src/objects/caller.ts";
+import { Caller, holdRule, holdRuleAlone } from "../../src/objects/caller.ts";
 import { stillRuntime } from "./still-runtime.ts";
 
 /** Of two kinds with as many objects. */
@@ -187,8 +187,8 @@ describe("calls of one object to another", () => {
   });
 
   test("those of single clients are held for their own calls alone", async () => {
-    const { calls, said } = world(holdRuleOfClients());
-    const [{ calls: begins }, { callsOfWay }] = [HOLD, holdRuleOfClients()];
+    const { calls, said } = world(holdRuleAlone());
+    const [{ calls: begins }, { callsOfWay }] = [HOLD, holdRuleAlone()];
     for (let client = 0; client < 10; client += 1) await calls(`${client}`, callsOfWay - 1);
     expect(begins).toBeLessThan(10 * (callsOfWay - 1));
     expect(Object.keys(said()).filter((each) => each.endsWith("hold"))).toEqual([]);
