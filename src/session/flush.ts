@@ -27,7 +27,7 @@ function endFailed(core: SessionCore): boolean {
     const { connection } = session;
     const isHere = core.sessions.get(session.clientId) === session;
     if (connection !== undefined) {
-      core.failures.guard("closing its connection", session, () => connection.fail());
+      core.failures.guard("closing its connection", session, () => connection.disconnect(UNSPECIFIED_ERROR, FAILED));
       core.failures.guard("ending its connection", session, () => connectionLost(core, connection, FAULT));
     }
     // Neither connected nor waiting: it failed on its way between.

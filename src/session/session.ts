@@ -8,12 +8,11 @@ import { CountedMap, CountedSet, type Ledger } from "../ledger.ts";
 import { KEEP_ALIVE_FACTOR, LIVENESS_MS, type Limits, PACKET_ID_MAX } from "../limits.ts";
 import { MEMORY } from "../memory-limits.ts";
 import { DISCONNECT, NO_PROPERTIES, type Packet, type ProtocolVersion, type QoS, type SubscriptionRequest } from "../mqtt/packet.ts";
-import { UNSPECIFIED_ERROR } from "../mqtt/reason-code.ts";
 import { SHARE_PREFIX } from "../topic/filter.ts";
 import type { Asked } from "./asked.ts";
 import { Backlog } from "./backlog.ts";
 import { ClientAliases } from "./client-aliases.ts";
-import { CLOSE_NORMAL, closeCodeOf, closeReason, FAILED } from "./close-code.ts";
+import { CLOSE_NORMAL, closeCodeOf, closeReason } from "./close-code.ts";
 import { type ConnectionFacts, encodeFor } from "./connection-facts.ts";
 import { Deliveries } from "./deliveries.ts";
 import type { Delivery, Incoming } from "./delivery.ts";
@@ -302,7 +301,10 @@ export class Connection {
   attachedSeenAt = 0;
   /** The attachment no longer says what memory says. */
   changed = false;
+  /** What comes is taken, and what is to be said is sent: until its end, or a fault of ours that leads to it. */
   open = true;
+  /** Its socket is closed or was told to close. */
+  #isOver = false;
   readonly reading: Reading;
   /** Its SUBSCRIBE and UNSUBSCRIBE packets; from the first one on. */
   taking: Taking | undefined;
@@ -330,6 +332,7 @@ export class Connection {
 
   /** It is over: nothing that belongs to it alone is kept. */
   forget(): void {
+    this.#isOver = true;
     this.taking?.end();
     this.incoming.clear();
     this.aliases.clear();
@@ -363,20 +366,14 @@ export class Connection {
     if (bytes !== undefined) this.write(bytes);
   }
 
-  /** Tells a 5.0 client why [MQTT5-4.13.1-1]; a 3.x client is just closed [3.1.1/3.14/server]. */
+  /**
+   * Tells a 5.0 client why [MQTT5-4.13.1-1]; a 3.x client is just closed [3.1.1/3.14/server]. Also one that a fault of ours happened to, which
+   * is not open any more: whatever ends a connection first closes its socket.
+   */
   disconnect(reasonCode: number, message: string): void {
-    if (!this.open) return;
+    if (this.#isOver) return;
     this.open = false;
-    this.#end(reasonCode, message);
-  }
-
-  /** The same for one that a fault of ours happened to: nothing has been said to it since. */
-  fail(): void {
-    this.open = false;
-    this.#end(UNSPECIFIED_ERROR, FAILED);
-  }
-
-  #end(reasonCode: number, message: string): void {
+    this.#isOver = true;
     try {
       if (this.version === 5) {
         this.send({ type: DISCONNECT, reasonCode, properties: message === "" ? NO_PROPERTIES : { reasonString: message } });
@@ -388,8 +385,9 @@ export class Connection {
 
   /** Closes without a word: the client said DISCONNECT. */
   close(): void {
-    if (!this.open) return;
+    if (this.#isOver) return;
     this.open = false;
+    this.#isOver = true;
     this.wire.close(CLOSE_NORMAL, "");
   }
 }

@@ -5,6 +5,7 @@
 
 import { describe, expect, test } from "vitest";
 import { DISCONNECT, NO_PROPERTIES, PUBACK, PUBCOMP, PUBREC, SUBACK } from "../../src/mqtt/packet.ts";
+import { ADMINISTRATIVE_ACTION } from "../../src/mqtt/reason-code.ts";
 import { SessionMachine } from "../../src/session/machine.ts";
 import { RowTooLarge } from "../../src/storage/row-limit.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
@@ -42,6 +43,8 @@ interface Case {
   readonly options?: Parameters<World["connect"]>[1];
   readonly happens: (world: World, victim: TestClient, other: TestClient) => void;
   readonly doing: RegExp;
+  /** Its socket can. */
+  readonly closes?: boolean;
 }
 
 const CASES: readonly Case[] = [
@@ -150,11 +153,12 @@ const CASES: readonly Case[] = [
       world.advance(60_000);
     },
     doing: /^handling a deadline$/,
+    closes: false,
   },
 ];
 
 describe.each(["direct", "batched"] as const)("%s", (wiring) => {
-  test.each(CASES)("$name: it is disconnected, and nobody else notices", ({ options = {}, happens, doing }) => {
+  test.each(CASES)("$name: it is disconnected, and nobody else notices", ({ options = {}, happens, doing, closes = true }) => {
     const { world, told } = begin(wiring);
     const other = world.connect("other", { ...KEPT, properties: { sessionExpiryInterval: 3600 } });
     other.subscribe("t/#", 1);
@@ -170,6 +174,7 @@ describe.each(["direct", "batched"] as const)("%s", (wiring) => {
     const { core } = victim.node;
     expect([...core.connections].map(({ session }) => session.clientId).sort()).toEqual(["other", "publisher"]);
     expect(core.sessions.get("victim")?.connection).toBeUndefined();
+    if (closes) expect(victim.closed).toBeDefined();
     // Nothing is left that waits for something which never comes.
     expect([...core.openExchanges]).toEqual([]);
     // What was begun with others is over, and what comes now is as ever.
@@ -246,6 +251,26 @@ describe.each(["direct", "batched"] as const)("%s", (wiring) => {
     victim.publish("t", "x", { qos: 0 });
     expect(victim.take()).toMatchObject([{ type: DISCONNECT, reasonCode: 0x80 }]);
     expect(victim.closed).toMatchObject({ code: 1011 });
+  });
+
+  test.each<[how: string, end: (world: World, victim: TestClient) => void]>([
+    ["another connection of its client takes over", (world) => void world.connect("victim", KEPT)],
+    ["its client says DISCONNECT", (_world, victim) => victim.disconnect()],
+    [
+      "the operator ends it",
+      (world, { node }) =>
+        void new SessionMachine(node.core).disconnect("victim", ADMINISTRATIVE_ACTION, "disconnected by the operator", world.now),
+    ],
+    ["nothing else does", () => {}],
+  ])("a socket to which a fault has happened closes, also where %s before the step is over", (_how, end) => {
+    const { world } = begin(wiring);
+    const victim = world.connect("victim", KEPT);
+    const { core } = victim.node;
+    core.failures.caught(new Error("a fault"), "publishing its message", victim.connection.session);
+    end(world, victim);
+    world.settle();
+    expect(victim.closed).toBeDefined();
+    expect(core.connections.has(victim.connection)).toBe(false);
   });
 
   test("a CONNECT that fails leaves nothing behind", () => {
