@@ -111,10 +111,11 @@ export const RETAINED_PAGE_BYTES = 64 * KIB;
 export const RETAINED_LOOKS = 512;
 
 /**
- * What one tick of an object reads for all clients together, as places looked at, messages and KiB: about 3 ms. Between ticks others are
- * served.
+ * What one tick of an object reads for all clients together, as places looked at, messages and KiB: about 3 ms. After it comes a pause of a
+ * millisecond for each so many: who says something meanwhile needs several turns of the runtime, and each would wait for a tick of reading.
  */
-export const RETAINED_WORK_PER_TICK = 512;
+export const RETAINED_WORK_PER_TICK = 128;
+export const RETAINED_WORK_PER_MS = 64;
 
 /** Pages of one Session object that are asked for and have not come. More wait their turn. */
 export const RETAINED_ASKS_MAX = 256;

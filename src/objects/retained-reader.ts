@@ -5,7 +5,7 @@
  */
 
 import type { FaultPort } from "../fault.ts";
-import { RETAINED_WORK_PER_TICK } from "../limits.ts";
+import { RETAINED_WORK_PER_MS, RETAINED_WORK_PER_TICK } from "../limits.ts";
 import type { RetainedAsk, RetainedPage } from "../mqtt/batch.ts";
 import type { RoutingCore } from "../routing/core.ts";
 import type { Runtime, Timer } from "../runtime.ts";
@@ -28,7 +28,7 @@ export class RetainedReader {
   readonly #waiting = new Deque<Reading>();
   /** What was read since the last pause has cost. */
   #work = 0;
-  /** Runs from when that is as much as a tick may cost to the next tick. */
+  /** Runs from when that is as much as a tick may cost, for about as long as it took. */
   #pause: Timer | undefined;
 
   /** @param served called when pages were read in a tick of their own */
@@ -48,7 +48,7 @@ export class RetainedReader {
     if (this.#pause !== undefined) return;
     while (this.#work < RETAINED_WORK_PER_TICK && this.#waiting.length > 0) this.#work += this.#read(this.#waiting.shift()!);
     if (this.#work < RETAINED_WORK_PER_TICK) return;
-    this.#pause = this.#runtime.after(0, () => {
+    this.#pause = this.#runtime.after(Math.ceil(this.#work / RETAINED_WORK_PER_MS), () => {
       this.#pause = undefined;
       this.#work = 0;
       if (this.#waiting.length === 0) return;

@@ -4,6 +4,7 @@
  */
 
 import type { Holding, Kept, RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
+import { RETAINED_INLINE_BYTES_MAX } from "../storage-limits.ts";
 import { compareTopics, nextTopic } from "../topic/order.ts";
 import { SortedTopics } from "../topic/sorted-topics.ts";
 import { checkRowBytes } from "./row-limit.ts";
@@ -82,17 +83,22 @@ export class MemoryRoutingStore implements RoutingStore {
 
   putRetained(row: RetainedRow): void {
     checkRowBytes(row.message);
-    this.#retainedBytes += row.message.length - (this.#retainedRows.get(row.topic)?.message.length ?? 0);
+    const former = this.#retainedRows.get(row.topic);
+    this.#retainedBytes += row.message.length - (former?.message.length ?? 0);
     this.#retainedRows.set(row.topic, { ...row, message: row.message.slice() });
     this.#topics.add(row.topic);
-    this.#meter.rowsWritten++;
+    this.#meter.rowsWritten += rowsOf(row);
+    // The row of its own goes, and the topic's says so.
+    if (former !== undefined && rowsOf(former) > rowsOf(row)) this.#meter.rowsWritten += 2;
   }
 
   deleteRetained(topic: string): boolean {
-    this.#retainedBytes -= this.#retainedRows.get(topic)?.message.length ?? 0;
-    if (!this.#retainedRows.delete(topic)) return false;
+    const row = this.#retainedRows.get(topic);
+    if (row === undefined) return false;
+    this.#retainedBytes -= row.message.length;
+    this.#retainedRows.delete(topic);
     this.#topics.remove(topic);
-    this.#meter.rowsWritten++;
+    this.#meter.rowsWritten += rowsOf(row);
     return true;
   }
 
@@ -117,6 +123,11 @@ export class MemoryRoutingStore implements RoutingStore {
       topic = this.seek(nextTopic(topic));
     }
   }
+}
+
+/** What is large has two. */
+function rowsOf({ message }: RetainedRow): number {
+  return message.length > RETAINED_INLINE_BYTES_MAX ? 2 : 1;
 }
 
 function keptOf({ owner = 0, message }: RetainedRow): Kept {

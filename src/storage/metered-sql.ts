@@ -5,7 +5,7 @@
 
 import type { RowMeter } from "./row-meter.ts";
 
-export type SqlBinding = string | number | Uint8Array;
+export type SqlBinding = string | number | Uint8Array | null;
 export type SqlRow = Record<string, SqlStorageValue>;
 
 export class MeteredSql {

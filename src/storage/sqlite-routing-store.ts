@@ -5,6 +5,7 @@
 
 import type { QoS } from "../mqtt/packet.ts";
 import type { Holding, Kept, RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
+import { RETAINED_INLINE_BYTES_MAX } from "../storage-limits.ts";
 import { compareTopics, nextTopic } from "../topic/order.ts";
 import { type Checked, changed, checksum } from "./checksum.ts";
 import type { SqlRow } from "./metered-sql.ts";
@@ -73,13 +74,13 @@ export class SqliteRoutingStore implements RoutingStore {
   }
 
   retained(topic: string): RetainedRow | undefined {
-    const [row] = this.#tables.select<Checked<{ message: ArrayBuffer; expires_at: number; owner: number }>>(
-      "SELECT message, expires_at, owner, checksum FROM retained WHERE topic = ?",
+    const [row] = this.#tables.select<Checked<{ message: ArrayBuffer; expires_at: number; owner: number; body: number }>>(
+      "SELECT message, expires_at, owner, checksum, body FROM retained WHERE topic = ?",
       topic,
     );
     if (row === undefined) return undefined;
-    const { owner, expires_at: expiresAt } = row;
-    const message = new Uint8Array(row.message);
+    const { owner, expires_at: expiresAt, body } = row;
+    const message = body === 0 ? new Uint8Array(row.message) : this.#body(body);
     return {
       topic,
       message,
@@ -93,16 +94,22 @@ export class SqliteRoutingStore implements RoutingStore {
     return this.#tables.select<Kept & SqlRow>(`SELECT ${KEPT} FROM retained WHERE topic = ?`, topic)[0];
   }
 
+  /** Of one that is not there nothing: its checksum tells. */
+  #body(number: number): Uint8Array {
+    const [row] = this.#tables.select<{ message: ArrayBuffer }>("SELECT message FROM retained_body WHERE number = ?", number);
+    return new Uint8Array(row?.message ?? 0);
+  }
+
   /** The first call reads every row; later ones none. */
   holding(): Holding {
-    const query = "SELECT COUNT(*) AS count, COALESCE(SUM(LENGTH(message)), 0) AS bytes FROM retained";
+    const query = "SELECT COUNT(*) AS count, COALESCE(SUM(LENGTH(message) + body_bytes), 0) AS bytes FROM retained";
     this.#holding ??= this.#tables.select<Holding & SqlRow>(query)[0] ?? NOTHING;
     return this.#holding;
   }
 
   /** The first call reads every row; later ones none. */
   holdingOf(owner: number): Holding {
-    const query = "SELECT owner, COUNT(*) AS count, SUM(LENGTH(message)) AS bytes FROM retained GROUP BY owner";
+    const query = "SELECT owner, COUNT(*) AS count, SUM(LENGTH(message) + body_bytes) AS bytes FROM retained GROUP BY owner";
     this.#holdings ??= new Map(
       this.#tables.select<Holding & Kept & SqlRow>(query).map(({ owner, count, bytes }) => [owner, { count, bytes }]),
     );
@@ -120,22 +127,54 @@ export class SqliteRoutingStore implements RoutingStore {
     if (expiresAt > 0) this.#noneExpiresBefore = Math.min(this.#noneExpiresBefore, expiresAt);
     const counts = this.#holding !== undefined || this.#holdings !== undefined;
     const replaced = counts ? this.kept(topic) : undefined;
-    this.#tables.put(
-      `INSERT INTO retained (topic, message, expires_at, owner, checksum) VALUES (?, ?, ?, ?, ?)
-        ON CONFLICT (topic) DO UPDATE SET
-          message = excluded.message, expires_at = excluded.expires_at, owner = excluded.owner, checksum = excluded.checksum`,
-      topic,
-      message,
-      expiresAt,
-      owner,
-      checksum(...summed(topic, message, expiresAt, owner)),
-    );
+    this.#putMessage(row, owner);
     if (replaced !== undefined) this.#count(replaced, -1);
     this.#count({ owner, bytes: message.length }, 1);
   }
 
+  /** What is large goes into a row of its own, which changes with the topic's own and goes with it. */
+  #putMessage(row: RetainedRow, owner: number): void {
+    const { topic, message, expiresAt } = row;
+    const isLarge = message.length > RETAINED_INLINE_BYTES_MAX;
+    const body = isLarge ? this.#putBody(topic, message) : 0;
+    const [put] = this.#tables.put<{ body: number }>(
+      `INSERT INTO retained (topic, message, expires_at, owner, checksum, body, body_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (topic) DO UPDATE SET
+          message = excluded.message, expires_at = excluded.expires_at, owner = excluded.owner, checksum = excluded.checksum,
+          body = MAX(body, excluded.body), body_bytes = excluded.body_bytes
+        RETURNING body`,
+      topic,
+      isLarge ? NO_BYTES : message,
+      expiresAt,
+      owner,
+      checksum(...summed(topic, message, expiresAt, owner)),
+      body,
+      isLarge ? message.length : 0,
+    );
+    if (put === undefined || put.body === body) return;
+    // The message before was large.
+    this.#tables.put("UPDATE retained SET body = 0 WHERE topic = ?", topic);
+    this.#deleteBody(put.body);
+  }
+
+  /** @returns its number */
+  #putBody(topic: string, message: Uint8Array): number {
+    const [row] = this.#tables.select<{ body: number }>("SELECT body FROM retained WHERE topic = ? AND body > 0", topic);
+    const [put] = this.#tables.put<{ number: number }>(
+      `INSERT INTO retained_body (number, message) VALUES (?, ?) ON CONFLICT (number) DO UPDATE SET message = excluded.message
+        RETURNING number`,
+      row?.body ?? null,
+      message,
+    );
+    return put!.number;
+  }
+
+  #deleteBody(number: number): void {
+    if (number > 0) this.#tables.delete("DELETE FROM retained_body WHERE number = ?", number);
+  }
+
   deleteRetained(topic: string): boolean {
-    return this.#forget(this.#tables.take<Kept & SqlRow>(`DELETE FROM retained WHERE topic = ? RETURNING ${KEPT}`, topic)) > 0;
+    return this.#forget(this.#tables.take<Deleted>(`DELETE FROM retained WHERE topic = ? RETURNING ${KEPT}, body`, topic)) > 0;
   }
 
   /**
@@ -145,8 +184,8 @@ export class SqliteRoutingStore implements RoutingStore {
   deleteExpiredRetained(now: number, max: number): number {
     if (now < this.#noneExpiresBefore) return 0;
     const deleted = this.#forget(
-      this.#tables.take<Kept & SqlRow>(
-        `DELETE FROM retained WHERE topic IN (SELECT topic FROM retained WHERE expires_at > 0 AND expires_at <= ? LIMIT ?) RETURNING ${KEPT}`,
+      this.#tables.take<Deleted>(
+        `DELETE FROM retained WHERE topic IN (SELECT topic FROM retained WHERE expires_at > 0 AND expires_at <= ? LIMIT ?) RETURNING ${KEPT}, body`,
         now,
         max,
       ),
@@ -187,8 +226,11 @@ export class SqliteRoutingStore implements RoutingStore {
   }
 
   /** @returns how many */
-  #forget(deleted: readonly Kept[]): number {
-    for (const kept of deleted) this.#count(kept, -1);
+  #forget(deleted: readonly Deleted[]): number {
+    for (const row of deleted) {
+      this.#deleteBody(row.body);
+      this.#count(row, -1);
+    }
     return deleted.length;
   }
 
@@ -202,7 +244,11 @@ export class SqliteRoutingStore implements RoutingStore {
   }
 }
 
-const KEPT = "owner, LENGTH(message) AS bytes";
+const KEPT = "owner, LENGTH(message) + body_bytes AS bytes";
+
+type Deleted = Kept & SqlRow & { readonly body: number };
+
+const NO_BYTES = new Uint8Array(0);
 
 const NOTHING: Holding = { count: 0, bytes: 0 };
 

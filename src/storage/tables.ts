@@ -34,14 +34,14 @@ export class Tables {
     return this.#exist ? this.#sql.select<Row>(query, ...bindings) : [];
   }
 
-  /** Inserts or updates: the statement that may need the tables made. @returns rows written by the statement */
-  put(query: string, ...bindings: SqlBinding[]): number {
+  /** Inserts or updates: the statement that may need the tables made. @param query with RETURNING @returns what was put, as far as it says */
+  put<Row extends SqlRow>(query: string, ...bindings: SqlBinding[]): Row[] {
     if (!this.#exist) {
       migrate(this.#sql, this.#role);
       this.#exist = true;
       this.#made?.();
     }
-    return this.#sql.run(query, ...bindings);
+    return this.#sql.select<Row>(query, ...bindings);
   }
 
   /** Deletes. @param query with RETURNING @returns what was deleted, as far as it says */

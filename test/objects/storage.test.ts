@@ -17,7 +17,7 @@ import { SqliteRoutingStore } from "../../src/storage/sqlite-routing-store.ts";
 import { SqliteSampleStore } from "../../src/storage/sqlite-sample-store.ts";
 import { SqliteSessionStore } from "../../src/storage/sqlite-session-store.ts";
 import { Tables } from "../../src/storage/tables.ts";
-import { BILL_MONTHS, SAMPLE_MINUTES } from "../../src/storage-limits.ts";
+import { BILL_MONTHS, RETAINED_INLINE_BYTES_MAX, SAMPLE_MINUTES } from "../../src/storage-limits.ts";
 import { directoryStoreContract } from "../storage/directory-store-contract.ts";
 import { routingStoreContract } from "../storage/routing-store-contract.ts";
 import { sessionStoreContract } from "../storage/session-store-contract.ts";
@@ -102,6 +102,66 @@ describe("samples", () => {
     }));
 });
 
+describe("large retained messages", () => {
+  const LARGE = RETAINED_INLINE_BYTES_MAX + 1;
+  const put = (store: SqliteRoutingStore, topic: string, size: number, expiresAt = 0): void =>
+    store.putRetained({ topic, message: bytes(size), expiresAt });
+  const number = (sql: SqlStorage, query: string): unknown => Object.values(sql.exec(query).one())[0];
+  const bodies = (sql: SqlStorage): unknown => number(sql, "SELECT COUNT(*) FROM retained_body");
+
+  test("lie beside their topics, which are compared without them, and go with them", () =>
+    withSql((sql, meter) => {
+      const store = new SqliteRoutingStore(sql, meter);
+      for (const size of [10, LARGE - 1, LARGE, 500_000]) put(store, `t/${size}`, size);
+      expect(number(sql, "SELECT MAX(LENGTH(message)) FROM retained")).toBe(LARGE - 1);
+      expect(bodies(sql)).toBe(2);
+      put(store, `t/${LARGE}`, 2 * LARGE);
+      expect(bodies(sql)).toBe(2);
+      put(store, "t/500000", 1);
+      expect(bodies(sql)).toBe(1);
+      put(store, "u", LARGE, 5);
+      store.deleteExpiredRetained(5, 10);
+      expect(bodies(sql)).toBe(1);
+      store.deleteRetained(`t/${LARGE}`);
+      expect(bodies(sql)).toBe(0);
+      expect(store.retained("t/500000")).toEqual({ topic: "t/500000", message: bytes(1), expiresAt: 0 });
+    }));
+
+  test("whose bytes have changed or are gone say so", () =>
+    withSql((sql, meter) => {
+      const store = new SqliteRoutingStore(sql, meter);
+      put(store, "a", LARGE);
+      put(store, "b", LARGE);
+      sql.exec("UPDATE retained_body SET message = zeroblob(10) WHERE number = 1");
+      expect([store.retained("a")?.damaged, store.retained("b")?.damaged]).toEqual([true, undefined]);
+      sql.exec("DELETE FROM retained_body WHERE number = 2");
+      expect(store.retained("b")?.damaged).toBe(true);
+      put(store, "b", LARGE);
+      expect(store.retained("b")).toEqual({ topic: "b", message: bytes(LARGE), expiresAt: 0 });
+    }));
+
+  test("of before there were such rows are read where they are, and get one with the next", () =>
+    withSql((sql, meter) => {
+      const former = { ...ROUTING_TABLES, migrations: ROUTING_TABLES.migrations.slice(0, 4) };
+      migrate(new MeteredSql(sql, meter), former);
+      sql.exec(
+        "INSERT INTO retained (topic, message, expires_at, owner) VALUES ('a', ?, 0, 0), ('b', ?, 0, 0)",
+        bytes(LARGE),
+        bytes(LARGE),
+      );
+      const store = new SqliteRoutingStore(sql, meter);
+      expect(store.retained("a")).toEqual({ topic: "a", message: bytes(LARGE), expiresAt: 0 });
+      expect([store.kept("a"), store.holding()]).toEqual([
+        { owner: 0, bytes: LARGE },
+        { count: 2, bytes: 2 * LARGE },
+      ]);
+      put(store, "a", LARGE + 1);
+      expect(store.deleteRetained("b")).toBe(true);
+      expect([bodies(sql), store.holding()]).toEqual([1, { count: 1, bytes: LARGE + 1 }]);
+      expect(store.retained("a")?.message).toEqual(bytes(LARGE + 1));
+    }));
+});
+
 describe("tables", () => {
   const session = { number: 1, clientId: "a", state: bytes(3) };
   const route = { filter: "a", sessionObject: "s", qos: 1, version: 1, members: 3, online: 2 } as const;
@@ -140,9 +200,9 @@ describe("tables", () => {
       const sessions = new SqliteSessionStore(sql, meter);
       const routing = new SqliteRoutingStore(sql, meter);
       routing.putRoute(route);
-      expect(meter.rowsWritten).toBe(2 * 4 + 3 + 1 + 1);
+      expect(meter.rowsWritten).toBe(2 * 5 + 5 + 1 + 1);
       sessions.putSession(session);
-      expect(meter.rowsWritten).toBe(2 * 12 + 9 + 2 + 2);
+      expect(meter.rowsWritten).toBe(2 * 13 + 11 + 2 + 2);
       expect(new SqliteSessionStore(sql, meter).sessions()).toEqual([session]);
       expect(new SqliteRoutingStore(sql, meter).routes()).toEqual([route]);
     }));
@@ -293,6 +353,7 @@ describe("migrations", () => {
       "lineage:e82d495b",
       "checksums:9f0c7d53",
       "owners:c0054590",
+      "bodies:86a40c8d",
     ]);
   });
 });

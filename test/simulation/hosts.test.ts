@@ -2,7 +2,7 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { Ledger } from "../../src/ledger.ts";
-import { RETAINED_WORK_PER_TICK, RETRY_MS_TOTAL } from "../../src/limits.ts";
+import { RETAINED_WORK_PER_MS, RETAINED_WORK_PER_TICK, RETRY_MS_TOTAL } from "../../src/limits.ts";
 import { MEMORY } from "../../src/memory-limits.ts";
 import {
   type BatchRecord,
@@ -27,10 +27,12 @@ import { Arrivals } from "../../src/objects/arrivals.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
 import { shapeNumber } from "../../src/objects/names.ts";
+import { RetainedReader } from "../../src/objects/retained-reader.ts";
 import type { Router } from "../../src/objects/router.ts";
 import { SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import { Request, TopicQueue } from "../../src/objects/topic-queue.ts";
+import type { RoutingCore } from "../../src/routing/core.ts";
 import { addSubscription } from "../../src/session/interest.ts";
 import { endSession } from "../../src/session/lifecycle.ts";
 import { NOBODY, type Ticket, type Wanted } from "../../src/session/ports.ts";
@@ -321,6 +323,34 @@ test("many who are owed nothing are answered at once, one batch after the other,
   expect(answered).toBeLessThanOrEqual(RETAINED_WORK_PER_TICK);
   runtime.run();
   expect(await ask(answered + 1)).toBe(NOTHING_RETAINED);
+});
+
+test("between ticks of reading retained messages there is time for others, for as long as was read", () => {
+  const runtime = stillRuntime();
+  let [work, given] = [0, 0];
+  const routing = { retainedSlice: () => ({ messages: [], next: "b", work }) } as unknown as RoutingCore;
+  const served = (): void => {};
+  const reader = new RetainedReader(runtime, () => routing, NO_FAULTS, served);
+  const ask = { clientId: "c", filter: "#", id: 1, from: "" };
+  const read = (each: number, asks: number): void => {
+    work = each;
+    for (let i = 0; i < asks; i += 1) reader.ask({ ask, take: () => (given += 1), failed: () => {} });
+    reader.serve();
+  };
+  const pausedMs = (): number => {
+    const before = runtime.now();
+    runtime.run();
+    return runtime.now() - before;
+  };
+  read(RETAINED_WORK_PER_TICK / 2, 3);
+  expect(given).toBe(2);
+  // A large message takes long, and others have as long. Whoever asks meanwhile waits as well.
+  read(10 * RETAINED_WORK_PER_TICK + 1, 1);
+  expect(given).toBe(2);
+  expect(pausedMs()).toBe(RETAINED_WORK_PER_TICK / RETAINED_WORK_PER_MS);
+  expect(given).toBe(3);
+  expect(pausedMs()).toBe((10 * RETAINED_WORK_PER_TICK) / RETAINED_WORK_PER_MS + 1);
+  expect(given).toBe(4);
 });
 
 test("a call queue goes on whatever its items, its answers and its batches throw", async () => {

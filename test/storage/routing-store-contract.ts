@@ -5,7 +5,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { RoutingStore } from "../../src/routing/ports.ts";
-import { ROW_BYTES_MAX } from "../../src/storage-limits.ts";
+import { RETAINED_INLINE_BYTES_MAX, ROW_BYTES_MAX } from "../../src/storage-limits.ts";
 import { compareTopics } from "../../src/topic/order.ts";
 import { scanTopics } from "../../src/topic/retained-scan.ts";
 import { bytes, NASTY_TOPICS, sameBytes, type WithStore } from "./support.ts";
@@ -130,13 +130,54 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
         expect(costs(() => store.deleteRoute("a", "s"))).toBe(0);
         expect(costs(() => put(store, "a"))).toBe(1);
         expect(costs(() => put(store, "a", 9))).toBe(1);
-        expect(costs(() => store.putRetained({ topic: "a", message: bytes(20_000), expiresAt: 0 }))).toBe(1);
         expect(costs(() => store.deleteRetained("a"))).toBe(1);
         expect(costs(() => store.deleteRetained("a"))).toBe(0);
         for (let index = 0; index < 5; index++) put(store, numbered(index), 10);
         expect(costs(() => store.deleteExpiredRetained(10, 3))).toBe(3);
         expect(costs(() => store.holding().count)).toBe(0);
         expect(costs(() => rangeOf(store, ""))).toBe(0);
+      }));
+
+    test("what is large costs a row more, whatever it takes the place of, and goes with its topic", () =>
+      withStore((open, meter) => {
+        let store = open();
+        const costs = (action: () => void): number => {
+          const before = meter.rowsWritten;
+          action();
+          return meter.rowsWritten - before;
+        };
+        const put = (topic: string, size: number, expiresAt = 0): number =>
+          costs(() => store.putRetained({ topic, message: bytes(size, size), expiresAt }));
+        const expectMessage = (topic: string, size: number): void => {
+          const row = store.retained(topic);
+          expect(row?.damaged).toBeUndefined();
+          expect(row && sameBytes(row.message, bytes(size, size))).toBe(true);
+          expect(store.kept(topic)).toEqual({ owner: 0, bytes: size });
+        };
+        const [INLINE, LARGE] = [RETAINED_INLINE_BYTES_MAX, RETAINED_INLINE_BYTES_MAX + 1];
+        put("first", 1);
+        expect([put("a", INLINE), put("b", LARGE), put("c", LARGE), put("b", 5 * LARGE)]).toEqual([1, 2, 2, 2]);
+        expectMessage("b", 5 * LARGE);
+        expectMessage("c", LARGE);
+        // Its row of its own is given to the next one.
+        expect([put("c", 7), put("d", LARGE + 1), put("c", LARGE), put("a", LARGE + 2)]).toEqual([3, 2, 2, 2]);
+        for (const reopened of [false, true]) {
+          if (reopened) store = open();
+          expectMessage("a", LARGE + 2);
+          expectMessage("b", 5 * LARGE);
+          expectMessage("c", LARGE);
+          expectMessage("d", LARGE + 1);
+          expect(store.holding()).toEqual({ count: 5, bytes: 1 + 8 * LARGE + 3 });
+          expect(store.holdingOf(0)).toEqual(store.holding());
+        }
+        expect(put("b", LARGE, 10)).toBe(2);
+        expect(costs(() => store.deleteRetained("a"))).toBe(2);
+        expect(costs(() => expect(store.deleteExpiredRetained(10, 100)).toBe(1))).toBe(2);
+        expect([store.retained("a"), store.retained("b"), store.holding()]).toEqual([
+          undefined,
+          undefined,
+          { count: 3, bytes: 2 * LARGE + 2 },
+        ]);
       }));
 
     test("deletes what has expired by now, never what has no expiry, at most as many as asked", () =>
@@ -257,7 +298,7 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
         put(store, "a");
         const before = meter.rowsWritten;
         store.putRetained({ topic, message: largest, expiresAt: 0 });
-        expect(meter.rowsWritten - before).toBe(1);
+        expect(meter.rowsWritten - before).toBe(2);
         expect(sameBytes(store.retained(topic)!.message, largest)).toBe(true);
         expect(() => store.putRetained({ topic, message: bytes(ROW_BYTES_MAX + 1), expiresAt: 0 })).toThrow(/1900001 bytes/);
         expect(store.retained(topic)?.message.length).toBe(ROW_BYTES_MAX);
