@@ -111,8 +111,8 @@ export const RETAINED_PAGE_BYTES = 64 * KIB;
 export const RETAINED_LOOKS = 512;
 
 /**
- * What one tick of an object reads for all clients together, as places looked at, messages and KiB: about 3 ms. After it comes a pause of a
- * millisecond for each so many: who says something meanwhile needs several turns of the runtime, and each would wait for a tick of reading.
+ * What one tick of an object reads for all clients together, as places looked at, messages and KiB: about 3 ms. While others speak the pause
+ * after it has a millisecond for each so many.
  */
 export const RETAINED_WORK_PER_TICK = 128;
 export const RETAINED_WORK_PER_MS = 64;

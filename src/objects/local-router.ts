@@ -41,6 +41,8 @@ export class LocalRouter implements Router {
   readonly #served: (() => void)[] = [];
   /** Milliseconds since the epoch, of the message at hand. */
   #now = 0;
+  /** Somebody has published since the reader asked. */
+  #spoke = false;
 
   /**
    * @param store of the routing role, of which only the retained messages are used
@@ -60,7 +62,12 @@ export class LocalRouter implements Router {
     this.#machine = machine;
     const faults = faultsOf(name);
     this.#faults = faults;
-    this.#reader = new RetainedReader(runtime, () => this.#routing, faults, served);
+    const othersSpoke = (): boolean => {
+      const spoke = this.#spoke;
+      this.#spoke = false;
+      return spoke;
+    };
+    this.#reader = new RetainedReader({ runtime, routing: () => this.#routing, faults, served, othersSpoke });
     this.#store = new RetainedOnly(store);
     this.#routing = new RoutingCore({
       origin: `${name}@${runtime.incarnation()}`,
@@ -115,6 +122,7 @@ export class LocalRouter implements Router {
   }
 
   publish(message: Message, ticket: Ticket | undefined, owner: number | undefined): void {
+    this.#spoke = true;
     this.#now = this.#runtime.now();
     if (this.#presence?.isReport(message)) ticket?.settled(this.#presence.report(HERE, message));
     else this.#routing.publish(message, this.#now, ticket && ((reasonCode) => ticket.settled(reasonCode)), { owner });

@@ -1,7 +1,9 @@
 /**
  * Reads retained messages for subscriptions that are owed them: page after page in the order of asking, and no more without a pause than a
- * tick may cost, so that whoever else has something to say or hear is served in between, however many ask and for how much. Who asks while
- * little was read is answered at once: most new subscriptions are owed nothing, and a pause for each of them would be a timer and a call.
+ * tick may cost, so that whoever else has something to say or hear is served in between, however many ask and for how much. Who says
+ * something needs several turns of the runtime, and each would wait for a tick of reading: so while others speak the pause is about as long as
+ * the tick. Who asks while little was read is answered at once: most new subscriptions are owed nothing, and a pause for each of them would be
+ * a timer and a call.
  */
 
 import type { FaultPort } from "../fault.ts";
@@ -20,23 +22,34 @@ export interface Reading {
   failed(): void;
 }
 
+export interface RetainedReaderOptions {
+  readonly runtime: Runtime;
+  readonly routing: () => RoutingCore;
+  readonly faults: FaultPort;
+  /** Called when pages were read in a tick of their own. */
+  readonly served: () => void;
+  /** Whether somebody has said something since this was asked last. */
+  readonly othersSpoke: () => boolean;
+}
+
 export class RetainedReader {
   readonly #runtime: Runtime;
   readonly #routing: () => RoutingCore;
   readonly #faults: FaultPort;
   readonly #served: () => void;
+  readonly #othersSpoke: () => boolean;
   readonly #waiting = new Deque<Reading>();
   /** What was read since the last pause has cost. */
   #work = 0;
-  /** Runs from when that is as much as a tick may cost, for about as long as it took. */
+  /** Runs from when that is as much as a tick may cost. */
   #pause: Timer | undefined;
 
-  /** @param served called when pages were read in a tick of their own */
-  constructor(runtime: Runtime, routing: () => RoutingCore, faults: FaultPort, served: () => void) {
+  constructor({ runtime, routing, faults, served, othersSpoke }: RetainedReaderOptions) {
     this.#runtime = runtime;
     this.#routing = routing;
     this.#faults = faults;
     this.#served = served;
+    this.#othersSpoke = othersSpoke;
   }
 
   ask(reading: Reading): void {
@@ -48,7 +61,8 @@ export class RetainedReader {
     if (this.#pause !== undefined) return;
     while (this.#work < RETAINED_WORK_PER_TICK && this.#waiting.length > 0) this.#work += this.#read(this.#waiting.shift()!);
     if (this.#work < RETAINED_WORK_PER_TICK) return;
-    this.#pause = this.#runtime.after(Math.ceil(this.#work / RETAINED_WORK_PER_MS), () => {
+    const pauseMs = this.#othersSpoke() ? Math.ceil(this.#work / RETAINED_WORK_PER_MS) : 0;
+    this.#pause = this.#runtime.after(pauseMs, () => {
       this.#pause = undefined;
       this.#work = 0;
       if (this.#waiting.length === 0) return;

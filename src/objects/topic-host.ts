@@ -149,12 +149,9 @@ export class TopicHost implements DeliveryPort {
       damaged: (problem) => log("stored data skipped", { object: name, problem }),
       now: runtime.now(),
     });
-    this.#reader = new RetainedReader(
-      runtime,
-      () => this.#routing,
-      this.#faults,
-      () => {},
-    );
+    // Whoever asks is another object: there is always somebody.
+    const othersSpoke = (): boolean => true;
+    this.#reader = new RetainedReader({ runtime, routing: () => this.#routing, faults: this.#faults, served: () => {}, othersSpoke });
     this.#events = new EventTelling({
       wanted: this.#routing.wanted,
       everybody: shard === eventsShard(settings) ? objectsOf(settings, namespaceOf(name)).sessions : [],

@@ -325,12 +325,12 @@ test("many who are owed nothing are answered at once, one batch after the other,
   expect(await ask(answered + 1)).toBe(NOTHING_RETAINED);
 });
 
-test("between ticks of reading retained messages there is time for others, for as long as was read", () => {
+test("between ticks of reading retained messages there is time for others, while they speak for as long as was read", () => {
   const runtime = stillRuntime();
-  let [work, given] = [0, 0];
+  let [work, given, spoke] = [0, 0, true];
   const routing = { retainedSlice: () => ({ messages: [], next: "b", work }) } as unknown as RoutingCore;
-  const served = (): void => {};
-  const reader = new RetainedReader(runtime, () => routing, NO_FAULTS, served);
+  const options = { runtime, routing: () => routing, faults: NO_FAULTS, served: () => {}, othersSpoke: () => spoke };
+  const reader = new RetainedReader(options);
   const ask = { clientId: "c", filter: "#", id: 1, from: "" };
   const read = (each: number, asks: number): void => {
     work = each;
@@ -342,15 +342,19 @@ test("between ticks of reading retained messages there is time for others, for a
     runtime.run();
     return runtime.now() - before;
   };
-  read(RETAINED_WORK_PER_TICK / 2, 3);
+  read(RETAINED_WORK_PER_TICK / 2, 4);
   expect(given).toBe(2);
   // A large message takes long, and others have as long. Whoever asks meanwhile waits as well.
   read(10 * RETAINED_WORK_PER_TICK + 1, 1);
   expect(given).toBe(2);
   expect(pausedMs()).toBe(RETAINED_WORK_PER_TICK / RETAINED_WORK_PER_MS);
   expect(given).toBe(3);
+  spoke = false;
   expect(pausedMs()).toBe((10 * RETAINED_WORK_PER_TICK) / RETAINED_WORK_PER_MS + 1);
   expect(given).toBe(4);
+  // While nobody does nobody is kept waiting, and comes in between all the same.
+  expect(pausedMs()).toBe(0);
+  expect(given).toBe(5);
 });
 
 test("a call queue goes on whatever its items, its answers and its batches throw", async () => {
