@@ -11,7 +11,18 @@ import { contenders } from "./brokers.ts";
 import { longTable } from "./long-table.ts";
 import { microTable } from "./micro/index.ts";
 import { plots } from "./plots.ts";
-import { cpuOfMillion, cpuRatio, figureOf, median, medianOf, type OtherPart, type Results, ratio, type ScenarioResult } from "./results.ts";
+import {
+  cpuOfMillion,
+  cpuRatio,
+  figureOf,
+  type Machine,
+  median,
+  medianOf,
+  type OtherPart,
+  type Results,
+  ratio,
+  type ScenarioResult,
+} from "./results.ts";
 import type { Sample } from "./run.ts";
 import { type Group, SCENARIOS, type Scenario } from "./scenarios.ts";
 import { takesPart } from "./suite.ts";
@@ -100,7 +111,9 @@ export function unmeasured(results: Results, { of, ceiling }: Pick<Part, "of" | 
 /** Replaces what stands between the markers of each part of which everything was measured, and draws the plots. Each says of what it is. */
 export function writeReport(results: Results): void {
   const path = join(ROOT, "docs/performance.md");
-  let text = between(readFileSync(path, "utf8"), "machine", () => machineText(results));
+  const { machine } = results;
+  let text = readFileSync(path, "utf8");
+  if (machine !== undefined) text = between(text, "machine", () => machineText(results, machine));
   for (const part of PARTS) {
     const missing = unmeasured(results, part);
     if (missing.length === 0) text = between(text, part.name, () => `${part.make(results)}\n\n${takenText(results, part.of)}`);
@@ -154,9 +167,7 @@ function measured(results: Results, groups: readonly Group[]): { scenario: Scena
   });
 }
 
-function machineText(results: Results): string {
-  const { machine } = results;
-  if (machine === undefined) return "Nothing was measured yet.";
+function machineText(results: Results, machine: Machine): string {
   const loads = results.scenarios.map(({ loadAverage }) => loadAverage);
   const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
   return [

@@ -47,7 +47,8 @@ export async function runScenario(scenario: Scenario, options: SuiteOptions): Pr
           servers.set(contender.key, running);
           const load = loadFor(scenario, contender, round, options.known);
           const seconds = scenario.seconds ?? options.seconds;
-          result.samples[contender.key]!.push(await measure(running, load, { warmUpSeconds: options.warmUpSeconds, seconds }));
+          const warmUpSeconds = (round === 0 ? scenario.warmUpSeconds : undefined) ?? options.warmUpSeconds;
+          result.samples[contender.key]!.push(await measure(running, load, { warmUpSeconds, seconds }));
         } catch (error) {
           result.failures[contender.key] = (error as Error).message;
         }

@@ -8,7 +8,7 @@ import { type Farewell, isFarewell, readConnect, refused } from "../handshake/fi
 import type { Handover } from "../handshake/handover.ts";
 import type { Limits } from "../limits.ts";
 import { KEEP_ALIVE_FACTOR, LIVENESS_MS, RELAYED_PACKETS_MAX } from "../limits.ts";
-import { concatenate } from "../mqtt/bytes.ts";
+import { framesOf } from "../mqtt/bytes.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
@@ -246,7 +246,7 @@ class Relay {
     this.#forward(packets);
   }
 
-  /** In one frame: at once, or right after another frame with all that come in the same tick. Frames are what costs. */
+  /** At once, or right after another frame with all that come in the same tick, as few frames: they are what costs. */
   #forward(packets: readonly Uint8Array[]): void {
     if (packets.length === 0) return;
     this.#gathered.push(...packets);
@@ -263,11 +263,11 @@ class Relay {
     this.#gathering?.cancel();
     this.#gathering = undefined;
     if (this.#gathered.length === 0 || this.#object === undefined) return;
-    const frame = concatenate(this.#gathered);
+    const frames = framesOf(this.#gathered);
     this.#gathered = [];
     this.#passedOnAt = this.#lastSeenAt;
     try {
-      this.#object.send(frame);
+      for (const frame of frames) this.#object.send(frame);
     } catch {
       // The object's socket closed; its close event ends the relay.
     }

@@ -147,7 +147,25 @@ export function readVariableByteInteger(bytes: Uint8Array, offset: number, end: 
   return TOO_LONG;
 }
 
-/** All packets in one: one frame costs less than several. A single one is returned as it is. */
+/** From this length on a packet has a frame of its own: to copy it costs more than one (workerd, measured 2026-11). */
+const FRAME_BYTES_ALONE = 16 * 1024;
+
+/** Packets as frames, in their order: those that are small share one, for a frame costs more than a packet. */
+export function framesOf(packets: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (packets.length < 2) return packets;
+  const frames: Uint8Array[] = [];
+  let from = 0;
+  for (const [index, packet] of packets.entries()) {
+    if (packet.length < FRAME_BYTES_ALONE) continue;
+    if (from < index) frames.push(concatenate(packets.slice(from, index)));
+    frames.push(packet);
+    from = index + 1;
+  }
+  if (from < packets.length) frames.push(concatenate(from === 0 ? packets : packets.slice(from)));
+  return frames;
+}
+
+/** All in one. A single one is returned as it is. */
 export function concatenate(packets: readonly Uint8Array[]): Uint8Array {
   if (packets.length === 1) return packets[0]!;
   let length = 0;

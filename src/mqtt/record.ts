@@ -25,26 +25,43 @@ export function intact<Row extends StoredRow>(row: Row): Row {
   return row;
 }
 
-/** Collects bytes in one growing buffer. */
+/** Bytes from this number on are not collected but kept as they are until all is put together: each copy of them costs. */
+const LARGE_BYTES = 16 * 1024;
+
+interface Large {
+  /** What was collected before it. */
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Collects bytes in one growing buffer, and what is large beside it. */
 export class RecordWriter {
   #bytes: Uint8Array;
-  length = 0;
+  /** Of them, what was written. */
+  #at = 0;
+  #large: Large[] = [];
+  #largeBytes = 0;
 
+  /** @param capacity what will be written, about */
   constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
+    this.#bytes = new Uint8Array(Math.min(capacity, LARGE_BYTES));
+  }
+
+  get length(): number {
+    return this.#at + this.#largeBytes;
   }
 
   #reserve(more: number): void {
-    const needed = this.length + more;
+    const needed = this.#at + more;
     if (needed <= this.#bytes.length) return;
     const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
-    grown.set(this.#bytes.subarray(0, this.length));
+    grown.set(this.#bytes.subarray(0, this.#at));
     this.#bytes = grown;
   }
 
   byte(value: number): void {
     this.#reserve(1);
-    this.#bytes[this.length++] = value;
+    this.#bytes[this.#at++] = value;
   }
 
   /** @param value a whole number from 0 to 2^53 - 1, seven bits a byte, the lowest first */
@@ -52,16 +69,22 @@ export class RecordWriter {
     this.#reserve(8);
     let rest = value;
     while (rest >= 0x80) {
-      this.#bytes[this.length++] = (rest % 0x80) | 0x80;
+      this.#bytes[this.#at++] = (rest % 0x80) | 0x80;
       rest = Math.floor(rest / 0x80);
     }
-    this.#bytes[this.length++] = rest;
+    this.#bytes[this.#at++] = rest;
   }
 
+  /** @param bytes must not change before `finish` */
   raw(bytes: Uint8Array): void {
+    if (bytes.length >= LARGE_BYTES) {
+      this.#large.push({ at: this.#at, bytes });
+      this.#largeBytes += bytes.length;
+      return;
+    }
     this.#reserve(bytes.length);
-    this.#bytes.set(bytes, this.length);
-    this.length += bytes.length;
+    this.#bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
   }
 
   /** Bytes with their length before them. */
@@ -74,8 +97,8 @@ export class RecordWriter {
     const length = utf8Length(value);
     this.integer(length);
     this.#reserve(length);
-    writeUtf8(this.#bytes, this.length, value);
-    this.length += length;
+    writeUtf8(this.#bytes, this.#at, value);
+    this.#at += length;
   }
 
   optionalString(value: string | undefined): void {
@@ -86,12 +109,13 @@ export class RecordWriter {
   /** Keeps four bytes free for a length that is known later. @returns the place to give to `endLength` */
   beginLength(): number {
     this.#reserve(4);
-    this.length += 4;
-    return this.length - 4;
+    this.#at += 4;
+    return this.#at - 4;
   }
 
   endLength(place: number): void {
-    const length = this.length - place - 4;
+    let length = this.#at - place - 4;
+    for (const { at, bytes } of this.#large) if (at > place) length += bytes.length;
     this.#bytes[place] = length >>> 24;
     this.#bytes[place + 1] = length >>> 16;
     this.#bytes[place + 2] = length >>> 8;
@@ -99,12 +123,27 @@ export class RecordWriter {
   }
 
   clear(): void {
-    this.length = 0;
+    this.#at = 0;
+    this.#large = [];
+    this.#largeBytes = 0;
   }
 
   /** A copy of what was written. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.length);
+    if (this.#large.length === 0) return this.#bytes.slice(0, this.#at);
+    const whole = new Uint8Array(this.length);
+    let [from, to] = [0, 0];
+    const copy = (bytes: Uint8Array): void => {
+      whole.set(bytes, to);
+      to += bytes.length;
+    };
+    for (const { at, bytes } of this.#large) {
+      copy(this.#bytes.subarray(from, at));
+      copy(bytes);
+      from = at;
+    }
+    copy(this.#bytes.subarray(from, this.#at));
+    return whole;
   }
 }
 

@@ -1,9 +1,9 @@
 /**
  * A hibernatable WebSocket as the session core's Wire: packets are gathered and leave as one frame a tick, because frames are the
- * dear part of sending. Nothing is sent before the host has flushed its rows.
+ * dear part of sending; only what is large has its own. Nothing is sent before the host has flushed its rows.
  */
 
-import { concatenate } from "../mqtt/bytes.ts";
+import { framesOf } from "../mqtt/bytes.ts";
 import type { Wire } from "../session/ports.ts";
 import type { Tap } from "./tap.ts";
 
@@ -65,7 +65,7 @@ export class SocketWire implements Wire {
   }
 
   /**
-   * Sends what was gathered as one frame, then closes if that was asked for. A socket that is gone swallows both.
+   * Sends what was gathered, then closes if that was asked for. A socket that is gone swallows both.
    * @throws what an open socket throws that does not take the frame: what was gathered is lost
    */
   flush(): void {
@@ -74,7 +74,7 @@ export class SocketWire implements Wire {
     const packets = this.#packets;
     this.#packets = [];
     try {
-      if (packets.length > 0) this.#send(concatenate(packets));
+      for (const frame of framesOf(packets)) this.#send(frame);
     } catch (error) {
       // Else it closed meanwhile, and its close event ends the connection; or it is closed now.
       if (this.socket.readyState === SOCKET_OPEN && this.#closing === undefined) throw error;

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   decodeUtf8,
   encodeVariableByteInteger,
+  framesOf,
   INCOMPLETE,
   NOT_MINIMAL,
   readVariableByteInteger,
@@ -158,5 +159,24 @@ describe("Variable Byte Integer", () => {
   ])("[MQTT5-1.5.5-1] [5.0/1.5.5/five-bytes] %s is no value", (hex, answer) => {
     const bytes = bytesOf(hex);
     expect(readVariableByteInteger(bytes, 0, bytes.length)).toBe(answer);
+  });
+});
+
+describe("frames", () => {
+  const packet = (length: number): Uint8Array => new Uint8Array(length).fill(length % 251);
+  const lengthsOf = (...lengths: number[]): number[] => framesOf(lengths.map(packet)).map(({ length }) => length);
+
+  test("what is small shares one, what is large has its own, and the order stays", () => {
+    expect([lengthsOf(), lengthsOf(5), lengthsOf(5, 6, 7), lengthsOf(20_000)]).toEqual([[], [5], [18], [20_000]]);
+    expect(lengthsOf(20_000, 30_000)).toEqual([20_000, 30_000]);
+    expect(lengthsOf(1, 2, 20_000, 3, 20_000, 4, 5)).toEqual([3, 20_000, 3, 20_000, 9]);
+    expect(lengthsOf(20_000, 4, 5)).toEqual([20_000, 9]);
+    const packets = [1, 2, 20_000, 3, 16_384, 16_383, 5].map(packet);
+    expect(Buffer.concat(framesOf(packets)).equals(Buffer.concat(packets))).toBe(true);
+  });
+
+  test("what is large is not copied", () => {
+    const large = packet(20_000);
+    expect(framesOf([packet(1), large])[1]).toBe(large);
   });
 });

@@ -47,6 +47,10 @@ const steps = fc.array(
     fc.record({ byte: fc.nat(255) }),
     fc.record({ integer: fc.maxSafeNat() }),
     fc.record({ bytes: fc.uint8Array({ maxLength: 400 }) }),
+    // Large ones stay beside the buffer.
+    fc.record({
+      bytes: fc.tuple(fc.nat(255), fc.integer({ min: 16_380, max: 16_400 })).map(([byte, length]) => new Uint8Array(length).fill(byte)),
+    }),
     fc.record({ string: fc.string({ unit: "grapheme", maxLength: 200 }) }),
   ) as fc.Arbitrary<Step>,
   { maxLength: 30 },
@@ -71,7 +75,9 @@ test("whatever is written is read in the same order, however small the buffer be
     fc.property(steps, (all) => {
       const writer = new RecordWriter(1);
       for (const step of all) write(writer, step);
-      const reader = new RecordReader(writer.finish());
+      const finished = writer.finish();
+      expect(writer.length).toBe(finished.length);
+      const reader = new RecordReader(finished);
       expect(all.map((step) => read(reader, step))).toEqual(
         all.map((step) => ("bytes" in step ? { bytes: new Uint8Array(step.bytes) } : step)),
       );
@@ -81,24 +87,28 @@ test("whatever is written is read in the same order, however small the buffer be
   );
 });
 
-test("lengths that are known later enclose what was written in between", () => {
+test.each([300, 20_000])("lengths that are known later enclose what was written in between, also %i bytes", (size) => {
   const writer = new RecordWriter(4);
+  writer.bytes(new Uint8Array(size));
   const outer = writer.beginLength();
   writer.string("a");
   const inner = writer.beginLength();
-  writer.bytes(new Uint8Array(300));
+  writer.bytes(new Uint8Array(size));
   writer.endLength(inner);
   writer.endLength(outer);
   writer.byte(7);
   const reader = new RecordReader(writer.finish());
+  expect(reader.bytes().length).toBe(size);
   const enclosed = new RecordReader(reader.lengthPrefixed());
   expect(enclosed.string()).toBe("a");
-  expect(new RecordReader(enclosed.lengthPrefixed()).bytes().length).toBe(300);
+  expect(new RecordReader(enclosed.lengthPrefixed()).bytes().length).toBe(size);
   expect([enclosed.more, reader.byte(), reader.more]).toEqual([false, 7, false]);
 });
 
 test("a writer that was cleared begins anew, and what it finished before stays", () => {
   const writer = new RecordWriter(4);
+  writer.bytes(new Uint8Array(20_000));
+  writer.clear();
   writer.string("first");
   const first = writer.finish();
   writer.clear();
