@@ -21,14 +21,31 @@ import type { Connection, RetainedCursor, Session, Subscription } from "./sessio
 import type { SessionState } from "./state.ts";
 import { hasReadEnough } from "./unread-bound.ts";
 
-/** A new subscription wants the retained messages; they are asked for when the routing side has been told of its filter. */
+/**
+ * A new subscription wants the retained messages; they are asked for when the routing side has been told of its filter. What one before it
+ * is still owed stays on record until this one is acknowledged: it may be refused, or this object may not live to see it.
+ */
 export function oweRetained(core: SessionCore, session: Session, filter: string): void {
-  forgetOwed(core, session, filter);
+  for (const cursor of session.owed.filter((each) => each.filter === filter)) {
+    answered(core, cursor);
+    if (cursor.promised) cursor.superseded = true;
+    else end(core, session, cursor);
+  }
   for (const place of core.router.places(filter)) session.owed.push(newCursor(core, filter, place, ""));
 }
 
 function newCursor({ numbers }: SessionCore, filter: string, place: string, from: string): RetainedCursor {
-  return { filter, id: numbers.next(), place, from, withoutOwn: false, asked: false, promised: false, storedFrom: undefined };
+  return {
+    filter,
+    id: numbers.next(),
+    place,
+    from,
+    withoutOwn: false,
+    asked: false,
+    promised: false,
+    superseded: false,
+    storedFrom: undefined,
+  };
 }
 
 /**
@@ -45,6 +62,10 @@ export function promiseOwed(core: SessionCore, session: Session, filter: string)
   let isWithoutOwn = false;
   for (const cursor of session.owed) {
     if (cursor.filter !== filter) continue;
+    if (cursor.superseded) {
+      end(core, session, cursor);
+      continue;
+    }
     cursor.promised = true;
     isWithoutOwn ||= cursor.withoutOwn;
   }
@@ -73,12 +94,15 @@ export function forgetAllOwed(core: SessionCore, session: Session): void {
   core.changes.markOwed(session);
 }
 
-/** A subscription was refused: what it would have been owed is not. */
+/** A subscription was refused: what it would have been owed is not, and what the one before it is owed goes on. */
 export function forgetUnpromised(core: SessionCore, session: Session, filter: string): void {
-  for (const cursor of session.owed.filter((each) => each.filter === filter && !each.promised)) {
+  for (const cursor of session.owed.filter((each) => each.filter === filter)) {
+    cursor.superseded = false;
+    if (cursor.promised) continue;
     answered(core, cursor);
     end(core, session, cursor);
   }
+  askOwed(core, session);
 }
 
 /** A cursor is owed no more. */
@@ -96,6 +120,7 @@ export function owedCursors({ owed, withoutOwn }: SessionState): RetainedCursor[
     withoutOwn: withoutOwn.includes(cursor.id),
     asked: false,
     promised: true,
+    superseded: false,
     storedFrom: undefined,
   }));
 }
@@ -129,7 +154,7 @@ function askAll(core: SessionCore, session: Session): void {
   let asked = session.owed.reduce((count, cursor) => count + (cursor.asked ? 1 : 0), 0);
   for (const cursor of session.owed) {
     if (asked >= RETAINED_ASKS_PER_SESSION) return;
-    if (cursor.asked) continue;
+    if (cursor.asked || cursor.superseded) continue;
     ask(core, session, cursor);
     asked += 1;
   }
@@ -180,7 +205,7 @@ export function clientHeard(core: SessionCore, { session }: Connection): void {
 /** A page has come. One that comes again, or that answers an earlier life of the subscription, is not the one that is owed. */
 export function takePage(core: SessionCore, { clientId, id, from, next, messages }: RetainedPage): void {
   const session = core.sessions.get(clientId);
-  const cursor = session?.owed.find((each) => each.id === id && each.from === from);
+  const cursor = session?.owed.find((each) => each.id === id && each.from === from && !each.superseded);
   const subscription = cursor && session?.subscriptions.get(cursor.filter);
   if (session === undefined || cursor === undefined || subscription === undefined) return;
   answered(core, cursor);

@@ -212,7 +212,7 @@ function restoreOwed(restoring: Restoring): void {
     found.set(session, cursors);
     cursors.delete(id);
     const withoutOwn = restoring.states.get(session)?.withoutOwn.includes(id) === true;
-    cursors.set(id, { id, filter, place, from, withoutOwn, asked: false, promised: true, storedFrom: from });
+    cursors.set(id, { id, filter, place, from, withoutOwn, asked: false, promised: true, superseded: false, storedFrom: from });
   }
   for (const [session, cursors] of found) {
     session.owed = [...cursors.values()];

@@ -60,6 +60,8 @@ export interface RetainedCursor {
   asked: boolean;
   /** Its subscription was acknowledged: a stored session has it in a row. */
   promised: boolean;
+  /** A subscription that is not acknowledged yet is to take the place of its own; in memory only. Nobody is asked for it meanwhile. */
+  superseded: boolean;
   /** `from` as a row of its own has it; undefined when it has none. */
   storedFrom: string | undefined;
 }

@@ -48,7 +48,7 @@ export interface StoredSubscription {
 }
 
 /** A `RetainedCursor` as it is stored. */
-export type OwedRetained = Omit<RetainedCursor, "withoutOwn" | "asked" | "promised" | "storedFrom">;
+export type OwedRetained = Omit<RetainedCursor, "withoutOwn" | "asked" | "promised" | "superseded" | "storedFrom">;
 
 export interface SessionState {
   readonly expirySeconds: number;

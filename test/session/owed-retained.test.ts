@@ -284,6 +284,67 @@ describe("a SUBSCRIBE that is not granted yet", () => {
   });
 });
 
+describe("while a subscription is still owed, another SUBSCRIBE to the same filter wants the same", () => {
+  const COUNT = 300;
+
+  /** A tenth of what the first one is owed has come; the other one has just been sent. */
+  function resubscribing(): { world: World; client: TestClient; got: Set<string> } {
+    const world = worldWith(COUNT, { wiring: "batched", auto: false, limits: { inflightMax: 10 } });
+    world.settle();
+    const client = world.connect("c", KEPT);
+    world.settle();
+    client.subscribe("r/+", 1);
+    world.settle();
+    const got = new Set<string>();
+    while (got.size < COUNT / 10) takeSome(world, client, got);
+    client.subscribe("r/+", 1, { retainHandling: 0 });
+    return { world, client, got };
+  }
+
+  function takeSome(world: World, client: TestClient, got: Set<string>): boolean {
+    const messages = client.messages();
+    for (const { topic } of messages) got.add(topic);
+    acknowledge(client, messages);
+    world.settle();
+    return messages.length > 0;
+  }
+
+  function takeRest(world: World, client: TestClient, got: Set<string>): void {
+    while (takeSome(world, client, got));
+    expect([...got].sort()).toEqual(topicsOf(COUNT));
+    expect(client.connection.session.owed).toEqual([]);
+    expect(world.sessions[0]!.core.asked).toBe(0);
+  }
+
+  test("where it is refused the first one gets the rest", () => {
+    const { world, client, got } = resubscribing();
+    for (const link of world.links()) link.broken = "request";
+    for (let minutes = 0; minutes < 3; minutes += 1) world.advance(60_000);
+    for (const link of world.links()) link.broken = undefined;
+    world.advance(60_000);
+    takeRest(world, client, got);
+  });
+
+  test("where the object is reset before it is granted the first one gets the rest", () => {
+    const { world, client, got } = resubscribing();
+    const node = world.sessions[0]!;
+    // Something else has the row of the session written.
+    client.publish("x", "x", { qos: 2 });
+    node.flushRows();
+    node.crash();
+    const again = world.connect("c", KEPT);
+    world.settle();
+    takeRest(world, again, got);
+  });
+
+  test("where it is granted all come, and the first one is owed nothing more", () => {
+    const { world, client } = resubscribing();
+    world.settle();
+    expect(client.connection.session.owed).toHaveLength(1);
+    takeRest(world, client, new Set());
+  });
+});
+
 test("what a Topic object says that it has nothing of is owed no more, and asked for once", () => {
   const world = new World();
   const { core } = world.sessions[0]!;
