@@ -133,19 +133,37 @@ function demandOf(number: number): ShareDemand {
 }
 
 /** Gathers records into a batch. */
+/** Numbers of batches that one life of an object has. */
+const BATCHES_OF_LIFE = 2 ** 36;
+
+/** Lives that begin in the same millisecond are told apart by so many salts: a number is a whole one below 2^53. */
+const SALTS = 2 ** 16;
+
+/** Whether two batches of one sender are of the same life. */
+export function areOfOneLife(one: Pick<Batch, "epoch" | "number">, other: Pick<Batch, "epoch" | "number">): boolean {
+  return one.epoch === other.epoch && saltOf(one) === saltOf(other);
+}
+
+function saltOf({ number }: Pick<Batch, "number">): number {
+  return Math.floor(number / BATCHES_OF_LIFE);
+}
+
 export class BatchWriter {
   readonly #writer = new RecordWriter(1024);
   readonly #sender: string;
   readonly #epoch: number;
   readonly #shape: number;
-  #number = 0;
+  #number: number;
 
   /**
    * @param sender the name of the object that sends it
    * @param epoch of the sender's life: greater than those of its earlier ones
    * @param shape what the sender knows of the shape (`shapeNumber`)
+   * @param salt of the life, any whole number: another one than that of a life that began in the same millisecond, or its batches are taken
+   *   for repeats of that one's
    */
-  constructor(sender: string, epoch: number, shape: number) {
+  constructor(sender: string, epoch: number, shape: number, salt = 0) {
+    this.#number = (salt % SALTS) * BATCHES_OF_LIFE;
     this.#sender = sender;
     this.#epoch = epoch;
     this.#shape = shape;

@@ -4,7 +4,7 @@
  */
 
 import { ANSWER_MS_MAX, RETRY_MS_MAX, RETRY_MS_TOTAL } from "../limits.ts";
-import { type Batch, decodeBatch, RECORD_AWAITED } from "../mqtt/batch.ts";
+import { areOfOneLife, type Batch, decodeBatch, RECORD_AWAITED } from "../mqtt/batch.ts";
 import { encodeExchangeAnswer } from "../mqtt/exchange-answer.ts";
 import { Fence } from "../routing/fence.ts";
 import type { Runtime, Timer } from "../runtime.ts";
@@ -63,13 +63,14 @@ export class Exchanges {
     if (shape !== this.#options.shape) throw new Error(`${sender} knows another shape of the broker`);
     if (!this.#fence.admits(sender, epoch, this.#runtime.now())) throw new Error("a call of its sender's earlier life");
     let from = this.#senders.get(sender);
-    if (from?.epoch === epoch && from.number === number) return from.answer;
+    const isOfLife = from !== undefined && areOfOneLife(from, batch);
+    if (isOfLife && from?.number === number) return from.answer;
     // What came before is handled before, also where its sender has given it up.
     if (from !== undefined && !from.exchange.isHandled) {
       await from.exchange.handled;
       return this.take(bytes);
     }
-    if (from?.epoch !== epoch) from = undefined;
+    if (!isOfLife) from = undefined;
     if (from !== undefined && number < from.number) throw new Error("a call that was answered long ago");
     const awaited = records[0]?.kind === RECORD_AWAITED ? records[0] : undefined;
     if (awaited !== undefined && (from === undefined || awaited.life !== this.#options.life)) {

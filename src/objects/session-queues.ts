@@ -6,6 +6,7 @@ import { BatchWriter } from "../mqtt/batch.ts";
 import { type DeliveryAnswer, decodeDeliveryAnswer } from "../mqtt/delivery-answer.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
 import type { Runtime, Timer } from "../runtime.ts";
+import { hash } from "../topic/hash.ts";
 import { CallQueue } from "./call-queue.ts";
 import { type Callee, Caller, type HeldTarget, type HoldRule } from "./caller.ts";
 import { createCallMeter } from "./meter.ts";
@@ -44,7 +45,7 @@ export class SessionQueues {
 
   constructor(options: SessionQueuesOptions) {
     this.#options = options;
-    this.#writer = new BatchWriter(options.name, options.runtime.now(), options.shape);
+    this.#writer = new BatchWriter(options.name, options.runtime.now(), options.shape, hash(options.runtime.incarnation()));
     const { sessions, runtime, hold } = options;
     const callee = (name: string): Callee => ({ take: (batch) => sessions(name).deliver(batch), hold: () => sessions(name).hold() });
     this.#caller = new Caller(runtime, callee, hold);

@@ -24,6 +24,7 @@ import type { Counts } from "../mqtt/receipt.ts";
 import type { Outgoing } from "../routing/outbox.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
+import { hash } from "../topic/hash.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { CallMeter } from "./meter.ts";
 
@@ -126,7 +127,7 @@ export class TopicQueue {
     this.#events = events;
     this.#settled = settled;
     this.#faults = faults;
-    this.#writer = new BatchWriter(name, runtime.now(), shape);
+    this.#writer = new BatchWriter(name, runtime.now(), shape, hash(runtime.incarnation()));
     this.#calls = new CallQueue<Request, ExchangeAnswer>(runtime, {
       encode: (requests) => this.#encode(requests),
       again: sentAgain,

@@ -325,6 +325,31 @@ test("many who are owed nothing are answered at once, one batch after the other,
   expect(await ask(answered + 1)).toBe(NOTHING_RETAINED);
 });
 
+test("a batch of a life that began in the same millisecond as the one before it is taken for no repeat", async () => {
+  const meter = new Meter();
+  const store = new MemoryRoutingStore(meter);
+  const runtime = stillRuntime();
+  const settings = parseSettings({ TOPOLOGY: "sharded" }) as Settings;
+  const alone = (): never => {
+    throw new Error("there are no others");
+  };
+  const host = new TopicHost({ settings, name: "n/topic/0", store, topics: alone, sessions: alone, meter, runtime });
+  const subscribe = async (salt: number, filter: string): Promise<void> => {
+    const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings), salt);
+    writer.begin();
+    writer.add({ kind: RECORD_SUBSCRIBE, filter, qos: 0, version: 1, lasting: true });
+    const codes = decodeExchangeAnswer(await host.exchange(writer.finish())).codes!;
+    expect([...codes]).toEqual([SUCCESS]);
+  };
+  await subscribe(7, "a");
+  await subscribe(3, "b");
+  await subscribe(2 ** 32 - 1, "c");
+  expect(store.routes().map(({ filter }) => filter)).toEqual(["a", "b", "c"]);
+  // The last one again.
+  await subscribe(2 ** 32 - 1, "d");
+  expect(store.routes()).toHaveLength(3);
+});
+
 test("between ticks of reading retained messages there is time for others, while they speak for as long as was read", () => {
   const runtime = stillRuntime();
   let [work, given, spoke] = [0, 0, true];
@@ -480,6 +505,7 @@ describe("on the way to a Topic object", () => {
   test("what an earlier life of it may have had says so: a call that failed, and what was awaited from that life", async () => {
     const runtime = stillRuntime();
     const batches: { again: boolean; number: number; records: number }[] = [];
+    let first: number | undefined;
     const outcomes = [
       () => Promise.reject(new Error("the call failed")),
       () => Promise.resolve(encodeExchangeAnswer({ life: "second", codes: undefined, counts: [], late: [] })),
@@ -492,7 +518,9 @@ describe("on the way to a Topic object", () => {
       runtime,
       exchange: (batch) => {
         const { again, number, records } = decodeBatch(batch);
-        batches.push({ again, number, records: records.length });
+        // Counted from that of the first one on.
+        first ??= number;
+        batches.push({ again, number: number - first, records: records.length });
         return outcomes[batches.length - 1]!();
       },
       events: () => 0,
@@ -512,10 +540,10 @@ describe("on the way to a Topic object", () => {
     }
     publish();
     expect(batches).toEqual([
+      { again: false, number: 0, records: 1 },
+      { again: true, number: 0, records: 1 },
+      { again: true, number: 1, records: 1 },
       { again: false, number: 2, records: 1 },
-      { again: true, number: 2, records: 1 },
-      { again: true, number: 3, records: 1 },
-      { again: false, number: 4, records: 1 },
     ]);
   });
 
