@@ -3,11 +3,13 @@
  * promises are checked; what is checked is that these notice nothing, and that no fault is told of anybody else.
  */
 
+import { RecordReader } from "../../src/mqtt/record.ts";
 import type { Router } from "../../src/objects/router.ts";
 import { SocketWire } from "../../src/objects/socket-wire.ts";
-import type { RoutingStore } from "../../src/routing/ports.ts";
+import type { RetainedRow, RoutingStore } from "../../src/routing/ports.ts";
 import type { SessionStore, Ticket } from "../../src/session/ports.ts";
 import { RowTooLarge } from "../../src/storage/row-limit.ts";
+import { readStoredMessage } from "../../src/topic/stored-message.ts";
 import { LONG_SECONDS, SimulatedClient } from "./client.ts";
 import type { Random } from "./random.ts";
 import type { Published } from "./records.ts";
@@ -100,11 +102,22 @@ export function unluckyStore<Store extends SessionStore | RoutingStore>(world: W
       if (typeof value !== "function") return value;
       return (...args: unknown[]): unknown => {
         const puts = name === "putSession" || name === "putSubscription" || name === "putWill" || name === "putRetained";
-        if (puts && mine(args[0]) && fails(world, String(name))) throw new RowTooLarge(INJECTED);
+        if (puts && mine(args[0]) && fails(world, String(name))) {
+          // That copy comes to nothing in its Topic object, and those behind it do not.
+          if (name === "putRetained") world.refused(payloadOf(args[0] as RetainedRow));
+          throw new RowTooLarge(INJECTED);
+        }
         return (value as (...args: unknown[]) => unknown).apply(target, args);
       };
     },
   });
+}
+
+function payloadOf({ message }: RetainedRow): Uint8Array {
+  const reader = new RecordReader(message);
+  // The version of the row.
+  reader.byte();
+  return readStoredMessage(reader).payload;
 }
 
 /** The way to Topic objects may fail for its messages, and so may whoever waits for their outcome. */

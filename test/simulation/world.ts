@@ -233,7 +233,7 @@ export class World {
     return this.#older === "all" || this.#older.has(name);
   }
 
-  /** @param payload of a copy that came to nothing in its publisher's object */
+  /** @param payload of a copy that came to nothing in its publisher's object, or by a fault in its Topic object */
   refused(payload: Uint8Array): void {
     const number = numberOf(payload);
     if (number !== undefined) this.refusals.add(number);
