@@ -10,11 +10,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { contenders, type Running } from "./brokers.ts";
+import { type Contender, contenders, type Running } from "./brokers.ts";
 import type { Load } from "./load/options.ts";
 import { describeBroker } from "./machine.ts";
 import { measure } from "./run.ts";
-import { SCENARIOS } from "./scenarios.ts";
+import { SCENARIOS, type Scenario } from "./scenarios.ts";
 import { start } from "./suite.ts";
 
 const HELP = `npm run bench:profile -- [options]
@@ -73,11 +73,11 @@ function samplesOf(path: string): Sample[] {
   });
 }
 
-/** The parts of all samples by name, the largest first. */
-function sorted(samples: readonly Sample[], nameOf: (sample: Sample) => string): (readonly [name: string, share: number])[] {
-  const counts = new Map<string, number>();
-  for (const sample of samples) counts.set(nameOf(sample), (counts.get(nameOf(sample)) ?? 0) + 1);
-  return [...counts].map(([name, count]) => [name, count / samples.length] as const).sort(([, a], [, b]) => b - a);
+/** The part of the samples that each name has. */
+function partsOf(samples: readonly Sample[], nameOf: (sample: Sample) => string): Map<string, number> {
+  const parts = new Map<string, number>();
+  for (const sample of samples) parts.set(nameOf(sample), (parts.get(nameOf(sample)) ?? 0) + 1 / samples.length);
+  return parts;
 }
 
 const kindOf = (sample: Sample): string => KINDS.find(([, fits]) => fits(sample))?.[0] ?? "other";
@@ -94,68 +94,86 @@ async function recording(processId: number, path: string): Promise<ChildProcess>
   return child;
 }
 
-async function profile(running: Running, load: Load, seconds: number, path: string) {
+interface Profile {
+  readonly name: string;
+  /** Processor time of a delivery, microseconds. */
+  readonly us: number;
+  readonly samples: readonly Sample[];
+}
+
+/** @param path of the file for the samples */
+async function profileOf({ name }: Contender, running: Running, load: Load, seconds: number, path: string): Promise<Profile> {
   await measure(running, load, { warmUpSeconds: seconds, seconds: 0.2 });
   const recorder = await recording(running.processId!, path);
   const sample = await measure(running, load, { warmUpSeconds: 0.2, seconds });
   const ended = once(recorder, "exit");
   recorder.kill("SIGINT");
   await ended;
-  return { us: (sample.cpuSeconds! / sample.count) * 1e6, samples: samplesOf(path) };
+  return { name, us: (sample.cpuSeconds! / sample.count) * 1e6, samples: samplesOf(path) };
 }
 
-function table(title: string, columns: readonly string[], parts: readonly Map<string, number>[], us: readonly number[]): string {
-  const sum = (name: string): number => parts.reduce((all, part, index) => all + (part.get(name) ?? 0) * us[index]!, 0);
-  const names = [...new Set(parts.flatMap((part) => [...part.keys()]))].sort((a, b) => sum(b) - sum(a));
-  const cell = (part: Map<string, number>, index: number, name: string): string => {
-    const share = part.get(name);
-    return share === undefined ? "-" : `${(share * us[index]!).toPrecision(3)} (${Math.round(share * 100)} %)`;
-  };
+/** A column for each profile, a row for each name, the one that takes most first. */
+function table(title: string, profiles: readonly Profile[], nameOf: (sample: Sample) => string): string {
+  const columns = profiles.map(({ us, samples }) => ({ us, parts: partsOf(samples, nameOf) }));
+  const sum = (name: string): number => columns.reduce((all, { us, parts }) => all + (parts.get(name) ?? 0) * us, 0);
+  const names = [...new Set(columns.flatMap(({ parts }) => [...parts.keys()]))].sort((a, b) => sum(b) - sum(a));
+  const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const cells = (name: string): string[] =>
+    columns.map(({ us, parts }) => {
+      const part = parts.get(name);
+      return part === undefined ? "-" : `${(part * us).toPrecision(3)} (${Math.round(part * 100)} %)`;
+    });
   return [
-    `| ${title} | ${columns.join(" | ")} |`,
-    `|---|${columns.map(() => "---").join("|")}|`,
-    `| all, us | ${us.map((value) => value.toPrecision(3)).join(" | ")} |`,
-    ...names.map((name) => `| ${name} | ${parts.map((part, index) => cell(part, index, name)).join(" | ")} |`),
+    row([title, ...profiles.map(({ name }) => name)]),
+    row(["---", ...profiles.map(() => "---")]),
+    row(["all, us", ...columns.map(({ us }) => us.toPrecision(3))]),
+    ...names.map((name) => row([name, ...cells(name)])),
   ].join("\n");
+}
+
+function fail(sentence: string): never {
+  console.error(`${sentence}\n\n${HELP}`);
+  process.exit(2);
+}
+
+async function printProfiles(scenario: Scenario, taking: readonly Contender[], seconds: number, path: string): Promise<void> {
+  const profiles: Profile[] = [];
+  for (const contender of taking) {
+    const running = await start(contender, scenario.env);
+    try {
+      profiles.push(await profileOf(contender, running, scenario.load, seconds, path));
+    } finally {
+      await running.stop();
+    }
+  }
+  const what = scenario.unit === "visits/s" ? "visit" : "delivery";
+  console.log(`\n${scenario.title}, ${describeBroker()}: processor time of a ${what}\n`);
+  console.log(`${table("done for", profiles, eventOf)}\n\n${table("what it is", profiles, kindOf)}\n`);
 }
 
 const text = { type: "string" } as const;
 const { values } = parseArgs({ options: { only: text, contenders: text, seconds: text, help: { type: "boolean", default: false } } });
-if (values.help || values.only === undefined) {
+if (values.help) {
   console.log(HELP);
-  process.exit(values.help ? 0 : 2);
+  process.exit(0);
 }
-if (spawnSync("perf", ["--version"]).status !== 0) {
-  console.error("perf is not installed here, or does not work: on Debian it is the package linux-perf.");
-  process.exit(2);
-}
+const scenarios = (values.only ?? fail("--only must name a scenario")).split(",").map((key) => {
+  const names = SCENARIOS.map((scenario) => scenario.key).join(", ");
+  return SCENARIOS.find((scenario) => scenario.key === key) ?? fail(`--only must name scenarios (${names}), found ${key}`);
+});
 const keys = values.contenders?.split(",") ?? IN_WORKERD;
-const taking = contenders().filter(({ key }) => IN_WORKERD.includes(key) && keys.includes(key));
+const unknown = keys.find((key) => !IN_WORKERD.includes(key));
+if (unknown !== undefined) fail(`--contenders must be of ${IN_WORKERD.join(", ")}, found ${unknown}`);
+const seconds = Number(values.seconds ?? 5);
+if (!(seconds > 0 && seconds <= 60)) fail(`--seconds must be a number above 0, at most 60, found ${values.seconds}`);
+if (spawnSync("perf", ["--version"]).status !== 0)
+  fail("perf is not installed here, or does not work: on Debian it is in the package linux-perf.");
+
 const folder = mkdtempSync(join(tmpdir(), "durable-mqtt-profile-"));
-for (const key of values.only.split(",")) {
-  const scenario = SCENARIOS.find((each) => each.key === key);
-  if (scenario === undefined) throw new Error(`there is no scenario ${key}: ${SCENARIOS.map((each) => each.key).join(", ")}`);
-  const profiles = [];
-  for (const contender of taking) {
-    const running = await start(contender, scenario.env);
-    profiles.push(await profile(running, scenario.load, Number(values.seconds ?? 5), join(folder, "perf.data")));
-    await running.stop();
-  }
-  const columns = taking.map(({ name }) => name);
-  const us = profiles.map((each) => each.us);
-  console.log(`\n${scenario.title}, ${describeBroker()}: processor time of a ${scenario.unit === "visits/s" ? "visit" : "delivery"}\n`);
-  for (const [title, nameOf] of [
-    ["done for", eventOf],
-    ["what it is", kindOf],
-  ] as const)
-    console.log(
-      `${table(
-        title,
-        columns,
-        profiles.map(({ samples }) => new Map(sorted(samples, nameOf))),
-        us,
-      )}\n`,
-    );
+try {
+  const taking = contenders().filter(({ key }) => keys.includes(key));
+  for (const scenario of scenarios) await printProfiles(scenario, taking, seconds, join(folder, "perf.data"));
+} finally {
+  rmSync(folder, { recursive: true, force: true });
 }
-rmSync(folder, { recursive: true, force: true });
 process.exit(0);

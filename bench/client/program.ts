@@ -6,11 +6,11 @@ import type { ClientOptions } from "./run.ts";
 import { PAYLOAD_BYTES, streamTopic } from "./scenarios.ts";
 
 const options = JSON.parse(process.argv[2]!) as ClientOptions;
-const { scenario, library, url, version } = options;
+const { scenario, name, url, version } = options;
 const { kind, qos, outstanding } = scenario;
 const measure = new Measure(options);
 const payload = new Uint8Array(PAYLOAD_BYTES).fill(0x61);
-const client = await LIBRARIES.find(({ name }) => name === library)!.connect(url, version);
+const client = await LIBRARIES.find((library) => library.name === name)!.connect(url, version);
 
 async function publishing(): Promise<void> {
   for (;;) {

@@ -12,7 +12,7 @@ import { LIBRARIES, type LibraryName } from "./libraries.ts";
 import type { ClientScenario } from "./scenarios.ts";
 
 export interface ClientOptions extends Timing {
-  readonly library: LibraryName;
+  readonly name: LibraryName;
   readonly scenario: ClientScenario;
   readonly url: string;
   readonly version: 4 | 5;
@@ -50,7 +50,7 @@ export async function runClientScenario(running: Running, scenario: ClientScenar
     // Nobody is always the first.
     const order = LIBRARIES.map((_, index) => LIBRARIES[(index + round) % LIBRARIES.length]!);
     for (const { name } of order) {
-      result[name].push(await measureClient({ library: name, scenario, url, version, warmUpSeconds, seconds }));
+      result[name].push(await measureClient({ name, scenario, url, version, warmUpSeconds, seconds }));
     }
   }
   return result;
@@ -74,7 +74,7 @@ async function measureClient(options: ClientOptions): Promise<ClientSample> {
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as LoadEvent);
   const end = events.find((event) => event.event === "end");
-  if (end === undefined) throw new Error(`${options.library}, ${options.scenario.title}: ${complaint || "it measured nothing"}`);
+  if (end === undefined) throw new Error(`${options.name}, ${options.scenario.title}: ${complaint || "it measured nothing"}`);
   const { busy, seconds, count } = end.result;
   return { ...end.result, cpuMicroseconds: (busy * seconds * 1e6) / count };
 }

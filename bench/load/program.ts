@@ -19,7 +19,7 @@ switch (load.kind) {
     break;
   case "library":
     // Only here: it takes longer to load than all of the rest.
-    await (await import("./library.ts")).library(options, load, measure);
+    await (await import("./mqttjs.ts")).mqttjs(options, load, measure);
     break;
   case "paced":
     await paced(options, load, measure);

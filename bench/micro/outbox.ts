@@ -32,7 +32,7 @@ function itemOf(sequence: number): Item {
 /** @returns nanoseconds for each message */
 function pass(items: readonly Item[], batchSize: number): number {
   const outbox = new Outbox<Item>();
-  const writer = new BatchWriter("default/session/0", 1, 0);
+  const writer = new BatchWriter("default/session/0", 1, 0, 0);
   let read = 0;
   const start = process.hrtime.bigint();
   for (let from = 0; from < items.length; from += batchSize) {

@@ -13,6 +13,7 @@
  * knows somebody to want; where there are none it is not said).
  */
 
+import { firstNumber } from "./batch-number.ts";
 import { type Message, readMessage, writeMessage } from "./message.ts";
 import type { QoS } from "./packet.ts";
 import { type ReceiptOfRecord, readReceipt, writeReceipt } from "./receipt.ts";
@@ -133,21 +134,6 @@ function demandOf(number: number): ShareDemand {
 }
 
 /** Gathers records into a batch. */
-/** Numbers of batches that one life of an object has. */
-const BATCHES_OF_LIFE = 2 ** 36;
-
-/** Lives that begin in the same millisecond are told apart by so many salts: a number is a whole one below 2^53. */
-const SALTS = 2 ** 16;
-
-/** Whether two batches of one sender are of the same life. */
-export function areOfOneLife(one: Pick<Batch, "epoch" | "number">, other: Pick<Batch, "epoch" | "number">): boolean {
-  return one.epoch === other.epoch && saltOf(one) === saltOf(other);
-}
-
-function saltOf({ number }: Pick<Batch, "number">): number {
-  return Math.floor(number / BATCHES_OF_LIFE);
-}
-
 export class BatchWriter {
   readonly #writer = new RecordWriter(1024);
   readonly #sender: string;
@@ -159,11 +145,10 @@ export class BatchWriter {
    * @param sender the name of the object that sends it
    * @param epoch of the sender's life: greater than those of its earlier ones
    * @param shape what the sender knows of the shape (`shapeNumber`)
-   * @param salt of the life, any whole number: another one than that of a life that began in the same millisecond, or its batches are taken
-   *   for repeats of that one's
+   * @param salt of the life, any whole number: another one than that of a life that began in the same millisecond (`batch-number.ts`)
    */
-  constructor(sender: string, epoch: number, shape: number, salt = 0) {
-    this.#number = (salt % SALTS) * BATCHES_OF_LIFE;
+  constructor(sender: string, epoch: number, shape: number, salt: number) {
+    this.#number = firstNumber(salt);
     this.#sender = sender;
     this.#epoch = epoch;
     this.#shape = shape;
@@ -286,7 +271,7 @@ export interface Batch {
   readonly epoch: number;
   /** What its sender knows of the shape (`shapeNumber`). */
   readonly shape: number;
-  /** Counts the batches of its writer: one that is sent again has the same. */
+  /** Counts the batches of its writer from the first one of its life on (`batch-number.ts`): one that is sent again has the same. */
   readonly number: number;
   readonly records: readonly BatchRecord[];
   /** An earlier life of its receiver may have handled some of it. */

@@ -147,16 +147,17 @@ export function readVariableByteInteger(bytes: Uint8Array, offset: number, end: 
   return TOO_LONG;
 }
 
-/** From this length on a packet has a frame of its own: to copy it costs more than one (workerd, measured 2026-11). */
-const FRAME_BYTES_ALONE = 16 * 1024;
+/** From this length on bytes are not gathered with others: to copy them costs more than a frame (workerd, measured 2026-11). */
+export const LARGE_BYTES = 16 * 1024;
 
 /** Packets as frames, in their order: those that are small share one, for a frame costs more than a packet. */
 export function framesOf(packets: readonly Uint8Array[]): readonly Uint8Array[] {
   if (packets.length < 2) return packets;
   const frames: Uint8Array[] = [];
   let from = 0;
-  for (const [index, packet] of packets.entries()) {
-    if (packet.length < FRAME_BYTES_ALONE) continue;
+  for (let index = 0; index < packets.length; index += 1) {
+    const packet = packets[index]!;
+    if (packet.length < LARGE_BYTES) continue;
     if (from < index) frames.push(concatenate(packets.slice(from, index)));
     frames.push(packet);
     from = index + 1;

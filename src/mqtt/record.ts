@@ -4,7 +4,7 @@
  * or broken version wrote: it throws RecordError, which the one who opened the record turns into "skip it and log".
  */
 
-import { utf8Length, writeUtf8 } from "./bytes.ts";
+import { concatenate, LARGE_BYTES, utf8Length, writeUtf8 } from "./bytes.ts";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: false });
 
@@ -25,16 +25,13 @@ export function intact<Row extends StoredRow>(row: Row): Row {
   return row;
 }
 
-/** Bytes from this number on are not collected but kept as they are until all is put together: each copy of them costs. */
-const LARGE_BYTES = 16 * 1024;
-
 interface Large {
   /** What was collected before it. */
   readonly at: number;
   readonly bytes: Uint8Array;
 }
 
-/** Collects bytes in one growing buffer, and what is large beside it. */
+/** Collects bytes in one growing buffer; what is large (`LARGE_BYTES`) stays beside it, and is copied once, when all is put together. */
 export class RecordWriter {
   #bytes: Uint8Array;
   /** Of them, what was written. */
@@ -131,19 +128,14 @@ export class RecordWriter {
   /** A copy of what was written. */
   finish(): Uint8Array {
     if (this.#large.length === 0) return this.#bytes.slice(0, this.#at);
-    const whole = new Uint8Array(this.length);
-    let [from, to] = [0, 0];
-    const copy = (bytes: Uint8Array): void => {
-      whole.set(bytes, to);
-      to += bytes.length;
-    };
+    const parts: Uint8Array[] = [];
+    let from = 0;
     for (const { at, bytes } of this.#large) {
-      copy(this.#bytes.subarray(from, at));
-      copy(bytes);
+      parts.push(this.#bytes.subarray(from, at), bytes);
       from = at;
     }
-    copy(this.#bytes.subarray(from, this.#at));
-    return whole;
+    parts.push(this.#bytes.subarray(from, this.#at));
+    return concatenate(parts);
   }
 }
 

@@ -4,7 +4,8 @@
  */
 
 import { ANSWER_MS_MAX, RETRY_MS_MAX, RETRY_MS_TOTAL } from "../limits.ts";
-import { areOfOneLife, type Batch, decodeBatch, RECORD_AWAITED } from "../mqtt/batch.ts";
+import { type Batch, decodeBatch, RECORD_AWAITED } from "../mqtt/batch.ts";
+import { areOfOneLife } from "../mqtt/batch-number.ts";
 import { encodeExchangeAnswer } from "../mqtt/exchange-answer.ts";
 import { Fence } from "../routing/fence.ts";
 import type { Runtime, Timer } from "../runtime.ts";

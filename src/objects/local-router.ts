@@ -41,8 +41,6 @@ export class LocalRouter implements Router {
   readonly #served: (() => void)[] = [];
   /** Milliseconds since the epoch, of the message at hand. */
   #now = 0;
-  /** Somebody has published since the reader asked. */
-  #spoke = false;
 
   /**
    * @param store of the routing role, of which only the retained messages are used
@@ -62,12 +60,7 @@ export class LocalRouter implements Router {
     this.#machine = machine;
     const faults = faultsOf(name);
     this.#faults = faults;
-    const othersSpoke = (): boolean => {
-      const spoke = this.#spoke;
-      this.#spoke = false;
-      return spoke;
-    };
-    this.#reader = new RetainedReader({ runtime, routing: () => this.#routing, faults, served, othersSpoke });
+    this.#reader = new RetainedReader(runtime, () => this.#routing, faults, served);
     this.#store = new RetainedOnly(store);
     this.#routing = new RoutingCore({
       origin: `${name}@${runtime.incarnation()}`,
@@ -122,7 +115,7 @@ export class LocalRouter implements Router {
   }
 
   publish(message: Message, ticket: Ticket | undefined, owner: number | undefined): void {
-    this.#spoke = true;
+    this.#reader.othersSpeak();
     this.#now = this.#runtime.now();
     if (this.#presence?.isReport(message)) ticket?.settled(this.#presence.report(HERE, message));
     else this.#routing.publish(message, this.#now, ticket && ((reasonCode) => ticket.settled(reasonCode)), { owner });

@@ -22,34 +22,30 @@ export interface Reading {
   failed(): void;
 }
 
-export interface RetainedReaderOptions {
-  readonly runtime: Runtime;
-  readonly routing: () => RoutingCore;
-  readonly faults: FaultPort;
-  /** Called when pages were read in a tick of their own. */
-  readonly served: () => void;
-  /** Whether somebody has said something since this was asked last. */
-  readonly othersSpoke: () => boolean;
-}
-
 export class RetainedReader {
   readonly #runtime: Runtime;
   readonly #routing: () => RoutingCore;
   readonly #faults: FaultPort;
   readonly #served: () => void;
-  readonly #othersSpoke: () => boolean;
   readonly #waiting = new Deque<Reading>();
   /** What was read since the last pause has cost. */
   #work = 0;
   /** Runs from when that is as much as a tick may cost. */
   #pause: Timer | undefined;
+  /** Somebody has spoken since the last pause began. */
+  #isHeard = false;
 
-  constructor({ runtime, routing, faults, served, othersSpoke }: RetainedReaderOptions) {
+  /** @param served called when pages were read in a tick of their own */
+  constructor(runtime: Runtime, routing: () => RoutingCore, faults: FaultPort, served: () => void) {
     this.#runtime = runtime;
     this.#routing = routing;
     this.#faults = faults;
     this.#served = served;
-    this.#othersSpoke = othersSpoke;
+  }
+
+  /** Somebody else has said something: he is not to wait for a tick of reading at each step. */
+  othersSpeak(): void {
+    this.#isHeard = true;
   }
 
   ask(reading: Reading): void {
@@ -61,7 +57,8 @@ export class RetainedReader {
     if (this.#pause !== undefined) return;
     while (this.#work < RETAINED_WORK_PER_TICK && this.#waiting.length > 0) this.#work += this.#read(this.#waiting.shift()!);
     if (this.#work < RETAINED_WORK_PER_TICK) return;
-    const pauseMs = this.#othersSpoke() ? Math.ceil(this.#work / RETAINED_WORK_PER_MS) : 0;
+    const pauseMs = this.#isHeard ? Math.ceil(this.#work / RETAINED_WORK_PER_MS) : 0;
+    this.#isHeard = false;
     this.#pause = this.#runtime.after(pauseMs, () => {
       this.#pause = undefined;
       this.#work = 0;

@@ -149,9 +149,12 @@ export class TopicHost implements DeliveryPort {
       damaged: (problem) => log("stored data skipped", { object: name, problem }),
       now: runtime.now(),
     });
-    // Whoever asks is another object: there is always somebody.
-    const othersSpoke = (): boolean => true;
-    this.#reader = new RetainedReader({ runtime, routing: () => this.#routing, faults: this.#faults, served: () => {}, othersSpoke });
+    this.#reader = new RetainedReader(
+      runtime,
+      () => this.#routing,
+      this.#faults,
+      () => {},
+    );
     this.#events = new EventTelling({
       wanted: this.#routing.wanted,
       everybody: shard === eventsShard(settings) ? objectsOf(settings, namespaceOf(name)).sessions : [],
@@ -194,6 +197,8 @@ export class TopicHost implements DeliveryPort {
   }
 
   #handle({ sender, records, again, receipts, events }: Batch): Exchange {
+    // Also one that only asks for a page: its sender is another object, and has more to say than that.
+    this.#reader.othersSpeak();
     const exchange = new Exchange(records.length, receipts);
     const unread = new Set<number>();
     const handling = new BatchHandling(records, {

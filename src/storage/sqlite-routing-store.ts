@@ -90,14 +90,14 @@ export class SqliteRoutingStore implements RoutingStore {
     };
   }
 
-  kept(topic: string): Kept | undefined {
-    return this.#tables.select<Kept & SqlRow>(`SELECT ${KEPT} FROM retained WHERE topic = ?`, topic)[0];
-  }
-
   /** Of one that is not there nothing: its checksum tells. */
   #body(number: number): Uint8Array {
     const [row] = this.#tables.select<{ message: ArrayBuffer }>("SELECT message FROM retained_body WHERE number = ?", number);
     return new Uint8Array(row?.message ?? 0);
+  }
+
+  kept(topic: string): Kept | undefined {
+    return this.#tables.select<Kept & SqlRow>(`SELECT ${KEPT} FROM retained WHERE topic = ?`, topic)[0];
   }
 
   /** The first call reads every row; later ones none. */
@@ -132,7 +132,7 @@ export class SqliteRoutingStore implements RoutingStore {
     this.#count({ owner, bytes: message.length }, 1);
   }
 
-  /** What is large goes into a row of its own, which changes with the topic's own and goes with it. */
+  /** What is large goes into a row of its own, which changes with the topic's own and goes with it. The topic keeps its number meanwhile. */
   #putMessage(row: RetainedRow, owner: number): void {
     const { topic, message, expiresAt } = row;
     const isLarge = message.length > RETAINED_INLINE_BYTES_MAX;
@@ -151,10 +151,10 @@ export class SqliteRoutingStore implements RoutingStore {
       body,
       isLarge ? message.length : 0,
     );
-    if (put === undefined || put.body === body) return;
-    // The message before was large.
+    if (put!.body === body) return;
+    // The message before was large, and this one is not.
     this.#tables.put("UPDATE retained SET body = 0 WHERE topic = ?", topic);
-    this.#deleteBody(put.body);
+    this.#deleteBody(put!.body);
   }
 
   /** @returns its number */

@@ -67,7 +67,7 @@ const RECORDS: readonly BatchRecord[] = [
 ];
 
 function batch(records: readonly BatchRecord[], sender = "topic/default/1"): Uint8Array {
-  const writer = new BatchWriter(sender, 1_800_000_000_000, 4);
+  const writer = new BatchWriter(sender, 1_800_000_000_000, 4, 0);
   for (const record of records) writer.add(record);
   return writer.finish();
 }
@@ -106,7 +106,7 @@ describe("a batch", () => {
   });
 
   test("says which events its sender knows, and nothing where there are none", () => {
-    const writer = new BatchWriter("topic/default/1", 1_800_000_000_000, 4);
+    const writer = new BatchWriter("topic/default/1", 1_800_000_000_000, 4, 0);
     for (const record of RECORDS) writer.add(record);
     writer.events(0);
     expect(writer.finish()).toEqual(batch(RECORDS));
@@ -119,7 +119,7 @@ describe("a batch", () => {
 
   test("says that it is sent again, by its writer or as it is, and is the same otherwise", () => {
     const first = batch(RECORDS);
-    const writer = new BatchWriter("topic/default/1", 1_800_000_000_000, 4);
+    const writer = new BatchWriter("topic/default/1", 1_800_000_000_000, 4, 0);
     for (const record of RECORDS) writer.add(record);
     writer.again();
     for (const bytes of [sentAgain(first), writer.finish()]) {
@@ -166,7 +166,7 @@ describe("a batch", () => {
   });
 
   test("does not share its bytes with the next one of its writer", () => {
-    const writer = new BatchWriter("s", 0, 1);
+    const writer = new BatchWriter("s", 0, 1, 0);
     writer.add(RECORDS[5]!);
     const first = writer.finish();
     writer.begin();

@@ -222,7 +222,7 @@ function topicHost(): {
     handled,
     runtime,
     batch: (from, topics) => {
-      const writer = writers.get(from) ?? new BatchWriter(`n/session/${from}`, 1, shapeNumber(settings));
+      const writer = writers.get(from) ?? new BatchWriter(`n/session/${from}`, 1, shapeNumber(settings), 0);
       writers.set(from, writer);
       writer.begin();
       for (const topic of topics)

@@ -72,14 +72,14 @@ test("a batch that comes a second time is answered as the first, and nothing in 
     meter,
     runtime,
   });
-  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings));
+  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings), 0);
   writer.begin();
   writer.add({ kind: RECORD_SUBSCRIBE, filter: "a", qos: 0, version: 1, lasting: true });
   writer.add({ kind: RECORD_PUBLISH, message: messageTo("a", { retain: true, payload: new Uint8Array([1]) }) });
   const batch = writer.finish();
   const [first, written] = [await host.exchange(batch), meter.rowsWritten];
   // Another publisher's newer retained message must stay.
-  const other = new BatchWriter("n/session/1", 1, shapeNumber(settings));
+  const other = new BatchWriter("n/session/1", 1, shapeNumber(settings), 0);
   other.add({ kind: RECORD_PUBLISH, message: messageTo("a", { retain: true, payload: new Uint8Array([2]), sequence: 2 }) });
   await host.exchange(other.finish());
   expect(await host.exchange(batch)).toEqual(first);
@@ -121,7 +121,7 @@ test("a Topic object says which member of a shared subscription is due, and whet
     addSubscription(core, session, { session, request, identifier: 0 });
     return session;
   });
-  const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings));
+  const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings), 0);
   let sequence = 0;
   const come = (key: number, live: boolean): number[] => {
     writer.begin();
@@ -147,7 +147,7 @@ test.each([
   const settings = parseSettings({ TOPOLOGY: "sharded", ALLOW_ANONYMOUS: "true" }) as Settings;
   const host = sessionHost(settings);
   const { core } = host;
-  const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings));
+  const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings), 0);
   const come = async (repeated: boolean): Promise<void> => {
     writer.begin();
     writer.add({ ...record, message: messageTo("a", { qos: 2, sequence: 5, settledBelow: 1, origin: "n/session/9@1", repeated }) });
@@ -169,7 +169,7 @@ test("who was told that nobody here has a message is not overtaken by an earlier
   const store = new MemorySessionStore(new Meter());
   const share = "$share/g/a";
   const come = async (host: SessionHost, epoch: number, demand: ShareDemand): Promise<readonly Unwanted[]> => {
-    const writer = new BatchWriter("n/topic/0", epoch, shapeNumber(settings));
+    const writer = new BatchWriter("n/topic/0", epoch, shapeNumber(settings), 0);
     writer.begin();
     const message = messageTo("a", { qos: 2, sequence: 5, settledBelow: 1, origin: "n/session/9@1", repeated: demand === IF_GIVEN });
     writer.add({ kind: RECORD_SHARED, live: false, shares: [{ filter: share, key: 0, demand }], message });
@@ -216,7 +216,7 @@ test("a fault at one message of a batch is told of that message, and the others 
     if (topic === "b") throw new Error("a fault");
     return "taken";
   });
-  const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings));
+  const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings), 0);
   writer.begin();
   for (const [index, topic] of ["a", "b", "c"].entries())
     writer.add({ kind: RECORD_LIVE, message: messageTo(topic, { sequence: index + 1, publisher: "p" }) });
@@ -244,7 +244,7 @@ test("a fault at one record of a batch is told of that record, and the others ar
   };
   const sessions = () => ({ deliver: () => new Promise<never>(() => {}), hold: notHeld });
   const host = new TopicHost({ settings, name: "n/topic/0", store, topics: alone, sessions, meter, runtime: stillRuntime() });
-  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings));
+  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings), 0);
   writer.begin();
   for (const topic of ["a", "b", "c"])
     writer.add({ kind: RECORD_PUBLISH, message: messageTo(topic, { retain: true, payload: new Uint8Array([1]), publisher: "p" }) });
@@ -282,7 +282,7 @@ test("that nothing is retained is told in the answer, and what is comes in a cal
     meter,
     runtime,
   });
-  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings));
+  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings), 0);
   const exchange = (record: BatchRecord): Promise<Uint8Array> => {
     writer.begin();
     writer.add(record);
@@ -310,7 +310,7 @@ test("many who are owed nothing are answered at once, one batch after the other,
   const runtime = stillRuntime();
   const store = new MemoryRoutingStore(meter);
   const host = new TopicHost({ settings, name: "n/topic/0", store, topics: alone, sessions: alone, meter, runtime });
-  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings));
+  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings), 0);
   const ask = async (id: number): Promise<number> => {
     writer.begin();
     writer.add({ kind: RECORD_ASK, clientId: "c", filter: `a/${id}`, id, from: "" });
@@ -352,10 +352,10 @@ test("a batch of a life that began in the same millisecond as the one before it 
 
 test("between ticks of reading retained messages there is time for others, while they speak for as long as was read", () => {
   const runtime = stillRuntime();
-  let [work, given, spoke] = [0, 0, true];
+  let [work, given] = [0, 0];
   const routing = { retainedSlice: () => ({ messages: [], next: "b", work }) } as unknown as RoutingCore;
-  const options = { runtime, routing: () => routing, faults: NO_FAULTS, served: () => {}, othersSpoke: () => spoke };
-  const reader = new RetainedReader(options);
+  const served = (): void => {};
+  const reader = new RetainedReader(runtime, () => routing, NO_FAULTS, served);
   const ask = { clientId: "c", filter: "#", id: 1, from: "" };
   const read = (each: number, asks: number): void => {
     work = each;
@@ -367,14 +367,15 @@ test("between ticks of reading retained messages there is time for others, while
     runtime.run();
     return runtime.now() - before;
   };
+  reader.othersSpeak();
   read(RETAINED_WORK_PER_TICK / 2, 4);
   expect(given).toBe(2);
   // A large message takes long, and others have as long. Whoever asks meanwhile waits as well.
   read(10 * RETAINED_WORK_PER_TICK + 1, 1);
   expect(given).toBe(2);
+  reader.othersSpeak();
   expect(pausedMs()).toBe(RETAINED_WORK_PER_TICK / RETAINED_WORK_PER_MS);
   expect(given).toBe(3);
-  spoke = false;
   expect(pausedMs()).toBe((10 * RETAINED_WORK_PER_TICK) / RETAINED_WORK_PER_MS + 1);
   expect(given).toBe(4);
   // While nobody does nobody is kept waiting, and comes in between all the same.

@@ -182,7 +182,7 @@ describe("a batch from a Topic object", () => {
 
   beforeEach(() => {
     runtime = stillRuntime();
-    writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings));
+    writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings), 0);
     const router = { serve: () => {}, flush: () => {}, subscribe: () => {} } as unknown as Router;
     host = hostOf(settings, "n/session/0", runtime, router, SMALL);
     subscribe("a");

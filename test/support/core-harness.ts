@@ -233,7 +233,7 @@ export class SessionNode {
   }
 
   #link(topic: TopicNode): Link<RouterItem> {
-    const writer = new BatchWriter(this.name, this.#epoch, 1);
+    const writer = new BatchWriter(this.name, this.#epoch, 1, 0);
     return new Link<RouterItem>(
       this.world,
       `${this.name} -> ${topic.name}`,
@@ -406,7 +406,7 @@ export class TopicNode implements DeliveryPort {
   linkTo(sessionObject: string): Link<DeliveryItem> {
     let link = this.links.get(sessionObject);
     if (link === undefined) {
-      const writer = new BatchWriter(this.name, this.#epoch, 1);
+      const writer = new BatchWriter(this.name, this.#epoch, 1, 0);
       link = new Link<DeliveryItem>(
         this.world,
         `${this.name} -> ${sessionObject}`,

@@ -4,7 +4,7 @@ import mqtt, { type MqttClient } from "mqtt";
 import { inParallel, type Measure } from "./measure.ts";
 import type { LibraryLoad, LoadOptions } from "./options.ts";
 
-export async function library({ target }: LoadOptions, load: LibraryLoad, measure: Measure): Promise<void> {
+export async function mqttjs({ target }: LoadOptions, load: LibraryLoad, measure: Measure): Promise<void> {
   const { clients: count, qos, window, payloadBytes } = load;
   const clients = await inParallel(count, count, (index) => connect(target, `library-${index}`, load.version));
   await inParallel(count, count, (index) => clients[index]!.subscribeAsync(`bench/${index}`, { qos }));
