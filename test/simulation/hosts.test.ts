@@ -25,6 +25,7 @@ import { RecordWriter } from "../../src/mqtt/record.ts";
 import { IF_GIVEN, SHORT_QUEUE, type ShareDemand } from "../../src/mqtt/share-target.ts";
 import { Arrivals } from "../../src/objects/arrivals.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
+import { LocalRouter } from "../../src/objects/local-router.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
 import { shapeNumber } from "../../src/objects/names.ts";
 import { RetainedReader } from "../../src/objects/retained-reader.ts";
@@ -33,8 +34,10 @@ import { SessionHost } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
 import { Request, TopicQueue } from "../../src/objects/topic-queue.ts";
 import type { RoutingCore } from "../../src/routing/core.ts";
+import type { Runtime } from "../../src/runtime.ts";
 import { addSubscription } from "../../src/session/interest.ts";
 import { endSession } from "../../src/session/lifecycle.ts";
+import type { SessionMachine } from "../../src/session/machine.ts";
 import { NOBODY, type Ticket, type Wanted } from "../../src/session/ports.ts";
 import { Session } from "../../src/session/session.ts";
 import { encodeSessionState } from "../../src/session/state.ts";
@@ -381,6 +384,62 @@ test("between ticks of reading retained messages there is time for others, while
   // While nobody does nobody is kept waiting, and comes in between all the same.
   expect(pausedMs()).toBe(0);
   expect(given).toBe(5);
+});
+
+describe("who speaks while retained messages are read has time in between", () => {
+  const PAUSE_MS = RETAINED_WORK_PER_TICK / RETAINED_WORK_PER_MS;
+
+  /** As a still one, and tells for how long somebody wanted to wait. */
+  function watched(): { runtime: ReturnType<typeof stillRuntime>; waits: number[] } {
+    const still = stillRuntime();
+    const waits: number[] = [];
+    const after: Runtime["after"] = (ms, run) => {
+      waits.push(ms);
+      return still.after(ms, run);
+    };
+    return { runtime: { ...still, after }, waits };
+  }
+
+  test("in a compact object, who publishes", () => {
+    const { runtime, waits } = watched();
+    const settings = parseSettings({ TOPOLOGY: "compact" }) as Settings;
+    const machine = (): SessionMachine => ({ takePage: () => {} }) as unknown as SessionMachine;
+    const store = new MemoryRoutingStore(new Meter());
+    const router = new LocalRouter(settings, "n/broker", store, runtime, new Ledger(1 << 30), machine, () => {});
+    const readATick = (): void => {
+      for (let id = 0; id < RETAINED_WORK_PER_TICK; id += 1)
+        router.ask("", { clientId: "c", filter: `a/${id}`, id, from: "" }, { settled: () => {} });
+      router.serve();
+    };
+    readATick();
+    expect(waits).toEqual([0]);
+    router.publish(messageTo("b"), undefined, undefined);
+    runtime.run();
+    expect(waits).toEqual([0, PAUSE_MS]);
+  });
+
+  test("in a Topic object, whoever sends a batch", async () => {
+    const { runtime, waits } = watched();
+    const settings = parseSettings({ TOPOLOGY: "sharded", TOPIC_SHARDS: "1" }) as Settings;
+    const alone = (): never => {
+      throw new Error("there are no others");
+    };
+    const meter = new Meter();
+    const host = new TopicHost({
+      settings,
+      name: "n/topic/0",
+      store: new MemoryRoutingStore(meter),
+      topics: alone,
+      sessions: alone,
+      meter,
+      runtime,
+    });
+    const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings), 0);
+    writer.begin();
+    for (let id = 0; id < RETAINED_WORK_PER_TICK; id += 1) writer.add({ kind: RECORD_ASK, clientId: "c", filter: `a/${id}`, id, from: "" });
+    await host.exchange(writer.finish());
+    expect(waits).toContain(PAUSE_MS);
+  });
 });
 
 test("a call queue goes on whatever its items, its answers and its batches throw", async () => {
