@@ -77,6 +77,10 @@ export class ObjectDatabase {
         const rows = statement.all(...bindings);
         return { toArray: () => rows, rowsRead: rows.length, rowsWritten: 0 };
       }
+      if (/\bRETURNING\b/.test(query)) {
+        const rows = statement.all(...bindings);
+        return { toArray: () => rows, rowsRead: 0, rowsWritten: rows.length };
+      }
       const { changes } = statement.run(...bindings);
       return { toArray: () => [], rowsRead: 0, rowsWritten: Number(changes) };
     },
