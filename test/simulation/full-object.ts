@@ -19,6 +19,7 @@ import { parseSettings, type Settings } from "../../src/settings.ts";
 import { SqliteRoutingStore } from "../../src/storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../../src/storage/sqlite-session-store.ts";
 import { processorMs } from "../support/processor-time.ts";
+import { answerOf } from "./durable-sql.ts";
 
 export interface Fill {
   readonly sessions: number;
@@ -73,16 +74,7 @@ export class ObjectDatabase {
       let statement = this.#statements.get(query);
       statement ??= this.#database.prepare(query);
       this.#statements.set(query, statement);
-      if (/^\s*(?:SELECT|PRAGMA)/.test(query)) {
-        const rows = statement.all(...bindings);
-        return { toArray: () => rows, rowsRead: rows.length, rowsWritten: 0 };
-      }
-      if (/\bRETURNING\b/.test(query)) {
-        const rows = statement.all(...bindings);
-        return { toArray: () => rows, rowsRead: 0, rowsWritten: rows.length };
-      }
-      const { changes } = statement.run(...bindings);
-      return { toArray: () => [], rowsRead: 0, rowsWritten: Number(changes) };
+      return answerOf(statement, query, bindings);
     },
   } as unknown as SqlStorage;
 }

@@ -14,6 +14,7 @@ import { SqliteDirectoryStore } from "../../src/storage/sqlite-directory-store.t
 import { SqliteRoutingStore } from "../../src/storage/sqlite-routing-store.ts";
 import { SqliteSessionStore } from "../../src/storage/sqlite-session-store.ts";
 import { allChunks } from "../support/deliveries.ts";
+import { answerOf } from "./durable-sql.ts";
 
 export interface Rows {
   readonly sessions: SessionStore;
@@ -84,25 +85,13 @@ export class SqliteRows implements Rows {
   }
 
   reopen(): void {
-    const sql = { exec: (query: string, ...bindings: (string | number | Uint8Array)[]) => this.#run(query, bindings) } as unknown;
+    const sql = {
+      exec: (query: string, ...bindings: (string | number | Uint8Array | null)[]) =>
+        answerOf(this.database.prepare(query), query, bindings),
+    } as unknown;
     this.sessions = new SqliteSessionStore(sql as SqlStorage, this.#meter);
     this.routing = new SqliteRoutingStore(sql as SqlStorage, this.#meter);
     this.directory = new SqliteDirectoryStore(sql as SqlStorage, this.#meter);
-  }
-
-  /** One statement, answered as a Durable Object answers. */
-  #run(query: string, bindings: readonly (string | number | Uint8Array)[]): unknown {
-    const statement = this.database.prepare(query);
-    if (/^\s*(?:SELECT|PRAGMA)/.test(query)) {
-      const rows = statement.all(...bindings);
-      return { toArray: () => rows, rowsRead: rows.length, rowsWritten: 0 };
-    }
-    if (/\sRETURNING\s/.test(query)) {
-      const rows = statement.all(...bindings);
-      return { toArray: () => rows, rowsRead: rows.length, rowsWritten: rows.length };
-    }
-    const { changes } = statement.run(...bindings);
-    return { toArray: () => [], rowsRead: 0, rowsWritten: Number(changes) };
   }
 
   begin(): void {
