@@ -27,6 +27,7 @@ describe("of a sharded broker", () => {
 
   const visit = async (options?: VisitOptions): Promise<Visitor> => {
     const visitor = await visits.begin(broker.url, options);
+    await visitor.watching();
     return visitor;
   };
   const otherClient = async (): Promise<RealClient> => {
@@ -164,6 +165,7 @@ describe("of a sharded broker", () => {
     await visitor.field("Watch a topic filter").fill(`${home}/+`);
     await visitor.page.keyboard.press("Enter");
     await visitor.button("Stop watching #").click();
+    await visitor.watching();
     await other.publish(`${unique()}/x`, "not watched", 1);
     await other.publish(`${home}/x`, "watched", 1);
     await visitor.look(`${home}/x`);

@@ -103,6 +103,13 @@ export class Visitor {
     await this.button(/^Connected/).waitFor();
   }
 
+  /** Awaits that the broker has granted what the view of topics watches: what is published from then on is seen. */
+  async watching(): Promise<void> {
+    const filters = this.page.getByRole("list", { name: "Watched filters" }).getByRole("listitem");
+    await filters.first().waitFor();
+    await filters.and(this.page.locator("[aria-busy=true]")).first().waitFor({ state: "detached" });
+  }
+
   /** Fills the form in and sends it; it is open, or is opened. */
   async signIn({ userName, password, token, namespace, stays }: SignInAs): Promise<void> {
     const dialog = this.page.getByRole("dialog", { name: "Sign in to the broker" });

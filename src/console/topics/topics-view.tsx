@@ -49,7 +49,11 @@ function Filters() {
     <form class="bar filters" onSubmit={add}>
       <ul class="chips" aria-label="Watched filters">
         {filters.map((filter) => (
-          <li key={filter} data-bad={watch.refused.value.has(filter)}>
+          <li
+            key={filter}
+            data-bad={watch.refused.value.has(filter)}
+            aria-busy={!watch.granted.value.has(filter) && !watch.refused.value.has(filter)}
+          >
             <code>{filter}</code>
             <button
               type="button"

@@ -27,6 +27,8 @@ class TopicWatch {
   readonly isPaused = signal(false);
   /** A part of the topics that are shown; empty: all are. */
   readonly searched = signal("");
+  /** Filters that the broker has granted: what is published from then on is shown. */
+  readonly granted = signal<ReadonlySet<string>>(new Set());
   /** Filters that the broker refuses, with why. */
   readonly refused = signal<ReadonlyMap<string, string>>(new Map());
   /** Grows with each frame in which something has come. */
@@ -133,6 +135,7 @@ class TopicWatch {
 
   #watch(client: Client): void {
     this.#subscribed = new Set();
+    this.granted.value = new Set();
     for (const topic of this.pinned.peek()) this.#remember(topic);
     const end = effect(() => this.#subscribe(client, this.filters.value));
     client.on("closed", end);
@@ -143,16 +146,24 @@ class TopicWatch {
     for (const filter of this.#subscribed) {
       if (filters.includes(filter)) continue;
       this.#subscribed.delete(filter);
+      this.granted.value = new Set([...this.granted.peek()].filter((each) => each !== filter));
       client.unsubscribe(filter).catch(() => {});
     }
     this.refused.value = new Map();
     for (const filter of filters) {
       if (this.#subscribed.has(filter)) continue;
       this.#subscribed.add(filter);
-      client.subscribe(filter, { qos: 0, retainAsPublished: true, onMessage: (message) => this.#came(message) }).catch((error) => {
-        this.#subscribed.delete(filter);
-        if (client === this.link.client) this.refused.value = new Map([...this.refused.peek(), [filter, sentence(error)]]);
-      });
+      void this.#watchFilter(client, filter);
+    }
+  }
+
+  async #watchFilter(client: Client, filter: string): Promise<void> {
+    try {
+      await client.subscribe(filter, { qos: 0, retainAsPublished: true, onMessage: (message) => this.#came(message) });
+      if (client === this.link.client && this.#subscribed.has(filter)) this.granted.value = new Set([...this.granted.peek(), filter]);
+    } catch (error) {
+      this.#subscribed.delete(filter);
+      if (client === this.link.client) this.refused.value = new Map([...this.refused.peek(), [filter, sentence(error)]]);
     }
   }
 
