@@ -37,6 +37,8 @@ export class Message {
    * and will not be repeated any more.
    */
   readonly settledBelow: number;
+  /** Under which name its publisher may send it again, where another object has given it a name of its own meanwhile. */
+  readonly formerly: MessageName | undefined;
   #topicBytes: Uint8Array | undefined;
   /** The record that it was read from, which it is written as again. */
   #record: Uint8Array | undefined;
@@ -57,6 +59,7 @@ export class Message {
     this.sequence = fields.sequence;
     this.repeated = fields.repeated;
     this.settledBelow = fields.settledBelow;
+    this.formerly = fields.formerly;
     this.#topicBytes = fields.topicBytes;
   }
 
@@ -119,8 +122,12 @@ export interface MessageFields {
   readonly sequence: number;
   readonly repeated: boolean;
   readonly settledBelow: number;
+  readonly formerly?: MessageName | undefined;
   readonly topicBytes?: Uint8Array;
 }
+
+/** Where a message entered the broker, and its number there. */
+export type MessageName = Pick<MessageFields, "origin" | "sequence">;
 
 /** Where a message entered the broker. */
 export type Origin = Pick<MessageFields, "publisher" | "origin" | "sequence" | "repeated" | "settledBelow">;
@@ -129,6 +136,13 @@ export type Origin = Pick<MessageFields, "publisher" | "origin" | "sequence" | "
 export function objectOf(origin: string): string {
   const at = origin.lastIndexOf("@");
   return at < 0 ? origin : origin.slice(0, at);
+}
+
+/** The message under another name, by which it may go where it was before; its publisher may repeat it by the first one. */
+export function renamed(message: Message, name: Origin): Message {
+  const { origin, sequence, settledBelow } = message;
+  const formerly = settledBelow > 0 ? { origin, sequence } : message.formerly;
+  return new Message({ ...message, ...name, formerly });
 }
 
 /**
@@ -270,6 +284,10 @@ const FLAG_RETAIN = 0x04;
 const FLAG_EXPIRES = 0x08;
 const FLAG_REPEATED = 0x10;
 const FLAG_REPEATABLE = 0x20;
+const FLAG_RENAMED = 0x40;
+
+/** Behind the origin of a renamed message stands its first name, in one string: earlier builds take both for an origin, and lose nothing else. */
+const FIRST_NAME = "\0";
 
 /** Writes a message as a record: its envelope (flags, expiry, publisher, sequence) and a PUBLISH body in MQTT 5.0 form. */
 export function writeMessage(writer: RecordWriter, message: Message): void {
@@ -279,11 +297,12 @@ export function writeMessage(writer: RecordWriter, message: Message): void {
   }
   const expires = message.expiresAt === 0 ? 0 : FLAG_EXPIRES;
   const repeats = (message.repeated ? FLAG_REPEATED : 0) | (message.settledBelow === 0 ? 0 : FLAG_REPEATABLE);
-  writer.byte(message.qos | (message.retain ? FLAG_RETAIN : 0) | expires | repeats);
+  const { formerly } = message;
+  writer.byte(message.qos | (message.retain ? FLAG_RETAIN : 0) | expires | repeats | (formerly === undefined ? 0 : FLAG_RENAMED));
   if (message.expiresAt !== 0) writer.integer(message.expiresAt);
   if (message.settledBelow !== 0) writer.integer(message.settledBelow);
   writer.string(message.publisher);
-  writer.string(message.origin);
+  writer.string(formerly === undefined ? message.origin : [message.origin, formerly.origin, formerly.sequence].join(FIRST_NAME));
   writer.integer(message.sequence);
   writer.bytes(message.topicBytes);
   writer.bytes(message.propertyBytes);
@@ -297,11 +316,12 @@ export function readMessage(reader: RecordReader): Message {
   const expiresAt = (flags & FLAG_EXPIRES) === 0 ? 0 : reader.integer();
   const settledBelow = (flags & FLAG_REPEATABLE) === 0 ? 0 : reader.integer();
   const publisher = reader.string();
-  const origin = reader.string();
+  const named = reader.string();
   const sequence = reader.integer();
   const topicBytes = reader.bytes();
   const propertyBytes = reader.bytes();
   const payload = reader.bytes();
+  const { origin, formerly } = (flags & FLAG_RENAMED) === 0 ? { origin: named, formerly: undefined } : namesIn(named);
   const fields: MessageFields = {
     topic: textOf(topicBytes),
     qos: (flags & 0x03) as QoS,
@@ -314,7 +334,13 @@ export function readMessage(reader: RecordReader): Message {
     sequence,
     repeated: (flags & FLAG_REPEATED) !== 0,
     settledBelow,
+    formerly,
     topicBytes,
   };
   return new Message(fields, reader.since(start));
+}
+
+function namesIn(named: string): Pick<MessageFields, "origin" | "formerly"> {
+  const [origin, first, sequence] = named.split(FIRST_NAME) as [string, string, string];
+  return { origin, formerly: { origin: first, sequence: Number(sequence) } };
 }

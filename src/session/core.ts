@@ -9,7 +9,7 @@ import type { FaultPort } from "../fault.ts";
 import { CountedMap, CountedSet, Ledger } from "../ledger.ts";
 import type { Limits } from "../limits.ts";
 import { MEMORY } from "../memory-limits.ts";
-import type { Origin } from "../mqtt/message.ts";
+import { type Message, type Origin, renamed } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { DEFAULT_RATES, type Rates } from "../rate.ts";
 import { ENOUGH_ROOM, type Room } from "../room.ts";
@@ -231,6 +231,11 @@ export class SessionCore {
   nextOrigin(publisher: string): Origin {
     this.counters.messagesReceived += 1;
     return this.#named(publisher);
+  }
+
+  /** A message that waited here and goes to another member of its shared subscription, as if it entered here. */
+  renamed(message: Message): Message {
+    return renamed(message, this.nextOrigin(message.publisher));
   }
 
   /** How a message is named that the broker tells of itself. */

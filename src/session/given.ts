@@ -81,7 +81,9 @@ export function noted(given: Given | undefined, repeats: Repeats, message: Messa
   if (seen === undefined) return given;
   const all = given ?? new Given();
   all.cameBy(seen);
-  if (share !== "") all.shared(shareKey(message, share));
+  if (share === "") return all;
+  if (message.formerly !== undefined) all.shared(shareKey(message.formerly, share));
+  all.shared(shareKey(message, share));
   return all;
 }
 

@@ -14,9 +14,9 @@ export class LocalShare {
   readonly members = new Set<Session>();
   /** Members whose queues may hold messages that came through it: another one takes them over as soon as it has room. */
   readonly backlogs = new Set<Session>();
-  /** What the Topic objects were told last. */
-  announcedMembers = 0;
-  announcedOnline = 0;
+  /** What the Topic objects were told last; an earlier life may have told them what nobody here knows. */
+  announcedMembers: number | undefined;
+  announcedOnline: number | undefined;
   #turn = 0;
   #sticky: Session | undefined;
   /** Those of whom one may be chosen: the connected ones, or all while there is none. Made anew after each change, not for each message. */

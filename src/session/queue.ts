@@ -4,7 +4,7 @@
  */
 
 import { INFLIGHT_BYTES_MAX, SLOW_FILL } from "../limits.ts";
-import { Message } from "../mqtt/message.ts";
+import type { Message } from "../mqtt/message.ts";
 import { NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
 import { MESSAGE_DROPPED } from "../topic/events.ts";
@@ -161,7 +161,7 @@ function passOn(core: SessionCore, session: Session, delivery: Delivery, elsewhe
     return true;
   }
   if (!elsewhere) return false;
-  const passed = core.router.redistribute(new Message({ ...message, ...core.nextOrigin(message.publisher) }), share);
+  const passed = core.router.redistribute(core.renamed(message), share);
   if (passed) leave(core, session, delivery);
   return passed;
 }

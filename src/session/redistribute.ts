@@ -1,6 +1,6 @@
 /** What becomes of messages that wait for a session when it is over: those of shared subscriptions go to other members. */
 
-import { Message } from "../mqtt/message.ts";
+import type { Message } from "../mqtt/message.ts";
 import { ANY_QUEUE } from "../mqtt/share-target.ts";
 import { hold, stopSlowing } from "./catch-up.ts";
 import { isShared, qosIn } from "./chunk.ts";
@@ -55,5 +55,5 @@ function redistribute(core: SessionCore, message: Message, filter: string): void
     if (core.slowing.end()) hold(core, core.slowing.take(), () => {});
     return;
   }
-  core.router.redistribute(new Message({ ...message, ...core.nextOrigin(message.publisher) }), filter);
+  core.router.redistribute(core.renamed(message), filter);
 }

@@ -9,7 +9,7 @@
 
 import { BoundedMap } from "../bounded-map.ts";
 import { FENCE_MS, OPEN_EXCHANGES_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
-import { type Message, objectOf } from "../mqtt/message.ts";
+import { type Message, type MessageName, objectOf } from "../mqtt/message.ts";
 import type { RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { ANY_QUEUE, type ShareDemand, type ShareTarget } from "../mqtt/share-target.ts";
 import { checkNumber } from "../topic/stored-message.ts";
@@ -155,14 +155,20 @@ export class Repeats {
     return message.qos !== 1 && message.sequence <= (this.#before.get(objectOf(message.origin)) ?? 0);
   }
 
-  /** A member of the shared subscription has the message. */
+  /** A member of the shared subscription has the message; it is known by each of its names. */
   shared(message: Message, filter: string): void {
-    if (message.settledBelow > 0) {
-      const { given } = this.#exchangesOf(objectOf(message.origin));
-      given.set(filter, (given.get(filter) ?? new Set()).add(message.sequence));
-      return;
-    }
-    this.#shared.set(shareKey(message, filter), true, 1);
+    if (message.formerly !== undefined) this.#gave(message.formerly, filter);
+    if (message.settledBelow > 0) this.#gave(message, filter);
+    else this.#shared.set(shareKey(message, filter), true, 1);
+  }
+
+  #gave({ origin, sequence }: MessageName, filter: string): void {
+    const { settledBelow, given } = this.#exchangesOf(objectOf(origin));
+    if (sequence < settledBelow) return;
+    const sequences = given.get(filter) ?? new Set();
+    // Of those that were given another name first nobody here may hear that they are settled.
+    if (sequences.size >= EXCHANGES_MAX) sequences.delete(sequences.values().next().value!);
+    given.set(filter, sequences.add(sequence));
   }
 
   /** Nobody here met a demand for a message of a shared subscription: others are offered it after that. */
@@ -231,7 +237,7 @@ export class Repeats {
 
   /** Whether a message may still be repeated that must be recognised then. */
   get remembersExchanges(): boolean {
-    for (const { sequences } of this.#exchanges.values()) if (sequences.size > 0) return true;
+    for (const { sequences, given } of this.#exchanges.values()) if (sequences.size > 0 || given.size > 0) return true;
     return false;
   }
 
@@ -321,6 +327,6 @@ export class Repeats {
 }
 
 /** The same for a message that its publisher repeated after its object had lost its memory. */
-export function shareKey({ origin, sequence }: Message, filter: string): string {
+export function shareKey({ origin, sequence }: MessageName, filter: string): string {
   return `${objectOf(origin)} ${sequence} ${filter}`;
 }

@@ -12,6 +12,7 @@ import {
   messageOfWill,
   type PublishOptions,
   readMessage,
+  renamed,
   writeMessage,
 } from "../../src/mqtt/message.ts";
 import { type Properties, type ProtocolVersion, PUBLISH, type Publish } from "../../src/mqtt/packet.ts";
@@ -68,6 +69,24 @@ test("a message that was read is written as the bytes it was read from, a change
   const other = new RecordWriter();
   writeMessage(other, new Message({ ...read, origin: "other@1", sequence: 9 }));
   expect(readMessage(new RecordReader(other.finish()))).toMatchObject({ origin: "other@1", sequence: 9, topic: "a/ä" });
+});
+
+test("a renamed message says by which name its publisher may repeat it, however often it is renamed", () => {
+  const name = { publisher: "p", repeated: false, settledBelow: 0 };
+  const first = new Message({ ...message({}), origin: "n/client/a@b@7", sequence: 5, settledBelow: 3, repeated: true });
+  const again = renamed(renamed(first, { ...name, origin: "n/session/1@8", sequence: 6 }), {
+    ...name,
+    origin: "n/session/2@9",
+    sequence: 7,
+  });
+  const writer = new RecordWriter();
+  writeMessage(writer, again);
+  const read = readMessage(new RecordReader(writer.finish()));
+  const formerly = { origin: "n/client/a@b@7", sequence: 5 };
+  expect(read).toMatchObject({ origin: "n/session/2@9", sequence: 7, settledBelow: 0, repeated: false, formerly, topic: "a/ä" });
+  expect(renamed(new Message({ ...message({}), settledBelow: 0 }), { ...name, origin: "n/session/1@8", sequence: 6 }).formerly).toBe(
+    undefined,
+  );
 });
 
 describe("of a PUBLISH", () => {

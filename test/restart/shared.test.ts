@@ -80,3 +80,34 @@ test("[MQTT5-4.3.3-10] QoS 2: a message that was passed on comes once, although 
   expect([publisher.quiet, world.problems, publisher.problems]).toEqual([true, [], []]);
   expect(stays.got.map(({ number }) => number)).toEqual(broker.published.map(({ number }) => number));
 });
+
+test("[MQTT5-4.3.3-10] QoS 2: a message that waited for a member whose session ended comes once to another one, although its publisher repeats it", async () => {
+  const broker = new Broker(["sharded", 0]);
+  const { world } = broker;
+  const objectOf = (id: string): SimulatedObject => world.object(`n/client/${id}`);
+  const leaves = await broker.connect("leaves", { expirySeconds: 30 });
+  const stays = await broker.connect("stays");
+  const publisher = await broker.connect("publisher");
+  leaves.subscribe("$share/g/jobs", 2);
+  await broker.pass(4_000);
+  leaves.drop();
+  await broker.pass(4_000);
+  publisher.publish("jobs", 2);
+  while (objectOf("leaves").sessionStore.chunkHeads(0, 1).length === 0) await world.step(Number.POSITIVE_INFINITY);
+  // The publisher does not hear of it, and is away.
+  objectOf("publisher").reset();
+  stays.subscribe("$share/g/jobs", 2);
+  await broker.pass(4_000);
+  expect(stays.got).toEqual([]);
+  await broker.pass(20 * 60_000, stays);
+  expect(stays.got.length).toBe(1);
+  // Also an object that has woken for it alone tells that its last member has gone: else it would be asked, and know.
+  expect(world.objects.filter(({ isTopic }) => isTopic).flatMap(({ routingStore }) => routingStore.routes())).toMatchObject([
+    { filter: "$share/g/jobs", sessionObject: "n/client/stays" },
+  ]);
+  for (const object of world.objects) object.reset();
+  stays.connect();
+  publisher.connect();
+  await broker.pass(60_000, stays, publisher);
+  expect([publisher.quiet, world.problems, publisher.problems, stays.problems, stays.got.length]).toEqual([true, [], [], [], 1]);
+});

@@ -82,6 +82,8 @@ const OF_OLD = "rows of today do not have them; an older version wrote them";
 const ANSWER_LOST =
   "one run in thousands loses an answer and has its receiver asleep before the repeat; test/routing/repeats.test.ts has it";
 
+const RENAMED = "one run in ten thousand has such a message come again; test/restart/shared.test.ts has one";
+
 const BY_LOGIN = "no right and no login of the simulation depends on it; test/session/rights.test.ts and move.test.ts have such";
 
 /** What a session is, in whatever holds it. */
@@ -176,6 +178,7 @@ const MESSAGE_FIELDS: Fields = {
   sequence: "1",
   repeated: "false",
   settledBelow: "0",
+  formerly: { value: "undefined", unnoticed: RENAMED },
   topicBytes: { value: "undefined", unnoticed: "it is the topic once more, and made from it where it is missing" },
 };
 
@@ -497,6 +500,7 @@ export const FORMS: readonly Form[] = [
       sequence: { value: "1", unnoticed: "the same" },
       repeated: { value: "false", unnoticed: "the same" },
       settledBelow: { value: "0", unnoticed: "the same" },
+      formerly: { value: "undefined", unnoticed: "the same" },
     }),
   },
   {

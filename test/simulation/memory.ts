@@ -155,9 +155,9 @@ function bytesText(bytes: Uint8Array): string {
 
 /** All of a message. */
 function messageText(message: Message): string {
-  const { topic, qos, retain, payload, propertyBytes, expiresAt, publisher, repeated, settledBelow } = message;
+  const { topic, qos, retain, payload, propertyBytes, expiresAt, publisher, repeated, settledBelow, formerly } = message;
   const flags = `${retain ? "retained " : ""}${repeated ? "repeated " : ""}`;
-  return `${topic} at QoS ${qos} ${flags}of ${publisher}, expires at ${expiresAt}, settled below ${settledBelow}, ${bytesText(payload)}, ${bytesText(propertyBytes)}`;
+  return `${topic} at QoS ${qos} ${flags}of ${publisher}, expires at ${expiresAt}, settled below ${settledBelow}, formerly ${formerly?.sequence}, ${bytesText(payload)}, ${bytesText(propertyBytes)}`;
 }
 
 function nameOfOwed({ filter, place, from }: RetainedCursor): string {

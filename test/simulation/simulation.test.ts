@@ -19,6 +19,10 @@ const KEPT: readonly (readonly [seed: number, what: string])[] = [
     65_026,
     "a Session object that had said that it was not given a message lost its memory, and took it from an earlier life of the Topic object that asked",
   ],
+  [
+    69_779,
+    "a QoS 2 message that had waited for a shared subscription's member whose session ended came again when its publisher repeated it",
+  ],
   [69_355, "what No Local kept from a subscription came with the one that replaced it while it was still owed retained messages"],
   [66_346, "a live copy with RETAIN, as its subscription wanted it, was not counted as the first one: what is demanded was wrong"],
 ];
