@@ -19,7 +19,7 @@ import { wayOut } from "./ways.ts";
 const VISITS_A_SECOND = 1 / 3600;
 
 /** What an object writes when it begins to store something, once. */
-const ROWS_OF_TABLES = 10;
+const ROWS_OF_TABLES = 17;
 
 export interface Topics {
   readonly topics: number;

@@ -271,6 +271,7 @@ export type ChunkRow = ChunkHeads & ChunkRecords;
 export interface SessionStore {
   sessions(): SessionRow[];
   subscriptions(): SubscriptionRow[];
+  /** In the order in which their clients first had one. */
   wills(): WillRow[];
   /** The first of the chunks with numbers above `after`, at most so many, in order of their numbers. */
   chunkHeads(after: number, most: number): ChunkHeads[];

@@ -44,8 +44,7 @@ export class MemorySessionStore implements SessionStore {
   }
 
   wills(): WillRow[] {
-    const rows = [...this.#willRows.values()].sort((a, b) => compareTopics(a.clientId, b.clientId));
-    return this.#read(rows.map((row) => ({ ...row, will: row.will.slice() })));
+    return this.#read([...this.#willRows.values()].map((row) => ({ ...row, will: row.will.slice() })));
   }
 
   chunkHeads(after: number, most: number): ChunkHeads[] {

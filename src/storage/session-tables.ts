@@ -61,5 +61,14 @@ export const SESSION_TABLES: Role = {
         "DROP TABLE chunk",
       ],
     },
+    {
+      // By numbers: to find a key that is none, SQLite reads rows to the end, and a will may be large (SCHEMA.md).
+      name: "wills",
+      statements: [
+        "CREATE TABLE will_message (number INTEGER PRIMARY KEY, client_id TEXT NOT NULL, will BLOB NOT NULL, checksum INTEGER)",
+        "INSERT INTO will_message (client_id, will, checksum) SELECT client_id, will, checksum FROM will",
+        "DROP TABLE will",
+      ],
+    },
   ],
 };

@@ -23,6 +23,8 @@ import { Tables } from "./tables.ts";
 
 export class SqliteSessionStore implements SessionStore {
   readonly #tables: Tables;
+  /** Under which number each will is, by Client Identifier; known once they were read. */
+  #willNumbers: Map<string, number> | undefined;
 
   /** @throws Error when the database was written by newer code or under an edited history of migrations */
   constructor(sql: SqlStorage, meter: RowMeter, made?: () => void) {
@@ -55,12 +57,14 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   wills(): WillRow[] {
-    return this.#tables
-      .select<Checked<{ client_id: string; will: ArrayBuffer }>>("SELECT client_id, will, checksum FROM will ORDER BY client_id")
-      .map(({ client_id: clientId, will: blob, checksum }) => {
-        const will = new Uint8Array(blob);
-        return { clientId, will, ...changed(checksum, clientId, will) };
-      });
+    const rows = this.#tables.select<Checked<{ number: number; client_id: string; will: ArrayBuffer }>>(
+      "SELECT number, client_id, will, checksum FROM will_message ORDER BY number",
+    );
+    this.#willNumbers = new Map(rows.map(({ number, client_id: clientId }) => [clientId, number]));
+    return rows.map(({ client_id: clientId, will: blob, checksum }) => {
+      const will = new Uint8Array(blob);
+      return { clientId, will, ...changed(checksum, clientId, will) };
+    });
   }
 
   chunkHeads(after: number, most: number): ChunkHeads[] {
@@ -208,17 +212,30 @@ export class SqliteSessionStore implements SessionStore {
 
   putWill(row: WillRow): void {
     checkRowBytes(row.will);
-    this.#tables.put(
-      `INSERT INTO will (client_id, will, checksum) VALUES (?, ?, ?)
-        ON CONFLICT (client_id) DO UPDATE SET will = excluded.will, checksum = excluded.checksum`,
+    const numbers = this.#numbersOfWills();
+    const [put] = this.#tables.put<{ number: number }>(
+      `INSERT INTO will_message (number, client_id, will, checksum) VALUES (?, ?, ?, ?)
+        ON CONFLICT (number) DO UPDATE SET will = excluded.will, checksum = excluded.checksum
+        RETURNING number`,
+      numbers.get(row.clientId) ?? null,
       row.clientId,
       row.will,
       checksum(row.clientId, row.will),
     );
+    numbers.set(row.clientId, put!.number);
   }
 
   deleteWill(clientId: string): void {
-    this.#tables.delete("DELETE FROM will WHERE client_id = ?", clientId);
+    const numbers = this.#numbersOfWills();
+    const number = numbers.get(clientId);
+    if (number === undefined) return;
+    this.#tables.delete("DELETE FROM will_message WHERE number = ?", number);
+    numbers.delete(clientId);
+  }
+
+  #numbersOfWills(): Map<string, number> {
+    if (this.#willNumbers === undefined) this.wills();
+    return this.#willNumbers!;
   }
 
   putChunk(row: ChunkRow): void {

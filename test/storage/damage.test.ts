@@ -28,7 +28,7 @@ const TABLES: Readonly<Record<string, Table>> = {
     put: ({ sessions }) => sessions.putSubscription({ sessionNumber: 3, filter: "a/+", options: 1, subscriptionIdentifier: 7 }),
     read: ({ sessions }) => sessions.subscriptions(),
   },
-  will: {
+  will_message: {
     columns: ["client_id", "will"],
     put: ({ sessions }) => sessions.putWill({ clientId: "c", will: BLOB }),
     read: ({ sessions }) => sessions.wills(),

@@ -139,8 +139,8 @@ export function sessionStoreContract(name: string, withStore: WithStore<SessionS
         store.deleteWill("A");
         expect(store.wills()).toEqual([
           { clientId: "a", will: bytes(5) },
-          { clientId: "a\u0308", will: bytes(2, 2) },
           { clientId: "ä", will: bytes(2, 1) },
+          { clientId: "a\u0308", will: bytes(2, 2) },
           { clientId: "\uFEFFa", will: bytes(2, 2) },
         ]);
       }));
