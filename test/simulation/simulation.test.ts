@@ -37,23 +37,25 @@ const KEPT_RESHAPED: readonly (readonly [seed: number, what: string])[] = [
 const PATIENT = { timeout: 180_000 };
 
 describe("simulation", () => {
-  for (let first = 1; first <= 41; first += 40) {
-    test(`seeds ${first} to ${first + 39} keep every promise`, PATIENT, async () => {
-      for (let seed = first; seed < first + 40; seed += 1) {
-        const { problems } = await run({ seed, steps: 200 });
-        expect(problems, `npm run simulate -- --seed ${seed} --trace`).toEqual([]);
+  /** What came of the seeds that were run first. */
+  const first = new Map<number, RunResult>();
+
+  for (let from = 1; from <= 41; from += 40) {
+    test(`seeds ${from} to ${from + 39} keep every promise`, PATIENT, async () => {
+      for (let seed = from; seed < from + 40; seed += 1) {
+        const result = await run({ seed, steps: 200 });
+        first.set(seed, result);
+        expect(result.problems, `npm run simulate -- --seed ${seed} --trace`).toEqual([]);
       }
     });
   }
 
-  for (let first = 1; first <= 1; first += 40) {
-    test(`seeds ${first} to ${first + 39} keep every promise while the numbers of objects change`, PATIENT, async () => {
-      for (let seed = first; seed < first + 40; seed += 1) {
-        const { problems } = await run({ seed, steps: 200, reshaped: true });
-        expect(problems, `npm run simulate -- --seed ${seed} --reshaped --trace`).toEqual([]);
-      }
-    });
-  }
+  test("seeds 1 to 40 keep every promise while the numbers of objects change", PATIENT, async () => {
+    for (let seed = 1; seed <= 40; seed += 1) {
+      const { problems } = await run({ seed, steps: 200, reshaped: true });
+      expect(problems, `npm run simulate -- --seed ${seed} --reshaped --trace`).toEqual([]);
+    }
+  });
 
   test(
     "seeds 1 to 20 keep every promise while a new build spreads, and the numbers of objects change in half of them",
@@ -81,7 +83,7 @@ describe("simulation", () => {
     // In some of these several clients give their passwords at once, which takes turns.
     const seeds = Array.from({ length: 10 }, (_, index) => 17 + index);
     const [ones, others]: RunResult[][] = [[], []];
-    for (const seed of seeds) ones.push(await run({ seed, steps: 200 }));
+    for (const seed of seeds) ones.push(first.get(seed) ?? (await run({ seed, steps: 200 })));
     for (const seed of seeds.reverse()) others.unshift(await run({ seed, steps: 200 }));
     expect(ones).toEqual(others);
     for (const { delivered } of ones) expect(delivered).toBeGreaterThan(10);
