@@ -344,7 +344,8 @@ export function acknowledged(core: SessionCore, session: Session, packetId: numb
 function finish(core: SessionCore, session: Session, delivery: Delivery): void {
   core.receipts.over(session, delivery.packetId);
   session.deliveries.delete(delivery.packetId);
-  // One that waits to be sent again was not counted on this connection, nor one that was sent before the object slept.
+  // One that waits to be sent again was not counted on this connection. One that was sent before the object slept was, if it is in a row;
+  // else its size is 0.
   if (delivery.sent && !session.resending.remove(delivery)) session.inflightBytes = Math.max(0, session.inflightBytes - delivery.size);
   settled(core, session, delivery.sequence);
 }

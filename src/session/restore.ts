@@ -25,6 +25,7 @@ import { type AttachedWire, restoreConnections } from "./restore-connections.ts"
 import { attempt, Restoring } from "./restoring.ts";
 import { endForbidden, watchLogin } from "./rights.ts";
 import { type Connection, type RetainedCursor, Session } from "./session.ts";
+import { goOn } from "./share-backlog.ts";
 import { decodeSessionState, decodeWill, type SentDelivery, type SessionState, storedRequest } from "./state.ts";
 import { isSystemRow } from "./system-totals.ts";
 import { noteBacklogs, withoutMessage } from "./waiting.ts";
@@ -77,6 +78,8 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
     doubtWaiting(connection.session);
     askOwed(core, connection.session);
   }
+  // Behind the rights of all. What made it wait may be forgotten, and then no answer of the client would make it go on.
+  for (const { session } of core.connections) core.failures.guard("going on with what waits for it", session, () => goOn(core, session));
   core.presence.restored();
   const { problems, swept, endedConsumers } = restoring;
   core.counters.rowsSwept += swept;
@@ -305,6 +308,7 @@ function restoreDelivery(session: Session, head: Head, sent: SentDelivery | unde
   if (session.connection !== undefined && sent?.resending === false) {
     // On a live connection nothing is sent again [MQTT5-4.4.0-1].
     session.deliveries.set(packetId, withoutMessage({ sequence, size, packetId, flags, sent: true }));
+    session.inflightBytes += size;
   } else {
     // A session that was online when memory was lost may have been sent more than its row knows.
     const crashed = session.connection === undefined && session.expiresAt === 0;

@@ -1,6 +1,7 @@
 /** Clients that do not read: what they are sent is bounded, those who read notice nothing, and who never answers is disconnected. */
 
 import { describe, expect, test } from "vitest";
+import { INFLIGHT_BYTES_MAX } from "../../src/limits.ts";
 import { UNREAD_ASK_MS, UNREAD_BYTES_FULL, UNREAD_BYTES_LEAST, UNREAD_MS_MAX } from "../../src/memory-limits.ts";
 import { DISCONNECT, type Packet, PINGREQ, PUBLISH, PUBREL } from "../../src/mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
@@ -98,6 +99,35 @@ test("messages of QoS 1 wait where QoS 0 ones are unread, and come when these ar
   const first = answer(client);
   expect(questionsIn(first)).toBeGreaterThan(0);
   expect(client.texts()).toEqual(["waits"]);
+});
+
+test("what waits for a client when its object loses its memory goes on in the next life, which has asked it nothing", () => {
+  const { world, publisher } = worldOf({ limits: { unheardBytesMax: 1 * MIB } });
+  const client = world.connect("client", { clean: false, properties: { sessionExpiryInterval: 100 } });
+  client.subscribe("t", 1);
+  for (let count = 0; count < 30; count += 1) publisher.publish("t", new Uint8Array(100 * KIB));
+  publisher.publish("t", "waits", { qos: 1 });
+  const before = client.take();
+  expect(before.some((packet) => packet.type === PUBLISH && packet.qos === 1)).toBe(false);
+  world.sessions[0]!.hibernate();
+  for (const packet of before) if (packet.type === PUBREL) client.pubcomp(packet.packetId);
+  publisher.publish("t", "after", { qos: 1 });
+  expect(answer(client).map((packet) => packet.type === PUBLISH && new TextDecoder().decode(packet.payload))).toEqual(["waits", "after"]);
+});
+
+test("what was in flight when its object slept counts against what may be in flight in the next life", () => {
+  const { world, publisher } = worldOf();
+  const client = world.connect("client", { clean: false, properties: { sessionExpiryInterval: 100 } });
+  client.subscribe("t", 1);
+  const size = 200 * KIB;
+  const most = Math.ceil(INFLIGHT_BYTES_MAX / size);
+  for (let count = 0; count < most + 3; count += 1) publisher.publish("t", new Uint8Array(size), { qos: 1 });
+  const sent = client.messages();
+  expect(sent.length).toBe(most);
+  world.sessions[0]!.hibernate();
+  expect(client.messages()).toEqual([]);
+  for (const { packetId } of sent) client.puback(packetId);
+  expect(client.messages().length).toBe(3);
 });
 
 test("acknowledged messages show as much: who acknowledges is asked nothing", () => {
