@@ -237,6 +237,9 @@ export const FENCE_MS = 10 * SECOND;
 /** How long a receiver remembers which messages it has already handled: longer than any sender repeats them. */
 export const REPEAT_WINDOW_MS = 5 * MINUTE;
 
+/** What is left of a log that everybody has read goes after that time at the earliest, and after this time more when the object has to wake for it. */
+export const LOG_TIDY_SLACK_MS = HOUR;
+
 /**
  * Incoming QoS 2 exchanges of one Session object from the oldest unsettled one on: receivers remember each of them, for its publisher may
  * repeat it. As many as one client may have open by default; more are refused, or the oldest is given up where its publisher is away.

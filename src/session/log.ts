@@ -13,6 +13,7 @@ import { encodeRecord, type Recipient } from "./chunk.ts";
 import type { Head } from "./chunk-heads.ts";
 import { ChunkRows, type Damaged, type Found, found } from "./chunk-rows.ts";
 import { addRecord, type Chunk, compact, emptyChunk, type LogRecord, recordOf } from "./log-record.ts";
+import { lifeOf } from "./numbers.ts";
 import type { SessionStore } from "./ports.ts";
 import type { Repeats } from "./repeats.ts";
 
@@ -26,6 +27,8 @@ export class MessageLog {
   /** Records that no row holds yet. */
   #fresh: LogRecord[] = [];
   #isToRemember = false;
+  /** What is left of it is needed for repeats: it stays until something is added. */
+  #isKept = false;
   /** Chunks whose last record was done since the last flush. */
   readonly #finished = new Set<Chunk>();
 
@@ -122,6 +125,7 @@ export class MessageLog {
       }
       this.#rows.write(chunk);
       this.#isToRemember = false;
+      this.#isKept = false;
     }
     for (const chunk of this.#finished) {
       if (chunk.open === 0 && chunk !== this.#tail) this.#rows.delete(chunk);
@@ -136,7 +140,17 @@ export class MessageLog {
 
   /** Whether the newest chunk holds nothing that anybody needs: `tidy` would delete its row. */
   get untidy(): boolean {
-    return this.#tail !== undefined && this.#tail.open === 0 && this.#tail.stored;
+    return this.#tail !== undefined && this.#tail.open === 0 && this.#tail.stored && !this.#isKept;
+  }
+
+  /** When its last message came, at the earliest: when that life began, milliseconds since the epoch. */
+  get lastAt(): number {
+    return lifeOf(this.#tail?.last ?? 0);
+  }
+
+  /** What is left stays, for what it remembers, until something is added. */
+  keep(): void {
+    this.#isKept = true;
   }
 
   /** Deletes the newest chunk if nothing in it is needed: what remains of a log that everybody has read is nothing. */

@@ -1,11 +1,18 @@
 /** Numbers that an object never gives twice, over restarts too: they begin with the clock, a thousand for every millisecond of life. */
 
+const PER_MS = 1000;
+
+/** When the life began at the earliest in which a number was given, milliseconds since the epoch. */
+export function lifeOf(number: number): number {
+  return Math.floor(number / PER_MS);
+}
+
 export class Numbers {
   #last: number;
 
   /** @param now milliseconds since the epoch */
   constructor(now: number) {
-    this.#last = now * 1000;
+    this.#last = now * PER_MS;
   }
 
   /** The last number given. */

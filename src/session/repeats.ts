@@ -241,6 +241,11 @@ export class Repeats {
     return false;
   }
 
+  /** When something came last that may come again, milliseconds since the epoch. */
+  get lastAt(): number {
+    return [...this.#seen.values()].reduce((last, { at }) => Math.max(last, at), 0);
+  }
+
   /** Forgets what no Topic object repeats any more. */
   forget(now: number): void {
     this.#latest = undefined;

@@ -24,6 +24,7 @@ import { decodePage, type ReceivedExchange } from "./received.ts";
 import { type AttachedWire, restoreConnections } from "./restore-connections.ts";
 import { attempt, Restoring } from "./restoring.ts";
 import { endForbidden, watchLogin } from "./rights.ts";
+import { restoreTidying } from "./rows.ts";
 import { type Connection, type RetainedCursor, Session } from "./session.ts";
 import { goOn } from "./share-backlog.ts";
 import { decodeSessionState, decodeWill, type SentDelivery, type SessionState, storedRequest } from "./state.ts";
@@ -81,6 +82,7 @@ export function restore(core: SessionCore, wires: readonly AttachedWire[], now: 
   // Behind the rights of all. What made it wait may be forgotten, and then no answer of the client would make it go on.
   for (const { session } of core.connections) core.failures.guard("going on with what waits for it", session, () => goOn(core, session));
   core.presence.restored();
+  restoreTidying(core);
   const { problems, swept, endedConsumers } = restoring;
   core.counters.rowsSwept += swept;
   return { connections, problems, swept, endedConsumers: [...endedConsumers.values()] };

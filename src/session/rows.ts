@@ -3,7 +3,7 @@
  * `flush.ts` has it written before what the wires gathered is sent: so nothing leaves that is not safe, and a tick costs few rows.
  */
 
-import { OWED_INLINE_BYTES_MAX, RECEIVED_INLINE_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
+import { LOG_TIDY_SLACK_MS, OWED_INLINE_BYTES_MAX, RECEIVED_INLINE_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import { ATTACHMENT_BYTES_MAX } from "../storage-limits.ts";
 import { encodeAttachment } from "./attachment.ts";
@@ -43,10 +43,18 @@ export function writeRows(core: SessionCore, attachments: number): void {
   }
   // Behind the rows of their sessions, which an attachment that grew too large may have needed as well.
   core.rowChanges.write((error, session) => core.failures.caught(error, "writing its rows", session, true));
-  if (core.log.untidy && core.tidyAt === 0) {
-    core.tidyAt = core.now + REPEAT_WINDOW_MS;
-    core.deadlines.add({ at: core.tidyAt, kind: LOG_TIDY, subject: undefined, slackMs: REPEAT_WINDOW_MS * 12 });
-  }
+  tidyLater(core, core.now + REPEAT_WINDOW_MS, LOG_TIDY_SLACK_MS);
+}
+
+function tidyLater(core: SessionCore, at: number, slackMs: number): void {
+  if (!core.log.untidy || core.tidyAt > 0) return;
+  core.tidyAt = at;
+  core.deadlines.add({ at, kind: LOG_TIDY, subject: undefined, slackMs });
+}
+
+/** After a start: it is due when it would have been, or it would be put off by each sleep. */
+export function restoreTidying(core: SessionCore): void {
+  tidyLater(core, Math.max(core.repeats.lastAt, core.log.lastAt) + REPEAT_WINDOW_MS + LOG_TIDY_SLACK_MS, 0);
 }
 
 function writeOne(core: SessionCore, session: Session, write: () => void): void {
@@ -181,5 +189,6 @@ export function forgetRow(core: SessionCore, session: Session): void {
 export function tidy(core: SessionCore): void {
   core.tidyAt = 0;
   core.repeats.forget(core.now);
-  if (!core.repeats.remembersExchanges) core.log.tidy();
+  if (core.repeats.remembersExchanges) core.log.keep();
+  else core.log.tidy();
 }
