@@ -13,7 +13,7 @@ export interface Runtime {
   now(): number;
   /** Runs something later, once; 0 = in the next tick. While it waits, the platform does not hibernate the object. */
   after(ms: number, run: () => void): Timer;
-  /** Something that no earlier incarnation of any object had. */
+  /** Something that no earlier incarnation of any object had; it has no @. */
   incarnation(): string;
 }
 

@@ -205,7 +205,8 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     core.openExchanges.set(sequence, session);
     settledBelow = core.settledBelow;
   }
-  const from = { ...origin, origin: begunAt ?? origin.origin, sequence, repeated, settledBelow };
+  // An object without a life, as its own name may have an @.
+  const from = { ...origin, origin: begunAt === undefined ? origin.origin : `${begunAt}@`, sequence, repeated, settledBelow };
   try {
     const meant = meantBy(verdict, publish, topic);
     handOn(

@@ -74,6 +74,23 @@ describe.each([
     expect([reader.problems, writer.problems]).toEqual([[], []]);
   });
 
+  test.each(["publisher", "publisher@home"])("a message that %s began at QoS 2 where its session was before comes once", async (id) => {
+    const broker = new Broker(other === EACH ? ["sharded", 2] : ["sharded", 0]);
+    const reader = await broker.connect(ID);
+    const publisher = await broker.connect(id);
+    reader.subscribe(TOPICS[0]!, 2);
+    await broker.pass(4_000);
+    publisher.publish(TOPICS[0]!, 2);
+    while (reader.got.length === 0) await broker.world.step(Number.POSITIVE_INFINITY);
+    // Nobody knows any more that the message is safe.
+    owner(broker, id).reset();
+    await broker.pass(4_000, reader);
+    broker.world.reshape(other);
+    await back(broker, reader, publisher);
+    await broker.pass(60_000, reader, publisher);
+    expect([publisher.quiet, reader.got.length, reader.problems, publisher.problems]).toEqual([true, 1, [], []]);
+  });
+
   test("retained messages are with the owner of their topic, and nowhere else", async () => {
     const broker = new Broker(["sharded", 2]);
     const writer = await broker.connect("writer");

@@ -230,7 +230,7 @@ export class SimulatedObject {
         );
         return { cancel: end };
       },
-      incarnation: () => `${this.name}-${life}`,
+      incarnation: () => `${this.name.replaceAll("@", "-")}-${life}`,
     };
   }
 
