@@ -17,6 +17,7 @@ import { enqueue } from "./queue.ts";
 import { AS_PUBLISHED } from "./retain.ts";
 import { sendQoS0 } from "./send.ts";
 import type { Session } from "./session.ts";
+import { announce } from "./share.ts";
 import { dueOfShare } from "./share-due.ts";
 import { memberFor } from "./share-member.ts";
 import { inRows, peek } from "./waiting.ts";
@@ -137,6 +138,8 @@ export function deliverShared(core: SessionCore, message: Message, { filter, key
   const share = core.shares.get(filter);
   const chosen = share?.choose(core.choices.sharedStrategy, key);
   if (share === undefined || chosen === undefined) return "unwanted";
+  // With all others away, too; or nobody has told that nobody is connected here any more: by a loss of memory, or in a sleep.
+  if (share.online === 0) announce(core, share, undefined);
   const member = memberFor(core, share, message, chosen, demand);
   if (member === undefined) return "full";
   const gives = (to: Session): boolean => giveShared(core, to, message, filter, receipt);

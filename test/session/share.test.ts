@@ -194,6 +194,23 @@ describe.each([
   });
 });
 
+test.each([0, 2] as const)(
+  "after a restart that cost a member its connection, messages at QoS %d go to one elsewhere that is connected",
+  (qos) => {
+    const world = new World({ wiring: "batched", sessionObjects: 2, topicObjects: 1 });
+    const [, connected] = members(world, 2, DURABLE, qos);
+    world.sessions[0]!.crash();
+    const publisher = world.connect("p", { at: 1 });
+    // By the first one that comes to the other object the Topic object finds out.
+    for (let number = 0; number < 20; number += 1) publisher.publish("jobs/1", String(number), { qos });
+    expect(connected!.messages().length).toBeGreaterThanOrEqual(19);
+    expect(world.topics[0]!.store.routes().map(({ sessionObject, online }) => [sessionObject, online])).toEqual([
+      [world.sessions[0]!.name, 0],
+      [world.sessions[1]!.name, 1],
+    ]);
+  },
+);
+
 /** Members that acknowledge nothing and one that acknowledges at once. */
 function stuckAnd(world: World, stuck: number) {
   const clients = members(world, stuck + 1, {}, 2);
