@@ -11,6 +11,7 @@ import type { SessionCore } from "../session/core.ts";
 import { flush } from "../session/flush.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import { storeWaiting, unwritten } from "../session/rows.ts";
+import { answersEndAt } from "../session/unread-bound.ts";
 import { ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../storage-limits.ts";
 import { LEFT_ALARM_MS } from "../work-limits.ts";
 import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
@@ -68,6 +69,8 @@ export class Flusher implements Taker {
   #awake: Timer | undefined;
   /** Runs while publishers wait for slow clients. */
   #patience: Timer | undefined;
+  /** Runs while clients were asked whether they read and have not answered. */
+  #answers: Timer | undefined;
 
   constructor({ core, machine, router, turns, ownTurns, clients, state, name, meter, faults, runtime, flushed }: FlusherOptions) {
     this.#core = core;
@@ -162,6 +165,7 @@ export class Flusher implements Taker {
     this.#served();
     this.#stayAwake();
     this.#watchSlow();
+    this.#watchUnread();
     if (!this.#alarm.isSetFor(this.#core.deadlines.wakeAt()))
       this.#arm().catch((error) => this.#faults.caught(error, "setting the alarm", undefined));
   }
@@ -206,6 +210,21 @@ export class Flusher implements Taker {
     if (this.#core.slowing.sessions.size === 0 || this.#patience !== undefined) return;
     this.#patience = this.#runtime.after(patienceEndsAt(this.#core) - this.#runtime.now(), () => {
       this.#patience = undefined;
+      this.#flushNow();
+    });
+  }
+
+  /** While clients owe the answer whether they read the object stays awake, and looks in time who has had long enough for it. */
+  #watchUnread(): void {
+    if (this.#core.unanswered.size === 0) {
+      this.#answers?.cancel();
+      this.#answers = undefined;
+      return;
+    }
+    // What is left of the deadlines has its turn.
+    if (this.#waits) return;
+    this.#answers ??= this.#runtime.after(answersEndAt(this.#core) - this.#runtime.now(), () => {
+      this.#answers = undefined;
       this.#flushNow();
     });
   }

@@ -142,6 +142,8 @@ export class SessionCore {
   readonly deaf = new Set<Session>();
   /** Connections that are over and whose sockets are not: what was not read still waits in them. */
   readonly lingering = new Set<Connection>();
+  /** Connections whose clients were asked whether they read and have not answered. */
+  readonly unanswered = new Set<Connection>();
   /** When everybody was asked whether he reads, milliseconds since the epoch. */
   unreadAskedAt = 0;
   /** Sessions without rows for which messages wait. */

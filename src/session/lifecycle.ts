@@ -51,6 +51,7 @@ export function connectionLost(core: SessionCore, connection: Connection, ended 
   const wasHere = core.connections.delete(connection);
   connection.forget();
   if (connection.reading.unreadBytes > 0) core.lingering.add(connection);
+  core.unanswered.delete(connection);
   core.deadlines.forget(connection);
   connection.reauthentication?.exchange.cancel();
   if (connection.aliases.number !== 0) core.store.deleteAliases(connection.aliases.number);

@@ -1,5 +1,6 @@
 /** How much may be unread by a client, and the question that it is asked before it is so much. What follows from no answer is in `unread.ts`. */
 
+import { DEADLINE_COARSE_MS } from "../limits.ts";
 import {
   UNREAD_BYTES_FULL,
   UNREAD_BYTES_LEAST,
@@ -64,10 +65,19 @@ export function ask(core: SessionCore, connection: Connection): void {
   const packetId = session.findPacketId(hash(`${core.secret} ${session.clientId} ${reading.sentBytes}`));
   connection.send({ type: PUBREL, packetId, reasonCode: SUCCESS, properties: NO_PROPERTIES });
   reading.questions.push({ packetId, position: reading.sentBytes, at: core.now });
+  core.unanswered.add(connection);
   if (reading.questions.length === 1) expect(core, connection, core.now);
 }
 
 /** A question that was asked then is to be answered in time. */
 export function expect(core: SessionCore, connection: Connection, at: number): void {
-  core.deadlines.add({ at: at + UNREAD_MS_MAX, kind: UNREAD, subject: connection, slackMs: UNREAD_MS_MAX });
+  // The host, which keeps the object awake for it, looks in time: an alarm would only cost a row.
+  core.deadlines.add({ at: at + UNREAD_MS_MAX, kind: UNREAD, subject: connection, slackMs: DEADLINE_COARSE_MS });
+}
+
+/** When the first of those who were asked is to have answered, milliseconds since the epoch; Infinity when everybody has. */
+export function answersEndAt({ unanswered }: SessionCore): number {
+  let earliest = Number.POSITIVE_INFINITY;
+  for (const { reading } of unanswered) earliest = Math.min(earliest, (reading.questions.at(0)?.at ?? earliest) + UNREAD_MS_MAX);
+  return earliest;
 }

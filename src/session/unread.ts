@@ -3,7 +3,7 @@
  * connection and for all of them together. A client is asked by a PUBREL whose Packet Identifier is in no use, which every client has to
  * answer with PUBCOMP [MQTT5-4.3.3-11], behind all that was sent before. Acknowledgements of messages show as much; other packets show
  * nothing, for who does not read may still ping. Beyond the bound QoS 0 messages are dropped and others wait; who does not answer is
- * disconnected.
+ * disconnected. All of that is in memory alone: the object stays awake while somebody has not answered.
  */
 
 import { UNREAD_ASK_BYTES, UNREAD_ASK_MS, UNREAD_MS_MAX, UNREAD_SHARE_MAX } from "../memory-limits.ts";
@@ -23,6 +23,7 @@ export function handleAnswer(core: SessionCore, connection: Connection, packetId
   if (index >= 0) {
     const answered = questions.splice(0, index + 1).at(-1)!;
     connection.reading.hasRead(answered.position);
+    if (questions.length === 0) core.unanswered.delete(connection);
     goOn(core, connection.session);
     askOwed(core, connection.session);
     return;
