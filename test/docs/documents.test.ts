@@ -85,7 +85,9 @@ describe.each(DOCUMENTS)("%s", (path) => {
   });
 
   it("names files and folders of the project that exist, also where it leaves out src", () => {
-    const named = [...text.matchAll(/`((?:src|testing|scripts|bench)\/[\w./-]+|[\w.-]+\/[\w./-]+\.ts)`/g)].map(([, file]) => file!);
+    const named = [...text.matchAll(/`((?:src|test|testing|scripts|bench|docs)\/[\w./-]+|[\w.-]+\/[\w./-]+\.ts)`/g)].map(
+      ([, file]) => file!,
+    );
     expect(named.filter((file) => !["", "src"].some((folder) => existsSync(join(ROOT, folder, file))))).toEqual([]);
   });
 
