@@ -329,6 +329,7 @@ export class SessionHost {
     const attachment = socket.deserializeAttachment();
     if (attachment instanceof Uint8Array) {
       guarded(this.#faults, "ending a connection", undefined, () => lostAsleep(this.core, attachment, this.#runtime.now()));
+      this.system.lostAsleep();
     }
     this.#flusher.flushSoon();
   }

@@ -11,13 +11,15 @@ import type { Runtime, Timer } from "../runtime.ts";
 import { handOn } from "../session/consume.ts";
 import type { SessionCore } from "../session/core.ts";
 import { droppedTotal } from "../session/counters.ts";
-import type { Reported } from "../session/system-totals.ts";
+import type { Gauges, Reported } from "../session/system-totals.ts";
 import type { Settings } from "../settings.ts";
 import { SYS_FIRST_MS } from "../share-limits.ts";
 import type { SessionCalls } from "./calls.ts";
 import { log } from "./log.ts";
 import { namespaceOf, objectsOf } from "./names.ts";
 import type { Router } from "./router.ts";
+
+const NO_GAUGES: Gauges = { connections: 0, sessions: 0, subscriptions: 0 };
 
 export interface SystemTopicsOptions {
   readonly core: SessionCore;
@@ -38,6 +40,8 @@ export class SystemTopics {
   readonly #everyMs: number;
   /** What was told last, or stood at the start of this life. */
   #known: Reported;
+  /** What is taken for told may be so no more, or have never arrived. */
+  #isDue: boolean;
   #reporting: Timer | undefined;
   #reportedAt = Number.NEGATIVE_INFINITY;
   #publishing: Timer | undefined;
@@ -48,6 +52,7 @@ export class SystemTopics {
     this.#objects = objectsOf(settings, namespaceOf(name)).sessions;
     this.#everyMs = settings.system.seconds * 1000;
     this.#known = this.#now();
+    this.#isDue = this.#hasLost();
     // It is off by now.
     if (this.#everyMs === 0 && core.system.number !== 0) runtime.after(0, () => this.#clear());
   }
@@ -64,11 +69,27 @@ export class SystemTopics {
     };
   }
 
+  /**
+   * Whether less has come back with its memory than it had told. The object that sums up has what it told itself in that row; another one has
+   * but one of its own that says whether it told connections, for each loss of one that it hears of is told by `lostAsleep`.
+   */
+  #hasLost(): boolean {
+    const { core, name } = this.#options;
+    const { gauges } = this.#known;
+    const told = core.system.gaugesOf(name) ?? NO_GAUGES;
+    return this.#objects[0] === name ? !isSameGauges(told, gauges) : told.connections > 0 && gauges.connections === 0;
+  }
+
+  /** A connection that it had told is gone, and was before this life began. */
+  lostAsleep(): void {
+    this.#isDue = true;
+  }
+
   /** Something may have changed. */
   look(): void {
     if (this.#everyMs === 0 || this.#objects.length === 0 || this.#reporting !== undefined) return;
     const { runtime } = this.#options;
-    if (isSame(this.#now(), this.#known)) return;
+    if (!this.#isDue && isSame(this.#now(), this.#known)) return;
     const first = Math.min(this.#everyMs, SYS_FIRST_MS);
     const waitMs = Math.max(first, this.#reportedAt + this.#everyMs - runtime.now());
     this.#reporting = runtime.after(Math.min(waitMs, this.#everyMs), () => {
@@ -88,17 +109,35 @@ export class SystemTopics {
       dropped: now.counts.dropped - counts.dropped,
     };
     this.#known = now;
+    this.#isDue = false;
     this.#reportedAt = runtime.now();
     const reported = { ...now, counts: since };
     const [first] = this.#objects as [string];
-    if (first === name) this.take(name, reported);
-    else
-      peers(first)
-        .report(name, reported)
-        .catch((error) => {
-          log("figures could not be told and are told with the next", { object: name, of: first, problem: String(error) });
-          if (this.#known === now) this.#known = before;
-        });
+    if (first === name) {
+      this.take(name, reported);
+      return;
+    }
+    // Between the call and the row it may be reset: then it tells once too often rather than never.
+    if (now.gauges.connections > 0) this.#remember(now.gauges);
+    peers(first)
+      .report(name, reported)
+      .then(() => {
+        if (this.#known === now) this.#remember(now.gauges);
+      })
+      .catch((error) => {
+        log("figures could not be told and are told with the next", { object: name, of: first, problem: String(error) });
+        this.#isDue = true;
+        if (this.#known === now) this.#known = before;
+      });
+  }
+
+  /** Writes down whether it has told connections, when that has changed. */
+  #remember(gauges: Gauges): void {
+    const { core, name } = this.#options;
+    const told = core.system.gaugesOf(name) ?? NO_GAUGES;
+    if (told.connections > 0 === gauges.connections > 0) return;
+    core.system.keep(name, gauges);
+    this.#write();
   }
 
   /** An object tells of itself. */
@@ -111,9 +150,14 @@ export class SystemTopics {
     this.#publishing ??= runtime.after(waitMs, () => {
       this.#publishing = undefined;
       this.#publish(core.system.tell(runtime.now()));
-      if (core.system.number === 0) core.system.number = core.numbers.next();
-      core.store.putSession(core.system.row());
+      this.#write();
     });
+  }
+
+  #write(): void {
+    const { core } = this.#options;
+    if (core.system.number === 0) core.system.number = core.numbers.next();
+    core.store.putSession(core.system.row());
   }
 
   #publish(texts: ReadonlyMap<string, string>): void {
@@ -136,11 +180,13 @@ export class SystemTopics {
   }
 }
 
+function isSameGauges(a: Gauges, b: Gauges): boolean {
+  return a.connections === b.connections && a.sessions === b.sessions && a.subscriptions === b.subscriptions;
+}
+
 function isSame(a: Reported, b: Reported): boolean {
   return (
-    a.gauges.connections === b.gauges.connections &&
-    a.gauges.sessions === b.gauges.sessions &&
-    a.gauges.subscriptions === b.gauges.subscriptions &&
+    isSameGauges(a.gauges, b.gauges) &&
     a.counts.received === b.counts.received &&
     a.counts.sent === b.counts.sent &&
     a.counts.dropped === b.counts.dropped &&

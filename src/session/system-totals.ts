@@ -77,6 +77,16 @@ export class SystemTotals {
     this.#retained = retained ?? this.#retained;
   }
 
+  /** What an object has told last, as far as this one's row has it. */
+  gaugesOf(object: string): Gauges | undefined {
+    return this.#objects.get(object);
+  }
+
+  /** This object is not the one that sums up, and keeps what it has told of itself. */
+  keep(object: string, gauges: Gauges): void {
+    this.#objects.set(object, gauges);
+  }
+
   /** What has changed since it was told last. @returns texts by their topics */
   tell(now: number): ReadonlyMap<string, string> {
     const all = new Map(Object.entries(this.#texts(now)).map(([name, text]) => [`$SYS/broker/${name}`, text]));

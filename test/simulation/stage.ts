@@ -69,6 +69,8 @@ export class Stage {
   readonly #sessions = new Map<string, { readonly host: SessionHost; end(): void }>();
   readonly #topics = new Map<string, StageTopic>();
   readonly #routes = new Map<string, MemoryRoutingStore>();
+  /** The open ones of each Session object. */
+  readonly #sockets = new Map<string, Set<WebSocket>>();
   readonly #stored = new Map<string, MemorySessionStore>();
   /** When Session objects are to be woken, milliseconds since the epoch. */
   readonly #alarms = new Map<string, number>();
@@ -165,8 +167,26 @@ export class Stage {
 
   /** A Session object loses its memory and its sockets; it starts again when something wakes it, from what is stored. */
   end(sessionObject: string): void {
+    this.sleep(sessionObject);
+    this.#sockets.delete(sessionObject);
+  }
+
+  /** It hibernates: its sockets stay, with what is attached to them. */
+  sleep(sessionObject: string): void {
     this.#sessions.get(sessionObject)?.end();
     this.#sessions.delete(sessionObject);
+  }
+
+  socketsOf(sessionObject: string): Set<WebSocket> {
+    const sockets = this.#sockets.get(sessionObject) ?? new Set();
+    this.#sockets.set(sessionObject, sockets);
+    return sockets;
+  }
+
+  #storeOf(name: string): MemoryRoutingStore {
+    const store = this.#routes.get(name) ?? new MemoryRoutingStore(this.#meter(name));
+    this.#routes.set(name, store);
+    return store;
   }
 
   #meter(name: string): Meter {
@@ -217,8 +237,7 @@ export class Stage {
       hold: notHeld,
     });
     const meter = this.#meter(name);
-    const store = this.#routes.get(name) ?? new MemoryRoutingStore(meter);
-    this.#routes.set(name, store);
+    const store = this.#storeOf(name);
     this.#lives += 1;
     const incarnation = `${this.#lives}`;
     const runtime: Runtime = {
@@ -269,7 +288,7 @@ export class Stage {
             this.#waiting.push({ at, run, isAlarm: true });
           },
         },
-        getWebSockets: () => [],
+        getWebSockets: () => [...this.socketsOf(name)],
         abort: (reason) => {
           throw new Error(reason);
         },
@@ -288,7 +307,7 @@ export class Stage {
         }),
       router: (machine, ledger) => {
         if (settings.topology === "sharded") return new RemoteRouter(settings, name, topics, runtime, ledger, () => host.flush());
-        local = new LocalRouter(settings, name, new MemoryRoutingStore(meter), runtime, ledger, machine, () => host.flush());
+        local = new LocalRouter(settings, name, this.#storeOf(name), runtime, ledger, machine, () => host.flush());
         return local;
       },
     });
@@ -301,7 +320,7 @@ export class Stage {
   }
 
   async connect(clientId: string, clean: boolean, will?: Will): Promise<StageClient> {
-    const client = new StageClient(this.session(sessionObjectName(this.settings, "default", clientId)));
+    const client = new StageClient(this, sessionObjectName(this.settings, "default", clientId));
     client.send({
       type: CONNECT,
       version: 4,
@@ -328,26 +347,34 @@ export class StageClient {
   /** What came, oldest first. */
   readonly packets: Packet[] = [];
   closed = false;
-  readonly #host: SessionHost;
+  readonly #stage: Stage;
+  /** The Session object that has its socket. */
+  readonly #object: string;
   readonly #stream = new PacketStream(1 << 20);
   readonly #socket: WebSocket;
 
-  constructor(host: SessionHost) {
-    this.#host = host;
+  constructor(stage: Stage, object: string) {
+    this.#stage = stage;
+    this.#object = object;
+    let attachment: Uint8Array | null = null;
     this.#socket = {
       readyState: 1,
       send: (bytes: Uint8Array) => this.#receive(bytes.slice()),
       close: () => {
         this.closed = true;
       },
-      serializeAttachment: () => {},
+      serializeAttachment: (attached: Uint8Array | null) => {
+        attachment = attached?.slice() ?? null;
+      },
+      deserializeAttachment: () => attachment,
     } as unknown as WebSocket;
-    host.adopt(this.#socket, { relayed: true, admission: NOBODY });
+    stage.session(object).adopt(this.#socket, { relayed: true, admission: NOBODY });
+    stage.socketsOf(object).add(this.#socket);
   }
 
   send(packet: Packet): void {
     const bytes = encodePacket(packet, 4);
-    this.#host.receive(this.#socket, bytes.slice().buffer);
+    this.#receiving(bytes);
   }
 
   subscribe(filter: string, qos: QoS): void {
@@ -373,12 +400,17 @@ export class StageClient {
   /** Messages of QoS 0 in one frame. */
   publishTogether(topic: string, texts: readonly string[], retain = false): void {
     const packets = texts.map((text) => encodePacket({ ...publishOf(topic, 0, 0, text), retain }, 4));
-    this.#host.receive(this.#socket, concatenate(packets).slice().buffer);
+    this.#receiving(concatenate(packets));
+  }
+
+  #receiving(frame: Uint8Array): void {
+    if (this.#stage.socketsOf(this.#object).has(this.#socket))
+      this.#stage.session(this.#object).receive(this.#socket, frame.slice().buffer);
   }
 
   /** Its socket closes. */
   vanish(): void {
-    this.#host.lost(this.#socket);
+    if (this.#stage.socketsOf(this.#object).delete(this.#socket)) this.#stage.session(this.#object).lost(this.#socket);
   }
 
   count(type: Packet["type"]): number {

@@ -66,6 +66,46 @@ describe.each([
     expect(figures(late)["messages/received"]).toBe("49");
   });
 
+  test("what an object has lost in its sleep or by a reset is told when it is awake again, and nothing when that is nothing", async () => {
+    const stage = new Stage(env);
+    const watcher = await stage.connect(clientOf(stage, 0), true);
+    watcher.subscribe("$SYS/broker/#", 0);
+    const clients: StageClient[] = [];
+    for (const number of [1, 4, 7]) clients.push(await stage.connect(clientOf(stage, number), number > 1));
+    for (const client of clients) client.subscribe("t", 0);
+    await stage.advance(2 * MINUTE);
+    expect(figures(watcher)).toMatchObject({ "clients/connected": "4", "clients/total": "4", "subscriptions/count": "4" });
+    const object = sessionObjectName(stage.settings, "default", clientOf(stage, 1));
+    const nothingIsTold = async (wake: () => void): Promise<void> => {
+      const told = [watcher.messages.length, stage.calls, stage.rowsWritten];
+      wake();
+      await stage.advance(2 * MINUTE);
+      expect([watcher.messages.length, stage.calls, stage.rowsWritten, stage.timers]).toEqual([...told, 0]);
+    };
+    const wakes = (): void => void stage.session(object);
+
+    stage.sleep(object);
+    clients[1]!.vanish();
+    await stage.advance(2 * MINUTE);
+    expect(figures(watcher)).toMatchObject({ "clients/connected": "3", "clients/total": "3", "subscriptions/count": "3" });
+    stage.sleep(object);
+    await nothingIsTold(wakes);
+    // Who has a session leaves while the object sleeps, too.
+    stage.sleep(object);
+    clients[0]!.vanish();
+    await stage.advance(2 * MINUTE);
+    const expected = { "clients/connected": "2", "clients/disconnected": "1", "clients/total": "3", "subscriptions/count": "3" };
+    expect(figures(watcher)).toMatchObject(expected);
+    if (stage.settings.topology === "compact") return;
+    stage.end(object);
+    await nothingIsTold(() => {});
+    wakes();
+    await stage.advance(2 * MINUTE);
+    expect(figures(watcher)).toMatchObject({ ...expected, "clients/connected": "1", "clients/total": "2", "subscriptions/count": "2" });
+    stage.end(object);
+    await nothingIsTold(wakes);
+  });
+
   test("without SYS_SECONDS nothing is told, and what was there is gone", async () => {
     const stage = new Stage(env);
     const client = await stage.connect("c", true);
