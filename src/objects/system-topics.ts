@@ -65,7 +65,8 @@ export class SystemTopics {
     return {
       gauges: { connections: connections.size, sessions: sessions.size, subscriptions: subscriptions.size },
       counts: { received: counters.messagesReceived, sent, dropped: droppedTotal(counters) },
-      retained: router.retainedMessages,
+      // Before this life has counted them it has nothing to say of them.
+      retained: router.retainedMessages ?? core.system.retained,
     };
   }
 

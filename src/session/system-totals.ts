@@ -47,13 +47,16 @@ interface Stored {
   readonly told: Readonly<Record<string, string>>;
 }
 
+const RETAINED = "retained messages/count";
+
 const NOTHING: Counts = { received: 0, sent: 0, dropped: 0 };
 
 export class SystemTotals {
   readonly #version: string;
   readonly #objects = new Map<string, Gauges>();
   #counts = NOTHING;
-  #retained: number | undefined;
+  /** As it was told last; undefined when nobody has. */
+  retained: number | undefined;
   #since = 0;
   #told = new Map<string, string>();
   /** When something was told last, milliseconds since the epoch. */
@@ -74,7 +77,7 @@ export class SystemTotals {
     for (const name of this.#objects.keys()) if (!there.has(name)) this.#objects.delete(name);
     const { received, sent, dropped } = this.#counts;
     this.#counts = { received: received + counts.received, sent: sent + counts.sent, dropped: dropped + counts.dropped };
-    this.#retained = retained ?? this.#retained;
+    this.retained = retained ?? this.retained;
   }
 
   /** What an object has told last, as far as this one's row has it. */
@@ -89,7 +92,7 @@ export class SystemTotals {
 
   /** What has changed since it was told last. @returns texts by their topics */
   tell(now: number): ReadonlyMap<string, string> {
-    const all = new Map(Object.entries(this.#texts(now)).map(([name, text]) => [`$SYS/broker/${name}`, text]));
+    const all = new Map(Object.entries(this.#texts(now)).map(([name, text]) => [topicOf(name), text]));
     const changed = new Map([...all].filter(([topic, text]) => this.#told.get(topic) !== text));
     this.#told = all;
     this.toldAt = now;
@@ -114,7 +117,7 @@ export class SystemTotals {
       "publish/messages/sent": sent,
       "publish/messages/dropped": dropped,
       "subscriptions/count": sum.subscriptions,
-      ...(this.#retained === undefined ? {} : { "retained messages/count": this.#retained }),
+      ...(this.retained === undefined ? {} : { [RETAINED]: this.retained }),
     };
     return {
       version: `durable-mqtt version ${this.#version}`,
@@ -153,8 +156,15 @@ export class SystemTotals {
     this.toldAt = toldAt;
     this.#counts = counts;
     this.#told = new Map(Object.entries(told));
+    // What stands there stays until it is counted anew.
+    const retained = this.#told.get(topicOf(RETAINED));
+    if (retained !== undefined) this.retained = Number(retained);
     for (const [object, gauges] of Object.entries(objects)) this.#objects.set(object, gauges);
   }
+}
+
+function topicOf(name: string): string {
+  return `$SYS/broker/${name}`;
 }
 
 export function isSystemRow({ clientId }: SessionRow): boolean {

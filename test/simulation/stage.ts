@@ -26,6 +26,7 @@ import type { WorkersCode } from "../../src/objects/object-hooks.ts";
 import { RemoteRouter } from "../../src/objects/remote-router.ts";
 import { SessionHost, type SessionHostOptions } from "../../src/objects/session-host.ts";
 import { TopicHost } from "../../src/objects/topic-host.ts";
+import type { RoutingStore } from "../../src/routing/ports.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { NOBODY } from "../../src/session/ports.ts";
 import type { Reported } from "../../src/session/system-totals.ts";
@@ -33,6 +34,7 @@ import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { SLICES, type Slices } from "../../src/work-limits.ts";
+import { SqliteRows } from "./rows.ts";
 import { notHeld } from "./still-runtime.ts";
 
 const CALL_MS = 1;
@@ -69,6 +71,8 @@ export class Stage {
   readonly #sessions = new Map<string, { readonly host: SessionHost; end(): void }>();
   readonly #topics = new Map<string, StageTopic>();
   readonly #routes = new Map<string, MemoryRoutingStore>();
+  /** Of compact objects: each life of one has a store of its own, which has not counted yet what is there. */
+  readonly #rows = new Map<string, SqliteRows>();
   /** The open ones of each Session object. */
   readonly #sockets = new Map<string, Set<WebSocket>>();
   readonly #stored = new Map<string, MemorySessionStore>();
@@ -183,10 +187,11 @@ export class Stage {
     return sockets;
   }
 
-  #storeOf(name: string): MemoryRoutingStore {
-    const store = this.#routes.get(name) ?? new MemoryRoutingStore(this.#meter(name));
-    this.#routes.set(name, store);
-    return store;
+  #retainedOf(name: string): RoutingStore {
+    const rows = this.#rows.get(name) ?? new SqliteRows(this.#meter(name));
+    this.#rows.set(name, rows);
+    rows.reopen();
+    return rows.routing;
   }
 
   #meter(name: string): Meter {
@@ -237,7 +242,8 @@ export class Stage {
       hold: notHeld,
     });
     const meter = this.#meter(name);
-    const store = this.#storeOf(name);
+    const store = this.#routes.get(name) ?? new MemoryRoutingStore(meter);
+    this.#routes.set(name, store);
     this.#lives += 1;
     const incarnation = `${this.#lives}`;
     const runtime: Runtime = {
@@ -307,7 +313,7 @@ export class Stage {
         }),
       router: (machine, ledger) => {
         if (settings.topology === "sharded") return new RemoteRouter(settings, name, topics, runtime, ledger, () => host.flush());
-        local = new LocalRouter(settings, name, this.#storeOf(name), runtime, ledger, machine, () => host.flush());
+        local = new LocalRouter(settings, name, this.#retainedOf(name), runtime, ledger, machine, () => host.flush());
         return local;
       },
     });
