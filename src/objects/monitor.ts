@@ -8,7 +8,7 @@ import type { SessionCore } from "../session/core.ts";
 import { droppedTotal } from "../session/counters.ts";
 import type { Sample, SqliteSampleStore } from "../storage/sqlite-sample-store.ts";
 import { unlessRefused } from "./guarded-store.ts";
-import { Soon } from "./soon.ts";
+import { minuteOf, Soon } from "./soon.ts";
 
 export interface MonitorOptions {
   readonly core: SessionCore;
@@ -23,8 +23,8 @@ const NOTHING: Counted = { received: 0, sent: 0, dropped: 0, connections: 0, ses
 
 export class Monitor {
   readonly #options: MonitorOptions;
-  /** As rows have it. */
-  #written = NOTHING;
+  /** As rows have it; undefined before it was asked for. */
+  #written: Counted | undefined;
   readonly #soon: Soon<Counted>;
 
   constructor(options: MonitorOptions) {
@@ -37,7 +37,20 @@ export class Monitor {
   counted(): void {
     if (this.#soon.isDue) return;
     const now = this.#now();
+    this.#written ??= this.#lastWritten();
     if (!isSame(now, this.#written)) this.#soon.begin(now);
+  }
+
+  /** What rows have of the life before is what there was: who has left since the object last wrote, asleep or by a reset, is missing now. */
+  #lastWritten(): Counted {
+    const { store, runtime } = this.#options;
+    try {
+      const { connections, sessions, subscriptions } = store.last(minuteOf(runtime.now())) ?? NOTHING;
+      return { ...NOTHING, connections, sessions, subscriptions };
+    } catch (error) {
+      unlessRefused(error);
+      return NOTHING;
+    }
   }
 
   samplesSince(minute: number): readonly Sample[] {
@@ -48,7 +61,8 @@ export class Monitor {
     const { store } = this.#options;
     try {
       const known = store.find(minute) ?? NOTHING;
-      const counted = (field: "received" | "sent" | "dropped"): number => known[field] + now[field] - this.#written[field];
+      const written = this.#written ?? NOTHING;
+      const counted = (field: "received" | "sent" | "dropped"): number => known[field] + now[field] - written[field];
       store.put({ ...now, minute, received: counted("received"), sent: counted("sent"), dropped: counted("dropped") });
       this.#written = now;
     } catch (error) {

@@ -43,6 +43,7 @@ export class Soon<Counts> {
   }
 }
 
-function minuteOf(ms: number): number {
+/** Since the epoch. */
+export function minuteOf(ms: number): number {
   return Math.floor(ms / 60_000);
 }

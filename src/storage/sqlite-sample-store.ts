@@ -49,6 +49,13 @@ export class SqliteSampleStore {
     return this.#read("WHERE slot = ? AND minute = ?", minute % SAMPLE_MINUTES, minute)[0];
   }
 
+  /** The last one until this minute. Where there is one of the same day, those of other days are not looked through. */
+  last(minute: number): Sample | undefined {
+    const slot = minute % SAMPLE_MINUTES;
+    const ofDay = this.#read("WHERE slot <= ? AND minute BETWEEN ? AND ? ORDER BY slot DESC LIMIT 1", slot, minute - slot, minute);
+    return ofDay[0] ?? this.#read("WHERE minute <= ? ORDER BY minute DESC LIMIT 1", minute)[0];
+  }
+
   /** Those of this minute and later, in their order, and the last one before. */
   since(minute: number): readonly Sample[] {
     return [

@@ -49,9 +49,11 @@ test("rows", () =>
     await storage.deleteAll();
     const meter = createRowMeter();
     const clock = new Clock(100 * MINUTE_MS);
-    const woken = () => {
+    const woken = (has = { connections: 1, sessions: 2, subscriptions: 3 }) => {
       const counters = createCounters();
-      const core = { counters, connections: { size: 1 }, sessions: { size: 2 }, subscriptions: { size: 3 } } as unknown as SessionCore;
+      const { connections, sessions, subscriptions } = has;
+      const sizes = { connections: { size: connections }, sessions: { size: sessions }, subscriptions: { size: subscriptions } };
+      const core = { counters, ...sizes } as unknown as SessionCore;
       const store = new SqliteSampleStore(storage.sql, meter);
       return { counters, monitor: new Monitor({ core, store, runtime: clock.runtime }) };
     };
@@ -94,6 +96,21 @@ test("rows", () =>
     count(second);
     clock.pass(10_000);
     expect(rows().at(-1)).toEqual([minute, received + 1]);
+
+    // Nothing has changed in its sleep, across a midnight: no row.
+    clock.now = 1441 * MINUTE_MS;
+    woken().monitor.counted();
+    expect(clock.isIdle).toBe(true);
+    // All have left in it.
+    const nobody = { connections: 0, sessions: 0, subscriptions: 0 };
+    woken(nobody).monitor.counted();
+    clock.pass(10_000);
+    expect(first.monitor.samplesSince(1441).at(-1)).toEqual({ minute: 1441, received: 0, sent: 0, dropped: 0, ...nobody });
+    for (const later of [1442, 9000]) {
+      clock.now = later * MINUTE_MS;
+      woken(nobody).monitor.counted();
+      expect(clock.isIdle).toBe(true);
+    }
   }));
 
 test("what is billed is added to the row of its month, once in a minute at most, also after a sleep", () =>
