@@ -264,6 +264,10 @@ export const DEADLINE_COARSE_MS = 15 * MINUTE;
 /** An alarm is set no farther ahead, and once more when it fires: the platform takes none after 2189, and logins may end later. */
 export const ALARM_MS_MAX = 365 * 24 * HOUR;
 
+/** A will that no object took is tried again after this time, then after twice as long each time, at most the latter. */
+export const WILL_RETRY_MS_FIRST = 30 * SECOND;
+export const WILL_RETRY_MS_MAX = 15 * MINUTE;
+
 /**
  * An object with wills of connections that have no Keep Alive wakes after this time, at most twice: should it have been reset without a word,
  * it finds out then. At most a few alarms an hour.

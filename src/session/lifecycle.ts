@@ -148,6 +148,6 @@ export function handleWillDelay(core: SessionCore, session: Session): void {
   if (will === undefined || will.dueAt === 0 || session.connection !== undefined) return;
   if (will.dueAt > core.now) return;
   // Without a row only the will was left of the session.
-  if (session.stored) publishWill(core, session);
+  if (session.stored || core.sessions.get(session.clientId) !== session) publishWill(core, session);
   else endSession(core, session);
 }

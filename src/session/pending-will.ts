@@ -12,6 +12,8 @@ export interface PendingWill {
   readonly inGrace: boolean;
   /** Its row does not say whose it is: what was found at CONNECT holds. */
   readonly checked?: boolean;
+  /** After how long it was tried again last, because nobody took it. */
+  readonly retryMs?: number;
 }
 
 /** What a will costs in memory. */

@@ -30,7 +30,7 @@ import { goOn } from "./share-backlog.ts";
 import { decodeSessionState, decodeWill, type SentDelivery, type SessionState, storedRequest } from "./state.ts";
 import { isSystemRow } from "./system-totals.ts";
 import { noteBacklogs, withoutMessage } from "./waiting.ts";
-import { scheduleWill, watchWills } from "./will.ts";
+import { restOf, scheduleWill, watchWills } from "./will.ts";
 
 export interface Restored {
   /** The connection of each wire, in their order; undefined where the attachment could not be read. */
@@ -327,6 +327,11 @@ function restoreWills(restoring: Restoring): void {
     const will = restoring.attempt(`will of ${JSON.stringify(row.clientId)}`, () => decodeWill(intact(row).will));
     if (will === undefined) continue;
     let session = core.sessions.get(row.clientId);
+    // Its client is back without one, and this is of a connection before, which nobody took.
+    if (session?.connection !== undefined && will.dueAt > 0) {
+      restOf(core, row.clientId, will.identity ?? NOBODY, will);
+      continue;
+    }
     if (session === undefined) {
       session = new Session(row.clientId, 0, will.identity ?? NOBODY, core.ledger);
       core.sessions.set(row.clientId, session);

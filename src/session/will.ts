@@ -3,7 +3,7 @@
  * published when the connection ended without DISCONNECT 0x00 and the Will Delay or the session is over, whichever comes first.
  */
 
-import { WILL_WATCH_MS } from "../limits.ts";
+import { WILL_RETRY_MS_FIRST, WILL_RETRY_MS_MAX, WILL_WATCH_MS } from "../limits.ts";
 import { messageOfPublish, messageOfWill } from "../mqtt/message.ts";
 import type { Will } from "../mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
@@ -12,9 +12,9 @@ import { handOn } from "./consume.ts";
 import type { SessionCore } from "./core.ts";
 import { WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import { dropped } from "./dropped.ts";
-import { willBytes } from "./pending-will.ts";
-import type { PublishVerdict } from "./ports.ts";
-import type { Connection, Session } from "./session.ts";
+import { type PendingWill, willBytes } from "./pending-will.ts";
+import type { Identity, PublishVerdict } from "./ports.ts";
+import { type Connection, Session } from "./session.ts";
 import { isAskedAbout, refusalIn } from "./verdict.ts";
 
 /** [MQTT5-3.1.2-7]: kept with the session. A CONNECT without a will forgets an older one. */
@@ -52,7 +52,7 @@ export function willDelayMs(session: Session): number {
   return Math.min(delay, session.expirySeconds) * 1000;
 }
 
-/** Publishes the will; its row goes once it is safe, so that a crash repeats it rather than loses it. */
+/** Publishes the will; its row goes once it is safe, so that a crash repeats it rather than loses it. Until somebody has it, it is tried again. */
 export function publishWill(core: SessionCore, session: Session): void {
   const pending = session.will;
   if (pending === undefined) return;
@@ -62,11 +62,11 @@ export function publishWill(core: SessionCore, session: Session): void {
   // What was allowed at CONNECT may not be any more.
   if (pending.checked !== true && !core.authorizer.mayPublish(identity, clientId, topic, qos, retain)) {
     dropped(core, "not_authorized", undefined, { topic, qos, publisher: clientId });
-    core.rowChanges.deleteWill(clientId);
+    forgetRow(core, clientId);
     return;
   }
   if (core.wills === undefined || !isAskedAbout(topic)) {
-    sendWill(core, session, pending.will, undefined);
+    sendWill(core, session, pending, undefined);
     return;
   }
   // Nobody else holds it while the code takes its time.
@@ -75,16 +75,17 @@ export function publishWill(core: SessionCore, session: Session): void {
   core.wills.askWill(identity, clientId, pending.will, (verdict, now) => {
     core.now = now;
     core.ledger.add("wills", -bytes);
-    core.failures.guard("publishing its will", undefined, () => sendWill(core, session, pending.will, verdict));
+    core.failures.guard("publishing its will", undefined, () => sendWill(core, session, pending, verdict));
   });
 }
 
 /** Its row goes once it is safe; until then, and while the Worker's code is asked, a crash repeats it. */
-function sendWill(core: SessionCore, { clientId, identity }: Session, will: Will, verdict: PublishVerdict): void {
+function sendWill(core: SessionCore, { clientId, identity }: Session, pending: PendingWill, verdict: PublishVerdict): void {
+  const { will } = pending;
   const origin = core.nextOrigin(clientId);
   if (refusalIn(verdict) !== undefined) {
     dropped(core, "refused", undefined, { topic: will.topic, qos: will.qos, publisher: clientId });
-    if (core.sessions.get(clientId)?.will === undefined) core.rowChanges.endWill(clientId);
+    forgetRow(core, clientId);
     return;
   }
   const changed = verdict !== undefined && "publish" in verdict ? verdict.publish : undefined;
@@ -94,14 +95,34 @@ function sendWill(core: SessionCore, { clientId, identity }: Session, will: Will
   const ticket = {
     settled(reasonCode: number) {
       core.failures.guard("ending its will", core.sessions.get(clientId), () => {
-        const successor = core.sessions.get(clientId)?.will;
         // Somebody's queue was full: the others have it, and a repeat would not help.
-        const isSafe = reasonCode < 0x80 || reasonCode === QUOTA_EXCEEDED;
-        if (isSafe && successor === undefined) core.rowChanges.endWill(clientId);
+        if (reasonCode < 0x80 || reasonCode === QUOTA_EXCEEDED) forgetRow(core, clientId);
+        else tryAgain(core, clientId, identity, pending);
       });
     },
   };
   handOn(core, message, ticket, message.retain ? core.userShares.ownerOf(identity) : undefined);
+}
+
+/** The row of a will that is over, unless it is another one's by now. */
+function forgetRow(core: SessionCore, clientId: string): void {
+  if (core.sessions.get(clientId)?.will === undefined) core.rowChanges.endWill(clientId);
+}
+
+/** Nobody took it. Whatever becomes of its client meanwhile, it is due, and by its row also after a loss of memory. */
+function tryAgain(core: SessionCore, clientId: string, identity: Identity, { will, retryMs }: PendingWill): void {
+  const afterMs = retryMs === undefined ? WILL_RETRY_MS_FIRST : Math.min(2 * retryMs, WILL_RETRY_MS_MAX);
+  const pending = { will, dueAt: core.now + afterMs, inGrace: false, retryMs: afterMs };
+  const rest = restOf(core, clientId, identity, pending);
+  if (core.sessions.get(clientId)?.will === undefined) core.rowChanges.putWill(rest, pending);
+}
+
+/** What is left of a connection is its will, which is due; its client has another connection or session, or none. */
+export function restOf(core: SessionCore, clientId: string, identity: Identity, will: PendingWill): Session {
+  const rest = new Session(clientId, 0, identity, core.ledger);
+  rest.will = will;
+  core.deadlines.add({ at: will.dueAt, kind: WILL_DELAY, subject: rest, slackMs: 0 });
+  return rest;
 }
 
 /** A will whose connection has no Keep Alive: should the object be reset without a word, nothing else would wake it to find out. */

@@ -1,7 +1,7 @@
 /** Will Messages: when they are published, when not, and never twice. */
 
 import { describe, expect, test } from "vitest";
-import { RESTART_GRACE_MS } from "../../src/limits.ts";
+import { RESTART_GRACE_MS, WILL_RETRY_MS_FIRST } from "../../src/limits.ts";
 import type { Properties } from "../../src/mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
 import { type TestClient, utf8, World } from "../support/core-harness.ts";
@@ -233,17 +233,41 @@ describe("after a restart of the object", () => {
     expect(listener.texts()).toEqual(["gone"]);
   });
 
-  test("a will that no object took is not forgotten: it is tried again after the next start", () => {
-    const world = new World({ sessionObjects: 2, wiring: "batched" });
-    const listener = listening(world);
-    const link = world.sessions[0]!.links[0]!;
-    link.broken = "request";
-    mortal(world).lose();
-    world.advance(70_000);
-    expect(world.sessions[0]!.store.wills().length).toBe(1);
-    world.sessions[0]!.crash();
-    world.advance(RESTART_GRACE_MS);
-    expect(listener.texts()).toEqual(["gone"]);
+  describe.each(["goes on", "hibernates", "starts anew"] as const)("a will that no object took, where its object %s", (how) => {
+    const lost = (): { world: World; listener: TestClient; mend: () => void } => {
+      const world = new World({ sessionObjects: 2, wiring: "batched" });
+      const listener = listening(world);
+      const [node] = world.sessions;
+      const link = node!.links[0]!;
+      link.broken = "request";
+      mortal(world).lose();
+      world.advance(70_000);
+      expect(node!.store.wills().length).toBe(1);
+      const mend = (): void => {
+        link.broken = undefined;
+        if (how === "hibernates") node!.hibernate();
+        else if (how === "starts anew") node!.crash();
+        world.advance(2 * WILL_RETRY_MS_FIRST);
+      };
+      return { world, listener, mend };
+    };
+
+    test("is tried again, and over when somebody has it", () => {
+      const { world, listener, mend } = lost();
+      mend();
+      expect([listener.texts(), world.sessions[0]!.store.wills()]).toEqual([["gone"], []]);
+    });
+
+    test("is not that of its client's next connection, which has none", () => {
+      const { world, listener, mend } = lost();
+      const client = world.connect("mortal", { at: 0 });
+      mend();
+      expect([listener.texts(), world.sessions[0]!.store.wills()]).toEqual([["gone"], []]);
+      if (how !== "starts anew") client.lose();
+      world.sessions[0]!.crash();
+      world.advance(10 * RESTART_GRACE_MS);
+      expect(listener.texts()).toEqual([]);
+    });
   });
 });
 
