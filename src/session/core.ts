@@ -31,7 +31,7 @@ import { MessageLog } from "./log.ts";
 import { Matching } from "./matching.ts";
 import { Numbers } from "./numbers.ts";
 import { Paces } from "./paces.ts";
-import type { Authorizer, ClientPort, ReauthenticationPort, RouterPort, SessionStore, WillAsker } from "./ports.ts";
+import type { Authorizer, ClientPort, Identity, ReauthenticationPort, RouterPort, SessionStore, WillAsker } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import { Receipts } from "./receipts.ts";
 import { RecentExchanges } from "./recent-exchanges.ts";
@@ -51,6 +51,17 @@ export interface Interest {
   /** They were told that a session which is kept wants it. */
   lasting: boolean;
   version: number;
+}
+
+/** What is left of a session that had rows and has ended at the start. */
+export interface EndedAsleep {
+  readonly identity: Identity;
+  /** Those of its filters of which somebody is told who is there. */
+  readonly watched: readonly string[];
+}
+
+export function bytesOfEnded({ identity, watched }: EndedAsleep): number {
+  return watched.reduce((bytes, filter) => bytes + MEMORY.characterBytes * filter.length, MEMORY.sessionBytes + identity.grants.length);
 }
 
 export interface SessionCoreOptions {
@@ -146,6 +157,10 @@ export class SessionCore {
   readonly unanswered = new Set<Connection>();
   /** When everybody was asked whether he reads, milliseconds since the epoch. */
   unreadAskedAt = 0;
+  /** Sessions that had rows and have ended at the start, for their sockets were gone, by number: how one was lost is told behind that. */
+  readonly endedAsleep: CountedMap<number, EndedAsleep>;
+  /** When nothing more of that is told, milliseconds since the epoch. */
+  endedAsleepUntil = 0;
   /** Sessions without rows for which messages wait. */
   readonly waitingInMemory = new Set<Session>();
   /** Pages of retained messages that were asked for and have not come. */
@@ -186,6 +201,7 @@ export class SessionCore {
       "sessions",
       (clientId, { identity }) => MEMORY.sessionBytes + MEMORY.characterBytes * clientId.length + identity.grants.length,
     );
+    this.endedAsleep = new CountedMap(ledger, "sessions", (_number, ended) => bytesOfEnded(ended));
     this.connections = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
     this.closing = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
     this.openExchanges = new CountedMap(ledger, "exchanges", () => MEMORY.numberBytes);

@@ -307,6 +307,7 @@ export class SessionMachine {
     const { deadlines } = core;
     core.now = now;
     askAll(core);
+    if (core.endedAsleep.size > 0 && now >= core.endedAsleepUntil) core.endedAsleep.clear();
     const end = core.work + work;
     while (core.work < end && deadlines.isDue(now)) {
       core.work += DEADLINE_WORK;

@@ -126,6 +126,11 @@ export class Presence {
     this.#change(filter, clientId, this.#isRestored ? undefined : memberOf(identity, clientId));
   }
 
+  /** Those of some filters under which it is told who is there. */
+  watchedAmong(filters: Iterable<string>): readonly string[] {
+    return this.#watched.size === 0 ? [] : [...filters].filter((filter) => this.#watched.has(filter));
+  }
+
   /** A client was lost while nobody here knew that it was connected. */
   lostAsleep(identity: Identity, clientId: string, filters: Iterable<string>): void {
     if (this.#watched.size === 0) return;

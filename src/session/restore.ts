@@ -99,13 +99,13 @@ export function lostAsleep(core: SessionCore, attachment: Uint8Array, now: numbe
   if (attached === undefined) return;
   const session = core.sessions.get(attached.clientId);
   const { session: state } = attached;
-  const identity = state?.identity ?? session?.identity;
-  const filters = session === undefined ? attached.subscriptions.map(({ request }) => request.filter) : session.subscriptions.keys();
+  const ended = core.endedAsleep.get(attached.sessionNumber);
+  core.endedAsleep.delete(attached.sessionNumber);
+  const identity = state?.identity ?? ended?.identity ?? session?.identity;
+  const filters = ended?.watched ?? session?.subscriptions.keys() ?? attached.subscriptions.map(({ request }) => request.filter);
   if (identity !== undefined) core.presence.lostAsleep(identity, attached.clientId, filters);
-  // Of a session without rows nothing is left but what was attached.
-  if (session === undefined && attached.sessionNumber === 0 && state !== undefined) {
-    core.clients.disconnected(state.identity, attached.clientId, LOST, false);
-  }
+  // One that ended with its socket: nothing else is left to say that its client was here.
+  if (session === undefined && identity !== undefined) core.clients.disconnected(identity, attached.clientId, LOST, false);
   // Its client has come back, or it is another session by now.
   if (session === undefined || !session.inGrace || session.number !== attached.sessionNumber) return;
   if (state !== undefined) core.failures.guard("catching up with its attachment", session, () => catchUp(core, session, state));
@@ -369,6 +369,9 @@ function settle(core: SessionCore, session: Session): void {
 /** A session that ended with its socket: nothing is left of it but its will, which has one grace, however often the object wakes in it. */
 function settleEnded(core: SessionCore, session: Session): void {
   if (session.will === undefined) {
+    const { number, identity, subscriptions } = session;
+    core.endedAsleepUntil = core.now + RESTART_GRACE_MS;
+    if (session.stored) core.endedAsleep.set(number, { identity, watched: core.presence.watchedAmong(subscriptions.keys()) });
     endSession(core, session);
     return;
   }

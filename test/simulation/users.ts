@@ -13,7 +13,7 @@ const CAROLS = ["a", "d", "g", "s", "w"];
 
 const ITERATIONS = 1000;
 
-function hashOf(password: string): string {
+export function passwordHash(password: string): string {
   const salt = Buffer.alloc(16, 7);
   return `pbkdf2-sha256$${ITERATIONS}$${salt.toString("base64")}$${pbkdf2Sync(password, salt, ITERATIONS, 32, "sha256").toString("base64")}`;
 }
@@ -22,9 +22,9 @@ const carols = CAROLS.map((level) => `${level}/#`);
 
 /** The secret USERS. */
 export const USERS = JSON.stringify([
-  { user: "alice", password: hashOf("alice"), publish: ["#"], subscribe: ["#", "$events/#"] },
-  { user: "bob", password: hashOf("bob"), publish: ["#"], subscribe: ["#"] },
-  { user: "carol", password: hashOf("carol"), publish: carols, subscribe: carols },
+  { user: "alice", password: passwordHash("alice"), publish: ["#"], subscribe: ["#", "$events/#"] },
+  { user: "bob", password: passwordHash("bob"), publish: ["#"], subscribe: ["#"] },
+  { user: "carol", password: passwordHash("carol"), publish: carols, subscribe: carols },
 ]);
 
 /** The same for a topic and for a filter, with `$share/` or without. */

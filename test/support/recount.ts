@@ -3,7 +3,7 @@
 import type { Ledger, MemoryKind } from "../../src/ledger.ts";
 import { MEMORY } from "../../src/memory-limits.ts";
 import type { Message } from "../../src/mqtt/message.ts";
-import type { SessionCore } from "../../src/session/core.ts";
+import { bytesOfEnded, type SessionCore } from "../../src/session/core.ts";
 import { messageBytes } from "../../src/session/deliveries.ts";
 import { type Session, subscriptionBytes } from "../../src/session/session.ts";
 
@@ -18,6 +18,7 @@ export function recountSessions(core: SessionCore): Recount {
   for (const { clientId, identity } of core.sessions.values()) {
     total.sessions += MEMORY.sessionBytes + characterBytes * clientId.length + identity.grants.length;
   }
+  for (const ended of core.endedAsleep.values()) total.sessions += bytesOfEnded(ended);
   for (const session of new Set([...core.sessions.values(), ...core.aside, ...core.deaf])) {
     for (const filter of session.subscriptions.keys()) total.subscriptions += subscriptionBytes(filter);
     for (const { message, identifiers } of session.deliveries.values()) {
