@@ -119,7 +119,9 @@ export class Asks {
     this.#late.push(packetId);
     const { ask, type } = this.#taken(packetId)!;
     this.#open.delete(ask);
-    ask.reject(new MqttError("timeout", `${ask.filters.join(", ")}: no ${PACKET_NAMES[type]} within ${ANSWER_MS} ms`));
+    ask.reject(
+      new MqttError("timeout", `${ask.filters.join(", ")}: no ${PACKET_NAMES[type]} within ${ANSWER_MS} ms`, { filter: ask.filters[0] }),
+    );
   }
 
   answered(link: Link, answer: Suback | Unsuback): void {

@@ -89,6 +89,7 @@ export class Engine {
         if (!this.emitter.emit("failed", error, message)) void Promise.reject(error);
       },
       unclaimed: (message) => this.emitter.emit("unclaimed", message),
+      subscribed: (filters) => this.emitter.emit("subscribed", filters),
     });
     this.#receiver = new Receiver(
       (arrival, identifiers) => this.subscriber.route(arrival, identifiers),

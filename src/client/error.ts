@@ -48,7 +48,7 @@ export class MqttError extends Error {
   readonly reasonCode: number | undefined;
   /** What came with the Reason Code: Reason String, Server Reference, User Properties. */
   readonly properties: Properties;
-  /** The Topic Filter that was refused. */
+  /** The Topic Filter that was refused, or not answered in time. */
   readonly filter: string | undefined;
 
   constructor(kind: MqttErrorKind, message: string, { reasonCode, properties = {}, filter, cause }: MqttErrorDetails = {}) {

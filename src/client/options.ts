@@ -169,6 +169,8 @@ export interface Reconnection {
 export interface ClientEvents {
   /** The server has accepted the client: for the first time, or again. */
   connected(server: Server): void;
+  /** The server has granted a subscription: for the first time, or again where it had lost the session. */
+  subscribed(filters: readonly string[]): void;
   /** A connection, or an attempt at another one, is over. Not after `end`. */
   disconnected(disconnection: Disconnection): void;
   /** There will be another attempt. */

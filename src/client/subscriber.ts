@@ -42,6 +42,7 @@ interface Held {
 export interface SubscriberEvents {
   failed(error: unknown, message: Message | undefined): void;
   unclaimed(message: Message): void;
+  subscribed(filters: readonly string[]): void;
 }
 
 export class Subscriber {
@@ -134,6 +135,7 @@ export class Subscriber {
       const refused = refusalIn("Subscribe to", filters, answer);
       if (refused === undefined) {
         held.isMade = true;
+        if (this.#held.has(held)) this.#events.subscribed(filters);
         return filters.map((filter, index) => ({ filter, qos: answer.reasonCodes[index] as QoS }));
       }
       // All or nothing: a part of what was asked for would be taken for all of it.

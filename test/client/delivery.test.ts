@@ -417,6 +417,38 @@ describe("the session", () => {
     expect(failed).toMatchObject([{ message: "Subscribe to a: not authorized (0x87)" }]);
   });
 
+  it("tells which filters the server has granted, for the first time and again", async () => {
+    const { server, client, connection } = await connected();
+    const told: (string | readonly string[])[] = [];
+    client.on("connected", ({ sessionPresent }) => told.push(sessionPresent ? "known" : "new"));
+    client.on("subscribed", (filters) => told.push(filters));
+    const answer = async (of: typeof connection): Promise<void> => {
+      const { packetId } = await of.expect(SUBSCRIBE);
+      of.say({ type: SUBACK, packetId, reasonCodes: [0], properties: NO_PROPERTIES });
+      await settled();
+    };
+    void client.subscribe("a");
+    await answer(connection);
+    connection.drop();
+    // The session is lost, and so is the SUBSCRIBE that makes it again.
+    const second = await server.again();
+    await second.expect(SUBSCRIBE);
+    second.drop();
+    const third = await server.again({ sessionPresent: true });
+    expect(told).toEqual([["a"], "new", "known"]);
+    await answer(third);
+    third.drop();
+    const fourth = await server.again({ sessionPresent: true });
+    // What has ended before the answer is none.
+    const leaving = new AbortController();
+    client.subscribe("b", { signal: leaving.signal }).catch(() => {});
+    const { packetId } = await fourth.expect(SUBSCRIBE);
+    leaving.abort();
+    fourth.say({ type: SUBACK, packetId, reasonCodes: [0], properties: NO_PROPERTIES });
+    await settled();
+    expect(told).toEqual([["a"], "new", "known", ["a"], "known"]);
+  });
+
   it("one filter of several that is refused: none is subscribed, and the error names it", async () => {
     const { client, connection } = await connected();
     const failing = client.subscribe(["a", "b", "c"]).catch((error: MqttError) => error);
