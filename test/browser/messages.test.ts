@@ -232,13 +232,15 @@ describe("of a sharded broker", () => {
     expect(await visitor.page.evaluate("JSON.stringify({ ...localStorage, ...sessionStorage })")).not.toContain("lovelace");
   });
 
-  it("says that there is no such namespace", async () => {
+  it("says that there is no such namespace, and awaits nothing of it", async () => {
     const visitor = await visit();
+    await visitor.go("Topics");
     await visitor.signIn({ namespace: "nowhere" });
-    await visitor.page
-      .getByRole("dialog")
-      .getByText(/There is no namespace "nowhere" here/)
-      .waitFor();
+    const refused = visitor.page.getByRole("dialog").getByText(/There is no namespace "nowhere" here/);
+    await refused.waitFor();
+    await visitor.page.reload();
+    await refused.waitFor();
+    await visitor.watching();
   });
 
   it("ends with the token, and goes on with another", async () => {

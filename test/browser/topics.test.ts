@@ -250,15 +250,16 @@ describe("of a sharded broker", () => {
     const topic = unique();
     const visitor = await visit();
     await visitor.look((await publishRetained(topic)).topic);
+    const told = visitor.page.getByText(/It is tried again/).first();
+    // It may be back soon, so that they are awaited before it is gone.
+    const gone = Promise.all([told.waitFor(), visitor.waitingToWatch.waitFor()]);
     await broker.crash();
-    await visitor.page
-      .getByText(/It is tried again/)
-      .first()
-      .waitFor();
+    await gone;
     await visitor.connected();
-    const other = await otherClient();
     // The connection that watches may come back later than the other one.
-    await other.publish(topic, "after", 1, true);
+    await visitor.watching();
+    const other = await otherClient();
+    await other.publish(topic, "after", 1);
     await expectText(visitor, "after");
   });
 

@@ -105,9 +105,17 @@ export class Visitor {
 
   /** Awaits that the broker has granted what the view of topics watches: what is published from then on is seen. */
   async watching(): Promise<void> {
-    const filters = this.page.getByRole("list", { name: "Watched filters" }).getByRole("listitem");
-    await filters.first().waitFor();
-    await filters.and(this.page.locator("[aria-busy=true]")).first().waitFor({ state: "detached" });
+    await this.#watched.first().waitFor();
+    await this.waitingToWatch.waitFor({ state: "detached" });
+  }
+
+  get #watched(): Locator {
+    return this.page.getByRole("list", { name: "Watched filters" }).getByRole("listitem");
+  }
+
+  /** The first of the watched filters that is still to be granted. */
+  get waitingToWatch(): Locator {
+    return this.#watched.and(this.page.locator("[aria-busy=true]")).first();
   }
 
   /** Fills the form in and sends it; it is open, or is opened. */

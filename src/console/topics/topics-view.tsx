@@ -52,7 +52,7 @@ function Filters() {
           <li
             key={filter}
             data-bad={watch.refused.value.has(filter)}
-            aria-busy={!watch.granted.value.has(filter) && !watch.refused.value.has(filter)}
+            aria-busy={watch.isUnderWay && !watch.granted.value.has(filter) && !watch.refused.value.has(filter)}
           >
             <code>{filter}</code>
             <button

@@ -2,8 +2,8 @@
  * The topics of the broker as they are now: its own connection, whose messages go into the tree once a frame, in slices that leave a frame time for
  * everything else.
  */
-import { effect, signal, untracked } from "@preact/signals";
-import type { Client, Message } from "../../client/index.ts";
+import { computed, effect, signal, untracked } from "@preact/signals";
+import { type Client, type Message, MqttError } from "../../client/index.ts";
 import { Link, sentence } from "../session/link.ts";
 import type { Login } from "../session/login.ts";
 import { clientId, login, link as main } from "../session/session.ts";
@@ -20,6 +20,8 @@ const LOOKED_AT_MS = 200;
 /** A page that is not seen gets no frames. */
 const HIDDEN_MS = 500;
 
+const NOTHING: ReadonlySet<string> = new Set();
+
 class TopicWatch {
   readonly filters = stored<readonly string[]>("watched filters", ["#"]);
   readonly pinned = stored<readonly string[]>("pinned topics", []);
@@ -27,8 +29,8 @@ class TopicWatch {
   readonly isPaused = signal(false);
   /** A part of the topics that are shown; empty: all are. */
   readonly searched = signal("");
-  /** Filters that the broker has granted: what is published from then on is shown. */
-  readonly granted = signal<ReadonlySet<string>>(new Set());
+  /** Filters that the broker has granted on the connection that there is: what is published from then on is shown. */
+  readonly granted = computed(() => (this.link.state.value.kind === "open" ? this.#kept.value : NOTHING));
   /** Filters that the broker refuses, with why. */
   readonly refused = signal<ReadonlyMap<string, string>>(new Map());
   /** Grows with each frame in which something has come. */
@@ -41,6 +43,8 @@ class TopicWatch {
   readonly #isWanted = signal(false);
   #login: Login | undefined;
   #subscribed = new Set<string>();
+  /** Those of them that the broker's session has, whether there is a connection or not. */
+  readonly #kept = signal<ReadonlySet<string>>(NOTHING);
   #waiting: Came[] = [];
   /** Of each topic the last message that came since it is paused, and how many. */
   #held = new Map<string, { came: Came; messages: number }>();
@@ -77,6 +81,12 @@ class TopicWatch {
     if (isSame && this.link.state.peek().kind !== "closed") return;
     this.#login = as;
     void this.link.open(as, `${clientId.peek()}-topics`, { sessionExpirySeconds: 0 });
+  }
+
+  /** It is connected, or is about to be: what is not granted yet may be soon. */
+  get isUnderWay(): boolean {
+    const { value: state } = this.link.state;
+    return main.state.value.kind !== "closed" && (state.kind !== "closed" || state.problem === undefined);
   }
 
   /** Messages that came since it is paused. */
@@ -135,10 +145,29 @@ class TopicWatch {
 
   #watch(client: Client): void {
     this.#subscribed = new Set();
-    this.granted.value = new Set();
+    this.#keep([]);
     for (const topic of this.pinned.peek()) this.#remember(topic);
     const end = effect(() => this.#subscribe(client, this.filters.value));
     client.on("closed", end);
+    client.on("connected", ({ sessionPresent }) => {
+      if (!sessionPresent) this.#keep([]);
+    });
+    client.on("subscribed", (filters) => {
+      if (client === this.link.client) this.#keep([...this.#kept.peek(), ...filters]);
+    });
+    client.on("failed", (error) => {
+      if (!(error instanceof MqttError && error.filter !== undefined)) throw error;
+      this.#refuse(client, error.filter, error);
+    });
+  }
+
+  #keep(filters: Iterable<string>): void {
+    this.#kept.value = new Set([...filters].filter((filter) => this.#subscribed.has(filter)));
+  }
+
+  #refuse(client: Client, filter: string, error: unknown): void {
+    if (client !== this.link.client || !this.#subscribed.delete(filter)) return;
+    this.refused.value = new Map([...this.refused.peek(), [filter, sentence(error)]]);
   }
 
   /** Subscribes to what is new among the filters, and no more to what is not among them. */
@@ -146,9 +175,9 @@ class TopicWatch {
     for (const filter of this.#subscribed) {
       if (filters.includes(filter)) continue;
       this.#subscribed.delete(filter);
-      this.granted.value = new Set([...this.granted.peek()].filter((each) => each !== filter));
       client.unsubscribe(filter).catch(() => {});
     }
+    this.#keep(this.#kept.peek());
     this.refused.value = new Map();
     for (const filter of filters) {
       if (this.#subscribed.has(filter)) continue;
@@ -160,10 +189,8 @@ class TopicWatch {
   async #watchFilter(client: Client, filter: string): Promise<void> {
     try {
       await client.subscribe(filter, { qos: 0, retainAsPublished: true, onMessage: (message) => this.#came(message) });
-      if (client === this.link.client && this.#subscribed.has(filter)) this.granted.value = new Set([...this.granted.peek(), filter]);
     } catch (error) {
-      this.#subscribed.delete(filter);
-      if (client === this.link.client) this.refused.value = new Map([...this.refused.peek(), [filter, sentence(error)]]);
+      this.#refuse(client, filter, error);
     }
   }
 
