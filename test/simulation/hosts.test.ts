@@ -104,7 +104,7 @@ function sessionHost(settings: Settings, sockets: WebSocket[] = [], store = new 
     name: "n/session/0",
     meter,
     runtime: stillRuntime(),
-    router: () => ({ serve: () => {}, flush: () => {} }) as unknown as Router,
+    router: () => ({ serve: () => {}, flush: () => {}, share: () => {} }) as unknown as Router,
     peers: () => {
       throw new Error("there are no others");
     },
