@@ -6,6 +6,7 @@
  * over has not gone. Nobody says when a filter is watched no more: the report that nobody takes says so by its answer.
  *
  * After a reset the sockets are gone, and with them all members, whom no row names. The row says whether there were any: then all are told to be gone.
+ * It says as well that a report was not taken: then all that are there are told, with what changes next or in the next life.
  */
 
 import { Message, type Origin } from "../mqtt/message.ts";
@@ -52,19 +53,30 @@ interface Watched {
   isWhole: boolean;
   /** Nobody was told anything yet. */
   isNew: boolean;
-  /** Members were told whom the object has lost. */
+  /** Members were told whom the object has lost, or something was told in vain. */
   isLost: boolean;
+  /** What was told in vain is not told yet. */
+  isOwed: boolean;
   /** How often it was said that it is watched. */
   times: number;
   /** Of its row; 0 when it has none. */
   number: number;
   /** Reports that were not answered. */
   underWay: number;
-  /** Watchers may hold somebody to be there, as the row says. */
-  isHeld: boolean;
+  /** What the row says. */
+  holding: Holding;
 }
 
-const NOTHING_TOLD = { isWhole: false, isNew: false, isLost: false, times: 0, number: 0, underWay: 0, isHeld: false };
+/** What watchers may hold to be so: that nobody is there, that somebody is, or what is not so any more. */
+const NOBODY_HELD = 0;
+const SOMEBODY_HELD = 1;
+const WRONG_HELD = 2;
+type Holding = typeof NOBODY_HELD | typeof SOMEBODY_HELD | typeof WRONG_HELD;
+
+const NOTHING_TOLD: Omit<Watched, "filter" | "members" | "changed"> = {
+  ...{ isWhole: false, isNew: false, isLost: false, isOwed: false },
+  ...{ times: 0, number: 0, underWay: 0, holding: NOBODY_HELD },
+};
 
 export class Presence {
   readonly #core: PresenceSource;
@@ -138,8 +150,8 @@ export class Presence {
       const watched = this.#watched.get(filter);
       if (watched === undefined) continue;
       // So the object has slept, and lost nobody else.
-      if (watched.isLost) watched.isWhole = false;
-      watched.isLost = false;
+      if (watched.isLost && !watched.isOwed) watched.isWhole = false;
+      watched.isLost = watched.isOwed;
       this.#change(filter, clientId, memberOf(identity, clientId));
     }
   }
@@ -234,18 +246,20 @@ export class Presence {
   #publish(watched: Watched, report: PresenceReport): void {
     const core = this.#core;
     const { times } = watched;
-    const counts = watched.isHeld || watched.members.size > 0 || report.left.length > 0 ? 1 : 0;
+    const counts = watched.holding !== NOBODY_HELD || watched.members.size > 0 || report.left.length > 0 ? 1 : 0;
     watched.underWay += counts;
     const settled = (reasonCode: number): void => {
       watched.underWay -= counts;
+      if (reasonCode >= 0x80) {
+        // With what changes next.
+        watched.isWhole = true;
+        watched.isLost = true;
+        watched.isOwed = true;
+      } else if (report.whole) watched.isOwed = false;
       this.#noteRow(watched);
       // Unless somebody has begun to watch it while that was on its way.
-      const isOver = reasonCode === NO_MATCHING_SUBSCRIBERS || (report.over && !core.interests.has(watched.filter));
+      const isOver = reasonCode === NO_MATCHING_SUBSCRIBERS || (reasonCode < 0x80 && report.over && !core.interests.has(watched.filter));
       if (isOver && times === watched.times) this.#forget(watched);
-      if (reasonCode < 0x80) return;
-      // With what changes next.
-      watched.isWhole = true;
-      watched.isLost ||= report.lost;
     };
     const fixed = { topic: presenceTopic(watched.filter), qos: 1, retain: false, propertyBytes: NO_PROPERTIES, expiresAt: 0 } as const;
     const message = new Message({ ...fixed, payload: encodeReport(report), ...core.ownOrigin() });
@@ -262,7 +276,7 @@ export class Presence {
   }
 
   #noteRow(watched: Watched): void {
-    if (watched.isHeld === mayBeHeld(watched) || this.#watched.get(watched.filter) !== watched) return;
+    if (watched.holding === holdingOf(watched) || this.#watched.get(watched.filter) !== watched) return;
     this.#unwritten.add(watched);
   }
 
@@ -281,10 +295,10 @@ export class Presence {
         continue;
       }
       if (watched.number === 0) watched.number = numbers.next();
-      watched.isHeld = mayBeHeld(watched);
+      watched.holding = holdingOf(watched);
       const writer = new RecordWriter(64);
       writer.byte(ROW_VERSION);
-      writer.byte(watched.isHeld ? 1 : 0);
+      writer.byte(watched.holding);
       writer.string(watched.filter);
       store.putSession({ number: watched.number, clientId: ROW_NAME, state: writer.finish() });
     }
@@ -295,10 +309,11 @@ export class Presence {
     const reader = new RecordReader(intact(row).state);
     const version = reader.byte();
     if (version !== ROW_VERSION) throw new RecordError(`a watched filter of version ${version}, where ${ROW_VERSION} was expected`);
-    const isHeld = reader.byte() === 1;
+    const holding = reader.byte() as Holding;
+    if (holding > WRONG_HELD) throw new RecordError(`a watched filter of which ${holding} is held, where 0 to ${WRONG_HELD} were expected`);
     const filter = reader.string();
     reader.end();
-    this.#watched.set(filter, { ...NOTHING_TOLD, filter, members: new Map(), changed: new Map(), number: row.number, isHeld });
+    this.#watched.set(filter, { ...NOTHING_TOLD, filter, members: new Map(), changed: new Map(), number: row.number, holding });
   }
 
   /** All sessions are there again. */
@@ -306,7 +321,8 @@ export class Presence {
     this.#isRestored = true;
     for (const watched of this.#watched.values()) {
       this.#look(watched);
-      watched.isLost = watched.isHeld && watched.members.size === 0;
+      watched.isOwed = watched.holding === WRONG_HELD;
+      watched.isLost = watched.isOwed || (watched.holding === SOMEBODY_HELD && watched.members.size === 0);
       watched.isWhole = watched.isLost;
       if (watched.isWhole || !this.#core.interests.has(watched.filter)) this.#left.add(watched);
       this.#noteRow(watched);
@@ -319,8 +335,9 @@ export function isPresenceRow({ clientId }: SessionRow): boolean {
 }
 
 /** Who has gone is there for others until they have been told. */
-function mayBeHeld({ members, underWay }: Watched): boolean {
-  return members.size > 0 || underWay > 0;
+function holdingOf({ members, underWay, isOwed }: Watched): Holding {
+  if (isOwed) return WRONG_HELD;
+  return members.size > 0 || underWay > 0 ? SOMEBODY_HELD : NOBODY_HELD;
 }
 
 /**

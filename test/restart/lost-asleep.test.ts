@@ -1,7 +1,7 @@
 /** Clients that leave while their objects sleep: those who watch hear of it, whatever was left of their sessions. */
 
 import { expect, test } from "vitest";
-import { AWAKE_MS_MAX } from "../../src/limits.ts";
+import { AWAKE_MS_MAX, RETRY_MS_TOTAL } from "../../src/limits.ts";
 import { passwordHash } from "../simulation/users.ts";
 import { Broker, SHAPES, SilentClient } from "./support.ts";
 
@@ -14,6 +14,7 @@ const SLACK_MS = 5_000;
 
 interface Told {
   readonly event?: string;
+  readonly members?: readonly { readonly clientid: string }[];
   readonly clientid: string;
   readonly username: string | null;
 }
@@ -51,3 +52,30 @@ test.each(SHAPES)("clean sessions that had rows, too: %s, %i Session objects", a
   const expected = ["small", "large", "slow"].flatMap((clientId) => [`disconnected ${clientId} alice`, `leave ${clientId} alice`]);
   expect(told().sort()).toEqual(expected.sort());
 });
+
+test.each([[["gone"]], [["gone", "stays"]]])(
+  "who has left is told after a sleep, where the Topic object was out of reach: of %j",
+  async (ids) => {
+    const broker = new Broker(["sharded", 1], USERS, { presence: true });
+    const [gone, other] = [...ids, "other"].map((clientId) => new SilentClient(broker, clientId, "alice", true)) as [
+      SilentClient,
+      SilentClient,
+    ];
+    const watcher = new SilentClient(broker, "watcher", "watcher", true);
+    await broker.pass(SLACK_MS);
+    watcher.subscribe("$presence/t");
+    gone.subscribe("t");
+    if (ids.length > 1) other.subscribe("t");
+    await broker.pass(SLACK_MS);
+    for (const object of broker.world.objects) if (object.isTopic) object.beOut(RETRY_MS_TOTAL + SLACK_MS);
+    gone.drop();
+    await broker.pass(RETRY_MS_TOTAL + 6 * SLACK_MS);
+    expect(broker.world.objects.filter(({ isAwake }) => isAwake)).toEqual([]);
+    expect(watcher.texts.filter((text) => (JSON.parse(text) as Told).event === "leave")).toEqual([]);
+    // It wakes for something else.
+    other.publish("x", 0, new Uint8Array(1));
+    await broker.pass(2 * SLACK_MS);
+    const last = JSON.parse(watcher.texts.at(-1)!) as Told;
+    expect([last.event, last.members?.map(({ clientid }) => clientid)]).toEqual(["state", ids.slice(1)]);
+  },
+);

@@ -558,6 +558,11 @@ export class SimulatedObject {
     return this.#host !== undefined && !isBusy;
   }
 
+  /** From now on, for so long. */
+  beOut(ms: number): void {
+    this.#outageUntil = this.#world.now + ms;
+  }
+
   /** Out of reach of other objects. */
   get isOut(): boolean {
     return this.#world.now < this.#outageUntil;
