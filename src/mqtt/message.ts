@@ -9,7 +9,7 @@ import { utf8Encode, variableByteIntegerLength, writeVariableByteInteger } from 
 import { type Properties, type ProtocolVersion, PUBLISH, type Publish, type QoS, type Will } from "./packet.ts";
 import { encodeProperties } from "./property.ts";
 import type { Receipt } from "./receipt.ts";
-import { NO_BYTES, type RecordReader, type RecordWriter, textOf } from "./record.ts";
+import { NO_BYTES, RecordError, type RecordReader, type RecordWriter, textOf } from "./record.ts";
 
 export class Message {
   readonly topic: string;
@@ -286,7 +286,7 @@ const FLAG_REPEATED = 0x10;
 const FLAG_REPEATABLE = 0x20;
 const FLAG_RENAMED = 0x40;
 
-/** Behind the origin of a renamed message stands its first name, in one string: earlier builds take both for an origin, and lose nothing else. */
+/** Behind the origin of a renamed message stands its first name, in one string: to earlier builds both are an origin, of which this is all that comes. */
 const FIRST_NAME = "\0";
 
 /** Writes a message as a record: its envelope (flags, expiry, publisher, sequence) and a PUBLISH body in MQTT 5.0 form. */
@@ -341,6 +341,7 @@ export function readMessage(reader: RecordReader): Message {
 }
 
 function namesIn(named: string): Pick<MessageFields, "origin" | "formerly"> {
-  const [origin, first, sequence] = named.split(FIRST_NAME) as [string, string, string];
-  return { origin, formerly: { origin: first, sequence: Number(sequence) } };
+  const [origin, first, sequence] = named.split(FIRST_NAME);
+  if (first === undefined || !Number.isSafeInteger(Number(sequence))) throw new RecordError("a renamed message without its first name");
+  return { origin: origin!, formerly: { origin: first, sequence: Number(sequence) } };
 }

@@ -7,7 +7,7 @@ import type { SharedStrategy } from "../choices.ts";
 import type { Ledger } from "../ledger.ts";
 import { type Limits, SHARES_CHARACTERS_MAX } from "../limits.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
-import { Message, renamed } from "../mqtt/message.ts";
+import { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import type { ShareDemand, ShareTarget } from "../mqtt/share-target.ts";
@@ -276,10 +276,9 @@ export class RoutingCore {
   /** The message under this object's own name: it may go where it went before. */
   #renamed(message: Message): Message {
     this.#number += 1;
-    const { publisher, receipt } = message;
-    const passedOn = renamed(message, { publisher, origin: this.#origin, sequence: this.#number, repeated: false, settledBelow: 0 });
-    passedOn.receipt = receipt;
-    return passedOn;
+    const renamed = new Message({ ...message, origin: this.#origin, sequence: this.#number, repeated: false, settledBelow: 0 });
+    renamed.receipt = message.receipt;
+    return renamed;
   }
 
   /** A message of this object's own. */

@@ -3,7 +3,9 @@
  * where it entered the broker and its number there. What comes from one origin through one Topic object comes in the order of its
  * numbers, so one number per pair is enough. A QoS 2 message of a stored session may come again much later, out of order, when its
  * publisher repeats it because its origin lost its memory before it had written that it was safe: those are remembered one by one,
- * until the origin says that they are settled, and with them the shared subscriptions here that were given them. What is remembered is
+ * until the origin says that they are settled, and with them the shared subscriptions here that were given them, also under a name that
+ * another object gave them later. (That a message was given by its first name says nothing of one that comes under a later one: it may be back
+ * here for a member who has come since.) What is remembered is
  * written with every chunk of the log; of sessions without rows what they were given is attached to their sockets (`given.ts`).
  */
 
@@ -55,7 +57,7 @@ interface Exchanges {
   settledBelow: number;
   /** Those that were here, oldest first. */
   readonly sequences: Set<number>;
-  /** Of those: which were given to a member of a shared subscription, by its whole filter. */
+  /** Which were given to a member of a shared subscription, by its whole filter: of those, and of what came under another name. */
   readonly given: Map<string, Set<number>>;
 }
 
@@ -166,8 +168,8 @@ export class Repeats {
     const { settledBelow, given } = this.#exchangesOf(objectOf(origin));
     if (sequence < settledBelow) return;
     const sequences = given.get(filter) ?? new Set();
-    // Of those that were given another name first nobody here may hear that they are settled.
-    if (sequences.size >= EXCHANGES_MAX) sequences.delete(sequences.values().next().value!);
+    // Of what came under another name nobody here may hear that it is settled.
+    if (sequences.size >= EXCHANGES_MAX && !sequences.has(sequence)) sequences.delete(sequences.values().next().value!);
     given.set(filter, sequences.add(sequence));
   }
 
@@ -286,7 +288,8 @@ export class Repeats {
     const stored: StoredExchanges[] = objects.map(([name, { settledBelow, sequences }]) => ({ name, settledBelow, sequences }));
     let whole = objects.length === this.#exchanges.size;
     let room = FILTERS_STORED_MAX;
-    for (const [object, { settledBelow, given }] of objects) {
+    // Of an origin that says nothing more names stay for good: they stand behind those of others.
+    for (const [object, { settledBelow, given }] of objects.toReversed()) {
       for (const [filter, sequences] of given) {
         if (stored.length >= STORED_MAX || filter.length > room) {
           whole = false;
@@ -322,7 +325,7 @@ export class Repeats {
         sequences.add(sequence);
         this.#wasBefore(object, sequence);
       }
-      if (filter !== undefined) exchanges.given.set(filter, sequences);
+      if (filter !== undefined && sequences.size > 0) exchanges.given.set(filter, sequences);
     }
   }
 
