@@ -21,7 +21,8 @@ test("an object with 100,000 messages that wait starts without reading them, hol
     expect(measured.rowsRead).toBeLessThan(fill.sessions * (1 + fill.subscriptions) + 2500);
     expect(measured.ledgerBytes.messages).toBeLessThan(fill.sessions * (100 * 24 + 400));
     expect(measured.startBytes).toBeLessThan(12e6);
-    expect(measured.servingBytes).toBeLessThan(12.5e6);
+    // Some 12.5 MB, with what V8 has compiled meanwhile, which differs from run to run.
+    expect(measured.servingBytes).toBeLessThan(13e6);
     expect(measured.startMs).toBeLessThan(2000);
     expect(measured.scanned).toBe(fill.retained / 100);
   } finally {
