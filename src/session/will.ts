@@ -62,7 +62,7 @@ export function publishWill(core: SessionCore, session: Session): void {
   // What was allowed at CONNECT may not be any more.
   if (pending.checked !== true && !core.authorizer.mayPublish(identity, clientId, topic, qos, retain)) {
     dropped(core, "not_authorized", undefined, { topic, qos, publisher: clientId });
-    forgetRow(core, clientId);
+    endRow(core, clientId);
     return;
   }
   if (core.wills === undefined || !isAskedAbout(topic)) {
@@ -85,7 +85,7 @@ function sendWill(core: SessionCore, { clientId, identity }: Session, pending: P
   const origin = core.nextOrigin(clientId);
   if (refusalIn(verdict) !== undefined) {
     dropped(core, "refused", undefined, { topic: will.topic, qos: will.qos, publisher: clientId });
-    forgetRow(core, clientId);
+    endRow(core, clientId);
     return;
   }
   const changed = verdict !== undefined && "publish" in verdict ? verdict.publish : undefined;
@@ -96,7 +96,7 @@ function sendWill(core: SessionCore, { clientId, identity }: Session, pending: P
     settled(reasonCode: number) {
       core.failures.guard("ending its will", core.sessions.get(clientId), () => {
         // Somebody's queue was full: the others have it, and a repeat would not help.
-        if (reasonCode < 0x80 || reasonCode === QUOTA_EXCEEDED) forgetRow(core, clientId);
+        if (reasonCode < 0x80 || reasonCode === QUOTA_EXCEEDED) endRow(core, clientId);
         else tryAgain(core, clientId, identity, pending);
       });
     },
@@ -105,7 +105,7 @@ function sendWill(core: SessionCore, { clientId, identity }: Session, pending: P
 }
 
 /** The row of a will that is over, unless it is another one's by now. */
-function forgetRow(core: SessionCore, clientId: string): void {
+function endRow(core: SessionCore, clientId: string): void {
   if (core.sessions.get(clientId)?.will === undefined) core.rowChanges.endWill(clientId);
 }
 
