@@ -61,7 +61,7 @@ await Promise.race([attacking, sleep(END_MS_MAX)]);
 const { user, system } = process.cpuUsage(cpu);
 const busy = (user + system) / 1000 / (performance.now() - start);
 const { count, ended } = field;
-if (!attack.stays) field.dropAll();
+if (!attack.stays) await field.dropAll();
 await attack.clean?.(field);
 tell({ event: "stopped", report: { count, ended, busy } });
 await orders.next();

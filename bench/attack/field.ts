@@ -20,6 +20,9 @@ const CATCH_UP_MS = 200;
 
 const TICK_MS = 10;
 
+/** Connections that are ended when the attack is over. */
+const DROPS_PER_SECOND = 400;
+
 /** Between two tries of a client that comes back. */
 const RETURN_MS = 100;
 
@@ -29,6 +32,8 @@ export type Who = ConnectOptions & { readonly clientId: string };
 export interface Standing {
   /** undefined while it is not there. */
   readonly client: Client | undefined;
+  /** Resolves when it is there for the first time. */
+  readonly arrived: Promise<void>;
 }
 
 export class Field {
@@ -92,29 +97,37 @@ export class Field {
     client.terminate();
   }
 
-  dropAll(): void {
-    for (const client of this.#clients) this.drop(client);
+  /** Ends them all, one after the other: what it costs when many end in one moment is no part of an attack that has something else to show. */
+  async dropAll(): Promise<void> {
+    for (const client of this.#clients) {
+      this.drop(client);
+      await sleep(1000 / DROPS_PER_SECOND);
+    }
   }
 
   /** @param greet what it does on each new connection */
   stand(who: Who, greet: (client: Client) => unknown = () => {}): Standing {
     let client: Client | undefined;
-    void (async () => {
-      while (!this.over.aborted) {
-        const next = await this.connect(who);
-        if (next !== undefined) {
-          client = next;
-          greet(next);
-          await next.closed;
-          client = undefined;
+    const arrived = new Promise<void>((arrive) => {
+      void (async () => {
+        while (!this.over.aborted) {
+          const next = await this.connect(who);
+          if (next !== undefined) {
+            client = next;
+            greet(next);
+            arrive();
+            await next.closed;
+            client = undefined;
+          }
+          await sleep(RETURN_MS);
         }
-        await sleep(RETURN_MS);
-      }
-    })();
+      })();
+    });
     return {
       get client() {
         return client?.isOpen ? client : undefined;
       },
+      arrived,
     };
   }
 

@@ -5,7 +5,7 @@ import { publishPacket } from "../../../test/support/mqtt-client.ts";
 import { frame, masked } from "../../load/frames.ts";
 import type { Attack } from "../attack.ts";
 import { connectBytes, encode, urlOf } from "../client.ts";
-import type { Field } from "../field.ts";
+import type { Field, Standing } from "../field.ts";
 import type { Target } from "../options.ts";
 
 /** After the broker has ended a connection that never began, its memory may take so long to be back. */
@@ -40,22 +40,29 @@ const UNFINISHED: Attack = {
 
 const TRICKLED = 200;
 
-const TRICKLE: Attack = {
-  key: "trickle",
-  title: "200 clients that send a PUBLISH one byte at a time, 4 a second each",
-  run: async (field) => {
-    const bytes = encode(publishPacket("trickle", new Uint8Array(20_000)));
-    const clients = Array.from({ length: TRICKLED }, (_, index) => field.stand({ clientId: `trickle-${index}` }));
-    const sent = new Array<number>(TRICKLED).fill(0);
-    await field.rate(TRICKLED * 4, (index) => {
-      const which = index % TRICKLED;
-      const at = sent[which]!;
-      if (!clients[which]!.client?.send(bytes.subarray(at, at + 1))) return;
-      sent[which] = at + 1;
-      field.count += 1;
-    });
-  },
-};
+/** Its clients are there before it begins: how many may connect at once is looked at by `storm`. */
+function trickle(): Attack {
+  let clients: readonly Standing[] = [];
+  return {
+    key: "trickle",
+    title: "200 clients that send a PUBLISH one byte at a time, 4 a second each",
+    prepare: (field) => {
+      clients = Array.from({ length: TRICKLED }, (_, index) => field.stand({ clientId: `trickle-${index}` }));
+      return Promise.all(clients.map(({ arrived }) => arrived));
+    },
+    run: async (field) => {
+      const bytes = encode(publishPacket("trickle", new Uint8Array(20_000)));
+      const sent = new Array<number>(TRICKLED).fill(0);
+      await field.rate(TRICKLED * 4, (index) => {
+        const which = index % TRICKLED;
+        const at = sent[which]!;
+        if (!clients[which]!.client?.send(bytes.subarray(at, at + 1))) return;
+        sent[which] = at + 1;
+        field.count += 1;
+      });
+    },
+  };
+}
 
 const BAD: Attack = {
   key: "bad-packets",
@@ -100,4 +107,4 @@ const UNANSWERED: Attack = {
     }),
 };
 
-export const SOCKET_ATTACKS = [SILENT, UNFINISHED, UNANSWERED, TRICKLE, BAD];
+export const SOCKET_ATTACKS = [SILENT, UNFINISHED, UNANSWERED, trickle(), BAD];
