@@ -1,6 +1,7 @@
 /**
- * What the next flush writes of subscriptions and wills. Their rows are written behind the row of their session and in the same flush,
- * so that a crash never leaves one of them without it: what belongs together is written together.
+ * What the next flush writes of subscriptions and wills, and which rows are over. Rows are written behind that of their session and in the
+ * same flush, so that a crash never leaves one of them without it: what belongs together is written together. And nothing is deleted
+ * before what it has become is in rows: what a session that has ended hands on to others, and what its will says.
  */
 
 import type { PendingWill } from "./pending-will.ts";
@@ -12,6 +13,8 @@ export class RowChanges {
   readonly #store: SessionStore;
   /** By session and filter; undefined: its row goes. */
   readonly #subscriptions = new Map<Session, Map<string, Subscription | undefined>>();
+  /** Numbers of sessions whose rows go. */
+  readonly #ended = new Set<number>();
   /** By Client Identifier; without a session its row goes. */
   readonly #wills = new Map<string, { readonly session: Session; readonly will: PendingWill } | undefined>();
 
@@ -33,9 +36,10 @@ export class RowChanges {
     this.#subscriptions.set(session, changes);
   }
 
-  /** The rows of the session are gone, those of its subscriptions with it. */
-  forget(session: Session): void {
+  /** The session is over: its rows go, those of its subscriptions with them. */
+  deleteSession(session: Session): void {
     this.#subscriptions.delete(session);
+    if (session.stored) this.#ended.add(session.number);
   }
 
   putWill(session: Session, will: PendingWill): void {
@@ -46,19 +50,21 @@ export class RowChanges {
     this.#wills.set(clientId, undefined);
   }
 
-  /** The will is safe elsewhere: its row goes at once, for nothing may be flushed for a while. */
-  endWill(clientId: string): void {
-    this.#wills.delete(clientId);
-    this.#store.deleteWill(clientId);
-  }
-
   /**
-   * Writes it all. Rows of the sessions are there by now.
+   * Writes it all. Rows of messages and sessions are there by now.
    * @param failed is told whose rows could not be written; the others are
    */
   write(failed: (error: unknown, session: Session | undefined) => void): void {
     // As after nearly every tick.
-    if (this.#subscriptions.size + this.#wills.size === 0) return;
+    if (this.#ended.size + this.#subscriptions.size + this.#wills.size === 0) return;
+    for (const number of this.#ended) {
+      try {
+        this.#store.deleteSession(number);
+      } catch (error) {
+        failed(error, undefined);
+      }
+    }
+    this.#ended.clear();
     for (const [session, changes] of this.#subscriptions) {
       try {
         for (const [filter, subscription] of changes) this.#writeSubscription(session.number, filter, subscription);

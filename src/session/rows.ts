@@ -181,8 +181,7 @@ function* storeAll(core: SessionCore, sessions: readonly Session[]): Generator<v
 export function forgetRow(core: SessionCore, session: Session): void {
   for (const sequence of session.openExchanges.keys()) core.openExchanges.delete(sequence);
   core.moved.delete(session);
-  core.rowChanges.forget(session);
-  if (session.stored) core.store.deleteSession(session.number);
+  core.rowChanges.deleteSession(session);
 }
 
 /** Long after the last message: nothing of the log remains if nobody needs it, and nobody repeats anything any more. */

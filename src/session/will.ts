@@ -106,7 +106,7 @@ function sendWill(core: SessionCore, { clientId, identity }: Session, pending: P
 
 /** The row of a will that is over, unless it is another one's by now. */
 function endRow(core: SessionCore, clientId: string): void {
-  if (core.sessions.get(clientId)?.will === undefined) core.rowChanges.endWill(clientId);
+  if (core.sessions.get(clientId)?.will === undefined) core.rowChanges.deleteWill(clientId);
 }
 
 /** Nobody took it. Whatever becomes of its client meanwhile, it is due, and by its row also after a loss of memory. */

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { SHARED_STRATEGIES } from "../../src/choices.ts";
+import { PUBACK } from "../../src/mqtt/packet.ts";
 import { CHUNK_BYTES } from "../../src/storage-limits.ts";
 import { type SessionNode, type TestClient, type TopicNode, World } from "../support/core-harness.ts";
 import { deliveriesOf } from "../support/deliveries.ts";
@@ -433,3 +434,32 @@ test.each([1, 2] as const)(
     expect(got).toEqual(qos === 1 ? ["sent", "waits"] : ["waits"]);
   },
 );
+
+test.each([
+  ["says DISCONNECT with Session Expiry Interval 0", (client: TestClient) => client.disconnect(0, { sessionExpiryInterval: 0 })],
+  ["starts anew", (_client: TestClient, world: World) => world.connect("m0", { clean: true })],
+])("what waits for a member that %s is another one's, also if its object is reset before that is written", (_how, ends) => {
+  const world = new World({ auto: false });
+  const [node] = world.sessions;
+  const [first, second] = [0, 1].map((number) =>
+    world.connect(`m${number}`, { clean: false, properties: { sessionExpiryInterval: 3600, receiveMaximum: 1 } }),
+  );
+  for (const member of [first!, second!]) member.subscribe(FILTER, 1);
+  second!.lose();
+  const publisher = world.connect("p");
+  node!.flush();
+  const texts = ["1", "2", "3"];
+  for (const text of texts) publisher.publish("jobs/1", text, { qos: 1 });
+  node!.flush();
+  expect(publisher.take().filter(({ type }) => type === PUBACK)).toHaveLength(3);
+  ends(first!, world);
+  node!.crash();
+  // Whoever has them now: the one that has ended, or the other one.
+  const got: string[] = [];
+  for (const clientId of ["m0", "m1"]) {
+    const member = world.connect(clientId, DURABLE);
+    world.settle();
+    got.push(...member.texts());
+  }
+  expect(got.sort()).toEqual(texts);
+});

@@ -281,3 +281,19 @@ test("a will that a full queue has refused leaves no row: the others have it, an
   world.settle();
   expect(store.wills()).toEqual([]);
 });
+
+test("its row goes with the flush that writes it for those who wait for it: a crash before repeats it", () => {
+  const world = new World({ auto: false });
+  const [node] = world.sessions;
+  const kept = { clean: false, properties: { sessionExpiryInterval: 3600 } };
+  const waiting = world.connect("waiting", kept);
+  waiting.subscribe("wills/#", 1);
+  const client = mortal(world);
+  node!.flush();
+  client.lose();
+  node!.crash();
+  world.advance(RESTART_GRACE_MS);
+  const again = world.connect("waiting", kept);
+  world.settle();
+  expect([again.texts(), node!.store.wills()]).toEqual([["gone"], []]);
+});
