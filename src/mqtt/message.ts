@@ -5,7 +5,7 @@
  */
 
 import { KEPT_BYTES_BESIDE_MAX, KEPT_FACTOR_MAX } from "../memory-limits.ts";
-import { utf8Encode, variableByteIntegerLength, writeVariableByteInteger } from "./bytes.ts";
+import { utf8Encode, utf8Length, variableByteIntegerLength, writeVariableByteInteger } from "./bytes.ts";
 import { type Properties, type ProtocolVersion, PUBLISH, type Publish, type QoS, type Will } from "./packet.ts";
 import { encodeProperties } from "./property.ts";
 import type { Receipt } from "./receipt.ts";
@@ -307,6 +307,13 @@ export function writeMessage(writer: RecordWriter, message: Message): void {
   writer.bytes(message.topicBytes);
   writer.bytes(message.propertyBytes);
   writer.bytes(message.payload);
+}
+
+/** What writeMessage writes, bytes, without numbers. */
+export function messageRecordBytes(message: Message): number {
+  const { record, publisher, origin, formerly } = message;
+  if (record !== undefined) return record.length;
+  return message.size + utf8Length(publisher) + utf8Length(origin) + (formerly === undefined ? 0 : utf8Length(formerly.origin));
 }
 
 /** Reads what writeMessage wrote; its bytes stay views. Throws RecordError where they end too early. */

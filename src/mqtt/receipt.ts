@@ -3,6 +3,7 @@
  * sessions; what is counted there comes back with the answers to batches. It is in memory alone: a message that was read from a row has none.
  */
 
+import { utf8Length } from "./bytes.ts";
 import type { RecordReader, RecordWriter } from "./record.ts";
 
 export interface Counts {
@@ -49,6 +50,11 @@ export function writeReceipt(writer: RecordWriter, { object, number, waitMs }: R
   writer.string(object);
   writer.integer(number);
   writer.integer(waitMs);
+}
+
+/** What that is at most, bytes. */
+export function receiptBytes({ object }: Receipt): number {
+  return 24 + utf8Length(object);
 }
 
 export function readReceipt(reader: RecordReader): Receipt {

@@ -25,6 +25,9 @@ export function intact<Row extends StoredRow>(row: Row): Row {
   return row;
 }
 
+/** What a buffer may keep for what is written next, bytes: most batches between objects fit, and no ledger counts it. */
+const KEPT_BYTES_MAX = 256 * 1024;
+
 interface Large {
   /** What was collected before it. */
   readonly at: number;
@@ -120,6 +123,7 @@ export class RecordWriter {
   }
 
   clear(): void {
+    if (this.#bytes.length > KEPT_BYTES_MAX) this.#bytes = new Uint8Array(LARGE_BYTES);
     this.#at = 0;
     this.#large = [];
     this.#largeBytes = 0;

@@ -1,6 +1,6 @@
 /** A message on its way from a Topic object to a Session object, what became of it there, and where it is offered next. */
 
-import { type BatchRecord, RECORD_LIVE, RECORD_PAGE, RECORD_SHARED } from "../mqtt/batch.ts";
+import { type BatchRecord, RECORD_LIVE, RECORD_SHARED, recordBytes } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
 import { ANY_QUEUE } from "../mqtt/share-target.ts";
@@ -39,7 +39,7 @@ export class Delivery implements Outgoing {
     this.attempt = attempt;
     this.record = record;
     this.message = message;
-    this.size = 64 + sizeOf(record);
+    this.size = recordBytes(record);
     this.done = done;
     this.cause = cause;
   }
@@ -64,9 +64,4 @@ export function attemptAfter({ attempt, record }: Delivery, share: string, full:
 
 export function recordOf(message: Message, { live, shares }: Addressed): BatchRecord {
   return shares.length === 0 ? { kind: RECORD_LIVE, message } : { kind: RECORD_SHARED, message, live, shares };
-}
-
-function sizeOf(record: BatchRecord): number {
-  if (record.kind === RECORD_PAGE) return record.messages.reduce((sum, { size }) => sum + 64 + size, 0);
-  return "message" in record ? record.message.size : 0;
 }

@@ -16,6 +16,7 @@ import {
   RECORD_SHARE,
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
+  recordBytes,
   sentAgain,
 } from "../mqtt/batch.ts";
 import { decodeExchangeAnswer, type ExchangeAnswer, type Outcomes, PENDING } from "../mqtt/exchange-answer.ts";
@@ -28,11 +29,6 @@ import { hash } from "../topic/hash.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { CallMeter } from "./meter.ts";
 
-function sizeOf(record: BatchRecord): number {
-  if ("message" in record) return record.message.size;
-  return "filter" in record ? record.filter.length : 0;
-}
-
 /** A record and who waits for its outcome. */
 export class Request implements Outgoing {
   readonly record: BatchRecord;
@@ -43,7 +39,7 @@ export class Request implements Outgoing {
 
   constructor(record: BatchRecord, ticket: Ticket | undefined) {
     this.record = record;
-    this.size = 64 + sizeOf(record);
+    this.size = recordBytes(record);
     this.#ticket = ticket;
   }
 

@@ -6,6 +6,8 @@ import {
   BatchWriter,
   decodeBatch,
   RECORD_ASK,
+  RECORD_AWAITED,
+  RECORD_BARRIER,
   RECORD_CAUGHT_UP,
   RECORD_LIVE,
   RECORD_PAGE,
@@ -15,6 +17,8 @@ import {
   RECORD_SHARED,
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
+  RECORD_WATCH,
+  recordBytes,
   sentAgain,
 } from "../../src/mqtt/batch.ts";
 import { decodeDeliveryAnswer, encodeDeliveryAnswer } from "../../src/mqtt/delivery-answer.ts";
@@ -90,6 +94,45 @@ describe("a batch", () => {
     const { sender, epoch, records } = decodeBatch(batch(RECORDS, "sänder"));
     expect([sender, epoch]).toEqual(["sänder", 1_800_000_000_000]);
     expect(plain(records)).toEqual(plain(RECORDS));
+  });
+
+  test("takes as many bytes for each kind of record as that is said to weigh, or few less", () => {
+    const long = "ü€x".repeat(10_000);
+    const formerly = { origin: long, sequence: Number.MAX_SAFE_INTEGER };
+    const renamed = new Message({ ...FIELDS, expiresAt: Number.MAX_SAFE_INTEGER, publisher: long, formerly });
+    const receipted = new Message(FIELDS);
+    receipted.receipt = new Receipt({ object: long, number: Number.MAX_SAFE_INTEGER, waitMs: Number.MAX_SAFE_INTEGER });
+    const large: readonly BatchRecord[] = [
+      { kind: RECORD_PUBLISH, message: renamed, owner: Number.MAX_SAFE_INTEGER },
+      { kind: RECORD_LIVE, message: receipted },
+      { kind: RECORD_ASK, clientId: long, filter: long, id: Number.MAX_SAFE_INTEGER, from: long },
+      { kind: RECORD_PAGE, clientId: long, id: 1, from: long, next: long, messages: [renamed, receipted, message] },
+      { kind: RECORD_SUBSCRIBE, filter: long, qos: 0, version: Number.MAX_SAFE_INTEGER, lasting: false },
+      { kind: RECORD_UNSUBSCRIBE, filter: long, version: Number.MAX_SAFE_INTEGER },
+      { kind: RECORD_SHARE, filter: long, members: Number.MAX_SAFE_INTEGER, online: 2 ** 40, version: Number.MAX_SAFE_INTEGER },
+      { kind: RECORD_REDISTRIBUTE, message: renamed, filter: long },
+      {
+        kind: RECORD_SHARED,
+        message: receipted,
+        live: true,
+        shares: [1, 2, 3].map(() => ({ filter: long, key: Number.MAX_SAFE_INTEGER, demand: IF_GIVEN })),
+      },
+      { kind: RECORD_BARRIER, sessionObject: long },
+      { kind: RECORD_AWAITED, life: long, batches: [1, 2 ** 40, Number.MAX_SAFE_INTEGER] },
+      { kind: RECORD_WATCH, filter: long },
+    ];
+    const came = decodeBatch(batch([...RECORDS, ...large])).records;
+    const kinds = new Set(came.map(({ kind }) => kind));
+    const empty = batch([]).length;
+    for (const record of [...RECORDS, ...large, ...came]) {
+      const written = batch([record]).length - empty;
+      const items = record.kind === RECORD_PAGE ? record.messages.length : record.kind === RECORD_SHARED ? record.shares.length : 3;
+      const weight = recordBytes(record);
+      expect([record.kind, weight >= written, weight <= written + 64 * (1 + items)]).toEqual([record.kind, true, true]);
+    }
+    const all = [RECORD_PUBLISH, RECORD_SUBSCRIBE, RECORD_UNSUBSCRIBE, RECORD_LIVE, RECORD_SHARE, RECORD_REDISTRIBUTE, RECORD_SHARED];
+    const others = [RECORD_BARRIER, RECORD_AWAITED, RECORD_ASK, RECORD_PAGE, RECORD_CAUGHT_UP, RECORD_WATCH];
+    expect([...kinds].toSorted((a, b) => a - b)).toEqual([...all, ...others]);
   });
 
   test("may be empty", () => {

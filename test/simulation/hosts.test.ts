@@ -2,7 +2,7 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { Ledger } from "../../src/ledger.ts";
-import { RETAINED_WORK_PER_MS, RETAINED_WORK_PER_TICK, RETRY_MS_TOTAL } from "../../src/limits.ts";
+import { BATCH_BYTES_MAX, RETAINED_WORK_PER_MS, RETAINED_WORK_PER_TICK, RETRY_MS_TOTAL } from "../../src/limits.ts";
 import { MEMORY } from "../../src/memory-limits.ts";
 import {
   type BatchRecord,
@@ -12,10 +12,12 @@ import {
   RECORD_LIVE,
   RECORD_PAGE,
   RECORD_PUBLISH,
+  RECORD_REDISTRIBUTE,
+  RECORD_SHARE,
   RECORD_SHARED,
   RECORD_SUBSCRIBE,
 } from "../../src/mqtt/batch.ts";
-import { decodeDeliveryAnswer, type Unwanted } from "../../src/mqtt/delivery-answer.ts";
+import { decodeDeliveryAnswer, encodeDeliveryAnswer, type Unwanted } from "../../src/mqtt/delivery-answer.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { decodeExchangeAnswer, encodeExchangeAnswer, NOTHING_RETAINED, PENDING } from "../../src/mqtt/exchange-answer.ts";
 import { writeMessage } from "../../src/mqtt/message.ts";
@@ -209,6 +211,64 @@ test("what came late for a session that ends while it is asked for is given to n
   });
   await arrivals.fetch("s", false, NOBODY);
   expect([session.outstanding, core.sessions.size, letGo.mock.calls]).toEqual([0, 0, []]);
+});
+
+/** The longest filters of shared subscriptions that match a topic. */
+const longShares = (topic: string, count: number): string[] =>
+  [...Array(count).keys()].map((index) => `$share/${index}${"x".repeat(65_000)}/${topic}`);
+
+test("no batch is larger than a call may be, whatever the filters of shared subscriptions that are in it", async () => {
+  const settings = parseSettings({ TOPOLOGY: "sharded" }) as Settings;
+  const runtime = stillRuntime();
+  const calls: Uint8Array[] = [];
+  const host = new TopicHost({
+    ...{ settings, name: "n/topic/0", store: new MemoryRoutingStore(new Meter()), meter: new Meter(), runtime },
+    topics: () => {
+      throw new Error("there are no others");
+    },
+    sessions: () => ({
+      deliver: async (bytes) => {
+        calls.push(bytes);
+        return encodeDeliveryAnswer({ version: 1, unwanted: [], slow: [], counts: [] });
+      },
+      hold: notHeld,
+    }),
+  });
+  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings), 0);
+  writer.begin();
+  for (const filter of longShares("t", 4)) writer.add({ kind: RECORD_SHARE, filter, members: 1, online: 1, version: 1 });
+  for (let sequence = 1; sequence <= 100; sequence += 1)
+    writer.add({ kind: RECORD_PUBLISH, message: messageTo("t", { qos: 0, sequence }) });
+  void host.exchange(writer.finish());
+  const arrived = (): number => calls.reduce((sum, bytes) => sum + decodeBatch(bytes).records.length, 0);
+  while (arrived() < 100) {
+    runtime.run();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(Math.max(...calls.map(({ length }) => length))).toBeLessThan(BATCH_BYTES_MAX + 1024);
+  expect(host.count().outboxes).toBe(0);
+});
+
+test("nor is one with messages for other members of such", async () => {
+  const lengths: number[] = [];
+  const runtime = stillRuntime();
+  const queue = new TopicQueue({
+    ...{ name: "n/session/0", shape: 1, runtime, events: () => 0, settled: () => queue.flush() },
+    exchange: async (bytes) => {
+      lengths.push(bytes.length);
+      return encodeExchangeAnswer({ life: "1", codes: new Uint8Array(decodeBatch(bytes).records.length), counts: [], late: [] });
+    },
+    ...{ meter: createCallMeter(), faults: NO_FAULTS, ledger: new Ledger(1 << 30) },
+  });
+  const [filter] = longShares("t", 1);
+  for (let sequence = 1; sequence <= 100; sequence += 1)
+    queue.add(new Request({ kind: RECORD_REDISTRIBUTE, message: messageTo("t", { sequence }), filter: filter! }, undefined));
+  queue.flush();
+  while (queue.heldBytes > 0) {
+    runtime.run();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect(Math.max(...lengths)).toBeLessThan(BATCH_BYTES_MAX + 1024);
 });
 
 test("a fault at one message of a batch is told of that message, and the others are taken", async () => {
