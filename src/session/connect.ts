@@ -220,8 +220,8 @@ function isOfAnother({ identity }: Session, { userName }: Pick<Identity, "userNa
 /** Whether who says this Client Identifier is refused because there is, or may come back, the client of another user. */
 export function isRefused({ choices, now }: SessionCore, session: Session, identity: Pick<Identity, "userName">): boolean {
   if (choices.clientIdOwner !== "user" || !isOfAnother(session, identity) || session.retired) return false;
-  // Where it ended with its connection nothing is left of it but its will, of which builds before did not say whose it is.
-  return session.connection !== undefined || (session.stored && session.expiresAt > now);
+  // Where it ended with its connection its client can't come back to it. Of its will builds before did not say whose it is.
+  return session.connection !== undefined || (session.stored && session.expirySeconds > 0 && session.expiresAt > now);
 }
 
 export const OF_ANOTHER_USER = "the session of this Client Identifier belongs to another user";

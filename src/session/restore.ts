@@ -7,6 +7,7 @@
 import { PACKET_ID_MAX, RESTART_GRACE_MS } from "../limits.ts";
 import { intact } from "../mqtt/record.ts";
 import { decodeAttachment } from "./attachment.ts";
+import { isShared, qosIn } from "./chunk.ts";
 import type { Head } from "./chunk-heads.ts";
 import { isConsumerRow, restoreConsumer, restoreGiven, settleConsumers } from "./consumer-rows.ts";
 import type { SessionCore } from "./core.ts";
@@ -366,9 +367,13 @@ function settle(core: SessionCore, session: Session): void {
   session.inGrace = session.will?.inGrace === true && session.will.dueAt > core.now;
 }
 
-/** A session that ended with its socket: nothing is left of it but its will, which has one grace, however often the object wakes in it. */
+/**
+ * A session that ended with its socket. What is left of it is its will, and what waits for other members of its shared subscriptions: which
+ * of that was sent is in the attachment, of which the object is told behind its start (`lostAsleep`). Both have one grace, however often the
+ * object wakes in it.
+ */
 function settleEnded(core: SessionCore, session: Session): void {
-  if (session.will === undefined) {
+  if (session.will === undefined && !mayHandOn(core, session)) {
     const { number, identity, subscriptions } = session;
     core.endedAsleepUntil = core.now + RESTART_GRACE_MS;
     if (session.stored) core.endedAsleep.set(number, { identity, watched: core.presence.watchedAmong(subscriptions.keys()) });
@@ -376,9 +381,21 @@ function settleEnded(core: SessionCore, session: Session): void {
     return;
   }
   session.inGrace = true;
-  awaitWill(core, session, RESTART_GRACE_MS);
-  session.expiresAt = session.will.dueAt;
+  if (session.will !== undefined) {
+    awaitWill(core, session, RESTART_GRACE_MS);
+    session.expiresAt = session.will.dueAt;
+  } else if (session.expiresAt === 0) {
+    session.expiresAt = core.now + RESTART_GRACE_MS;
+    core.changes.markRow(session);
+  }
   core.deadlines.add({ at: session.expiresAt, kind: SESSION_EXPIRY, subject: session, slackMs: 0 });
+}
+
+/** Whether something waits that may go to another member unless it was sent; all of it counts as sent until it is known. */
+function mayHandOn(core: SessionCore, { backlog, expiresAt }: Session): boolean {
+  if (expiresAt > 0 && expiresAt <= core.now) return false;
+  for (const { flags } of backlog) if (isShared(flags) && qosIn(flags) === 2) return true;
+  return false;
 }
 
 /** The will is published at the time in its row, or after this time if there is none. */

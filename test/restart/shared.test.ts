@@ -1,9 +1,12 @@
 /** Shared subscriptions over resets of the objects that choose: a message that comes again goes where it went before. */
 
 import { expect, test } from "vitest";
+import { AWAKE_MS_MAX } from "../../src/limits.ts";
+import { NO_PROPERTIES, PUBLISH, PUBREC, SUBSCRIBE } from "../../src/mqtt/packet.ts";
+import { NO_BYTES } from "../../src/mqtt/record.ts";
 import type { SimulatedClient } from "../simulation/client.ts";
 import type { SimulatedObject } from "../simulation/object.ts";
-import { Broker } from "./support.ts";
+import { Broker, SHAPES, SilentClient } from "./support.ts";
 
 const MEMBERS = 6;
 const MESSAGES = 40;
@@ -111,3 +114,34 @@ test("[MQTT5-4.3.3-10] QoS 2: a message that waited for a member whose session e
   await broker.pass(60_000, stays, publisher);
   expect([publisher.quiet, world.problems, publisher.problems, stays.problems, stays.got.length]).toEqual([true, [], [], [], 1]);
 });
+
+test.each(SHAPES)(
+  "QoS 2: what was not sent to a member whose session ends with its socket in a sleep goes to another one: %s, %i Session objects",
+  async (...shape) => {
+    const broker = new Broker(shape);
+    const other = await broker.connect("other");
+    const publisher = new SilentClient(broker, "publisher");
+    const leaves = new SilentClient(broker, "leaves", undefined, true);
+    await broker.pass(4_000);
+    const request = { filter: "$share/g/jobs", qos: 2, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const;
+    leaves.send({ type: SUBSCRIBE, packetId: 1, subscriptions: [request], properties: NO_PROPERTIES });
+    await broker.pass(4_000);
+    // More than is in flight at once: what waits in memory alone has rows before its object sleeps.
+    const fixed = { dup: false, retain: false, properties: NO_PROPERTIES, propertyBytes: NO_BYTES, topic: "jobs" };
+    for (let packetId = 1; packetId <= 5; packetId += 1) {
+      publisher.send({ type: PUBLISH, ...fixed, qos: 2, packetId, payload: new Uint8Array(600 * 1024).fill(packetId) });
+      await broker.pass(4_000);
+    }
+    expect(publisher.packets.filter(({ type }) => type === PUBREC)).toHaveLength(5);
+    other.subscribe("$share/g/jobs", 2);
+    other.drop();
+    await broker.pass(AWAKE_MS_MAX + 30_000);
+    expect(broker.world.objects.filter(({ isTopic, isAwake }) => isAwake && !isTopic)).toEqual([]);
+    const sent = leaves.packets.filter(({ type }) => type === PUBLISH).length;
+    leaves.drop();
+    await broker.pass(60_000);
+    other.connect();
+    await broker.pass(60_000, other);
+    expect([sent > 0 && sent < 5, sent + other.got.length]).toEqual([true, 5]);
+  },
+);

@@ -154,6 +154,7 @@ async function play(scenario: Scenario, steps: number): Promise<RunResult> {
   const gone = mayGo.filter(({ id }) => chance.happens("gone", id, 0.2, () => `${id} goes and does not come back`));
   scenario.peaceAt = world.now;
   for (const client of gone) client.drop();
+  await resetAsTheyGo(scenario);
   if (unlucky !== undefined) await leaveUnlucky(world, unlucky, published);
   await makePeace(world, watcher === undefined ? clients : [...clients, watcher], gone);
   for (const object of world.objects) await object.wake();
@@ -195,6 +196,9 @@ function shapesOf({ world, withTopics }: Scenario): PreviousShape[] {
   const back = topics.chance(0.5) ? first : { ...first, topicsWithObject: topics.pick(SOME_TOPICS) };
   return random.chance(0.3) ? [other, back, other] : [other, back];
 }
+
+/** How likely an event ends in a crash just when clients go for good. */
+const AS_THEY_GO = 0.2;
 
 /** With the usual ones hardly a queue is in more than one piece. */
 const SIZES: readonly PieceSizes[] = [
@@ -467,6 +471,14 @@ function disconnecting(client: SimulatedClient, random: Random, act: MakeAct): A
     return act(`disconnects and lets its session last ${seconds} s`, () => client.disconnectFor(seconds));
   }
   return act("disconnects", () => client.disconnect());
+}
+
+/** What those who are gone leave is on its way between rows as objects lose their memory: nobody comes back who would excuse what is lost. */
+async function resetAsTheyGo({ world, wild }: Scenario): Promise<void> {
+  if (wild.crash === 0) return;
+  world.faults = { ...NO_FAULTS, crash: AS_THEY_GO };
+  await calm(world, 2_000);
+  world.faults = NO_FAULTS;
 }
 
 /** Everybody comes back, but for those who are gone, and everything is drained. */
