@@ -130,6 +130,13 @@ export const BATCH_ITEMS_MAX = 1024;
 /** Packets of one client that a relay passes on in a tick, about 1 ms; what else has come follows in the next. */
 export const RELAYED_PACKETS_MAX = 4096;
 
+/**
+ * PINGREQ that a relay answers one client in this time; with more it is disconnected (0x96). What it answers waits in the Worker, which can't
+ * see whether its client reads. The shortest Keep Alive needs one a second.
+ */
+export const RELAYED_PINGS_MAX = 1000;
+export const RELAYED_PINGS_MS = 1 * MINUTE;
+
 /** The largest Packet Identifier [MQTT5-2.2.1-3]. */
 export const PACKET_ID_MAX = 65_535;
 
@@ -246,6 +253,9 @@ export const LOG_TIDY_SLACK_MS = HOUR;
  */
 export const OPEN_EXCHANGES_MAX = 4096;
 
+/** Open QoS 2 exchanges of a publisher of 3.x, which knows no Receive Maximum; with one more it is disconnected. They take 3 MiB. */
+export const RECEIVED_MAX_V3 = 8192;
+
 /** After a start that found sessions without their sockets: the time their clients have to come back before wills are published. */
 export const RESTART_GRACE_MS = 30 * SECOND;
 
@@ -263,6 +273,12 @@ export const DEADLINE_COARSE_MS = 15 * MINUTE;
 
 /** An alarm is set no farther ahead, and once more when it fires: the platform takes none after 2189, and logins may end later. */
 export const ALARM_MS_MAX = 365 * 24 * HOUR;
+
+/**
+ * What a will may take in memory: the longest payload and topic that there are, and about as much of properties. A User Property takes 128
+ * bytes beside its texts, and five in the packet.
+ */
+export const WILL_BYTES_MAX = 384 * KIB;
 
 /** A will that no object took is tried again after this time, then after twice as long each time, at most the latter. */
 export const WILL_RETRY_MS_FIRST = 30 * SECOND;

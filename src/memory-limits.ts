@@ -15,6 +15,8 @@ export const MEMORY = {
   connectionBytes: 2816,
   sessionBytes: 2304,
   subscriptionBytes: 768,
+  /** A filter of a SUBSCRIBE or UNSUBSCRIBE that is half taken. */
+  requestBytes: 128,
   shareBytes: 512,
   deliveryBytes: 320,
   /** Beside sixteen for each delivery. */
@@ -22,6 +24,8 @@ export const MEMORY = {
   messageBytes: 1152,
   incomingBytes: 384,
   numberBytes: 64,
+  /** In a list. */
+  sequenceBytes: 8,
   aliasBytes: 128,
   willBytes: 512,
   /** The buckets of a client's rates. */

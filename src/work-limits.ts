@@ -85,3 +85,6 @@ export const TRACES_MAX = 16;
 export const TRACED_PACKETS_PER_SECOND = 500;
 export const TRACED_BYTES_MAX = 16 * 1024;
 export const TRACED_ITEMS_MAX = 100;
+
+/** Packets of who connects anew that are looked through for a DISCONNECT on the old connection, about 3 ms: behind more it is not found. */
+export const LEAVE_LOOKS = 16_384;

@@ -8,10 +8,13 @@ import {
   limitProblems,
   OUTBOX_BYTES_MAX,
   PACKET_ID_MAX,
+  RECEIVED_MAX_V3,
   REPEAT_WINDOW_MS,
   RETRY_MS_MAX,
   RETRY_MS_TOTAL,
+  WILL_BYTES_MAX,
 } from "../src/limits.ts";
+import { MEMORY } from "../src/memory-limits.ts";
 import { PacketStream } from "../src/mqtt/packet-stream.ts";
 import { decodeAttachment } from "../src/session/attachment.ts";
 import { violated } from "../src/session/lifecycle.ts";
@@ -132,6 +135,28 @@ describe("crossed by one", () => {
     expect(plain(client.take()).map(({ reasonCodes, reasonCode }) => reasonCodes ?? reasonCode)).toEqual([0x10, [0], [0x8f], [0]]);
     client.publish("a/b/c/", "x", { qos: 1 });
     expect(plain(client.take())).toMatchObject([{ type: 14, reasonCode: 0x90 }]);
+  });
+
+  test("what a will takes, User Properties above all: 0x97", () => {
+    const world = new World();
+    const code = (count: number): number => {
+      const properties = { userProperties: Array.from({ length: count }, () => ["", ""] as const) };
+      const will = { topic: "gone", payload: new Uint8Array(0), qos: 0, retain: false, properties } as const;
+      return world.connect("c", { will }).connack.reasonCode;
+    };
+    const most = Math.floor((WILL_BYTES_MAX - MEMORY.willBytes - 4 * MEMORY.characterBytes) / MEMORY.userPropertyBytes);
+    expect([code(most), code(most + 1)]).toEqual([0, 0x97]);
+  });
+
+  test("QoS 2 exchanges that a client of 3.x leaves open: the connection ends; QoS 1 knows no such bound", () => {
+    const world = new World();
+    const client = world.connect("c", { version: 4 });
+    for (let packetId = 1; packetId <= RECEIVED_MAX_V3; packetId += 1) client.publish("t", "x", { qos: 2, packetId });
+    client.publish("t", "x", { qos: 1, packetId: PACKET_ID_MAX });
+    client.publish("t", "a repeat", { qos: 2, packetId: 1 });
+    expect(client.closed).toBeUndefined();
+    client.publish("t", "one more", { qos: 2, packetId: PACKET_ID_MAX });
+    expect(client.closed?.reason).toContain(`${RECEIVED_MAX_V3}`);
   });
 
   test("subscriptions of a session: 0x97, replacing and leaving still possible, other sessions untouched", () => {

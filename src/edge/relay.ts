@@ -7,12 +7,19 @@
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
 import type { Handover } from "../handshake/handover.ts";
 import type { Limits } from "../limits.ts";
-import { KEEP_ALIVE_FACTOR, LIVENESS_MS, RELAYED_PACKETS_MAX } from "../limits.ts";
-import { framesOf } from "../mqtt/bytes.ts";
+import { KEEP_ALIVE_FACTOR, LIVENESS_MS, RELAYED_PACKETS_MAX, RELAYED_PINGS_MAX, RELAYED_PINGS_MS } from "../limits.ts";
+import { concatenate, framesOf } from "../mqtt/bytes.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
-import { KEEP_ALIVE_TIMEOUT, PACKET_TOO_LARGE, QUOTA_EXCEEDED, SERVER_UNAVAILABLE, SUCCESS } from "../mqtt/reason-code.ts";
+import {
+  KEEP_ALIVE_TIMEOUT,
+  MESSAGE_RATE_TOO_HIGH,
+  PACKET_TOO_LARGE,
+  QUOTA_EXCEEDED,
+  SERVER_UNAVAILABLE,
+  SUCCESS,
+} from "../mqtt/reason-code.ts";
 import { directoryOf } from "../objects/directory-of.ts";
 import { log } from "../objects/log.ts";
 import { PLATFORM, type Runtime, type Timer } from "../runtime.ts";
@@ -86,8 +93,11 @@ class Relay {
   #clientId = "";
   /** The object has spoken: before its CONNACK nothing may be sent to the client [MQTT5-3.2.0-1] [MQTT311-3.2.0-1]. */
   #answered = false;
-  /** Pings that came before: they are answered behind CONNACK. */
-  #earlyPings = 0;
+  /** Pings that are to be answered: behind CONNACK, and those of a tick in one frame, as frames are what costs. */
+  #pings = 0;
+  /** Pings since the time behind it: nothing shows here whether their answers are read. */
+  #pingsCounted = 0;
+  #pingsCountedFrom = 0;
   /** The client has said DISCONNECT: what it sends from then on is not looked at [MQTT5-3.14.4-1] [MQTT311-3.14.4-2]. */
   #left = false;
   #keepAliveMs = 0;
@@ -200,7 +210,7 @@ class Relay {
       if (this.#answered) return;
       this.#answered = true;
       if (!isAccepted(new Uint8Array(data as ArrayBuffer))) return;
-      for (; this.#earlyPings > 0; this.#earlyPings -= 1) this.#send(PINGRESP_BYTES);
+      this.#answerPings();
     });
     object.addEventListener("close", ({ code, reason }) => this.#objectGone(code, reason));
     object.addEventListener("error", () => this.#objectGone(CLOSE_GOING_AWAY, ""));
@@ -230,8 +240,10 @@ class Relay {
       }
       this.#lastSeenAt = now;
       const isPing = bytes[0] === PINGREQ << 4 && bytes.length === 2;
-      if (isPing && this.#answered) this.#send(PINGRESP_BYTES);
-      else if (isPing) this.#earlyPings += 1;
+      if (isPing && !this.#takesPing(now)) {
+        this.#farewell(MESSAGE_RATE_TOO_HIGH, "the client pings more often than it may", closeCodeOf(MESSAGE_RATE_TOO_HIGH));
+        return;
+      }
       if (!isPing || this.#lastSeenAt - this.#passedOnAt >= LIVENESS_MS) packets.push(bytes);
       if (bytes[0]! >> 4 === DISCONNECT) {
         this.#left = true;
@@ -243,7 +255,24 @@ class Relay {
         break;
       }
     }
+    this.#answerPings();
     this.#forward(packets);
+  }
+
+  #takesPing(now: number): boolean {
+    if (now - this.#pingsCountedFrom >= RELAYED_PINGS_MS) {
+      this.#pingsCountedFrom = now;
+      this.#pingsCounted = 0;
+    }
+    this.#pings += 1;
+    this.#pingsCounted += 1;
+    return this.#pingsCounted <= RELAYED_PINGS_MAX;
+  }
+
+  #answerPings(): void {
+    if (this.#pings === 0 || !this.#answered) return;
+    this.#send(concatenate(new Array<Uint8Array>(this.#pings).fill(PINGRESP_BYTES)));
+    this.#pings = 0;
   }
 
   /** At once, or right after another frame with all that come in the same tick, as few frames: they are what costs. */

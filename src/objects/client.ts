@@ -18,7 +18,7 @@ import { violated } from "../session/lifecycle.ts";
 import type { Unhandled } from "../session/ports.ts";
 import type { Connection } from "../session/session.ts";
 import { PACE_BYTES_MAX, PACE_MS_MAX } from "../share-limits.ts";
-import { AHEAD_BYTES, AHEAD_PACKETS_MAX, FRAME_BYTES } from "../work-limits.ts";
+import { AHEAD_BYTES, AHEAD_PACKETS_MAX, FRAME_BYTES, LEAVE_LOOKS } from "../work-limits.ts";
 import { SubscribeAsking } from "./asking.ts";
 import { Brake } from "./brake.ts";
 import type { ClientContext } from "./client-context.ts";
@@ -213,7 +213,9 @@ export class Client implements Taker, Unhandled {
   }
 
   takeDisconnect(): Disconnect | undefined {
-    for (let bytes = this.#stream.next(); bytes instanceof Uint8Array; bytes = this.#stream.next()) {
+    for (let looks = 0; looks < LEAVE_LOOKS; looks += 1) {
+      const bytes = this.#stream.next();
+      if (!(bytes instanceof Uint8Array)) return undefined;
       if (bytes[0]! >> 4 !== DISCONNECT) continue;
       const packet = decodePacket(bytes, this.#connection!.version);
       return packet.type === DISCONNECT ? packet : undefined;

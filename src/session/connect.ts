@@ -3,7 +3,8 @@
  * `validateConnect`, which the edge asks too.
  */
 
-import type { Limits } from "../limits.ts";
+import { type Limits, WILL_BYTES_MAX } from "../limits.ts";
+import { UNFINISHED_BYTES_SHORT } from "../memory-limits.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
 import { isUtf8Text } from "../mqtt/message.ts";
 import { CONNACK, type Connack, type Connect, NO_PROPERTIES, type Properties, type ProtocolVersion } from "../mqtt/packet.ts";
@@ -27,6 +28,7 @@ import { KEEP_ALIVE } from "./deadlines.ts";
 import { setIdentity } from "./identity.ts";
 import { connectionLost, endSession, handleDisconnect, keepAliveSlackMs } from "./lifecycle.ts";
 import { askOwed } from "./owed-retained.ts";
+import { willBytes } from "./pending-will.ts";
 import type { Identity, Refusal, Wire } from "./ports.ts";
 import { resend } from "./queue.ts";
 import { responseInformation } from "./response-information.ts";
@@ -60,6 +62,10 @@ export function validateConnect(connect: Connect, limits: Limits): Refusal | und
   if (will !== undefined) {
     const problem = validateTopicName(will.topic, limits);
     if (problem !== undefined) return refuse(TOPIC_NAME_INVALID, `Will Topic: ${problem.message}`);
+  }
+  const bytesOfWill = willBytes(will);
+  if (bytesOfWill > WILL_BYTES_MAX) {
+    return refuse(QUOTA_EXCEEDED, `the Will takes ${bytesOfWill} bytes of memory; at most ${WILL_BYTES_MAX} are accepted`);
   }
   return undefined;
 }
@@ -125,6 +131,10 @@ export function handleConnect(
   if (previous?.connection === undefined && !userShares.takesConnection(core, identity)) return refuse(QUOTA_EXCEEDED, SHARE_TAKEN);
   if (previous === undefined && !userShares.takes(core, "sessions", identity)) return refuse(QUOTA_EXCEEDED, MEMORY_SHORT);
   if (!userShares.takes(core, "connections", identity)) return refuse(QUOTA_EXCEEDED, MEMORY_SHORT);
+  // As a large packet that has not come whole.
+  if (willBytes(will) > UNFINISHED_BYTES_SHORT && !userShares.takes(core, "unfinished", identity)) {
+    return refuse(QUOTA_EXCEEDED, MEMORY_SHORT);
+  }
   const granted = grantedExpirySeconds(connect, core.limits);
   const waiting = core.sessions.size - core.connections.size;
   if (granted > 0 && previous === undefined && waiting >= core.limits.sessionsMax) {

@@ -4,26 +4,44 @@
  * earlier life left unsettled, and whose publisher has not come back, is given up after many others.
  */
 
+import { OPEN_EXCHANGES_MAX } from "../limits.ts";
 import type { SessionCore } from "./core.ts";
 import type { Incoming } from "./delivery.ts";
+import { RecentExchanges } from "./recent-exchanges.ts";
 import type { Session } from "./session.ts";
 
-/** @returns false when one more exchange can't begin: too many have since the oldest one that is under way */
-export function makeRoomForExchange(core: SessionCore): boolean {
-  const { oldestAllowed } = core.recentExchanges;
+/**
+ * What is left, once the oldest of all is answered late, is shared out: who has begun more finds less. One who begins many may take two thirds
+ * of it, a second one two thirds of the rest, so that there is always room for those who begin few.
+ * @returns false when the session can't begin one more: too many have begun since the oldest one that is under way
+ */
+export function makeRoomForExchange(core: SessionCore, { recentExchanges }: Session): boolean {
   for (const [sequence, session] of core.openExchanges) {
-    if (sequence > oldestAllowed) return true;
+    const begun = core.recentExchanges.countFrom(sequence);
+    const own = recentExchanges?.countFrom(sequence) ?? 0;
+    if (begun + own / 2 < OPEN_EXCHANGES_MAX) return true;
     if (isUnderWay(session, sequence)) return false;
+    if (begun < OPEN_EXCHANGES_MAX) return true;
     giveUp(core, session, sequence);
   }
+  core.recentExchanges.clear();
+  recentExchanges?.clear();
   return true;
 }
 
+/** It begins, and there was room. */
+export function countExchange(core: SessionCore, session: Session, sequence: number): void {
+  session.recentExchanges ??= new RecentExchanges(core.ledger);
+  core.recentExchanges.add(sequence);
+  session.recentExchanges.add(sequence);
+}
+
 /** The session is over: none of its exchanges goes on. */
-export function forgetExchanges({ released, received, openExchanges }: Session): void {
+export function forgetExchanges({ released, received, openExchanges, recentExchanges }: Session): void {
   released.clear();
   received.clear();
   openExchanges.clear();
+  recentExchanges?.clear();
 }
 
 function isUnderWay(session: Session, sequence: number): boolean {

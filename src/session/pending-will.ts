@@ -17,9 +17,9 @@ export interface PendingWill {
 }
 
 /** What a will costs in memory. */
-export function willBytes(pending: PendingWill | undefined): number {
-  if (pending === undefined) return 0;
-  const { topic, payload, properties } = pending.will;
+export function willBytes(will: Will | undefined): number {
+  if (will === undefined) return 0;
+  const { topic, payload, properties } = will;
   let bytes = MEMORY.willBytes + MEMORY.characterBytes * topic.length + payload.length;
   for (const value of Object.values(properties)) {
     if (typeof value === "string" || value instanceof Uint8Array) bytes += MEMORY.characterBytes * value.length;

@@ -3,7 +3,7 @@
  * the specification: the message is handed on when PUBLISH arrives, and its Packet Identifier is kept until PUBREL.
  */
 
-import { TOPIC_ALIAS_BYTES_MAX } from "../limits.ts";
+import { RECEIVED_MAX_V3, TOPIC_ALIAS_BYTES_MAX } from "../limits.ts";
 import { isUtf8Text, messageOfPublish } from "../mqtt/message.ts";
 import { type Acknowledgement, NO_PROPERTIES, type Properties, PUBACK, PUBCOMP, PUBREC, type Publish } from "../mqtt/packet.ts";
 import {
@@ -25,7 +25,7 @@ import { handOn } from "./consume.ts";
 import type { SessionCore } from "./core.ts";
 import type { Incoming } from "./delivery.ts";
 import { dropped } from "./dropped.ts";
-import { makeRoomForExchange } from "./exchanges.ts";
+import { countExchange, makeRoomForExchange } from "./exchanges.ts";
 import { violated } from "./lifecycle.ts";
 import { HELD, type PublishVerdict } from "./ports.ts";
 import type { ReceivedExchange } from "./received.ts";
@@ -149,9 +149,12 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     answer(core, connection);
     return;
   }
-  // [MQTT5-3.3.4-7] [5.0/3.3.4/recvmax]; 3.x clients know of no such limit: their Packet Identifiers are the bound.
-  if (connection.version === 5 && known === undefined && connection.unansweredQoS1 + session.received.size >= core.limits.receiveMaximum) {
-    violated(core, connection, RECEIVE_MAXIMUM_EXCEEDED, `more than ${core.limits.receiveMaximum} unacknowledged messages`);
+  // [MQTT5-3.3.4-7] [5.0/3.3.4/recvmax]; 3.x clients know of no such limit: what they leave open takes memory all the same.
+  const isV5 = connection.version === 5;
+  const max = isV5 ? core.limits.receiveMaximum : RECEIVED_MAX_V3;
+  const open = session.received.size + (isV5 ? connection.unansweredQoS1 : 0);
+  if (known === undefined && open >= max && (isV5 || qos === 2)) {
+    violated(core, connection, RECEIVE_MAXIMUM_EXCEEDED, `more than ${max} unacknowledged messages`);
     return;
   }
   const verdict = refusal === SUCCESS ? verdictOn(core, connection, publish, topic) : undefined;
@@ -189,11 +192,11 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     incoming.settled(QUOTA_EXCEEDED);
     return;
   }
-  if (begins && !makeRoomForExchange(core)) {
+  if (begins && !makeRoomForExchange(core, session)) {
     incoming.settled(IMPLEMENTATION_SPECIFIC_ERROR);
     return;
   }
-  if (begins) core.recentExchanges.add(sequence);
+  if (begins) countExchange(core, session, sequence);
   incoming.handedOn = true;
   const repeated = known !== undefined;
   let settledBelow = 0;

@@ -26,6 +26,7 @@ import { type PendingWill, willBytes } from "./pending-will.ts";
 import type { Identity, PublishAsker, Reauthentication, Unhandled, Wire } from "./ports.ts";
 import { Reading } from "./reading.ts";
 import { ReceivedExchanges } from "./received.ts";
+import type { RecentExchanges } from "./recent-exchanges.ts";
 import type { Taking } from "./taking.ts";
 
 /** Session Expiry Interval 0xFFFFFFFF: never [5.0/3.1.2.11.2/default]. */
@@ -130,6 +131,8 @@ export class Session {
   readonly received: ReceivedExchanges;
   /** Those whose message the publisher may repeat after a loss of memory: no row says that it is safe. Packet Identifiers by sequence. */
   readonly openExchanges: CountedMap<number, number>;
+  /** Those that began last: what is bounded for all is shared out. */
+  recentExchanges: RecentExchanges | undefined;
   /** Of a session that moved here: QoS 2 messages that it was offered where it was before. */
   readonly had = new OpenExchangeSet();
   /** Of a session that moved here: QoS 2 messages that were offered here before it came, and not where it was. */
@@ -191,7 +194,7 @@ export class Session {
   }
 
   set will(will: PendingWill | undefined) {
-    this.#ledger.add("wills", willBytes(will) - willBytes(this.#will));
+    this.#ledger.add("wills", willBytes(will?.will) - willBytes(this.#will?.will));
     this.#will = will;
   }
 

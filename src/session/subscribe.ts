@@ -125,18 +125,19 @@ export function handleSubscribe(core: SessionCore, connection: Connection, packe
   }
   if (!hasRoomForCodes(core, connection, SUBACK, packet.subscriptions.length)) return;
   const isInTime = core.paces.takesSubscribe(connection, core.now);
-  begin(connection, takeSubscribe(core, connection, packet, isInTime));
+  begin(connection, packet.subscriptions.length, takeSubscribe(core, connection, packet, isInTime));
 }
 
 /** [MQTT5-3.10.4-4] [MQTT311-3.10.4-5]: always answered, whatever was removed. */
 export function handleUnsubscribe(core: SessionCore, connection: Connection, packet: Unsubscribe): void {
-  if (hasRoomForCodes(core, connection, UNSUBACK, packet.filters.length)) begin(connection, takeUnsubscribe(core, connection, packet));
+  const { length } = packet.filters;
+  if (hasRoomForCodes(core, connection, UNSUBACK, length)) begin(connection, length, takeUnsubscribe(core, connection, packet));
 }
 
 /** The packet is taken filter by filter from now on. */
-function begin(connection: Connection, steps: Iterator<number>): void {
+function begin(connection: Connection, filters: number, steps: Iterator<number>): void {
   connection.taking ??= new Taking();
-  connection.taking.begin(connection.packetBytes, steps);
+  connection.taking.begin(connection.packetBytes, filters, steps);
 }
 
 /** Ends the connection, before anything is done, where the client has no room for as many codes: they can't be left out. */

@@ -5,6 +5,7 @@
  * repeat. What was taken of one whose connection ends stays, as if each filter had come alone, and of the rest nothing is done.
  */
 
+import { MEMORY } from "../memory-limits.ts";
 import { FILTER_WORK, FILTER_WORK_CHARACTERS, FILTERS_UNDER_WAY_WORK } from "../work-limits.ts";
 
 /** What it costs to take a filter, in packets without anything. */
@@ -35,14 +36,17 @@ export class Taking {
     return this.isOpen && this.#underWay >= FILTERS_UNDER_WAY_WORK;
   }
 
-  /** Of the packet, while it is half taken. */
+  /** What the packet takes while it is half taken. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** @param bytes of the packet */
-  begin(bytes: number, steps: Iterator<number>): void {
-    this.#bytes = bytes;
+  /**
+   * @param packetBytes of the packet
+   * @param filters how many it has
+   */
+  begin(packetBytes: number, filters: number, steps: Iterator<number>): void {
+    this.#bytes = packetBytes + MEMORY.requestBytes * filters;
     this.#steps = steps;
   }
 

@@ -10,6 +10,7 @@ import type { Limits } from "../limits.ts";
 import { MEMORY, REFUSED_ABOVE } from "../memory-limits.ts";
 import { USER_SHARE_LOOKS } from "../share-limits.ts";
 import { hash } from "../topic/hash.ts";
+import { willBytes } from "./pending-will.ts";
 import type { Identity } from "./ports.ts";
 import type { Session } from "./session.ts";
 
@@ -126,7 +127,8 @@ function bytesOf(session: Session): number {
     inflightBytes +
     backlog.memoryBytes +
     MEMORY.incomingBytes * received.size +
-    (session.will?.will.payload.length ?? 0) +
+    MEMORY.numberBytes * (session.released.size + session.openExchanges.size) +
+    willBytes(session.will?.will) +
     ofConnection
   );
 }

@@ -70,7 +70,7 @@ export function publishWill(core: SessionCore, session: Session): void {
     return;
   }
   // Nobody else holds it while the code takes its time.
-  const bytes = willBytes(pending);
+  const bytes = willBytes(pending.will);
   core.ledger.add("wills", bytes);
   core.wills.askWill(identity, clientId, pending.will, (verdict, now) => {
     core.now = now;

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { type RelayedSocket, relaySocket } from "../../src/edge/relay.ts";
 import { unknownCaller } from "../../src/handshake/handover.ts";
-import { RELAYED_PACKETS_MAX } from "../../src/limits.ts";
+import { RELAYED_PACKETS_MAX, RELAYED_PINGS_MAX, RELAYED_PINGS_MS } from "../../src/limits.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { DISCONNECT, NO_PROPERTIES, PINGREQ } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
@@ -172,6 +172,25 @@ test.each([3, 4, 5] as const)(
     expect(client.closed).toBe(true);
   },
 );
+
+test("pings of one frame are answered in one frame, each, and who pings without end is disconnected", async () => {
+  const { client, object, pass } = await relayed({ version: 5 });
+  const pings = (count: number): Uint8Array => Buffer.alloc(2 * count, encodePacket({ type: PINGREQ }, 5));
+  client.tell("message", pings(10));
+  expect(client.sent).toEqual([]);
+  // CONNACK: what came before is answered behind it.
+  object.tell("message", Uint8Array.of(0x20, 3, 0, 0, 0));
+  expect(client.sent.map(({ byteLength }) => byteLength)).toEqual([5, 20]);
+  client.tell("message", pings(RELAYED_PINGS_MAX - 10));
+  expect(client.sent.at(-1)).toEqual(new Uint8Array(Buffer.alloc(2 * (RELAYED_PINGS_MAX - 10), Uint8Array.of(0xd0, 0))));
+  pass(RELAYED_PINGS_MS);
+  client.tell("message", pings(RELAYED_PINGS_MAX));
+  expect([client.sent.length, client.closed]).toEqual([4, false]);
+  client.tell("message", pings(1));
+  expect([client.sent.at(-1)!.slice(0, 3), client.closed, object.closed]).toEqual([expect.toSatisfy(isRateTooHigh), true, true]);
+});
+
+const isRateTooHigh = ([type, , reasonCode]: Uint8Array): boolean => type === 0xe0 && reasonCode === 0x96;
 
 /** A frame with so many packets. */
 function many(count: number): Uint8Array {

@@ -9,23 +9,41 @@ const DURABLE = { clean: false, properties: { sessionExpiryInterval: 100_000 } }
 
 const answers = (client: TestClient): number[] => client.take().flatMap((packet) => (packet.type === PUBREC ? [packet.reasonCode] : []));
 
-test("one more exchange than receivers remember is refused while the oldest is under way; then there is room again", () => {
+test("while the oldest is under way who has begun many exchanges is refused more, and others find room; then there is room again", () => {
   const world = new World({ auto: false, wiring: "batched", limits: { receiveMaximum: 65_535 } });
-  const publisher = world.connect("p", DURABLE);
+  const [greedy, second, modest] = ["greedy", "second", "modest"].map((clientId) => world.connect(clientId, DURABLE));
   world.settle();
-  publisher.take();
+  const { core } = world.sessions[0]!;
+  const begin = (client: TestClient, count: number): number => {
+    const before = core.openExchanges.size;
+    for (let packetId = 1; packetId <= count; packetId += 1) client.publish("t", "x", { qos: 2, packetId });
+    return core.openExchanges.size - before;
+  };
   // Nothing moves: the Topic object does not answer.
-  for (let packetId = 1; packetId <= OPEN_EXCHANGES_MAX; packetId += 1) publisher.publish("t", "x", { qos: 2, packetId });
-  expect(world.sessions[0]!.core.openExchanges.size).toBe(OPEN_EXCHANGES_MAX);
-  const packetId = OPEN_EXCHANGES_MAX + 1;
-  publisher.publish("t", "one too many", { qos: 2, packetId });
-  expect(world.sessions[0]!.core.openExchanges.size).toBe(OPEN_EXCHANGES_MAX);
+  const most = Math.ceil((OPEN_EXCHANGES_MAX * 2) / 3);
+  expect(Math.abs(begin(greedy!, OPEN_EXCHANGES_MAX) - most)).toBeLessThanOrEqual(1);
+  const left = OPEN_EXCHANGES_MAX - core.openExchanges.size;
+  expect(Math.abs(begin(second!, OPEN_EXCHANGES_MAX) - (left * 2) / 3)).toBeLessThanOrEqual(1);
+  expect(begin(modest!, 100)).toBe(100);
+  for (const client of [greedy!, second!, modest!]) client.take();
   world.settle();
-  const codes = answers(publisher);
-  expect([codes.length, codes.filter((code) => code >= 0x80)]).toEqual([OPEN_EXCHANGES_MAX + 1, [0x83]]);
-  publisher.publish("t", "again", { qos: 2, packetId });
+  const refused = [greedy!, second!, modest!].map((client) => answers(client).filter((code) => code >= 0x80));
+  expect(refused.map((codes) => new Set(codes))).toEqual([new Set([0x83]), new Set([0x83]), new Set()]);
+  greedy!.publish("t", "again", { qos: 2, packetId: OPEN_EXCHANGES_MAX });
   world.settle();
-  expect(answers(publisher).filter((code) => code < 0x80).length).toBe(1);
+  expect(answers(greedy!)).toEqual([expect.toSatisfy((code) => code < 0x80)]);
+});
+
+test("many clients together can't have more exchanges than receivers remember", () => {
+  const world = new World({ auto: false, wiring: "batched" });
+  const clients = Array.from({ length: 50 }, (_, index) => world.connect(`p${index}`, DURABLE));
+  world.settle();
+  for (const client of clients) {
+    for (let packetId = 1; packetId <= 100; packetId += 1) client.publish("t", "x", { qos: 2, packetId });
+  }
+  const { core } = world.sessions[0]!;
+  expect(core.openExchanges.size).toBeGreaterThan(OPEN_EXCHANGES_MAX - 100);
+  expect(core.openExchanges.size).toBeLessThanOrEqual(OPEN_EXCHANGES_MAX);
 });
 
 test("what an earlier life left unsettled is given up when its publisher stays away for as many exchanges of others", () => {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { LOADS, type Load } from "../../src/ledger.ts";
 import { QUEUE_BYTES_SHORT, QUEUE_MESSAGES_SHORT, REFUSED_ABOVE } from "../../src/memory-limits.ts";
-import { CONNACK, DISCONNECT, SUBACK } from "../../src/mqtt/packet.ts";
+import { CONNACK, DISCONNECT, NO_PROPERTIES, SUBACK } from "../../src/mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
 import type { TestClient } from "../support/core-client.ts";
 import { World, type WorldOptions } from "../support/core-harness.ts";
@@ -77,6 +77,21 @@ describe("as memory fills", () => {
     crowded.clear();
     for (const client of clients) client.subscribe("even/more", 1);
     expect(clients.map(codesOf)).toEqual([[1], [1]]);
+  });
+
+  test("first of all large packets are refused, and large wills: 0x97, in 3.x return code 3", () => {
+    const crowded = new Crowded();
+    const codes = (): number[] =>
+      ([5, 4] as const).flatMap((version) =>
+        [65_535, 1000].map((bytes) => {
+          const will = { topic: "gone", payload: new Uint8Array(bytes), qos: 0, retain: false, properties: NO_PROPERTIES } as const;
+          return crowded.world.connect(`${version}-${bytes}`, { version, will }).connack.reasonCode;
+        }),
+      );
+    crowded.beyond("unfinished");
+    expect(codes()).toEqual([QUOTA_EXCEEDED, 0, 3, 0]);
+    crowded.clear();
+    expect(codes()).toEqual([0, 0, 0, 0]);
   });
 
   test("then sessions are begun no more, and one that is there is resumed: 0x97, in 3.x return code 3; at last nobody is let in", () => {

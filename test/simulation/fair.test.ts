@@ -16,6 +16,7 @@ import {
   CROWDED_REQUESTS,
   FILTER_WORK,
   FILTERS_UNDER_WAY_WORK,
+  LEAVE_LOOKS,
   RETAINED_WORK,
   SHARE_WORK,
   TICK_WORK,
@@ -185,6 +186,25 @@ describe.each(["compact", "sharded"])("SUBSCRIBE and UNSUBSCRIBE with very many 
     await Promise.all(again);
     await stage.advance(3000);
     expect(listener.texts).toEqual(["will"]);
+  });
+
+  it("are given up with what came behind, of which only so much is looked through for a DISCONNECT", async () => {
+    const will = { topic: "y", payload: new TextEncoder().encode("will"), qos: 0, retain: false, properties: NO_PROPERTIES } as const;
+    const leaver = await stage.connect("d", false, will);
+    leaver.subscribeTo(filters);
+    leaver.publishTogether("z", new Array<string>(LEAVE_LOOKS).fill(""));
+    leaver.send({ type: DISCONNECT, reasonCode: 0, properties: NO_PROPERTIES });
+    await stage.connect("d", false);
+    await stage.advance(3000);
+    expect(listener.texts).toEqual(["will"]);
+  });
+
+  it("end the connection where there are more than memory is given for, before they are taken", async () => {
+    flooder.subscribeTo(Array.from({ length: 40_000 }, (_, index) => `${index}`));
+    expect(host().count().unfinished).toBe(0);
+    await stage.advanceUntil(() => flooder.closed);
+    expect(taken()).toBeLessThanOrEqual(SHARE_WORK / FILTER_WORK);
+    expect(await duringOneMessage("served")).toBe(0);
   });
 
   it("are refused as a whole, once, when a Topic object is out of reach, and keep nothing awake", async () => {

@@ -28,6 +28,7 @@ export function recountSessions(core: SessionCore): Recount {
     total.messages += session.backlog.memoryBytes;
     total.exchanges += MEMORY.numberBytes * (session.released.size + session.openExchanges.size);
     total.exchanges += MEMORY.incomingBytes * session.received.size;
+    total.exchanges += MEMORY.sequenceBytes * (session.recentExchanges?.countFrom(0) ?? 0);
     total.wills += willBytes(session);
   }
   for (const { backlog, fleeting } of core.consumers?.all ?? []) {
