@@ -291,8 +291,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "answer for an object that is not reached",
     file: "src/edge/relay.ts",
-    find: "      if (isPing && this.#answered) this.#send(PINGRESP_BYTES);",
-    replace: "      if (bytes[0]! >> 4 === DISCONNECT) continue;\n      if (isPing && this.#answered) this.#send(PINGRESP_BYTES);",
+    find: "      if (isPing && !this.#takesPing(now)) {",
+    replace: "      if (bytes[0]! >> 4 === DISCONNECT) continue;\n      if (isPing && !this.#takesPing(now)) {",
     seeds: 200,
   },
   {
