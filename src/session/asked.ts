@@ -25,13 +25,13 @@ export class Asked<Item> {
   }
 
   /** @returns whether it is to have a row: no later one has been granted, and nobody has unsubscribed */
-  granted(): boolean {
+  grant(): boolean {
     this.#state = "granted";
     this.#before?.overtake();
     return !this.#overtaken;
   }
 
-  refused(): void {
+  refuse(): void {
     this.#state = "refused";
   }
 
@@ -41,9 +41,32 @@ export class Asked<Item> {
     this.#before?.overtake();
   }
 
+  /** What has been granted last, as far as that is known: it stands if nothing more is. */
+  get granted(): Item | undefined {
+    if (this.#state === "granted") return this.#subscription;
+    return this.#before === undefined ? this.#previous : this.#before.granted;
+  }
+
   /** What stands in the place of one that was refused. */
   get instead(): Item | undefined {
     if (this.#state !== "refused") return this.#subscription;
     return this.#before === undefined ? this.#previous : this.#before.instead;
   }
+}
+
+/**
+ * What of all subscriptions is to be kept and to be known elsewhere: of those that are not answered yet what was granted before them.
+ * @param asked the last one for each filter, as long as one is not answered
+ */
+export function grantedOf<Item>(
+  all: Iterable<readonly [filter: string, subscription: Item]>,
+  asked: ReadonlyMap<string, Asked<Item>> | undefined,
+): Item[] {
+  const found: Item[] = [];
+  for (const [filter, standing] of all) {
+    const last = asked?.get(filter);
+    const granted = last?.isOpen ? last.granted : standing;
+    if (granted !== undefined) found.push(granted);
+  }
+  return found;
 }

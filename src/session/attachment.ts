@@ -5,6 +5,7 @@
 
 import type { ProtocolVersion } from "../mqtt/packet.ts";
 import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
+import { grantedOf } from "./asked.ts";
 import type { ClientAliases } from "./client-aliases.ts";
 import type { ConnectionFacts } from "./connection-facts.ts";
 import { readGiven, type StoredGiven } from "./given.ts";
@@ -91,7 +92,7 @@ export function encodeAttachment(connection: Connection, brief: boolean, now: nu
   given?.write(writer, now);
   if (brief) return writer.finish();
   writeSession(writer, session, false);
-  const subscriptions = session.stored ? [] : [...session.subscriptions.values()];
+  const subscriptions = session.stored ? [] : grantedOf(session.subscriptions, session.asked);
   writer.integer(subscriptions.length);
   for (const { request, identifier } of subscriptions) {
     writer.string(request.filter);

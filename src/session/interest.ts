@@ -56,6 +56,8 @@ export function addSubscription(core: SessionCore, session: Session, subscriptio
 
 /** Takes a subscription out of this object; with the last one on its filter the interest ends. */
 export function forgetSubscription(core: SessionCore, session: Session, filter: string): void {
+  session.asked?.get(filter)?.overtake();
+  session.asked?.delete(filter);
   if (session.subscriptions.delete(filter)) session.subscriptionBytes -= utf8Length(filter);
   forgetOwed(core, session, filter);
   if (filter.startsWith(SHARE_PREFIX)) {

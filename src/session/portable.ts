@@ -8,6 +8,7 @@ import { DEADLINE_COARSE_MS } from "../limits.ts";
 import { Message } from "../mqtt/message.ts";
 import type { Publish, Will } from "../mqtt/packet.ts";
 import { SHARE_PREFIX } from "../topic/filter.ts";
+import { grantedOf } from "./asked.ts";
 import type { SessionCore } from "./core.ts";
 import { SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
 import type { Delivery } from "./delivery.ts";
@@ -93,7 +94,7 @@ export function tellSession(core: SessionCore, session: Session): PortableSessio
     expirySeconds,
     expiresAt: connection === undefined ? session.expiresAt : 0,
     nextPacketId,
-    subscriptions: [...subscriptions.values()].map(({ request, identifier }) => ({
+    subscriptions: grantedOf(subscriptions, session.asked).map(({ request, identifier }) => ({
       filter: request.filter,
       options: subscriptionOptions(request),
       identifier,

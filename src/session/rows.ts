@@ -6,6 +6,7 @@
 import { LOG_TIDY_SLACK_MS, OWED_INLINE_BYTES_MAX, RECEIVED_INLINE_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import { ATTACHMENT_BYTES_MAX } from "../storage-limits.ts";
+import { grantedOf } from "./asked.ts";
 import { encodeAttachment } from "./attachment.ts";
 import { begin } from "./chores.ts";
 import { writeConsumers } from "./consumer-rows.ts";
@@ -150,7 +151,7 @@ function outgrow(core: SessionCore, session: Session): void {
  */
 export function beginStoring({ numbers, rowChanges }: SessionCore, session: Session): void {
   session.number = numbers.next();
-  for (const subscription of session.subscriptions.values()) rowChanges.putSubscription(session, subscription);
+  for (const subscription of grantedOf(session.subscriptions, session.asked)) rowChanges.putSubscription(session, subscription);
 }
 
 /**

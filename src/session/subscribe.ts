@@ -267,9 +267,9 @@ function subscribe(
       core.failures.guard("answering its SUBSCRIBE", session, () => {
         const standing = session.isDeaf ? undefined : session.subscriptions.get(filter);
         if (reasonCode < 0x80) {
-          if (asked.granted() && standing !== undefined) keepSubscription(core, session, subscription);
+          if (asked.grant() && standing !== undefined) keepSubscription(core, session, subscription);
         } else {
-          asked.refused();
+          asked.refuse();
           if (standing === subscription) goBack(core, session, filter, asked.instead);
         }
         if (session.asked?.get(filter)?.isOpen === false) session.asked.delete(filter);

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { NO_PROPERTIES, SUBACK, type SubscriptionRequest, UNSUBACK } from "../../src/mqtt/packet.ts";
+import { beginStoring } from "../../src/session/rows.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
 import { ALL_RIGHTS } from "../support/rights.ts";
 import { plain } from "./support.ts";
@@ -350,4 +351,80 @@ describe.each([3, 4] as const)("filters that are none in version %s", (version) 
     client.send({ type: 10, packetId: 1, filters: ["a/b/c"], properties: NO_PROPERTIES });
     expect(plain(client.take())).toMatchObject([{ type: UNSUBACK, packetId: 1 }]);
   });
+});
+
+describe("a subscription that was refused", () => {
+  /** A client whose SUBSCRIBE no Topic object has heard of, as it is told in the end; its state was written meanwhile. */
+  function refused(options: Parameters<World["connect"]>[1] = {}, write?: (world: World) => void): World {
+    const world = new World({ wiring: "batched" });
+    const client = world.connect("c", { ...options });
+    const link = world.sessions[0]!.links[0]!;
+    link.broken = "request";
+    client.subscribe("t", 1);
+    client.publish("x", "", { properties: { topicAlias: 1 } });
+    write?.(world);
+    client.take();
+    world.advance(70_000);
+    expect(plain(client.take())).toMatchObject([{ type: SUBACK, reasonCodes: [0x83] }]);
+    link.broken = undefined;
+    return world;
+  }
+
+  function expectRoute(world: World): void {
+    const other = world.connect("other", DURABLE);
+    other.subscribe("t", 1, { retainHandling: 2 });
+    world.connect("p").publish("t", "for the other", { qos: 1 });
+    expect(other.texts()).toEqual(["for the other"]);
+  }
+
+  test("is not taken for granted behind a sleep", () => {
+    const world = refused();
+    world.sessions[0]!.hibernate();
+    expect([...world.sessions[0]!.core.subscriptions.filters()]).toEqual([]);
+    expectRoute(world);
+  });
+
+  test("has no row, though its session has got some meanwhile", () => {
+    const world = refused({}, ({ sessions: [node] }) => {
+      beginStoring(node!.core, node!.core.sessions.get("c")!);
+      node!.flush();
+    });
+    expect(world.sessions[0]!.store.subscriptions()).toEqual([]);
+    world.sessions[0]!.hibernate();
+    expectRoute(world);
+  });
+
+  test("leaves that which stood before, also behind a sleep", () => {
+    const world = new World({ wiring: "batched" });
+    const client = world.connect("c");
+    client.subscribe("t", 0);
+    const link = world.sessions[0]!.links[0]!;
+    link.broken = "request";
+    client.subscribe("t", 2);
+    client.publish("x", "", { properties: { topicAlias: 1 } });
+    world.advance(70_000);
+    link.broken = undefined;
+    world.sessions[0]!.hibernate();
+    client.take();
+    world.connect("p").publish("t", "x", { qos: 2 });
+    expect(client.messages().map(({ qos }) => qos)).toEqual([0]);
+  });
+});
+
+test("UNSUBSCRIBE between two SUBSCRIBEs of one filter stands, although the second one is refused when the first was granted", () => {
+  const world = new World({ wiring: "batched", auto: false });
+  const [node] = world.sessions;
+  const client = world.connect("c", DURABLE);
+  node!.flush();
+  const granted: ((reasonCode: number) => void)[] = [];
+  node!.core.router.subscribe = (_wanted, ticket) => void granted.push((reasonCode) => ticket.settled(reasonCode));
+  client.subscribe("t", 1);
+  client.unsubscribe("t");
+  client.subscribe("t", 2);
+  granted[0]!(0);
+  node!.flush();
+  expect(node!.store.subscriptions()).toEqual([]);
+  granted[1]!(0x83);
+  node!.flush();
+  expect([[...node!.core.sessions.get("c")!.subscriptions.keys()], node!.store.subscriptions()]).toEqual([[], []]);
 });
