@@ -1,6 +1,6 @@
 /**
- * Reads retained messages for subscriptions that are owed them: page after page in the order of asking, and no more without a pause than a
- * tick may cost, so that whoever else has something to say or hear is served in between, however many ask and for how much. Who says
+ * Reads retained messages for subscriptions that are owed them: page after page, one for each client in turn, and no more without a pause than
+ * a tick may cost, so that whoever else has something to say or hear is served in between, however many ask and for how much. Who says
  * something needs several turns of the runtime, and each would wait for a tick of reading: so while others speak the pause is about as long as
  * the tick. Who asks while little was read is answered at once: most new subscriptions are owed nothing, and a pause for each of them would be
  * a timer and a call.
@@ -27,7 +27,8 @@ export class RetainedReader {
   readonly #routing: () => RoutingCore;
   readonly #faults: FaultPort;
   readonly #served: () => void;
-  readonly #waiting = new Deque<Reading>();
+  /** What each client waits for, the one whose turn it is first. */
+  readonly #waiting = new Map<string, Deque<Reading>>();
   /** What was read since the last pause has cost. */
   #work = 0;
   /** Runs from when that is as much as a tick may cost. */
@@ -49,23 +50,35 @@ export class RetainedReader {
   }
 
   ask(reading: Reading): void {
-    this.#waiting.push(reading);
+    const { clientId } = reading.ask;
+    const own = this.#waiting.get(clientId) ?? new Deque<Reading>();
+    own.push(reading);
+    this.#waiting.set(clientId, own);
   }
 
   /** Reads as many pages as may be read before the next pause; whoever takes one may ask for the next. */
   serve(): void {
     if (this.#pause !== undefined) return;
-    while (this.#work < RETAINED_WORK_PER_TICK && this.#waiting.length > 0) this.#work += this.#read(this.#waiting.shift()!);
+    while (this.#work < RETAINED_WORK_PER_TICK && this.#waiting.size > 0) this.#work += this.#read(this.#next());
     if (this.#work < RETAINED_WORK_PER_TICK) return;
     const pauseMs = this.#isHeard ? Math.ceil(this.#work / RETAINED_WORK_PER_MS) : 0;
     this.#isHeard = false;
     this.#pause = this.#runtime.after(pauseMs, () => {
       this.#pause = undefined;
       this.#work = 0;
-      if (this.#waiting.length === 0) return;
+      if (this.#waiting.size === 0) return;
       this.serve();
       this.#served();
     });
+  }
+
+  /** The client whose turn it is has its next one behind all others. */
+  #next(): Reading {
+    const [clientId, own] = this.#waiting.entries().next().value!;
+    const reading = own.shift()!;
+    this.#waiting.delete(clientId);
+    if (own.length > 0) this.#waiting.set(clientId, own);
+    return reading;
   }
 
   /** @returns what it cost */

@@ -446,6 +446,25 @@ test("between ticks of reading retained messages there is time for others, while
   expect(given).toBe(5);
 });
 
+test("who asks for one page of retained messages waits for no more than one of each who asks for many", () => {
+  const runtime = stillRuntime();
+  const slice = { messages: [], next: "b", work: RETAINED_WORK_PER_TICK };
+  const reader = new RetainedReader(
+    runtime,
+    () => ({ retainedSlice: () => slice }) as unknown as RoutingCore,
+    NO_FAULTS,
+    () => {},
+  );
+  const given: string[] = [];
+  const ask = (clientId: string, id: number): void =>
+    reader.ask({ ask: { clientId, filter: "#", id, from: "" }, take: () => given.push(`${clientId}${id}`), failed: () => {} });
+  for (const clientId of ["greedy", "second"]) for (let id = 0; id < 32; id += 1) ask(clientId, id);
+  ask("modest", 0);
+  reader.serve();
+  while (given.length < 65) runtime.run();
+  expect(given.slice(0, 6)).toEqual(["greedy0", "second0", "modest0", "greedy1", "second1", "greedy2"]);
+});
+
 describe("who speaks while retained messages are read has time in between", () => {
   const PAUSE_MS = RETAINED_WORK_PER_TICK / RETAINED_WORK_PER_MS;
 
