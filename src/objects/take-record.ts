@@ -75,9 +75,11 @@ export function takeRecord(
       continue;
     }
     const given = repeats.wasDeclined(message, target, known) ? "full" : machine.deliverShared(message, target, now);
-    if (given === "taken") repeats.shared(message, filter);
+    // The text of the share itself is there anyway: that of the record may be long, and would be kept with what is remembered.
+    const own = core.shares.get(filter)?.filter ?? filter;
+    if (given === "taken") repeats.shared(message, own);
     else unwanted.push({ record: index, share: filter, full: given === "full" });
     if (given === "unwanted" && isOfEvents(message.topic)) core.router.share(filter, 0, 0, core.numbers.next(), undefined);
-    if (given === "full") repeats.declined(message, target);
+    if (given === "full") repeats.declined(message, own, target.demand);
   }
 }

@@ -125,7 +125,7 @@ export class SessionCore {
   readonly backlogs = new Set<LocalShare>();
   readonly interests = new Map<string, Interest>();
   readonly deadlines = new Deadlines();
-  readonly repeats = new Repeats();
+  readonly repeats: Repeats;
   /** Incoming QoS 2 exchanges of stored sessions that no row says are safe, by sequence, the oldest first. */
   readonly openExchanges: CountedMap<number, Session>;
   readonly recentExchanges = new RecentExchanges();
@@ -205,6 +205,7 @@ export class SessionCore {
     this.connections = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
     this.closing = new CountedSet(ledger, "connections", MEMORY.connectionBytes);
     this.openExchanges = new CountedMap(ledger, "exchanges", () => MEMORY.numberBytes);
+    this.repeats = new Repeats(ledger);
     this.receipts = new Receipts(ledger);
     this.room = options.room ?? ENOUGH_ROOM;
     this.userShares = new UserShares(options.userShare ?? 1);

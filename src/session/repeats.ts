@@ -10,12 +10,15 @@
  */
 
 import { BoundedMap } from "../bounded-map.ts";
+import { type Account, Ledger } from "../ledger.ts";
 import { FENCE_MS, OPEN_EXCHANGES_MAX, REPEAT_WINDOW_MS } from "../limits.ts";
+import { MEMORY } from "../memory-limits.ts";
 import { type Message, type MessageName, objectOf } from "../mqtt/message.ts";
 import type { RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { ANY_QUEUE, type ShareDemand, type ShareTarget } from "../mqtt/share-target.ts";
 import { checkNumber } from "../topic/stored-message.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
+import { ShareNames } from "./share-names.ts";
 
 /** What was seen of one origin through one Topic object. */
 export interface Seen {
@@ -48,8 +51,8 @@ const GIVEN = "\0";
 /** Begins the names of lives that are kept out where they are written beside origins; no origin does. */
 const LIFE = "\0life ";
 
-/** Other messages given to shared subscriptions: at least so many are remembered one by one, and at most twice as many. */
-const SHARED_MAX = 32 * 1024;
+/** Messages given to shared subscriptions that sockets remembered for a life that slept: of some 2,000 sockets at least. */
+const RESTORED_MAX = 64 * 1024;
 
 /** What is known of one origin's QoS 2 messages. */
 interface Exchanges {
@@ -57,8 +60,6 @@ interface Exchanges {
   settledBelow: number;
   /** Those that were here, oldest first. */
   readonly sequences: Set<number>;
-  /** Which were given to a member of a shared subscription, by its whole filter: of those, and of what came under another name. */
-  readonly given: Map<string, Set<number>>;
 }
 
 /** What is written of them under one name. */
@@ -68,13 +69,6 @@ interface StoredExchanges {
   readonly sequences: ReadonlySet<number>;
 }
 
-function forgetGiven({ given }: Exchanges, isOver: (sequence: number) => boolean): void {
-  for (const [filter, sequences] of given) {
-    for (const sequence of sequences) if (isOver(sequence)) sequences.delete(sequence);
-    if (sequences.size === 0) given.delete(filter);
-  }
-}
-
 export class Repeats {
   /** By "origin through Topic object". */
   readonly #seen = new Map<string, Seen>();
@@ -82,14 +76,20 @@ export class Repeats {
   #latest: { readonly origin: string; readonly via: string; readonly seen: Seen } | undefined;
   /** QoS 2 messages that may be repeated, by origin without its incarnation. */
   readonly #exchanges = new Map<string, Exchanges>();
-  /** Messages of other kinds that were given to a member of a shared subscription in this life. */
-  readonly #shared = new BoundedMap<string, true>(2 * SHARED_MAX);
-  /** QoS 2 messages that may be repeated, and the greatest demand that nobody here met for them in this life. */
-  readonly #declined = new BoundedMap<string, ShareDemand>(2 * SHARED_MAX);
-  /** Some of them are of an earlier life, which slept. */
-  #sharedBefore = false;
+  /** What was given to members of shared subscriptions: of QoS 2 messages that may be repeated, and of what came under another name. */
+  readonly #shares: ShareNames;
+  /** The same of other kinds in an earlier life, which slept: by names as `shareKey` makes them. */
+  #restored: BoundedMap<string, true> | undefined;
   /** The greatest number of each origin, without its incarnation, that an earlier life has seen. */
   readonly #before = new Map<string, number>();
+
+  /** Counts QoS 2 messages as well. */
+  readonly #account: Account;
+
+  constructor(ledger = new Ledger(0)) {
+    this.#account = ledger.account("exchanges");
+    this.#shares = new ShareNames(ledger);
+  }
 
   /**
    * @param via the Topic object that sent it
@@ -136,8 +136,8 @@ export class Repeats {
 
   /** A member of a shared subscription was given a message in an earlier life, which slept. @param name as `shareKey` makes it */
   restoreShared(name: string): void {
-    this.#shared.set(name, true, 1);
-    this.#sharedBefore = true;
+    this.#restored ??= new BoundedMap(RESTORED_MAX);
+    this.#restored.set(name, true, 1);
   }
 
   /**
@@ -146,67 +146,84 @@ export class Repeats {
    * @param known it was here before
    */
   wasShared(message: Message, filter: string, known: boolean): boolean {
-    if (this.#sharedBefore && this.#shared.has(shareKey(message, filter))) return true;
+    if (this.#restored !== undefined && (this.#restored.has(shareKey(message, filter)) || this.#shares.wasGiven(message, filter)))
+      return true;
     if (message.settledBelow > 0) {
-      const { settledBelow, given } = this.#exchangesOf(objectOf(message.origin));
-      return message.sequence < settledBelow || given.get(filter)?.has(message.sequence) === true;
+      const { settledBelow } = this.#exchangesOf(objectOf(message.origin));
+      return message.sequence < settledBelow || this.#shares.wasExchanged(message, filter);
     }
     if (!known) return false;
-    if (this.#shared.has(shareKey(message, filter))) return true;
+    if (this.#shares.wasGiven(message, filter)) return true;
     // What an earlier life gave to whom is not known: at QoS 1 it is better to give it twice, else not at all.
     return message.qos !== 1 && message.sequence <= (this.#before.get(objectOf(message.origin)) ?? 0);
   }
 
-  /** A member of the shared subscription has the message; it is known by each of its names. */
+  /** A member of the shared subscription has the message; it is known by each of its names. @param filter the text that the share itself has */
   shared(message: Message, filter: string): void {
     if (message.formerly !== undefined) this.#gave(message.formerly, filter);
     if (message.settledBelow > 0) this.#gave(message, filter);
-    else this.#shared.set(shareKey(message, filter), true, 1);
+    else this.#shares.gave(message, filter);
   }
 
-  #gave({ origin, sequence }: MessageName, filter: string): void {
-    const { settledBelow, given } = this.#exchangesOf(objectOf(origin));
-    if (sequence < settledBelow) return;
-    const sequences = given.get(filter) ?? new Set();
+  #gave(name: MessageName, filter: string): void {
     // Of what came under another name nobody here may hear that it is settled.
-    if (sequences.size >= EXCHANGES_MAX && !sequences.has(sequence)) sequences.delete(sequences.values().next().value!);
-    given.set(filter, sequences.add(sequence));
+    if (name.sequence >= this.#exchangesOf(objectOf(name.origin)).settledBelow) this.#shares.exchanged(name, filter);
   }
 
-  /** Nobody here met a demand for a message of a shared subscription: others are offered it after that. */
-  declined(message: Message, { filter, demand }: ShareTarget): void {
-    if (message.settledBelow === 0) return;
-    this.#declined.set(shareKey(message, filter), demand, 1);
+  /** A shared subscription has no members here any more. */
+  leftShare(filter: string): void {
+    this.#shares.leave(filter);
+  }
+
+  /** Nobody here met a demand for a message of a shared subscription: others are offered it after that. @param filter the share's own text */
+  declined(message: Message, filter: string, demand: ShareDemand): void {
+    if (message.settledBelow > 0) this.#shares.declined(message, filter, demand);
   }
 
   /** Whether a QoS 2 message that comes again is to be declined again: one of those that were offered it after that may have it. */
   wasDeclined(message: Message, { filter, demand }: ShareTarget, known: boolean): boolean {
-    return known && demand !== ANY_QUEUE && demand <= (this.#declined.get(shareKey(message, filter)) ?? ANY_QUEUE);
+    return known && demand !== ANY_QUEUE && demand <= (this.#shares.declinedDemand(message, filter) ?? ANY_QUEUE);
   }
 
   #isKnownExchange({ origin, sequence, settledBelow }: Message): boolean {
-    const exchanges = this.#exchangesOf(objectOf(origin));
+    const object = objectOf(origin);
+    const exchanges = this.#exchangesOf(object);
     const { sequences } = exchanges;
     if (settledBelow > exchanges.settledBelow) {
       exchanges.settledBelow = settledBelow;
-      for (const settled of sequences) if (settled < settledBelow) sequences.delete(settled);
-      forgetGiven(exchanges, (settled) => settled < settledBelow);
+      for (const settled of sequences) if (settled < settledBelow) this.#forget(sequences, settled);
+      this.#shares.settle(object, settledBelow);
     }
     if (sequence < exchanges.settledBelow || sequences.has(sequence)) return true;
     if (sequences.size >= EXCHANGES_MAX) {
       const oldest = sequences.values().next().value!;
-      sequences.delete(oldest);
-      forgetGiven(exchanges, (other) => other === oldest);
+      this.#forget(sequences, oldest);
+      this.#shares.forget(object, oldest);
     }
-    sequences.add(sequence);
+    this.#remember(sequences, sequence);
     return false;
+  }
+
+  #remember(sequences: Set<number>, sequence: number): void {
+    if (sequences.has(sequence)) return;
+    sequences.add(sequence);
+    this.#account.add(MEMORY.numberBytes);
+  }
+
+  #forget(sequences: Set<number>, sequence: number): void {
+    if (sequences.delete(sequence)) this.#account.add(-MEMORY.numberBytes);
   }
 
   #exchangesOf(object: string): Exchanges {
     let exchanges = this.#exchanges.get(object);
     if (exchanges === undefined) {
-      if (this.#exchanges.size >= ORIGINS_MAX) this.#exchanges.delete(this.#exchanges.keys().next().value!);
-      exchanges = { settledBelow: 0, sequences: new Set(), given: new Map() };
+      if (this.#exchanges.size >= ORIGINS_MAX) {
+        const [oldest, { sequences }] = this.#exchanges.entries().next().value!;
+        this.#account.add(-MEMORY.numberBytes * sequences.size);
+        this.#exchanges.delete(oldest);
+        this.#shares.forgetObject(oldest);
+      }
+      exchanges = { settledBelow: 0, sequences: new Set() };
       this.#exchanges.set(object, exchanges);
     }
     return exchanges;
@@ -239,8 +256,8 @@ export class Repeats {
 
   /** Whether a message may still be repeated that must be recognised then. */
   get remembersExchanges(): boolean {
-    for (const { sequences, given } of this.#exchanges.values()) if (sequences.size > 0 || given.size > 0) return true;
-    return false;
+    for (const { sequences } of this.#exchanges.values()) if (sequences.size > 0) return true;
+    return this.#shares.remembersExchanges;
   }
 
   /** When something came last that may come again, milliseconds since the epoch. */
@@ -289,8 +306,8 @@ export class Repeats {
     let whole = objects.length === this.#exchanges.size;
     let room = FILTERS_STORED_MAX;
     // Of an origin that says nothing more names stay for good: they stand behind those of others.
-    for (const [object, { settledBelow, given }] of objects.toReversed()) {
-      for (const [filter, sequences] of given) {
+    for (const [object, { settledBelow }] of objects.toReversed()) {
+      for (const { filter, sequences } of this.#shares.exchangesOf(object)) {
         if (stored.length >= STORED_MAX || filter.length > room) {
           whole = false;
           continue;
@@ -319,14 +336,20 @@ export class Repeats {
       const settledBelow = reader.integer();
       checkNumber(settledBelow);
       exchanges.settledBelow = Math.max(exchanges.settledBelow, settledBelow);
-      const sequences = filter === undefined ? exchanges.sequences : (exchanges.given.get(filter) ?? new Set());
       for (let more = reader.integer(); more > 0; more -= 1) {
         const sequence = reader.integer();
-        sequences.add(sequence);
+        if (filter === undefined) this.#remember(exchanges.sequences, sequence);
+        else this.#shares.restoreExchanged(object, sequence, filter);
         this.#wasBefore(object, sequence);
       }
-      if (filter !== undefined && sequences.size > 0) exchanges.given.set(filter, sequences);
     }
+  }
+
+  /** What the ledger is to say of it, by a count, bytes. */
+  get memoryBytes(): number {
+    let bytes = this.#shares.memoryBytes;
+    for (const { sequences } of this.#exchanges.values()) bytes += MEMORY.numberBytes * sequences.size;
+    return bytes;
   }
 
   #wasBefore(object: string, sequence: number): void {

@@ -35,6 +35,7 @@ export function leaveShare(core: SessionCore, session: Session, filter: string):
   if (share.members.size > 0) return;
   core.shares.delete(filter);
   core.backlogs.delete(share);
+  core.repeats.leftShare(filter);
 }
 
 /** A member connected or lost its connection: the Topic objects choose by how many are connected. */

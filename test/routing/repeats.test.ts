@@ -1,7 +1,9 @@
 /** Calls that fail after they ran, and objects that restart in the middle: nothing acknowledged is lost, QoS 2 is not repeated. */
 
 import { describe, expect, test } from "vitest";
+import { Ledger } from "../../src/ledger.ts";
 import { REPEAT_WINDOW_MS } from "../../src/limits.ts";
+import { MEMORY } from "../../src/memory-limits.ts";
 import { PUBACK, PUBREC } from "../../src/mqtt/packet.ts";
 import { RecordReader, RecordWriter } from "../../src/mqtt/record.ts";
 import { Fence } from "../../src/routing/fence.ts";
@@ -87,6 +89,38 @@ describe("Repeats", () => {
     expect(repeats.isRepeat(messageTo("t", { origin: "o4096@1" }), "t1", 5000)).toBe(true);
     expect(repeats.isRepeat(messageTo("t", { origin: "o1@1" }), "t1", 5000)).toBe(true);
     expect(repeats.isRepeat(messageTo("t", { origin: "o0@1" }), "t1", 5000)).toBe(false);
+  });
+
+  test("are bounded and counted: of each share the latest messages are known, however many shares there are and however long their names", () => {
+    const ledger = new Ledger(1 << 30);
+    const repeats = new Repeats(ledger);
+    const of = (sequence: number, settledBelow: number) => messageTo("t", { sequence, settledBelow, qos: settledBelow > 0 ? 2 : 1 });
+    const known = (filter: string, sequence: number, settledBelow: number) => repeats.wasShared(of(sequence, settledBelow), filter, true);
+    const mostNames = 2 * (32 * 1024 + 16) * MEMORY.numberBytes;
+    for (const settledBelow of [0, 1]) {
+      for (let sequence = 1; sequence <= 100; sequence += 1) {
+        for (let share = 0; share < 1000; share += 1) repeats.shared(of(sequence, settledBelow), `$share/${share}/t`);
+        repeats.shared(of(sequence, settledBelow), "$share/other/t");
+      }
+      expect(ledger.bytes.exchanges).toBe(repeats.memoryBytes);
+      for (const share of ["other", "0", "999"])
+        expect([known(`$share/${share}/t`, 100, settledBelow), known(`$share/${share}/t`, 101, settledBelow)]).toEqual([true, false]);
+    }
+    // Those of QoS 2 have 64 names each at the least, and what each share costs by itself.
+    expect(ledger.bytes.exchanges).toBeGreaterThan(1001 * 64 * MEMORY.numberBytes);
+    expect(ledger.bytes.exchanges).toBeLessThan(mostNames + 3 * 64 * 1024 * MEMORY.numberBytes);
+    const before = ledger.bytes.exchanges;
+    const long = (number: number): string => `$share/${number}${"x".repeat(60_000)}/t`;
+    for (let number = 0; number < 50; number += 1) {
+      repeats.shared(of(7, 1), long(number));
+      repeats.leftShare(long(number));
+    }
+    expect(ledger.bytes.exchanges).toBe(repeats.memoryBytes);
+    expect(ledger.bytes.exchanges - before).toBeLessThan(1.1 * 1024 * 1024);
+    expect([known(long(49), 7, 1), known(long(0), 7, 1), known("$share/other/t", 100, 1)]).toEqual([true, false, true]);
+    // All is settled.
+    repeats.isRepeat(of(200, 200), "t1", 0);
+    expect(ledger.bytes.exchanges).toBeLessThan(mostNames + 1.1 * 1024 * 1024);
   });
 
   test("fit the room that a chunk has for them, however much there is", () => {

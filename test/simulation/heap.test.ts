@@ -8,16 +8,20 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { REFUSED_ABOVE } from "../../src/memory-limits.ts";
+import { BatchWriter, RECORD_SHARED } from "../../src/mqtt/batch.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
-import { CONNECT, NO_PROPERTIES, type Packet, PUBLISH, type Publish, SUBSCRIBE, type Will } from "../../src/mqtt/packet.ts";
+import { CONNECT, NO_PROPERTIES, type Packet, PUBLISH, type Publish, type QoS, SUBSCRIBE, type Will } from "../../src/mqtt/packet.ts";
+import { ANY_QUEUE } from "../../src/mqtt/share-target.ts";
 import { LocalRouter } from "../../src/objects/local-router.ts";
 import { Meter } from "../../src/objects/meter.ts";
+import { shapeNumber } from "../../src/objects/names.ts";
 import { SessionHost } from "../../src/objects/session-host.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { NOBODY } from "../../src/session/ports.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
+import { messageTo } from "../session/support.ts";
 
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
@@ -95,8 +99,8 @@ class Broker {
     this.host.receive(socket, encodePacket(packet, 5).slice().buffer as ArrayBuffer);
   }
 
-  subscribe(socket: WebSocket, filter: string): void {
-    const request = { filter, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 2 } as const;
+  subscribe(socket: WebSocket, filter: string, qos: QoS = 1): void {
+    const request = { filter, qos, noLocal: false, retainAsPublished: false, retainHandling: 2 } as const;
     this.#packetId = (this.#packetId % 60_000) + 1;
     this.send(socket, { type: SUBSCRIBE, packetId: this.#packetId, subscriptions: [request], properties: NO_PROPERTIES });
   }
@@ -179,3 +183,29 @@ for (const [what, run] of CASES) {
     expect(ledger).toBeLessThan(heap * FACTOR_MAX);
   });
 }
+
+test.each([
+  ["", 0],
+  [" that their publishers may repeat", 1],
+])("messages%s that shares with long names were given: the ledger counts what the heap remembers of them", async (_, settledBelow) => {
+  const broker = new Broker();
+  const filter = `$share/${"x".repeat(60_000)}/t`;
+  broker.subscribe(broker.connect("member"), filter, 0);
+  const writer = new BatchWriter("n/topic/0", 1, shapeNumber(settings), 0);
+  const come = async (count: number): Promise<void> => {
+    for (let each = 0; each < count; each += 1) {
+      writer.begin();
+      const message = messageTo("t", { qos: 2, sequence: 1_800_000_000_000_000 + writer.number, settledBelow });
+      writer.add({ kind: RECORD_SHARED, message, live: false, shares: [{ filter, key: 0, demand: ANY_QUEUE }] });
+      const answer = broker.host.deliver(writer.finish());
+      broker.host.flush();
+      await answer;
+    }
+  };
+  await come(1000);
+  const [heap, ledger] = [heapBytes(), broker.host.ledger.bytes.exchanges];
+  await come(COUNT);
+  const counted = broker.host.ledger.bytes.exchanges - ledger;
+  expect(counted).toBeGreaterThan(0.7 * (heapBytes() - heap));
+  expect(counted).toBeLessThan(COUNT * 400);
+});

@@ -73,7 +73,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget which messages shared subscriptions were given",
     file: "src/session/repeats.ts",
-    find: "return message.sequence < settledBelow || given.get(filter)?.has(message.sequence) === true;",
+    find: "return message.sequence < settledBelow || this.#shares.wasExchanged(message, filter);",
     replace: "return message.sequence < settledBelow;",
     seeds: 200,
   },

@@ -278,7 +278,7 @@ export class SessionNode {
         const outcome = core.repeats.wasDeclined(message, target, known) ? "full" : machine.deliverShared(message, target, now);
         if (outcome === "taken") core.repeats.shared(message, filter);
         else unwanted.push({ record: index, share: filter, full: outcome === "full" });
-        if (outcome === "full") core.repeats.declined(message, target);
+        if (outcome === "full") core.repeats.declined(message, filter, target.demand);
       }
       // That publishers wait for slow clients is the hosts'.
       if (machine.isSlow) machine.whenCaughtUp(() => {});

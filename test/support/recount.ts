@@ -36,7 +36,7 @@ export function recountSessions(core: SessionCore): Recount {
     for (const { message } of fleeting) total.messages += MEMORY.deliveryBytes + messageBytes(message);
   }
   for (const message of messages) total.messages += messageBytes(message);
-  total.exchanges += MEMORY.numberBytes * core.openExchanges.size;
+  total.exchanges += MEMORY.numberBytes * core.openExchanges.size + core.repeats.memoryBytes;
   for (const { aliases, ownAliases, incoming } of core.connections) {
     total.connections += MEMORY.connectionBytes;
     for (const topic of [...aliases.values(), ...ownAliases.topics()]) total.aliases += MEMORY.aliasBytes + characterBytes * topic.length;
