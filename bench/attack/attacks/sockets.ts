@@ -1,6 +1,7 @@
 /** Attacks by sockets that say nothing, too little or the wrong thing, and by ones that never let go. */
 
 import { connect, type Socket } from "node:net";
+import { PINGREQ } from "../../../src/mqtt/packet.ts";
 import { publishPacket } from "../../../test/support/mqtt-client.ts";
 import { frame, masked } from "../../load/frames.ts";
 import type { Attack } from "../attack.ts";
@@ -64,6 +65,20 @@ function trickle(): Attack {
   };
 }
 
+const PINGED_TOGETHER = 400;
+
+const PINGS: Attack = {
+  key: "pings",
+  title: "a client that sends PINGREQ without end, 400 in a frame, 100 frames a second",
+  run: (field) => {
+    const standing = field.stand({ clientId: field.near("pinger") });
+    const bytes = Buffer.alloc(2 * PINGED_TOGETHER, encode({ type: PINGREQ }));
+    return field.rate(100, () => {
+      if (standing.client?.send(bytes)) field.count += PINGED_TOGETHER;
+    });
+  },
+};
+
 const BAD: Attack = {
   key: "bad-packets",
   title: "100 clients a second that connect and send a Malformed Packet",
@@ -107,4 +122,4 @@ const UNANSWERED: Attack = {
     }),
 };
 
-export const SOCKET_ATTACKS = [SILENT, UNFINISHED, UNANSWERED, trickle(), BAD];
+export const SOCKET_ATTACKS = [SILENT, UNFINISHED, UNANSWERED, trickle(), PINGS, BAD];

@@ -42,6 +42,16 @@ const TOO_MANY: Attack = {
   ),
 };
 
+/** As many as a packet of 1 MiB takes. */
+const WIDE: Attack = {
+  key: "wide-subscribe",
+  title: "SUBSCRIBE with 140,000 filters of four bytes, 2 a second",
+  run: repeated(
+    list(140_000, (index) => String(index).padStart(4, "0").slice(-4)),
+    2,
+  ),
+};
+
 /** One filter is right, so that the refusals go out with the answer of the Topic object that also answers the pair. */
 const INVALID: Attack = {
   key: "invalid-filters",
@@ -115,4 +125,4 @@ function flood(field: Field, topic: string, perSecond: number, payloadBytes: num
   });
 }
 
-export const SUBSCRIPTION_ATTACKS = [FORBIDDEN, INVALID, TOO_MANY, DEEP, CHURN, STUCK_MEMBER];
+export const SUBSCRIPTION_ATTACKS = [FORBIDDEN, INVALID, TOO_MANY, WIDE, DEEP, CHURN, STUCK_MEMBER];
