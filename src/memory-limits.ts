@@ -71,6 +71,9 @@ export const REFUSED_ABOVE = {
   messages: 1,
 } as const;
 
+/** Filters in one SUBSCRIBE or UNSUBSCRIBE: they are decoded in one piece, about 5 ms, and take memory until they are taken. */
+export const PACKET_FILTERS_MAX = 16_384;
+
 /** What may have come of a packet that is not whole while memory is short. */
 export const UNFINISHED_BYTES_SHORT = 64 * KIB;
 

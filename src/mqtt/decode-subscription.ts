@@ -1,5 +1,6 @@
 /** SUBSCRIBE, UNSUBSCRIBE and their answers. The grammar of filters is not looked at here, only their encoding. */
 
+import { PACKET_FILTERS_MAX } from "../memory-limits.ts";
 import {
   NO_PROPERTIES,
   type QoS,
@@ -15,7 +16,7 @@ import {
 } from "./packet.ts";
 import { readProperties } from "./property.ts";
 import type { Reader } from "./reader.ts";
-import { REASON_CODES, SUBACK_FAILURE } from "./reason-code.ts";
+import { QUOTA_EXCEEDED, REASON_CODES, SUBACK_FAILURE } from "./reason-code.ts";
 import type { Violation } from "./violation.ts";
 
 export function decodeSubscribe(reader: Reader): Subscribe | Violation {
@@ -27,7 +28,7 @@ export function decodeSubscribe(reader: Reader): Subscribe | Violation {
   const subscriptions: SubscriptionRequest[] = [];
   while (reader.offset < reader.end) {
     // [MQTT5-3.8.3-1] [MQTT311-3.8.3-1]
-    const filter = reader.string("Topic Filter");
+    const filter = readFilter(reader, subscriptions.length);
     const options = reader.byte("Subscription Options");
     checkOptions(reader, options);
     subscriptions.push({
@@ -39,6 +40,13 @@ export function decodeSubscribe(reader: Reader): Subscribe | Violation {
     });
   }
   return reader.violation ?? { type: SUBSCRIBE, packetId, subscriptions, properties };
+}
+
+/** @param count how many came before it */
+function readFilter(reader: Reader, count: number): string {
+  if (count < PACKET_FILTERS_MAX) return reader.string("Topic Filter");
+  reader.protocolError("", "", `expected at most ${PACKET_FILTERS_MAX} Topic Filters in a packet`, QUOTA_EXCEEDED);
+  return "";
 }
 
 function checkOptions(reader: Reader, options: number): void {
@@ -63,7 +71,7 @@ export function decodeUnsubscribe(reader: Reader): Unsubscribe | Violation {
   }
   const filters: string[] = [];
   // [MQTT5-3.10.3-1] [MQTT311-3.10.3-1]
-  while (reader.offset < reader.end) filters.push(reader.string("Topic Filter"));
+  while (reader.offset < reader.end) filters.push(readFilter(reader, filters.length));
   return reader.violation ?? { type: UNSUBSCRIBE, packetId, filters, properties };
 }
 
