@@ -40,15 +40,13 @@ describe("simulation", () => {
   /** What came of the seeds that were run first. */
   const first = new Map<number, RunResult>();
 
-  for (let from = 1; from <= 41; from += 40) {
-    test(`seeds ${from} to ${from + 39} keep every promise`, PATIENT, async () => {
-      for (let seed = from; seed < from + 40; seed += 1) {
-        const result = await run({ seed, steps: 200 });
-        first.set(seed, result);
-        expect(result.problems, `npm run simulate -- --seed ${seed} --trace`).toEqual([]);
-      }
-    });
-  }
+  test("seeds 1 to 40 keep every promise", PATIENT, async () => {
+    for (let seed = 1; seed <= 40; seed += 1) {
+      const result = await run({ seed, steps: 200 });
+      first.set(seed, result);
+      expect(result.problems, `npm run simulate -- --seed ${seed} --trace`).toEqual([]);
+    }
+  });
 
   test("seeds 1 to 40 keep every promise while the numbers of objects change", PATIENT, async () => {
     for (let seed = 1; seed <= 40; seed += 1) {
