@@ -31,6 +31,7 @@ import { MessageLog } from "./log.ts";
 import { Matching } from "./matching.ts";
 import { Numbers } from "./numbers.ts";
 import { Paces } from "./paces.ts";
+import type { WillUnderWay } from "./pending-will.ts";
 import type { Authorizer, ClientPort, Identity, ReauthenticationPort, RouterPort, SessionStore, WillAsker } from "./ports.ts";
 import { Presence } from "./presence.ts";
 import { Receipts } from "./receipts.ts";
@@ -172,6 +173,10 @@ export class SessionCore {
    * CONNECTIONS_MAX are concerned.
    */
   readonly closing: CountedSet<unknown>;
+  /** What is left of connections whose wills nobody took (`will.ts`). */
+  readonly rests = new Set<Session>();
+  /** Wills that are being published and whose rows are those of their clients' wills, by Client Identifier. */
+  readonly willsUnderWay = new Map<string, WillUnderWay>();
   /** An alarm is set for wills that nothing else would wake the object for. */
   watchesWills = false;
   /** When the log is to be looked through, milliseconds since the epoch; 0 when it is not. */

@@ -2,6 +2,7 @@
 
 import { MEMORY } from "../memory-limits.ts";
 import type { Will } from "../mqtt/packet.ts";
+import type { Identity } from "./ports.ts";
 
 /** A Will Message that may have to be published. */
 export interface PendingWill {
@@ -12,8 +13,33 @@ export interface PendingWill {
   readonly inGrace: boolean;
   /** Its row does not say whose it is: what was found at CONNECT holds. */
   readonly checked?: boolean;
+  /** The number of its own row, of one that nobody took: it is no connection's any more. */
+  readonly row?: number | undefined;
   /** After how long it was tried again last, because nobody took it. */
   readonly retryMs?: number;
+}
+
+/** A will that is being published. Its row is that of its client's will until that has another connection, and of its own then. */
+export interface WillUnderWay {
+  readonly clientId: string;
+  readonly identity: Identity;
+  readonly pending: PendingWill;
+  /** Of its own row; undefined: it has its client's. */
+  row: number | undefined;
+}
+
+/** No Client Identifier begins so: under such a name stands the row of a will that is no connection's any more. */
+const OWN = "\0will ";
+
+export function ownWillName(clientId: string, row: number): string {
+  return `${OWN}${row} ${clientId}`;
+}
+
+/** @returns whose will it is and the number of its own row, undefined where the row is that of its client's */
+export function readWillName(name: string): { readonly clientId: string; readonly row: number | undefined } {
+  if (!name.startsWith(OWN)) return { clientId: name, row: undefined };
+  const end = name.indexOf(" ", OWN.length);
+  return { clientId: name.slice(end + 1), row: Number(name.slice(OWN.length, end)) };
 }
 
 /** What a will costs in memory. */

@@ -26,6 +26,7 @@ import { beginStoring } from "./rows.ts";
 import type { Session } from "./session.ts";
 import { subscriptionOptions, subscriptionRequest } from "./state.ts";
 import { inRows, peek } from "./waiting.ts";
+import { keepWill } from "./will.ts";
 
 /** An Application Message without its way through the broker. */
 export interface PortableMessage extends Pick<Publish, "topic" | "payload" | "qos" | "retain" | "propertyBytes"> {
@@ -180,7 +181,6 @@ function endAt(core: SessionCore, session: Session, expiresAt: number): void {
 
 function takeWill(core: SessionCore, session: Session, told: PortableWill | undefined): void {
   if (told === undefined) return;
-  session.will = { ...told, inGrace: false };
-  core.rowChanges.putWill(session, session.will);
+  keepWill(core, session, { ...told, inGrace: false });
   core.deadlines.add({ at: told.dueAt, kind: WILL_DELAY, subject: session, slackMs: 0 });
 }

@@ -17,7 +17,8 @@ import { doubtWaiting, setIdentity } from "./identity.ts";
 import { addSubscription } from "./interest.ts";
 import { beginGrace, clientLost, endSession, LOST } from "./lifecycle.ts";
 import { askOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
-import { NOBODY } from "./ports.ts";
+import { type PendingWill, readWillName } from "./pending-will.ts";
+import { type Identity, NOBODY } from "./ports.ts";
 import { isPresenceRow } from "./presence.ts";
 import { restoreIncoming } from "./publish.ts";
 import { keepWithinBounds, settled } from "./queue.ts";
@@ -31,7 +32,7 @@ import { goOn } from "./share-backlog.ts";
 import { decodeSessionState, decodeWill, type SentDelivery, type SessionState, storedRequest } from "./state.ts";
 import { isSystemRow } from "./system-totals.ts";
 import { noteBacklogs, withoutMessage } from "./waiting.ts";
-import { restOf, scheduleWill, watchWills } from "./will.ts";
+import { partRest, restOf, scheduleWill, watchWills } from "./will.ts";
 
 export interface Restored {
   /** The connection of each wire, in their order; undefined where the attachment could not be read. */
@@ -324,21 +325,32 @@ function restoreDelivery(session: Session, head: Head, sent: SentDelivery | unde
 /** A will without a session belongs to a connection that was lost with the object's memory: it waits for the grace alone. */
 function restoreWills(restoring: Restoring): void {
   const { core } = restoring;
+  const before: [clientId: string, identity: Identity, will: PendingWill][] = [];
   for (const row of core.store.wills()) {
-    const will = restoring.attempt(`will of ${JSON.stringify(row.clientId)}`, () => decodeWill(intact(row).will));
-    if (will === undefined) continue;
-    let session = core.sessions.get(row.clientId);
-    // Its client is back without one, and this is of a connection before, which nobody took.
+    const { clientId, row: own } = readWillName(row.clientId);
+    if (own !== undefined) core.raiseNumbers(own);
+    const read = restoring.attempt(`will of ${JSON.stringify(clientId)}`, () => decodeWill(intact(row).will));
+    if (read === undefined) continue;
+    const { identity = NOBODY } = read;
+    const will = { ...read, checked: read.identity === undefined, row: own };
+    if (own !== undefined) {
+      restOf(core, clientId, identity, will);
+      continue;
+    }
+    let session = core.sessions.get(clientId);
+    // Of a build before: its client is back without one, and this is of a connection before, which nobody took.
     if (session?.connection !== undefined && will.dueAt > 0) {
-      restOf(core, row.clientId, will.identity ?? NOBODY, will);
+      before.push([clientId, identity, will]);
       continue;
     }
     if (session === undefined) {
-      session = new Session(row.clientId, 0, will.identity ?? NOBODY, core.ledger);
-      core.sessions.set(row.clientId, session);
+      session = new Session(clientId, 0, identity, core.ledger);
+      core.sessions.set(clientId, session);
     }
-    session.will = { ...will, checked: will.identity === undefined };
+    session.will = will;
   }
+  // Behind all numbers in rows.
+  for (const [clientId, identity, will] of before) partRest(core, clientId, identity, will);
 }
 
 /** Starts what waits for a time: the grace of those whose sockets are gone, the expiry and the will delay of those that were away. */

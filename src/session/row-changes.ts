@@ -4,10 +4,18 @@
  * before what it has become is in rows: what a session that has ended hands on to others, and what its will says.
  */
 
-import type { PendingWill } from "./pending-will.ts";
-import type { SessionStore } from "./ports.ts";
+import { ownWillName, type PendingWill } from "./pending-will.ts";
+import type { Identity, SessionStore } from "./ports.ts";
 import type { Session, Subscription } from "./session.ts";
 import { encodeWill, subscriptionOptions } from "./state.ts";
+
+interface WillToWrite {
+  /** As it is when the row is written. */
+  readonly whose: { readonly identity: Identity };
+  /** Undefined for one that is no connection's any more. */
+  readonly session: Session | undefined;
+  readonly will: PendingWill;
+}
 
 export class RowChanges {
   readonly #store: SessionStore;
@@ -15,8 +23,8 @@ export class RowChanges {
   readonly #subscriptions = new Map<Session, Map<string, Subscription | undefined>>();
   /** Numbers of sessions whose rows go. */
   readonly #ended = new Set<number>();
-  /** By Client Identifier; without a session its row goes. */
-  readonly #wills = new Map<string, { readonly session: Session; readonly will: PendingWill } | undefined>();
+  /** By the name of the row, mostly a Client Identifier; without a will its row goes. */
+  readonly #wills = new Map<string, WillToWrite | undefined>();
 
   constructor(store: SessionStore) {
     this.#store = store;
@@ -43,11 +51,20 @@ export class RowChanges {
   }
 
   putWill(session: Session, will: PendingWill): void {
-    this.#wills.set(session.clientId, { session, will });
+    this.#wills.set(session.clientId, { whose: session, session, will });
   }
 
   deleteWill(clientId: string): void {
     this.#wills.set(clientId, undefined);
+  }
+
+  /** Of a will that is no connection's any more. */
+  putOwnWill(clientId: string, identity: Identity, will: PendingWill & { readonly row: number }): void {
+    this.#wills.set(ownWillName(clientId, will.row), { whose: { identity }, session: undefined, will });
+  }
+
+  deleteOwnWill(clientId: string, row: number): void {
+    this.#wills.set(ownWillName(clientId, row), undefined);
   }
 
   /**
@@ -76,7 +93,7 @@ export class RowChanges {
     for (const [clientId, put] of this.#wills) {
       try {
         if (put === undefined) this.#store.deleteWill(clientId);
-        else this.#store.putWill({ clientId, will: encodeWill(put.will, put.session.identity) });
+        else this.#store.putWill({ clientId, will: encodeWill(put.will, put.whose.identity) });
       } catch (error) {
         failed(error, put?.session);
       }

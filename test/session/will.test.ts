@@ -234,7 +234,7 @@ describe("after a restart of the object", () => {
   });
 
   describe.each(["goes on", "hibernates", "starts anew"] as const)("a will that no object took, where its object %s", (how) => {
-    const lost = (): { world: World; listener: TestClient; mend: () => void } => {
+    const lost = (): { world: World; listener: TestClient; forget: () => void; mend: () => void } => {
       const world = new World({ sessionObjects: 2, wiring: "batched" });
       const listener = listening(world);
       const [node] = world.sessions;
@@ -243,19 +243,38 @@ describe("after a restart of the object", () => {
       mortal(world).lose();
       world.advance(70_000);
       expect(node!.store.wills().length).toBe(1);
-      const mend = (): void => {
-        link.broken = undefined;
+      const forget = (): void => {
         if (how === "hibernates") node!.hibernate();
         else if (how === "starts anew") node!.crash();
+      };
+      const mend = (): void => {
+        for (const each of [link, node!.links[0]!]) each.broken = undefined;
+        forget();
         world.advance(2 * WILL_RETRY_MS_FIRST);
       };
-      return { world, listener, mend };
+      return { world, listener, forget, mend };
     };
 
     test("is tried again, and over when somebody has it", () => {
       const { world, listener, mend } = lost();
       mend();
       expect([listener.texts(), world.sessions[0]!.store.wills()]).toEqual([["gone"], []]);
+    });
+
+    test.each([
+      ["without", undefined],
+      ["with", { topic: "wills/next", payload: utf8("next"), qos: 1 } as const],
+    ])("is still published when its client is back %s a will, whatever is forgotten then", (_how, will) => {
+      const { world, listener, forget, mend } = lost();
+      forget();
+      const client = world.connect("mortal", { at: 0, ...(will && { will }) });
+      mend();
+      const texts = listener.texts();
+      expect(texts[0]).toBe("gone");
+      // The one that it has now is lost with the memory, or later.
+      if (how !== "starts anew") client.lose();
+      world.advance(10 * RESTART_GRACE_MS);
+      expect([[...texts, ...listener.texts()], world.sessions[0]!.store.wills()]).toEqual([["gone", ...(will ? ["next"] : [])], []]);
     });
 
     test("is not that of its client's next connection, which has none", () => {
@@ -297,3 +316,19 @@ test("its row goes with the flush that writes it for those who wait for it: a cr
   world.settle();
   expect([again.texts(), node!.store.wills()]).toEqual([["gone"], []]);
 });
+
+test.each([[undefined], [{ topic: "wills/next", payload: utf8("next") }]])(
+  "a will on its way when its object is reset is published, although its client is back at once: with the will %j",
+  (will) => {
+    const world = new World({ sessionObjects: 2, wiring: "batched" });
+    const listener = listening(world);
+    const [node] = world.sessions;
+    node!.links[0]!.broken = "request";
+    mortal(world).lose();
+    world.connect("mortal", { at: 0, ...(will && { will }) });
+    node!.crash();
+    world.connect("mortal", { at: 0 });
+    world.advance(10 * RESTART_GRACE_MS);
+    expect([listener.texts(), node!.store.wills()]).toEqual([["gone"], []]);
+  },
+);

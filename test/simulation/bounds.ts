@@ -3,6 +3,7 @@
 import type { Limits } from "../../src/limits.ts";
 import { isConsumerRow } from "../../src/session/consumer-rows.ts";
 import type { SessionCore } from "../../src/session/core.ts";
+import { readWillName } from "../../src/session/pending-will.ts";
 import { Session } from "../../src/session/session.ts";
 import type { PieceSizes } from "../../src/storage-limits.ts";
 import { isOwnRow, type Rows } from "./rows.ts";
@@ -20,10 +21,10 @@ export function brokenBounds(core: SessionCore, limits: Limits): string[] {
   }
   expect(connected === core.connections.size, `${core.connections.size} connections, of which ${connected} have a session`);
   expect(core.connections.size <= limits.connectionsMax, `${core.connections.size} connections`);
-  // Keep Alive for each connection; expiry, will and slowness for each session; the next attempt and slowness for each consumer; the log;
-  // the watch over wills.
+  // Keep Alive for each connection; expiry, will and slowness for each session; the next attempt and slowness for each consumer; each will
+  // that nobody took; the log; the watch over wills.
   const consumers = core.consumers?.all ?? [];
-  const deadlinesMax = core.connections.size + 3 * core.sessions.size + 2 * consumers.length + 3;
+  const deadlinesMax = core.connections.size + 3 * core.sessions.size + 2 * consumers.length + core.rests.size + 3;
   for (const { plan, waiting, holds } of consumers) {
     const held = holds?.length ?? 0;
     expect(waiting <= limits.queueMessagesMax + held, `${waiting} messages wait for the consumer ${plan.name}`);
@@ -121,9 +122,12 @@ export function brokenRows(core: SessionCore, { sessions: store }: Rows): string
   const stored = new Set(store.sessions().map(({ number }) => number));
   const wills = new Set(store.wills().map(({ clientId }) => clientId));
   // One that could not be published stays for the next life of the object.
-  for (const clientId of wills)
-    if (core.sessions.get(clientId)?.will === undefined && clientId !== UNLUCKY)
-      problems.push(`a row of the will of ${clientId}, which is no more`);
+  const rests = new Set([...core.rests].map(({ will }) => will?.row));
+  for (const name of wills) {
+    const { clientId, row } = readWillName(name);
+    const isThere = row === undefined ? core.sessions.get(clientId)?.will !== undefined : rests.has(row);
+    if (!isThere && clientId !== UNLUCKY) problems.push(`a row of the will of ${clientId}, which is no more`);
+  }
   for (const { clientId, will } of core.sessions.values())
     if (will !== undefined && !wills.has(clientId)) problems.push(`no row for the will of ${clientId}`);
   for (const [number, { clientId, subscriptions }] of numbers) {

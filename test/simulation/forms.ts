@@ -149,6 +149,7 @@ const WILL: Fields = {
   dueAt: "0",
   inGrace: "false",
   checked: { value: "true", unnoticed: OF_OLD },
+  row: { value: "undefined", unnoticed: "it stands in the name of its row" },
   retryMs: { value: "undefined", unnoticed: "no row has it: after a start the times between two tries begin anew" },
   "identity.userName": { value: "undefined", unnoticed: BY_LOGIN },
   "identity.address": { value: '""', unnoticed: BY_LOGIN },

@@ -171,7 +171,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget a will when memory is lost",
     file: "src/session/restore.ts",
-    find: "    session.will = { ...will, checked: will.identity === undefined };\n",
+    find: "    session.will = will;\n",
     replace: "",
     seeds: 200,
   },

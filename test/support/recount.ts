@@ -19,7 +19,7 @@ export function recountSessions(core: SessionCore): Recount {
     total.sessions += MEMORY.sessionBytes + characterBytes * clientId.length + identity.grants.length;
   }
   for (const ended of core.endedAsleep.values()) total.sessions += bytesOfEnded(ended);
-  for (const session of new Set([...core.sessions.values(), ...core.aside, ...core.deaf])) {
+  for (const session of new Set([...core.sessions.values(), ...core.aside, ...core.deaf, ...core.rests])) {
     for (const filter of session.subscriptions.keys()) total.subscriptions += subscriptionBytes(filter);
     for (const { message, identifiers } of session.deliveries.values()) {
       total.messages += MEMORY.deliveryBytes + MEMORY.numberBytes * (identifiers?.length ?? 0);
