@@ -5,18 +5,25 @@ const KIB = 1024;
 
 /**
  * What one client or one batch may have done in a tick, and what all that wait may have done, as packets: about 2 ms and 8 ms. A packet
- * counts once more for each 4 KiB, and a retained message RETAINED_WORK times, for it writes a row. Less costs more ticks for those who
+ * counts once more for each BYTES_WORK, and a retained message RETAINED_WORK times, for it writes a row. Less costs more ticks for those who
  * send many packets at once, more makes all others wait longer.
  */
 export const SHARE_WORK = 256;
 export const TICK_WORK = 1024;
 export const RETAINED_WORK = 8;
+export const BYTES_WORK = 4 * KIB;
 
 /**
  * What it costs, as packets, to give a message to one more session here: half a microsecond at QoS 0, 1.5 where it waits. So a message for a
  * thousand counts as 125 packets, and who publishes many of those at once has its next turn after two or, while nobody else waits, eight.
  */
 export const DELIVERY_WORK = 0.125;
+
+/**
+ * What it costs, as packets, to look at one more of those who may get a message: a subscription that matches it, though its session gets one
+ * copy for all, or a member of a shared subscription. An eighth of a microsecond.
+ */
+export const MATCH_WORK = 1 / 64;
 
 /** How much is done at once of what may be very much. A simulation has less, so that little is very much already. */
 export interface Slices {

@@ -75,7 +75,7 @@ export class LocalRouter implements Router {
           let isFull = false;
           try {
             isFull = live && machine().deliver(message, now) === "full";
-            for (const target of shares) isFull = machine().deliverShared(message, target, now) === "full" || isFull;
+            for (const target of shares) isFull = machine().deliverShared(message, target, now, shares.length) === "full" || isFull;
           } catch (error) {
             // Of a fault that is not his the publisher hears that not everyone has the message, and nothing else.
             faults.caught(error, "delivering a message", message.publisher);

@@ -74,7 +74,7 @@ export function takeRecord(
       unwanted.push({ record: index, share: filter, full: true });
       continue;
     }
-    const given = repeats.wasDeclined(message, target, known) ? "full" : machine.deliverShared(message, target, now);
+    const given = repeats.wasDeclined(message, target, known) ? "full" : machine.deliverShared(message, target, now, record.shares.length);
     // The text of the share itself is there anyway: that of the record may be long, and would be kept with what is remembered.
     const own = core.shares.get(filter)?.filter ?? filter;
     if (given === "taken") repeats.shared(message, own);

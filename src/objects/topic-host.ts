@@ -32,7 +32,7 @@ import type { PortableMessage } from "../session/portable.ts";
 import type { Settings } from "../settings.ts";
 import type { SqliteSampleStore } from "../storage/sqlite-sample-store.ts";
 import { filterOfPresence, isOfPresence } from "../topic/presence.ts";
-import { DELIVERY_WORK, type Slices } from "../work-limits.ts";
+import { BYTES_WORK, DELIVERY_WORK, MATCH_WORK, type Slices } from "../work-limits.ts";
 import { Adoption, Misplaced, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
 import { Bill } from "./bill.ts";
@@ -237,9 +237,11 @@ export class TopicHost implements DeliveryPort {
   #handleRecord({ sender, record, index, exchange, again }: Handled, now: number): void {
     if (record.kind === RECORD_PUBLISH) {
       const { message, owner } = record;
+      const { matches } = this.#routing;
       this.#messages += 1;
       if (this.#presence?.isReport(message)) exchange.fail(index, this.#presence.report(sender, message));
       else this.#routing.publish(message, now, message.qos > 0 ? exchange.expect(index) : undefined, { owner, again });
+      this.#work += MATCH_WORK * (this.#routing.matches - matches);
     } else if (record.kind === RECORD_SUBSCRIBE) {
       const { filter, qos, version, lasting } = record;
       if (!this.#routing.hasRoute(filter, sender) && !this.ledger.takes("subscriptions")) {
@@ -329,8 +331,9 @@ export class TopicHost implements DeliveryPort {
   }
 
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
-    const { attempt } = addressed;
-    this.#work += DELIVERY_WORK;
+    const { attempt, shares } = addressed;
+    this.#work += DELIVERY_WORK * Math.max(1, shares.length);
+    for (const { filter } of shares) this.#work += filter.length / BYTES_WORK;
     this.#deliveries += 1;
     try {
       this.#send(sessionObject, new Delivery(recordOf(message, addressed), { message, attempt, done, cause: this.#cause }));

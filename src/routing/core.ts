@@ -93,6 +93,8 @@ export class RoutingCore {
   readonly #origin: string;
   readonly #ledger: Ledger;
   readonly #routes = new FilterTree<Route>();
+  /** Routes that matched a message in this life: several may lead to one Session object. */
+  matches = 0;
   /** The Session objects that the message at hand goes to; reused for every message. */
   readonly #targets = new Map<string, Target>();
   readonly #shares: Shares;
@@ -181,6 +183,7 @@ export class RoutingCore {
   }
 
   readonly #collect = (route: Route, sessionObject: string): void => {
+    this.matches += 1;
     const known = this.#targets.get(sessionObject);
     if (known === undefined || route.qos > known.qos) this.#targets.set(sessionObject, { qos: route.qos, addressed: LIVE });
   };

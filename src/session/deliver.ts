@@ -8,12 +8,11 @@ import { type Message, objectOf } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { Receipt } from "../mqtt/receipt.ts";
 import type { ShareTarget } from "../mqtt/share-target.ts";
-import { DELIVERY_WORK } from "../work-limits.ts";
+import { DELIVERY_WORK, MATCH_WORK } from "../work-limits.ts";
 import type { SessionCore } from "./core.ts";
 import { dropped } from "./dropped.ts";
 import { mayReceive } from "./identity.ts";
-import type { LogRecord } from "./log-record.ts";
-import { enqueue } from "./queue.ts";
+import { enqueue, recordFor } from "./queue.ts";
 import { AS_PUBLISHED } from "./retain.ts";
 import { sendQoS0 } from "./send.ts";
 import type { Session } from "./session.ts";
@@ -33,9 +32,8 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
   const { matching } = core;
   matching.begin(message);
   core.subscriptions.match(message.topic, matching.visit);
-  core.work += DELIVERY_WORK * matching.sessions.length;
+  core.work += DELIVERY_WORK * matching.sessions.length + MATCH_WORK * matching.count;
   core.isForMany = matching.sessions.length > core.slices.many;
-  let record: LogRecord | undefined;
   let isFull = false;
   for (const session of matching.sessions) {
     try {
@@ -59,9 +57,8 @@ export function deliver(core: SessionCore, message: Message, repeated: boolean):
         isFull = true;
         continue;
       }
-      if (session.stored && (record === undefined || core.log.isFull(record))) record = core.log.append(message);
       const due = { qos, retain, identifiers: session.matchIdentifiers, share: "", owed: false };
-      if (!enqueue(core, session, message, due, session.stored ? record : undefined)) isFull = true;
+      if (!enqueue(core, session, message, due, recordFor(core, session, message))) isFull = true;
       else if (message.receipt !== undefined) core.receipts.given(session, message.receipt, core.now);
     } catch (error) {
       // The others get it all the same. What was taken for this one waits for it; of the rest the publisher hears that not everyone has it.
@@ -135,15 +132,18 @@ export function countAgain(core: SessionCore, message: Message, receipt: Receipt
  * @param receipt of one that comes for the first time: where it goes later it is not followed
  */
 export function deliverShared(core: SessionCore, message: Message, { filter, key, demand }: ShareTarget, receipt?: Receipt): Outcome {
+  core.work += DELIVERY_WORK;
   const share = core.shares.get(filter);
   const chosen = share?.choose(core.choices.sharedStrategy, key);
   if (share === undefined || chosen === undefined) return "unwanted";
   // With all others away, too; or nobody has told that nobody is connected here any more: by a loss of memory, or in a sleep.
   if (share.online === 0) announce(core, share, undefined);
+  if (core.choices.sharedStrategy === "least_inflight") core.work += MATCH_WORK * share.candidates.length;
   const member = memberFor(core, share, message, chosen, demand);
   if (member === undefined) return "full";
   const gives = (to: Session): boolean => giveShared(core, to, message, filter, receipt);
   if (gives(member)) return "taken";
+  core.work += DELIVERY_WORK * share.members.size;
   for (const other of share.members) if (other !== member && gives(other)) return "taken";
   for (const each of share.members) if (mayReceive(core, each, message.topic)) return "full";
   dropped(core, "not_authorized", undefined, message);
@@ -168,7 +168,11 @@ function giveTo(core: SessionCore, session: Session, message: Message, filter: s
     return true;
   }
   if (session.stored && core.room.isFull) return false;
-  if (!enqueue(core, session, message, { ...due, qos }, session.stored ? core.log.append(message) : undefined)) return false;
+  const { unwritten } = core.log;
+  const record = recordFor(core, session, message);
+  // A session that gets it through several has it in rows as often.
+  if (core.log.unwritten > unwritten) core.work += 1 + (message.size >> 12);
+  if (!enqueue(core, session, message, { ...due, qos }, record)) return false;
   if (receipt !== undefined) core.receipts.given(session, receipt, core.now);
   return true;
 }

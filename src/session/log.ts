@@ -12,7 +12,7 @@ import type { Waiting } from "./backlog.ts";
 import { encodeRecord, type Recipient } from "./chunk.ts";
 import type { Head } from "./chunk-heads.ts";
 import { ChunkRows, type Damaged, type Found, found } from "./chunk-rows.ts";
-import { addRecord, type Chunk, compact, emptyChunk, type LogRecord, recordOf } from "./log-record.ts";
+import { addRecord, type Chunk, compact, emptyChunk, type LogRecord, lastNotAbove, recordOf } from "./log-record.ts";
 import { lifeOf } from "./numbers.ts";
 import type { SessionStore } from "./ports.ts";
 import type { Repeats } from "./repeats.ts";
@@ -26,6 +26,8 @@ export class MessageLog {
   #tail: Chunk | undefined;
   /** Records that no row holds yet. */
   #fresh: LogRecord[] = [];
+  /** Those of them that have the message at hand, in their order. */
+  #sharing: LogRecord[] = [];
   #isToRemember = false;
   /** What is left of it is needed for repeats: it stays until something is added. */
   #isKept = false;
@@ -56,6 +58,23 @@ export class MessageLog {
       head: undefined,
     };
     this.#fresh.push(record);
+    return record;
+  }
+
+  /**
+   * A record of the message at hand for one more session; several share one. What a session has in rows comes in the order of its records, each
+   * at most once.
+   * @param above the sequence of the session's last record
+   */
+  recordFor(message: Message, above: number): LogRecord {
+    if (this.#sharing.at(0)?.message !== message) this.#sharing = [];
+    const first = lastNotAbove(this.#sharing, above, ({ sequence }) => sequence) + 1;
+    for (let index = first; index < this.#sharing.length; index += 1) {
+      const record = this.#sharing[index]!;
+      if (!this.isFull(record)) return record;
+    }
+    const record = this.append(message);
+    this.#sharing.push(record);
     return record;
   }
 
@@ -108,6 +127,7 @@ export class MessageLog {
     if (this.unwritten + this.#finished.size === 0) return;
     const fresh = this.#fresh.filter((record) => record.open > 0);
     this.#fresh = [];
+    this.#sharing = [];
     if (fresh.length > 0 || this.#isToRemember) {
       let chunk = compact(this.#tail ?? this.#begin());
       let grown = false;

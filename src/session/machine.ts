@@ -257,11 +257,17 @@ export class SessionMachine {
     if (this.#core.moved.size > 0) deliver(this.#core, message, true);
   }
 
-  /** A message for one member of a shared subscription. */
-  deliverShared(message: Message, target: ShareTarget, now: number): Outcome {
-    this.#core.now = now;
-    this.#core.slowing.begin(message);
-    return deliverShared(this.#core, message, target, message.receipt);
+  /** A message for one member of a shared subscription. @param of so many that it is for */
+  deliverShared(message: Message, target: ShareTarget, now: number, of = 1): Outcome {
+    const core = this.#core;
+    core.now = now;
+    core.slowing.begin(message);
+    core.isForMany = of > core.slices.many;
+    try {
+      return deliverShared(core, message, target, message.receipt);
+    } finally {
+      core.isForMany = false;
+    }
   }
 
   /** A message that was here before has a receipt. @param shares that it was given to a member of */

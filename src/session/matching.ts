@@ -13,6 +13,8 @@ export class Matching {
   #serial = 0;
   #message!: Message;
   readonly sessions: Session[] = [];
+  /** Subscriptions that match. */
+  count = 0;
   /** A subscription matched but its owner is the publisher and wants none of its own: the interest is there all the same. */
   heldBack = false;
 
@@ -20,11 +22,13 @@ export class Matching {
     this.#serial += 1;
     this.#message = message;
     this.sessions.length = 0;
+    this.count = 0;
     this.heldBack = false;
   }
 
   readonly visit = (subscription: Subscription): void => {
     const { session, request, identifier } = subscription;
+    this.count += 1;
     if (session.isDeaf) return;
     if (isHeldBack(session, request.noLocal, this.#message)) {
       this.heldBack = true;

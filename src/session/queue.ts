@@ -36,6 +36,11 @@ export function enqueue(core: SessionCore, session: Session, message: Message, d
   return true;
 }
 
+/** Where a message that has just come stands in rows for a session; undefined for one that has none. */
+export function recordFor({ log }: SessionCore, { stored, lastSequence }: Session, message: Message): LogRecord | undefined {
+  return stored ? log.recordFor(message, lastSequence) : undefined;
+}
+
 /** Whether one more message would leave at once: the client is there and reads, nothing waits for it and its window is not full. */
 export function mayGo(core: SessionCore, session: Session): boolean {
   const { connection, queued, resending, backlog } = session;
@@ -71,8 +76,10 @@ function add(core: SessionCore, session: Session, message: Message, due: Due, re
   const packetId = session.allocatePacketId();
   const { size } = message;
   const sequence = record?.sequence ?? 0;
-  if (record !== undefined) core.log.addRecipient(record, { ...due, sessionNumber: session.number, packetId });
-  else if (due.qos === 2 && !due.owed) session.given = noted(session.given, core.repeats, message, due.share);
+  if (record !== undefined) {
+    core.log.addRecipient(record, { ...due, sessionNumber: session.number, packetId });
+    session.lastSequence = sequence;
+  } else if (due.qos === 2 && !due.owed) session.given = noted(session.given, core.repeats, message, due.share);
   if (!goes && record !== undefined && waitsInRows(core, session)) {
     session.backlog.push(sequence, size, packetId, headFlags(due), false);
     if (due.share !== "") noteBacklog(core, session, due.share);
@@ -121,6 +128,7 @@ export function storeQueued(core: SessionCore, session: Session, records: Map<Me
     core.log.addRecipient(record, { sessionNumber: session.number, packetId, qos, retain, identifiers, share, owed });
     delivery.sequence = record.sequence;
     last = record.sequence;
+    session.lastSequence = last;
   }
 }
 

@@ -150,6 +150,8 @@ export class Session {
   nextPacketId = 1;
   /** Log records up to this one were sent or dropped: of them only those in `deliveries` still need something. */
   handledThrough = 0;
+  /** The last log record that it was given in this life. */
+  lastSequence = 0;
   /** Its state is too large for an attachment: for as long as this connection lasts it is kept in its row. */
   oversized = false;
   /** The Session objects that it came from and that have not heard yet that it is here. */

@@ -7,6 +7,7 @@
 import { isCertain } from "../choices.ts";
 import type { Message } from "../mqtt/message.ts";
 import { AT_ONCE, KEEPS_UP, SHORT_QUEUE, type ShareDemand } from "../mqtt/share-target.ts";
+import { MATCH_WORK } from "../work-limits.ts";
 import { keepsUp } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
 import type { LocalShare } from "./local-share.ts";
@@ -28,6 +29,7 @@ export function memberFor(
   const { filter, candidates } = share;
   const bounds = boundsOf(core);
   if (message.qos === 0 || takesAtOnce(core, chosen, filter)) return chosen;
+  core.work += MATCH_WORK * candidates.length;
   const certain = isCertain(core.choices.sharedStrategy);
   if (!certain) {
     const first = candidates.indexOf(chosen);

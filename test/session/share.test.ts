@@ -2,11 +2,13 @@
 
 import { describe, expect, test } from "vitest";
 import { SHARED_STRATEGIES } from "../../src/choices.ts";
-import { PUBACK } from "../../src/mqtt/packet.ts";
+import { NO_PROPERTIES, PUBACK, PUBCOMP, PUBREC, type QoS } from "../../src/mqtt/packet.ts";
+import { ANY_QUEUE } from "../../src/mqtt/share-target.ts";
 import { CHUNK_BYTES } from "../../src/storage-limits.ts";
+import { BYTES_WORK, DELIVERY_WORK, MATCH_WORK } from "../../src/work-limits.ts";
 import { type SessionNode, type TestClient, type TopicNode, World } from "../support/core-harness.ts";
 import { deliveriesOf } from "../support/deliveries.ts";
-import { plain } from "./support.ts";
+import { messageTo, plain } from "./support.ts";
 
 const DURABLE = { clean: false, properties: { sessionExpiryInterval: 3600 } };
 const FILTER = "$share/workers/jobs/+";
@@ -462,4 +464,64 @@ test.each([
     got.push(...member.texts());
   }
   expect(got.sort()).toEqual(texts);
+});
+
+test("a message for many shares stands in rows once for all sessions, and again only for those that get it again; a crash takes none of it", () => {
+  const world = new World({ wiring: "direct", sessionObjects: 1 });
+  const [node] = world.sessions as [SessionNode];
+  const names = [...Array(20).keys()].map((number) => `m${number}`);
+  const connect = (name: string): TestClient =>
+    world.connect(name, { ...DURABLE, properties: { ...DURABLE.properties, receiveMaximum: 1 } });
+  const clients = names.map((name) => {
+    const client = connect(name);
+    for (const filter of ["jobs/1", `$share/${name}/jobs/1`, `$share/other-${name}/jobs/+`]) client.subscribe(filter, 2);
+    return client;
+  });
+  world.connect("p").publish("jobs/1", new Uint8Array(10_000), { qos: 2, packetId: 1 });
+  world.settle();
+  const rows = node.store.chunkHeads(0, 100).map(({ number }) => node.store.chunk(number)!.records.length);
+  expect(rows.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(4 * 10_000);
+  /** Takes one message as a whole. */
+  const take = (client: TestClient): number[] =>
+    client.messages().map(({ packetId }) => {
+      client.send({ type: PUBREC, packetId, reasonCode: 0, properties: NO_PROPERTIES });
+      client.send({ type: PUBCOMP, packetId, reasonCode: 0, properties: NO_PROPERTIES });
+      return packetId;
+    });
+  const taken = clients.map((client, index) => take(client).concat(index % 2 === 0 ? take(client) : []));
+  for (const client of clients) client.lose();
+  world.settle();
+  node.crash();
+  for (const [index, name] of names.entries()) {
+    const client = connect(name);
+    const got = [...taken[index]!];
+    for (let fresh = take(client); fresh.length > 0; fresh = take(client)) got.push(...fresh);
+    expect([name, got.length, new Set(got).size]).toEqual([name, 3, 3]);
+  }
+});
+
+test("what a message costs as work follows those who get it, through shared subscriptions too, and the subscriptions that match", () => {
+  const world = new World({ wiring: "direct", sessionObjects: 1 });
+  const { core, machine } = world.sessions[0] as SessionNode;
+  const worked = (act: () => void): number => {
+    const before = core.work;
+    act();
+    return core.work - before;
+  };
+  const client = world.connect("m", DURABLE);
+  const filters = [...Array(100).keys()].map((number) => `$share/${number}/jobs/1`);
+  for (const filter of filters) client.subscribe(filter, 1);
+  const shares = filters.map((filter) => ({ filter, key: 0, demand: ANY_QUEUE }) as const);
+  const share = (qos: QoS, bytes: number): number =>
+    worked(() => {
+      const message = messageTo("jobs/1", { qos, payload: new Uint8Array(bytes), sequence: ++sequence });
+      for (const target of shares) machine.deliverShared(message, target, world.now, shares.length);
+    });
+  let sequence = 0;
+  expect(share(0, 5)).toBe(100 * DELIVERY_WORK);
+  // Each in rows of its own.
+  expect(share(1, 4 * BYTES_WORK)).toBeGreaterThanOrEqual(100 * (DELIVERY_WORK + 5));
+  for (const filter of filters) client.subscribe(`a/${"+/".repeat(filters.indexOf(filter) % 10)}#`, 0);
+  const matched = worked(() => void machine.deliver(messageTo(`a${"/b".repeat(12)}`, { qos: 0 }), world.now));
+  expect(matched).toBe(DELIVERY_WORK + 10 * MATCH_WORK);
 });

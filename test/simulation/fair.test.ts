@@ -15,6 +15,7 @@ import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import {
   AHEAD_PACKETS_MAX,
   CROWDED_REQUESTS,
+  DELIVERY_WORK,
   FILTER_WORK,
   FILTERS_UNDER_WAY_WORK,
   LEAVE_LOOKS,
@@ -109,6 +110,21 @@ describe.each(["compact", "sharded"])("in the %s topology", (topology) => {
     await stage.advance(3000);
     expect(listener.texts.at(-1)).toBe("flood 9999");
   });
+});
+
+it("whoever sends many messages at once to shared subscriptions of his own has his next turn after as many deliveries", async () => {
+  const stage = new Stage({ TOPOLOGY: "compact" });
+  const [sharer, neighbour, listener] = [await stage.connect("a", true), await stage.connect("b", true), await stage.connect("c", true)];
+  const count = 200;
+  for (let number = 0; number < count; number += 1) sharer.subscribe(`$share/${number}/x`, 0);
+  listener.subscribe("y", 0);
+  await stage.advance(1000);
+  const before = sharer.packets.length;
+  sharer.publishTogether("x", flood(0, 1000));
+  neighbour.publish("y", 0, 0, "neighbour");
+  await stage.advanceUntil(() => listener.texts.includes("neighbour"));
+  expect(sharer.packets.length - before).toBeGreaterThan(0);
+  expect(sharer.packets.length - before).toBeLessThanOrEqual((SHARE_WORK + TICK_WORK) / DELIVERY_WORK + 2 * count);
 });
 
 describe.each(["compact", "sharded"])("SUBSCRIBE and UNSUBSCRIBE with very many filters, %s", (topology) => {

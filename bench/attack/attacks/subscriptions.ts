@@ -1,5 +1,6 @@
 /** Attacks by Topic Filters: refused ones, deep ones, ones that match very much, and members of a group that do nothing. */
 
+import { concatenate, utf8Encode } from "../../../src/mqtt/bytes.ts";
 import type { SubscriptionRequest } from "../../../src/mqtt/packet.ts";
 import type { Attack } from "../attack.ts";
 import { publishBytes, subscribeBytes } from "../client.ts";
@@ -8,8 +9,8 @@ import { INTRUDER } from "../options.ts";
 
 const INTRUDER_LOGIN = { userName: INTRUDER.userName, password: INTRUDER.password };
 
-function list(count: number, filter: (index: number) => string): string[] {
-  return Array.from({ length: count }, (_, index) => filter(index));
+function list<Item>(count: number, item: (index: number) => Item): Item[] {
+  return Array.from({ length: count }, (_, index) => item(index));
 }
 
 /** Sends the same SUBSCRIBE again and again. */
@@ -125,4 +126,23 @@ function flood(field: Field, topic: string, perSecond: number, payloadBytes: num
   });
 }
 
-export const SUBSCRIPTION_ATTACKS = [FORBIDDEN, INVALID, TOO_MANY, WIDE, DEEP, CHURN, STUCK_MEMBER];
+const SHARES = 1000;
+const SHARES_AT_ONCE = 100;
+const BURST = 300;
+
+const MANY_SHARES: Attack = {
+  key: "many-shares",
+  title: "one client in 1,000 shared subscriptions to one topic, 300 messages of 5 bytes to it in one frame, each second",
+  run: async (field) => {
+    const topic = field.nearTopic("shares");
+    const client = await field.need({ clientId: field.near("sharer") });
+    for (let from = 0; from < SHARES; from += SHARES_AT_ONCE)
+      await client.subscribe(list(SHARES_AT_ONCE, (index) => ({ ...member(`$share/${from + index}/${topic}`), qos: 0 })));
+    const frame = concatenate(list(BURST, () => "12345").map((text) => publishBytes(topic, utf8Encode(text))));
+    await field.rate(1, () => {
+      if (client.send(frame)) field.count += BURST;
+    });
+  },
+};
+
+export const SUBSCRIPTION_ATTACKS = [FORBIDDEN, INVALID, TOO_MANY, WIDE, DEEP, CHURN, STUCK_MEMBER, MANY_SHARES];
