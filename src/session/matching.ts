@@ -15,7 +15,10 @@ export class Matching {
   readonly sessions: Session[] = [];
   /** Subscriptions that match. */
   count = 0;
-  /** A subscription matched but its owner is the publisher and wants none of its own: the interest is there all the same. */
+  /**
+   * A subscription matched and brings nothing, because its owner is the publisher and wants none of its own, or is over and being taken out:
+   * the interest is there all the same. Topic objects are told when it is not any more, which whoever subscribes now relies on.
+   */
   heldBack = false;
 
   begin(message: Message): void {
@@ -29,8 +32,7 @@ export class Matching {
   readonly visit = (subscription: Subscription): void => {
     const { session, request, identifier } = subscription;
     this.count += 1;
-    if (session.isDeaf) return;
-    if (isHeldBack(session, request.noLocal, this.#message)) {
+    if (session.isDeaf || isHeldBack(session, request.noLocal, this.#message)) {
       this.heldBack = true;
       return;
     }

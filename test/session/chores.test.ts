@@ -130,6 +130,23 @@ describe("the end of a session with many subscriptions", () => {
     expect(client.texts()).toEqual(["for the new one"]);
   });
 
+  test("lets no message that comes meanwhile take the route from whoever subscribes then", () => {
+    const { all, node } = world();
+    away(all, "c", many);
+    const other = all.connect("other", DURABLE);
+    const publisher = all.connect("p");
+    endSession(node.core, node.core.sessions.get("c")!);
+    publisher.publish("m/9/x", "for nobody", { qos: 1 });
+    other.subscribe("m/9/+", 1, { retainHandling: 2 });
+    all.settle();
+    publisher.publish("m/9/x", "for the other", { qos: 1 });
+    all.settle();
+    expect(other.texts()).toEqual(["for the other"]);
+    other.disconnect(0, { sessionExpiryInterval: 0 });
+    all.settle();
+    expectGone(node);
+  });
+
   test.each<SharedStrategy>(["round_robin", "sticky", "hash_client"])(
     "leaves its shared subscriptions at once, all of them: what comes meanwhile goes to other members (%s)",
     (sharedStrategy) => {
