@@ -154,7 +154,8 @@ function askAll(core: SessionCore, session: Session): void {
   let asked = session.owed.reduce((count, cursor) => count + (cursor.asked ? 1 : 0), 0);
   for (const cursor of session.owed) {
     if (asked >= RETAINED_ASKS_PER_SESSION) return;
-    if (cursor.asked || cursor.superseded) continue;
+    // What is owed to a subscription that can't be read waits with it for the version of the code that wrote it.
+    if (cursor.asked || cursor.superseded || !session.subscriptions.has(cursor.filter)) continue;
     ask(core, session, cursor);
     asked += 1;
   }

@@ -1,7 +1,14 @@
 /** Retained messages for a new subscription: all of them, as fast as the client takes them, whatever happens to its object meanwhile. */
 
 import { describe, expect, test, vi } from "vitest";
-import { OWED_INLINE_BYTES_MAX, RETAINED_ASKS_PER_SESSION, RETAINED_PAGE_BYTES, RETAINED_PAGE_MESSAGES } from "../../src/limits.ts";
+import {
+  OWED_INLINE_BYTES_MAX,
+  RETAINED_ASKS_PER_SESSION,
+  RETAINED_PAGE_BYTES,
+  RETAINED_PAGE_MESSAGES,
+  RETAINED_RETRY_MS,
+} from "../../src/limits.ts";
+import { decodeBatch, RECORD_ASK } from "../../src/mqtt/batch.ts";
 import { NOTHING_RETAINED } from "../../src/mqtt/exchange-answer.ts";
 import { type Packet, PINGREQ, PUBLISH, PUBREL, type Publish } from "../../src/mqtt/packet.ts";
 import type { ConnectOptions } from "../support/core-client.ts";
@@ -355,4 +362,24 @@ test("what a Topic object says that it has nothing of is owed no more, and asked
   world.advance(600_000);
   expect(ask).toHaveBeenCalledTimes(core.router.places("r/#").length);
   expect(core.asked).toBe(0);
+});
+
+test("nobody asks for what a subscription is owed that can't be read, and a new one gets it", () => {
+  const world = worldWith(100, { wiring: "batched", limits: { inflightMax: 10 } });
+  world.connect("c", KEPT).subscribe("r/#", 1);
+  const [node] = world.sessions;
+  const [row] = node!.store.subscriptions();
+  node!.store.putSubscription({ ...row!, options: 63 });
+  node!.crash();
+  const client = world.connect("c", KEPT);
+  expect(takeAll(client).length).toBeLessThan(100);
+  const asks = (): number =>
+    node!.links
+      .flatMap(({ arrived }) => arrived.flatMap((batch) => decodeBatch(batch).records))
+      .filter(({ kind }) => kind === RECORD_ASK).length;
+  const before = asks();
+  world.advance(10 * RETAINED_RETRY_MS);
+  expect([asks() - before, client.connection.session.owed.length]).toEqual([0, 1]);
+  client.subscribe("r/#", 1);
+  expect(takeAll(client)).toEqual(topicsOf(100));
 });
