@@ -274,6 +274,9 @@ export const DEADLINE_COARSE_MS = 15 * MINUTE;
 /** An alarm is set no farther ahead, and once more when it fires: the platform takes none after 2189, and logins may end later. */
 export const ALARM_MS_MAX = 365 * 24 * HOUR;
 
+/** After how long an alarm that storage refused to set is tried again; until then the object stays awake. */
+export const ALARM_RETRY_MS = 5 * SECOND;
+
 /**
  * What a will may take in memory: the longest payload and topic that there are, and about as much of properties. A User Property takes 128
  * bytes beside its texts, and five in the packet.

@@ -10,6 +10,7 @@ import type { DirectoryStore, UserRow } from "../directory/ports.ts";
 import { DIRECTORY_CALL_MS, DIRECTORY_CALLS_MAX, DIRECTORY_RETRY_MS, DIRECTORY_RETRY_MS_MAX } from "../login-limits.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
+import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
 import type { SessionCalls, UserView } from "./calls.ts";
 import { inTime } from "./in-time.ts";
 import { log } from "./log.ts";
@@ -20,7 +21,7 @@ export interface DirectoryHostOptions {
   readonly store: DirectoryStore;
   readonly settings: Settings;
   readonly name: string;
-  readonly storage: { setAlarm(at: number): Promise<void> };
+  readonly storage: AlarmStorage;
   readonly sessions: (name: string) => Pick<SessionCalls, "learn">;
   readonly meter: Meter;
   readonly runtime: Runtime;
@@ -31,20 +32,25 @@ export class DirectoryHost {
   readonly #options: DirectoryHostOptions;
   /** Objects that are being told, each until it has answered. */
   readonly #telling = new Map<string, Promise<void>>();
-  /** Milliseconds since the epoch; Infinity while none is set that is known of. */
-  #alarmAt = Number.POSITIVE_INFINITY;
+  readonly #alarm: AlarmClock;
   #retryMs = DIRECTORY_RETRY_MS;
 
   constructor(options: DirectoryHostOptions) {
-    const { store, settings, name } = options;
+    const { store, settings, name, storage, runtime, meter } = options;
     this.#options = options;
     this.#core = new DirectoryCore({
       store,
       objects: sessionObjects(settings, namespaceOf(name)),
       damaged: (problem) => log("stored data skipped", { object: name, problem }),
     });
-    // An alarm that was set is there still; setting it anew would cost a row each time that the object wakes.
-    if (this.#core.untold.length > 0) this.#arm();
+    this.#alarm = new AlarmClock({
+      storage,
+      runtime,
+      meter,
+      wakeAt: () => this.#wakeAt(),
+      failed: (error) => log("the alarm could not be set and is set again", { object: name, problem: String(error) }),
+    });
+    if (this.#core.untold.length > 0) this.#alarm.keep();
   }
 
   get #now(): number {
@@ -120,16 +126,16 @@ export class DirectoryHost {
 
   async alarm(): Promise<void> {
     this.#options.meter.alarms += 1;
-    this.#alarmAt = Number.POSITIVE_INFINITY;
+    this.#alarm.fired();
     const ended = this.#core.sweep(this.#now);
     if (ended > 0) log("bans have ended", { object: this.#options.name, bans: ended });
     await this.#tell();
-    this.#arm();
+    await this.#alarm.set();
   }
 
   /** Tells everybody who does not know all, some at a time. Nothing is thrown: who can't be told is told later. */
   async #tell(): Promise<void> {
-    this.#arm();
+    await this.#alarm.keep();
     const waiting = this.#core.untold.map(({ object }) => object);
     const one = async (): Promise<void> => {
       for (let object = waiting.pop(); object !== undefined; object = waiting.pop()) await this.#tellOne(object);
@@ -162,17 +168,9 @@ export class DirectoryHost {
     }
   }
 
-  /** Sets the alarm, if it has to be earlier than it is. */
-  #arm(): void {
-    const { storage, meter, name } = this.#options;
+  #wakeAt(): number {
     const toldAt = this.#core.untold.length === 0 ? Number.POSITIVE_INFINITY : this.#now + DIRECTORY_CALL_MS + this.#retryMs;
-    const at = Math.min(this.#core.sweepAt, toldAt);
-    if (at >= this.#alarmAt) return;
-    this.#alarmAt = at;
-    meter.rowsWritten += 1;
-    storage
-      .setAlarm(Math.max(at, this.#now + 1))
-      .catch((error) => log("the alarm could not be set", { object: name, problem: String(error) }));
+    return Math.min(this.#core.sweepAt, toldAt);
   }
 }
 

@@ -52,7 +52,6 @@ export class Flusher implements Taker {
   readonly #clients: ReadonlyMap<WebSocket, Client>;
   readonly #state: FlusherOptions["state"];
   readonly #name: string;
-  readonly #meter: Meter;
   readonly #faults: FaultPort;
   readonly #runtime: Runtime;
   readonly #alarm: AlarmClock;
@@ -82,11 +81,16 @@ export class Flusher implements Taker {
     this.#clients = clients;
     this.#state = state;
     this.#name = name;
-    this.#meter = meter;
     this.#faults = faults;
     this.#runtime = runtime;
     this.#served = flushed;
-    this.#alarm = new AlarmClock(state.storage, runtime);
+    this.#alarm = new AlarmClock({
+      storage: state.storage,
+      runtime,
+      meter,
+      wakeAt: () => this.#wakeAt(),
+      failed: (error) => faults.caught(error, "setting the alarm", undefined),
+    });
   }
 
   /** A wire whose packets leave with the next flush, or in turn. */
@@ -129,7 +133,7 @@ export class Flusher implements Taker {
     this.#alarm.fired();
     this.#flushNow();
     // The handler is not over before the next alarm is set: what happens to the object from here on finds it.
-    await this.#arm();
+    await this.#alarm.set();
   }
 
   /** What was left has its turn, one in a tick: a flush does a share of it. */
@@ -166,8 +170,7 @@ export class Flusher implements Taker {
     this.#stayAwake();
     this.#watchSlow();
     this.#watchUnread();
-    if (!this.#alarm.isSetFor(this.#core.deadlines.wakeAt()))
-      this.#arm().catch((error) => this.#faults.caught(error, "setting the alarm", undefined));
+    if (!this.#alarm.isSet) this.#alarm.keep();
   }
 
   /** What happens to one socket is nothing to the others. */
@@ -229,11 +232,10 @@ export class Flusher implements Taker {
     });
   }
 
-  async #arm(): Promise<void> {
+  #wakeAt(): number {
     const at = this.#core.deadlines.wakeAt();
     // What is due has its turns, whatever the alarm.
-    const wakeAt = this.#waits ? Math.max(at, this.#runtime.now() + LEFT_ALARM_MS) : at;
-    if (await this.#alarm.wakeAt(wakeAt)) this.#meter.rowsWritten += 1;
+    return this.#waits ? Math.max(at, this.#runtime.now() + LEFT_ALARM_MS) : at;
   }
 }
 

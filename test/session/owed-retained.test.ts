@@ -374,9 +374,8 @@ test("nobody asks for what a subscription is owed that can't be read, and a new 
   const client = world.connect("c", KEPT);
   expect(takeAll(client).length).toBeLessThan(100);
   const asks = (): number =>
-    node!.links
-      .flatMap(({ arrived }) => arrived.flatMap((batch) => decodeBatch(batch).records))
-      .filter(({ kind }) => kind === RECORD_ASK).length;
+    node!.links.flatMap(({ arrived }) => arrived.flatMap((batch) => decodeBatch(batch).records)).filter(({ kind }) => kind === RECORD_ASK)
+      .length;
   const before = asks();
   world.advance(10 * RETAINED_RETRY_MS);
   expect([asks() - before, client.connection.session.owed.length]).toEqual([0, 1]);

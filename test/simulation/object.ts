@@ -10,6 +10,7 @@ import { RETRY_MS_TOTAL } from "../../src/limits.ts";
 import { type Packet, PUBLISH } from "../../src/mqtt/packet.ts";
 import type { Violation } from "../../src/mqtt/violation.ts";
 import type { TopicPeer } from "../../src/objects/adoption.ts";
+import type { AlarmStorage } from "../../src/objects/alarm-clock.ts";
 import type { SessionPeer } from "../../src/objects/arrivals.ts";
 import type { HeldTarget } from "../../src/objects/caller.ts";
 import type { SessionCalls } from "../../src/objects/calls.ts";
@@ -245,7 +246,7 @@ export class SimulatedObject {
       store: guardedStore(refused, this.name, { abort: (reason) => this.#abort(reason, alive) }),
       settings: this.#world.settings,
       name: this.name,
-      storage: { setAlarm: async (at) => (alive() ? this.#setAlarm(at) : undefined) },
+      storage: this.#alarmStorage(alive),
       sessions: (to) => ({ learn: (news) => this.#call(to, (host) => (host as SessionHost).learn(news), alive) }),
       meter: this.meter,
       runtime,
@@ -284,10 +285,7 @@ export class SimulatedObject {
     const { settings } = world;
     let local: LocalRouter | undefined;
     const state: HostState = {
-      storage: {
-        getAlarm: async () => this.#alarmAt ?? null,
-        setAlarm: async (at) => (alive() ? this.#setAlarm(at) : undefined),
-      },
+      storage: this.#alarmStorage(alive),
       getWebSockets: () => this.#sockets as unknown as WebSocket[],
       abort: (reason) => this.#abort(reason, alive),
       acceptWebSocket: (socket) => void this.#sockets.push(socket as unknown as SimulatedSocket),
@@ -336,6 +334,13 @@ export class SimulatedObject {
     local?.restore(host.core);
     watchRates(world, host);
     return host;
+  }
+
+  #alarmStorage(alive: () => boolean): AlarmStorage {
+    return {
+      getAlarm: async () => this.#alarmAt ?? null,
+      setAlarm: async (at) => (alive() ? this.#setAlarm(at) : undefined),
+    };
   }
 
   #setAlarm(at: number): void {
