@@ -122,6 +122,8 @@ export class SessionCore {
   readonly subscriptions = new FilterTree<Subscription>();
   /** The members here of each shared subscription, by its whole filter. */
   readonly shares = new Map<string, LocalShare>();
+  /** The same by member: of sessions that are one. */
+  readonly sharesOf = new Map<Session, Set<LocalShare>>();
   /** Those of them with members for whom something that came through them waits. */
   readonly backlogs = new Set<LocalShare>();
   readonly interests = new Map<string, Interest>();

@@ -5,6 +5,7 @@
  */
 
 import { isCertain } from "../choices.ts";
+import { MATCH_WORK } from "../work-limits.ts";
 import { caughtUp } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
 import type { Delivery } from "./delivery.ts";
@@ -18,14 +19,22 @@ import { loadNext } from "./waiting.ts";
 export function goOn(core: SessionCore, session: Session): void {
   pump(core, session);
   if (core.backlogs.size === 0 || isCertain(core.choices.sharedStrategy)) return;
-  for (const share of [...core.backlogs]) if (share.members.has(session)) takeOverFrom(core, share, session);
+  const shares = core.sharesOf.get(session);
+  if (shares === undefined) return;
+  // Its own shares, however many others have that wait: everybody's acknowledgements come here.
+  core.work += MATCH_WORK * shares.size;
+  for (const share of shares) if (core.backlogs.has(share)) takeOverFrom(core, share, session);
 }
 
 function takeOverFrom(core: SessionCore, share: LocalShare, taker: Session): void {
   // At QoS 0 nothing tells that a client keeps up.
   if (taker.subscriptions.get(share.filter)!.request.qos === 0) return;
+  core.work += MATCH_WORK * share.backlogs.size;
   for (const owner of [...share.backlogs]) {
-    if (owner === taker) continue;
+    if (owner === taker) {
+      if (taker.waiting === 0) share.backlogs.delete(taker);
+      continue;
+    }
     while (mayGo(core, taker)) {
       const delivery = oldest(core, share, owner);
       if (delivery === undefined) share.backlogs.delete(owner);

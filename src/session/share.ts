@@ -16,6 +16,9 @@ export function joinShare(core: SessionCore, session: Session, filter: string): 
     core.shares.set(filter, share);
   }
   share.members.add(session);
+  const shares = core.sharesOf.get(session);
+  if (shares === undefined) core.sharesOf.set(session, new Set([share]));
+  else shares.add(share);
   share.changed();
 }
 
@@ -24,6 +27,9 @@ export function withdraw(core: SessionCore, session: Session, filter: string): v
   const share = core.shares.get(filter);
   if (share === undefined || !share.members.delete(session)) return;
   share.changed();
+  const shares = core.sharesOf.get(session);
+  shares?.delete(share);
+  if (shares?.size === 0) core.sharesOf.delete(session);
   share.backlogs.delete(session);
 }
 

@@ -1,6 +1,6 @@
 /** Shared subscriptions: one member for each message, wherever members are, and what happens when they go. */
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { SHARED_STRATEGIES } from "../../src/choices.ts";
 import { NO_PROPERTIES, PUBACK, PUBCOMP, PUBREC, type QoS } from "../../src/mqtt/packet.ts";
 import { ANY_QUEUE } from "../../src/mqtt/share-target.ts";
@@ -311,6 +311,34 @@ describe("what waits for a member whose window is full", () => {
     expect([got.length, theirs.length, sessions.map(({ deliveries }) => deliveries.size)]).toEqual([8, 2, [0, 2]]);
     expect([...got, ...theirs].sort()).toEqual([...Array(10).keys()].map(String));
     expect(got.slice(-3)).toEqual([...got.slice(-3)].sort());
+  });
+
+  test("is looked for by members alone, and no longer than it waits", () => {
+    const world = new World({ limits: LIMITS });
+    const { core } = world.sessions[0] as SessionNode;
+    const stuck = world.connect("stuck");
+    for (let number = 0; number < 50; number += 1) stuck.subscribe(`$share/${number}/jobs/1`, 1);
+    const [publisher, other, member] = [world.connect("p"), world.connect("other"), world.connect("member")];
+    member.subscribe("$share/another/jobs/2", 1);
+    other.subscribe("jobs/2", 1);
+    publisher.publish("jobs/1", "x", { qos: 1 });
+    expect(core.backlogs.size).toBeGreaterThan(5);
+    const all = vi.spyOn(core.backlogs, Symbol.iterator);
+    const acknowledge = (client: TestClient): void => {
+      for (let fresh = client.messages(); fresh.length > 0; fresh = client.messages())
+        for (const { packetId } of fresh) client.puback(packetId);
+    };
+    const before = core.work;
+    publisher.publish("jobs/2", "x", { qos: 1 });
+    acknowledge(other);
+    acknowledge(member);
+    expect(core.work - before).toBeLessThan(2);
+    acknowledge(stuck);
+    acknowledge(stuck);
+    expect(all).not.toHaveBeenCalled();
+    publisher.publish("jobs/1", "x", { qos: 1 });
+    acknowledge(stuck);
+    expect(core.backlogs.size).toBe(0);
   });
 
   test("goes to a member that comes", () => {

@@ -366,9 +366,15 @@ export async function checkTidied({ world, clients, published }: Scenario): Prom
     }
     const core = object.sessionHost?.core;
     if (core === undefined) continue;
-    const left = [core.sessions, core.connections, core.interests, core.shares, core.openExchanges, core.waitingInMemory].map(
-      ({ size }) => size,
-    );
+    const left = [
+      core.sessions,
+      core.connections,
+      core.interests,
+      core.shares,
+      core.sharesOf,
+      core.openExchanges,
+      core.waitingInMemory,
+    ].map(({ size }) => size);
     if (left.some((size) => size > 0) || core.deadlines.size > 1) {
       problems.push(`${object.name} remembers ${left.join(", ")} things and ${core.deadlines.size} deadlines when all is over`);
     }
