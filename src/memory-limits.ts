@@ -17,7 +17,7 @@ export const MEMORY = {
   subscriptionBytes: 768,
   /** A filter of a SUBSCRIBE or UNSUBSCRIBE that is half taken. */
   requestBytes: 128,
-  shareBytes: 512,
+  shareBytes: 768,
   deliveryBytes: 320,
   /** Beside sixteen for each delivery. */
   backlogBytes: 384,
