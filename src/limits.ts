@@ -131,6 +131,12 @@ export const BATCH_ITEMS_MAX = 1024;
 export const RELAYED_PACKETS_MAX = 4096;
 
 /**
+ * What has come to all relays of an isolate and is not whole, or waits until its client is let in, bytes: beyond it who has more than
+ * UNFINISHED_BYTES_SHORT there has to go. Half of the memory of an isolate.
+ */
+export const RELAYED_BYTES_MAX = 64 * MIB;
+
+/**
  * PINGREQ that a relay answers one client in this time; with more it is disconnected (0x96). What it answers waits in the Worker, which can't
  * see whether its client reads. The shortest Keep Alive needs one a second.
  */

@@ -7,7 +7,16 @@
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
 import type { Handover } from "../handshake/handover.ts";
 import type { Limits } from "../limits.ts";
-import { KEEP_ALIVE_FACTOR, LIVENESS_MS, RELAYED_PACKETS_MAX, RELAYED_PINGS_MAX, RELAYED_PINGS_MS } from "../limits.ts";
+import {
+  EARLY_PACKETS_MAX,
+  KEEP_ALIVE_FACTOR,
+  LIVENESS_MS,
+  RELAYED_BYTES_MAX,
+  RELAYED_PACKETS_MAX,
+  RELAYED_PINGS_MAX,
+  RELAYED_PINGS_MS,
+} from "../limits.ts";
+import { UNFINISHED_BYTES_SHORT } from "../memory-limits.ts";
 import { concatenate, framesOf } from "../mqtt/bytes.ts";
 import { encodePacket } from "../mqtt/encode.ts";
 import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
@@ -30,10 +39,11 @@ import {
   CLOSE_TOO_BIG,
   CLOSE_UNSUPPORTED_DATA,
   closeCodeOf,
+  MEMORY_SHORT,
 } from "../session/close-code.ts";
 import { type ConnectionFacts, connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "../session/connection-facts.ts";
 import type { Caller } from "../session/ports.ts";
-import { AHEAD_PACKETS_MAX } from "../work-limits.ts";
+import { AHEAD_PACKETS_MAX, FRAME_BYTES } from "../work-limits.ts";
 import type { Edge } from "./edge.ts";
 import { edgeContext } from "./edge-context.ts";
 import { handOver } from "./hand-over.ts";
@@ -43,6 +53,9 @@ const PINGRESP_BYTES = encodePacket({ type: PINGRESP }, 4);
 
 /** A frame that comes this soon after one has been passed on waits for the end of the tick. */
 const GATHER_MS = 1;
+
+/** What waits in all relays of this isolate, bytes: they share its memory, and there is no ledger. */
+const all = { held: 0 };
 
 /** A socket as a Worker has it. */
 export type RelayedSocket = Pick<WebSocket, "binaryType" | "accept" | "addEventListener" | "send" | "close">;
@@ -111,6 +124,8 @@ class Relay {
   /** Runs while some of what came waits for the next tick. */
   #passing: Timer | undefined;
   #patience: Timer | undefined;
+  /** What waits of it, as it was counted last. */
+  #held = 0;
 
   constructor(socket: RelayedSocket, options: RelayOptions) {
     const { settings, runtime } = options;
@@ -133,16 +148,35 @@ class Relay {
       return;
     }
     this.#stream.push(new Uint8Array(data));
+    if (this.#state !== "open" && this.#ahead > EARLY_PACKETS_MAX * this.#limits.packetBytesMax) {
+      this.#end({ bytes: undefined, closeCode: CLOSE_POLICY, closeReason: "too much came before the answer to CONNECT" });
+      return;
+    }
     if (this.#state === "first") this.#readConnect();
     else if (this.#state === "open") this.#passOnInTurn();
     else this.#introduction?.wake();
     this.#await();
+    this.#count();
+    if (all.held > RELAYED_BYTES_MAX && this.#held > UNFINISHED_BYTES_SHORT)
+      this.#farewell(QUOTA_EXCEEDED, MEMORY_SHORT, closeCodeOf(QUOTA_EXCEEDED));
+  }
+
+  /** Counts what waits of it, for all. */
+  #count(): void {
+    const ahead = this.#state === "ended" ? 0 : this.#ahead;
+    all.held += ahead - this.#held;
+    this.#held = ahead;
+  }
+
+  /** What waits, with what it costs beside its bytes. */
+  get #ahead(): number {
+    return this.#stream.pendingBytes + this.#stream.pendingChunks * FRAME_BYTES;
   }
 
   /** Passes on what a tick may have. */
   #passOnInTurn(): void {
     if (this.#passing === undefined) this.#passOn();
-    if (this.#passing !== undefined && this.#stream.pendingBytes > AHEAD_PACKETS_MAX * this.#limits.packetBytesMax)
+    if (this.#passing !== undefined && this.#ahead > AHEAD_PACKETS_MAX * this.#limits.packetBytesMax)
       this.#farewell(QUOTA_EXCEEDED, "more has come than can be passed on", closeCodeOf(QUOTA_EXCEEDED));
   }
 
@@ -160,6 +194,7 @@ class Relay {
       this.#passing = undefined;
       this.#passOn();
       this.#await();
+      this.#count();
     });
   }
 
@@ -221,6 +256,7 @@ class Relay {
     this.#watch();
     this.#passOn();
     this.#await();
+    this.#count();
   }
 
   /** Passes on the whole packets that are here but PINGREQ: that is answered here, behind CONNACK. */
@@ -356,6 +392,7 @@ class Relay {
 
   #finish(): void {
     this.#state = "ended";
+    this.#count();
     this.#introduction?.cancel();
     this.#keepAlive?.cancel();
     this.#gathering?.cancel();

@@ -3,12 +3,13 @@
 import { expect, test } from "vitest";
 import { type RelayedSocket, relaySocket } from "../../src/edge/relay.ts";
 import { unknownCaller } from "../../src/handshake/handover.ts";
-import { RELAYED_PACKETS_MAX, RELAYED_PINGS_MAX, RELAYED_PINGS_MS } from "../../src/limits.ts";
+import { EARLY_PACKETS_MAX, RELAYED_BYTES_MAX, RELAYED_PACKETS_MAX, RELAYED_PINGS_MAX, RELAYED_PINGS_MS } from "../../src/limits.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { DISCONNECT, NO_PROPERTIES, PINGREQ } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
+import { FRAME_BYTES } from "../../src/work-limits.ts";
 import { type ConnectOptions, connectPacket, publishPacket } from "../support/mqtt-client.ts";
 
 type Listener = (event: { data: ArrayBuffer; code: number; reason: string }) => void;
@@ -39,8 +40,11 @@ class TestSocket {
   }
 }
 
-/** A client whose CONNECT has been passed on; time moves, and the tick ends, when told. */
-async function relayed(connect: ConnectOptions = {}): Promise<{
+/** A client whose CONNECT has been passed on, unless its object is not to be reached; time moves, and the tick ends, when told. */
+async function relayed(
+  connect: ConnectOptions = {},
+  isReached = true,
+): Promise<{
   client: TestSocket;
   object: TestSocket;
   publish(payload: string): void;
@@ -72,11 +76,11 @@ async function relayed(connect: ConnectOptions = {}): Promise<{
     settings,
     namespace: "default",
     caller: unknownCaller("default"),
-    reach: async () => object.asRelayed,
+    reach: () => (isReached ? Promise.resolve(object.asRelayed) : new Promise(() => {})),
     runtime,
   });
   client.tell("message", encodePacket(connectPacket({ version: 4, ...connect }), 4));
-  await opened;
+  if (isReached) await opened;
   object.sent.length = 0;
   const publish = (payload: string): void => {
     client.tell("message", encodePacket(publishPacket("t", payload), 4));
@@ -216,6 +220,39 @@ test("what waits for the next tick when the client goes is passed on before", as
   client.tell("message", many(3 * RELAYED_PACKETS_MAX));
   client.tell("close");
   expect([payloads(object.sent).join("").length, object.closed]).toEqual([3 * RELAYED_PACKETS_MAX, true]);
+});
+
+test("what comes before a client is let in is bounded, by bytes and by frames", async () => {
+  const packet = new Uint8Array(2 ** 20);
+  for (const [frame, most] of [
+    [packet, EARLY_PACKETS_MAX],
+    [Uint8Array.of(0), (EARLY_PACKETS_MAX * 2 ** 20) / (FRAME_BYTES + 1)],
+  ] as const) {
+    const { client } = await relayed({}, false);
+    let count = 0;
+    for (; !client.closed && count < 2 * most; count += 1) client.tell("message", frame);
+    expect(Math.abs(count - most)).toBeLessThanOrEqual(1);
+  }
+});
+
+test("what waits in all relays together is bounded: who has much of it goes, who has little stays, and what is over counts no more", async () => {
+  const half = new Uint8Array(2 ** 19);
+  half.set(encodePacket({ ...publishPacket("t", new Uint8Array(2 ** 19 + 100)) }, 4).subarray(0, half.length));
+  const clients = [];
+  for (let held = 0; held < RELAYED_BYTES_MAX; held += half.length) {
+    const { client } = await relayed();
+    client.tell("message", half);
+    clients.push(client);
+  }
+  const [small, large] = [await relayed(), await relayed()];
+  small.client.tell("message", half.subarray(0, 1000));
+  large.client.tell("message", half);
+  expect([clients.some(({ closed }) => closed), small.client.closed, large.client.closed]).toEqual([false, false, true]);
+  for (const client of clients) client.tell("close");
+  const after = await relayed();
+  after.client.tell("message", half);
+  expect(after.client.closed).toBe(false);
+  for (const { client } of [small, after]) client.tell("close");
 });
 
 test("a client that is too far ahead of what is passed on is disconnected", async () => {
