@@ -28,3 +28,8 @@ export interface Admitted extends Incoming {
   readonly expiresAt: number;
   readonly service: Service;
 }
+
+/** Whether a token is for this: one for everything is. */
+export function isFor({ scopes }: Pick<Admitted, "scopes">, scope: ApiScope): boolean {
+  return scopes.includes(scope) || scopes.includes("admin");
+}

@@ -8,6 +8,7 @@ import * as z from "zod/mini";
 import type { ServiceSubscription } from "../service/subscription.ts";
 import { isOfEvents } from "../topic/events.ts";
 import { topicFilterOf } from "../topic/filter.ts";
+import { isFor } from "./context.ts";
 import { type EventSource, event, eventStream } from "./event-stream.ts";
 import { messageView, QOS } from "./message.ts";
 import { orBadRequest, refuse } from "./problem.ts";
@@ -30,7 +31,7 @@ export const LIVE = [
     answers: { 200: EVENTS },
     handle: async ({ service, namespace, scopes, expiresAt, waitUntil, query: { filter, qos, retained } }) => {
       // They tell who the clients are and what they do.
-      if (filter.some((each) => isOfEvents(topicFilterOf(each))) && !scopes.includes("admin"))
+      if (filter.some((each) => isOfEvents(topicFilterOf(each))) && !isFor({ scopes }, "admin"))
         return refuse("FORBIDDEN", "Events need a token with the scope admin.");
       const subscription = await orBadRequest(() => service.subscribe(filter, { qos, retained, namespace }));
       return { status: 200, body: eventStream(sourceOf(subscription), "subscribed", { expiresAt, waitUntil }) };

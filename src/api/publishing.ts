@@ -21,6 +21,7 @@ import type { PublishReceipt } from "../service/contract.ts";
 import { ServiceError } from "../service/error.ts";
 import { validateTopicName } from "../topic/name.ts";
 import { BYTES, json } from "./body.ts";
+import { isFor } from "./context.ts";
 import {
   CONTENT,
   MESSAGE,
@@ -54,7 +55,7 @@ const REQUEST = fields(() => ({
   request: fields(() => ({
     ...CONTENT,
     qos: z._default(QOS, 1),
-    response_topic: about("Where the response comes; a topic of its own by default.", z.optional(TEXT)),
+    response_topic: about("Where the response comes: needs the scope read, too. A topic of its own by default.", z.optional(TEXT)),
     content_type: z.optional(TEXT),
     user_properties: z.optional(USER_PROPERTIES),
   })),
@@ -129,8 +130,11 @@ export const PUBLISHING = [
     body: json(REQUEST),
     answers: { 200: MESSAGE_VIEW, 400: REASON, 403: REASON, 404: REASON, 503: REASON },
     problems: ["TIMEOUT"],
-    handle: async ({ settings, service, namespace, body }) => {
+    handle: async ({ settings, service, namespace, scopes, body }) => {
       const { response_topic: responseTopic, content_type, user_properties, ...request } = body.request;
+      // What comes there first is the answer, whoever publishes it: that is to listen.
+      if (responseTopic !== undefined && !isFor({ scopes }, "read"))
+        return refuse("FORBIDDEN", "response_topic needs a token with the scope read, too.");
       const { topic, payload, ...options } = messageIn(
         { ...request, retain: false, properties: { content_type, user_properties } },
         "request.",

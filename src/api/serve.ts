@@ -3,16 +3,15 @@
 import type { DirectoryCalls } from "../objects/calls.ts";
 import { stubs } from "../objects/env.ts";
 import { directoryObjectName } from "../objects/names.ts";
-import type { Admitted } from "./context.ts";
+import { type Admitted, isFor } from "./context.ts";
 import { KEY_HEADER, onceOf } from "./once.ts";
 import { refuse } from "./problem.ts";
 import type { Found } from "./router.ts";
 import { expectTexts } from "./schema.ts";
 
 export async function serve({ route, params }: Found, admitted: Admitted): Promise<Response> {
-  const { url, scopes, caller } = admitted;
-  if (!scopes.includes(route.scope) && !scopes.includes("admin"))
-    return refuse("FORBIDDEN", `This needs a token with the scope ${route.scope}.`);
+  const { url, caller } = admitted;
+  if (!isFor(admitted, route.scope)) return refuse("FORBIDDEN", `This needs a token with the scope ${route.scope}.`);
   const headers = expectTexts(route.headers, (name) => present(admitted.request.headers.get(name)));
   const { once, request } = await onceOf(admitted.request, caller, KEY_HEADER in route.headers);
   const { status, body } = await route.handle({

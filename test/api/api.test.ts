@@ -234,11 +234,30 @@ describeTopologies((broker) => {
 
       const agreed = unique("answers");
       await device.publish(agreed, "an old one", { qos: 1, retain: true });
-      const again = call(broker, "/request", { body: { request: { topic, payload: "3", response_topic: agreed } } });
+      const again = call(broker, "/request", { token: TOKENS.asker, body: { request: { topic, payload: "3", response_topic: agreed } } });
       await device.message();
       // As a client of 3.1.1 responds, which has no Correlation Data.
       await device.publish(agreed, "9", { qos: 1 });
       expect(await again).toEqual({ status: 200, body: expect.objectContaining({ topic: agreed, payload: "9" }) });
+    });
+
+    test("reads nobody else's messages by a Response Topic of its choice, where its token is only to publish", async () => {
+      const [topic, secret] = [unique("t"), unique("secret")];
+      const ask = (token: string, request: object, timeout = "10s"): Promise<Answer> =>
+        call(broker, "/request", { token, body: { timeout, request: { topic, payload: "", qos: 0, ...request } } });
+      for (const responseTopic of [secret, "$SYS/broker/version"])
+        expect(await ask(TOKENS.publish, { response_topic: responseTopic }, "1s")).toEqual({
+          status: 403,
+          body: refused("FORBIDDEN", "response_topic needs a token with the scope read, too."),
+        });
+      const device = await broker.connect({ version: 5 });
+      await device.subscribe(topic, { qos: 1 });
+      // One of its own comes to nobody else, and is none without the Correlation Data of the request.
+      const asked = ask(TOKENS.publish, { qos: 1 });
+      const { responseTopic, correlationData } = (await device.message()).properties;
+      await device.publish(responseTopic!, "not this", { qos: 1 });
+      await device.publish(responseTopic!, "this", { qos: 1, properties: { correlationData: correlationData! } });
+      expect(await asked).toMatchObject({ status: 200, body: { payload: "this" } });
     });
 
     test("says that nobody is there, or has answered in time, and what is wrong", async () => {

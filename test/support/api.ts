@@ -7,7 +7,13 @@ import { expectContract } from "./contract.ts";
 
 const sha256 = (token: string): string => createHash("sha256").update(token).digest("hex");
 
-export const TOKENS = { publish: "a-token-to-publish", read: "a-token-to-read", admin: "a-token-for-all", acme: "a-token-of-acme" };
+export const TOKENS = {
+  publish: "a-token-to-publish",
+  read: "a-token-to-read",
+  asker: "a-token-for-both",
+  admin: "a-token-for-all",
+  acme: "a-token-of-acme",
+};
 
 export const API_ENV = {
   ALLOW_ANONYMOUS: "true",
@@ -16,6 +22,7 @@ export const API_ENV = {
   API_TOKENS: JSON.stringify([
     { name: "publisher", sha256: sha256(TOKENS.publish), scopes: ["publish"] },
     { name: "reader", sha256: sha256(TOKENS.read), scopes: ["read"], namespaces: ["default"] },
+    { name: "asker", sha256: sha256(TOKENS.asker), scopes: ["publish", "read"] },
     { name: "operator", sha256: sha256(TOKENS.admin), scopes: ["admin"], namespaces: "*" },
     { name: "acme", sha256: sha256(TOKENS.acme), scopes: ["publish", "read"], namespaces: ["acme"] },
   ]),
