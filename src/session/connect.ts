@@ -37,7 +37,7 @@ import { Connection, Session } from "./session.ts";
 import { announceShares } from "./share.ts";
 import { goOn } from "./share-backlog.ts";
 import { SHARE_TAKEN } from "./user-shares.ts";
-import { discardWill, setWill, watchWills } from "./will.ts";
+import { discardWill, publishIfDue, setWill, watchWills } from "./will.ts";
 
 /**
  * What a CONNECT alone gives away as wrong.
@@ -211,6 +211,7 @@ export function takeOver(core: SessionCore, previous: Session | undefined): void
 function sessionToResume(core: SessionCore, clientId: string, identity: Identity, clean: boolean): Session | undefined {
   const previous = core.sessions.get(clientId);
   if (previous === undefined) return undefined;
+  publishIfDue(core, previous);
   // After a restart the client is back within its grace: its will was never due.
   if (previous.inGrace) discardWill(core, previous);
   // What another user subscribed to, and what waits of it, is not for this one.

@@ -16,7 +16,7 @@ import type { Identity } from "./ports.ts";
 import type { Session } from "./session.ts";
 import { encodeSessionState, encodeWill, subscriptionOptions } from "./state.ts";
 import { inRows, peek } from "./waiting.ts";
-import { discardWill } from "./will.ts";
+import { discardWill, publishIfDue } from "./will.ts";
 
 /**
  * What the session subscribes to.
@@ -30,6 +30,7 @@ export function offerSession(core: SessionCore, clientId: string, reason: MoveRe
   takeOver(core, core.sessions.get(clientId));
   const session = core.sessions.get(clientId);
   if (session === undefined || session.arriving) return undefined;
+  publishIfDue(core, session);
   if (reason === "end" || session.expirySeconds === 0 || session.expiresAt <= core.now) {
     // Its client is back within the grace: the will was never due.
     if (session.inGrace) discardWill(core, session);

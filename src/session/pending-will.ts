@@ -42,6 +42,11 @@ export function readWillName(name: string): { readonly clientId: string; readonl
   return { clientId: name.slice(end + 1), row: Number(name.slice(OWN.length, end)) };
 }
 
+/** Whether it is only still to be published, whoever comes back. */
+export function isDue({ dueAt }: PendingWill, now: number): boolean {
+  return dueAt > 0 && dueAt <= now;
+}
+
 /** What a will costs in memory. */
 export function willBytes(will: Will | undefined): number {
   if (will === undefined) return 0;

@@ -17,7 +17,7 @@ import { doubtWaiting, setIdentity } from "./identity.ts";
 import { addSubscription } from "./interest.ts";
 import { beginGrace, clientLost, endSession, LOST } from "./lifecycle.ts";
 import { askOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
-import { type PendingWill, readWillName } from "./pending-will.ts";
+import { isDue, type PendingWill, readWillName } from "./pending-will.ts";
 import { type Identity, NOBODY } from "./ports.ts";
 import { isPresenceRow } from "./presence.ts";
 import { restoreIncoming } from "./publish.ts";
@@ -32,7 +32,7 @@ import { goOn } from "./share-backlog.ts";
 import { decodeSessionState, decodeWill, type SentDelivery, type SessionState, storedRequest } from "./state.ts";
 import { isSystemRow } from "./system-totals.ts";
 import { noteBacklogs, withoutMessage } from "./waiting.ts";
-import { partRest, restOf, scheduleWill, watchWills } from "./will.ts";
+import { keepWill, partRest, restOf, scheduleWill, watchWills } from "./will.ts";
 
 export interface Restored {
   /** The connection of each wire, in their order; undefined where the attachment could not be read. */
@@ -374,9 +374,11 @@ function settle(core: SessionCore, session: Session): void {
   if (session.expiresAt !== Number.POSITIVE_INFINITY) {
     core.deadlines.add({ at: session.expiresAt, kind: SESSION_EXPIRY, subject: session, slackMs: 0 });
   }
+  const { will } = session;
   // A will that is due at 0 was being published when memory was lost.
-  if (session.will !== undefined) awaitWill(core, session, 1);
-  session.inGrace = session.will?.inGrace === true && session.will.dueAt > core.now;
+  if (will?.dueAt === 0) keepWill(core, session, { ...will, dueAt: core.now });
+  if (session.will !== undefined) awaitWill(core, session);
+  session.inGrace = session.will?.inGrace === true && !isDue(session.will, core.now);
 }
 
 /**
@@ -394,7 +396,8 @@ function settleEnded(core: SessionCore, session: Session): void {
   }
   session.inGrace = true;
   if (session.will !== undefined) {
-    awaitWill(core, session, RESTART_GRACE_MS);
+    if (session.will.dueAt === 0) scheduleWill(core, session, RESTART_GRACE_MS);
+    else awaitWill(core, session);
     session.expiresAt = session.will.dueAt;
   } else if (session.expiresAt === 0) {
     session.expiresAt = core.now + RESTART_GRACE_MS;
@@ -410,9 +413,7 @@ function mayHandOn(core: SessionCore, { backlog, expiresAt }: Session): boolean 
   return false;
 }
 
-/** The will is published at the time in its row, or after this time if there is none. */
-function awaitWill(core: SessionCore, session: Session, elseAfterMs: number): void {
-  const { dueAt } = session.will!;
-  if (dueAt === 0) scheduleWill(core, session, elseAfterMs);
-  else core.deadlines.add({ at: dueAt, kind: WILL_DELAY, subject: session, slackMs: 0 });
+/** The will is published at the time in its row. */
+function awaitWill(core: SessionCore, session: Session): void {
+  core.deadlines.add({ at: session.will!.dueAt, kind: WILL_DELAY, subject: session, slackMs: 0 });
 }

@@ -12,7 +12,7 @@ import { handOn } from "./consume.ts";
 import type { SessionCore } from "./core.ts";
 import { WILL_DELAY, WILL_WATCH } from "./deadlines.ts";
 import { dropped } from "./dropped.ts";
-import { type PendingWill, type WillUnderWay, willBytes } from "./pending-will.ts";
+import { isDue, type PendingWill, type WillUnderWay, willBytes } from "./pending-will.ts";
 import type { Identity, PublishVerdict } from "./ports.ts";
 import { type Connection, Session } from "./session.ts";
 import { isAskedAbout, refusalIn } from "./verdict.ts";
@@ -69,6 +69,11 @@ export function publishWill(core: SessionCore, session: Session): void {
   const underWay: WillUnderWay = { clientId, identity, pending, row: pending.row };
   if (pending.row === undefined) core.willsUnderWay.set(clientId, underWay);
   attempt(core, underWay, () => judgeWill(core, underWay));
+}
+
+/** Its client is back, and not [MQTT5-3.1.3-9] before its Will Delay was over, nor, after a restart, its grace: so its will goes. */
+export function publishIfDue(core: SessionCore, session: Session): void {
+  if (session.will !== undefined && isDue(session.will, core.now)) publishWill(core, session);
 }
 
 /** By a fault its row stays for the next life of the object, or for the next will of its client: not each that fails has one of its own. */

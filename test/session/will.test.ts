@@ -332,3 +332,21 @@ test.each([[undefined], [{ topic: "wills/next", payload: utf8("next") }]])(
     expect([listener.texts(), node!.store.wills()]).toEqual([["gone"], []]);
   },
 );
+
+test.each([
+  ["at once", 0],
+  ["after its delay", 10],
+])("a will on its way %s when its object is reset is due, though its client comes back to its session", (_how, delay) => {
+  const world = new World({ sessionObjects: 2, wiring: "batched" });
+  const listener = listening(world);
+  const [node] = world.sessions;
+  node!.links[0]!.broken = "request";
+  mortal(world, 100, delay).lose();
+  world.advance(delay * 1000);
+  // Its client's return is what wakes the object.
+  Object.assign(world, { auto: false });
+  node!.crash();
+  const back = world.connect("mortal", { clean: false, properties: { sessionExpiryInterval: 100 } });
+  world.advance(10 * RESTART_GRACE_MS);
+  expect([back.connack.sessionPresent, listener.texts(), node!.store.wills()]).toEqual([true, ["gone"], []]);
+});
