@@ -167,8 +167,9 @@ export const HOOK_ANSWER_BYTES_MAX = 64 * KIB;
 export const HOOK_CALLS_MAX = 32;
 export const HOOK_CALLS_PER_ADDRESS_MAX = 16;
 
-/** Logins that wait until they may ask, at most as long as an answer may take; more are refused (0x89, 3.x: return code 3) and may come again. */
+/** Logins that wait until they may ask, in all and of one address, at most as long as an answer may take; more are refused (0x89, 3.x: return code 3) and may come again. */
 export const HOOK_WAITING_MAX = 512;
+export const HOOK_WAITING_PER_ADDRESS_MAX = 256;
 
 /** A question to a hook that is not over so long after it must be is one of a connection that is gone. */
 export const HOOK_LEASE_MS = 1 * SECOND;

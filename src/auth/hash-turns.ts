@@ -7,10 +7,12 @@
  * cancelled with the connection). So whoever waits looks for itself, and one that has stopped looking is passed over.
  */
 
+import { limitedAs } from "../directory/network.ts";
 import { HASH_LEASE_MS, HASH_PAUSE_MS, HASHES_WAITING_MAX, HASHES_WAITING_PER_ADDRESS_MAX } from "../login-limits.ts";
 import type { Runtime } from "../runtime.ts";
 
 interface Waiter {
+  /** Who counts as one (`limitedAs`). */
   readonly address: string;
   /** In each round every address that has somebody waiting has one turn. */
   readonly round: number;
@@ -45,7 +47,7 @@ export class HashTurns {
     share = 1,
   ): Promise<{ readonly result: Result | undefined } | undefined> {
     if (this.#waiting.length > 0 || this.#runtime.now() < this.#freeAt) {
-      const waiter = this.#enter(address, share);
+      const waiter = this.#enter(limitedAs(address), share);
       if (waiter === undefined) return undefined;
       while (!this.#isTurnOf(waiter)) await this.#pause(waiter);
       this.#waiting.splice(this.#waiting.indexOf(waiter), 1);

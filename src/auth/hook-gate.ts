@@ -6,6 +6,7 @@
  * looks for itself, and one that is gone is forgotten after the time that it could have taken.
  */
 
+import { limitedAs } from "../directory/network.ts";
 import {
   HOOK_CALLS_MAX,
   HOOK_CALLS_PER_ADDRESS_MAX,
@@ -14,10 +15,12 @@ import {
   HOOK_LEASE_MS,
   HOOK_LOOK_MS,
   HOOK_WAITING_MAX,
+  HOOK_WAITING_PER_ADDRESS_MAX,
 } from "../login-limits.ts";
 import type { Runtime } from "../runtime.ts";
 
 interface Lease {
+  /** Who counts as one (`limitedAs`). */
   readonly address: string;
   /** Milliseconds since the epoch: it is over, or its owner is gone. */
   readonly until: number;
@@ -52,12 +55,16 @@ export class HookGate {
    * @param address where the client is; empty when that is not known
    */
   async enter(address: string): Promise<Pass | "busy" | "down"> {
+    return this.#enter(limitedAs(address));
+  }
+
+  async #enter(address: string): Promise<Pass | "busy" | "down"> {
     const since = this.#runtime.now();
     if (this.#isDown(since)) return "down";
     if (!this.#hasRoom(address)) {
       // Those that are gone have nobody who takes them out.
       this.#waiting = this.#current(this.#waiting);
-      if (this.#waiting.length >= HOOK_WAITING_MAX) return "busy";
+      if (this.#waiting.length >= HOOK_WAITING_MAX || of(this.#waiting, address) >= HOOK_WAITING_PER_ADDRESS_MAX) return "busy";
       const lease = { address, until: since + this.#timeoutMs + HOOK_LOOK_MS };
       this.#waiting.push(lease);
       while (!this.#hasRoom(address) && !this.#isDown(this.#runtime.now()) && this.#runtime.now() - since < this.#timeoutMs)
@@ -110,13 +117,16 @@ export class HookGate {
 
   #hasRoom(address: string): boolean {
     const asking = this.#current(this.#asking);
-    // Where addresses are not known, on one's own machine, they can't be told apart.
-    const ofAddress = address === "" ? 0 : asking.filter((each) => each.address === address).length;
-    return asking.length < HOOK_CALLS_MAX && ofAddress < HOOK_CALLS_PER_ADDRESS_MAX;
+    return asking.length < HOOK_CALLS_MAX && of(asking, address) < HOOK_CALLS_PER_ADDRESS_MAX;
   }
 
   #current(leases: readonly Lease[]): Lease[] {
     const now = this.#runtime.now();
     return leases.filter(({ until }) => until > now);
   }
+}
+
+/** Where addresses are not known, on one's own machine, they can't be told apart. */
+function of(leases: readonly Lease[], address: string): number {
+  return address === "" ? 0 : leases.filter((each) => each.address === address).length;
 }

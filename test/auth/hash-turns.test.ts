@@ -56,6 +56,16 @@ test("beyond what may wait, of one address and of all, nothing is hashed", async
   expect(await run("other", "refused")).toBeUndefined();
 });
 
+test("a network of IPv6 is one address: many of its addresses wait in no more places than one, and have one turn among others'", async () => {
+  const { run, begun } = setup();
+  for (let index = 0; index <= HASHES_WAITING_PER_ADDRESS_MAX; index += 1) void run(`2001:db8::${index}`, "loud");
+  expect(await run("2001:db8::ffff", "refused")).toBeUndefined();
+  void run("2001:db8:0:1::1", "quiet");
+  await vi.advanceTimersByTimeAsync(4 * (HASH_MS + HASH_PAUSE_MS));
+  expect(begun.indexOf("quiet")).toBeLessThanOrEqual(2);
+  expect(begun).toContain("quiet");
+});
+
 test("a hash that fails gives its turn on, and whoever comes to idle turns waits for nobody", async () => {
   const turns = new HashTurns(PLATFORM);
   const failing = turns.run("", () => Promise.reject(new Error("no")));

@@ -10,6 +10,7 @@ import {
   HOOK_LEASE_MS,
   HOOK_LOOK_MS,
   HOOK_WAITING_MAX,
+  HOOK_WAITING_PER_ADDRESS_MAX,
 } from "../../src/login-limits.ts";
 import { PLATFORM, type Runtime } from "../../src/runtime.ts";
 
@@ -50,6 +51,16 @@ test("one address has no more than its part", async () => {
   expect(await more).toBe("busy");
   mine[0]!.leave(true);
   await enter("loud");
+});
+
+test("a network of IPv6 is one address: two of its addresses have no more places than one, and wait in no more", async () => {
+  const all = Array.from({ length: HOOK_CALLS_MAX + HOOK_WAITING_MAX }, (_, index) => gate.enter(`2001:db8::${(index % 5).toString(16)}`));
+  let refused = 0;
+  for (const each of all) void each.then((pass) => (refused += pass === "busy" ? 1 : 0));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(gate.size).toBe(HOOK_CALLS_PER_ADDRESS_MAX + HOOK_WAITING_PER_ADDRESS_MAX);
+  expect(refused).toBe(all.length - gate.size);
+  await enter("2001:db8:0:1::1");
 });
 
 test("only so many wait", async () => {
