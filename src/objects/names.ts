@@ -18,8 +18,12 @@ export type Shape = SessionShape & TopicShape;
 /** The Session object that owns a Client Identifier. */
 export function sessionObjectName(shape: SessionShape, namespace: string, clientId: string): string {
   if (shape.topology === "compact") return `${namespace}/broker`;
-  if (shape.sessionShards === 0) return `${namespace}/client/${clientId}`;
+  if (shape.sessionShards === 0) return clientObjectName(namespace, clientId);
   return sessionShardName(namespace, hash(clientId) % shape.sessionShards);
+}
+
+function clientObjectName(namespace: string, clientId: string): string {
+  return `${namespace}/client/${clientId}`;
 }
 
 export function sessionShardName(namespace: string, shard: number): string {
@@ -124,6 +128,12 @@ export function allSessionObjects(settings: Settings, namespace: string): AllSes
   const shapes = [settings, ...settings.previousShapes.map((shape) => ({ ...settings, ...shape }))];
   const named = shapes.flatMap((shape) => objectsOf(shape, namespace).sessions);
   return { named: [...new Set(named)], hasOwn: shapes.some(({ sessionShards }) => sessionShards === 0) };
+}
+
+/** Whether this is the name of a Session object that may have sessions of the namespace: a text from outside may be any. */
+export function isSessionObject(settings: Settings, namespace: string, name: string): boolean {
+  const { named, hasOwn } = allSessionObjects(settings, namespace);
+  return named.includes(name) || (hasOwn && name.startsWith(clientObjectName(namespace, "")));
 }
 
 /**

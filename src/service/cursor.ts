@@ -18,6 +18,11 @@ export function encodeCursor({ object, from }: Position): string {
 export function decodeCursor(method: string, cursor: unknown, objects: number): Position {
   if (cursor === undefined) return { object: 0, from: "" };
   const [, number, from] = /^(\d{1,6}):([\s\S]*)$/.exec(typeof cursor === "string" ? cursor : "") ?? [];
-  if (number === undefined || Number(number) >= objects) throw new ArgumentError(`${method}: cursor must be that of the page before`);
+  if (number === undefined || Number(number) >= objects) throw wrongCursor(method);
   return { object: Number(number), from: from! };
+}
+
+/** Of a text that no page had. */
+export function wrongCursor(method: string): ArgumentError {
+  return new ArgumentError(`${method}: cursor must be that of the page before`);
 }

@@ -7,6 +7,7 @@ import { type BrokerEnv, stubs } from "../objects/env.ts";
 import {
   allSessionObjects,
   directoryObjectName,
+  isSessionObject,
   sessionObjectName,
   topicNumbers,
   topicObjectName,
@@ -17,7 +18,7 @@ import type { Settings } from "../settings.ts";
 import { hasWildcard } from "../topic/filter.ts";
 import type { Member } from "../topic/presence.ts";
 import type { ClientsPage, RetainedPage } from "./contract.ts";
-import { decodeCursor, encodeCursor, type Position } from "./cursor.ts";
+import { decodeCursor, encodeCursor, type Position, wrongCursor } from "./cursor.ts";
 import { ArgumentError } from "./error.ts";
 
 /** Who is asked, and where. */
@@ -153,6 +154,8 @@ type Having = (name: string) => { membersAfter(filter: string, clientId: string,
 export async function membersPage({ env, settings, namespace, cursor }: Walk, filter: string, limit: number): Promise<MembersPage> {
   const sessions = stubs(env.SESSIONS) as unknown as Having;
   const [object = "", within] = decodeCursor("presence", cursor, 1).from.split(BEHIND);
+  // The one name of an object that comes from outside.
+  if (within !== undefined && !isSessionObject(settings, namespace, object)) throw wrongCursor("presence");
   const begun = within === undefined ? [] : [object];
   const most = PAGE_CALLS_MAX - 2;
   const objects = [...begun, ...(await objectsWanting({ env, settings, namespace, cursor }, filter, object, most))];

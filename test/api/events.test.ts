@@ -118,7 +118,7 @@ describeTopologies((broker) => {
     expect((await dying.connect({ version: 5, clientId: dying.clientId, will: { topic: "$events/x" } })).reasonCode).toBe(NOT_AUTHORIZED);
     expect((await call(broker, "/publish", TOKENS.admin, { topic: "$events/client/connected", payload: "{}" })).status).toBe(400);
     const request = { topic: "t", payload: "", response_topic: "$events/client/connected" };
-    expect((await call(broker, "/request", TOKENS.publish, { timeout: "1s", request })).status).toBe(400);
+    expect((await call(broker, "/request", TOKENS.admin, { timeout: "1s", request })).status).toBe(400);
     await other.silence();
   });
 
@@ -193,6 +193,11 @@ describeTopologies((broker) => {
       cursor = `&cursor=${encodeURIComponent(meta.cursor)}`;
     }
     expect(found.sort()).toEqual(names);
+    // A cursor names an object, of which no other namespace has the clients.
+    for (const object of [`${namespace}/broker`, `${namespace}/session/0`, `${namespace}/client/${stranger.clientId}`, unique("object")]) {
+      const query = `filter=${encodeURIComponent(`${room}/a`)}&cursor=${encodeURIComponent(`0:${object}\0`)}`;
+      expect([object, (await call(broker, `/presence?${query}`, TOKENS.read)).status]).toEqual([object, 400]);
+    }
     expect((await call(broker, "/presence?filter=a", TOKENS.publish)).status).toBe(403);
     for (const query of ["filter=a/%23/b", "filter=$share/g/a", "filter=a&cursor=7:x", "limit=1"])
       expect([query, (await call(broker, `/presence?${query}`, TOKENS.read)).status]).toEqual([query, 400]);
