@@ -240,6 +240,12 @@ export const LATER_MS = 1 * SECOND;
 export const LATER_REQUESTS_MAX = 32;
 export const LATER_NEXT_MS = 20;
 
+/**
+ * How many members of a shared subscription are connected is told at once, and once more after this time, or twice as long, where it is not in
+ * the row of the share yet: clients that come and go and come cost no rows.
+ */
+export const SHARE_AGAIN_MS = 4 * SECOND;
+
 /** How often such outcomes are asked for: after the first time, then after twice as long each time while nothing is known, up to the last. */
 export const AWAITED_MS_FIRST = 25;
 export const AWAITED_MS = 500;

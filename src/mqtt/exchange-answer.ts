@@ -17,6 +17,12 @@ export const PENDING = 0xff;
 /** The outcome of RECORD_ASK where nothing more is retained: no page comes. */
 export const NOTHING_RETAINED = 0x10;
 
+/**
+ * The outcome of RECORD_SHARE that is known and in no row, for only how many members are connected is new: who tells it tells it again, with the
+ * same version, when it has stood for a while.
+ */
+export const NOT_WRITTEN = 0x12;
+
 export interface Outcomes {
   /** The number of the batch. */
   readonly batch: number;

@@ -22,7 +22,7 @@ import {
   RECORD_WATCH,
   type RetainedAsk,
 } from "../mqtt/batch.ts";
-import { encodeExchangeAnswer, NOTHING_RETAINED } from "../mqtt/exchange-answer.ts";
+import { encodeExchangeAnswer, NOT_WRITTEN, NOTHING_RETAINED } from "../mqtt/exchange-answer.ts";
 import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
@@ -255,7 +255,7 @@ export class TopicHost implements DeliveryPort {
     } else if (record.kind === RECORD_UNSUBSCRIBE) {
       this.#routing.unsubscribe(sender, record.filter, record.version);
     } else if (record.kind === RECORD_SHARE) {
-      this.#routing.share({ ...record, sessionObject: sender });
+      if (this.#routing.share({ ...record, sessionObject: sender })) exchange.fail(index, NOT_WRITTEN);
       if (this.#events.isBehind(record.filter)) this.#events.tellAll(exchange.expect(index));
     } else if (record.kind === RECORD_BARRIER) {
       this.#barrier(record.sessionObject, exchange.expect(index));

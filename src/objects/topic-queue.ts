@@ -6,7 +6,7 @@
 
 import type { FaultPort } from "../fault.ts";
 import type { Ledger } from "../ledger.ts";
-import { AWAITED_MS, AWAITED_MS_FIRST, LATER_MS, LATER_NEXT_MS, LATER_REQUESTS_MAX, OUTBOX_BYTES_MAX } from "../limits.ts";
+import { AWAITED_MS, AWAITED_MS_FIRST, LATER_MS, LATER_NEXT_MS, LATER_REQUESTS_MAX, OUTBOX_BYTES_MAX, SHARE_AGAIN_MS } from "../limits.ts";
 import {
   type BatchRecord,
   BatchWriter,
@@ -19,8 +19,8 @@ import {
   recordBytes,
   sentAgain,
 } from "../mqtt/batch.ts";
-import { decodeExchangeAnswer, type ExchangeAnswer, type Outcomes, PENDING } from "../mqtt/exchange-answer.ts";
-import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
+import { decodeExchangeAnswer, type ExchangeAnswer, NOT_WRITTEN, type Outcomes, PENDING } from "../mqtt/exchange-answer.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, SUCCESS } from "../mqtt/reason-code.ts";
 import type { Counts } from "../mqtt/receipt.ts";
 import type { Outgoing } from "../routing/outbox.ts";
 import type { Runtime, Timer } from "../runtime.ts";
@@ -112,6 +112,10 @@ export class TopicQueue {
   #isUrgent = false;
   /** What only sessions that are not kept want and the Topic object has in no row yet, by filter. */
   readonly #unwritten = new Map<string, Wanted>();
+  /** Announcements of shared subscriptions that are in no row, by filter; and those of them that were there when time was up last. */
+  readonly #again = new Map<string, Share>();
+  readonly #due = new Map<string, Share>();
+  #tellingAgain: Timer | undefined;
   #laterTimer: Timer | undefined;
   /** When it runs out, milliseconds since the epoch. */
   #laterAt = 0;
@@ -181,7 +185,8 @@ export class TopicQueue {
 
   /** The members of a shared subscription. What was to be told of it before is not told any more. */
   share(share: Share, ticket: Ticket | undefined): void {
-    const request = new Request({ kind: RECORD_SHARE, ...share }, ticket);
+    const request = this.#shareRequest(share, ticket);
+    this.#again.delete(share.filter);
     this.#later.delete(share.filter);
     if (ticket !== undefined) {
       this.add(request);
@@ -189,6 +194,40 @@ export class TopicQueue {
     }
     this.#later.set(share.filter, request);
     this.#isUrgent = true;
+  }
+
+  #shareRequest(share: Share, ticket: Ticket | undefined): Request {
+    const settled = (reasonCode: number): void => {
+      if (reasonCode === NOT_WRITTEN && share.version > (this.#again.get(share.filter)?.version ?? 0)) {
+        this.#again.set(share.filter, share);
+        this.#tellAgainLater();
+      }
+      ticket?.settled(reasonCode === NOT_WRITTEN ? SUCCESS : reasonCode);
+    };
+    return new Request({ kind: RECORD_SHARE, ...share }, { settled });
+  }
+
+  /** What has stood for a while is told again; of very much some with each call. */
+  #tellAgainLater(afterMs = SHARE_AGAIN_MS): void {
+    this.#tellingAgain ??= this.#runtime.after(afterMs, () => {
+      this.#tellingAgain = undefined;
+      let count = 0;
+      for (const [filter, share] of this.#due) {
+        if (count === LATER_REQUESTS_MAX) break;
+        count += 1;
+        this.#due.delete(filter);
+        // Something newer may have been told since.
+        if (this.#again.get(filter) !== share) continue;
+        this.#again.delete(filter);
+        this.#put(this.#shareRequest(share, undefined));
+      }
+      if (this.#due.size > 0) this.#tellAgainLater(LATER_NEXT_MS);
+      else if (this.#again.size > 0) {
+        for (const [filter, share] of this.#again) this.#due.set(filter, share);
+        this.#tellAgainLater();
+      }
+      if (count > 0) this.#settled();
+    });
   }
 
   #callLater(afterMs = LATER_MS): void {

@@ -16,7 +16,7 @@ import { EVENT_PROPERTIES } from "../topic/events.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
 import type { Addressed, Attempt, Delivered, DeliveryPort, RouteRow, RoutingStore } from "./ports.ts";
 import { RetainedMessages, type RetainedSlice } from "./retained.ts";
-import { routeBytes, type ShareChange, Shares } from "./shares.ts";
+import { routeBytes, type ShareChange, Shares, type ShareUpdate } from "./shares.ts";
 import { WantedEvents } from "./wanted-events.ts";
 
 /** The outcome of a publish: the 5.0 Reason Code for its publisher; 0x80 and above: it did not reach everyone and may be repeated. */
@@ -120,7 +120,7 @@ export class RoutingCore {
         damaged(
           `route of ${JSON.stringify(filter)} to ${JSON.stringify(sessionObject)}: ${route.damaged ? "its bytes have changed since they were written" : "numbers that no route has"}`,
         );
-      else if (members > 0) this.#updateShare({ sessionObject, filter, members, online, version });
+      else if (members > 0) this.#updateShare({ sessionObject, filter, members, online, version }, true);
       else this.#setRoute(filter, sessionObject, { qos, version, row: qos });
     }
   }
@@ -228,22 +228,28 @@ export class RoutingCore {
     else this.subscribe({ ...row, lasting: true });
   }
 
-  /** A Session object announces its members in a shared subscription. */
-  share(change: ShareChange): void {
-    if (!this.#updateShare(change)) return;
+  /**
+   * A Session object announces its members in a shared subscription. Who of them is connected changes often: it has a row when it has stood for
+   * a while, or where nobody has told it in this life.
+   * @returns whether it is to be told again after that while
+   */
+  share(change: ShareChange): boolean {
+    const update = this.#updateShare(change, false);
     const { filter, sessionObject, members, online, version } = change;
+    if (update !== "to be written") return update === "to be told again";
     if (members === 0) this.#store.deleteRoute(filter, sessionObject);
     else this.#store.putRoute({ filter, sessionObject, qos: 2, version, members, online });
+    return false;
   }
 
-  /** @returns whether anything changed */
-  #updateShare(change: ShareChange): boolean {
+  #updateShare(change: ShareChange, isRow: boolean): ShareUpdate {
     const { filter, sessionObject, members } = change;
     const had = this.#shares.has(filter, sessionObject);
-    if (!this.#shares.update(change)) return false;
+    const update = this.#shares.update(change, isRow);
+    if (update === "known") return update;
     if (!had) this.wanted.added(filter);
     else if (members === 0) this.wanted.removed(filter);
-    return true;
+    return update;
   }
 
   /**

@@ -34,11 +34,18 @@ export interface SharePick {
   readonly attempt: Attempt;
 }
 
+/** What came of an announcement: nothing new, or something that its row is to say, or is to say if it is announced again. */
+export type ShareUpdate = "known" | "to be written" | "to be told again";
+
 interface Members {
   readonly sessionObject: string;
   members: number;
   online: number;
   version: number;
+  /** What its row says; undefined where it has none. */
+  row: { members: number; online: number } | undefined;
+  /** It was announced in this life, so that nothing is left of what an earlier one was told and did not write. */
+  isTold: boolean;
   readonly account: Account;
   /** Until these times, milliseconds since the epoch, others go first: nobody there met a demand, by its place in `DEMANDS`. */
   readonly declinedUntil: number[];
@@ -74,19 +81,21 @@ export class Shares {
     return this.#byFilter.get(filter)?.objects.has(sessionObject) === true;
   }
 
-  /** @returns whether anything changed */
-  update(change: ShareChange): boolean {
+  /** @param isRow it is what a row says */
+  update(change: ShareChange, isRow = false): ShareUpdate {
     const { filter, sessionObject, members, online, version } = change;
     const share = this.#byFilter.get(filter);
     const known = share?.objects.get(sessionObject);
-    if (known !== undefined && known.version >= version) return false;
+    if (known !== undefined && known.version > version) return "known";
+    // Announced again as it was.
+    if (known?.version === version) return known.isTold ? written(known) : "known";
     if (share !== undefined) share.candidates = undefined;
     if (members === 0) {
-      if (share === undefined || known === undefined) return false;
+      if (share === undefined || known === undefined) return "known";
       share.objects.delete(sessionObject);
       this.#ledger.add("routes", -routeBytes(filter));
       if (share.objects.size === 0) this.#remove(filter);
-      return true;
+      return "to be written";
     }
     if (known === undefined) {
       this.#ledger.add("routes", routeBytes(filter));
@@ -95,18 +104,22 @@ export class Shares {
         members,
         online,
         version,
+        row: { members, online },
+        isTold: !isRow,
         account: { credit: 0, flying: 0 },
         declinedUntil: DEMANDS.map(() => 0),
       });
-      return true;
+      return "to be written";
     }
-    const changed = known.members !== members || known.online !== online;
+    const isToldAgain = known.isTold && known.members === members && known.online !== online;
+    known.isTold = true;
     known.members = members;
     known.online = online;
     known.version = version;
     // Whoever came or went may have changed that.
     known.declinedUntil.fill(0);
-    return changed;
+    if (!isToldAgain) return written(known);
+    return known.row?.members === members && known.row.online === online ? "known" : "to be told again";
   }
 
   /** What they cost by a count of them all, bytes. */
@@ -220,6 +233,14 @@ export class Shares {
     chosen.account.flying += 1;
     return { sessionObject: chosen.sessionObject, target: { filter: share.filter, key, demand: attempt.demand }, attempt };
   }
+}
+
+/** Its row is to say what it has: whether that is something new. */
+function written(known: Members): ShareUpdate {
+  const { row, members, online } = known;
+  if (row?.members === members && row.online === online) return "known";
+  known.row = { members, online };
+  return "to be written";
 }
 
 const NOWHERE: readonly string[] = [];

@@ -145,3 +145,36 @@ test.each(SHAPES)(
     expect([sent > 0 && sent < 5, sent + other.got.length]).toEqual([true, 5]);
   },
 );
+
+test("a client that comes and goes costs no rows of its shares; how it stands has one soon, whatever is reset", async () => {
+  const broker = new Broker(["sharded", 2]);
+  const topics = (): SimulatedObject[] => broker.world.objects.filter(({ isTopic }) => isTopic);
+  const rows = (): number => topics().reduce((sum, { meter }) => sum + meter.rowsWritten, 0);
+  const online = (): number[] => [...new Set(topics().flatMap(({ routingStore }) => routingStore.routes().map((route) => route.online)))];
+  const filters = Array.from({ length: 50 }, (_, number) => `$share/${number}/+/x`);
+  let client = new SilentClient(broker, "member");
+  await broker.pass(1_000);
+  client.subscribe(...filters);
+  await broker.pass(20_000);
+  const before = rows();
+  for (let round = 0; round < 20; round += 1) {
+    client.drop();
+    await broker.pass(500);
+    client = new SilentClient(broker, "member");
+    await broker.pass(500);
+  }
+  expect(rows() - before).toBeLessThanOrEqual(filters.length * topics().length);
+  await broker.pass(20_000);
+  expect(online()).toEqual([1]);
+  client.drop();
+  await broker.pass(20_000);
+  expect(online()).toEqual([0]);
+  for (const expected of [1, 0]) {
+    if (expected === 1) client = new SilentClient(broker, "member");
+    else client.drop();
+    await broker.pass(1_000);
+    for (const topic of topics()) topic.reset();
+    await broker.pass(30_000);
+    expect(online()).toEqual([expected]);
+  }
+});

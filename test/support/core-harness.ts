@@ -34,6 +34,7 @@ import { IF_GIVEN } from "../../src/mqtt/share-target.ts";
 import { RoutingCore } from "../../src/routing/core.ts";
 import { Fence } from "../../src/routing/fence.ts";
 import type { Addressed, DeliveryPort } from "../../src/routing/ports.ts";
+import type { ShareChange } from "../../src/routing/shares.ts";
 import { firstAttempt, nextAttempt } from "../../src/routing/shares.ts";
 import type { ConsumerPlan } from "../../src/session/consumer.ts";
 import { SessionCore } from "../../src/session/core.ts";
@@ -186,7 +187,7 @@ export class SessionNode {
         for (const topic of world.topicsOf(filter)) topic.core.unsubscribe(name, filter, version);
       },
       share: (filter, members, online, version, ticket) => {
-        for (const topic of world.topicsOf(filter)) topic.core.share({ sessionObject: name, filter, members, online, version });
+        for (const topic of world.topicsOf(filter)) tellShare(topic.core, { sessionObject: name, filter, members, online, version });
         ticket?.settled(0);
       },
       redistribute: (message, filter) => {
@@ -303,6 +304,11 @@ export class SessionNode {
   }
 }
 
+/** What has to be told again stands for long enough here. */
+function tellShare(core: RoutingCore, change: ShareChange): void {
+  if (core.share(change)) core.share(change);
+}
+
 /** A Topic object: what a host keeps around a routing core. */
 export class TopicNode implements DeliveryPort {
   readonly name: string;
@@ -374,7 +380,7 @@ export class TopicNode implements DeliveryPort {
         const page = { kind: RECORD_PAGE, clientId, id, from, ...core.retainedSlice(filter, from, now) } as const;
         this.linkTo(sender).outbox.add(new DeliveryItem(page, undefined, (reasonCode) => settled(index, reasonCode)));
       } else if (record.kind === RECORD_UNSUBSCRIBE) core.unsubscribe(sender, record.filter, record.version);
-      else if (record.kind === RECORD_SHARE) core.share({ ...record, sessionObject: sender });
+      else if (record.kind === RECORD_SHARE) tellShare(core, { ...record, sessionObject: sender });
       else if (record.kind === RECORD_REDISTRIBUTE) {
         core.redistribute(record.message, { filter: record.filter, attempt: undefined, otherwise: 0, now }, undefined);
       }
