@@ -3,14 +3,9 @@
  * rules, hooks and code say. They are known by their grants.
  */
 
-import { type Authorizer, type Identity, SERVICE_GRANTS } from "../session/ports.ts";
+import { type Authorizer, type Identity, isService } from "../session/ports.ts";
 import { isOfEvents } from "../topic/events.ts";
 import { isOfPresence } from "../topic/presence.ts";
-
-/** Only the Worker hands over a socket with an identity; whoever else comes has to log in. */
-export function isService({ grants }: Identity): boolean {
-  return grants === SERVICE_GRANTS;
-}
 
 /** Whether nobody but the broker publishes there, whatever rights say. */
 export function isBrokersOwn(topic: string): boolean {

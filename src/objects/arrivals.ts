@@ -18,7 +18,7 @@ import { endSession } from "../session/lifecycle.ts";
 import { type MoveReason, type MovingPart, type MovingSubscription, OF_ANOTHER, type Offer } from "../session/move.ts";
 import { mergeCopy, putBack, retire, setAside } from "../session/moved-copy.ts";
 import { type PortableSession, takeSession } from "../session/portable.ts";
-import type { Identity, Ticket } from "../session/ports.ts";
+import { type Claimant, isSameClaimant, type Ticket } from "../session/ports.ts";
 import type { Session } from "../session/session.ts";
 import { filterWork } from "../session/taking.ts";
 import { discardWill } from "../session/will.ts";
@@ -28,9 +28,6 @@ import type { TakenSession } from "./calls.ts";
 import { log } from "./log.ts";
 import { namespaceOf, previousSessionObjects, refuseEarlierShape, shapeHistory } from "./names.ts";
 import type { Router } from "./router.ts";
-
-/** Who asks for a session. */
-type Claimant = Pick<Identity, "userName">;
 
 /** The session belongs to another user, for whom it stays where it is. */
 export class OfAnotherUser extends Error {}
@@ -74,7 +71,7 @@ export class Arrivals {
     const underWay = this.#underWay.get(clientId);
     if (underWay !== undefined) {
       // What another user hears of it says nothing to this one.
-      const isSame = underWay.by.userName === by.userName;
+      const isSame = isSameClaimant(underWay.by, by);
       return isSame ? underWay.fetched : underWay.fetched.catch(() => {}).then(() => this.fetch(clientId, clean, by));
     }
     const session = core.sessions.get(clientId);

@@ -7,7 +7,7 @@ import type { AskedRights, Wish } from "../auth/asked-rights.ts";
 import type { Limits } from "../limits.ts";
 import type { Connect, Subscribe } from "../mqtt/packet.ts";
 import type { SessionCore } from "../session/core.ts";
-import type { Identity } from "../session/ports.ts";
+import { claimantOf, type Identity, isSameClaimant } from "../session/ports.ts";
 import type { Session } from "../session/session.ts";
 import { parseFilter, topicFilterOf } from "../topic/filter.ts";
 import { isTopicProblem } from "../topic/name.ts";
@@ -60,7 +60,8 @@ export function askForResumed(
 ): Promise<boolean> | undefined {
   const session = core.sessions.get(clientId);
   // Of another user's session nobody is told.
-  if (asking === undefined || clean || session === undefined || session.identity.userName !== identity.userName) return undefined;
+  if (asking === undefined || clean || session === undefined || !isSameClaimant(claimantOf(session.identity), claimantOf(identity)))
+    return undefined;
   const wishes = [...session.subscriptions].map(([filter, { request }]) => ({ topicFilter: topicFilterOf(filter), qos: request.qos }));
   return asking.prepare(identity, clientId, wishes);
 }

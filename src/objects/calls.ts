@@ -11,7 +11,7 @@ import type { QoS, SubscriptionRequest } from "../mqtt/packet.ts";
 import type { RetainedRow, RouteRow } from "../routing/ports.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { PortableMessage, PortableSession } from "../session/portable.ts";
-import type { Identity } from "../session/ports.ts";
+import type { Claimant } from "../session/ports.ts";
 import type { Parted } from "../session/session.ts";
 import type { Reported } from "../session/system-totals.ts";
 import type { Billed, Sample } from "../storage/sqlite-sample-store.ts";
@@ -30,7 +30,7 @@ export interface SessionCalls extends Rpc.DurableObjectBranded {
   /** Takes more of them as this call's own (`caller.ts`). */
   hold(): HeldCalls;
   /** The Session object that owns a client now asks for its session, which may be here (`session/move.ts`). */
-  offerSession(asker: string, clientId: string, reason: MoveReason, by: Pick<Identity, "userName"> | undefined): Promise<Offer>;
+  offerSession(asker: string, clientId: string, reason: MoveReason, by: Claimant | undefined): Promise<Offer>;
   /** A part of the session, which stays here until it is let go. */
   exportSession(asker: string, clientId: string, from: number, last: boolean): Promise<MovingPart | undefined>;
   /** The session is with who asked for it. */

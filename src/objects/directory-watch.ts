@@ -7,7 +7,6 @@
 import { banned } from "../auth/ban-gate.ts";
 import { NOT_KNOWN } from "../auth/chain.ts";
 import type { DirectorySettings } from "../auth/directory-settings.ts";
-import { isService } from "../auth/service-rights.ts";
 import { Bans, type Suspect } from "../directory/bans.ts";
 import { FLAPPING } from "../directory/core.ts";
 import { credentialOf } from "../directory/grants.ts";
@@ -16,7 +15,7 @@ import { DIRECTORY_CALL_MS, DIRECTORY_CHANGES_MS } from "../login-limits.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { ADMINISTRATIVE_ACTION, NOT_AUTHORIZED } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
-import type { Admission, Refusal } from "../session/ports.ts";
+import { type Admission, isService, type Refusal } from "../session/ports.ts";
 import type { Verdict } from "../session/revoke.ts";
 import type { Session } from "../session/session.ts";
 import type { DirectoryCalls } from "./calls.ts";

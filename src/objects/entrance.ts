@@ -12,7 +12,7 @@ import type { Connect } from "../mqtt/packet.ts";
 import type { PacketStream } from "../mqtt/packet-stream.ts";
 import { CLIENT_IDENTIFIER_NOT_VALID, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
 import { OF_ANOTHER_USER } from "../session/connect.ts";
-import type { Admission, Refusal } from "../session/ports.ts";
+import { type Admission, claimantOf, type Refusal } from "../session/ports.ts";
 import { OfAnotherUser } from "./arrivals.ts";
 import { askForResumed } from "./asking.ts";
 import type { ClientContext } from "./client-context.ts";
@@ -169,7 +169,7 @@ export class Entrance {
     }
     const accepted = { identity: judged, authenticationData };
     const { core, asking, arrivals } = this.#context;
-    const fetched = arrivals.fetch(connect.clientId, connect.clean, { userName: judged.userName });
+    const fetched = arrivals.fetch(connect.clientId, connect.clean, claimantOf(judged));
     const asked = fetched === undefined ? askForResumed(asking, core, connect, judged) : undefined;
     if (fetched === undefined && asked === undefined) this.#connect(connect, accepted, assigned);
     else this.#connectOnce(fetched, asked, connect, accepted, assigned).catch((error) => this.#entering.failed(error, "connecting"));

@@ -1,11 +1,11 @@
 /** Who decides about rights in one object: rules, hooks that are asked before (`asking.ts`), before both of them the Worker's code, and nobody where another Worker is bound. */
 
 import type { Auth } from "../auth/compose.ts";
-import { isService, ServiceRights } from "../auth/service-rights.ts";
+import { ServiceRights } from "../auth/service-rights.ts";
 import { CodeAuthorizer } from "../hooks/code-authorizer.ts";
 import type { BrokerHooks, HookContext } from "../hooks/contract.ts";
 import type { HookFaults } from "../hooks/hook-faults.ts";
-import type { Authorizer } from "../session/ports.ts";
+import { type Authorizer, isService } from "../session/ports.ts";
 import type { Asking } from "./asking.ts";
 
 export interface RightsOf {

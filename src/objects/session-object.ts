@@ -11,7 +11,7 @@ import type { Ledger } from "../ledger.ts";
 import { PLATFORM } from "../runtime.ts";
 import type { MoveReason, MovingPart, Offer } from "../session/move.ts";
 import type { PortableMessage, PortableSession } from "../session/portable.ts";
-import type { Identity } from "../session/ports.ts";
+import type { Claimant } from "../session/ports.ts";
 import type { Reported } from "../session/system-totals.ts";
 import { SqliteAnswerStore } from "../storage/sqlite-answer-store.ts";
 import { SqliteRoutingStore } from "../storage/sqlite-routing-store.ts";
@@ -139,7 +139,7 @@ export class SessionObject extends ServedObject implements SessionCalls {
   }
 
   /** The Session object that owns a client now asks for its session, which may be here (`session/move.ts`). */
-  offerSession(asker: string, clientId: string, reason: MoveReason, by: Pick<Identity, "userName"> | undefined): Promise<Offer> {
+  offerSession(asker: string, clientId: string, reason: MoveReason, by: Claimant | undefined): Promise<Offer> {
     this.meter.calls += 1;
     return this.host.arrivals.offer(asker, clientId, reason, by);
   }

@@ -29,7 +29,7 @@ import { setIdentity } from "./identity.ts";
 import { connectionLost, endSession, handleDisconnect, keepAliveSlackMs } from "./lifecycle.ts";
 import { askOwed } from "./owed-retained.ts";
 import { willBytes } from "./pending-will.ts";
-import type { Identity, Refusal, Wire } from "./ports.ts";
+import { type Claimant, claimantOf, type Identity, isSameClaimant, isService, type Refusal, type Wire } from "./ports.ts";
 import { resend } from "./queue.ts";
 import { responseInformation } from "./response-information.ts";
 import { endForbidden, LOGIN_ENDED, watchLogin } from "./rights.ts";
@@ -123,7 +123,8 @@ export function handleConnect(
     return refuse(PAYLOAD_FORMAT_INVALID, "the Will Payload is not the UTF-8 that it says it is");
   }
   const previous = core.sessions.get(clientId);
-  if (previous !== undefined && isRefused(core, previous, identity)) return refuse(CLIENT_IDENTIFIER_NOT_VALID, OF_ANOTHER_USER);
+  if (previous !== undefined && isRefused(core, previous, claimantOf(identity)))
+    return refuse(CLIENT_IDENTIFIER_NOT_VALID, OF_ANOTHER_USER);
   if (previous?.connection === undefined && core.connections.size + core.closing.size >= core.limits.connectionsMax) {
     return refuse(QUOTA_EXCEEDED, `this part of the broker has ${core.limits.connectionsMax} connections already`);
   }
@@ -215,7 +216,7 @@ function sessionToResume(core: SessionCore, clientId: string, identity: Identity
   // After a restart the client is back within its grace: its will was never due.
   if (previous.inGrace) discardWill(core, previous);
   // What another user subscribed to, and what waits of it, is not for this one.
-  if (clean || isOfAnother(previous, identity) || previous.expirySeconds === 0 || previous.expiresAt <= core.now) {
+  if (clean || isOfAnother(previous, claimantOf(identity)) || previous.expirySeconds === 0 || previous.expiresAt <= core.now) {
     endSession(core, previous);
     return undefined;
   }
@@ -224,13 +225,17 @@ function sessionToResume(core: SessionCore, clientId: string, identity: Identity
   return previous;
 }
 
-function isOfAnother({ identity }: Session, { userName }: Pick<Identity, "userName">): boolean {
-  return identity.userName !== userName;
+function isOfAnother({ identity }: Session, by: Claimant): boolean {
+  return !isSameClaimant(claimantOf(identity), by);
 }
 
-/** Whether who says this Client Identifier is refused because there is, or may come back, the client of another user. */
-export function isRefused({ choices, now }: SessionCore, session: Session, identity: Pick<Identity, "userName">): boolean {
-  if (choices.clientIdOwner !== "user" || !isOfAnother(session, identity) || session.retired) return false;
+/**
+ * Whether who says this Client Identifier is refused because there is, or may come back, the client of another user. The broker's own is
+ * nobody's else whatever the operator allows, and the broker takes none: who is asked by it knows its name by the Response Topic.
+ */
+export function isRefused({ choices, now }: SessionCore, session: Session, by: Claimant): boolean {
+  if (!isOfAnother(session, by) || session.retired) return false;
+  if (choices.clientIdOwner !== "user" && !isService(session.identity) && by.isService !== true) return false;
   // Where it ended with its connection its client can't come back to it. Of its will builds before did not say whose it is.
   return session.connection !== undefined || (session.stored && session.expirySeconds > 0 && session.expiresAt > now);
 }

@@ -12,7 +12,7 @@ import { beginGrace, endSession } from "./lifecycle.ts";
 import { type MoveReason, type MovingDelivery, type MovingPart, OF_ANOTHER, type Offer } from "./move.ts";
 import { dropCopy, endHere, retire, setAside } from "./moved-copy.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
-import type { Identity } from "./ports.ts";
+import type { Claimant } from "./ports.ts";
 import type { Session } from "./session.ts";
 import { encodeSessionState, encodeWill, subscriptionOptions } from "./state.ts";
 import { inRows, peek } from "./waiting.ts";
@@ -24,7 +24,7 @@ import { discardWill, publishIfDue } from "./will.ts";
  * @returns undefined when there is nothing to move, or nothing any more: a session that can't be resumed ends here, and of one that went
  *   elsewhere what is left here is no session
  */
-export function offerSession(core: SessionCore, clientId: string, reason: MoveReason, by: Pick<Identity, "userName"> | undefined): Offer {
+export function offerSession(core: SessionCore, clientId: string, reason: MoveReason, by: Claimant | undefined): Offer {
   const standing = core.sessions.get(clientId);
   if (standing !== undefined && by !== undefined && isRefused(core, standing, by)) return OF_ANOTHER;
   takeOver(core, core.sessions.get(clientId));

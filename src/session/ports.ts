@@ -30,6 +30,26 @@ export const NOBODY: Identity = { userName: undefined, address: "", grants: "", 
 /** `Identity.grants` of a connection that the broker makes to itself for other Workers: a text that no login can have, for those are JSON. */
 export const SERVICE_GRANTS = "service";
 
+/** Only the Worker hands over a socket with an identity; whoever else comes has to log in. */
+export function isService({ grants }: Pick<Identity, "grants">): boolean {
+  return grants === SERVICE_GRANTS;
+}
+
+/** Who says a Client Identifier, and may be another one than whose session has it. */
+export interface Claimant {
+  readonly userName: string | undefined;
+  /** A connection of the broker to itself: with no user name either, it is nobody else. Builds before did not say it. */
+  readonly isService?: boolean;
+}
+
+export function claimantOf(identity: Pick<Identity, "userName" | "grants">): Claimant {
+  return { userName: identity.userName, isService: isService(identity) };
+}
+
+export function isSameClaimant(one: Claimant, other: Claimant): boolean {
+  return one.userName === other.userName && (one.isService ?? false) === (other.isService ?? false);
+}
+
 /** What is known of a client besides its CONNECT. */
 export interface Caller {
   /** The namespace that it wants to. */

@@ -17,7 +17,7 @@ import type { FilterTree } from "../topic/filter-tree.ts";
 import { encodeReport, type Member, type PresenceReport, presenceTopic } from "../topic/presence.ts";
 import type { Failures } from "./failures.ts";
 import type { Numbers } from "./numbers.ts";
-import { type Identity, type RouterPort, SERVICE_GRANTS, type SessionRow, type SessionStore } from "./ports.ts";
+import { type Identity, isService, type RouterPort, type SessionRow, type SessionStore } from "./ports.ts";
 import type { Session, Subscription } from "./session.ts";
 
 /** In the table of sessions, under a name that no client can have [MQTT5-1.5.4-2]; one for each filter. */
@@ -347,7 +347,7 @@ function holdingOf({ members, underWay, isOwed }: Watched): Holding {
 function memberUnder({ sessions, subscriptions }: PresenceSource, filter: string, clientId: string): Member | undefined {
   const session = sessions.get(clientId);
   const isThere = session?.connection?.open === true && !session.isDeaf && subscriptions.get(filter, clientId)?.session === session;
-  return isThere && session.identity.grants !== SERVICE_GRANTS ? memberOf(session.identity, clientId) : undefined;
+  return isThere && !isService(session.identity) ? memberOf(session.identity, clientId) : undefined;
 }
 
 function isAsked({ sessions }: PresenceSource, filter: string, clientId: string): boolean {

@@ -8,9 +8,12 @@ import { covers } from "../../src/auth/covers.ts";
 import { makeGrants } from "../../src/auth/grants.ts";
 import { NO_RULES } from "../../src/auth/rules.ts";
 import { RulesAuthorizer } from "../../src/auth/rules-authorizer.ts";
+import { ServiceRights } from "../../src/auth/service-rights.ts";
 import { AUTH, CONNACK, DISCONNECT } from "../../src/mqtt/packet.ts";
 import { REAUTHENTICATE } from "../../src/mqtt/reason-code.ts";
-import { type Authorizer, type Identity, NOBODY, type ReauthenticationPort } from "../../src/session/ports.ts";
+import { offerSession } from "../../src/session/depart.ts";
+import { OF_ANOTHER } from "../../src/session/move.ts";
+import { type Authorizer, type Identity, NOBODY, type ReauthenticationPort, SERVICE_GRANTS } from "../../src/session/ports.ts";
 import { matches } from "../../src/topic/filter.ts";
 import { World, type WorldOptions } from "../support/core-harness.ts";
 
@@ -437,6 +440,30 @@ describe("a Client Identifier", () => {
     world.advance(10_001);
     expect(world.connect("c", EVE).connack).toMatchObject({ reasonCode: 0 });
   });
+
+  test.each(["user", "anyone"] as const)(
+    "is the broker's own where it speaks to itself, with CLIENT_ID_OWNER=%s, and no client's",
+    (owner) => {
+      const world = worldWith({ authorizer: new ServiceRights(BY_GRANTS), choices: { clientIdOwner: owner } });
+      const service = { clean: true, identity: { grants: SERVICE_GRANTS } } as const;
+      const { core } = world.sessions[0]!;
+      const own = world.connect("service", service);
+      own.subscribe("t", 1);
+      const client = world.connect("client");
+      for (const other of [{}, ADA, { ...ADA, clean: true }])
+        expect(world.connect("service", other).connack).toMatchObject({ sessionPresent: false, reasonCode: 0x85 });
+      expect(world.connect("client", service).connack).toMatchObject({ reasonCode: 0x85 });
+      for (const clientId of ["service", "client"]) {
+        const isService = clientId === "client";
+        expect(offerSession(core, clientId, "end", { userName: undefined, isService })).toBe(OF_ANOTHER);
+      }
+      expect([own.wire.closed, client.wire.closed]).toEqual([undefined, undefined]);
+      world.connect("p").publish("t", "still here", { qos: 1 });
+      expect(own.texts()).toEqual(["still here"]);
+      // Of itself it takes over, as others do.
+      expect(world.connect("service", service).connack).toMatchObject({ reasonCode: 0 });
+    },
+  );
 
   test("is of who says it with CLIENT_ID_OWNER=anyone: the session ends, and is never resumed", () => {
     const world = worldWith({ choices: { clientIdOwner: "anyone" } });
