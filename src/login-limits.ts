@@ -13,6 +13,20 @@ export const HASH_PAUSE_MS = 60;
 /** Addresses, and users at an address, whose attempts an isolate or object remembers: 200 bytes each. More are forgotten. */
 export const ADDRESSES_COUNTED_MAX = 10_000;
 
+/** A user name with more characters is counted by its hash: so many of them take no more than the above. */
+export const NAME_COUNTED_CHARACTERS_MAX = 64;
+
+/** A login that is not over after this time is one of a connection that is gone. */
+export const LOGIN_LEASE_MS = 30 * SECOND;
+
+/** Where others of an address are not over that may give back what a login needs, it waits so long, and looks so often. */
+export const LOGIN_PATIENCE_MS = 5 * SECOND;
+export const LOGIN_LOOK_MS = 50;
+
+/** Logins that wait so, in all and of one address; more are refused (0x89, 3.x: return code 3) and may come again. */
+export const LOGINS_WAITING_MAX = 512;
+export const LOGINS_WAITING_PER_ADDRESS_MAX = 256;
+
 /** That logins of an address are refused is told in the log no more often than this. */
 export const REFUSED_LOGINS_TOLD_MS = 1 * MINUTE;
 
@@ -59,8 +73,12 @@ export const JWKS_KEYS_MAX = 64;
 /** Keys that are tried for a token which does not say its key's name: each costs about 0.1 ms. */
 export const KEYS_TRIED_MAX = 8;
 
-/** Right passwords that an isolate remembers, so that whoever comes back costs no hash; more are forgotten, those not used for long first: 200 bytes each. */
-export const PASSWORDS_REMEMBERED_MAX = 20_000;
+/**
+ * Right passwords that an isolate remembers, so that whoever comes back costs no hash, bytes: 20,000 of them. Each takes its name, two bytes a
+ * character, and this besides; more are forgotten, those not used for long first.
+ */
+export const PASSWORDS_REMEMBERED_BYTES_MAX = 8 * KIB * KIB;
+export const PASSWORD_REMEMBERED_BYTES = 200;
 
 /**
  * What an isolate knows from the directory (a user, the bans) is good for so long: what is changed reaches new
@@ -197,5 +215,12 @@ export const ASKED_MS_MAX = 10 * SECOND;
 /** Questions about the filters of one client at a time. */
 export const ASKED_AT_ONCE = 4;
 
-/** What hooks have said of filters is remembered for so many of them in an object, about 200 bytes each. */
-export const ASKED_RIGHTS_MAX = 20_000;
+/** A filter with more characters no hook is asked about, and is refused where no rule allows it: what hooks say of it would take its length in memory. */
+export const ASKED_FILTER_CHARACTERS_MAX = 1024;
+
+/**
+ * What hooks have said of filters is remembered in an object, bytes: of 40,000 short ones, and of the longest more than one event may ask about. Each
+ * takes its filter and the names of its client, two bytes a character, and this besides.
+ */
+export const ASKED_RIGHTS_BYTES_MAX = 16 * KIB * KIB;
+export const ASKED_RIGHT_BYTES = 200;

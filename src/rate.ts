@@ -91,7 +91,10 @@ export class Bucket {
 
   /** What was taken was not used. */
   giveBack(amount: number): void {
-    this.#left = Math.min(this.#rate.count, this.#left + amount);
+    const { count, burst } = this.#rate;
+    const left = this.#left + amount;
+    this.#left = Math.min(count, left);
+    if (burst !== undefined) this.#leftOfBurst = Math.min(burst.count, this.#leftOfBurst + left - this.#left);
   }
 
   /** For how long so much can't be taken, milliseconds; 0 when it can. */

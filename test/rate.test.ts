@@ -117,4 +117,11 @@ describe("a bucket", () => {
     expect(bucket.isFull(T)).toBe(true);
     expect(bucket.take(1, T) && bucket.take(1, T) && bucket.take(1, T)).toBe(false);
   });
+
+  it("takes back what was taken of its burst", () => {
+    const bucket = new Bucket(rateOf("2/1h+5/1h"), T);
+    for (let count = 0; count < 7; count += 1) expect(bucket.take(1, T)).toBe(true);
+    for (let count = 0; count < 7; count += 1) bucket.giveBack(1);
+    expect(bucket.isFull(T)).toBe(true);
+  });
 });

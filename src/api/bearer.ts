@@ -70,8 +70,11 @@ export async function looked<Found extends object>(
 ): Promise<Found | Refused> {
   const address = addressOf(request);
   const failed = failuresOf(settings);
-  if (failed.isShut(address, opens)) return { kind: "too many were wrong", waitMs: failed.shutMs(address, opens) };
+  const shut = (): Refused => ({ kind: "too many were wrong", waitMs: failed.shutMs(address, opens) });
+  if (failed.isShut(address, opens)) return shut();
   const found = (await look()) ?? { kind: "wrong" as const };
+  // Others have been looked at meanwhile: of many that come at once no more are answered than one after the other.
+  if (failed.isShut(address, opens)) return shut();
   if ("kind" in found && (found.kind === "wrong" || found.kind === "guess")) failed.guessed(address, opens);
   return found;
 }

@@ -6,8 +6,8 @@
 import type { Connect } from "../mqtt/packet.ts";
 import { BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED } from "../mqtt/reason-code.ts";
 import type { Admission, Authenticator, Caller, Refusal } from "../session/ports.ts";
-import { type FailedLogins, TOO_MANY_FAILED } from "./failed-logins.ts";
-import { VerifiedPasswords } from "./users-authenticator.ts";
+import type { FailedLogins } from "./failed-logins.ts";
+import { VerifiedPasswords } from "./verified-passwords.ts";
 
 const FAILURES: readonly number[] = [BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED];
 
@@ -24,19 +24,38 @@ export class CountedLogins implements Authenticator {
   async authenticate(connect: Connect, caller: Caller): Promise<Admission | Refusal | undefined> {
     // Clients without a name are not all one.
     const { userName = connect.clientId, password } = connect;
-    const { address } = caller;
-    if (this.#failures.isShut(address, userName)) return TOO_MANY_FAILED;
-    const wasRight = password !== undefined && (await this.#verified.has(userName, password));
-    if (!wasRight && !this.#failures.mayTry(address)) {
+    const { address, namespace, whenGone } = caller;
+    const name = `${namespace} ${userName}`;
+    const verified = this.#verified;
+    const digest = password && (await verified.digestOf(password));
+    const attempt = this.#failures.attempt(address, userName);
+    // Who does not wait for the answer has had the hook asked all the same.
+    whenGone?.(() => attempt.fail());
+    let isCompared = false;
+    let wasRight = false;
+    const refusal = await this.#failures.admit(address, attempt, () => {
+      if (!attempt.look()) return false;
+      isCompared ||= verified.knows(name);
+      wasRight = digest !== undefined && verified.fits(name, digest);
+      if (wasRight) attempt.giveBack();
+      return wasRight || attempt.begin();
+    });
+    if (refusal !== undefined) {
       // It was looked at all the same.
-      if (this.#verified.knows(userName)) this.#failures.guessed(address, userName);
-      return TOO_MANY_FAILED;
+      if (isCompared) attempt.fail();
+      else attempt.giveBack();
+      return refusal;
     }
     const answer = await this.#hook.authenticate(connect, caller);
     const isAdmitted = answer !== undefined && !("reasonCode" in answer);
     const hasFailed = answer !== undefined && "reasonCode" in answer && FAILURES.includes(answer.reasonCode);
-    if (hasFailed) this.#failures.failed(address, userName);
-    if (!wasRight && isAdmitted && password !== undefined) await this.#verified.add(userName, password);
+    if (isAdmitted && !wasRight && digest !== undefined) verified.add(name, digest);
+    if (!hasFailed) attempt.giveBack();
+    else if (!wasRight) attempt.fail();
+    else {
+      verified.forget(name);
+      this.#failures.failed(address, userName);
+    }
     return answer;
   }
 }

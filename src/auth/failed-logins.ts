@@ -1,18 +1,32 @@
 /**
- * Logins that fail, counted by address: above the rate, whoever would have to be hashed for is refused before that, whatever the password.
- * Whoever needs no hash, because the same password was right before, is still let in from there, so that one guest of a network does
- * not shut out the others; but of one user at one address no more passwords are looked at than the rate allows, right or wrong: the
+ * Logins that fail, counted by address: above the rate, whoever would have to be hashed for, or asked about, is refused before that, whatever
+ * the password. Whoever needs neither, because the same password was right before, is still let in from there, so that one guest of a network
+ * does not shut out the others; but of one user at one address no more passwords are looked at than the rate allows, right or wrong: the
  * refusal must not be a fast way to guess.
+ *
+ * What a login may cost is taken before it begins and given back when it was right: so many that come at once are no more guesses than the
+ * same one after the other, and whoever leaves before the answer has guessed. Those behind wait until it is known whether anything comes back.
  *
  * In memory of one isolate or object: another one, and a later life, counts for itself.
  */
 
+import { BoundedMap } from "../bounded-map.ts";
 import { limitedAs } from "../directory/network.ts";
-import { ADDRESSES_COUNTED_MAX, REFUSED_LOGINS_TOLD_MS } from "../login-limits.ts";
-import { CONNECTION_RATE_EXCEEDED } from "../mqtt/reason-code.ts";
+import {
+  ADDRESSES_COUNTED_MAX,
+  LOGIN_LEASE_MS,
+  LOGIN_LOOK_MS,
+  LOGIN_PATIENCE_MS,
+  LOGINS_WAITING_MAX,
+  LOGINS_WAITING_PER_ADDRESS_MAX,
+  NAME_COUNTED_CHARACTERS_MAX,
+  REFUSED_LOGINS_TOLD_MS,
+} from "../login-limits.ts";
+import { CONNECTION_RATE_EXCEEDED, SERVER_BUSY } from "../mqtt/reason-code.ts";
 import { Buckets, type Rate } from "../rate.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Refusal } from "../session/ports.ts";
+import { hash } from "../topic/hash.ts";
 
 /** A 3.x connection gets return code 3. */
 export const TOO_MANY_FAILED: Refusal = {
@@ -20,50 +34,215 @@ export const TOO_MANY_FAILED: Refusal = {
   message: "Too many logins from this address have failed; try again later.",
 };
 
+/** A 3.x connection gets return code 3. */
+const TOO_MANY_AT_ONCE: Refusal = { reasonCode: SERVER_BUSY, message: "Too many clients log in from this address at once; try again." };
+
+/** How many have taken something that may come back. */
+interface Open {
+  readonly count: number;
+  /** Milliseconds since the epoch: then they are gone. */
+  readonly until: number;
+}
+
+interface Waiter {
+  readonly address: string;
+  /** Milliseconds since the epoch: it has looked for the last time, or is gone. */
+  readonly until: number;
+}
+
+/** Buckets, and who has taken from them what may come back. */
+class Counted {
+  readonly #buckets: Buckets;
+  readonly #open = new BoundedMap<string, Open>(ADDRESSES_COUNTED_MAX);
+  readonly #runtime: Runtime;
+
+  constructor(rate: Rate, runtime: Runtime) {
+    this.#buckets = new Buckets(rate, ADDRESSES_COUNTED_MAX);
+    this.#runtime = runtime;
+  }
+
+  has(key: string): boolean {
+    return this.#buckets.has(key, 1, this.#runtime.now());
+  }
+
+  waitMs(key: string): number {
+    return this.#buckets.waitMs(key, 1, this.#runtime.now());
+  }
+
+  /** For good. */
+  take(key: string): boolean {
+    return this.#buckets.take(key, 1, this.#runtime.now());
+  }
+
+  /** Until it is `closed`. */
+  open(key: string): boolean {
+    if (!this.take(key)) return false;
+    this.#open.set(key, { count: this.#openOf(key) + 1, until: this.#runtime.now() + LOGIN_LEASE_MS }, 1);
+    return true;
+  }
+
+  close(key: string, givesBack: boolean): void {
+    if (givesBack) this.#buckets.giveBack(key, 1);
+    const left = this.#openOf(key) - 1;
+    if (left <= 0) this.#open.delete(key);
+    else this.#open.set(key, { count: left, until: this.#open.get(key)!.until }, 1);
+  }
+
+  /** There is none now, and there may be one as soon as others are known to have been right. */
+  mayComeBack(key: string): boolean {
+    return this.#openOf(key) > 0;
+  }
+
+  #openOf(key: string): number {
+    const open = this.#open.get(key);
+    return open !== undefined && open.until > this.#runtime.now() ? open.count : 0;
+  }
+}
+
+/** One login: what it has taken of its address and of its user there. */
+export class Attempt {
+  readonly #ofAddress: Counted;
+  readonly #ofUser: Counted;
+  readonly #address: string;
+  readonly #user: string | undefined;
+  #isLookedAt = false;
+  #hasBegun = false;
+  #isOver = false;
+
+  /** @param user undefined where addresses are not known: nobody may shut out a user for all */
+  constructor(ofAddress: Counted, ofUser: Counted, address: string, user: string | undefined) {
+    this.#ofAddress = ofAddress;
+    this.#ofUser = ofUser;
+    this.#address = address;
+    this.#user = user;
+  }
+
+  /** The password is about to be compared with something. @returns whether it may; once it may, it may again */
+  look(): boolean {
+    if (this.#isOver) return false;
+    this.#isLookedAt ||= this.#user === undefined || this.#ofUser.open(this.#user);
+    return this.#isLookedAt;
+  }
+
+  /** Something that costs much, a hash or a question, is about to begin. @returns whether it may; once it may, it may again */
+  begin(): boolean {
+    if (this.#isOver) return false;
+    this.#hasBegun ||= this.#ofAddress.open(this.#address);
+    return this.#hasBegun;
+  }
+
+  /** Nothing is lacking that `look` and `begin` take. */
+  get couldBegin(): boolean {
+    const mayLook = this.#isLookedAt || this.#user === undefined || this.#ofUser.has(this.#user);
+    return !this.#isOver && mayLook && (this.#hasBegun || this.#ofAddress.has(this.#address));
+  }
+
+  /** What it lacks may come from others that are not over. */
+  get isUndecided(): boolean {
+    if (this.#isOver) return false;
+    if (!this.#isLookedAt && this.#user !== undefined && !this.#ofUser.has(this.#user)) return this.#ofUser.mayComeBack(this.#user);
+    return !this.#hasBegun && this.#ofAddress.mayComeBack(this.#address);
+  }
+
+  /** It was right, or nothing has been looked at. It may go on. */
+  giveBack(): void {
+    this.#close(true);
+  }
+
+  /** It was wrong, or nobody waits for the answer any more: it is over. */
+  fail(): void {
+    this.#close(false);
+    this.#isOver = true;
+  }
+
+  #close(givesBack: boolean): void {
+    if (this.#isLookedAt && this.#user !== undefined) this.#ofUser.close(this.#user, givesBack);
+    if (this.#hasBegun) this.#ofAddress.close(this.#address, givesBack);
+    this.#isLookedAt = false;
+    this.#hasBegun = false;
+  }
+}
+
 export class FailedLogins {
   readonly #runtime: Runtime;
   readonly #tell: (address: string) => void;
-  readonly #ofAddress: Buckets;
-  readonly #ofUser: Buckets;
+  readonly #ofAddress: Counted;
+  readonly #ofUser: Counted;
+  #waiting: Waiter[] = [];
   #toldAt = 0;
 
   /** @param tell called now and then with an address whose logins are refused */
   constructor(rate: Rate, runtime: Runtime, tell: (address: string) => void) {
     this.#runtime = runtime;
     this.#tell = tell;
-    this.#ofAddress = new Buckets(rate, ADDRESSES_COUNTED_MAX);
-    this.#ofUser = new Buckets(rate, ADDRESSES_COUNTED_MAX);
+    this.#ofAddress = new Counted(rate, runtime);
+    this.#ofUser = new Counted(rate, runtime);
   }
 
   /** Whether so many passwords of this user have failed there that none is looked at. */
   isShut(address: string, userName: string): boolean {
-    const isShut = address !== "" && !this.#ofUser.has(userAt(address, userName), 1, this.#runtime.now());
+    const isShut = address !== "" && !this.#ofUser.has(userAt(address, userName));
     if (isShut) this.#refused(address);
     return isShut;
   }
 
   /** For how long that is so, milliseconds. */
   shutMs(address: string, userName: string): number {
-    return this.#ofUser.waitMs(userAt(address, userName), 1, this.#runtime.now());
+    return this.#ofUser.waitMs(userAt(address, userName));
   }
 
-  /** Whether something that costs much, a hash, may be begun for an address; asked when it is about to begin. */
+  /** Whether something that costs much might begin for an address now. */
   mayTry(address: string): boolean {
-    if (this.#ofAddress.has(limitedAs(address), 1, this.#runtime.now())) return true;
-    this.#refused(address);
-    return false;
+    return this.#ofAddress.has(limitedAs(address));
   }
 
-  /** A password of this user, or what stands for one, was wrong. */
+  /** A login begins: nothing of it is taken yet. */
+  attempt(address: string, userName: string): Attempt {
+    return new Attempt(this.#ofAddress, this.#ofUser, limitedAs(address), address === "" ? undefined : userAt(address, userName));
+  }
+
+  /**
+   * Waits where it depends on others who are not over whether a login may go on.
+   * @param goes takes what it needs, and tells whether that was there: asked again and again
+   * @returns why it may not; undefined when it goes
+   */
+  async admit(address: string, attempt: Attempt, goes: () => boolean): Promise<Refusal | undefined> {
+    if (goes()) return undefined;
+    const since = this.#runtime.now();
+    const waiter = attempt.isUndecided ? this.#wait(limitedAs(address), since) : undefined;
+    let hasGone = false;
+    while (waiter !== undefined && attempt.isUndecided && this.#runtime.now() - since < LOGIN_PATIENCE_MS) {
+      await new Promise<void>((resolve) => void this.#runtime.after(LOGIN_LOOK_MS, resolve));
+      hasGone = goes();
+      if (hasGone) break;
+    }
+    this.#waiting = this.#waiting.filter((each) => each !== waiter);
+    if (hasGone) return undefined;
+    if (attempt.isUndecided) return TOO_MANY_AT_ONCE;
+    this.#refused(address);
+    return TOO_MANY_FAILED;
+  }
+
+  /** @returns undefined where too many wait */
+  #wait(address: string, now: number): Waiter | undefined {
+    // Those that are gone have nobody who takes them out.
+    this.#waiting = this.#waiting.filter(({ until }) => until > now);
+    const others = address === "" ? 0 : this.#waiting.filter((each) => each.address === address).length;
+    if (this.#waiting.length >= LOGINS_WAITING_MAX || others >= LOGINS_WAITING_PER_ADDRESS_MAX) return undefined;
+    const waiter = { address, until: now + LOGIN_PATIENCE_MS + LOGIN_LOOK_MS };
+    this.#waiting.push(waiter);
+    return waiter;
+  }
+
+  /** What was right before is right no more. */
   failed(address: string, userName: string): void {
     this.guessed(address, userName);
-    this.#ofAddress.take(limitedAs(address), 1, this.#runtime.now());
+    this.#ofAddress.take(limitedAs(address));
   }
 
-  /** A password was looked at and not found to be right, without a hash. */
+  /** Something was looked at and not found to be right, which has cost nothing. */
   guessed(address: string, userName: string): void {
-    // Where addresses are not known, nobody may shut out a user for all.
-    if (address !== "") this.#ofUser.take(userAt(address, userName), 1, this.#runtime.now());
+    if (address !== "") this.#ofUser.take(userAt(address, userName));
   }
 
   #refused(address: string): void {
@@ -74,6 +253,11 @@ export class FailedLogins {
   }
 }
 
+/**
+ * Of a long name its hash stands for it: anybody may give one of 64 KiB, and many of them. Whoever finds two names with one hash shuts them out
+ * together, where it could shut out each.
+ */
 function userAt(address: string, userName: string): string {
-  return `${limitedAs(address)} ${userName}`;
+  const name = userName.length <= NAME_COUNTED_CHARACTERS_MAX ? userName : `${hash(userName)} of ${userName.length}`;
+  return `${limitedAs(address)} ${name}`;
 }

@@ -32,7 +32,9 @@ export class HookCache {
   }
 
   async nameOf({ method, url, headers, body }: HttpRequest): Promise<string> {
-    this.#key ??= (await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"])) as CryptoKey;
+    // Of several that come first one key counts.
+    const made = this.#key ?? ((await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"])) as CryptoKey);
+    this.#key ??= made;
     const question = new TextEncoder().encode(JSON.stringify([method, url, Object.entries(headers), body]));
     return toBase64(new Uint8Array(await crypto.subtle.sign("HMAC", this.#key, question)));
   }

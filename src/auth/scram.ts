@@ -22,7 +22,7 @@ import {
   type Refusal,
 } from "../session/ports.ts";
 import { toBase64 } from "./base64.ts";
-import { type FailedLogins, TOO_MANY_FAILED } from "./failed-logins.ts";
+import type { Attempt, FailedLogins } from "./failed-logins.ts";
 import { equalConstantTime, ITERATIONS_MAX, type PasswordHash, parsePasswordHash } from "./password.ts";
 import { type ClientFirst, parseClientFinal, parseClientFirst, ScramProblem } from "./scram-message.ts";
 import type { User } from "./users.ts";
@@ -70,7 +70,9 @@ export class ScramExchange implements AuthenticationExchange {
   readonly #caller: Caller;
   readonly #failures: FailedLogins;
   #asked = false;
-  #first: { readonly message: ClientFirst; readonly answer: string; readonly credential: Credential } | undefined;
+  #first:
+    | { readonly message: ClientFirst; readonly answer: string; readonly credential: Credential; readonly attempt: Attempt }
+    | undefined;
 
   /** @param serverNonce printable ASCII without comma, never used before */
   constructor(credentials: Credentials, serverNonce: string, caller: Caller, failures: FailedLogins) {
@@ -91,21 +93,28 @@ export class ScramExchange implements AuthenticationExchange {
   async #start(data: Uint8Array): Promise<AuthenticationStep> {
     const message = parseClientFirst(data);
     if (message instanceof ScramProblem) return refusal(message.message);
-    const credential = await this.#credentials.of(message.userName, this.#caller.namespace);
+    const { address, namespace, whenGone } = this.#caller;
+    const attempt = this.#failures.attempt(address, message.userName);
+    // Who is asked for a proof and leaves has guessed that the user exists.
+    whenGone?.(() => attempt.fail());
+    const refused = await this.#failures.admit(address, attempt, () => attempt.look() && attempt.begin());
+    if (refused !== undefined) {
+      attempt.giveBack();
+      return refused;
+    }
+    const credential = await this.#credentials.of(message.userName, namespace);
     const { salt, iterations } = credential.passwordHash;
     const answer = `r=${message.nonce}${this.#serverNonce},s=${toBase64(salt)},i=${iterations}`;
-    this.#first = { message, answer, credential };
+    this.#first = { message, answer, credential, attempt };
     return { kind: "continue", data: encoder.encode(answer) };
   }
 
   async #finish(data: Uint8Array): Promise<AuthenticationStep> {
-    const { message, answer, credential } = this.#first!;
+    const { message, answer, credential, attempt } = this.#first!;
     const final = parseClientFinal(data);
     if (final instanceof ScramProblem) return refusal(final.message);
     if (final.channelBinding !== btoaUtf8(message.gs2Header)) return refusal("The channel binding is not that of the first SCRAM message.");
     if (final.nonce !== message.nonce + this.#serverNonce) return refusal("The nonce is not that of this SCRAM exchange.");
-    // It costs little, but it is a guess all the same.
-    if (this.#failures.isShut(this.#caller.address, message.userName)) return TOO_MANY_FAILED;
     const signed = encoder.encode(`${message.bare},${answer},${final.withoutProof}`);
     const saltedPassword = credential.passwordHash.hash;
     const storedKey = await sha256(await hmac(saltedPassword, "Client Key"));
@@ -113,9 +122,10 @@ export class ScramExchange implements AuthenticationExchange {
     // A proof of another length has another digest.
     const isRight = equalConstantTime(await sha256(xor(final.proof, clientSignature)), storedKey);
     if (!isRight || !credential.known) {
-      this.#failures.failed(this.#caller.address, message.userName);
+      attempt.fail();
       return refusal("The user name or the password is not right.");
     }
+    attempt.giveBack();
     const serverSignature = await hmac(await hmac(saltedPassword, "Server Key"), signed);
     const identity = { ...NOBODY, userName: message.userName, address: this.#caller.address, grants: credential.grants };
     return { kind: "success", identity, data: encoder.encode(`v=${toBase64(serverSignature)}`) };

@@ -3,19 +3,18 @@
  * whether a user exists, as long as all passwords are hashed with the same number of iterations, and nobody else is asked after this.
  */
 
-import { BoundedMap } from "../bounded-map.ts";
 import type { Known } from "../directory/ports.ts";
-import { PASSWORDS_REMEMBERED_MAX } from "../login-limits.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { SERVER_BUSY } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
 import { type Admission, type Authenticator, type Caller, NOBODY, type Refusal } from "../session/ports.ts";
 import { NOT_KNOWN } from "./chain.ts";
-import { type FailedLogins, TOO_MANY_FAILED } from "./failed-logins.ts";
+import type { Attempt, FailedLogins } from "./failed-logins.ts";
 import { HashTurns } from "./hash-turns.ts";
 import type { LoginDirectory } from "./login-directory.ts";
-import { dummyHash, equalConstantTime, hashShare, verifyPassword } from "./password.ts";
+import { dummyHash, hashShare, verifyPassword } from "./password.ts";
 import type { User } from "./users.ts";
+import { VerifiedPasswords } from "./verified-passwords.ts";
 
 /** Server busy; a 3.x connection gets return code 3. */
 const BUSY: Refusal = { reasonCode: SERVER_BUSY, message: "Too many passwords are being checked; try again." };
@@ -52,63 +51,51 @@ export class UsersAuthenticator implements Authenticator {
     if (user === undefined && this.#passesOn) return undefined;
     if (password === undefined) return NOT_KNOWN;
     const failures = this.#failures;
-    if (failures.isShut(address, userName)) return TOO_MANY_FAILED;
+    const verified = this.#verified;
     const admission = { ...NOBODY, userName, address, grants: user?.grants ?? "" };
-    if (user !== undefined && (await this.#verified.has(user.password, password))) return admission;
-    if (!failures.mayTry(address)) return this.#tooMany(address, userName, user?.password);
     // An unknown user costs the same work as a wrong password.
     const hash = user?.password ?? (known?.like === undefined ? this.#dummy : dummyHash(known.like));
-    // Others of its address may have failed while it waited.
-    const run = () => (failures.mayTry(address) ? verifyPassword(password, hash) : undefined);
-    const turn = await this.#turns.run(address, run, hashShare(hash));
-    if (turn === undefined) return BUSY;
-    if (turn.result === undefined) return this.#tooMany(address, userName, user?.password);
-    if (user === undefined || !turn.result) {
-      failures.failed(address, userName);
-      return NOT_KNOWN;
+    const digest = await verified.digestOf(password);
+    const attempt = failures.attempt(address, userName);
+    caller.whenGone?.(() => attempt.fail());
+    let wasRight = false;
+    const compared = await failures.admit(address, attempt, () => {
+      if (!attempt.look()) return false;
+      wasRight = user !== undefined && verified.fits(hash, digest);
+      // What is another one than the right one is wrong, whether a hash will show it or not.
+      if (wasRight || user === undefined || !verified.knows(hash)) attempt.giveBack();
+      return true;
+    });
+    if (compared !== undefined) return compared;
+    if (wasRight) return admission;
+    for (;;) {
+      const refusal = await failures.admit(address, attempt, () => attempt.couldBegin);
+      const turn =
+        refusal === undefined ? await this.#turns.run(address, () => this.#verify(attempt, password, hash), hashShare(hash)) : undefined;
+      if (turn === undefined) {
+        attempt.fail();
+        return refusal ?? BUSY;
+      }
+      // Others of its address have failed while it waited.
+      if (turn.result === undefined) continue;
+      if (user === undefined || !turn.result) {
+        attempt.fail();
+        return NOT_KNOWN;
+      }
+      verified.add(hash, digest);
+      attempt.giveBack();
+      return admission;
     }
-    await this.#verified.add(user.password, password);
-    return admission;
   }
 
-  /** It was not hashed for; but where there is a password to compare with, it was looked at. */
-  #tooMany(address: string, userName: string, hash: string | undefined): Refusal {
-    if (hash !== undefined && this.#verified.knows(hash)) this.#failures.guessed(address, userName);
-    return TOO_MANY_FAILED;
+  /** @returns undefined where it may not be hashed for */
+  #verify(attempt: Attempt, password: Uint8Array, hash: string): Promise<boolean> | undefined {
+    return attempt.look() && attempt.begin() ? verifyPassword(password, hash) : undefined;
   }
 
   /** USERS, which only a deploy changes, goes before. */
   #find(userName: string, known: Known | undefined): { readonly password: string; readonly grants: string } | undefined {
     const user = this.#users.get(userName);
     return user === undefined ? known?.user : { password: user.password, grants: "" };
-  }
-}
-
-/**
- * Passwords that were right, as keyed digests under a key that never leaves memory, each by the hash that it fits. After a restart a whole
- * fleet comes back at once, often under one user name: only the first of them then costs a slow hash. A wrong password always does.
- */
-export class VerifiedPasswords {
-  readonly #digests = new BoundedMap<string, Uint8Array>(PASSWORDS_REMEMBERED_MAX);
-  /** Made when first needed: a Worker has no randomness before its first request. */
-  #key: CryptoKey | undefined;
-
-  /** Whether a password was right that has this hash. */
-  knows(hash: string): boolean {
-    return this.#digests.has(hash);
-  }
-
-  async has(hash: string, password: Uint8Array): Promise<boolean> {
-    const known = this.#digests.get(hash);
-    return known !== undefined && equalConstantTime(known, await this.#digest(password));
-  }
-
-  async add(hash: string, password: Uint8Array): Promise<void> {
-    this.#digests.set(hash, await this.#digest(password), 1);
-  }
-
-  async #digest(password: Uint8Array): Promise<Uint8Array> {
-    this.#key ??= (await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"])) as CryptoKey;
-    return new Uint8Array(await crypto.subtle.sign("HMAC", this.#key, password));
   }
 }

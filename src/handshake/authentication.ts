@@ -149,7 +149,7 @@ export class Authentication {
 
   async #exchange(method: string): Promise<Accepted | Farewell> {
     const { enhanced } = this.#authenticators;
-    const exchange = enhanced.begin(method, this.#connect.clientId, this.#caller);
+    const exchange = enhanced.begin(method, this.#connect.clientId, this.#waiting());
     if (exchange === undefined) {
       // [MQTT5-4.12.0-1] [5.0/4.12/default-deny]
       const supported = enhanced.methods.length === 0 ? "none is supported" : `supported: ${enhanced.methods.join(", ")}`;

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { NO_ACL } from "../../src/auth/acl-settings.ts";
 import { type Auth, type AuthServices, type AuthSettings, createAuth as create } from "../../src/auth/compose.ts";
 import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
@@ -304,6 +304,71 @@ describe("createAuth", () => {
       expect(await from("192.0.2.2", "ada", "hook")).toBe("ada");
       // Whom the service does not know it has not refused.
       for (let i = 0; i < 20; i += 1) expect(await from("192.0.2.3", `${i}`, "x")).toBe(0x86);
+    });
+
+    describe("many logins at once, each of which a service takes its time for", () => {
+      const rates = { addressLoginFailures: { count: 5, ms: 3_600_000, burst: undefined } };
+      /** A service that knows everybody by the password `hook`, and answers when it is told to. */
+      const world = () => {
+        let asked = 0;
+        let answer: () => void = () => {};
+        const told = new Promise<void>((resolve) => {
+          answer = resolve;
+        });
+        const slow = async (_url: string, init: RequestInit): Promise<Response> => {
+          asked += 1;
+          await told;
+          return new Response(null, { status: JSON.parse(init.body as string).password === "hook" ? 204 : 403 });
+        };
+        const { authenticator } = createAuth({ users: "", http, rates, allowAnonymous: false }, PLATFORM, { fetch: slow });
+        const from = async (name: string, word: string, caller: object = {}) => {
+          const answered = await authenticator.authenticate(connect(name, word), { ...CALLER, address: "2001:db8::1", ...caller });
+          return "reasonCode" in answered ? answered.reasonCode : answered.userName;
+        };
+        return { from, answer: () => answer(), asked: () => asked };
+      };
+
+      test("it is asked about no more guesses than one after the other, whoever they are for", async () => {
+        for (const nameOf of [() => "ada", (index: number) => `user ${index}`]) {
+          const { from, answer, asked } = world();
+          const all = Array.from({ length: 200 }, (_, index) => from(nameOf(index), `wrong ${index}`));
+          await vi.waitFor(() => expect(asked()).toBe(5));
+          answer();
+          const codes = await Promise.all(all);
+          expect(asked()).toBe(5);
+          expect(codes.filter((code) => code === 0x87)).toHaveLength(5);
+          expect(new Set(codes)).toEqual(new Set([0x87, 0x9f]));
+        }
+      });
+
+      test("of a user who was let in before no more passwords are compared either, where the address has no try left", async () => {
+        const { from, answer } = world();
+        answer();
+        expect(await from("ada", "hook")).toBe("ada");
+        for (let index = 0; index < 5; index += 1) expect(await from(`${index}`, "wrong")).toBe(0x87);
+        const guesses = [...Array.from({ length: 50 }, (_, index) => `wrong ${index}`), "hook"];
+        expect(new Set(await Promise.all(guesses.map((word) => from("ada", word))))).toEqual(new Set([0x9f]));
+      });
+
+      test("those who are right are all let in, of one user or of many", async () => {
+        for (const nameOf of [() => "ada", (index: number) => `user ${index}`]) {
+          const { from, answer } = world();
+          const all = Array.from({ length: 12 }, (_, index) => from(nameOf(index), "hook"));
+          answer();
+          expect(await Promise.all(all)).toEqual(Array.from({ length: 12 }, (_, index) => nameOf(index)));
+        }
+      });
+
+      test("whoever leaves before the answer has guessed", async () => {
+        const { from, asked } = world();
+        const leave: (() => void)[] = [];
+        for (let index = 0; index < 5; index += 1)
+          void from("ada", `wrong ${index}`, { whenGone: (run: () => void) => void leave.push(run) });
+        await vi.waitFor(() => expect(asked()).toBe(5));
+        for (const run of leave) run();
+        expect(await from("bob", "hook")).toBe(0x9f);
+        expect(asked()).toBe(5);
+      });
     });
   });
 

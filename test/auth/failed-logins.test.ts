@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FailedLogins } from "../../src/auth/failed-logins.ts";
 import { NO_RULES } from "../../src/auth/rules.ts";
@@ -119,6 +121,32 @@ describe("failed logins of an address", () => {
     expect(await fail(4, "ada", "")).toEqual([WRONG, WRONG, WRONG, TOO_MANY]);
     expect(hashes).toBe(4);
     expect(await login("ada", "of ada", "")).toBe(0);
+  });
+
+  it("of a user who was let in before no more passwords are compared at once than one after the other", async () => {
+    expect(await login("ada", "of ada")).toBe(0);
+    await fail(3, "nobody");
+    const guesses = [...Array.from({ length: 30 }, (_, number) => `wrong ${number}`), "of ada"];
+    expect(new Set(await Promise.all(guesses.map((each) => login("ada", each))))).toEqual(new Set([TOO_MANY]));
+    expect(await login("bob", "of bob", ELSEWHERE)).toBe(0);
+  });
+
+  it("names of any length are counted, and take no more memory than short ones", async () => {
+    const long = "n".repeat(65_535);
+    expect(await fail(2, long)).toEqual([WRONG, WRONG]);
+    expect(failures.isShut(HERE, long)).toBe(false);
+    expect(await fail(2, long)).toEqual([WRONG, TOO_MANY]);
+    expect(failures.isShut(HERE, long)).toBe(true);
+    expect(failures.isShut(HERE, `${long.slice(1)}m`)).toBe(false);
+    setFlagsFromString("--expose-gc");
+    const gc = runInNewContext("gc") as () => void;
+    const used = (): number => {
+      gc();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = used();
+    for (let number = 0; number < 2000; number += 1) failures.guessed(HERE, `${number}${long}`);
+    expect(used() - before).toBeLessThan(10_000_000);
   });
 });
 

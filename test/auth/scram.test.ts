@@ -1,10 +1,13 @@
 import { pbkdf2Sync } from "node:crypto";
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { FailedLogins } from "../../src/auth/failed-logins.ts";
 import { NO_RULES } from "../../src/auth/rules.ts";
 import { Credentials, ScramAuthenticator, ScramExchange } from "../../src/auth/scram.ts";
 import { parseClientFinal, parseClientFirst, ScramProblem } from "../../src/auth/scram-message.ts";
 import type { User } from "../../src/auth/users.ts";
+import { parseRate } from "../../src/rate.ts";
+import { PLATFORM } from "../../src/runtime.ts";
 import type { AuthenticationExchange, AuthenticationStep } from "../../src/session/ports.ts";
 import { SCRAM_SHA_256, ScramClient, type ScramClientOptions } from "../support/scram-client.ts";
 import { CALLER, quickHash, UNCOUNTED, utf8 } from "./support.ts";
@@ -285,5 +288,53 @@ describe("garbage", () => {
         }
       }),
     );
+  });
+});
+
+describe("guesses", () => {
+  const counted = () => new FailedLogins(parseRate("3/1h")!, PLATFORM, () => {});
+  const HERE = { ...CALLER, address: "192.0.2.1" };
+
+  /** What a login ends with. */
+  async function login(authenticator: ScramAuthenticator, userName: string, password: string, caller = HERE): Promise<number> {
+    const exchange = authenticator.begin(SCRAM_SHA_256, "c", caller)!;
+    const client = new ScramClient(userName, password);
+    const challenge = await exchange.step(client.first());
+    if ("reasonCode" in challenge) return challenge.reasonCode;
+    const last = await exchange.step(await client.final((challenge as { readonly data: Uint8Array }).data));
+    return "reasonCode" in last ? last.reasonCode : 0;
+  }
+
+  test("of an address are bounded, whoever they are for: then nobody is asked for a proof there", async () => {
+    const authenticator = new ScramAuthenticator(users, counted());
+    const names = ["ada", "Zoë", "nobody", "ada", "someone"];
+    const codes: number[] = [];
+    for (const name of names) codes.push(await login(authenticator, name, "wrong"));
+    expect(codes).toEqual([0x87, 0x87, 0x87, 0x9f, 0x9f]);
+    expect(await login(authenticator, "ada", "lovelace")).toBe(0x9f);
+    expect(await login(authenticator, "ada", "lovelace", { ...HERE, address: "192.0.2.2" })).toBe(0);
+  });
+
+  test("are no more when they come at once, and all who are right are let in", async () => {
+    const guessing = new ScramAuthenticator(users, counted());
+    const codes = await Promise.all(Array.from({ length: 30 }, (_, index) => login(guessing, `${index % 4}`, "wrong")));
+    expect(codes.filter((code) => code === 0x87)).toHaveLength(3);
+    expect(new Set(codes)).toEqual(new Set([0x87, 0x9f]));
+    const right = new ScramAuthenticator(users, counted());
+    expect(await Promise.all(Array.from({ length: 8 }, () => login(right, "ada", "lovelace")))).toEqual(Array(8).fill(0));
+  });
+
+  test("are those too that end with the challenge, of users and of others alike", async () => {
+    for (const userName of ["ada", "nobody"]) {
+      const authenticator = new ScramAuthenticator(users, counted());
+      for (let index = 0; index < 3; index += 1) {
+        const leaving: (() => void)[] = [];
+        const whenGone = (run: () => void): void => void leaving.push(run);
+        const exchange = authenticator.begin(SCRAM_SHA_256, "c", { ...HERE, whenGone })!;
+        expect(await exchange.step(new ScramClient(userName, "x").first())).toMatchObject({ kind: "continue" });
+        for (const leave of leaving) leave();
+      }
+      expect(await login(authenticator, "ada", "lovelace")).toBe(0x9f);
+    }
   });
 });
