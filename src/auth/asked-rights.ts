@@ -9,7 +9,7 @@
  */
 
 import { BoundedMap } from "../bounded-map.ts";
-import { ASKED_AT_ONCE, ASKED_MS_MAX, ASKED_RIGHTS_MAX } from "../login-limits.ts";
+import { ASKED_AT_ONCE, ASKED_FILTER_CHARACTERS_MAX, ASKED_MS_MAX, ASKED_RIGHT_BYTES, ASKED_RIGHTS_BYTES_MAX } from "../login-limits.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Authorizer, Identity } from "../session/ports.ts";
@@ -47,7 +47,7 @@ export interface AskedRightsOptions {
 export class AskedRights implements Authorizer {
   readonly #options: AskedRightsOptions;
   /** Undefined: it was away when it was asked last. */
-  readonly #said = new BoundedMap<string, boolean | undefined>(ASKED_RIGHTS_MAX);
+  readonly #said = new BoundedMap<string, boolean | undefined>(ASKED_RIGHTS_BYTES_MAX);
 
   constructor(options: AskedRightsOptions) {
     this.#options = options;
@@ -88,11 +88,12 @@ export class AskedRights implements Authorizer {
     return open.length === 0 ? undefined : this.#askAll(identity, clientId, open);
   }
 
-  /** @returns undefined when they do not say anything of all or of a part of what the filter can match */
+  /** @returns undefined when they do not say anything of all or of a part of what the filter can match, and somebody may be asked */
   #byRules(identity: Identity, clientId: string, { topicFilter, qos }: Wish): boolean | undefined {
     const { open, closed } = this.#options;
     if (closed.maySubscribe(identity, clientId, topicFilter, qos)) return true;
-    return open.maySubscribe(identity, clientId, topicFilter, qos) ? undefined : false;
+    const mayBeAsked = topicFilter.length <= ASKED_FILTER_CHARACTERS_MAX;
+    return mayBeAsked && open.maySubscribe(identity, clientId, topicFilter, qos) ? undefined : false;
   }
 
   /** Some at a time, so that one client does not hold up those of others. */
@@ -109,7 +110,7 @@ export class AskedRights implements Authorizer {
         isThere &&= answer !== undefined;
         const isAllowed = answer === "allow" || (answer === "ignore" && noMatch === "allow");
         // A hook that is away gives nothing, and takes nothing from anybody who has it.
-        this.#said.set(name, answer === undefined ? undefined : isAllowed, 1);
+        this.#said.set(name, answer === undefined ? undefined : isAllowed, ASKED_RIGHT_BYTES + 2 * name.length);
       }
     };
     await Promise.all(Array.from({ length: ASKED_AT_ONCE }, askInTurn));

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { AskedRights, type AskHook, type Wish } from "../../src/auth/asked-rights.ts";
 import { parseAcl } from "../../src/auth/rules.ts";
 import { RulesAuthorizer } from "../../src/auth/rules-authorizer.ts";
-import { ASKED_AT_ONCE, ASKED_MS_MAX } from "../../src/login-limits.ts";
+import { ASKED_AT_ONCE, ASKED_FILTER_CHARACTERS_MAX, ASKED_MS_MAX } from "../../src/login-limits.ts";
 import { Brake } from "../../src/objects/brake.ts";
 import { PLATFORM, type Runtime } from "../../src/runtime.ts";
 import { NOBODY } from "../../src/session/ports.ts";
@@ -48,6 +48,18 @@ function setup(ask: AskHook, noMatch: "allow" | "deny" = "deny") {
 }
 
 describe("rights that a hook gives", () => {
+  test("of a filter that is longer than what is remembered nobody is asked: it is refused, and ends where a client comes back with it", async () => {
+    const { asked, prepare, may, mayKeep } = setup(async () => "allow");
+    const [longest, longer] = ["f".repeat(ASKED_FILTER_CHARACTERS_MAX), `own/${"f".repeat(ASKED_FILTER_CHARACTERS_MAX)}`];
+    await prepare([longest, `${longest}f`, longer]);
+    expect(asked.map(({ topicFilter }) => topicFilter)).toEqual([longest]);
+    expect([longest, `${longest}f`, longer].map((filter) => [may(filter), mayKeep(filter)])).toEqual([
+      [true, true],
+      [false, false],
+      [true, true],
+    ]);
+  });
+
   test("rules decide without it; what they do not speak of, whole or in part, is asked about", async () => {
     const { asked, prepare, may } = setup(async () => "allow");
     expect(prepare(["own/a", "own/secret", "own/+", "$SYS/#"])).toBeUndefined();
