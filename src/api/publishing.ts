@@ -71,8 +71,9 @@ const STATUS: Readonly<Record<number, 400 | 403 | undefined>> = {
   [PAYLOAD_FORMAT_INVALID]: 400,
 };
 
-/** What any message may be answered with. */
-const REFUSED = { 202: REASON, 400: REASON, 403: REASON, 503: REASON };
+/** What a message is answered with that the broker does not take. */
+export const NOT_TAKEN = { 400: REASON, 403: REASON, 503: REASON };
+const REFUSED = { 202: REASON, ...NOT_TAKEN };
 const EITHER = list(z.union([PUBLISHED, REASON]), "a list");
 
 export const PUBLISHING = [
@@ -182,7 +183,7 @@ async function answerTo(outcome: PublishReceipt | ServiceError, once: Once | und
   return { status: 200, body: { id: await publishedId(once) } };
 }
 
-function refusalOf({ reasonCode = SERVER_UNAVAILABLE, message }: ServiceError) {
+export function refusalOf({ reasonCode = SERVER_UNAVAILABLE, message }: ServiceError) {
   return { status: STATUS[reasonCode] ?? 503, body: { reason_code: reasonCode, message: message.replace(/^publish: /, "") } } as const;
 }
 

@@ -1,13 +1,14 @@
 /** `/api/v5/mqtt/retainer`: retained messages, in the form of EMQX. */
 
 import * as z from "zod/mini";
-import type { HookMessage } from "../hooks/contract.ts";
+import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
 import { ServiceError } from "../service/error.ts";
 import { hasWildcard } from "../topic/filter.ts";
 import { json } from "./body.ts";
 import { base64Of, CONTENT, messageIn, PROPERTIES, PROPERTIES_VIEW, propertiesView, QOS } from "./message.ts";
 import { CURSOR, NEXT, nextOf, pageOf } from "./pages.ts";
 import { orBadRequest, refuse } from "./problem.ts";
+import { NOT_TAKEN, refusalOf } from "./publishing.ts";
 import { type Asked, NOTHING, route } from "./route.ts";
 import { about, fields, TEXT, type Told, told } from "./schema.ts";
 
@@ -22,6 +23,8 @@ const SET = fields(() => ({
   properties: z.optional(PROPERTIES),
 }));
 const PATH = { topic: about("A Topic Name.", TEXT) };
+
+type Of = Pick<Asked, "service" | "namespace">;
 
 export const RETAINED = [
   route({
@@ -55,12 +58,12 @@ export const RETAINED = [
     summary: "Publishes a message that is retained; answered when it is safe",
     params: PATH,
     body: json(SET),
-    answers: { 204: NOTHING },
-    handle: async ({ service, namespace, params: { topic }, body }) => {
-      const { payload, qos, properties } = messageIn({ ...body, topic, retain: true });
-      if (body.payload === "") return refuse("BAD_REQUEST", "payload must not be empty: what deletes the message is DELETE.");
-      await orBadRequest(() => service.publish(topic, payload, { qos, retain: true, properties, namespace }));
-      return { status: 204 };
+    answers: { 204: NOTHING, ...NOT_TAKEN },
+    handle: async (asked) => {
+      const { topic } = asked.params;
+      const { payload, qos, properties } = messageIn({ ...asked.body, topic, retain: true });
+      if (asked.body.payload === "") return refuse("BAD_REQUEST", "payload must not be empty: what deletes the message is DELETE.");
+      return retain(asked, { topic, payload, qos, properties });
     },
   }),
   route({
@@ -69,14 +72,16 @@ export const RETAINED = [
     scope: "admin",
     summary: "Deletes a page of the retained messages that match, each as one of them is",
     query: { topic: about("A Topic Filter.", TEXT), cursor: CURSOR },
-    answers: { 200: told(() => ({ deleted: z.int(), meta: told(() => NEXT) })) },
-    problems: ["SERVICE_UNAVAILABLE"],
+    answers: { 200: told(() => ({ deleted: z.int(), meta: told(() => NEXT) })), ...NOT_TAKEN },
     handle: async ({ service, namespace, query: { topic: filter, cursor } }) => {
       const found = await orBadRequest(() => service.retained(filter, { cursor, namespace }));
       const empty = found.messages.map(({ topic }) => ({ topic, payload: "", qos: 1, retain: true }) as const);
       const outcomes = await service.publishAll(empty, { namespace });
       const failed = outcomes.find((outcome) => outcome instanceof ServiceError);
-      if (failed !== undefined) return refuse("SERVICE_UNAVAILABLE", `Not all of them are deleted; try again: ${failed.message}.`);
+      if (failed !== undefined) {
+        const { status, body } = refusalOf(failed);
+        return { status, body: { ...body, message: `not all of them are deleted: ${body.message}` } };
+      }
       return { status: 200, body: { deleted: empty.length, meta: nextOf(found.cursor) } };
     },
   }),
@@ -86,16 +91,25 @@ export const RETAINED = [
     scope: "admin",
     summary: "Deletes a retained message, as a client does: by an empty message, which subscribers hear",
     params: PATH,
-    answers: { 204: NOTHING },
+    answers: { 204: NOTHING, ...NOT_TAKEN },
     handle: async (asked) => {
       const { topic } = await find(asked, asked.params.topic);
-      await asked.service.publish(topic, "", { qos: 1, retain: true, namespace: asked.namespace });
-      return { status: 204 };
+      return retain(asked, { topic, payload: "", qos: 1 });
     },
   }),
 ];
 
-async function find({ service, namespace }: Pick<Asked, "service" | "namespace">, topic: string): Promise<HookMessage> {
+async function retain({ service, namespace }: Of, { topic, payload, ...options }: MessageToPublish) {
+  try {
+    await orBadRequest(() => service.publish(topic, payload, { ...options, retain: true, namespace }));
+    return { status: 204 } as const;
+  } catch (error) {
+    if (error instanceof ServiceError) return refusalOf(error);
+    throw error;
+  }
+}
+
+async function find({ service, namespace }: Of, topic: string): Promise<HookMessage> {
   if (hasWildcard(topic)) return refuse("BAD_REQUEST", "The topic must be a Topic Name, without wildcards.");
   const { messages } = await orBadRequest(() => service.retained(topic, { namespace }));
   return messages[0] ?? refuse("NOT_FOUND", "There is no retained message of this topic.");

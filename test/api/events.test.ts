@@ -214,6 +214,11 @@ describeTopologies((broker) => {
     ] as const) {
       const { reasonCodes, properties } = await watcher.subscribe(filter);
       expect([filter, reasonCodes, properties.reasonString]).toEqual([filter, [code], expect.stringContaining("who is there")]);
+      const stream = await call(broker, `/subscribe?filter=${encodeURIComponent(filter)}`, TOKENS.read);
+      expect([stream.status, await stream.json()]).toEqual([
+        400,
+        { code: "BAD_REQUEST", message: expect.stringContaining("who is there") },
+      ]);
     }
     const plain = await broker.connect({ version: 5 });
     expect((await plain.subscribe("$presence/a")).reasonCodes).toEqual([NOT_AUTHORIZED]);

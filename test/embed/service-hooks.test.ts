@@ -1,10 +1,13 @@
 /** What other Workers publish, and `onPublish`: it is asked about it as about what clients publish, is told who it is, and stands in nobody's way. */
 
+import { createHash } from "node:crypto";
 import { expect, test, vi } from "vitest";
 import { HOOK_MS_MAX, SERVICE_ASKED_BYTES_MAX } from "../../src/code-limits.ts";
 import { describeEmbedded, type HookAnswer, type HookCall } from "../support/embedded-broker.ts";
 import { textOf, unique } from "../support/mqtt-client.ts";
 
+const TOKEN = "a-token-of-the-tests";
+const API_TOKENS = JSON.stringify([{ name: "op", sha256: createHash("sha256").update(TOKEN).digest("hex"), scopes: ["admin"] }]);
 const NOBODY = { reasonCode: 0x10, matched: false, sessions: 0, away: 0 };
 const NO_CLIENT = { clientId: "", address: "", attributes: {} };
 
@@ -16,6 +19,30 @@ describeEmbedded(
       await client.subscribe(filter, { qos: 2 });
       return client;
     };
+
+    test("the API answers with what the hook has said, wherever it publishes", async () => {
+      const api = async (method: string, path: string, body?: object): Promise<unknown> => {
+        const init = { method, headers: { Authorization: `Bearer ${TOKEN}` }, ...(body && { body: JSON.stringify(body) }) };
+        const answer = await fetch(`${broker.url}/api/v5${path}`, init);
+        return [answer.status, answer.status === 204 ? undefined : await answer.json()];
+      };
+      const topic = `ask/${unique()}`;
+      const kept = `/mqtt/retainer/message/${encodeURIComponent(topic)}`;
+      director.on("onPublish", () => ({}));
+      expect(await api("PUT", kept, { payload: "x" })).toEqual([204, undefined]);
+      for (const [refuse, status] of [
+        [0x87, 403],
+        [0x97, 503],
+      ] as const) {
+        director.on("onPublish", () => ({ value: { refuse, reason: "not on Sundays" } }));
+        const refused = [status, { reason_code: refuse, message: expect.stringContaining("not on Sundays") }];
+        expect(await api("POST", "/publish", { topic, payload: "x", qos: 1 })).toEqual(refused);
+        expect(await api("POST", "/request", { request: { topic, payload: "x" } })).toEqual(refused);
+        expect(await api("PUT", kept, { payload: "x" })).toEqual(refused);
+        expect(await api("DELETE", kept)).toEqual(refused);
+        expect(await api("DELETE", `/mqtt/retainer/messages?topic=${encodeURIComponent(topic)}`)).toEqual(refused);
+      }
+    });
 
     for (const way of ["now", "ask"] as const) {
       /** Publishes with this answer of the hook. */
@@ -142,7 +169,7 @@ describeEmbedded(
       expect(await broker.publish(topic, "after it", { qos: 1 })).toEqual(NOBODY);
     });
   },
-  { ALLOW_ANONYMOUS: true },
+  { ALLOW_ANONYMOUS: true, API_TOKENS },
   {},
   ["compact", "sharded"],
 );
