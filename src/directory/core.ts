@@ -33,10 +33,15 @@ export type PutResult = "added" | "changed" | "unchanged" | PutProblem;
 /** The one who bans by itself. */
 export const FLAPPING = "flapping";
 
+/** Of those who have said that they are there, at once: all of them would be in memory. */
+const PRESENCES_READ = 1000;
+
 export interface DirectoryCoreOptions {
   readonly store: DirectoryStore;
   /** The Session objects; undefined where each client has its own: those say of themselves that they are there. */
   readonly objects: readonly string[] | undefined;
+  /** Then: which that is. */
+  readonly objectOf?: (clientId: string) => string;
   /** Something stored can't be used, as it is not what was written: a sentence that quotes nothing of it. */
   readonly damaged?: (problem: string) => void;
 }
@@ -44,17 +49,22 @@ export interface DirectoryCoreOptions {
 export class DirectoryCore {
   readonly #store: DirectoryStore;
   readonly #objects: readonly string[] | undefined;
+  readonly #objectOf: (clientId: string) => string;
   readonly #damaged: (problem: string) => void;
   #state: DirectoryState;
   #bans: BanList;
   #counted: number | undefined;
+  /** When the first of the changes that are kept is no news to anybody any more; Infinity where there are none. */
+  #changesOverAt: number;
 
-  constructor({ store, objects, damaged = () => {} }: DirectoryCoreOptions) {
+  constructor({ store, objects, objectOf = String, damaged = () => {} }: DirectoryCoreOptions) {
     this.#store = store;
     this.#damaged = damaged;
     this.#objects = objects;
+    this.#objectOf = objectOf;
     this.#state = store.state() ?? { version: 0, bans: 0 };
     this.#bans = this.#readBans();
+    this.#changesOverAt = (store.firstChangeAt() ?? Number.POSITIVE_INFINITY) + DIRECTORY_CHANGES_MS;
   }
 
   #readBans(): BanList {
@@ -91,7 +101,7 @@ export class DirectoryCore {
 
   /** @returns what one has to know who knew nothing until now: the bans, and what may be news to logins that are on their way */
   recent(now: number): News {
-    const recent = this.#store.changesSince(0).filter(({ at }) => at > now - DIRECTORY_CHANGES_MS);
+    const recent = this.#store.changesAfter(now - DIRECTORY_CHANGES_MS);
     return { version: this.#state.version, bans: this.#bans, users: recent.map((change) => this.#newsOf(change)) };
   }
 
@@ -118,7 +128,6 @@ export class DirectoryCore {
   /** @returns one result for each entry, in their order */
   putUsers(entries: readonly UserEntry[], mode: PutMode, now: number): PutResult[] {
     const version = this.#nextVersion(now);
-    const told = new Set(this.#store.changesSince(0).map(({ user }) => user));
     const concerned: string[] = [];
     const results = entries.map((entry): PutResult => {
       const row = this.#store.user(entry.user);
@@ -128,7 +137,7 @@ export class DirectoryCore {
       if (row !== undefined && row.damaged !== true && next.password === row.password && next.rights === row.rights) return "unchanged";
       this.#store.putUser(next);
       // Who is new has no logins, unless the removal of one of that name is not long ago.
-      if (row !== undefined || told.has(entry.user)) concerned.push(entry.user);
+      if (row !== undefined || this.#store.isChanged(entry.user)) concerned.push(entry.user);
       if (row !== undefined) return "changed";
       this.#added(1);
       return "added";
@@ -182,10 +191,9 @@ export class DirectoryCore {
     this.#state = { ...this.#state, version };
     this.#store.putState(this.#state);
     if (users.length === 0) return;
-    if (this.#store.untold().length === 0) this.#store.deleteChanges(now - DIRECTORY_CHANGES_MS);
     for (const user of users) this.#store.putChange({ user, version, at: now });
-    const concerned = new Set(users);
-    this.#tell(since, ({ userName }) => userName !== undefined && concerned.has(userName));
+    this.#changesOverAt = Math.min(this.#changesOverAt, now + DIRECTORY_CHANGES_MS);
+    this.#tell(since, () => this.#store.objectsOf(users));
   }
 
   /**
@@ -200,17 +208,33 @@ export class DirectoryCore {
     const noRoom = full ? `there are ${FLAPPING_BANS_MAX} bans by ${FLAPPING} already` : roomProblem(others, ban.kind);
     if (noRoom !== undefined) return noRoom;
     this.#store.putBan(ban);
-    const bans = new Bans({ version: 0, bans: [ban] });
-    this.#bansChanged(now, ({ clientId, userName, address }) => {
-      return bans.find({ clientId, userNames: userName === undefined ? [] : [userName], address }, now) !== undefined;
-    });
+    this.#bansChanged(now, () => this.#banned(ban, now));
     return undefined;
+  }
+
+  /** The objects of those whom a ban concerns. */
+  *#banned(ban: Ban, now: number): Generator<string> {
+    const { kind, who, until } = ban;
+    if (until <= now) return;
+    if (kind === "clientid") {
+      const object = this.#objectOf(who);
+      if (this.#store.presence(object) !== undefined) yield object;
+    } else if (kind === "username") {
+      yield* this.#store.objectsOf([who]);
+    } else {
+      const bans = new Bans({ version: 0, bans: [ban] });
+      for (let page = this.#store.presencesAfter("", PRESENCES_READ); page.length > 0; ) {
+        for (const { object, clientId, userName, address } of page)
+          if (bans.find({ clientId, userNames: userName === undefined ? [] : [userName], address }, now) !== undefined) yield object;
+        page = this.#store.presencesAfter(page.at(-1)!.object, PRESENCES_READ);
+      }
+    }
   }
 
   /** @returns whether it was there */
   removeBan(kind: BanKind, who: string, now: number): boolean {
     if (!this.#store.deleteBan(kind, who)) return false;
-    this.#bansChanged(now, () => false);
+    this.#bansChanged(now, () => []);
     return true;
   }
 
@@ -218,36 +242,41 @@ export class DirectoryCore {
   sweep(now: number): number {
     const over = this.bans.filter(({ until }) => until <= now);
     for (const { kind, who } of over) this.#store.deleteBan(kind, who);
-    if (over.length > 0) this.#bansChanged(now, () => false);
+    if (over.length > 0) this.#bansChanged(now, () => []);
     return over.length;
   }
 
-  /** When the next ban is over, milliseconds since the epoch; Infinity when none will be. */
-  get sweepAt(): number {
-    return this.bans.reduce((earliest, { until }) => Math.min(earliest, until), Number.POSITIVE_INFINITY);
+  /** Deletes changes that are no news to any login any more, once everybody was told. */
+  sweepChanges(now: number): void {
+    if (this.#changesOverAt > now || this.#store.untold().length > 0) return;
+    this.#store.deleteChanges(now - DIRECTORY_CHANGES_MS + 1);
+    // Of those that came meanwhile not each has a time of its own to be deleted at.
+    this.#changesOverAt = this.#store.firstChangeAt() === undefined ? Number.POSITIVE_INFINITY : now + DIRECTORY_CHANGES_MS;
   }
 
-  #bansChanged(now: number, concerns: (presence: Presence) => boolean): void {
+  /** When the next ban is over, or changes are, milliseconds since the epoch; Infinity when none will be. */
+  get sweepAt(): number {
+    const changes = this.#store.untold().length === 0 ? this.#changesOverAt : Number.POSITIVE_INFINITY;
+    return this.bans.reduce((earliest, { until }) => Math.min(earliest, until), changes);
+  }
+
+  /** @param concerned the objects of whom it concerns, where those are found only by what they have said of themselves */
+  #bansChanged(now: number, concerned: () => Iterable<string>): void {
     const since = this.#state.version;
     const version = this.#nextVersion(now);
     this.#state = { version, bans: version };
     this.#store.putState(this.#state);
     this.#bans = this.#readBans();
-    this.#tell(since, concerns);
+    this.#tell(since, concerned);
   }
 
   /**
    * @param since the version before the change
-   * @param concerns whom of those who are found only by what they have said of themselves
+   * @param concerned as above
    */
-  #tell(since: number, concerns: (presence: Presence) => boolean): void {
+  #tell(since: number, concerned: () => Iterable<string>): void {
     const known = new Set(this.#store.untold().map(({ object }) => object));
-    const objects =
-      this.#objects ??
-      this.#store
-        .presences()
-        .filter(concerns)
-        .map(({ object }) => object);
+    const objects = this.#objects ?? concerned();
     for (const object of objects) if (!known.has(object)) this.#store.putUntold({ object, since });
   }
 

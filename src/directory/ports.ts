@@ -57,6 +57,12 @@ export interface DirectoryStore {
   putBan(ban: Ban): void;
   deleteBan(kind: BanKind, who: string): boolean;
   changesSince(version: number): ChangeRow[];
+  /** Those of after a time. */
+  changesAfter(at: number): ChangeRow[];
+  /** Whether the user was changed or removed, as far as that is kept. */
+  isChanged(user: string): boolean;
+  /** When the first of them was; undefined where there are none. */
+  firstChangeAt(): number | undefined;
   putChange(row: ChangeRow): void;
   /** Deletes those of before a time. */
   deleteChanges(before: number): void;
@@ -64,8 +70,11 @@ export interface DirectoryStore {
   putUntold(row: UntoldRow): void;
   deleteUntold(object: string): void;
   presence(object: string): Presence | undefined;
-  presences(): Presence[];
-  /** The objects of the first of them whose names come behind this one, in the order of their UTF-8 bytes. */
+  /** The first of them whose names come behind this one, in the order of their UTF-8 bytes. */
+  presencesAfter(object: string, most: number): Presence[];
+  /** The objects of those of these users. */
+  objectsOf(users: readonly string[]): string[];
+  /** Their objects alone. */
   presentAfter(object: string, most: number): string[];
   putPresence(presence: Presence): void;
   deletePresence(object: string): void;

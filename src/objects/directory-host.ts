@@ -15,7 +15,7 @@ import type { SessionCalls, UserView } from "./calls.ts";
 import { inTime } from "./in-time.ts";
 import { log } from "./log.ts";
 import type { Meter } from "./meter.ts";
-import { namespaceOf, objectsOf } from "./names.ts";
+import { namespaceOf, objectsOf, sessionObjectName } from "./names.ts";
 
 export interface DirectoryHostOptions {
   readonly store: DirectoryStore;
@@ -41,6 +41,7 @@ export class DirectoryHost {
     this.#core = new DirectoryCore({
       store,
       objects: sessionObjects(settings, namespaceOf(name)),
+      objectOf: (clientId) => sessionObjectName(settings, namespaceOf(name), clientId),
       damaged: (problem) => log("stored data skipped", { object: name, problem }),
     });
     this.#alarm = new AlarmClock({
@@ -50,7 +51,8 @@ export class DirectoryHost {
       wakeAt: () => this.#wakeAt(),
       failed: (error) => log("the alarm could not be set and is set again", { object: name, problem: String(error) }),
     });
-    if (this.#core.untold.length > 0) this.#alarm.keep();
+    // Of builds before, changes are left of which no alarm knows.
+    if (this.#core.untold.length > 0 || this.#core.sweepAt <= this.#now) this.#alarm.keep();
   }
 
   get #now(): number {
@@ -130,6 +132,7 @@ export class DirectoryHost {
     const ended = this.#core.sweep(this.#now);
     if (ended > 0) log("bans have ended", { object: this.#options.name, bans: ended });
     await this.#tell();
+    this.#core.sweepChanges(this.#now);
     await this.#alarm.set();
   }
 

@@ -65,6 +65,18 @@ export class MemoryDirectoryStore implements DirectoryStore {
     return [...this.#changes.values()].filter((change) => change.version > version);
   }
 
+  changesAfter(at: number): ChangeRow[] {
+    return [...this.#changes.values()].filter((change) => change.at > at);
+  }
+
+  isChanged(user: string): boolean {
+    return this.#changes.has(user);
+  }
+
+  firstChangeAt(): number | undefined {
+    return this.#changes.size === 0 ? undefined : Math.min(...[...this.#changes.values()].map(({ at }) => at));
+  }
+
   putChange(row: ChangeRow): void {
     this.#changes.set(row.user, row);
   }
@@ -89,13 +101,18 @@ export class MemoryDirectoryStore implements DirectoryStore {
     return this.#presences.get(object);
   }
 
-  presences(): Presence[] {
-    return [...this.#presences.values()];
+  presencesAfter(object: string, most: number): Presence[] {
+    return this.presentAfter(object, most).map((each) => this.#presences.get(each)!);
   }
 
   presentAfter(object: string, most: number): string[] {
     const behind = [...this.#presences.keys()].filter((each) => compareTopics(each, object) > 0);
     return behind.sort(compareTopics).slice(0, most);
+  }
+
+  objectsOf(users: readonly string[]): string[] {
+    const concerned = [...this.#presences.values()].filter(({ userName }) => userName !== undefined && users.includes(userName));
+    return concerned.map(({ object }) => object);
   }
 
   putPresence(presence: Presence): void {

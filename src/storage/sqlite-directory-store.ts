@@ -115,6 +115,18 @@ export class SqliteDirectoryStore implements DirectoryStore {
     );
   }
 
+  changesAfter(at: number): ChangeRow[] {
+    return this.#tables.select<{ user: string; version: number; at: number }>("SELECT user, version, at FROM change WHERE at > ?", at);
+  }
+
+  isChanged(user: string): boolean {
+    return this.#tables.select("SELECT at FROM change WHERE user = ?", user).length > 0;
+  }
+
+  firstChangeAt(): number | undefined {
+    return this.#tables.select<{ at: number | null }>("SELECT MIN(at) AS at FROM change")[0]?.at ?? undefined;
+  }
+
   putChange({ user, version, at }: ChangeRow): void {
     this.#tables.put(
       "INSERT INTO change (user, version, at) VALUES (?, ?, ?) ON CONFLICT (user) DO UPDATE SET version = excluded.version, at = excluded.at",
@@ -148,8 +160,16 @@ export class SqliteDirectoryStore implements DirectoryStore {
     return this.#presences("WHERE object = ?", object)[0];
   }
 
-  presences(): Presence[] {
-    return this.#presences("");
+  presencesAfter(object: string, most: number): Presence[] {
+    return this.#presences("WHERE object > ? ORDER BY object LIMIT ?", object, most);
+  }
+
+  objectsOf(users: readonly string[]): string[] {
+    const rows = this.#tables.select<{ object: string }>(
+      "SELECT object FROM presence WHERE user IN (SELECT value FROM json_each(?))",
+      JSON.stringify(users),
+    );
+    return rows.map((row) => row.object);
   }
 
   presentAfter(object: string, most: number): string[] {
@@ -161,7 +181,7 @@ export class SqliteDirectoryStore implements DirectoryStore {
     return rows.map((row) => row.object);
   }
 
-  #presences(where: string, ...values: string[]): Presence[] {
+  #presences(where: string, ...values: (string | number)[]): Presence[] {
     return this.#tables
       .select<{ object: string; client_id: string; user: string | null; address: string }>(
         `SELECT object, client_id, user, address FROM presence ${where}`,

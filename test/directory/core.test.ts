@@ -11,7 +11,7 @@ const OBJECTS = ["default/session/0", "default/session/1"];
 
 function directory(objects?: readonly string[]) {
   const store = new MemoryDirectoryStore();
-  const begin = (): DirectoryCore => new DirectoryCore({ store, objects });
+  const begin = (): DirectoryCore => new DirectoryCore({ store, objects, objectOf: (clientId) => `default/client/${clientId}` });
   return { store, begin, core: begin() };
 }
 
@@ -165,6 +165,50 @@ describe("who is told", () => {
     expect(again.untold).toEqual([]);
     expect(again.recent(3).users.map(({ user }) => user)).toEqual(["ada"]);
     expect(again.recent(2 + DIRECTORY_CHANGES_MS).users).toEqual([]);
+  });
+
+  test("changes are forgotten when everybody was told and they are no news any more; a restart remembers when", () => {
+    const { core, begin, store } = directory(OBJECTS);
+    core.putUsers([entry("ada"), entry("bob")], "add", 1);
+    core.removeUser("ada", 2);
+    const over = 2 + DIRECTORY_CHANGES_MS;
+    core.sweepChanges(over);
+    expect([core.sweepAt, store.isChanged("ada")]).toEqual([Number.POSITIVE_INFINITY, true]);
+    tell(core);
+    expect([core.sweepAt, begin().sweepAt]).toEqual([over, over]);
+    core.sweepChanges(over - 1);
+    expect(store.isChanged("ada")).toBe(true);
+    core.removeUser("bob", over - 1);
+    tell(core);
+    core.sweepChanges(over);
+    expect([store.isChanged("ada"), store.isChanged("bob"), core.sweepAt]).toEqual([false, true, over + DIRECTORY_CHANGES_MS]);
+    core.sweepChanges(core.sweepAt);
+    expect([store.firstChangeAt(), core.sweepAt, begin().sweepAt]).toEqual([undefined, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+  });
+
+  test("of those whose objects are not known nobody is looked for who can't be concerned, and all at once never", () => {
+    const { core, store } = directory();
+    const names = Array.from({ length: 2_500 }, (_, index) => `c${index}`);
+    for (const clientId of names)
+      store.putPresence({ object: `default/client/${clientId}`, clientId, userName: "ada", address: "10.0.0.1" });
+    const pages: number[] = [];
+    const { presencesAfter } = store;
+    store.presencesAfter = (...asked) => {
+      const page = presencesAfter.apply(store, asked);
+      pages.push(page.length);
+      return page;
+    };
+    expect(core.putBan(ban("c7"), 1)).toBeUndefined();
+    expect(core.putBan(ban("c"), 1)).toBeUndefined();
+    expect(core.putBan(ban("bob", { kind: "username", until: 5 }), 1)).toBeUndefined();
+    core.removeBan("clientid", "c", 2);
+    core.sweep(6);
+    expect([tell(core), pages]).toEqual([["default/client/c7"], []]);
+    expect(core.putBan(ban("ada", { kind: "username" }), 7)).toBeUndefined();
+    expect(tell(core)).toHaveLength(names.length);
+    expect(core.putBan(ban("^c1", { kind: "clientid_re" }), 8)).toBeUndefined();
+    expect(tell(core)).toHaveLength(names.filter((name) => name.startsWith("c1")).length);
+    expect([Math.max(...pages) < names.length, pages.reduce((sum, each) => sum + each)]).toEqual([true, names.length]);
   });
 
   test("where each client has its own object, those of whom it is known that they are concerned", () => {

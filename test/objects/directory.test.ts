@@ -114,11 +114,15 @@ test("what adding, changing and banning cost: rows", async () => {
     await run();
     return (await directory().usage()).rowsWritten - before;
   };
+  const changes = () => runInDurableObject(directory(), (_object, { storage }) => storage.sql.exec("SELECT 1 FROM change").toArray());
   const entry = (user: string, password: string) => ({ user, password, rights: "{}" });
-  await directory().putUsers([entry("first", "x")], "put");
+  for (const password of ["x", "y"]) await directory().putUsers([entry("first", password)], "put");
   const hundred = Array.from({ length: 100 }, (_, index) => entry(`device-${unique()}-${index}`, "x"));
   passTime(2 * DIRECTORY_CHANGES_MS);
+  expect(await changes()).not.toEqual([]);
   await runDurableObjectAlarm(directory());
+  // A login that would have to know of them can't arrive any more.
+  expect(await changes()).toEqual([]);
   // A row each, and one that counts the changes.
   expect(await cost(() => directory().putUsers(hundred, "add"))).toBe(101);
   expect(await cost(() => directory().putUsers(hundred, "put"))).toBe(0);

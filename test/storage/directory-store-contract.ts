@@ -37,7 +37,7 @@ export function directoryStoreContract(name: string, withStore: WithStore<Direct
           [],
           [],
         ]);
-        expect([store.deleteUser("a"), store.deleteBan("clientid", "a"), store.presence("o"), store.presences()]).toEqual([
+        expect([store.deleteUser("a"), store.deleteBan("clientid", "a"), store.presence("o"), store.presencesAfter("", 9)]).toEqual([
           false,
           false,
           undefined,
@@ -98,7 +98,10 @@ export function directoryStoreContract(name: string, withStore: WithStore<Direct
         store.putUntold({ object: "o", since: 4 });
         expect([store.state(), store.untold()]).toEqual([{ version: 5, bans: 2 }, [{ object: "o", since: 4 }]]);
         expect(store.changesSince(4)).toEqual([{ user: "b", version: 5, at: 50 }]);
+        expect([store.changesAfter(40), store.changesAfter(50)]).toEqual([[{ user: "b", version: 5, at: 50 }], []]);
+        expect([store.firstChangeAt(), store.isChanged("a"), store.isChanged("c")]).toEqual([40, true, false]);
         store.deleteChanges(50);
+        expect([store.firstChangeAt(), store.isChanged("a")]).toEqual([50, false]);
         expect(store.changesSince(0)).toEqual([{ user: "b", version: 5, at: 50 }]);
         store.deleteUntold("o");
         expect(store.untold()).toEqual([]);
@@ -118,9 +121,13 @@ export function directoryStoreContract(name: string, withStore: WithStore<Direct
           ["o2", "\uffff"],
           [],
         ]);
+        expect(store.presencesAfter("", 2)).toEqual([here, anonymous]);
+        expect(store.presencesAfter("o1", 1)).toEqual([anonymous]);
+        expect(store.objectsOf(["ada", "bob"]).sort(compareTopics)).toEqual(["o1", "\uffff", "\ud83d\ude00"]);
+        expect([store.objectsOf(["bob"]), store.objectsOf([""]), store.objectsOf([])]).toEqual([[], [], []]);
         for (const object of ["\uffff", "\ud83d\ude00"]) store.deletePresence(object);
         store.deletePresence("o1");
-        expect(store.presences()).toEqual([anonymous]);
+        expect(store.presencesAfter("", 9)).toEqual([anonymous]);
       }));
   });
 }
