@@ -1,6 +1,7 @@
 /**
  * Bans, before anything else is asked of a client: who is banned has no password hashed and no token read. What only a login tells, the user
- * name of a token, is looked at once more where its session is.
+ * name of a token, is looked at once more where its session is. All of them are known here for some seconds: a name is asked for with them where
+ * the next one will ask for it, and where it may.
  */
 
 import type { Ban } from "../directory/bans.ts";
@@ -15,6 +16,7 @@ import type {
   EnhancedAuthenticator,
   Refusal,
 } from "../session/ports.ts";
+import type { FailedLogins } from "./failed-logins.ts";
 import type { LoginDirectory } from "./login-directory.ts";
 
 /** Banned; a 3.x connection gets return code 5. Who is banned is not told more than that it is so. */
@@ -25,19 +27,25 @@ export function banned({ until }: Pick<Ban, "until">): Refusal {
 export class BanGate implements Authenticator {
   readonly #directory: LoginDirectory;
   readonly #runtime: Runtime;
+  readonly #namesAsked: FailedLogins | undefined;
 
-  constructor(directory: LoginDirectory, runtime: Runtime) {
+  /** @param namesAsked the failed logins where names with passwords are the next to be asked for */
+  constructor(directory: LoginDirectory, runtime: Runtime, namesAsked?: FailedLogins) {
+    this.#namesAsked = namesAsked;
     this.#directory = directory;
     this.#runtime = runtime;
   }
 
   /** @returns undefined when the client is not banned: others decide then */
-  async authenticate({ clientId, userName }: Connect, caller: Caller): Promise<Refusal | undefined> {
+  async authenticate({ clientId, userName, password }: Connect, caller: Caller): Promise<Refusal | undefined> {
+    const { address } = caller;
+    const isAskedFor = userName !== undefined && password !== undefined && this.#namesAsked?.mayTry(address) === true;
+    if (isAskedFor && !this.#namesAsked!.isShut(address, userName)) await this.#directory.look(caller, userName);
     return this.check(clientId, userName, caller);
   }
 
   async check(clientId: string, userName: string | undefined, caller: Caller): Promise<Refusal | undefined> {
-    const { bans } = await this.#directory.look(caller, userName);
+    const { bans } = await this.#directory.look(caller, undefined);
     const ban = bans.find({ clientId, userNames: userName === undefined ? [] : [userName], address: caller.address }, this.#runtime.now());
     return ban && banned(ban);
   }

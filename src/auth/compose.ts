@@ -38,8 +38,10 @@ import { type AskAuthentication, ServiceAuthenticator } from "./service-authenti
 import type { AuthenticationService } from "./service-contract.ts";
 import { ServiceHook } from "./service-hook.ts";
 import { askGoAuth, askHttp, askInOrder, askService } from "./subscribe-hooks.ts";
+import { UnknownNames } from "./unknown-names.ts";
 import { parseUsers } from "./users.ts";
 import { UsersAuthenticator } from "./users-authenticator.ts";
+import { VerifiedPasswords } from "./verified-passwords.ts";
 
 export interface Auth {
   readonly authenticator: AuthenticatorChain;
@@ -139,6 +141,7 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
 
   const asked = directory && new LoginDirectory(directory);
   const failures = new FailedLogins(settings.rates.addressLoginFailures, runtime, services.tooManyFailed);
+  const right = new VerifiedPasswords();
   const methods: EnhancedAuthenticator[] = [];
   const links: { readonly [Link in ChainLink]: () => Authenticator } = {
     jwt: () => {
@@ -148,18 +151,20 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
     },
     users: () => {
       methods.push(new ScramAuthenticator(users, failures, directory, settings.directory.adminToken));
-      return new UsersAuthenticator(users, runtime, failures, asked, order.at(-1) !== "users");
+      const behind = order.slice(order.indexOf("users") + 1);
+      const later = behind.length === 0 ? undefined : { passwords: right, takesTokens: behind.includes("jwt") };
+      return new UsersAuthenticator(users, runtime, failures, asked, later);
     },
     http: () => {
       const hook = new HttpHook("HTTP_AUTH_URL", settings.http.timeoutMs, { ...services, runtime });
       const Preset = settings.http.preset === "go-auth" ? GoAuthenticator : HttpAuthenticator;
-      return new CountedLogins(new Preset(settings.http, hook, runtime), failures);
+      return new CountedLogins(new Preset(settings.http, hook, runtime), failures, right);
     },
     service: () => {
       const name = authenticate === undefined ? BOUND_WORKER : WORKERS_CODE;
       const hook = new ServiceHook(name, settings.http.timeoutMs, { ...services, runtime });
       const ask: AskAuthentication = authenticate ?? ((request) => (service as AuthenticationService).authenticate(request));
-      return new CountedLogins(new ServiceAuthenticator(ask, hook, runtime), failures);
+      return new CountedLogins(new ServiceAuthenticator(ask, hook, runtime), failures, right);
     },
   };
   const { system } = settings;
@@ -168,13 +173,14 @@ export function createAuth(settings: AuthSettings, runtime: Runtime, services: A
   const rules = new RulesAuthorizer(sources);
   const hooks = subscribeHooks(settings, { ...services, runtime });
   const hook = hooks.length === 0 ? undefined : { closed: closedRules(sources), ask: askInOrder(hooks) };
-  const gate = asked && new BanGate(asked, runtime);
+  const gate = asked && new BanGate(asked, runtime, order[0] === "users" ? failures : undefined);
   const certified = believesGateways ? [new CertifiedAuthenticator(users, asked)] : [];
   const chain: Authenticator[] = [...(gate === undefined ? [] : [gate]), ...certified, ...order.map((link) => links[link]())];
   // Whoever gives a user name means to be somebody, where there is anybody to be.
   const isAnybodyKnown = order.some((link) => link !== "users") || settings.users.trim() !== "";
   if (settings.allowAnonymous) chain.push(new AnonymousAuthenticator(!isAnybodyKnown));
   else if (asked !== undefined && !isAnybodyKnown) chain.push(new NobodyYet(asked));
+  if (asked !== undefined) chain.push(new UnknownNames(asked, failures));
   return {
     authenticator: new AuthenticatorChain(chain),
     enhanced: gate === undefined ? new Methods(methods) : new GatedMethods(gate, new Methods(methods)),

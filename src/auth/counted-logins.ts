@@ -7,16 +7,18 @@ import type { Connect } from "../mqtt/packet.ts";
 import { BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED } from "../mqtt/reason-code.ts";
 import type { Admission, Authenticator, Caller, Refusal } from "../session/ports.ts";
 import type { FailedLogins } from "./failed-logins.ts";
-import { VerifiedPasswords } from "./verified-passwords.ts";
+import type { VerifiedPasswords } from "./verified-passwords.ts";
 
 const FAILURES: readonly number[] = [BAD_USER_NAME_OR_PASSWORD, NOT_AUTHORIZED];
 
 export class CountedLogins implements Authenticator {
   readonly #hook: Authenticator;
   readonly #failures: FailedLogins;
-  readonly #verified = new VerifiedPasswords();
+  readonly #verified: VerifiedPasswords;
 
-  constructor(hook: Authenticator, failures: FailedLogins) {
+  /** @param verified passwords that were right, by namespace and name */
+  constructor(hook: Authenticator, failures: FailedLogins, verified: VerifiedPasswords) {
+    this.#verified = verified;
     this.#hook = hook;
     this.#failures = failures;
   }

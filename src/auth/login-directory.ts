@@ -28,4 +28,10 @@ export class LoginDirectory {
     this.#told.set(caller, { userName, known });
     return known;
   }
+
+  /** Whether it was asked for a user who is not there, where there are others. */
+  hasMissed(caller: Caller): boolean {
+    const told = this.#told.get(caller);
+    return told?.userName !== undefined && told.known.user === undefined && !told.known.isEmpty;
+  }
 }

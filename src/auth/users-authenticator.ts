@@ -3,7 +3,9 @@
  * whether a user exists, as long as all passwords are hashed with the same number of iterations, and nobody else is asked after this.
  */
 
+import { BoundedMap } from "../bounded-map.ts";
 import type { Known } from "../directory/ports.ts";
+import { PASSWORD_REMEMBERED_BYTES, PASSWORDS_REMEMBERED_BYTES_MAX } from "../login-limits.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { SERVER_BUSY } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
@@ -11,6 +13,7 @@ import { type Admission, type Authenticator, type Caller, NOBODY, type Refusal }
 import { NOT_KNOWN } from "./chain.ts";
 import type { Attempt, FailedLogins } from "./failed-logins.ts";
 import { HashTurns } from "./hash-turns.ts";
+import { headerOf } from "./jwt-token.ts";
 import type { LoginDirectory } from "./login-directory.ts";
 import { dummyHash, hashShare, verifyPassword } from "./password.ts";
 import type { User } from "./users.ts";
@@ -19,19 +22,30 @@ import { VerifiedPasswords } from "./verified-passwords.ts";
 /** Server busy; a 3.x connection gets return code 3. */
 const BUSY: Refusal = { reasonCode: SERVER_BUSY, message: "Too many passwords are being checked; try again." };
 
+/** Those who are asked behind this one. */
+export interface Later {
+  /** That were right there, by namespace and name. */
+  readonly passwords: VerifiedPasswords;
+  readonly takesTokens: boolean;
+}
+
 export class UsersAuthenticator implements Authenticator {
   readonly #users: ReadonlyMap<string, User>;
   readonly #directory: LoginDirectory | undefined;
-  readonly #passesOn: boolean;
+  readonly #later: Later | undefined;
   readonly #dummy: string;
   readonly #verified = new VerifiedPasswords();
   readonly #turns: HashTurns;
   readonly #failures: FailedLogins;
+  /** The hashes of users of the directory whose passwords were right, by namespace and name: whom the directory may be asked about again. */
+  readonly #hashes = new BoundedMap<string, string>(PASSWORDS_REMEMBERED_BYTES_MAX);
 
-  /** @param passesOn whether somebody else is asked about users who are not known here: nothing is hashed for them, and the time tells it */
-  constructor(users: readonly User[], runtime: Runtime, failures: FailedLogins, directory?: LoginDirectory, passesOn = false) {
+  /**
+   * @param later who else is asked about users who are not known here: nothing is hashed for them, and the time tells it
+   */
+  constructor(users: readonly User[], runtime: Runtime, failures: FailedLogins, directory?: LoginDirectory, later?: Later) {
     this.#failures = failures;
-    this.#passesOn = passesOn;
+    this.#later = later;
     this.#turns = new HashTurns(runtime);
     this.#users = new Map(users.map((user) => [user.user, user]));
     this.#directory = directory;
@@ -45,19 +59,30 @@ export class UsersAuthenticator implements Authenticator {
   async authenticate({ userName, password }: Connect, caller: Caller): Promise<Admission | Refusal | undefined> {
     if (userName === undefined) return undefined;
     const { address } = caller;
-    const known = await this.#directory?.look(caller, userName);
-    if (this.#users.size === 0 && known?.isEmpty !== false) return undefined;
-    const user = this.#find(userName, known);
-    if (user === undefined && this.#passesOn) return undefined;
-    if (password === undefined) return NOT_KNOWN;
     const failures = this.#failures;
     const verified = this.#verified;
+    const attempt = failures.attempt(address, userName);
+    caller.whenGone?.(() => attempt.fail());
+    const name = `${caller.namespace} ${userName}`;
+    const digest = password && (await verified.digestOf(password));
+    const unread =
+      password && this.#directory && (await failures.admit(address, attempt, () => this.#mayBeLookedUp(attempt, userName, name, digest!)));
+    if (unread !== undefined) {
+      attempt.fail();
+      // Where there are no users names say nothing; and a token is no guess, whose ever it is.
+      if (this.#users.size === 0 && (await this.#directory!.look(caller, undefined)).isEmpty) return undefined;
+      return this.#later?.takesTokens && isToken(password!) ? undefined : unread;
+    }
+    // Nobody is let in without a password, whoever is named; but whom somebody else may know has to be found out.
+    const asked = password === undefined && this.#later === undefined ? undefined : userName;
+    const known = await this.#directory?.look(caller, asked);
+    if (this.#users.size === 0 && known?.isEmpty !== false) return undefined;
+    const user = this.#find(userName, known);
+    if (user === undefined && this.#later !== undefined) return undefined;
+    if (password === undefined || digest === undefined) return NOT_KNOWN;
     const admission = { ...NOBODY, userName, address, grants: user?.grants ?? "" };
     // An unknown user costs the same work as a wrong password.
     const hash = user?.password ?? (known?.like === undefined ? this.#dummy : dummyHash(known.like));
-    const digest = await verified.digestOf(password);
-    const attempt = failures.attempt(address, userName);
-    caller.whenGone?.(() => attempt.fail());
     let wasRight = false;
     const compared = await failures.admit(address, attempt, () => {
       if (!attempt.look()) return false;
@@ -83,9 +108,23 @@ export class UsersAuthenticator implements Authenticator {
         return NOT_KNOWN;
       }
       verified.add(hash, digest);
+      if (!this.#users.has(userName)) this.#hashes.set(name, hash, PASSWORD_REMEMBERED_BYTES + 2 * name.length);
       attempt.giveBack();
       return admission;
     }
+  }
+
+  /**
+   * Whether the directory may be asked about a name, which costs a call: where no more may fail it is for those alone whose password was right before.
+   * What is compared for that counts, or the refusal would be a way to guess.
+   */
+  #mayBeLookedUp(attempt: Attempt, userName: string, name: string, digest: Uint8Array): boolean {
+    if (!attempt.look()) return false;
+    const hash = this.#users.get(userName)?.password ?? this.#hashes.get(name);
+    const mine = hash !== undefined && this.#verified.knows(hash);
+    const may = attempt.couldBegin || (mine && this.#verified.fits(hash, digest)) || this.#later?.passwords.fits(name, digest) === true;
+    if (may || (!mine && !this.#later?.passwords.knows(name))) attempt.giveBack();
+    return may;
   }
 
   /** @returns undefined where it may not be hashed for */
@@ -98,4 +137,8 @@ export class UsersAuthenticator implements Authenticator {
     const user = this.#users.get(userName);
     return user === undefined ? known?.user : { password: user.password, grants: "" };
   }
+}
+
+function isToken(password: Uint8Array): boolean {
+  return headerOf(new TextDecoder().decode(password)) !== undefined;
 }

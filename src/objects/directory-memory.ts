@@ -7,7 +7,13 @@ import { BoundedMap } from "../bounded-map.ts";
 import { Bans, NO_BANS } from "../directory/bans.ts";
 import type { KnownUser, Looked, News } from "../directory/news.ts";
 import type { DirectoryPort, Known } from "../directory/ports.ts";
-import { DIRECTORIES_REMEMBERED_MAX, DIRECTORY_CALL_MS, DIRECTORY_FRESH_MS, DIRECTORY_REMEMBERED_MAX } from "../login-limits.ts";
+import {
+  DIRECTORIES_REMEMBERED_MAX,
+  DIRECTORY_CALL_MS,
+  DIRECTORY_FRESH_MS,
+  DIRECTORY_REMEMBERED_MAX,
+  USER_NAME_BYTES_MAX,
+} from "../login-limits.ts";
 import type { Runtime } from "../runtime.ts";
 import { inTime } from "./in-time.ts";
 
@@ -49,7 +55,9 @@ export class DirectoryMemory implements DirectoryPort {
     this.#runtime = runtime;
   }
 
-  async look(namespace: string, userName: string | undefined): Promise<Known> {
+  async look(namespace: string, named: string | undefined): Promise<Known> {
+    // Nobody has a longer name.
+    const userName = named !== undefined && named.length > USER_NAME_BYTES_MAX ? undefined : named;
     const now = this.#runtime.now();
     const place = this.#place(namespace);
     const isFresh = (at: number): boolean => at > now - DIRECTORY_FRESH_MS && at <= now;

@@ -2,6 +2,9 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
+import { looked } from "../../src/api/bearer.ts";
+import { parseRate } from "../../src/rate.ts";
+import type { Settings } from "../../src/settings.ts";
 import { ADMIN_TOKEN } from "../support/admin-api.ts";
 
 const METRICS_TOKEN = "a-metrics-token-of-tests";
@@ -44,6 +47,20 @@ test.each([
   for (let number = 0; number < 5; number += 1) expect(await status(path, token, other)).toBe(200);
   expect(lines.some((line) => line.includes("tokens are refused: too many were wrong"))).toBe(true);
   expect(lines.join("\n")).not.toContain("guess-");
+});
+
+test("of what comes at once, and takes its time to be looked at, no more is answered than of as much one after the other", async () => {
+  const settings = { rates: { addressLoginFailures: parseRate("3/1h")! } } as Settings;
+  const request = new Request("https://broker.test/", { headers: { "CF-Connecting-IP": "203.0.113.10" } });
+  const shown = Array.from({ length: 21 }, (_, index) =>
+    looked(request, settings, "/", async () => {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      return index === 20 ? { right: true } : undefined;
+    }),
+  );
+  const found = (await Promise.all(shown)).map((each) => ("kind" in each ? each.kind : "right"));
+  expect(found.filter((each) => each === "wrong")).toHaveLength(3);
+  expect(new Set(found)).toEqual(new Set(["wrong", "too many were wrong"]));
 });
 
 test("both are counted for themselves", async () => {

@@ -4,7 +4,7 @@ import { type Auth, type AuthServices, type AuthSettings, createAuth as create }
 import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import { NO_HTTP } from "../../src/auth/http-settings.ts";
 import { NO_TOKENS } from "../../src/auth/jwt-settings.ts";
-import { NO_BANS } from "../../src/directory/bans.ts";
+import { Bans, NO_BANS } from "../../src/directory/bans.ts";
 import type { DirectoryPort } from "../../src/directory/ports.ts";
 import { DEFAULT_RATES } from "../../src/rate.ts";
 import { PLATFORM, type Runtime } from "../../src/runtime.ts";
@@ -447,6 +447,72 @@ describe("users of the directory", () => {
     expect(await both.authenticator.authenticate(connect("ada", "lovelace"), CALLER)).toEqual(ADA);
     expect(await both.authenticator.authenticate(connect("ada", "byron"), CALLER)).toMatchObject({ reasonCode: 0x86 });
     expect(both.authorizer.mayPublish({ ...ADA, grants: "{}" }, "c", "a/b", 0, false)).toBe(false);
+  });
+
+  describe("names that nobody has", () => {
+    const rates = { addressLoginFailures: { count: 5, ms: 3_600_000, burst: undefined } };
+    const HERE = { ...CALLER, address: "192.0.2.1" };
+    const http = { ...NO_HTTP, url: "https://auth.test/" };
+
+    /** A directory in which ada is, and how often it was asked for names. */
+    async function world(settings: Partial<AuthSettings> = {}, answer = "ignore") {
+      const asked: string[] = [];
+      const [password, like] = [await quickHash("byron"), await quickHash("like")];
+      const ban = { kind: "peerhost", who: "192.0.2.66", by: "", reason: "", at: 0, until: Number.POSITIVE_INFINITY } as const;
+      const bans = new Bans({ version: 1, bans: [ban] });
+      const look: DirectoryPort["look"] = async (_namespace, userName) => {
+        if (userName !== undefined) asked.push(userName);
+        return { bans, isEmpty: false, user: userName === "ada" ? { password, grants: "{}" } : undefined, like };
+      };
+      const fetch = async () => new Response(JSON.stringify({ result: answer }));
+      const { authenticator } = createAuth({ users: "", allowAnonymous: false, rates, ...settings }, PLATFORM, {
+        directory: { look },
+        fetch,
+      });
+      const login = async (name: string, word: string | undefined, caller = HERE) => {
+        const answered = await authenticator.authenticate(connect(name, word), { ...caller });
+        return "reasonCode" in answered ? answered.reasonCode : answered.userName;
+      };
+      const many = (word: string | undefined) => Promise.all(Array.from({ length: 100 }, (_, index) => login(`nobody ${index}`, word)));
+      return { asked, login, many };
+    }
+
+    test("above the rate of failed logins the directory is asked about nobody but who was right before, and bans come first", async () => {
+      const { asked, login, many } = await world();
+      expect(await login("ada", "byron")).toBe("ada");
+      for (let index = 0; index < 5; index += 1) expect(await login(`eve ${index}`, "x")).toBe(0x86);
+      asked.length = 0;
+      expect(new Set(await many("x"))).toEqual(new Set([0x9f]));
+      expect(await login("ada", "wrong")).toBe(0x9f);
+      expect(asked).toEqual([]);
+      expect(await login("ada", "byron")).toBe("ada");
+      expect(asked).toEqual(["ada"]);
+      expect(await login("eve", "x", { ...HERE, address: "192.0.2.66" })).toBe(0x8a);
+    });
+
+    test("whoever gives no password, or a token that is none, has nobody asked about", async () => {
+      const { asked, many } = await world();
+      expect(new Set(await many(undefined))).toEqual(new Set([0x86]));
+      expect(asked).toEqual([]);
+      const withTokens = await world({ jwt: { ...NO_TOKENS, secret: new TextEncoder().encode(SECRET) } });
+      expect(new Set(await withTokens.many(signed({}, `${SECRET}.`)))).toEqual(new Set([0x86]));
+      expect(withTokens.asked).toEqual([]);
+    });
+
+    test("count where a service does not know them either, and not where it does", async () => {
+      const { asked, login, many } = await world({ http });
+      for (let index = 0; index < 5; index += 1) expect(await login(`eve ${index}`, "x")).toBe(0x86);
+      expect(new Set(await many("x"))).toEqual(new Set([0x9f]));
+      expect(asked).toHaveLength(5);
+      const known = await world({ http }, "allow");
+      for (let index = 0; index < 12; index += 1) expect(await known.login(`device ${index}`, "x")).toBe(`device ${index}`);
+    });
+
+    test("a token behind the users is read although its address has no try left", async () => {
+      const { login } = await world({ authChain: ["users", "jwt"], jwt: { ...NO_TOKENS, secret: new TextEncoder().encode(SECRET) } });
+      for (let index = 0; index < 6; index += 1) await login("ada", `wrong ${index}`);
+      expect(await login("bob", signed({ sub: "bob" }))).toBe("bob");
+    });
   });
 
   test("where it can't be asked nobody is let in, banned or not", async () => {

@@ -2,7 +2,13 @@
 
 import { describe, expect, test } from "vitest";
 import type { Looked } from "../../src/directory/news.ts";
-import { DIRECTORIES_REMEMBERED_MAX, DIRECTORY_CALL_MS, DIRECTORY_FRESH_MS, DIRECTORY_REMEMBERED_MAX } from "../../src/login-limits.ts";
+import {
+  DIRECTORIES_REMEMBERED_MAX,
+  DIRECTORY_CALL_MS,
+  DIRECTORY_FRESH_MS,
+  DIRECTORY_REMEMBERED_MAX,
+  USER_NAME_BYTES_MAX,
+} from "../../src/login-limits.ts";
 import { DirectoryMemory } from "../../src/objects/directory-memory.ts";
 import type { Runtime } from "../../src/runtime.ts";
 
@@ -47,6 +53,13 @@ const isBanned = (known: Awaited<ReturnType<DirectoryMemory["look"]>>): boolean 
   known.bans.find({ clientId: "c", userNames: [], address: "" }, 0) !== undefined;
 
 describe("an isolate", () => {
+  test("asks for nobody by a name that is longer than any user's", async () => {
+    const { asked, memory } = world();
+    await memory.look("n", "u".repeat(USER_NAME_BYTES_MAX));
+    await memory.look("n", "u".repeat(USER_NAME_BYTES_MAX + 1));
+    expect(asked).toEqual([["u".repeat(USER_NAME_BYTES_MAX), -1]]);
+  });
+
   test("asks once for each user in the stated time, and for bans only if they are others", async () => {
     const { asked, state, memory } = world();
     for (const user of ["ada", "ada", "bob", undefined]) expect(isBanned(await memory.look("n", user))).toBe(true);
