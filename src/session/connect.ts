@@ -26,7 +26,7 @@ import { connectionFacts, effectiveKeepAliveSeconds, encodeFor, hasRoomFor } fro
 import type { SessionCore } from "./core.ts";
 import { KEEP_ALIVE } from "./deadlines.ts";
 import { setIdentity } from "./identity.ts";
-import { connectionLost, endSession, handleDisconnect, keepAliveSlackMs } from "./lifecycle.ts";
+import { connectionLost, endSession, hasLeft, keepAliveSlackMs } from "./lifecycle.ts";
 import { askOwed } from "./owed-retained.ts";
 import { willBytes } from "./pending-will.ts";
 import { type Claimant, claimantOf, type Identity, isSameClaimant, isService, type Refusal, type Wire } from "./ports.ts";
@@ -197,11 +197,7 @@ export function handleConnect(
 export function takeOver(core: SessionCore, previous: Session | undefined): void {
   const older = previous?.connection;
   if (older === undefined) return;
-  const said = older.unhandled?.takeDisconnect();
-  if (said !== undefined) {
-    handleDisconnect(core, older, said);
-    return;
-  }
+  if (hasLeft(core, older)) return;
   const reason = "another connection uses this Client Identifier";
   older.disconnect(SESSION_TAKEN_OVER, reason);
   // [5.0/3.1.3.2.2/takeover]: a will without delay goes now; a delayed one when Clean Start 1 ends the session; a resume cancels it.

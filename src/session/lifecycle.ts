@@ -68,6 +68,17 @@ export function violated(core: SessionCore, connection: Connection, reasonCode: 
   connectionLost(core, connection, { reasonCode, reason: message });
 }
 
+/**
+ * For a connection that has to end though its client has done nothing wrong: if that one has taken leave behind what can't go on, it leaves as
+ * it has said [MQTT311-3.14.4-3].
+ * @returns whether it has
+ */
+export function hasLeft(core: SessionCore, connection: Connection): boolean {
+  const said = connection.unhandled?.takeDisconnect();
+  if (said !== undefined) handleDisconnect(core, connection, said);
+  return said !== undefined;
+}
+
 /** What follows for a session when its client is gone. @param ended why, for who has not been told yet */
 export function clientLost(core: SessionCore, session: Session, ended?: Ended): void {
   const { identity, clientId } = session;

@@ -26,7 +26,7 @@ import type { SessionCore } from "./core.ts";
 import type { Incoming } from "./delivery.ts";
 import { dropped } from "./dropped.ts";
 import { countExchange, makeRoomForExchange } from "./exchanges.ts";
-import { violated } from "./lifecycle.ts";
+import { hasLeft, violated } from "./lifecycle.ts";
 import { HELD, type PublishVerdict } from "./ports.ts";
 import type { ReceivedExchange } from "./received.ts";
 import type { Connection, Session } from "./session.ts";
@@ -309,7 +309,7 @@ function answer(core: SessionCore, connection: Connection): void {
     const { packetId, qos, reasonCode } = head;
     if (reasonCode >= 0x80 && connection.version !== 5) {
       // 3.x has no way to refuse a message: without an answer and with a new connection the client sends it again.
-      violated(core, connection, reasonCode, "the message could not be delivered; send it again");
+      if (!hasLeft(core, connection)) violated(core, connection, reasonCode, "the message could not be delivered; send it again");
       return;
     }
     core.changes.mark(connection);

@@ -1,7 +1,7 @@
 /** Rates of one client, over real sockets: what is above one is dropped, refused, or read more slowly. Nobody else feels it. */
 
 import { expect, it } from "vitest";
-import { DISCONNECT, PUBACK, PUBREC } from "../../src/mqtt/packet.ts";
+import { DISCONNECT, NO_PROPERTIES, PUBACK, PUBREC } from "../../src/mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
 import { describeTopologies, type TestBroker } from "../support/brokers.ts";
 import { type MqttTestClient, publishPacket, textOf, unique } from "../support/mqtt-client.ts";
@@ -129,6 +129,18 @@ describeTopologies(
       client.terminate();
       const texts = await other.texts(21);
       expect(texts.at(-1)).toBe("gone");
+      await other.silence();
+    });
+
+    it("[MQTT311-3.14.4-3] nor is the will of one that has taken leave behind it published", async () => {
+      const topic = unique();
+      const other = await listener(broker, topic);
+      const client = await broker.connect({ version: 4, will: { topic, payload: "gone", qos: 1, retain: false } });
+      const messages = [...Array(24).keys()].map((number) => publishPacket(topic, String(number), { qos: 1, packetId: number + 1 }));
+      client.sendTogether(...messages, { type: DISCONNECT, reasonCode: 0, properties: NO_PROPERTIES });
+      await client.acknowledged(PUBACK, 20);
+      client.terminate();
+      expect(await other.texts(20)).not.toContain("gone");
       await other.silence();
     });
 
