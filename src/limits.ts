@@ -111,11 +111,11 @@ export const RETAINED_PAGE_BYTES = 64 * KIB;
 export const RETAINED_LOOKS = 512;
 
 /**
- * What one tick of an object reads for all clients together, as places looked at, messages and KiB: about 3 ms. While others speak the pause
- * after it has a millisecond for each so many.
+ * What one tick of an object reads for all clients together, as places looked at, messages and KiB: a page, about 1.5 ms. While others speak
+ * the pause after it has a millisecond for each so many: what is read has to be sent and acknowledged as well.
  */
-export const RETAINED_WORK_PER_TICK = 128;
-export const RETAINED_WORK_PER_MS = 64;
+export const RETAINED_WORK_PER_TICK = 64;
+export const RETAINED_WORK_PER_MS = 16;
 
 /** Pages of one Session object that are asked for and have not come. More wait their turn. */
 export const RETAINED_ASKS_MAX = 256;

@@ -1,7 +1,7 @@
 /**
  * Reads retained messages for subscriptions that are owed them: page after page, one for each client in turn, and no more without a pause than
  * a tick may cost, so that whoever else has something to say or hear is served in between, however many ask and for how much. Who says
- * something needs several turns of the runtime, and each would wait for a tick of reading: so while others speak the pause is about as long as
+ * something needs several turns of the runtime, and each would wait for a tick of reading: so while others speak the pause is longer than
  * the tick. Who asks while little was read is answered at once: most new subscriptions are owed nothing, and a pause for each of them would be
  * a timer and a call.
  */
