@@ -136,6 +136,9 @@ export const RELAYED_PACKETS_MAX = 4096;
  */
 export const RELAYED_BYTES_MAX = 64 * MIB;
 
+/** What a relay holds counts for so long after its client was heard: longer than letting a client in takes, as one may be gone without a word. */
+export const RELAYED_LEASE_MS = 2 * MINUTE;
+
 /**
  * PINGREQ that a relay answers one client in this time; with more it is disconnected (0x96). What it answers waits in the Worker, which can't
  * see whether its client reads. The shortest Keep Alive needs one a second.

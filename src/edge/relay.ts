@@ -7,19 +7,9 @@
 import { type Farewell, isFarewell, readConnect, refused } from "../handshake/first-packet.ts";
 import type { Handover } from "../handshake/handover.ts";
 import type { Limits } from "../limits.ts";
-import {
-  EARLY_PACKETS_MAX,
-  KEEP_ALIVE_FACTOR,
-  LIVENESS_MS,
-  RELAYED_BYTES_MAX,
-  RELAYED_PACKETS_MAX,
-  RELAYED_PINGS_MAX,
-  RELAYED_PINGS_MS,
-} from "../limits.ts";
-import { UNFINISHED_BYTES_SHORT } from "../memory-limits.ts";
-import { concatenate, framesOf } from "../mqtt/bytes.ts";
-import { encodePacket } from "../mqtt/encode.ts";
-import { type Connect, DISCONNECT, PINGREQ, PINGRESP } from "../mqtt/packet.ts";
+import { EARLY_PACKETS_MAX, KEEP_ALIVE_FACTOR, LIVENESS_MS, RELAYED_PACKETS_MAX } from "../limits.ts";
+import { framesOf } from "../mqtt/bytes.ts";
+import { type Connect, DISCONNECT } from "../mqtt/packet.ts";
 import { PacketStream } from "../mqtt/packet-stream.ts";
 import {
   KEEP_ALIVE_TIMEOUT,
@@ -47,15 +37,12 @@ import { AHEAD_PACKETS_MAX, FRAME_BYTES } from "../work-limits.ts";
 import type { Edge } from "./edge.ts";
 import { edgeContext } from "./edge-context.ts";
 import { handOver } from "./hand-over.ts";
+import { HeldBytes } from "./held-bytes.ts";
 import { Introduction, type IntroductionOptions } from "./introduction.ts";
-
-const PINGRESP_BYTES = encodePacket({ type: PINGRESP }, 4);
+import { isPing, Pings } from "./pings.ts";
 
 /** A frame that comes this soon after one has been passed on waits for the end of the tick. */
 const GATHER_MS = 1;
-
-/** What waits in all relays of this isolate, bytes: they share its memory, and there is no ledger. */
-const all = { held: 0 };
 
 /** A socket as a Worker has it. */
 export type RelayedSocket = Pick<WebSocket, "binaryType" | "accept" | "addEventListener" | "send" | "close">;
@@ -106,11 +93,7 @@ class Relay {
   #clientId = "";
   /** The object has spoken: before its CONNACK nothing may be sent to the client [MQTT5-3.2.0-1] [MQTT311-3.2.0-1]. */
   #answered = false;
-  /** Pings that are to be answered: behind CONNACK, and those of a tick in one frame, as frames are what costs. */
-  #pings = 0;
-  /** Pings since the time behind it: nothing shows here whether their answers are read. */
-  #pingsCounted = 0;
-  #pingsCountedFrom = 0;
+  readonly #pings = new Pings();
   /** The client has said DISCONNECT: what it sends from then on is not looked at [MQTT5-3.14.4-1] [MQTT311-3.14.4-2]. */
   #left = false;
   #keepAliveMs = 0;
@@ -124,8 +107,7 @@ class Relay {
   /** Runs while some of what came waits for the next tick. */
   #passing: Timer | undefined;
   #patience: Timer | undefined;
-  /** What waits of it, as it was counted last. */
-  #held = 0;
+  readonly #held = new HeldBytes();
 
   constructor(socket: RelayedSocket, options: RelayOptions) {
     const { settings, runtime } = options;
@@ -157,15 +139,11 @@ class Relay {
     else this.#introduction?.wake();
     this.#await();
     this.#count();
-    if (all.held > RELAYED_BYTES_MAX && this.#held > UNFINISHED_BYTES_SHORT)
-      this.#farewell(QUOTA_EXCEEDED, MEMORY_SHORT, closeCodeOf(QUOTA_EXCEEDED));
+    if (this.#held.isTooMuch(this.#runtime.now())) this.#farewell(QUOTA_EXCEEDED, MEMORY_SHORT, closeCodeOf(QUOTA_EXCEEDED));
   }
 
-  /** Counts what waits of it, for all. */
   #count(): void {
-    const ahead = this.#state === "ended" ? 0 : this.#ahead;
-    all.held += ahead - this.#held;
-    this.#held = ahead;
+    this.#held.count(this.#state === "ended" ? 0 : this.#ahead, this.#runtime.now());
   }
 
   /** What waits, with what it costs beside its bytes. */
@@ -213,7 +191,6 @@ class Relay {
   async #connect(connect: Connect, bytes: Uint8Array): Promise<void> {
     this.#facts = connectionFacts(connect, true);
     this.#stream.version = connect.version;
-    const unavailable = { reasonCode: SERVER_UNAVAILABLE, message: "the broker is not available; try again" };
     try {
       this.#introduction = new Introduction(this.#options, connect, this.#stream, (packet) => this.#send(packet));
       const introduced = await this.#introduction.run();
@@ -227,7 +204,7 @@ class Relay {
       this.#clientId = clientId;
       this.#open(await this.#options.reach(objectName, handover), connect, bytes);
     } catch {
-      this.#end(refused(unavailable, connect));
+      this.#end(refused({ reasonCode: SERVER_UNAVAILABLE, message: "the broker is not available; try again" }, connect));
     }
   }
 
@@ -275,12 +252,13 @@ class Relay {
         return;
       }
       this.#lastSeenAt = now;
-      const isPing = bytes[0] === PINGREQ << 4 && bytes.length === 2;
-      if (isPing && !this.#takesPing(now)) {
+      const pings = isPing(bytes);
+      if (pings && !this.#pings.take(now)) {
+        this.#forward(packets);
         this.#farewell(MESSAGE_RATE_TOO_HIGH, "the client pings more often than it may", closeCodeOf(MESSAGE_RATE_TOO_HIGH));
         return;
       }
-      if (!isPing || this.#lastSeenAt - this.#passedOnAt >= LIVENESS_MS) packets.push(bytes);
+      if (!pings || this.#lastSeenAt - this.#passedOnAt >= LIVENESS_MS) packets.push(bytes);
       if (bytes[0]! >> 4 === DISCONNECT) {
         this.#left = true;
         break;
@@ -295,20 +273,10 @@ class Relay {
     this.#forward(packets);
   }
 
-  #takesPing(now: number): boolean {
-    if (now - this.#pingsCountedFrom >= RELAYED_PINGS_MS) {
-      this.#pingsCountedFrom = now;
-      this.#pingsCounted = 0;
-    }
-    this.#pings += 1;
-    this.#pingsCounted += 1;
-    return this.#pingsCounted <= RELAYED_PINGS_MAX;
-  }
-
+  /** Behind CONNACK. */
   #answerPings(): void {
-    if (this.#pings === 0 || !this.#answered) return;
-    this.#send(concatenate(new Array<Uint8Array>(this.#pings).fill(PINGRESP_BYTES)));
-    this.#pings = 0;
+    const answers = this.#answered ? this.#pings.answers() : undefined;
+    if (answers !== undefined) this.#send(answers);
   }
 
   /** At once, or right after another frame with all that come in the same tick, as few frames: they are what costs. */

@@ -1,8 +1,9 @@
 /** A message on its way from a Topic object to a Session object, what became of it there, and where it is offered next. */
 
-import { type BatchRecord, RECORD_LIVE, RECORD_SHARED, recordBytes } from "../mqtt/batch.ts";
+import { type BatchRecord, RECORD_LIVE, RECORD_SHARED } from "../mqtt/batch.ts";
 import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR } from "../mqtt/reason-code.ts";
+import { recordBytes } from "../mqtt/record-bytes.ts";
 import { ANY_QUEUE } from "../mqtt/share-target.ts";
 import type { Outgoing } from "../routing/outbox.ts";
 import type { Addressed, Attempt, Delivered } from "../routing/ports.ts";

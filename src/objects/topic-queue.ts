@@ -16,12 +16,12 @@ import {
   RECORD_SHARE,
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
-  recordBytes,
   sentAgain,
 } from "../mqtt/batch.ts";
 import { decodeExchangeAnswer, type ExchangeAnswer, NOT_WRITTEN, type Outcomes, PENDING } from "../mqtt/exchange-answer.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, SUCCESS } from "../mqtt/reason-code.ts";
 import type { Counts } from "../mqtt/receipt.ts";
+import { recordBytes } from "../mqtt/record-bytes.ts";
 import type { Outgoing } from "../routing/outbox.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";

@@ -4,26 +4,25 @@
  * back before it counts as lost. Bytes that can't be read cost their own session or message, never the object.
  */
 
-import { PACKET_ID_MAX, RESTART_GRACE_MS } from "../limits.ts";
+import { PACKET_ID_MAX } from "../limits.ts";
 import { intact } from "../mqtt/record.ts";
 import { decodeAttachment } from "./attachment.ts";
-import { isShared, qosIn } from "./chunk.ts";
 import type { Head } from "./chunk-heads.ts";
 import { isConsumerRow, restoreConsumer, restoreGiven, settleConsumers } from "./consumer-rows.ts";
 import type { SessionCore } from "./core.ts";
-import { SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
 import { isEventsRow } from "./events.ts";
 import { doubtWaiting, setIdentity } from "./identity.ts";
 import { addSubscription } from "./interest.ts";
-import { beginGrace, clientLost, endSession, LOST } from "./lifecycle.ts";
+import { clientLost, LOST } from "./lifecycle.ts";
 import { askOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
-import { isDue, type PendingWill, readWillName } from "./pending-will.ts";
+import { type PendingWill, readWillName } from "./pending-will.ts";
 import { type Identity, NOBODY } from "./ports.ts";
 import { isPresenceRow } from "./presence.ts";
 import { restoreIncoming } from "./publish.ts";
-import { keepWithinBounds, settled } from "./queue.ts";
+import { settled } from "./queue.ts";
 import { decodePage, type ReceivedExchange } from "./received.ts";
 import { type AttachedWire, restoreConnections } from "./restore-connections.ts";
+import { settle } from "./restore-deadlines.ts";
 import { attempt, Restoring } from "./restoring.ts";
 import { endForbidden, watchLogin } from "./rights.ts";
 import { restoreTidying } from "./rows.ts";
@@ -31,8 +30,8 @@ import { type Connection, type RetainedCursor, Session } from "./session.ts";
 import { goOn } from "./share-backlog.ts";
 import { decodeSessionState, decodeWill, type SentDelivery, type SessionState, storedRequest } from "./state.ts";
 import { isSystemRow } from "./system-totals.ts";
-import { noteBacklogs, withoutMessage } from "./waiting.ts";
-import { keepWill, partRest, restOf, scheduleWill, watchWills } from "./will.ts";
+import { withoutMessage } from "./waiting.ts";
+import { partRest, restOf, watchWills } from "./will.ts";
 
 export interface Restored {
   /** The connection of each wire, in their order; undefined where the attachment could not be read. */
@@ -351,69 +350,4 @@ function restoreWills(restoring: Restoring): void {
   }
   // Behind all numbers in rows.
   for (const [clientId, identity, will] of before) partRest(core, clientId, identity, will);
-}
-
-/** Starts what waits for a time: the grace of those whose sockets are gone, the expiry and the will delay of those that were away. */
-function settle(core: SessionCore, session: Session): void {
-  // What a full queue dropped may be in the log still: no row is written for that, nor does what is attached tell it where something older
-  // waits.
-  const { queueMessagesMax, queueBytesMax } = core.limits;
-  keepWithinBounds(core, session, { messages: queueMessagesMax, bytes: queueBytesMax, short: false });
-  if (session.connection !== undefined) {
-    noteBacklogs(core, session);
-    return;
-  }
-  if (session.expirySeconds === 0) {
-    settleEnded(core, session);
-    return;
-  }
-  if (session.expiresAt === 0) {
-    beginGrace(core, session);
-    return;
-  }
-  if (session.expiresAt !== Number.POSITIVE_INFINITY) {
-    core.deadlines.add({ at: session.expiresAt, kind: SESSION_EXPIRY, subject: session, slackMs: 0 });
-  }
-  const { will } = session;
-  // A will that is due at 0 was being published when memory was lost.
-  if (will?.dueAt === 0) keepWill(core, session, { ...will, dueAt: core.now });
-  if (session.will !== undefined) awaitWill(core, session);
-  session.inGrace = session.will?.inGrace === true && !isDue(session.will, core.now);
-}
-
-/**
- * A session that ended with its socket. What is left of it is its will, and what waits for other members of its shared subscriptions: which
- * of that was sent is in the attachment, of which the object is told behind its start (`lostAsleep`). Both have one grace, however often the
- * object wakes in it.
- */
-function settleEnded(core: SessionCore, session: Session): void {
-  if (session.will === undefined && !mayHandOn(core, session)) {
-    const { number, identity, subscriptions } = session;
-    core.endedAsleepUntil = core.now + RESTART_GRACE_MS;
-    if (session.stored) core.endedAsleep.set(number, { identity, watched: core.presence.watchedAmong(subscriptions.keys()) });
-    endSession(core, session);
-    return;
-  }
-  session.inGrace = true;
-  if (session.will !== undefined) {
-    if (session.will.dueAt === 0) scheduleWill(core, session, RESTART_GRACE_MS);
-    else awaitWill(core, session);
-    session.expiresAt = session.will.dueAt;
-  } else if (session.expiresAt === 0) {
-    session.expiresAt = core.now + RESTART_GRACE_MS;
-    core.changes.markRow(session);
-  }
-  core.deadlines.add({ at: session.expiresAt, kind: SESSION_EXPIRY, subject: session, slackMs: 0 });
-}
-
-/** Whether something waits that may go to another member unless it was sent; all of it counts as sent until it is known. */
-function mayHandOn(core: SessionCore, { backlog, expiresAt }: Session): boolean {
-  if (expiresAt > 0 && expiresAt <= core.now) return false;
-  for (const { flags } of backlog) if (isShared(flags) && qosIn(flags) === 2) return true;
-  return false;
-}
-
-/** The will is published at the time in its row. */
-function awaitWill(core: SessionCore, session: Session): void {
-  core.deadlines.add({ at: session.will!.dueAt, kind: WILL_DELAY, subject: session, slackMs: 0 });
 }

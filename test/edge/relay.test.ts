@@ -3,7 +3,14 @@
 import { expect, test } from "vitest";
 import { type RelayedSocket, relaySocket } from "../../src/edge/relay.ts";
 import { unknownCaller } from "../../src/handshake/handover.ts";
-import { EARLY_PACKETS_MAX, RELAYED_BYTES_MAX, RELAYED_PACKETS_MAX, RELAYED_PINGS_MAX, RELAYED_PINGS_MS } from "../../src/limits.ts";
+import {
+  EARLY_PACKETS_MAX,
+  RELAYED_BYTES_MAX,
+  RELAYED_LEASE_MS,
+  RELAYED_PACKETS_MAX,
+  RELAYED_PINGS_MAX,
+  RELAYED_PINGS_MS,
+} from "../../src/limits.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { DISCONNECT, NO_PROPERTIES, PINGREQ } from "../../src/mqtt/packet.ts";
 import { PacketStream } from "../../src/mqtt/packet-stream.ts";
@@ -190,7 +197,9 @@ test("pings of one frame are answered in one frame, each, and who pings without 
   pass(RELAYED_PINGS_MS);
   client.tell("message", pings(RELAYED_PINGS_MAX));
   expect([client.sent.length, client.closed]).toEqual([4, false]);
-  client.tell("message", pings(1));
+  object.sent.length = 0;
+  client.tell("message", Buffer.concat([encodePacket(publishPacket("t", "1"), 5), pings(1)]));
+  expect(payloads(object.sent)).toEqual(["1"]);
   expect([client.sent.at(-1)!.slice(0, 3), client.closed, object.closed]).toEqual([expect.toSatisfy(isRateTooHigh), true, true]);
 });
 
@@ -233,6 +242,17 @@ test("what comes before a client is let in is bounded, by bytes and by frames", 
     for (; !client.closed && count < 2 * most; count += 1) client.tell("message", frame);
     expect(Math.abs(count - most)).toBeLessThanOrEqual(1);
   }
+});
+
+test("what is held by relays that have been ended without a word counts no longer than its lease", async () => {
+  const half = encodePacket(publishPacket("t", new Uint8Array(2 ** 19)), 4).slice(0, 2 ** 19);
+  const left = await Promise.all(Array.from({ length: RELAYED_BYTES_MAX / half.length }, () => relayed()));
+  for (const { client } of left) client.tell("message", half);
+  const late = await relayed();
+  late.pass(RELAYED_LEASE_MS);
+  late.client.tell("message", half);
+  expect(late.client.closed).toBe(false);
+  for (const { client } of [...left, late]) client.tell("close");
 });
 
 test("what waits in all relays together is bounded: who has much of it goes, who has little stays, and what is over counts no more", async () => {

@@ -18,7 +18,6 @@ import {
   RECORD_SUBSCRIBE,
   RECORD_UNSUBSCRIBE,
   RECORD_WATCH,
-  recordBytes,
   sentAgain,
 } from "../../src/mqtt/batch.ts";
 import { decodeDeliveryAnswer, encodeDeliveryAnswer } from "../../src/mqtt/delivery-answer.ts";
@@ -26,6 +25,7 @@ import { decodeExchangeAnswer, encodeExchangeAnswer } from "../../src/mqtt/excha
 import { Message } from "../../src/mqtt/message.ts";
 import { Receipt } from "../../src/mqtt/receipt.ts";
 import { RecordError } from "../../src/mqtt/record.ts";
+import { recordBytes } from "../../src/mqtt/record-bytes.ts";
 import { ANY_QUEUE, AT_ONCE, IF_GIVEN, SHORT_QUEUE } from "../../src/mqtt/share-target.ts";
 
 const FIELDS = {

@@ -227,7 +227,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "bring back what a full queue dropped",
-    file: "src/session/restore.ts",
+    file: "src/session/restore-deadlines.ts",
     find: "  keepWithinBounds(core, session, { messages: queueMessagesMax, bytes: queueBytesMax, short: false });\n",
     replace: "",
     seeds: 300,
@@ -291,8 +291,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "answer for an object that is not reached",
     file: "src/edge/relay.ts",
-    find: "      if (isPing && !this.#takesPing(now)) {",
-    replace: "      if (bytes[0]! >> 4 === DISCONNECT) continue;\n      if (isPing && !this.#takesPing(now)) {",
+    find: "      if (pings && !this.#pings.take(now)) {",
+    replace: "      if (bytes[0]! >> 4 === DISCONNECT) continue;\n      if (pings && !this.#pings.take(now)) {",
     seeds: 200,
   },
   {
