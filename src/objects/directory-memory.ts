@@ -25,6 +25,8 @@ export interface Asked {
 interface KnownLogin {
   /** When it was asked for, milliseconds since the epoch. */
   readonly at: number;
+  /** All changes up to this one are in it. */
+  readonly version: number;
   readonly user: KnownUser;
 }
 
@@ -72,7 +74,8 @@ export class DirectoryMemory implements DirectoryPort {
       this.#learn(place, looked, now);
       // Who is not there may be added in the next moment; and of a place that was forgotten meanwhile nobody was told what is newer.
       const isKept = looked.user !== undefined && place === this.#place(namespace);
-      if (isKept && userName !== undefined) this.#logins.set(keyOf(namespace, userName), { at: now, user: looked.user! }, 1);
+      const { version, user } = looked;
+      if (isKept && userName !== undefined) this.#logins.set(keyOf(namespace, userName), { at: now, version, user: user! }, 1);
     }
     return { ...place.known(looked), isEmpty: looked.isEmpty };
   }
@@ -85,7 +88,7 @@ export class DirectoryMemory implements DirectoryPort {
     place.at = now;
   }
 
-  /** The directory has told of changes. */
+  /** The directory has told of changes; a Session object that has just woken is told of those that others know. */
   take(namespace: string, { version, bans, users }: News): void {
     const place = this.#place(namespace);
     place.version = Math.max(place.version, version);
@@ -93,7 +96,10 @@ export class DirectoryMemory implements DirectoryPort {
       place.bans = new Bans(bans);
       place.hasBans = true;
     }
-    for (const { user } of users) this.#logins.delete(keyOf(namespace, user));
+    for (const { user, version: changed } of users) {
+      const key = keyOf(namespace, user);
+      if ((this.#logins.get(key)?.version ?? 0) < changed) this.#logins.delete(key);
+    }
   }
 
   #place(namespace: string): Place {

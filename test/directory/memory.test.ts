@@ -108,6 +108,20 @@ describe("an isolate", () => {
     expect(asked.map(([user]) => user)).toEqual(["ada", "bob", "ada"]);
   });
 
+  test("keeps whom it has asked for when it is told of what the answer knew already: each object that wakes is told so", async () => {
+    const { asked, memory, state } = world();
+    state.answer = { ...state.answer, version: 3 };
+    await memory.look("n", "ada");
+    const change = { user: "ada", credential: 1, grants: "{}" };
+    memory.take("n", { version: 3, bans: undefined, users: [{ ...change, version: 3 }] });
+    await memory.look("n", "ada");
+    expect(asked).toHaveLength(1);
+    memory.take("n", { version: 4, bans: undefined, users: [{ ...change, version: 4 }] });
+    state.answer = { ...state.answer, version: 4 };
+    await memory.look("n", "ada");
+    expect(asked).toHaveLength(2);
+  });
+
   test("asks each time for who is not there: it may have been added", async () => {
     const { asked, memory, state } = world();
     state.answer = { ...state.answer, user: undefined, like: "like" };
