@@ -269,8 +269,14 @@ export class TopicHost implements DeliveryPort {
   /** @param unread takes the number of the record until its page is read */
   #ask(sender: string, ask: RetainedAsk, index: number, exchange: Exchange, unread: Set<number>): void {
     const done = exchange.expect(index);
-    unread.add(index);
     const { clientId, filter, id, from } = ask;
+    const isOfOne = this.#presence !== undefined && isOfPresence(filter);
+    // Most are told so at once and wait for nobody's turn: a thousand of them are answered with their batch, and not each with a call of its own.
+    if (!isOfOne && from === "" && this.#routing.retainsNone(filter)) {
+      done(NOTHING_RETAINED);
+      return;
+    }
+    unread.add(index);
     if (this.#presence !== undefined && isOfPresence(filter)) {
       this.#presence.whenKnown(filterOfPresence(filter), (state) => {
         unread.delete(index);

@@ -356,6 +356,11 @@ export class RoutingCore {
     for (const filter of stale) this.unsubscribe(sessionObject, filter, version);
   }
 
+  /** @returns whether one look shows that no retained message matches (`retained.ts`) */
+  retainsNone(filter: string): boolean {
+    return this.#retained.matchesNone(filter);
+  }
+
   /** Some of the retained messages that match a filter, undefined: of all (`retained.ts`). @param from topics before it were in earlier slices */
   retainedSlice(filter: string | undefined, from: string, now: number): RetainedSlice {
     return this.#retained.slice(filter, from, now);

@@ -126,6 +126,13 @@ export class RetainedMessages {
     return this.#userShare === 1 || isWithin() || (this.#deletesExpired(now) && isWithin());
   }
 
+  /** @returns whether one look shows that none matches, as it does for most new subscriptions; false says nothing */
+  matchesNone(filter: string): boolean {
+    const cursor = new SlicedCursor(this.#store, "", 1);
+    for (const _topic of scanTopics(filter, cursor)) return false;
+    return cursor.stoppedAt === undefined;
+  }
+
   /**
    * A slice of the retained messages that match a filter. Its cost is bounded: a page of messages, or as many places looked at. What it
    * has goes the way of live messages, so that an older value never comes after a newer one.
