@@ -19,6 +19,9 @@ export const BYTES_WORK = 4 * KIB;
  */
 export const DELIVERY_WORK = 0.125;
 
+/** The same for one member of a shared subscription: it is chosen, and gets a copy for each of its shared subscriptions. Three microseconds. */
+export const SHARED_WORK = 0.375;
+
 /**
  * What it costs, as packets, to look at one more of those who may get a message: a subscription that matches it, though its session gets one
  * copy for all, or a member of a shared subscription. An eighth of a microsecond.

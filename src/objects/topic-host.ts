@@ -32,7 +32,7 @@ import type { PortableMessage } from "../session/portable.ts";
 import type { Settings } from "../settings.ts";
 import type { SqliteSampleStore } from "../storage/sqlite-sample-store.ts";
 import { filterOfPresence, isOfPresence } from "../topic/presence.ts";
-import { BYTES_WORK, DELIVERY_WORK, MATCH_WORK, type Slices } from "../work-limits.ts";
+import { BYTES_WORK, DELIVERY_WORK, MATCH_WORK, SHARED_WORK, type Slices } from "../work-limits.ts";
 import { Adoption, Misplaced, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
 import { Bill } from "./bill.ts";
@@ -338,7 +338,7 @@ export class TopicHost implements DeliveryPort {
 
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
     const { attempt, shares } = addressed;
-    this.#work += DELIVERY_WORK * Math.max(1, shares.length);
+    this.#work += shares.length === 0 ? DELIVERY_WORK : SHARED_WORK * shares.length;
     for (const { filter } of shares) this.#work += filter.length / BYTES_WORK;
     this.#deliveries += 1;
     try {

@@ -8,7 +8,7 @@ import { type Message, objectOf } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import type { Receipt } from "../mqtt/receipt.ts";
 import type { ShareTarget } from "../mqtt/share-target.ts";
-import { DELIVERY_WORK, MATCH_WORK } from "../work-limits.ts";
+import { DELIVERY_WORK, MATCH_WORK, SHARED_WORK } from "../work-limits.ts";
 import type { SessionCore } from "./core.ts";
 import { dropped } from "./dropped.ts";
 import { mayReceive } from "./identity.ts";
@@ -132,7 +132,7 @@ export function countAgain(core: SessionCore, message: Message, receipt: Receipt
  * @param receipt of one that comes for the first time: where it goes later it is not followed
  */
 export function deliverShared(core: SessionCore, message: Message, { filter, key, demand }: ShareTarget, receipt?: Receipt): Outcome {
-  core.work += DELIVERY_WORK;
+  core.work += SHARED_WORK;
   const share = core.shares.get(filter);
   const chosen = share?.choose(core.choices.sharedStrategy, key);
   if (share === undefined || chosen === undefined) return "unwanted";

@@ -5,7 +5,7 @@ import { SHARED_STRATEGIES } from "../../src/choices.ts";
 import { NO_PROPERTIES, PUBACK, PUBCOMP, PUBREC, type QoS } from "../../src/mqtt/packet.ts";
 import { ANY_QUEUE } from "../../src/mqtt/share-target.ts";
 import { CHUNK_BYTES } from "../../src/storage-limits.ts";
-import { BYTES_WORK, DELIVERY_WORK, MATCH_WORK } from "../../src/work-limits.ts";
+import { BYTES_WORK, DELIVERY_WORK, MATCH_WORK, SHARED_WORK } from "../../src/work-limits.ts";
 import { type SessionNode, type TestClient, type TopicNode, World } from "../support/core-harness.ts";
 import { deliveriesOf } from "../support/deliveries.ts";
 import { messageTo, plain } from "./support.ts";
@@ -546,9 +546,9 @@ test("what a message costs as work follows those who get it, through shared subs
       for (const target of shares) machine.deliverShared(message, target, world.now, shares.length);
     });
   let sequence = 0;
-  expect(share(0, 5)).toBe(100 * DELIVERY_WORK);
+  expect(share(0, 5)).toBe(100 * SHARED_WORK);
   // Each in rows of its own.
-  expect(share(1, 4 * BYTES_WORK)).toBeGreaterThanOrEqual(100 * (DELIVERY_WORK + 5));
+  expect(share(1, 4 * BYTES_WORK)).toBeGreaterThanOrEqual(100 * (SHARED_WORK + 5));
   for (const filter of filters) client.subscribe(`a/${"+/".repeat(filters.indexOf(filter) % 10)}#`, 0);
   const matched = worked(() => void machine.deliver(messageTo(`a${"/b".repeat(12)}`, { qos: 0 }), world.now));
   expect(matched).toBe(DELIVERY_WORK + 10 * MATCH_WORK);
