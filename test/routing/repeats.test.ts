@@ -444,6 +444,17 @@ test("a call of an object's earlier life that arrives after one of its next life
   expect(fence.admits("a", 2, 1)).toBe(true);
 });
 
+test("of very many objects that call once each only those are remembered whose earlier lives may still speak", () => {
+  const fence = new Fence();
+  const at = (number: number): number => 1_000_000 + 10 * number;
+  for (let number = 0; number < 20_000; number += 1) {
+    expect(fence.admits(`${number}`, 2, at(number))).toBe(true);
+    if (number > 100) expect(fence.admits(`${number - 100}`, 1, at(number))).toBe(false);
+    // Of ten seconds a thousand, and as many until the next look.
+    expect(fence.size).toBeLessThanOrEqual(2002);
+  }
+});
+
 test("QoS 2: exactly once although the publisher comes back long after both objects lost their memory", () => {
   const all = chain();
   all.publisher.publish("t", "x", { qos: 2, packetId: 9 });
