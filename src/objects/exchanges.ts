@@ -12,7 +12,10 @@ import type { Runtime, Timer } from "../runtime.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** Session objects that are remembered: with an object for each client ID there may be many. The oldest are forgotten first. */
-const SENDERS_MAX = 4096;
+export const SENDERS_MAX = 4096;
+
+/** So many of those that have said nothing for the longest time are looked at for one that nothing is open with. */
+const SENDERS_LOOKED_AT = 16;
 
 /** What is known of one life of a Session object. */
 interface Sender {
@@ -80,10 +83,24 @@ export class Exchanges {
     const pending = stillAwaited(from?.pending, awaited?.batches);
     const exchange = this.#options.handle(batch);
     const answer = this.#answer(exchange, number, pending, awaited?.batches ?? []);
-    if (!this.#senders.has(sender) && this.#senders.size >= SENDERS_MAX) this.#senders.delete(this.#senders.keys().next().value!);
+    // Behind all others.
+    this.#senders.delete(sender);
+    if (this.#senders.size >= SENDERS_MAX) this.#forgetOne();
     this.#senders.set(sender, { epoch, number, answer, exchange, pending });
     if (pending.size === 0) this.#mayRest();
     return answer;
+  }
+
+  /** One with which something is open would send that again, out of turn: it is forgotten only where there are many of those. */
+  #forgetOne(): void {
+    let looked = 0;
+    for (const [sender, { exchange, pending }] of this.#senders) {
+      looked += 1;
+      const isOpen = pending.size > 0 || !exchange.isHandled || exchange.pending;
+      if (isOpen && looked < SENDERS_LOOKED_AT) continue;
+      this.#senders.delete(isOpen ? this.#senders.keys().next().value! : sender);
+      return;
+    }
   }
 
   /** @param asked earlier batches whose outcomes are asked for */
