@@ -88,6 +88,8 @@ export class Caller {
   #since = 0;
   /** In it, to all objects. */
   #calls = 0;
+  /** The moment in which it was looked last whom it need not know any more. */
+  #forgotten = -1;
   /** Ends it, while a target is held. */
   #looking: Timer | undefined;
   /** Targets that are held. */
@@ -127,7 +129,7 @@ export class Caller {
   #way(name: string): Way {
     let way = this.#ways.get(name);
     if (way === undefined) {
-      if (this.#ways.size >= WAYS_MAX) this.#forget();
+      if (this.#ways.size >= WAYS_MAX && this.#forgotten !== this.#moment) this.#forget();
       way = { held: undefined, moment: this.#moment, calls: 0, asked: 0, asks: false, flying: 0 };
       this.#ways.set(name, way);
     }
@@ -137,8 +139,9 @@ export class Caller {
     return way;
   }
 
-  /** Nothing is known of them that matters. */
+  /** Nothing is known of them that matters. Who is new in this moment stays until the next one: a second look would find nobody. */
   #forget(): void {
+    this.#forgotten = this.#moment;
     for (const [name, { held, asks, moment }] of this.#ways)
       if (held === undefined && !asks && moment !== this.#moment) this.#ways.delete(name);
   }

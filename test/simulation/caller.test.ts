@@ -1,6 +1,6 @@
 /** Calls that are billed one by one, and those on a target that is held: when it is, for how long, and what happens when it is lost. */
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { Caller, holdRule, holdRuleAlone } from "../../src/objects/caller.ts";
 import { stillRuntime } from "./still-runtime.ts";
 
@@ -210,5 +210,20 @@ describe("calls of one object to another", () => {
       runtime.run();
     }
     expect(Object.keys(said()).filter((each) => each.endsWith("hold"))).toEqual([]);
+  });
+
+  test("of very many in one moment it is looked once whom it need not know any more", async () => {
+    const { runtime, calls } = world();
+    const looks = vi.spyOn(Map.prototype, Symbol.iterator);
+    try {
+      for (let moment = 0; moment < 3; moment += 1) {
+        for (let object = 0; object < 2000; object += 1) await calls(`${moment} ${object}`, 1);
+        runtime.after(HOLD.ms, () => {});
+        runtime.run();
+      }
+      expect(looks.mock.calls.length).toBeLessThanOrEqual(3);
+    } finally {
+      looks.mockRestore();
+    }
   });
 });
