@@ -19,6 +19,7 @@ import {
 import type { Once } from "../objects/calls.ts";
 import type { PublishReceipt } from "../service/contract.ts";
 import { ServiceError } from "../service/error.ts";
+import { SHARE_PREFIX } from "../topic/filter.ts";
 import { validateTopicName } from "../topic/name.ts";
 import { BYTES, json } from "./body.ts";
 import { isFor } from "./context.ts";
@@ -50,12 +51,21 @@ type Answer =
 const TIMEOUT = readAs(timeoutOf, `a time such as 5s, at most ${REQUEST_MS_MAX / 1000}s`);
 const TIMEOUT_MS = 5000;
 
+/** It is subscribed to. */
+const RESPONSE_TOPIC = readAs(
+  (text) => (text.startsWith(SHARE_PREFIX) ? undefined : text),
+  `a Topic Name, and none that begins with ${SHARE_PREFIX}`,
+);
+
 const REQUEST = fields(() => ({
   timeout: about("How long the response may take, such as 5s, which is the default.", z.optional(TIMEOUT)),
   request: fields(() => ({
     ...CONTENT,
     qos: z._default(QOS, 1),
-    response_topic: about("Where the response comes: needs the scope read, too. A topic of its own by default.", z.optional(TEXT)),
+    response_topic: about(
+      "Where the response comes: needs the scope read, too. A topic of its own by default.",
+      z.optional(RESPONSE_TOPIC),
+    ),
     content_type: z.optional(TEXT),
     user_properties: z.optional(USER_PROPERTIES),
   })),

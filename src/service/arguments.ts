@@ -47,6 +47,12 @@ export function expectNoResponseOf(properties: MessageProperties): void {
   if (own !== undefined) throw new ArgumentError(`request: properties.${own} is what the response is found by, and is made here`);
 }
 
+/** A Response Topic is subscribed to: it must not mean another filter then. @throws TypeError */
+export function expectNoShare(responseTopic: string): void {
+  if (responseTopic.startsWith(SHARE_PREFIX))
+    throw new ArgumentError(`request: responseTopic must be a Topic Name, and none that begins with ${SHARE_PREFIX}`);
+}
+
 /** @throws TypeError for what is no whole number of milliseconds up to this */
 export function expectTimeout(method: string, ms: unknown, most: number): number {
   const isOne = Number.isInteger(ms) && (ms as number) >= 1 && (ms as number) <= most;

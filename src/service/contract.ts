@@ -58,7 +58,7 @@ export interface ServiceRequestOptions extends InNamespace {
   /** All but `responseTopic` and `correlationData`, by which the response is found. */
   readonly properties?: Omit<MessageProperties, "responseTopic" | "correlationData"> | undefined;
   /**
-   * Where the response comes, a Topic Name, for those who respond to a place that is agreed on; by default a topic of its own. The first message
+   * Where the response comes, a Topic Name that does not begin with `$share/`, for those who respond to a place that is agreed on; by default a topic of its own. The first message
    * there is taken that has the Correlation Data of the request, or none.
    */
   readonly responseTopic?: string | undefined;

@@ -29,6 +29,7 @@ import {
   expectMessage,
   expectNamespace,
   expectNoResponseOf,
+  expectNoShare,
   expectOptions,
   expectPageSize,
   expectQoS,
@@ -185,8 +186,10 @@ export class Service {
     const message = { topic, payload, qos, properties };
     expectMessage("request", settings.limits, message);
     expectNoResponseOf(properties);
-    if (responseTopic !== undefined)
+    if (responseTopic !== undefined) {
       expectMessage("request", settings.limits, { ...message, properties: { ...properties, responseTopic } });
+      expectNoShare(responseTopic);
+    }
     return request({
       destination: { env: this.#env, settings, namespace },
       message,

@@ -119,6 +119,11 @@ describeTopologies((broker) => {
     expect((await call(broker, "/publish", TOKENS.admin, { topic: "$events/client/connected", payload: "{}" })).status).toBe(400);
     const request = { topic: "t", payload: "", response_topic: "$events/client/connected" };
     expect((await call(broker, "/request", TOKENS.admin, { timeout: "1s", request })).status).toBe(400);
+    for (const response_topic of ["$share/g/$events/client/connected", "$share/workers/jobs"]) {
+      const asked = await call(broker, "/request", TOKENS.admin, { timeout: "1s", request: { ...request, response_topic } });
+      const message = "request.response_topic must be a Topic Name, and none that begins with $share/.";
+      expect([asked.status, await asked.json()]).toEqual([400, { code: "BAD_REQUEST", message }]);
+    }
     await other.silence();
   });
 

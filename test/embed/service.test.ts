@@ -335,6 +335,7 @@ describeService(
       const wrong: readonly (readonly [options: object, sentence: RegExp])[] = [
         [{ timeoutMs: 0 }, /timeoutMs must be 1 to 300000/],
         [{ properties: { responseTopic: "a" } }, /properties\.responseTopic is what the response is found by/],
+        [{ responseTopic: "$share/workers/jobs" }, /request: responseTopic must be a Topic Name, and none that begins with \$share\//],
         [{ retain: true }, /request has no option retain/],
         [{ qos: 4 }, /request: qos must be 0, 1 or 2/],
       ];
