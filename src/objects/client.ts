@@ -366,7 +366,7 @@ export class Client implements Taker, Unhandled {
   #connect(connect: Connect, { identity, authenticationData }: Accepted, assigned: boolean): void {
     this.#entrance = undefined;
     this.wire.tap = this.#context.traces.of(connect.clientId);
-    this.wire.tap?.connects(connect);
+    this.wire.tap?.connects(connect, identity);
     const options = { assigned, relayed: this.#isRelayed, authenticationData };
     this.#connection = this.#context.machine.connect(this.wire, connect, identity, options, this.#context.runtime.now());
     this.#state = this.#connection === undefined ? "ended" : "connected";

@@ -34,9 +34,10 @@ export function packetView(packet: Packet | Violation): PacketView {
 function contentOf(packet: Packet): PacketView {
   switch (packet.type) {
     case Packets.CONNECT: {
-      const { version, clean, keepAliveSeconds, userName, will } = packet;
+      // Its User Name may be a token: who it is the login says.
+      const { version, clean, keepAliveSeconds, will } = packet;
       const ofWill = will && { will_topic: will.topic, will_qos: will.qos, will_retain: will.retain };
-      return { proto_ver: version, clean_start: clean, keepalive: keepAliveSeconds, username: userName ?? null, ...ofWill };
+      return { proto_ver: version, clean_start: clean, keepalive: keepAliveSeconds, ...ofWill };
     }
     case Packets.CONNACK:
       return { session_present: packet.sessionPresent, reason_code: packet.reasonCode };

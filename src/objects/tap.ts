@@ -56,10 +56,10 @@ export class Tap {
     this.#version = version;
   }
 
-  /** Its CONNECT was let in. */
-  connects(connect: Connect): void {
+  /** Its CONNECT was let in, as this user. */
+  connects(connect: Connect, { userName = null }: { readonly userName: string | null | undefined }): void {
     this.#version = connect.version;
-    this.came(connect, undefined);
+    this.#tell({ direction: "in", ...packetView(connect), username: userName });
   }
 
   came(packet: Packet | Violation, size: number | undefined): void {

@@ -309,7 +309,7 @@ describeTopologies(
             ...["in DISCONNECT", "out close", "in closed"],
           ]),
         );
-        expect(told[0]).toMatchObject({ proto_ver: 5, username: "ada", clean_start: true, time: expect.any(Number) });
+        expect(told[0]).toMatchObject({ proto_ver: 5, username: null, clean_start: true, time: expect.any(Number) });
         expect(told.find(({ packet }) => packet === "SUBSCRIBE")).toMatchObject({
           filters: [{ topic: "t/#", qos: 1, nl: 0, rap: 0, rh: 0 }],
         });

@@ -6,9 +6,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import { AUTH, type Packet, PUBLISH } from "../../src/mqtt/packet.ts";
+import { API_ENV, eventsOf, TOKENS } from "../support/api.ts";
 import { REAUTHENTICATE } from "../support/auth-packets.ts";
 import { startProvider } from "../support/identity-provider.ts";
-import { publishPacket, unique } from "../support/mqtt-client.ts";
+import { connectPacket, publishPacket, unique } from "../support/mqtt-client.ts";
 import { type Shown, show, type Way, waysOf } from "../support/token-clients.ts";
 import { SECRET, seconds, signed, tokenKeys } from "../support/tokens.ts";
 
@@ -22,6 +23,8 @@ const ENV = {
   JWT_SECRET: SECRET,
   JWT_JWKS_URLS: `${provider.url}?secret=of-the-url`,
   JWT_FROM: "password,username,url",
+  API_TOKENS: API_ENV.API_TOKENS,
+  NAMESPACES: API_ENV.NAMESPACES,
 };
 const brokers: Broker[] = [];
 beforeAll(async () => {
@@ -65,6 +68,22 @@ async function live({ client, connack }: Shown, fresh: string, way: Way): Promis
   return reason;
 }
 
+/** What is told of the packets of a client that shows a token, and then once more. */
+async function traced(broker: Broker, token: string, way: Way): Promise<string> {
+  const clientId = unique("watched");
+  const response = await fetch(`${broker.url}/api/v5/clients/${clientId}/trace`, { headers: { Authorization: `Bearer ${TOKENS.admin}` } });
+  const events = eventsOf(response);
+  await events.next();
+  const { client } = await show({ shape: "compact", mqttUrl: broker.mqttUrl } as Parameters<typeof show>[0], token, way, { clientId });
+  client.send(connectPacket({ clientId, userName: token }));
+  const told: Record<string, unknown>[] = [];
+  while (told.at(-1)?.packet !== "closed") told.push((await events.next()).value!.data);
+  await events.return(undefined);
+  const ofConnect = told.filter(({ direction, packet }) => direction === "in" && packet === "CONNECT");
+  expect(ofConnect.map(({ username }) => username)).toEqual(["ada", undefined]);
+  return JSON.stringify(told);
+}
+
 /** All of its pieces of twelve characters. */
 function piecesOf(text: string): string[] {
   return Array.from({ length: Math.max(0, text.length - 11) }, (_, at) => text.slice(at, at + 12));
@@ -92,6 +111,7 @@ test("tokens in every place, right and wrong, in every shape: nothing of them is
     }
     const [token] = tokens();
     planted.push(token!);
+    for (const way of waysOf(4)) said.push(await traced(broker, token!, way));
     for (const path of ["/", "/mqtt", "/nowhere/mqtt", "/nothing", "/health", "/metrics", `/mqtt?clientId=${"x".repeat(300)}`]) {
       const url = `${broker.url}${path}${path.includes("?") ? "&" : "?"}token=${token}`;
       const headers = path === "/metrics" ? { Authorization: `Bearer ${METRICS_TOKEN}` } : {};
