@@ -71,10 +71,13 @@ export const PAGE_CALLS_MAX = 16;
 export const PUBLISHERS = 64;
 
 /**
- * Payloads of other Workers that wait for `onPublish` in one object, bytes, before more are refused: some thousand readings. They are there
- * three times: as they came, as the packet, and as the code is given them.
+ * Messages of other Workers that wait for `onPublish` in one object, bytes with what each costs beside its own, before more are refused: some
+ * thousand readings. They are there three times: as they came, as the packet, and as the code is given them.
  */
 export const SERVICE_ASKED_BYTES_MAX = 4 * MIB;
+
+/** How long one of them waits behind others of its topic, ms: a thousand whose code takes 50 ms go through, none waits for hours. */
+export const SERVICE_ASKED_MS_MAX = MINUTE;
 
 /**
  * Acknowledgements that one object waits for because publishers want to hear of them, one for each message and session: some six MiB. Of more

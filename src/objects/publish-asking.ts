@@ -17,7 +17,7 @@ export class PublishAsking implements PublishAsker {
   readonly #runtime: Runtime;
   /** Resolves when the packet that waits may come again; undefined while none does. */
   held: Promise<void> | undefined;
-  /** Bytes that the hook was given of it. */
+  /** Bytes that the hook was given of it: payload and properties. */
   bytes = 0;
   /** About the packet that comes next, which is the one that has waited. */
   #known: { readonly verdict: PublishVerdict } | undefined;
@@ -38,7 +38,7 @@ export class PublishAsking implements PublishAsker {
     const { identity, clientId } = this.#session;
     const verdict = this.#onPublish.ask(identity, clientId, publish, topic, ms);
     if (!(verdict instanceof Promise)) return verdict;
-    this.bytes = publish.payload.length;
+    this.bytes = publish.payload.length + publish.propertyBytes.length;
     this.held = verdict.then((said) => {
       this.#known = { verdict: said };
       this.held = undefined;

@@ -3,11 +3,12 @@
  * topics. `onPublish` is asked about them as about those of clients, those of one topic one after the other, so that they stay in order.
  */
 
-import { SERVICE_ASKED_BYTES_MAX } from "../code-limits.ts";
+import { SERVICE_ASKED_BYTES_MAX, SERVICE_ASKED_MS_MAX } from "../code-limits.ts";
 import type { MessageToPublish } from "../hooks/contract.ts";
 import { draftProblem, ownPublishOf } from "../hooks/message-draft.ts";
 import type { OnPublish } from "../hooks/on-publish.ts";
 import type { Limits } from "../limits.ts";
+import { MEMORY } from "../memory-limits.ts";
 import { messageOfPublish } from "../mqtt/message.ts";
 import type { Publish } from "../mqtt/packet.ts";
 import { QUOTA_EXCEEDED } from "../mqtt/reason-code.ts";
@@ -33,7 +34,7 @@ export class ServicePublishing {
   readonly #options: ServicePublishingOptions;
   /** By topic: the last message of those that the code is asked about, settled when it has gone on or is refused. */
   readonly #asked = new Map<string, Promise<unknown>>();
-  /** Payloads of all of them. */
+  /** Of all of them. */
   #askedBytes = 0;
 
   constructor(options: ServicePublishingOptions) {
@@ -67,14 +68,17 @@ export class ServicePublishing {
     wait: AcknowledgedWait | undefined,
   ): Promise<{ readonly outcome: Promise<PutOutcome> }> {
     const { topic } = publish;
-    const bytes = publish.payload.length;
+    const { runtime } = this.#options;
+    const bytes = bytesOf(publish);
     if (this.#askedBytes > SERVICE_ASKED_BYTES_MAX || !this.#options.core().ledger.takes("unfinished")) {
       return this.#refused(QUOTA_EXCEEDED, "too many messages of other Workers wait for onPublish");
     }
     this.#count(bytes);
     const before = this.#asked.get(topic);
+    const until = runtime.now() + SERVICE_ASKED_MS_MAX;
     const turn = (async () => {
       await before;
+      if (runtime.now() > until) return this.#refused(QUOTA_EXCEEDED, "it has waited too long for onPublish");
       return this.#handOn(publish, await onPublish.askService(publish), wait);
     })();
     this.#asked.set(topic, turn);
@@ -151,4 +155,11 @@ export class ServicePublishing {
     this.#options.core().counters.messagesDropped.refused += 1;
     return { outcome: Promise.resolve({ reasonCode, refusal, taken: undefined }) };
   }
+}
+
+/** What a message costs while it waits. */
+function bytesOf({ topic, payload, propertyBytes, properties }: Publish): number {
+  const pairs = properties.userProperties?.length ?? 0;
+  const own = payload.length + propertyBytes.length + MEMORY.characterBytes * topic.length;
+  return MEMORY.messageBytes + MEMORY.userPropertyBytes * pairs + own;
 }
