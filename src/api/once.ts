@@ -9,7 +9,7 @@ import type { UnansweredError } from "../service/error.ts";
 import { digestOf } from "./bearer.ts";
 import { readBytes } from "./body.ts";
 import { type ProblemCode, problem, refuse, sentenceOf } from "./problem.ts";
-import { about } from "./schema.ts";
+import { about, type Shape } from "./schema.ts";
 
 export const KEY_HEADER = "Idempotency-Key";
 
@@ -31,22 +31,24 @@ const CODES = {
 
 /**
  * @param caller who makes the request
- * @param isKnown whether its route has the header
+ * @param known headers of its route, which may be what is asked for as well
  * @returns by what a repeat of the request is recognised, where it has a key, and the request, whose body can still be read
  */
 export async function onceOf(
   request: Request,
   caller: string,
-  isKnown: boolean,
+  known: Shape,
 ): Promise<{ readonly once: Once | undefined; readonly request: Request }> {
   const key = request.headers.get(KEY_HEADER);
   if (key === null) return { once: undefined, request };
   // Who sends one relies on it.
-  if (!isKnown) return refuse("BAD_REQUEST", `${KEY_HEADER} is for what publishes messages, and not for this.`);
+  if (!(KEY_HEADER in known)) return refuse("BAD_REQUEST", `${KEY_HEADER} is for what publishes messages, and not for this.`);
   const { url, method, headers } = request;
   const body = await readBytes(request);
   const { pathname, search } = new URL(url);
-  const digest = hexOf(await digestOf(`${method} ${pathname}${search} ${hexOf(await digestOf(body))}`));
+  const said = Object.keys(known).filter((name) => name !== KEY_HEADER && headers.has(name));
+  const texts = said.length === 0 ? "" : ` ${JSON.stringify(said.map((name) => [name, headers.get(name)]))}`;
+  const digest = hexOf(await digestOf(`${method} ${pathname}${search} ${hexOf(await digestOf(body))}${texts}`));
   return { once: { key: `${caller} ${key}`, digest }, request: new Request(url, { method, headers, body }) };
 }
 

@@ -4,7 +4,7 @@ import type { DirectoryCalls } from "../objects/calls.ts";
 import { stubs } from "../objects/env.ts";
 import { directoryObjectName } from "../objects/names.ts";
 import { type Admitted, isFor } from "./context.ts";
-import { KEY_HEADER, onceOf } from "./once.ts";
+import { onceOf } from "./once.ts";
 import { refuse } from "./problem.ts";
 import type { Found } from "./router.ts";
 import { expectTexts } from "./schema.ts";
@@ -13,7 +13,7 @@ export async function serve({ route, params }: Found, admitted: Admitted): Promi
   const { url, caller } = admitted;
   if (!isFor(admitted, route.scope)) return refuse("FORBIDDEN", `This needs a token with the scope ${route.scope}.`);
   const headers = expectTexts(route.headers, (name) => present(admitted.request.headers.get(name)));
-  const { once, request } = await onceOf(admitted.request, caller, KEY_HEADER in route.headers);
+  const { once, request } = await onceOf(admitted.request, caller, route.headers);
   const { status, body } = await route.handle({
     ...admitted,
     directory: route.needsDirectory ? directoryOf(admitted) : (undefined as never),

@@ -242,6 +242,23 @@ describeTopologies(
         await subscriber.silence();
       });
 
+      test("another message by its headers alone is another one; one for another topic may be remembered elsewhere", async () => {
+        const [topic, key] = [unique("once"), randomUUID()];
+        const said = (headers: Readonly<Record<string, string>>, to = topic): Promise<Answer> =>
+          call(broker, `/topics/${to}?qos=1`, { token: TOKENS.publish, body: "x", headers: { "Idempotency-Key": key, ...headers } });
+        const own = { "x-amz-mqtt5-correlation-data": btoa("1"), "x-amz-mqtt5-user-properties": btoa('[{"a": "b"}]') };
+        const first = await said(own);
+        expect([first.status, await said(own)]).toEqual([202, first]);
+        const others = [
+          {},
+          { ...own, "x-amz-mqtt5-correlation-data": btoa("2") },
+          { ...own, "x-amz-mqtt5-user-properties": btoa('[{"a": "c"}]') },
+          { ...own, "x-amz-mqtt5-payload-format-indicator": "UTF8_DATA" },
+        ];
+        for (const other of others) expect(await said(other)).toEqual({ status: 422, body: refused("IDEMPOTENCY_KEY_REUSED") });
+        expect([202, 422]).toContain((await said(own, unique("once"))).status);
+      });
+
       test("is no promise where nothing was done, where it is none, or where nobody keeps it", async () => {
         const key = randomUUID();
         expect((await again("/publish", { topic: "a/#", payload: "", qos: 1 }, key)).status).toBe(400);
