@@ -197,6 +197,20 @@ export const MUTATIONS: readonly Mutation[] = [
     seeds: 400,
   },
   {
+    name: "say of every filter without a look that nothing is retained for it",
+    file: "src/routing/retained.ts",
+    find: "for (const _topic of scanTopics(filter, cursor)) return false;",
+    replace: "",
+    seeds: 100,
+  },
+  {
+    name: "forget what a will that is no connection's any more was",
+    file: "src/session/restore.ts",
+    find: "restOf(core, clientId, identity, will);\n      continue;",
+    replace: "continue;",
+    seeds: 100,
+  },
+  {
     name: "keep the older of two retained messages",
     file: "src/routing/retained.ts",
     find: "    this.#store.putRetained({ topic,",
