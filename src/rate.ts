@@ -127,6 +127,9 @@ export class Bucket {
   }
 }
 
+/** The part of a full table that must be free for it to count as having room. */
+export const ROOM = 0.9;
+
 /** A bucket for each of many, of whom a bounded number is remembered: whoever is not has a full one. */
 export class Buckets {
   readonly #rate: Rate;
@@ -168,8 +171,9 @@ export class Buckets {
 
   #forgetSome(now: number): void {
     for (const [key, bucket] of this.#buckets) if (bucket.isFull(now)) this.#buckets.delete(key);
+    // Room for one would have all looked at again for the next.
+    if (this.#buckets.size <= ROOM * this.#max) return;
     let more = this.#buckets.size - this.#max / 2;
-    if (this.#buckets.size < this.#max) return;
     for (const key of this.#buckets.keys()) {
       if (more <= 0) return;
       this.#buckets.delete(key);

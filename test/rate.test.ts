@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { Bucket, isLimited, parseByteRate, parseRate, type Rate, UNLIMITED } from "../src/rate.ts";
+import { describe, expect, it, vi } from "vitest";
+import { Bucket, Buckets, isLimited, parseByteRate, parseRate, type Rate, UNLIMITED } from "../src/rate.ts";
 
 const T = 1_700_000_000_000;
 
@@ -123,5 +123,17 @@ describe("a bucket", () => {
     for (let count = 0; count < 7; count += 1) expect(bucket.take(1, T)).toBe(true);
     for (let count = 0; count < 7; count += 1) bucket.giveBack(1);
     expect(bucket.isFull(T)).toBe(true);
+  });
+});
+
+describe("buckets of many", () => {
+  it("are looked through no more often than every so many new ones, though one of them is full each time", () => {
+    const isFull = vi.spyOn(Bucket.prototype, "isFull");
+    const max = 1000;
+    const buckets = new Buckets(rateOf("1/1s"), max);
+    // One becomes full with each millisecond, and one is new.
+    for (let index = 0; index < 2 * max; index += 1) buckets.take(`${index}`, 1, T + index);
+    expect(isFull.mock.calls.length).toBeLessThanOrEqual(20 * max);
+    isFull.mockRestore();
   });
 });

@@ -102,7 +102,14 @@ export class ScramExchange implements AuthenticationExchange {
       attempt.giveBack();
       return refused;
     }
-    const credential = await this.#credentials.of(message.userName, namespace);
+    let credential: Credential;
+    try {
+      credential = await this.#credentials.of(message.userName, namespace);
+    } catch (error) {
+      // Nobody was asked for a proof: a directory that is out of reach shuts nobody out.
+      attempt.giveBack();
+      throw error;
+    }
     const { salt, iterations } = credential.passwordHash;
     const answer = `r=${message.nonce}${this.#serverNonce},s=${toBase64(salt)},i=${iterations}`;
     this.#first = { message, answer, credential, attempt };

@@ -26,19 +26,19 @@ export class ServiceHook {
 
   /**
    * Asks.
-   * @param client where it is, and whether it still waits
+   * @param client where it is
    * @param call asks the Worker
    * @param read what its answer, as JSON would have it, means, or what is wrong with it as the end of a sentence
    */
   async ask<Value extends object>(
-    { address, whenGone }: Asker,
+    { address }: Pick<Asker, "address">,
     call: () => Promise<unknown>,
     read: (json: unknown) => Value | string,
   ): Promise<Answered<Value>> {
     const pass = await this.#gate.enter(address);
     if (pass === "busy") return BUSY;
     if (pass === "down") return UNAVAILABLE;
-    whenGone?.(() => pass.leave(undefined));
+    // Nothing ends the call of who leaves: its place is free when that is over.
     const answer = await this.#answerOf(call);
     pass.leave(answer !== LATE);
     const value = typeof answer === "string" ? answer : read(answer.json);

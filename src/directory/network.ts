@@ -37,6 +37,16 @@ export function contains({ address, bits }: Network, other: Address): boolean {
   return rest === 0 || (address[whole]! ^ other[whole]!) >> (8 - rest) === 0;
 }
 
+/**
+ * The address of a socket, which may have its port behind it.
+ * @returns empty for what is none
+ */
+export function withoutPort(text: string): string {
+  const [, bracketed, plain] = /^(?:\[(.+)\]|([^:]+))(?::\d+)?$/.exec(text) ?? [];
+  const address = bracketed ?? plain ?? text;
+  return parseAddress(address) === undefined ? "" : address;
+}
+
 function parseV4(text: string): number[] | undefined {
   const parts = text.split(".");
   if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) return undefined;

@@ -3,6 +3,7 @@
  * WebSocket from CONNECT on: a login, rights, the relay.
  */
 
+import { withoutPort } from "../directory/network.ts";
 import { unknownCaller } from "../handshake/handover.ts";
 import type { Definition } from "../objects/definition.ts";
 import type { BrokerEnv } from "../objects/env.ts";
@@ -32,7 +33,7 @@ export async function serveTcp(socket: Socket, env: BrokerEnv, definition: Defin
     return;
   }
   const tcp = new TcpSocket(socket, PLATFORM);
-  const caller = { ...unknownCaller(namespace), address: remoteAddress };
+  const caller = { ...unknownCaller(namespace), address: withoutPort(remoteAddress) };
   relay(tcp.asRelayed(), { env, settings, hooks: definition.hooks }, caller);
   await tcp.over;
 }

@@ -144,6 +144,15 @@ function refuseVersion(bytes: Uint8Array, offset: number): Violation {
 function checkFlags(reader: Reader, flags: number): void {
   // [MQTT5-3.1.2-3] [MQTT311-3.1.2-3]
   if ((flags & 0x01) !== 0) reader.malformed("MQTT5-3.1.2-3", "MQTT311-3.1.2-3", "Connect Flags: expected 0 in the reserved bit 0");
+  // In 3.1 the flags of a Will say nothing where there is none.
+  if (reader.version !== 3 || (flags & WILL_FLAG) !== 0) checkWillFlags(reader, flags);
+  // [MQTT311-3.1.2-22]; 5.0 allows it [5.0/3.1.2.9/pw-only].
+  if (reader.version !== 5 && (flags & PASSWORD_FLAG) !== 0 && (flags & USER_NAME_FLAG) === 0) {
+    reader.malformed("", "MQTT311-3.1.2-22", "Password Flag: expected together with the User Name Flag");
+  }
+}
+
+function checkWillFlags(reader: Reader, flags: number): void {
   const willQos = (flags >> 3) & 3;
   if ((flags & WILL_FLAG) === 0) {
     // [MQTT5-3.1.2-11] [MQTT311-3.1.2-13] [MQTT311-3.1.2-11]
@@ -153,10 +162,6 @@ function checkFlags(reader: Reader, flags: number): void {
   }
   // [MQTT5-3.1.2-12] [MQTT311-3.1.2-14]
   if (willQos === 3) reader.malformed("MQTT5-3.1.2-12", "MQTT311-3.1.2-14", "Will QoS: expected 0, 1 or 2");
-  // [MQTT311-3.1.2-22]; 5.0 allows it [5.0/3.1.2.9/pw-only].
-  if (reader.version !== 5 && (flags & PASSWORD_FLAG) !== 0 && (flags & USER_NAME_FLAG) === 0) {
-    reader.malformed("", "MQTT311-3.1.2-22", "Password Flag: expected together with the User Name Flag");
-  }
 }
 
 /** A field that a flag announces must at least begin. */

@@ -6,7 +6,7 @@
 import { DEADLINE_COARSE_MS, KEEP_ALIVE_EXACT_MS, RESTART_GRACE_MS } from "../limits.ts";
 import { cutUtf8 } from "../mqtt/bytes.ts";
 import type { Disconnect } from "../mqtt/packet.ts";
-import { KEEP_ALIVE_TIMEOUT, NORMAL_DISCONNECTION, PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
+import { CLIENT_DISCONNECT_CODES, KEEP_ALIVE_TIMEOUT, NORMAL_DISCONNECTION, PROTOCOL_ERROR } from "../mqtt/reason-code.ts";
 import { PARTED_REASON_BYTES_MAX } from "../storage-limits.ts";
 import { stopSlowing } from "./catch-up.ts";
 import type { SessionCore } from "./core.ts";
@@ -26,6 +26,11 @@ import { discardWill, publishWill, scheduleWill, willDelayMs } from "./will.ts";
 /** DISCONNECT from the client. */
 export function handleDisconnect(core: SessionCore, connection: Connection, packet: Disconnect): void {
   const { session } = connection;
+  // [MQTT5-3.14.2-1]: operators are told why connections end, and "taken over" is not for a client to say.
+  if (!CLIENT_DISCONNECT_CODES.has(packet.reasonCode)) {
+    violated(core, connection, PROTOCOL_ERROR, "DISCONNECT with a Reason Code that only a Server may send");
+    return;
+  }
   const expiry = packet.properties.sessionExpiryInterval;
   if (expiry !== undefined) {
     // [5.0/3.14.2.2.2/zero-to-nonzero]: the packet is in error, so the will stays.

@@ -8,7 +8,7 @@
 import { CountedMap, type Ledger } from "../ledger.ts";
 import { MEMORY } from "../memory-limits.ts";
 import { type ProtocolVersion, PUBLISH, SUBSCRIBE } from "../mqtt/packet.ts";
-import { Bucket, isLimited, type Rate, type Rates } from "../rate.ts";
+import { Bucket, isLimited, type Rate, type Rates, ROOM } from "../rate.ts";
 import { PACES_KEPT_MAX } from "../share-limits.ts";
 import type { SessionCounters } from "./counters.ts";
 
@@ -117,7 +117,7 @@ export class Paces {
     for (const [clientId, { messages, bytes, subscribes }] of this.#kept) {
       if ([messages, bytes, subscribes].every((bucket) => bucket?.isFull(now) !== false)) this.#kept.delete(clientId);
     }
-    if (this.#kept.size < PACES_KEPT_MAX) return;
+    if (this.#kept.size <= ROOM * PACES_KEPT_MAX) return;
     let left = this.#kept.size / 2;
     for (const clientId of this.#kept.keys()) {
       if (left <= 0) return;

@@ -5,7 +5,7 @@ import { FailedLogins } from "../../src/auth/failed-logins.ts";
 import { NO_RULES } from "../../src/auth/rules.ts";
 import type { User } from "../../src/auth/users.ts";
 import { UsersAuthenticator } from "../../src/auth/users-authenticator.ts";
-import { limitedAs } from "../../src/directory/network.ts";
+import { limitedAs, withoutPort } from "../../src/directory/network.ts";
 import { BAD_USER_NAME_OR_PASSWORD, CONNECTION_RATE_EXCEEDED } from "../../src/mqtt/reason-code.ts";
 import { parseRate } from "../../src/rate.ts";
 import type { Runtime } from "../../src/runtime.ts";
@@ -159,6 +159,17 @@ describe("who is one address", () => {
     ["not:an:address", "not:an:address"],
   ])("%s counts as %s", (address, as) => {
     expect(limitedAs(address)).toBe(as);
+  });
+
+  it.each([
+    ["203.0.113.7:40112", "203.0.113.7"],
+    ["203.0.113.7", "203.0.113.7"],
+    ["[2001:db8::1]:40112", "2001:db8::1"],
+    ["2001:db8::1", "2001:db8::1"],
+    ["a.host.example:80", ""],
+    ["", ""],
+  ])("a socket from %s is from %s", (text, address) => {
+    expect(withoutPort(text)).toBe(address);
   });
 
   it("addresses of IPv6 count as their /64", () => {

@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { HookGate, type Pass } from "../../src/auth/hook-gate.ts";
+import { ServiceHook } from "../../src/auth/service-hook.ts";
 import {
   HOOK_CALLS_MAX,
   HOOK_CALLS_PER_ADDRESS_MAX,
@@ -133,6 +134,26 @@ test("who leaves without having waited for an answer gives its place back, says 
   expect(await gate.enter("")).toBe("down");
   second.leave(true);
   await enter();
+});
+
+test("what another Worker is asked goes on when its client leaves, and keeps its place", async () => {
+  const hook = new ServiceHook("it", TIMEOUT_MS, { runtime: PLATFORM, failed: () => {} });
+  let underWay = 0;
+  const leave: (() => void)[] = [];
+  const ask = (index: number): void => {
+    const asker = { address: `192.0.2.${index}`, whenGone: (run: () => void) => void leave.push(run) };
+    const call = (): Promise<never> => {
+      underWay += 1;
+      return new Promise(() => {});
+    };
+    void hook.ask(asker, call, () => "");
+  };
+  for (let index = 0; index < 2 * HOOK_CALLS_MAX; index += 1) {
+    ask(index);
+    await vi.advanceTimersByTimeAsync(1);
+    for (const gone of leave.splice(0)) gone();
+  }
+  expect(underWay).toBe(HOOK_CALLS_MAX);
 });
 
 test("who waits when it goes down is told at once", async () => {

@@ -6,6 +6,8 @@ import { NO_RULES } from "../../src/auth/rules.ts";
 import { Credentials, ScramAuthenticator, ScramExchange } from "../../src/auth/scram.ts";
 import { parseClientFinal, parseClientFirst, ScramProblem } from "../../src/auth/scram-message.ts";
 import type { User } from "../../src/auth/users.ts";
+import { NO_BANS } from "../../src/directory/bans.ts";
+import type { Known } from "../../src/directory/ports.ts";
 import { parseRate } from "../../src/rate.ts";
 import { PLATFORM } from "../../src/runtime.ts";
 import type { AuthenticationExchange, AuthenticationStep } from "../../src/session/ports.ts";
@@ -322,6 +324,18 @@ describe("guesses", () => {
     expect(new Set(codes)).toEqual(new Set([0x87, 0x9f]));
     const right = new ScramAuthenticator(users, counted());
     expect(await Promise.all(Array.from({ length: 8 }, () => login(right, "ada", "lovelace")))).toEqual(Array(8).fill(0));
+  });
+
+  test("are none while the directory is out of reach: nobody was asked for a proof", async () => {
+    let isThere = false;
+    const look = async (): Promise<Known> => {
+      if (!isThere) throw new Error("out of reach");
+      return { bans: NO_BANS, isEmpty: true, user: undefined, like: undefined };
+    };
+    const authenticator = new ScramAuthenticator(users, counted(), { look });
+    for (let index = 0; index < 5; index += 1) await expect(login(authenticator, "ada", "lovelace")).rejects.toThrow("out of reach");
+    isThere = true;
+    expect(await login(authenticator, "ada", "lovelace")).toBe(0);
   });
 
   test("are those too that end with the challenge, of users and of others alike", async () => {

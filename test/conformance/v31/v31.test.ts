@@ -53,6 +53,14 @@ describeTopologies((broker) => {
     }
   });
 
+  it("what the flags of a Will say without one is disregarded", async () => {
+    for (const flags of [0x02 | 0x08, 0x02 | 0x18, 0x02 | 0x20, 0x02 | 0x38]) {
+      const client = await broker.open({ version: 3 });
+      client.sendBytes(rawConnect({ ...MQISDP, flags }, field(unique("c"))));
+      expect(await client.expect(2), `flags ${flags}`).toMatchObject({ reasonCode: 0 });
+    }
+  });
+
   it("[3.1/connack/flags] [3.1/connect/cleansession] Clean Session works as in 3.1.1, but CONNACK never says that a session was resumed", async () => {
     const topic = unique();
     const clientId = unique("kept");

@@ -58,11 +58,11 @@ describe5((broker) => {
     }
   });
 
-  it("[MQTT5-3.14.2-1] DISCONNECT with a code that only a Server sends does not count as a clean one", async () => {
+  it("[MQTT5-3.14.2-1] DISCONNECT with a code that only a Server sends is an error: the will is published", async () => {
     for (const code of ["87", "8b", "8d", "8e", "9c", "a2"]) {
       const { client, watcher } = await withWill(broker);
       client.sendBytes(raw(0xe0, code));
-      await client.closed;
+      expect((await ended(client)).reasonCode, code).toBe(0x82);
       expect(await watcher.texts(1), code).toEqual(["will"]);
     }
   });
