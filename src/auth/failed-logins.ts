@@ -10,11 +10,8 @@
  * In memory of one isolate or object: another one, and a later life, counts for itself.
  */
 
-import { BoundedMap } from "../bounded-map.ts";
 import { limitedAs } from "../directory/network.ts";
 import {
-  ADDRESSES_COUNTED_MAX,
-  LOGIN_LEASE_MS,
   LOGIN_LOOK_MS,
   LOGIN_PATIENCE_MS,
   LOGINS_WAITING_MAX,
@@ -23,10 +20,11 @@ import {
   REFUSED_LOGINS_TOLD_MS,
 } from "../login-limits.ts";
 import { CONNECTION_RATE_EXCEEDED, SERVER_BUSY } from "../mqtt/reason-code.ts";
-import { Buckets, type Rate } from "../rate.ts";
+import type { Rate } from "../rate.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Refusal } from "../session/ports.ts";
 import { hash } from "../topic/hash.ts";
+import { Attempt, Counted } from "./login-attempt.ts";
 
 /** A 3.x connection gets return code 3. */
 export const TOO_MANY_FAILED: Refusal = {
@@ -37,130 +35,10 @@ export const TOO_MANY_FAILED: Refusal = {
 /** A 3.x connection gets return code 3. */
 const TOO_MANY_AT_ONCE: Refusal = { reasonCode: SERVER_BUSY, message: "Too many clients log in from this address at once; try again." };
 
-/** How many have taken something that may come back. */
-interface Open {
-  readonly count: number;
-  /** Milliseconds since the epoch: then they are gone. */
-  readonly until: number;
-}
-
 interface Waiter {
   readonly address: string;
   /** Milliseconds since the epoch: it has looked for the last time, or is gone. */
   readonly until: number;
-}
-
-/** Buckets, and who has taken from them what may come back. */
-class Counted {
-  readonly #buckets: Buckets;
-  readonly #open = new BoundedMap<string, Open>(ADDRESSES_COUNTED_MAX);
-  readonly #runtime: Runtime;
-
-  constructor(rate: Rate, runtime: Runtime) {
-    this.#buckets = new Buckets(rate, ADDRESSES_COUNTED_MAX);
-    this.#runtime = runtime;
-  }
-
-  has(key: string): boolean {
-    return this.#buckets.has(key, 1, this.#runtime.now());
-  }
-
-  waitMs(key: string): number {
-    return this.#buckets.waitMs(key, 1, this.#runtime.now());
-  }
-
-  /** For good. */
-  take(key: string): boolean {
-    return this.#buckets.take(key, 1, this.#runtime.now());
-  }
-
-  /** Until it is `closed`. */
-  open(key: string): boolean {
-    if (!this.take(key)) return false;
-    this.#open.set(key, { count: this.#openOf(key) + 1, until: this.#runtime.now() + LOGIN_LEASE_MS }, 1);
-    return true;
-  }
-
-  close(key: string, givesBack: boolean): void {
-    if (givesBack) this.#buckets.giveBack(key, 1);
-    const left = this.#openOf(key) - 1;
-    if (left <= 0) this.#open.delete(key);
-    else this.#open.set(key, { count: left, until: this.#open.get(key)!.until }, 1);
-  }
-
-  /** There is none now, and there may be one as soon as others are known to have been right. */
-  mayComeBack(key: string): boolean {
-    return this.#openOf(key) > 0;
-  }
-
-  #openOf(key: string): number {
-    const open = this.#open.get(key);
-    return open !== undefined && open.until > this.#runtime.now() ? open.count : 0;
-  }
-}
-
-/** One login: what it has taken of its address and of its user there. */
-export class Attempt {
-  readonly #ofAddress: Counted;
-  readonly #ofUser: Counted;
-  readonly #address: string;
-  readonly #user: string | undefined;
-  #isLookedAt = false;
-  #hasBegun = false;
-  #isOver = false;
-
-  /** @param user undefined where addresses are not known: nobody may shut out a user for all */
-  constructor(ofAddress: Counted, ofUser: Counted, address: string, user: string | undefined) {
-    this.#ofAddress = ofAddress;
-    this.#ofUser = ofUser;
-    this.#address = address;
-    this.#user = user;
-  }
-
-  /** The password is about to be compared with something. @returns whether it may; once it may, it may again */
-  look(): boolean {
-    if (this.#isOver) return false;
-    this.#isLookedAt ||= this.#user === undefined || this.#ofUser.open(this.#user);
-    return this.#isLookedAt;
-  }
-
-  /** Something that costs much, a hash or a question, is about to begin. @returns whether it may; once it may, it may again */
-  begin(): boolean {
-    if (this.#isOver) return false;
-    this.#hasBegun ||= this.#ofAddress.open(this.#address);
-    return this.#hasBegun;
-  }
-
-  /** Nothing is lacking that `look` and `begin` take. */
-  get couldBegin(): boolean {
-    const mayLook = this.#isLookedAt || this.#user === undefined || this.#ofUser.has(this.#user);
-    return !this.#isOver && mayLook && (this.#hasBegun || this.#ofAddress.has(this.#address));
-  }
-
-  /** What it lacks may come from others that are not over. */
-  get isUndecided(): boolean {
-    if (this.#isOver) return false;
-    if (!this.#isLookedAt && this.#user !== undefined && !this.#ofUser.has(this.#user)) return this.#ofUser.mayComeBack(this.#user);
-    return !this.#hasBegun && this.#ofAddress.mayComeBack(this.#address);
-  }
-
-  /** It was right, or nothing has been looked at. It may go on. */
-  giveBack(): void {
-    this.#close(true);
-  }
-
-  /** It was wrong, or nobody waits for the answer any more: it is over. */
-  fail(): void {
-    this.#close(false);
-    this.#isOver = true;
-  }
-
-  #close(givesBack: boolean): void {
-    if (this.#isLookedAt && this.#user !== undefined) this.#ofUser.close(this.#user, givesBack);
-    if (this.#hasBegun) this.#ofAddress.close(this.#address, givesBack);
-    this.#isLookedAt = false;
-    this.#hasBegun = false;
-  }
 }
 
 export class FailedLogins {

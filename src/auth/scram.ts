@@ -22,7 +22,8 @@ import {
   type Refusal,
 } from "../session/ports.ts";
 import { toBase64 } from "./base64.ts";
-import type { Attempt, FailedLogins } from "./failed-logins.ts";
+import type { FailedLogins } from "./failed-logins.ts";
+import type { Attempt } from "./login-attempt.ts";
 import { equalConstantTime, ITERATIONS_MAX, type PasswordHash, parsePasswordHash } from "./password.ts";
 import { type ClientFirst, parseClientFinal, parseClientFirst, ScramProblem } from "./scram-message.ts";
 import type { User } from "./users.ts";

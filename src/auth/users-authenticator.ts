@@ -11,9 +11,10 @@ import { SERVER_BUSY } from "../mqtt/reason-code.ts";
 import type { Runtime } from "../runtime.ts";
 import { type Admission, type Authenticator, type Caller, NOBODY, type Refusal } from "../session/ports.ts";
 import { NOT_KNOWN } from "./chain.ts";
-import type { Attempt, FailedLogins } from "./failed-logins.ts";
+import type { FailedLogins } from "./failed-logins.ts";
 import { HashTurns } from "./hash-turns.ts";
 import { headerOf } from "./jwt-token.ts";
+import type { Attempt, Compared } from "./login-attempt.ts";
 import type { LoginDirectory } from "./login-directory.ts";
 import { dummyHash, hashShare, verifyPassword } from "./password.ts";
 import type { User } from "./users.ts";
@@ -27,6 +28,17 @@ export interface Later {
   /** That were right there, by namespace and name. */
   readonly passwords: VerifiedPasswords;
   readonly takesTokens: boolean;
+}
+
+/** Somebody who names himself and has a password. */
+interface Login {
+  readonly address: string;
+  readonly userName: string;
+  /** With its namespace. */
+  readonly name: string;
+  readonly password: Uint8Array;
+  readonly digest: Uint8Array;
+  readonly attempt: Attempt;
 }
 
 export class UsersAuthenticator implements Authenticator {
@@ -60,13 +72,12 @@ export class UsersAuthenticator implements Authenticator {
     if (userName === undefined) return undefined;
     const { address } = caller;
     const failures = this.#failures;
-    const verified = this.#verified;
     const attempt = failures.attempt(address, userName);
     caller.whenGone?.(() => attempt.fail());
     const name = `${caller.namespace} ${userName}`;
-    const digest = password && (await verified.digestOf(password));
-    const unread =
-      password && this.#directory && (await failures.admit(address, attempt, () => this.#mayBeLookedUp(attempt, userName, name, digest!)));
+    const digest = password && (await this.#verified.digestOf(password));
+    const login: Login | undefined = password && { address, userName, name, password, digest: digest!, attempt };
+    const unread = login && this.#directory && (await failures.admit(address, attempt, () => this.#mayBeLookedUp(login)));
     if (unread !== undefined) {
       attempt.fail();
       // Where there are no users names say nothing; and a token is no guess, whose ever it is.
@@ -74,25 +85,32 @@ export class UsersAuthenticator implements Authenticator {
       return this.#later?.takesTokens && isToken(password!) ? undefined : unread;
     }
     // Nobody is let in without a password, whoever is named; but whom somebody else may know has to be found out.
-    const asked = password === undefined && this.#later === undefined ? undefined : userName;
+    const asked = login === undefined && this.#later === undefined ? undefined : userName;
     const known = await this.#directory?.look(caller, asked);
     if (this.#users.size === 0 && known?.isEmpty !== false) return undefined;
     const user = this.#find(userName, known);
     if (user === undefined && this.#later !== undefined) return undefined;
-    if (password === undefined || digest === undefined) return NOT_KNOWN;
-    const admission = { ...NOBODY, userName, address, grants: user?.grants ?? "" };
+    if (login === undefined) return NOT_KNOWN;
     // An unknown user costs the same work as a wrong password.
     const hash = user?.password ?? (known?.like === undefined ? this.#dummy : dummyHash(known.like));
-    let wasRight = false;
-    const compared = await failures.admit(address, attempt, () => {
-      if (!attempt.look()) return false;
-      wasRight = user !== undefined && verified.fits(hash, digest);
-      // What is another one than the right one is wrong, whether a hash will show it or not.
-      if (wasRight || user === undefined || !verified.knows(hash)) attempt.giveBack();
-      return true;
+    return this.#check(login, hash, user && { ...NOBODY, userName, address, grants: user.grants });
+  }
+
+  /**
+   * Compares the password with the one that was right last, and else hashes it.
+   * @param admission undefined where there is no such user: whatever the hash says, the password is wrong
+   */
+  async #check(login: Login, hash: string, admission: Admission | undefined): Promise<Admission | Refusal> {
+    const { address, userName, name, password, digest, attempt } = login;
+    const failures = this.#failures;
+    const verified = this.#verified;
+    let compared: Compared | undefined;
+    const unread = await failures.admit(address, attempt, () => {
+      compared = attempt.compare(admission !== undefined && verified.knows(hash), () => verified.fits(hash, digest));
+      return compared !== undefined;
     });
-    if (compared !== undefined) return compared;
-    if (wasRight) return admission;
+    if (unread !== undefined) return unread;
+    if (compared === "right") return admission!;
     for (;;) {
       const refusal = await failures.admit(address, attempt, () => attempt.couldBegin);
       const turn =
@@ -103,7 +121,7 @@ export class UsersAuthenticator implements Authenticator {
       }
       // Others of its address have failed while it waited.
       if (turn.result === undefined) continue;
-      if (user === undefined || !turn.result) {
+      if (admission === undefined || !turn.result) {
         attempt.fail();
         return NOT_KNOWN;
       }
@@ -115,16 +133,22 @@ export class UsersAuthenticator implements Authenticator {
   }
 
   /**
-   * Whether the directory may be asked about a name, which costs a call: where no more may fail it is for those alone whose password was right before.
-   * What is compared for that counts, or the refusal would be a way to guess.
+   * Whether the directory may be asked about a name, which costs a call: where no more may fail it is for those alone whose password was
+   * right before.
    */
-  #mayBeLookedUp(attempt: Attempt, userName: string, name: string, digest: Uint8Array): boolean {
-    if (!attempt.look()) return false;
+  #mayBeLookedUp({ attempt, userName, name, digest }: Login): boolean {
     const hash = this.#users.get(userName)?.password ?? this.#hashes.get(name);
     const mine = hash !== undefined && this.#verified.knows(hash);
-    const may = attempt.couldBegin || (mine && this.#verified.fits(hash, digest)) || this.#later?.passwords.fits(name, digest) === true;
-    if (may || (!mine && !this.#later?.passwords.knows(name))) attempt.giveBack();
-    return may;
+    const passwords = this.#later?.passwords;
+    const compared = attempt.compare(
+      mine || passwords?.knows(name) === true,
+      () => (mine && this.#verified.fits(hash, digest)) || passwords?.fits(name, digest) === true,
+    );
+    if (compared === undefined || compared === "right") return compared === "right";
+    if (!attempt.couldBegin) return false;
+    // A hash will show it.
+    attempt.giveBack();
+    return true;
   }
 
   /** @returns undefined where it may not be hashed for */
