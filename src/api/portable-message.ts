@@ -2,7 +2,7 @@
 
 import * as z from "zod/mini";
 import type { MessageProperties, MessageToPublish } from "../hooks/contract.ts";
-import { draftProblem, publishOf } from "../hooks/message-draft.ts";
+import { draftProblem, ofBroker, publishOf } from "../hooks/message-draft.ts";
 import type { Limits } from "../limits.ts";
 import type { Publish } from "../mqtt/packet.ts";
 import { base64Of, FORMAT, QOS, USER_PROPERTIES } from "./message.ts";
@@ -76,12 +76,18 @@ function propertiesOf(given: Given<typeof PROPERTIES>): MessageProperties {
 
 type GivenMessage = { readonly [Name in keyof typeof MESSAGE_FIELDS]?: Given<(typeof MESSAGE_FIELDS)[Name]> };
 
-/** @returns the PUBLISH that would bring it, which has been looked at as one of a client is */
+/**
+ * @param mayBeOwn whether it may be what the broker tells of itself
+ * @returns the PUBLISH that would bring it, which has been looked at as one of a client is
+ */
 export function publishIn(
   { topic, payload, qos, retain, properties = {} }: Required<Omit<GivenMessage, "properties">> & Pick<GivenMessage, "properties">,
   limits: Limits,
+  mayBeOwn = false,
 ): Publish {
   const draft: MessageToPublish = { topic, payload, qos, retain, properties: propertiesOf(properties) };
   const publish = draftProblem(draft) ?? publishOf(draft, limits);
+  const own = mayBeOwn ? undefined : ofBroker(topic);
+  if (own !== undefined) return refuse("BAD_REQUEST", `A message: topics ${own}.`);
   return typeof publish === "string" ? refuse("BAD_REQUEST", `A message: ${publish}.`) : publish;
 }

@@ -202,7 +202,8 @@ function subscriptionOf(given: Given<typeof SUBSCRIPTION>, limits: Limits): Movi
 }
 
 function deliveryOf(given: Given<typeof DELIVERY>, limits: Limits): PortableDelivery {
-  const { topic, payload, qos, retain, propertyBytes } = publishIn(given, limits);
+  // Whoever listens to what the broker tells may have some of it waiting.
+  const { topic, payload, qos, retain, propertyBytes } = publishIn(given, limits, true);
   return {
     packetId: given.packet_id,
     sent: given.sent,

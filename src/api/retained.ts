@@ -2,6 +2,7 @@
 
 import * as z from "zod/mini";
 import type { HookMessage, MessageToPublish } from "../hooks/contract.ts";
+import { ownPublishOf } from "../hooks/message-draft.ts";
 import { ServiceError } from "../service/error.ts";
 import { hasWildcard } from "../topic/filter.ts";
 import { json } from "./body.ts";
@@ -21,6 +22,14 @@ const SET = fields(() => ({
   payload_encoding: CONTENT.payload_encoding,
   qos: z._default(z.literal([1, 2], { error: "1 or 2" }), 1),
   properties: z.optional(PROPERTIES),
+}));
+const DELETED = told(() => ({
+  deleted: z.int(),
+  problems: about(
+    "Those whose topics may not be published to any more, which stay.",
+    z.optional(z.array(told(() => ({ topic: TEXT, message: TEXT })))),
+  ),
+  meta: told(() => NEXT),
 }));
 const PATH = { topic: about("A Topic Name.", TEXT) };
 
@@ -72,17 +81,25 @@ export const RETAINED = [
     scope: "admin",
     summary: "Deletes a page of the retained messages that match, each as one of them is",
     query: { topic: about("A Topic Filter.", TEXT), cursor: CURSOR },
-    answers: { 200: told(() => ({ deleted: z.int(), meta: told(() => NEXT) })), ...NOT_TAKEN },
-    handle: async ({ service, namespace, query: { topic: filter, cursor } }) => {
+    answers: { 200: DELETED, ...NOT_TAKEN },
+    handle: async ({ service, settings, namespace, query: { topic: filter, cursor } }) => {
       const found = await orBadRequest(() => service.retained(filter, { cursor, namespace }));
-      const empty = found.messages.map(({ topic }) => ({ topic, payload: "", qos: 1, retain: true }) as const);
+      const all = found.messages.map(({ topic }) => ({ topic, payload: "", qos: 1, retain: true }) as const);
+      // Such as one that was retained under other limits: it must not hold up the rest.
+      const problems = all.flatMap((message) => {
+        const publish = ownPublishOf(message, settings.limits);
+        return typeof publish === "string" ? [{ topic: message.topic, message: publish }] : [];
+      });
+      const stay = new Set(problems.map(({ topic }) => topic));
+      const empty = all.filter(({ topic }) => !stay.has(topic));
       const outcomes = await service.publishAll(empty, { namespace });
       const failed = outcomes.find((outcome) => outcome instanceof ServiceError);
       if (failed !== undefined) {
         const { status, body } = refusalOf(failed);
         return { status, body: { ...body, message: `not all of them are deleted: ${body.message}` } };
       }
-      return { status: 200, body: { deleted: empty.length, meta: nextOf(found.cursor) } };
+      const told = problems.length === 0 ? {} : { problems };
+      return { status: 200, body: { deleted: empty.length, ...told, meta: nextOf(found.cursor) } };
     },
   }),
   route({

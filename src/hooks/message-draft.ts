@@ -91,14 +91,15 @@ export function publishOf(draft: MessageToPublish, limits: DraftLimits): Publish
 export function ownPublishOf(draft: MessageToPublish, limits: DraftLimits): Publish | string {
   const publish = publishOf(draft, limits);
   if (typeof publish === "string") return publish;
-  const problem = ownProblem(publish.topic);
+  const problem = ofBroker(publish.topic);
   if (problem !== undefined) return `topics ${problem}`;
   const { responseTopic } = publish.properties;
-  const ofResponse = responseTopic === undefined ? undefined : ownProblem(responseTopic);
+  const ofResponse = responseTopic === undefined ? undefined : ofBroker(responseTopic);
   return ofResponse === undefined ? publish : `the Response Topic: those ${ofResponse}`;
 }
 
-function ownProblem(topic: string): string | undefined {
+/** @returns why nobody else than the broker publishes to a topic; undefined where others may */
+export function ofBroker(topic: string): string | undefined {
   const level = isOfEvents(topic) ? "$events" : isOfPresence(topic) ? "$presence" : undefined;
   return level && `below ${level} are the broker's own`;
 }
