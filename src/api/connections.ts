@@ -2,10 +2,12 @@
 
 import * as z from "zod/mini";
 import { ACKNOWLEDGED_MS_MAX } from "../code-limits.ts";
+import type { SendOutcome } from "../objects/calls.ts";
+import { ServiceError } from "../service/error.ts";
 import { BYTES } from "./body.ts";
 import { QOS, RAW_HEADERS, RAW_QUERY, rawMessage } from "./message.ts";
 import { ONCE, publishedId } from "./once.ts";
-import { orBadRequest, refuse } from "./problem.ts";
+import { orBadRequest, refuse, sentenceOf } from "./problem.ts";
 import { route } from "./route.ts";
 import { about, FLAG, TEXT, told, wholeNumber } from "./schema.ts";
 
@@ -35,7 +37,7 @@ export const CONNECTIONS = [
       if (confirmation && qos === 0) return refuse("BAD_REQUEST", "confirmation needs qos 1 or 2: at 0 nothing is acknowledged.");
       const message = rawMessage(topic, body, { ...rest, qos, retain: false }, headers);
       const wait = confirmation ? { timeoutMs: timeout * 1000, signal: undefined } : undefined;
-      switch (await orBadRequest(() => service.send(clientid, message, { wait, once, namespace }))) {
+      switch (await orBadRequest(() => orUnavailable(service.send(clientid, message, { wait, once, namespace })))) {
         case "away":
           return refuse("CLIENTID_NOT_FOUND", "The client is not connected.");
         case "not_authorized":
@@ -55,3 +57,13 @@ export const CONNECTIONS = [
     },
   }),
 ];
+
+/** It may have happened. */
+async function orUnavailable(sending: Promise<SendOutcome>): Promise<SendOutcome> {
+  try {
+    return await sending;
+  } catch (error) {
+    if (error instanceof ServiceError) return refuse("SERVICE_UNAVAILABLE", sentenceOf(error.message.replace(/^send: /, "")));
+    throw error;
+  }
+}

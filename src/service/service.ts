@@ -97,8 +97,17 @@ function outcomeOf(method: string, { reasonCode, refusal, taken }: PutOutcome): 
 }
 
 /** It may have happened. */
-function unreachable({ message }: Error): ServiceError {
-  return refused("publish: its object could not be reached", SERVER_UNAVAILABLE, message);
+function unreachable(method: string, { message }: Error): ServiceError {
+  return refused(`${method}: its object could not be reached`, SERVER_UNAVAILABLE, message);
+}
+
+/** @throws ServiceError where the object that is asked can't be */
+async function reached<Answer>(method: string, ask: () => Promise<Answer>): Promise<Answer> {
+  try {
+    return await ask();
+  } catch (error) {
+    throw unreachable(method, error as Error);
+  }
 }
 
 export interface ServiceOptions {
@@ -137,7 +146,8 @@ export class Service {
 
   async #put({ method, settings, namespace, message, wait, once }: Put): Promise<PublishReceipt> {
     const publisher = publisherOf(settings, namespace, message.topic);
-    const outcome = outcomeOf(method, expectAnswered(await stubs(this.#env.SESSIONS)(publisher).put(message, wait, once)));
+    const answer = await reached(method, async () => stubs(this.#env.SESSIONS)(publisher).put(message, wait, once));
+    const outcome = outcomeOf(method, expectAnswered(answer));
     if (outcome instanceof ServiceError) throw outcome;
     return outcome;
   }
@@ -172,7 +182,7 @@ export class Service {
       const answer = await put.catch((error: Error) => error);
       const outcomes = answer instanceof Error ? undefined : expectAnswered(answer).outcomes;
       for (const [at, index] of indexes.entries())
-        published[index] = outcomes === undefined ? unreachable(answer as Error) : outcomeOf("publish", outcomes[at]!);
+        published[index] = outcomes === undefined ? unreachable("publish", answer as Error) : outcomeOf("publish", outcomes[at]!);
     };
     await Promise.all([...byPublisher].map(([publisher, indexes]) => put(publisher, indexes)));
     return published;
@@ -247,6 +257,7 @@ export class Service {
 
   /**
    * A message for one connected client, whatever it is subscribed to.
+   * @throws ServiceError where its object is out of reach
    * @throws UnansweredError as `publish`
    */
   async send(
@@ -255,7 +266,8 @@ export class Service {
     { wait, once, ...options }: InNamespace & DoneOnce & { readonly wait?: AcknowledgedWait | undefined } = {},
   ): Promise<SendOutcome> {
     expectMessage("send", this.#settings.limits, message);
-    return expectAnswered(await this.#sessionOf("send", clientId, options).send(clientId, message, wait, once)).outcome;
+    const session = this.#sessionOf("send", clientId, options);
+    return expectAnswered(await reached("send", async () => session.send(clientId, message, wait, once))).outcome;
   }
 
   /** Subscriptions of all clients, page by page. */
