@@ -36,18 +36,20 @@ export class Answers {
    * @param qos the highest of the messages
    * @param act does it; what it gives goes into a row as JSON
    * @param isDone whether that was done: what was not may be asked for again with the same key
+   * @param inVain what is answered where nothing can be done and nothing is to be put for that, which costs an object its tables
    */
   async once<Outcome>(
     once: Once | undefined,
     qos: QoS,
     act: () => Promise<Outcome>,
     isDone: (outcome: Outcome) => boolean,
+    inVain: () => Outcome | undefined = () => undefined,
   ): Promise<Outcome | Unanswered> {
     if (once === undefined) return act();
     const { key, digest } = once;
     const open = this.#open.get(key);
     if (open !== undefined) return open.digest === digest ? (open.outcome as Promise<Outcome>) : { unanswered: "other" };
-    const outcome = this.#first(once, qos, act, isDone);
+    const outcome = this.#first(once, qos, act, isDone, inVain);
     this.#open.set(key, { digest, outcome });
     try {
       return await outcome;
@@ -61,6 +63,7 @@ export class Answers {
     qos: QoS,
     act: () => Promise<Outcome>,
     isDone: (outcome: Outcome) => boolean,
+    inVain: () => Outcome | undefined,
   ): Promise<Outcome | Unanswered> {
     const store = this.#opened();
     const until = Math.floor(this.#options.runtime.now() / ANSWER_PERIOD_MS);
@@ -68,6 +71,8 @@ export class Answers {
     if (known?.damaged)
       log("stored data skipped", { object: this.#options.name, problem: "an answer: its bytes have changed since they were written" });
     else if (known !== undefined) return answerOf<Outcome>(known, digest);
+    const vain = inVain();
+    if (vain !== undefined) return vain;
     if (!this.#hasRoom(store, until)) return { unanswered: "full" };
     const row = { period: known?.period ?? until, key, digest, outcome: "" };
     if (qos !== 1) store.put(row);

@@ -118,7 +118,9 @@ export abstract class ServedObject extends DurableObject<BrokerEnv> {
   ): Promise<{ readonly outcome: SendOutcome } | Unanswered> {
     this.meter.calls += 1;
     const send = async () => ({ outcome: await this.host.publishing.send(clientId, message, wait) });
-    return this.answers.once(once, message.qos ?? 0, send, ({ outcome }) => !["away", "not_authorized", "full"].includes(outcome));
+    const isDone = ({ outcome }: { readonly outcome: SendOutcome }): boolean => !["away", "not_authorized", "full"].includes(outcome);
+    const inVain = () => (this.host.service.isConnected(clientId) ? undefined : ({ outcome: "away" } as const));
+    return this.answers.once(once, message.qos ?? 0, send, isDone, inVain);
   }
 
   /** What it has counted in each minute since this one, and the last one before; nothing where that is not kept. */

@@ -42,6 +42,10 @@ export class ServiceCalls {
     return session !== undefined && isHere(session) ? viewOf(session) : undefined;
   }
 
+  isConnected(clientId: string): boolean {
+    return this.#options.core.sessions.get(clientId)?.connection?.open === true;
+  }
+
   async subscribe(clientId: string, request: SubscriptionRequest): Promise<ActOutcome | undefined> {
     const { machine, runtime, flushSoon, written } = this.#options;
     const outcome = await new Promise<ActOutcome | undefined>((resolve) => {

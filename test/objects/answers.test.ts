@@ -8,6 +8,7 @@ import { Answers } from "../../src/objects/answers.ts";
 import { PLATFORM } from "../../src/runtime.ts";
 import { createRowMeter } from "../../src/storage/row-meter.ts";
 import { SqliteAnswerStore } from "../../src/storage/sqlite-answer-store.ts";
+import { sessionObject } from "./support.ts";
 
 interface World {
   /** As an object has it that has just woken. */
@@ -76,6 +77,23 @@ describe("what was answered", () => {
       expect(done).toEqual(["refused", "done"]);
     }));
 });
+
+test.each([0, 1, 2] as const)(
+  "for a client that nobody is, what is asked at QoS %i leaves nothing in its object, whoever names one",
+  async (qos) => {
+    const session = env.SESSIONS.getByName(sessionObject(`nobody-${qos}-${crypto.randomUUID()}`));
+    const tables = () =>
+      runInDurableObject(session, (_object, { storage }) =>
+        storage.sql
+          .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE name = 'answer'")
+          .toArray()
+          .map(({ name }) => name),
+      );
+    for (const _time of ["once", "again"])
+      expect(await session.send("nobody", { topic: "t", payload: "", qos }, undefined, once)).toEqual({ outcome: "away" });
+    expect(await tables()).toEqual([]);
+  },
+);
 
 describe("the object is reset before the answer is in rows", () => {
   test("at QoS 1 it is done again, as a PUBLISH would be", () =>
