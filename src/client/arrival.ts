@@ -1,10 +1,16 @@
 /** A message between its arrival and its acknowledgement: handed to one or more inboxes, settled when the last of them is done with it. */
 
+import type { Publish } from "../mqtt/packet.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
-import type { Message } from "./message.ts";
+import { Message } from "./message.ts";
+
+/** A pair of texts in memory, beside their bytes. */
+const USER_PROPERTY_BYTES = 128;
 
 export class Arrival {
   readonly message: Message;
+  /** What it costs while it waits, bytes. */
+  readonly bytes: number;
   /** 0 at QoS 0. */
   readonly packetId: number;
   /** The server will send it again: whoever has not begun with it leaves it to that. */
@@ -18,8 +24,10 @@ export class Arrival {
   #worst = SUCCESS;
   readonly #settled: ((arrival: Arrival) => void) | undefined;
 
-  constructor(message: Message, packetId: number, settled: ((arrival: Arrival) => void) | undefined) {
-    this.message = message;
+  constructor(topic: string, packet: Publish, settled: ((arrival: Arrival) => void) | undefined) {
+    const { packetId, payload, properties, propertyBytes } = packet;
+    this.message = new Message(topic, packet);
+    this.bytes = topic.length + payload.length + propertyBytes.length + USER_PROPERTY_BYTES * (properties.userProperties?.length ?? 0);
     this.packetId = packetId;
     this.#settled = settled;
   }

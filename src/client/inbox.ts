@@ -53,7 +53,7 @@ export class Inbox {
         return;
       }
       this.#qos0 += 1;
-      this.#qos0Bytes += arrival.message.payload.length;
+      this.#qos0Bytes += arrival.bytes;
     }
     this.#queue.push(arrival);
     if (this.#handler !== undefined) this.#work(this.#handler);
@@ -65,7 +65,7 @@ export class Inbox {
     for (let arrival = this.#queue.shift(); arrival !== undefined; arrival = this.#queue.shift()) {
       if (arrival.message.qos === 0) {
         this.#qos0 -= 1;
-        this.#qos0Bytes -= arrival.message.payload.length;
+        this.#qos0Bytes -= arrival.bytes;
       }
       if (!arrival.isObsolete) return arrival;
     }

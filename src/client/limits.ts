@@ -49,7 +49,7 @@ export const QUEUE_MAX = 10_000;
 /** QoS 0 messages that wait for the handler or the loop of one subscription; the next is dropped. */
 export const INBOX_QOS_0_MAX = 10_000;
 
-/** The same of their payloads, bytes: a Worker has 128 MiB for all that it does. */
+/** The same of them with their topics and properties, bytes: a Worker has 128 MiB for all that it does. */
 export const INBOX_QOS_0_BYTES_MAX = 4096 * KIB;
 
 /** Packets of one moment go out in one frame up to this, bytes. */

@@ -15,7 +15,6 @@ import {
 import { Arrival } from "./arrival.ts";
 import { Fifo } from "./fifo.ts";
 import type { Link } from "./link.ts";
-import { Message } from "./message.ts";
 import { IncomingAliases } from "./topic-aliases.ts";
 
 /** Hands an arrival to those who want it. */
@@ -60,7 +59,7 @@ export class Receiver {
       return;
     }
     if (packet.qos === 2 && this.#repeated(link, packet.packetId)) return;
-    const arrival = new Arrival(new Message(topic, packet), packet.packetId, packet.qos === 0 ? undefined : this.#settled);
+    const arrival = new Arrival(topic, packet, packet.qos === 0 ? undefined : this.#settled);
     if (packet.qos > 0) {
       if (packet.qos === 2) this.#exchanges.set(packet.packetId, arrival);
       if (!this.#count(link, arrival)) return;
