@@ -112,7 +112,7 @@ export class TopicQueue {
   #isUrgent = false;
   /** What only sessions that are not kept want and the Topic object has in no row yet, by filter. */
   readonly #unwritten = new Map<string, Wanted>();
-  /** Announcements of shared subscriptions that are in no row, by filter; and those of them that were there when time was up last. */
+  /** Announcements of shared subscriptions that are in no row, or were not heard, by filter; and those of them that were there when time was up last. */
   readonly #again = new Map<string, Share>();
   readonly #due = new Map<string, Share>();
   #tellingAgain: Timer | undefined;
@@ -198,13 +198,21 @@ export class TopicQueue {
 
   #shareRequest(share: Share, ticket: Ticket | undefined): Request {
     const settled = (reasonCode: number): void => {
-      if (reasonCode === NOT_WRITTEN && share.version > (this.#again.get(share.filter)?.version ?? 0)) {
-        this.#again.set(share.filter, share);
-        this.#tellAgainLater();
-      }
+      this.#heard(share, reasonCode === NOT_WRITTEN || reasonCode >= 0x80);
       ticket?.settled(reasonCode === NOT_WRITTEN ? SUCCESS : reasonCode);
     };
     return new Request({ kind: RECORD_SHARE, ...share }, { settled });
+  }
+
+  /** @param isLeft it is in no row yet, or the Topic object does not know it: nothing else would tell it before it changes */
+  #heard(share: Share, isLeft: boolean): void {
+    const { filter, version } = share;
+    if (version <= (this.#again.get(filter)?.version ?? 0)) return;
+    // What is known stands above what was left to be told before it.
+    this.#again.delete(filter);
+    if (!isLeft || this.#later.has(filter)) return;
+    this.#again.set(filter, share);
+    this.#tellAgainLater();
   }
 
   /** What has stood for a while is told again; of very much some with each call. */
@@ -272,15 +280,17 @@ export class TopicQueue {
     this.#laterTimer = undefined;
   }
 
-  /** Takes a request; one that finds no room is settled at once. */
-  add(request: Request): void {
+  /** Takes a request; one that finds no room is settled at once. @returns whether it was taken */
+  add(request: Request): boolean {
     if (this.#later.size > 0) this.#addLate();
-    this.#put(request);
+    return this.#put(request);
   }
 
-  #put(request: Request): void {
+  #put(request: Request): boolean {
     const isShort = request.record.kind === RECORD_PUBLISH && !this.#ledger.takes("messages");
-    if (isShort || this.#awaitedBytes > OUTBOX_BYTES_MAX || !this.#calls.add(request)) request.abandoned();
+    const isTaken = !isShort && this.#awaitedBytes <= OUTBOX_BYTES_MAX && this.#calls.add(request);
+    if (!isTaken) request.abandoned();
+    return isTaken;
   }
 
   flush(): void {

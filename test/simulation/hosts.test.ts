@@ -16,6 +16,7 @@ import {
   RECORD_SHARE,
   RECORD_SHARED,
   RECORD_SUBSCRIBE,
+  RECORD_UNSUBSCRIBE,
 } from "../../src/mqtt/batch.ts";
 import { decodeDeliveryAnswer, encodeDeliveryAnswer, type Unwanted } from "../../src/mqtt/delivery-answer.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
@@ -774,6 +775,70 @@ describe("on the way to a Topic object", () => {
       runtime.run();
     }
     expect(calls).toEqual([["a"], ["+a"], ["+a"]]);
+  });
+
+  /** Members of shared subscriptions as they were told, filter and number; the Topic object answers the first of them so. */
+  function tellingMembers(codes: readonly number[]) {
+    const runtime = stillRuntime();
+    const told: string[] = [];
+    const exchange = async (batch: Uint8Array): Promise<Uint8Array> => {
+      const shares = decodeBatch(batch).records.filter((record) => record.kind === RECORD_SHARE);
+      const answer = shares.map(({ filter, members }) => codes[told.push(`${filter} ${members}`) - 1] ?? SUCCESS);
+      return encodeExchangeAnswer({ life: "first", codes: new Uint8Array(answer), counts: [], late: [] });
+    };
+    const queue: TopicQueue = new TopicQueue({
+      ...{ name: "n/session/0", shape: 1, runtime, exchange, events: () => 0, settled: () => queue.flush() },
+      ...{ meter: createCallMeter(), faults: NO_FAULTS, ledger: new Ledger(1 << 30) },
+    });
+    const tell = (filter: string, members: number, version: number, ticket?: Ticket): void => {
+      queue.share({ filter, members, online: members, version }, ticket);
+      queue.flush();
+    };
+    const pass = async (): Promise<void> => {
+      for (let round = 0; round < 5; round += 1) {
+        await new Promise((resolve) => setImmediate(resolve));
+        runtime.run();
+      }
+    };
+    return { queue, told, tell, pass };
+  }
+
+  /** Until nothing more is taken. */
+  function fill(queue: TopicQueue): void {
+    const payload = new Uint8Array(1 << 20);
+    while (queue.add(new Request({ kind: RECORD_PUBLISH, message: messageTo("t", { payload }) }, undefined)));
+    while (queue.add(new Request({ kind: RECORD_UNSUBSCRIBE, filter: "t".repeat(1000), version: 1 }, undefined)));
+    while (queue.add(new Request({ kind: RECORD_UNSUBSCRIBE, filter: "t", version: 1 }, undefined)));
+  }
+
+  test("how many members a shared subscription has is told again where that failed, until it is known", async () => {
+    const { told, tell, pass } = tellingMembers([IMPLEMENTATION_SPECIFIC_ERROR, IMPLEMENTATION_SPECIFIC_ERROR]);
+    tell("$share/g/a", 2, 1);
+    await pass();
+    await pass();
+    expect(told).toEqual(["$share/g/a 2", "$share/g/a 2", "$share/g/a 2"]);
+  });
+
+  test("nor is it given up where the call was, or where it found no room", async () => {
+    const { queue, told, tell, pass } = tellingMembers([]);
+    fill(queue);
+    tell("$share/g/a", 2, 1);
+    await pass();
+    await pass();
+    expect(told).toEqual(["$share/g/a 2"]);
+  });
+
+  test("what is newer is told instead, and an older number not after it", async () => {
+    const { queue, told, tell, pass } = tellingMembers([IMPLEMENTATION_SPECIFIC_ERROR]);
+    tell("$share/g/a", 2, 1);
+    tell("$share/g/a", 0, 2);
+    await pass();
+    await pass();
+    expect(told).toEqual(["$share/g/a 2", "$share/g/a 0"]);
+    tell("$share/g/b", 1, 3);
+    queue.share({ filter: "$share/g/b", members: 3, online: 3, version: 4 }, undefined);
+    await pass();
+    expect(told.slice(2)).toEqual(["$share/g/b 1", "$share/g/b 3"]);
   });
 });
 
