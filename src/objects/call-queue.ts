@@ -69,9 +69,9 @@ export class CallQueue<Item extends Outgoing, Answer> {
     return this.#flyingSince !== undefined && this.#runtime.now() - this.#flyingSince >= ANSWER_MS_MAX;
   }
 
-  /** @returns false when the queue is full and the item was not taken */
-  add(item: Item): boolean {
-    return this.#outbox.add(item);
+  /** @param beyond it is taken however much waits @returns false when the queue is full and the item was not taken */
+  add(item: Item, beyond = false): boolean {
+    return this.#outbox.add(item, beyond);
   }
 
   /**

@@ -102,9 +102,9 @@ export class RemoteRouter implements Router {
     for (const shard of shards) this.#queues[shard]!.share({ filter, members, online, version }, joint);
   }
 
-  redistribute(message: Message, filter: string): boolean {
-    this.#add(topicShard(this.#settings, message.topic), new Request({ kind: RECORD_REDISTRIBUTE, message, filter }, undefined));
-    return true;
+  redistribute(message: Message, filter: string, ticket: Ticket | undefined, isLeft: boolean): boolean {
+    const queue = this.#queues[topicShard(this.#settings, message.topic)]!;
+    return queue.offer(new Request({ kind: RECORD_REDISTRIBUTE, message, filter }, ticket), isLeft);
   }
 
   barrier(sessionObject: string, ticket: Ticket): void {

@@ -24,7 +24,7 @@ import {
 } from "../mqtt/batch.ts";
 import { encodeExchangeAnswer, NOT_WRITTEN, NOTHING_RETAINED } from "../mqtt/exchange-answer.ts";
 import type { Message } from "../mqtt/message.ts";
-import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import { RoutingCore } from "../routing/core.ts";
 import type { Addressed, Delivered, DeliveryPort, RoutingStore } from "../routing/ports.ts";
 import type { Runtime } from "../runtime.ts";
@@ -260,7 +260,8 @@ export class TopicHost implements DeliveryPort {
     } else if (record.kind === RECORD_BARRIER) {
       this.#barrier(record.sessionObject, exchange.expect(index));
     } else if (record.kind === RECORD_REDISTRIBUTE) {
-      this.#routing.redistribute(record.message, { filter: record.filter, attempt: undefined, otherwise: SUCCESS, now }, undefined);
+      const redistribution = { filter: record.filter, attempt: undefined, otherwise: NO_MATCHING_SUBSCRIBERS, now };
+      this.#routing.redistribute(record.message, redistribution, exchange.expect(index));
     } else if (record.kind === RECORD_CAUGHT_UP) {
       this.#held.caughtUp(sender, record.batch, record.record, !this.#queues.isIdle(sender));
     }

@@ -280,17 +280,25 @@ export class TopicQueue {
     this.#laterTimer = undefined;
   }
 
-  /** Takes a request; one that finds no room is settled at once. @returns whether it was taken */
-  add(request: Request): boolean {
+  /** Takes a request; one that finds no room is settled at once. */
+  add(request: Request): void {
     if (this.#later.size > 0) this.#addLate();
-    return this.#put(request);
+    this.#put(request);
   }
 
-  #put(request: Request): boolean {
+  /**
+   * @param beyond nobody else keeps it: it has room while memory has
+   * @returns whether it was taken; one that was not is never settled
+   */
+  offer(request: Request, beyond: boolean): boolean {
+    if (this.#later.size > 0) this.#addLate();
+    if (beyond && !this.#ledger.isShortFor("messages")) return this.#calls.add(request, true);
+    return this.#awaitedBytes <= OUTBOX_BYTES_MAX && this.#calls.add(request);
+  }
+
+  #put(request: Request): void {
     const isShort = request.record.kind === RECORD_PUBLISH && !this.#ledger.takes("messages");
-    const isTaken = !isShort && this.#awaitedBytes <= OUTBOX_BYTES_MAX && this.#calls.add(request);
-    if (!isTaken) request.abandoned();
-    return isTaken;
+    if (isShort || this.#awaitedBytes > OUTBOX_BYTES_MAX || !this.#calls.add(request)) request.abandoned();
   }
 
   flush(): void {

@@ -61,9 +61,12 @@ export class Outbox<Item extends Outgoing> {
     return this.#waitingBytes + 2 * this.#flyingBytes;
   }
 
-  /** @returns false when the outbox is full: the item was not taken and is settled by its owner */
-  add(item: Item): boolean {
-    if (this.#waitingBytes + item.size > OUTBOX_BYTES_MAX) return false;
+  /**
+   * @param beyond it is taken however much waits
+   * @returns false when the outbox is full: the item was not taken and is settled by its owner
+   */
+  add(item: Item, beyond = false): boolean {
+    if (!beyond && this.#waitingBytes + item.size > OUTBOX_BYTES_MAX) return false;
     this.#waiting.push(item);
     this.#waitingBytes += item.size;
     this.#count(item.size);

@@ -370,9 +370,11 @@ export interface RouterPort {
   share(filter: string, members: number, online: number, version: number, ticket: Ticket | undefined): void;
   /**
    * A message that a member of a shared subscription did not acknowledge before its session ended, or has no place for: for a member elsewhere.
-   * @returns false when there is nowhere else
+   * @param ticket settled once one has it, with NO_MATCHING_SUBSCRIBERS where none is left
+   * @param isLeft nobody here keeps it any more: it has a place on the way beyond what may wait there
+   * @returns false when there is nowhere else, or no place on the way: then its ticket is not settled
    */
-  redistribute(message: Message, filter: string): boolean;
+  redistribute(message: Message, filter: string, ticket: Ticket | undefined, isLeft: boolean): boolean;
 }
 
 /** What came over a connection and was not handled yet: it waits behind a packet that takes its time, or for its turn. */

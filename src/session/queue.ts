@@ -12,10 +12,12 @@ import { caughtUp, endPatience, hold, keepsUp, mayHold } from "./catch-up.ts";
 import { isShared } from "./chunk.ts";
 import { headFlags } from "./chunk-heads.ts";
 import type { SessionCore } from "./core.ts";
+import type { DropReason } from "./counters.ts";
 import type { Delivery } from "./delivery.ts";
 import { dropped } from "./dropped.ts";
 import type { Due } from "./due.ts";
 import { noted } from "./given.ts";
+import { HandedOn } from "./handed-on.ts";
 import { mayReceive, mayStillHave } from "./identity.ts";
 import type { LogRecord } from "./log-record.ts";
 import { boundsOf, isFull, type QueueBounds } from "./queue-bounds.ts";
@@ -150,14 +152,18 @@ export function keepWithinBounds(
   while (session.waiting > messages + unsettled || (session.waitingBytes > bytes && session.waiting > 1)) {
     if (short) core.ledger.refuse("queues");
     const oldest = takeOldest(core, session);
-    if (passOn(core, session, oldest, elsewhere)) continue;
+    if (passOn(core, session, oldest, elsewhere, "queue_full")) continue;
     dropped(core, "queue_full", session, oldest.message);
     over(core, session, oldest);
   }
 }
 
-/** What a member of a shared subscription has no place for goes to another one that keeps up, if there is one. @returns whether there was */
-function passOn(core: SessionCore, session: Session, delivery: Delivery, elsewhere: boolean): boolean {
+/**
+ * What a member of a shared subscription has no place for goes to another one that keeps up, if there is one.
+ * @param reason why it may not stay
+ * @returns whether there was one
+ */
+function passOn(core: SessionCore, session: Session, delivery: Delivery, elsewhere: boolean, reason: DropReason): boolean {
   const { message, share, qos } = delivery;
   // [MQTT5-4.8.2-5]: it may be begun where the session is, too.
   if (share === "" || message === undefined || (qos === 2 && session.offered)) return false;
@@ -169,7 +175,7 @@ function passOn(core: SessionCore, session: Session, delivery: Delivery, elsewhe
     return true;
   }
   if (!elsewhere) return false;
-  const passed = core.router.redistribute(core.renamed(message), share);
+  const passed = core.router.redistribute(core.renamed(message), share, new HandedOn(core, message, reason), false);
   if (passed) leave(core, session, delivery);
   return passed;
 }
@@ -261,7 +267,7 @@ function send(core: SessionCore, connection: Connection, delivery: Delivery, mes
     return;
   }
   if (!delivery.sent && !mayStillHave(core, session, message.topic)) {
-    if (passOn(core, session, delivery, true)) return;
+    if (passOn(core, session, delivery, true, "not_authorized")) return;
     dropped(core, "not_authorized", session, message);
     finish(core, session, delivery);
     return;

@@ -7,6 +7,7 @@ import { isShared, qosIn } from "./chunk.ts";
 import type { SessionCore } from "./core.ts";
 import { deliverShared } from "./deliver.ts";
 import { dropped } from "./dropped.ts";
+import { HandedOn } from "./handed-on.ts";
 import type { Session } from "./session.ts";
 import { clearQueues, inRows, peek } from "./waiting.ts";
 
@@ -19,7 +20,7 @@ export function forgetDeliveries(core: SessionCore, session: Session, over: bool
   for (const { message, sequence, share, qos, sent } of session.deliveries.values()) {
     if (sequence !== 0 || !over || message === undefined) continue;
     if (goesOn(session, share !== "", qos, sent))
-      core.failures.guard("handing its messages on", session, () => redistribute(core, message, share));
+      core.failures.guard("handing its messages on", session, () => redistribute(core, message, share, sent));
     else if (!sent) dropped(core, "session_ended", session, message);
   }
   for (const waiting of [...inRows(session)]) {
@@ -27,7 +28,7 @@ export function forgetDeliveries(core: SessionCore, session: Session, over: bool
     if (over && goesOn(session, isShared(flags), qosIn(flags), sent)) {
       core.failures.guard("handing its messages on", session, () => {
         const delivery = peek(core, session, waiting);
-        if (delivery !== undefined) redistribute(core, delivery.message, delivery.share);
+        if (delivery !== undefined) redistribute(core, delivery.message, delivery.share, sent);
       });
     } else if (over && !sent) dropped(core, "session_ended", session, undefined);
     core.log.release(sequence);
@@ -44,8 +45,11 @@ function goesOn(session: Session, shared: boolean, qos: 1 | 2, sent: boolean): b
   return shared && !(qos === 2 && (sent || session.offered));
 }
 
-/** A message of a member whose session ended without having acknowledged it goes to another one [5.0/4.8.2/qos1-handover]. */
-function redistribute(core: SessionCore, message: Message, filter: string): void {
+/**
+ * A message of a member whose session ended without having acknowledged it goes to another one [5.0/4.8.2/qos1-handover].
+ * @param sent that member may have it
+ */
+function redistribute(core: SessionCore, message: Message, filter: string, sent: boolean): void {
   const share = core.shares.get(filter);
   // Without members it is being taken out: those elsewhere are known to its Topic object.
   if (share !== undefined && share.members.size > 0) {
@@ -55,5 +59,6 @@ function redistribute(core: SessionCore, message: Message, filter: string): void
     if (core.slowing.end()) hold(core, core.slowing.take(), () => {});
     return;
   }
-  core.router.redistribute(core.renamed(message), filter);
+  const handedOn = sent ? undefined : new HandedOn(core, message, "session_ended");
+  if (!core.router.redistribute(core.renamed(message), filter, handedOn, true)) handedOn?.lost();
 }

@@ -2,6 +2,7 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { SHARED_STRATEGIES } from "../../src/choices.ts";
+import { OUTBOX_BYTES_MAX, RETRY_MS_TOTAL } from "../../src/limits.ts";
 import { NO_PROPERTIES, PUBACK, PUBCOMP, PUBREC, type QoS } from "../../src/mqtt/packet.ts";
 import { ANY_QUEUE } from "../../src/mqtt/share-target.ts";
 import { CHUNK_BYTES } from "../../src/storage-limits.ts";
@@ -464,6 +465,71 @@ test.each([1, 2] as const)(
     expect(got).toEqual(qos === 1 ? ["sent", "waits"] : ["waits"]);
   },
 );
+
+describe("what waits for a member whose session ends is counted as dropped", () => {
+  /** A member here for whom one message has been sent and another one waits, and its object's way to the Topic object. */
+  function waiting(others: number) {
+    const world = new World({ wiring: "batched", sessionObjects: 2, limits: { inflightMax: 1 } });
+    const [here] = world.sessions as [SessionNode];
+    const first = world.connect("first");
+    first.subscribe(FILTER, 1);
+    const publisher = world.connect("p", { at: 1 });
+    for (const text of ["sent", "waits"]) publisher.publish("jobs/1", text, { qos: 1 });
+    const all = [...Array(others).keys()].map((number) => world.connect(`other${number}`, { at: 1 }));
+    for (const other of all) {
+      other.subscribe(FILTER, 1);
+      other.take();
+    }
+    const link = here.linkTo(world.topics[0]!);
+    const dropped = (): number => here.core.counters.messagesDropped.session_ended;
+    return { world, first, link, dropped, others: all };
+  }
+
+  test("where there is no other member, but not where there is one", () => {
+    for (const others of [0, 1]) {
+      const { first, dropped } = waiting(others);
+      first.lose();
+      expect(dropped()).toBe(1 - others);
+    }
+  });
+
+  test("where the Topic object is out of reach for too long", () => {
+    const { world, first, link, dropped } = waiting(1);
+    link.broken = "request";
+    first.lose();
+    world.advance(RETRY_MS_TOTAL / 2);
+    expect(dropped()).toBe(0);
+    world.advance(RETRY_MS_TOTAL);
+    expect(dropped()).toBe(1);
+  });
+
+  test("where the way there has no place for it, and not where what waits there already is all", () => {
+    const { world, first, link, dropped, others } = waiting(1);
+    link.broken = "request";
+    const busy = world.connect("busy");
+    for (const [size, count] of [
+      [1 << 20, 8 + OUTBOX_BYTES_MAX / (1 << 20)],
+      [1 << 10, 2 << 10],
+      [0, 100],
+    ] as const)
+      for (let number = 0; number < count; number += 1) busy.publish("e", "x".repeat(size), { qos: 0 });
+    first.lose();
+    link.broken = undefined;
+    world.advance(10_000);
+    const got: string[] = [];
+    for (let fresh = others[0]!.messages(); fresh.length > 0; fresh = others[0]!.messages()) {
+      for (const { payload, packetId } of fresh) {
+        got.push(new TextDecoder().decode(payload));
+        others[0]!.puback(packetId);
+      }
+    }
+    expect([got.sort(), dropped()]).toEqual([["sent", "waits"], 0]);
+    const refused = waiting(1);
+    vi.spyOn(refused.link.outbox, "add").mockReturnValue(false);
+    refused.first.lose();
+    expect(refused.dropped()).toBe(1);
+  });
+});
 
 test.each([
   ["says DISCONNECT with Session Expiry Interval 0", (client: TestClient) => client.disconnect(0, { sessionExpiryInterval: 0 })],

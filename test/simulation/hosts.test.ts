@@ -9,6 +9,7 @@ import {
   BatchWriter,
   decodeBatch,
   RECORD_ASK,
+  RECORD_AWAITED,
   RECORD_LIVE,
   RECORD_PAGE,
   RECORD_PUBLISH,
@@ -20,7 +21,13 @@ import {
 } from "../../src/mqtt/batch.ts";
 import { decodeDeliveryAnswer, encodeDeliveryAnswer, type Unwanted } from "../../src/mqtt/delivery-answer.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
-import { decodeExchangeAnswer, encodeExchangeAnswer, NOTHING_RETAINED, PENDING } from "../../src/mqtt/exchange-answer.ts";
+import {
+  decodeExchangeAnswer,
+  type ExchangeAnswer,
+  encodeExchangeAnswer,
+  NOTHING_RETAINED,
+  PENDING,
+} from "../../src/mqtt/exchange-answer.ts";
 import { writeMessage } from "../../src/mqtt/message.ts";
 import { CONNECT, NO_PROPERTIES } from "../../src/mqtt/packet.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, SUCCESS } from "../../src/mqtt/reason-code.ts";
@@ -270,6 +277,48 @@ test("nor is one with messages for other members of such", async () => {
     await new Promise((resolve) => setImmediate(resolve));
   }
   expect(Math.max(...lengths)).toBeLessThan(BATCH_BYTES_MAX + 1024);
+});
+
+test("what is for another member is answered when one has it, and says so where there is none", async () => {
+  const settings = parseSettings({ TOPOLOGY: "sharded", TOPIC_SHARDS: "1" }) as Settings;
+  const meter = new Meter();
+  const runtime = stillRuntime();
+  let answer!: (bytes: Uint8Array) => void;
+  const host = new TopicHost({
+    ...{ settings, name: "n/topic/0", store: new MemoryRoutingStore(meter), meter, runtime },
+    topics: () => {
+      throw new Error("there are no others");
+    },
+    sessions: () => ({
+      deliver: () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+      hold: notHeld,
+    }),
+  });
+  const ask = async (writer: BatchWriter, record: BatchRecord): Promise<ExchangeAnswer> => {
+    writer.begin();
+    writer.add(record);
+    return decodeExchangeAnswer(await host.exchange(writer.finish().slice()));
+  };
+  const [ended, other] = ["n/session/0", "n/session/1"].map((sender) => new BatchWriter(sender, 1, shapeNumber(settings), 0)) as [
+    BatchWriter,
+    BatchWriter,
+  ];
+  const handedOn = { kind: RECORD_REDISTRIBUTE, message: messageTo("t", { qos: 1 }), filter: "$share/g/t" } as const;
+  expect([...(await ask(ended, handedOn)).codes!]).toEqual([NO_MATCHING_SUBSCRIBERS]);
+  await ask(other, { kind: RECORD_SHARE, filter: "$share/g/t", members: 1, online: 1, version: 1 });
+  const first = ask(ended, handedOn);
+  const asked = ended.number;
+  // It is sent, and the answer waits no longer.
+  runtime.run();
+  const { codes, life } = await first;
+  expect([...codes!]).toEqual([PENDING]);
+  answer(encodeDeliveryAnswer({ version: 1, unwanted: [], slow: [], counts: [] }));
+  await new Promise(setImmediate);
+  const { late } = await ask(ended, { kind: RECORD_AWAITED, life, batches: [asked] });
+  expect(late.map((outcomes) => [...outcomes.codes])).toEqual([[SUCCESS]]);
 });
 
 test("a fault at one message of a batch is told of that message, and the others are taken", async () => {
@@ -777,18 +826,21 @@ describe("on the way to a Topic object", () => {
     expect(calls).toEqual([["a"], ["+a"], ["+a"]]);
   });
 
+  const BUDGET = 64 << 20;
+
   /** Members of shared subscriptions as they were told, filter and number; the Topic object answers the first of them so. */
   function tellingMembers(codes: readonly number[]) {
     const runtime = stillRuntime();
     const told: string[] = [];
     const exchange = async (batch: Uint8Array): Promise<Uint8Array> => {
-      const shares = decodeBatch(batch).records.filter((record) => record.kind === RECORD_SHARE);
-      const answer = shares.map(({ filter, members }) => codes[told.push(`${filter} ${members}`) - 1] ?? SUCCESS);
+      const answer = decodeBatch(batch).records.map((record) =>
+        record.kind === RECORD_SHARE ? (codes[told.push(`${record.filter} ${record.members}`) - 1] ?? SUCCESS) : SUCCESS,
+      );
       return encodeExchangeAnswer({ life: "first", codes: new Uint8Array(answer), counts: [], late: [] });
     };
     const queue: TopicQueue = new TopicQueue({
       ...{ name: "n/session/0", shape: 1, runtime, exchange, events: () => 0, settled: () => queue.flush() },
-      ...{ meter: createCallMeter(), faults: NO_FAULTS, ledger: new Ledger(1 << 30) },
+      ...{ meter: createCallMeter(), faults: NO_FAULTS, ledger: new Ledger(BUDGET) },
     });
     const tell = (filter: string, members: number, version: number, ticket?: Ticket): void => {
       queue.share({ filter, members, online: members, version }, ticket);
@@ -805,10 +857,10 @@ describe("on the way to a Topic object", () => {
 
   /** Until nothing more is taken. */
   function fill(queue: TopicQueue): void {
-    const payload = new Uint8Array(1 << 20);
-    while (queue.add(new Request({ kind: RECORD_PUBLISH, message: messageTo("t", { payload }) }, undefined)));
-    while (queue.add(new Request({ kind: RECORD_UNSUBSCRIBE, filter: "t".repeat(1000), version: 1 }, undefined)));
-    while (queue.add(new Request({ kind: RECORD_UNSUBSCRIBE, filter: "t", version: 1 }, undefined)));
+    const message = messageTo("t", { payload: new Uint8Array(1 << 20) });
+    while (queue.offer(new Request({ kind: RECORD_PUBLISH, message }, undefined), false));
+    while (queue.offer(new Request({ kind: RECORD_UNSUBSCRIBE, filter: "t".repeat(1000), version: 1 }, undefined), false));
+    while (queue.offer(new Request({ kind: RECORD_UNSUBSCRIBE, filter: "t", version: 1 }, undefined), false));
   }
 
   test("how many members a shared subscription has is told again where that failed, until it is known", async () => {
@@ -826,6 +878,28 @@ describe("on the way to a Topic object", () => {
     await pass();
     await pass();
     expect(told).toEqual(["$share/g/a 2"]);
+  });
+
+  test("what a session that ended has left has a place beyond what may wait, as long as memory has room", async () => {
+    const { queue, pass } = tellingMembers([]);
+    const outcomes: number[] = [];
+    const handOn = (beyond: boolean): boolean => {
+      const record = {
+        kind: RECORD_REDISTRIBUTE,
+        message: messageTo("t", { payload: new Uint8Array(1 << 20) }),
+        filter: "$share/g/t",
+      } as const;
+      return queue.offer(new Request(record, { settled: (reasonCode) => void outcomes.push(reasonCode) }), beyond);
+    };
+    fill(queue);
+    expect([handOn(false), handOn(true)]).toEqual([false, true]);
+    let taken = 1;
+    while (handOn(true)) taken += 1;
+    expect(queue.heldBytes).toBeLessThan(BUDGET + (2 << 20));
+    queue.flush();
+    for (let round = 0; round < 10; round += 1) await pass();
+    // One for each that was taken.
+    expect(outcomes).toEqual(new Array(taken).fill(SUCCESS));
   });
 
   test("what is newer is told instead, and an older number not after it", async () => {

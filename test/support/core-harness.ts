@@ -29,7 +29,7 @@ import {
 import { decodeDeliveryAnswer, encodeDeliveryAnswer, type Unwanted } from "../../src/mqtt/delivery-answer.ts";
 import { JointOutcome } from "../../src/mqtt/joint-outcome.ts";
 import type { Message } from "../../src/mqtt/message.ts";
-import { IMPLEMENTATION_SPECIFIC_ERROR, QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
 import { IF_GIVEN } from "../../src/mqtt/share-target.ts";
 import { RoutingCore } from "../../src/routing/core.ts";
 import { Fence } from "../../src/routing/fence.ts";
@@ -190,9 +190,9 @@ export class SessionNode {
         for (const topic of world.topicsOf(filter)) tellShare(topic.core, { sessionObject: name, filter, members, online, version });
         ticket?.settled(0);
       },
-      redistribute: (message, filter) => {
-        const redistribution = { filter, attempt: undefined, otherwise: 0, now: world.now };
-        world.topicOf(message.topic).core.redistribute(message, redistribution, undefined);
+      redistribute: (message, filter, ticket) => {
+        const redistribution = { filter, attempt: undefined, otherwise: NO_MATCHING_SUBSCRIBERS, now: world.now };
+        world.topicOf(message.topic).core.redistribute(message, redistribution, ticket && ((code) => ticket.settled(code)));
         return true;
       },
     };
@@ -222,10 +222,11 @@ export class SessionNode {
         const joint = ticket && joined(ticket, topics.length);
         for (const topic of topics) add(topic, { kind: RECORD_SHARE, filter, members, online, version }, joint);
       },
-      redistribute: (message, filter) => {
-        add(world.topicOf(message.topic), { kind: RECORD_REDISTRIBUTE, message, filter }, undefined);
-        return true;
-      },
+      redistribute: (message, filter, ticket, isLeft) =>
+        this.linkTo(world.topicOf(message.topic)).outbox.add(
+          new RouterItem({ kind: RECORD_REDISTRIBUTE, message, filter }, ticket),
+          isLeft,
+        ),
     };
   }
 
@@ -382,7 +383,9 @@ export class TopicNode implements DeliveryPort {
       } else if (record.kind === RECORD_UNSUBSCRIBE) core.unsubscribe(sender, record.filter, record.version);
       else if (record.kind === RECORD_SHARE) tellShare(core, { ...record, sessionObject: sender });
       else if (record.kind === RECORD_REDISTRIBUTE) {
-        core.redistribute(record.message, { filter: record.filter, attempt: undefined, otherwise: 0, now }, undefined);
+        waiting += 1;
+        const redistribution = { filter: record.filter, attempt: undefined, otherwise: NO_MATCHING_SUBSCRIBERS, now };
+        core.redistribute(record.message, redistribution, (reasonCode) => settled(index, reasonCode));
       }
     }
     settled(-1, 0);
