@@ -65,10 +65,18 @@ export async function sessionsPage(walk: Walk, directory: Pick<DirectoryCalls, "
     const page = await sessions(name).sessionsAfter("");
     items.push(...page.sessions);
     tooLarge.push(...page.tooLarge);
-    for (const { deliveries } of page.sessions) for (const { message } of deliveries) bytes += message.payload.length;
+    for (const session of page.sessions) bytes += bytesOf(session);
     from = name;
   }
   return { items, tooLarge, cursor: present.length === 0 ? undefined : encodeCursor({ object, from }) };
+}
+
+/** About: of what there may be much of. */
+function bytesOf({ subscriptions, deliveries }: PortableSession): number {
+  let bytes = 0;
+  for (const { filter } of subscriptions) bytes += filter.length;
+  for (const { message } of deliveries) bytes += message.topic.length + message.propertyBytes.length + message.payload.length;
+  return bytes;
 }
 
 /** The objects that have topics, by their numbers. */

@@ -438,6 +438,29 @@ describe("a file", () => {
     expect(existsSync("/nowhere")).toBe(false);
   });
 
+  it("has pages that are bounded where every client has an object, by what messages have beside their payloads as well", async () => {
+    const t = unique("t");
+    const url = urlOf(brokers.own, t);
+    for (let n = 0; n < 5; n += 1) {
+      const member = await client(url, `${t}-${n}`, KEPT);
+      await member.subscribe(t, { qos: 1 });
+      await member.disconnect();
+    }
+    const publisher = await client(url);
+    const userProperties = Array.from({ length: 14 }, () => ["a", "x".repeat(60_000)] as const);
+    await publisher.publish(t, "", { qos: 1, properties: { userProperties } });
+    await publisher.disconnect();
+    const pages: number[] = [];
+    for (let cursor = ""; ; ) {
+      const path = `/portable/sessions?namespace=${t}${cursor}`;
+      const { data, meta } = (await done(brokers.own.url, "GET", path)) as { data: unknown[]; meta: { cursor?: string } };
+      pages.push(data.length);
+      if (meta.cursor === undefined) break;
+      cursor = `&cursor=${encodeURIComponent(meta.cursor)}`;
+    }
+    expect(pages.filter((count) => count > 0)).toEqual([3, 2]);
+  });
+
   it.each([
     ["no export", [{ kind: "session" }, end], /is no export: expected a first line of the kind "durable-mqtt export"\.$/],
     ["another version", [{ ...header, version: 2 }, end], /is an export of version 2; this command reads 1\.$/],
