@@ -93,6 +93,11 @@ export class Adoption {
     this.#remembers = remembered !== undefined;
   }
 
+  /** Why it handles nothing any more, also of what is inside already: another object may have its routes by now. */
+  get refusal(): string | undefined {
+    return this.#refusal;
+  }
+
   /** @returns undefined when this object has all that it needs; else a promise that rejects when something is out of reach, or with Misplaced */
   ready(): Promise<void> | undefined {
     if (this.#refusal !== undefined) return Promise.reject(this.#isMisplaced ? new Misplaced(this.#refusal) : new Error(this.#refusal));
@@ -139,7 +144,8 @@ export class Adoption {
 
   /** After a batch: an object with rows remembers the shape that they are for. */
   handled(): void {
-    if (!this.#remembers && (this.#routing.routeCount > 0 || this.#store.seek("") !== undefined)) this.#remember();
+    if (this.#refusal === undefined && !this.#remembers && (this.#routing.routeCount > 0 || this.#store.seek("") !== undefined))
+      this.#remember();
   }
 
   #remember(): void {

@@ -223,7 +223,8 @@ export class TopicHost implements DeliveryPort {
     this.#slow = false;
     this.#cause = { exchange, index };
     try {
-      if (record.kind === RECORD_ASK) this.#ask(sender, record, index, exchange, unread);
+      if (this.adoption.refusal !== undefined) exchange.fail(index, IMPLEMENTATION_SPECIFIC_ERROR);
+      else if (record.kind === RECORD_ASK) this.#ask(sender, record, index, exchange, unread);
       else this.#handleRecord(handled, this.#runtime.now());
     } catch (error) {
       this.#faults.caught(error, `handling a record of ${sender}`, clientOf(record));
@@ -321,6 +322,7 @@ export class TopicHost implements DeliveryPort {
   async keepRetained(messages: readonly PortableMessage[], replaces: boolean): Promise<TakenRetained[]> {
     const adopted = this.adoption.ready();
     if (adopted !== undefined) await adopted;
+    if (this.adoption.refusal !== undefined) throw new Error(this.adoption.refusal);
     return keepRetained(this.#routing, messages, replaces, this.#runtime.now());
   }
 

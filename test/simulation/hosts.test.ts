@@ -37,7 +37,7 @@ import { Arrivals } from "../../src/objects/arrivals.ts";
 import { CallQueue } from "../../src/objects/call-queue.ts";
 import { LocalRouter } from "../../src/objects/local-router.ts";
 import { createCallMeter, Meter } from "../../src/objects/meter.ts";
-import { shapeNumber } from "../../src/objects/names.ts";
+import { shapeHistory, shapeNumber } from "../../src/objects/names.ts";
 import { RetainedReader } from "../../src/objects/retained-reader.ts";
 import type { Router } from "../../src/objects/router.ts";
 import { SessionHost } from "../../src/objects/session-host.ts";
@@ -55,6 +55,7 @@ import { parseSettings, type Settings } from "../../src/settings.ts";
 import { MemoryRoutingStore } from "../../src/storage/memory-routing-store.ts";
 import { MemorySessionStore } from "../../src/storage/memory-session-store.ts";
 import { RowTooLarge } from "../../src/storage/row-limit.ts";
+import { SLICES } from "../../src/work-limits.ts";
 import { messageTo } from "../session/support.ts";
 import { NO_FAULTS } from "../support/faults.ts";
 import { connectPacket } from "../support/mqtt-client.ts";
@@ -319,6 +320,43 @@ test("what is for another member is answered when one has it, and says so where 
   await new Promise(setImmediate);
   const { late } = await ask(ended, { kind: RECORD_AWAITED, life, batches: [asked] });
   expect(late.map((outcomes) => [...outcomes.codes])).toEqual([[SUCCESS]]);
+});
+
+test("once another one has the routes of a Topic object it handles nothing any more, also of what is inside already", async () => {
+  const [settings, changed] = ["2", "3"].map((topicShards) =>
+    parseSettings({ TOPOLOGY: "sharded", TOPIC_SHARDS: topicShards, PREVIOUS_SHAPES: topicShards === "2" ? "" : "4+2" }),
+  ) as [Settings, Settings];
+  const meter = new Meter();
+  const store = new MemoryRoutingStore(meter);
+  const runtime = stillRuntime();
+  const alone = (): never => {
+    throw new Error("there are no others");
+  };
+  const sessions = () => ({ deliver: () => new Promise<never>(() => {}), hold: notHeld });
+  const slices = { ...SLICES, share: 1, tick: 1 };
+  const host = new TopicHost({ settings, name: "n/topic/0", store, topics: alone, sessions, meter, runtime, slices });
+  const writer = new BatchWriter("n/session/0", 1, shapeNumber(settings), 0);
+  writer.begin();
+  for (const topic of ["a", "b", "c"])
+    writer.add({ kind: RECORD_PUBLISH, message: messageTo(topic, { retain: true, payload: new Uint8Array([1]) }) });
+  writer.add({ kind: RECORD_SUBSCRIBE, filter: "d", qos: 0, version: 1, lasting: true });
+  const answer = host.exchange(writer.finish());
+  const log = vi.spyOn(console, "log").mockImplementation(() => {});
+  host.adoption.giveRoutes({ ...changed, object: "n/topic/2", lineage: "3", shapes: shapeHistory(changed) });
+  log.mockRestore();
+  for (let turn = 0; turn < 5; turn += 1) {
+    runtime.run();
+    await new Promise(setImmediate);
+  }
+  const failed = IMPLEMENTATION_SPECIFIC_ERROR;
+  expect([...decodeExchangeAnswer(await answer).codes!]).toEqual([NO_MATCHING_SUBSCRIBERS, failed, failed, failed]);
+  expect([store.retained("a") !== undefined, store.retained("b"), store.routes(), store.lineage()]).toEqual([
+    true,
+    undefined,
+    [],
+    undefined,
+  ]);
+  await expect(host.keepRetained([], true)).rejects.toThrow("its topics have moved");
 });
 
 test("a fault at one message of a batch is told of that message, and the others are taken", async () => {
