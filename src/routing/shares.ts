@@ -187,8 +187,7 @@ export class Shares {
 
   /** The next Session object, with members that are connected or without, that has not said yet whether it was given the message. */
   #ask(share: Share, message: Message, asked: Attempt): SharePick | undefined {
-    const left = [...share.objects.values()].filter(({ sessionObject }) => !asked.declined.includes(sessionObject));
-    const candidates = candidatesOf(left);
+    const candidates = candidatesOf(besides([...share.objects.values()], asked.declined));
     if (candidates === undefined) return undefined;
     const { sticky } = share;
     const pick = this.#chosen(share, candidates, message, asked);
@@ -210,9 +209,7 @@ export class Shares {
     let next: Attempt = attempt ?? this.#firstAttempt(all, message);
     for (;;) {
       const { declined, demand, without } = next;
-      const candidates = candidatesOf(
-        there.filter((each) => !declined.includes(each.sessionObject) && mayMeet(each, demand, message, now)),
-      );
+      const candidates = candidatesOf(besides(there, declined).filter((each) => mayMeet(each, demand, message, now)));
       if (candidates !== undefined) return this.#chosen(share, candidates, message, next);
       if (demand === ANY_QUEUE) return undefined;
       next = { without, declined: NOWHERE, demand: DEMANDS[DEMANDS.indexOf(demand) + 1]! };
@@ -283,9 +280,16 @@ function mayMeet({ declinedUntil }: Members, demand: ShareDemand, { qos }: Messa
 }
 
 /** Session objects with connected members while there is one; else those whose sessions keep a message for later. */
-function eligible({ objects }: Share, without: readonly string[]): Members[] {
-  const all = [...objects.values()].filter(({ sessionObject }) => !without.includes(sessionObject));
+function eligible({ objects }: Share, without: readonly string[]): readonly Members[] {
+  const all = besides([...objects.values()], without);
   return all.some(({ online }) => online > 0) ? all.filter(({ online }) => online > 0) : all;
+}
+
+/** Those that are not among these: with an object for each member there may be thousands of both. */
+function besides(all: readonly Members[], names: readonly string[]): readonly Members[] {
+  if (names.length === 0) return all;
+  const left = new Set(names);
+  return all.filter(({ sessionObject }) => !left.has(sessionObject));
 }
 
 function candidatesOf(all: readonly Members[]): Candidates | undefined {

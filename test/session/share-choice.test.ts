@@ -1,10 +1,11 @@
 /** Choosing a member of a shared subscription without looking at all of them: as if they were looked at for each message. */
 
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { SHARED_STRATEGIES, type SharedStrategy } from "../../src/choices.ts";
 import { Ledger } from "../../src/ledger.ts";
-import { Shares } from "../../src/routing/shares.ts";
+import { ANY_QUEUE } from "../../src/mqtt/share-target.ts";
+import { nextAttempt, type SharePick, Shares } from "../../src/routing/shares.ts";
 import { LocalShare } from "../../src/session/local-share.ts";
 import { NOBODY } from "../../src/session/ports.ts";
 import { Session } from "../../src/session/session.ts";
@@ -118,6 +119,27 @@ describe("over objects", () => {
       }
     },
   );
+
+  test("a message that none of very many objects has room for is offered to each of them once for each demand", () => {
+    const objects = 300;
+    const shares = new Shares("round_robin", new Ledger(1 << 30));
+    for (let number = 0; number < objects; number += 1) announce(shares, `n/client/${number}`, 1, 1, 1);
+    const message = messageTo("t", { qos: 2 });
+    const offers: string[] = [];
+    const looks = vi.spyOn(Array.prototype, "includes");
+    try {
+      let next: SharePick | undefined = shares.pickAgain("$share/g/t", message, undefined, 0);
+      while (next !== undefined && next.target.demand !== ANY_QUEUE) {
+        offers.push(`${next.target.demand} ${next.sessionObject}`);
+        shares.declined(next.sessionObject, "$share/g/t", next.target.demand, 0);
+        next = shares.pickAgain("$share/g/t", message, nextAttempt(next.attempt, next.sessionObject, true), 0);
+      }
+      expect(looks.mock.calls.length).toBeLessThan(offers.length);
+    } finally {
+      looks.mockRestore();
+    }
+    expect([offers.length, new Set(offers).size]).toEqual([2 * objects, 2 * objects]);
+  });
 
   test.each(["random", "round_robin"] as const)("%s at QoS 2 reaches everybody by the number of its members", (strategy) => {
     const shares = new Shares(strategy, new Ledger(1 << 30));
