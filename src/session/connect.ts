@@ -199,9 +199,13 @@ export function takeOver(core: SessionCore, previous: Session | undefined): void
   if (older === undefined) return;
   if (hasLeft(core, older)) return;
   const reason = "another connection uses this Client Identifier";
-  older.disconnect(SESSION_TAKEN_OVER, reason);
-  // [5.0/3.1.3.2.2/takeover]: a will without delay goes now; a delayed one when Clean Start 1 ends the session; a resume cancels it.
-  connectionLost(core, older, { reasonCode: SESSION_TAKEN_OVER, reason });
+  try {
+    older.disconnect(SESSION_TAKEN_OVER, reason);
+  } finally {
+    // Also of one that can't be told: its socket is closed, and nobody else would end it.
+    // [5.0/3.1.3.2.2/takeover]: a will without delay goes now; a delayed one when Clean Start 1 ends the session; a resume cancels it.
+    connectionLost(core, older, { reasonCode: SESSION_TAKEN_OVER, reason });
+  }
 }
 
 /** [MQTT5-3.1.2-4] [MQTT5-3.1.2-5] [MQTT311-3.1.2-4] [MQTT311-3.1.2-6]; none that has expired [MQTT5-4.1.0-2]. */

@@ -146,6 +146,15 @@ const CASES: readonly Case[] = [
     doing: /^ending a subscription$/,
   },
   {
+    name: "it can't be told that another connection takes over",
+    options: { ...KEPT, will: { topic: "w" } },
+    happens: (world, victim) => {
+      failing(victim.wire, "send", () => true);
+      world.connect("victim", KEPT);
+    },
+    doing: /^handling CONNECT$/,
+  },
+  {
     name: "its Keep Alive runs out and its end fails",
     options: { keepAliveSeconds: 10 },
     happens: (world, victim) => {

@@ -25,6 +25,7 @@ const KEPT: readonly (readonly [seed: number, what: string])[] = [
   ],
   [69_355, "what No Local kept from a subscription came with the one that replaced it while it was still owed retained messages"],
   [66_346, "a live copy with RETAIN, as its subscription wanted it, was not counted as the first one: what is demanded was wrong"],
+  [430_118, "a connection that could not be told of its takeover was there for ever"],
 ];
 
 /** The same while the numbers of objects change. */
