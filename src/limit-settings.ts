@@ -21,7 +21,7 @@ export const LIMIT_SETTINGS = {
     "QUEUE_MESSAGES_MAX",
     D.queueMessagesMax,
     1,
-    65_533,
+    63_485,
     "messages that wait for one session; what happens then is `QUEUE_POLICY`",
   ),
   queueBytesMax: integer(
@@ -31,7 +31,7 @@ export const LIMIT_SETTINGS = {
     1 << 30,
     "bytes that wait for one session; what happens then is `QUEUE_POLICY`",
   ),
-  inflightMax: integer("INFLIGHT_MAX", D.inflightMax, 1, 65_534, "QoS 1 and 2 messages sent to a client and not yet acknowledged"),
+  inflightMax: integer("INFLIGHT_MAX", D.inflightMax, 1, 63_485, "QoS 1 and 2 messages sent to a client and not yet acknowledged"),
   receiveMaximum: integer(
     "RECEIVE_MAXIMUM",
     D.receiveMaximum,

@@ -121,6 +121,14 @@ export const RETAINED_WORK_PER_MS = 16;
 export const RETAINED_ASKS_MAX = 256;
 export const RETAINED_ASKS_PER_SESSION = 32;
 
+/** Retained messages that may be on their way to one session at once, whatever else waits for it. */
+const OWED_PACKETS_MAX = RETAINED_ASKS_PER_SESSION * RETAINED_PAGE_MESSAGES;
+
+/** Packet Identifiers of a session that no full queue, no full window and no retained messages take. */
+export function packetIdsLeft({ queueMessagesMax, inflightMax }: Limits): number {
+  return PACKET_ID_MAX - OWED_PACKETS_MAX - queueMessagesMax - inflightMax;
+}
+
 /** A page that could not be had is asked for again after this time. */
 export const RETAINED_RETRY_MS = 5 * SECOND;
 
@@ -354,8 +362,8 @@ export function limitProblems(limits: Limits): string[] {
   expect(limits.inflightMax >= 1 && limits.inflightMax <= PACKET_ID_MAX, "INFLIGHT_MAX must be 1 to 65535");
   expect(limits.receiveMaximum >= 1 && limits.receiveMaximum <= PACKET_ID_MAX, "RECEIVE_MAXIMUM must be 1 to 65535");
   expect(
-    limits.queueMessagesMax + limits.inflightMax < PACKET_ID_MAX,
-    "QUEUE_MESSAGES_MAX plus INFLIGHT_MAX must be below 65535: each waiting message holds a Packet Identifier",
+    packetIdsLeft(limits) > 0,
+    `QUEUE_MESSAGES_MAX plus INFLIGHT_MAX must be below ${PACKET_ID_MAX - OWED_PACKETS_MAX}: each waiting message holds a Packet Identifier`,
   );
   expect(limits.topicBytesMax >= 1 && limits.topicBytesMax <= 65_535, "TOPIC_BYTES_MAX must be 1 to 65535");
   expect(

@@ -3,7 +3,7 @@
 import type { Message } from "../mqtt/message.ts";
 import type { SessionCore } from "./core.ts";
 import { mayReceive } from "./identity.ts";
-import { enqueue } from "./queue.ts";
+import { enqueue, ownRecordFor } from "./queue.ts";
 import { sendQoS0 } from "./send.ts";
 
 /** It was sent or waits for its turn; the client is not connected; it has no right to the topic; its queue is full. */
@@ -21,7 +21,7 @@ export function deliverDirectly(core: SessionCore, clientId: string, message: Me
   }
   if (session.stored && core.room.isFull) return "full";
   const due = { qos, retain: false, identifiers: undefined, share: "", owed: false };
-  if (!enqueue(core, session, message, due, session.stored ? core.log.append(message) : undefined)) return "full";
+  if (!enqueue(core, session, message, due, ownRecordFor(core, session, message))) return "full";
   if (receipt !== undefined) core.receipts.given(session, receipt, core.now);
   return "taken";
 }

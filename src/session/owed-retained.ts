@@ -15,7 +15,7 @@ import { RETAINED } from "./deadlines.ts";
 import { dropped } from "./dropped.ts";
 import { mayReceive } from "./identity.ts";
 import { isHeldBack } from "./matching.ts";
-import { hasRoom, take } from "./queue.ts";
+import { hasRoom, ownRecordFor, take } from "./queue.ts";
 import { sendQoS0 } from "./send.ts";
 import type { Connection, RetainedCursor, Session, Subscription } from "./session.ts";
 import type { SessionState } from "./state.ts";
@@ -240,7 +240,7 @@ function deliverRetained(
   // [MQTT311-3.3.1-8] [5.0/3.3.1.3/subscribe-flag]
   if (qos > 0) {
     const due = { qos: qos as 1 | 2, retain: true, identifiers, share: "", owed: true };
-    take(core, session, message, due, session.stored ? core.log.append(message) : undefined);
+    take(core, session, message, due, ownRecordFor(core, session, message));
     return;
   }
   sendQoS0(core, session, message, true, identifiers);

@@ -3,7 +3,7 @@
  * window allows, and again after it comes back.
  */
 
-import { INFLIGHT_BYTES_MAX, SLOW_FILL } from "../limits.ts";
+import { INFLIGHT_BYTES_MAX, packetIdsLeft, SLOW_FILL } from "../limits.ts";
 import type { Message } from "../mqtt/message.ts";
 import { NO_PROPERTIES, PUBREL } from "../mqtt/packet.ts";
 import { SUCCESS } from "../mqtt/reason-code.ts";
@@ -38,9 +38,19 @@ export function enqueue(core: SessionCore, session: Session, message: Message, d
   return true;
 }
 
-/** Where a message that has just come stands in rows for a session; undefined for one that has none. */
-export function recordFor({ log }: SessionCore, { stored, lastSequence }: Session, message: Message): LogRecord | undefined {
-  return stored ? log.recordFor(message, lastSequence) : undefined;
+/** Where a message that has just come stands in rows for a session; undefined where it waits in memory alone. */
+export function recordFor(core: SessionCore, session: Session, message: Message): LogRecord | undefined {
+  return waitsInMemory(core, session) ? undefined : core.log.recordFor(message, session.lastSequence);
+}
+
+/** The same of one that is for this session alone. */
+export function ownRecordFor(core: SessionCore, session: Session, message: Message): LogRecord | undefined {
+  return waitsInMemory(core, session) ? undefined : core.log.append(message);
+}
+
+/** A session has no rows, or has them from now on and messages that wait without: what comes now stands behind those. */
+function waitsInMemory({ waitingInMemory }: SessionCore, session: Session): boolean {
+  return !session.stored || waitingInMemory.has(session);
 }
 
 /** Whether one more message would leave at once: the client is there and reads, nothing waits for it and its window is not full. */
@@ -122,8 +132,9 @@ export function storeQueued(core: SessionCore, session: Session, records: Map<Me
     const { message, packetId, qos, retain, identifiers, share, owed } = delivery;
     if (message === undefined || delivery.sequence !== 0) continue;
     let record = records.get(message);
-    // What a session has in rows comes in the order of their numbers: another one may have had this message without the one before it.
-    if (record === undefined || record.sequence < last || core.log.isFull(record) || !core.log.isToBeWritten(record)) {
+    // What a session has in rows comes in the order of their numbers, each under its own: another one may have had this message without the
+    // one before it, and this one may have it twice, for itself and as a member of a shared subscription.
+    if (record === undefined || record.sequence <= last || core.log.isFull(record) || !core.log.isToBeWritten(record)) {
       record = core.log.append(message);
       records.set(message, record);
     }
@@ -147,7 +158,7 @@ export function keepWithinBounds(
   held = 0,
   elsewhere = false,
 ): void {
-  const unsettled = short ? 0 : (session.holds?.length ?? 0) + held;
+  const unsettled = short ? 0 : Math.min((session.holds?.length ?? 0) + held, packetIdsLeft(core.limits));
   // What comes last has a place, however large it is.
   while (session.waiting > messages + unsettled || (session.waitingBytes > bytes && session.waiting > 1)) {
     if (short) core.ledger.refuse("queues");
@@ -199,7 +210,7 @@ export function handOver(core: SessionCore, owner: Session, delivery: Delivery, 
   if (qos === 0) return;
   // It is acknowledged already, and must not drop what is: it has a place above that for as long as it waits.
   if (!mayGo(core, taker) && taker.waiting >= boundsOf(core).messages * SLOW_FILL) hold(core, [taker], () => {});
-  take(core, taker, message, { ...due, qos }, taker.stored ? core.log.append(message) : undefined);
+  take(core, taker, message, { ...due, qos }, ownRecordFor(core, taker, message));
 }
 
 /** A delivery that was taken out of the queue is somebody else's. */

@@ -111,12 +111,11 @@ export class Repeats {
   #seenOf(origin: string, via: string, now: number): Seen {
     if (this.#latest?.origin === origin && this.#latest.via === via) return this.#latest.seen;
     const key = `${origin} ${via}`;
-    let seen = this.#seen.get(key);
-    if (seen === undefined) {
-      if (this.#seen.size >= ORIGINS_MAX) this.#seen.delete(this.#seen.keys().next().value!);
-      seen = { key, through: 0, at: now };
-      this.#seen.set(key, seen);
-    }
+    const seen = this.#seen.get(key) ?? { key, through: 0, at: now };
+    // Behind all others: the one that was seen longest ago is the first that is forgotten.
+    this.#seen.delete(key);
+    if (this.#seen.size >= ORIGINS_MAX) this.#seen.delete(this.#seen.keys().next().value!);
+    this.#seen.set(key, seen);
     this.#latest = { origin, via, seen };
     return seen;
   }
@@ -215,17 +214,15 @@ export class Repeats {
   }
 
   #exchangesOf(object: string): Exchanges {
-    let exchanges = this.#exchanges.get(object);
-    if (exchanges === undefined) {
-      if (this.#exchanges.size >= ORIGINS_MAX) {
-        const [oldest, { sequences }] = this.#exchanges.entries().next().value!;
-        this.#account.add(-MEMORY.numberBytes * sequences.size);
-        this.#exchanges.delete(oldest);
-        this.#shares.forgetObject(oldest);
-      }
-      exchanges = { settledBelow: 0, sequences: new Set() };
-      this.#exchanges.set(object, exchanges);
+    const exchanges = this.#exchanges.get(object) ?? { settledBelow: 0, sequences: new Set() };
+    this.#exchanges.delete(object);
+    if (this.#exchanges.size >= ORIGINS_MAX) {
+      const [oldest, { sequences }] = this.#exchanges.entries().next().value!;
+      this.#account.add(-MEMORY.numberBytes * sequences.size);
+      this.#exchanges.delete(oldest);
+      this.#shares.forgetObject(oldest);
     }
+    this.#exchanges.set(object, exchanges);
     return exchanges;
   }
 
@@ -234,6 +231,7 @@ export class Repeats {
    * must not be taken any more, also in later lives of this object.
    */
   keepOutBefore(sender: string, epoch: number, now: number): void {
+    this.#seen.delete(LIFE + sender);
     this.#seen.set(LIFE + sender, { key: LIFE + sender, through: epoch, at: now });
   }
 
@@ -276,7 +274,7 @@ export class Repeats {
    * @returns whether that was all
    */
   write(writer: RecordWriter): boolean {
-    const latest = [...this.#seen].sort(([, a], [, b]) => b.at - a.at).slice(0, STORED_MAX);
+    const latest = [...this.#seen].slice(-STORED_MAX);
     writer.integer(latest.length);
     for (const [key, seen] of latest) {
       writer.string(key);

@@ -1,7 +1,7 @@
 /** What an object that lost its memory has to do in time for sessions whose clients are not here: graces, expiries, delayed wills. */
 
 import { RESTART_GRACE_MS } from "../limits.ts";
-import { isShared, qosIn } from "./chunk.ts";
+import { isOwed, isShared, qosIn } from "./chunk.ts";
 import type { SessionCore } from "./core.ts";
 import { SESSION_EXPIRY, WILL_DELAY } from "./deadlines.ts";
 import { beginGrace, endSession } from "./lifecycle.ts";
@@ -16,6 +16,7 @@ export function settle(core: SessionCore, session: Session): void {
   // What a full queue dropped may be in the log still: no row is written for that, nor does what is attached tell it where something older
   // waits.
   const { queueMessagesMax, queueBytesMax } = core.limits;
+  if (session.connection === undefined && session.expiresAt === 0) forgetAcknowledged(core, session);
   keepWithinBounds(core, session, { messages: queueMessagesMax, bytes: queueBytesMax, short: false });
   if (session.connection !== undefined) {
     noteBacklogs(core, session);
@@ -37,6 +38,21 @@ export function settle(core: SessionCore, session: Session): void {
   if (will?.dueAt === 0) keepWill(core, session, { ...will, dueAt: core.now });
   if (session.will !== undefined) awaitWill(core, session);
   session.inGrace = session.will?.inGrace === true && !isDue(session.will, core.now);
+}
+
+/**
+ * A session that was online when memory was lost has acknowledged more than its row knows, and rows of messages stay as long as others need
+ * them. What is older than it may have had open was acknowledged: it would come again for nothing, and take up Packet Identifiers.
+ */
+function forgetAcknowledged(core: SessionCore, session: Session): void {
+  const { inflightMax, queueMessagesMax, receiveMaximum } = core.limits;
+  const { backlog } = session;
+  let surplus = backlog.count - (inflightMax + queueMessagesMax + receiveMaximum);
+  for (let index = 0; surplus > 0 && index < backlog.count; surplus -= 1) {
+    // What it is owed waits for as long as it takes.
+    if (isOwed(backlog.at(index).flags)) index += 1;
+    else core.log.release(backlog.remove(index).sequence);
+  }
 }
 
 /**

@@ -37,6 +37,27 @@ describe("Repeats", () => {
     expect(exchange(repeats, 5, "b@1", true, 5)).toBe(false);
   });
 
+  test("forget of very many ways and objects those that were used longest ago, in memory and in a chunk", () => {
+    const repeats = new Repeats();
+    const at = (sequence: number, origin: string): boolean => repeats.isRepeat(messageTo("t", { sequence, origin }), "t1", 0);
+    exchange(repeats, 5, "busy@1", false, 5);
+    for (let index = 1; index <= 5000; index += 1) {
+      at(index, "busy@1");
+      exchange(repeats, 4 + index, "busy@1", false, 5);
+      at(1, `${index}@1`);
+      exchange(repeats, 1, `${index}@1`, false, 1);
+    }
+    const writer = new RecordWriter(64);
+    repeats.write(writer);
+    const again = new Repeats();
+    again.read(new RecordReader(writer.finish()));
+    for (const each of [repeats, again]) {
+      expect(each.isRepeat(messageTo("t", { sequence: 5000, origin: "busy@1" }), "t1", 0)).toBe(true);
+      expect(exchange(each, 5004, "busy@2", true, 5)).toBe(true);
+    }
+    expect(at(1, "1@1")).toBe(false);
+  });
+
   test("remember such messages however long their publisher is away, and none that is settled", () => {
     const repeats = new Repeats();
     exchange(repeats, 5, "a@1", false, 5);

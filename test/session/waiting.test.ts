@@ -92,6 +92,38 @@ describe("of a client that is away", () => {
     expect(back.messages().map(({ packetId }) => packetId)).toEqual([301]);
   });
 
+  test("what it had acknowledged before memory was lost does not come again in any number, though others still need those rows", () => {
+    const limits = { inflightMax: 100, queueMessagesMax: 200, receiveMaximum: 2 };
+    const world = new World({ limits });
+    const [node] = world.sessions;
+    const online = world.connect("a", KEPT);
+    online.subscribe("t/#", 1);
+    const away = world.connect("b", KEPT);
+    away.subscribe("t/b/#", 1);
+    away.lose();
+    const publisher = world.connect("p");
+    const open = 90;
+    const topicOf = (number: number): string => `t/${number % 10 === 0 ? "b" : "a"}/${number}`;
+    for (let number = 1; number <= 3000; number += 1) {
+      publisher.publish(topicOf(number), new Uint8Array(1000), { qos: 1 });
+      if (number > open) online.puback(number - open);
+    }
+    node!.crash();
+    const { outstanding } = node!.core.sessions.get("a")!;
+    expect(outstanding).toBeGreaterThanOrEqual(open);
+    expect(outstanding).toBeLessThanOrEqual(limits.inflightMax + limits.queueMessagesMax + limits.receiveMaximum);
+    const again = world.connect("a", KEPT);
+    const came: string[] = [];
+    for (let messages = again.messages(); messages.length > 0; messages = again.messages()) {
+      for (const { topic, packetId } of messages) {
+        came.push(topic);
+        again.puback(packetId);
+      }
+    }
+    expect(came).toEqual(Array.from({ length: outstanding }, (_, index) => topicOf(3001 - outstanding + index)));
+    expect(node!.core.sessions.get("b")!.waiting).toBe(limits.queueMessagesMax);
+  });
+
   test("the oldest are dropped without being read; their rows go when nobody else needs them", () => {
     const { world, node, client, publish, session } = setup({ limits: { queueMessagesMax: 20 } });
     client.lose();
@@ -232,4 +264,45 @@ test("what waited in memory alone comes in order after a sleep, also where anoth
   for (let packetId = 1; packetId <= 4; packetId += 1) behind.puback(packetId);
   expect([topics(ahead), topics(behind)]).toEqual([upTo(4), upTo(4)]);
   expect([...node.core.sessions.values()].map(({ outstanding }) => outstanding)).toEqual([0, 0, 0]);
+});
+
+describe("of a client without a kept session, which has rows when its object is to sleep,", () => {
+  /** A slow one that has something in flight. */
+  function slow() {
+    const world = new World({ limits: { subscriptionsMax: 1000 } });
+    const [node] = world.sessions;
+    const client = world.connect("c", { properties: { receiveMaximum: 1 } });
+    for (const filter of ["u", "t/#"]) client.subscribe(filter, 1);
+    const publisher = world.connect("p");
+    publisher.publish("u", utf8("in flight"), { qos: 1 });
+    /** All that it gets, one after the other, with a sleep before each. */
+    const rest = (): string[] => {
+      const came: string[] = [];
+      for (let next = client.messages(); next.length > 0; next = client.messages()) {
+        expect(next).toHaveLength(1);
+        came.push(next[0]!.topic);
+        storeWaiting(node!.core);
+        world.settle();
+        node!.hibernate();
+        client.puback(next[0]!.packetId);
+      }
+      return came;
+    };
+    return { client, publisher, rest };
+  }
+
+  test("a message that it is given twice comes twice, also where it sleeps in between", () => {
+    const { client, publisher, rest } = slow();
+    client.subscribe("$share/g/t/1", 1);
+    publisher.publish("t/1", utf8("x"), { qos: 1 });
+    expect(rest()).toEqual(["u", "t/1", "t/1"]);
+  });
+
+  test("what waited before it outgrew its attachment comes before what came then", () => {
+    const { client, publisher, rest } = slow();
+    for (const topic of ["t/1", "t/2"]) publisher.publish(topic, utf8("x"), { qos: 1 });
+    for (let number = 0; number < 400; number += 1) client.subscribe(`a/rather/long/filter/to/fill/the/attachment/${number}`, 0);
+    publisher.publish("t/3", utf8("x"), { qos: 1 });
+    expect(rest()).toEqual(["u", "t/1", "t/2", "t/3"]);
+  });
 });
