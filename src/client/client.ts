@@ -47,6 +47,7 @@ export async function connect(target: string | Socket | SocketFactory, options: 
 export class Client {
   readonly #engine: Engine;
   #responses: Promise<string> | undefined;
+  #listening: Subscription | undefined;
 
   /** @param engine one that is connected: `connect` makes both */
   constructor(engine: Engine) {
@@ -123,9 +124,10 @@ export class Client {
    */
   async request(topic: string, payload: Payload = "", options: RequestOptions = {}): Promise<Message> {
     this.#engine.expectOpen();
-    if (this.version !== 5) throw new MqttError("invalid", "Request: expected MQTT 5.0, older versions have no Response Topic");
+    if (this.version !== 5) throw new MqttError("invalid", "Request: expected MQTT 5.0");
     const { timeoutMs = REQUEST_MS, ...publishing } = options;
     const ask = async (): Promise<Message> => {
+      if (this.#listening?.isClosed) this.#listening = this.#responses = undefined;
       this.#responses ??= this.#listen();
       const responseTopic = await this.#responses;
       return this.#engine.requests.ask(topic, timeoutMs, (correlationData) =>
@@ -135,12 +137,12 @@ export class Client {
     return abortable(options.signal, ask, () => {});
   }
 
-  /** Subscribes to the topic of responses, once. */
+  /** Subscribes to the topic of responses, and again where that has ended. */
   async #listen(): Promise<string> {
     try {
       const { options, requests } = this.#engine;
       const topic = options.responseTopic ?? this.server.properties.responseInformation ?? `responses/${encodeURIComponent(this.clientId)}`;
-      await this.subscribe(topic, { qos: 1, onMessage: requests.responded });
+      this.#listening = await this.subscribe(topic, { qos: 1, onMessage: requests.responded });
       return topic;
     } catch (error) {
       this.#responses = undefined;

@@ -42,7 +42,8 @@ export class Filters {
     const matching = this.#matching(topic);
     if (matching.length === 1) return matching[0]!.owners;
     const meant = matching.filter(({ identifier }) => identifiers.includes(identifier));
-    return new Set((meant.length === 0 ? matching : meant).flatMap(({ owners }) => [...owners]));
+    // One that is not known here is of a SUBSCRIBE which was made anew, or of the last but one where the last was refused: of any of them.
+    return new Set((meant.length < identifiers.length || !meant.length ? matching : meant).flatMap(({ owners }) => [...owners]));
   }
 
   #matching(topic: string): readonly Entry[] {

@@ -28,6 +28,11 @@ export class Subscription implements AsyncIterable<Message> {
     this.#end = end;
   }
 
+  /** Nothing comes any more: it was ended, or the server has refused it after a lost session, or the client was closed. */
+  get isClosed(): boolean {
+    return this.#inbox.isClosed;
+  }
+
   /** QoS 0 messages that were dropped because too many waited. */
   get dropped(): number {
     return this.#inbox.dropped;

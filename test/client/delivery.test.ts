@@ -20,7 +20,7 @@ import {
   UNSUBSCRIBE,
 } from "../../src/mqtt/packet.ts";
 import { acknowledgement, textOf } from "../support/mqtt-client.ts";
-import { connected, FakeServer, settled, suback, subscribed } from "./fake-server.ts";
+import { connected, type FakeConnection, FakeServer, settled, suback, subscribed } from "./fake-server.ts";
 
 describe("what is published", () => {
   it("keeps the Receive Maximum of the server, and its order", async () => {
@@ -39,6 +39,28 @@ describe("what is published", () => {
     connection.say(acknowledgement(PUBACK, fourth!.packetId));
     await Promise.all(publishing);
     expect([first, second, third, fourth].map((packet) => textOf(packet!))).toEqual(["1", "2", "3", "4"]);
+  });
+
+  it("is asked for a response also after the subscription to responses could not be made anew", async () => {
+    const { server, connection, client } = await connected({}, { responseInformation: "r" });
+    client.on("failed", () => {});
+    const request = async (at: FakeConnection, reasonCode: number): Promise<void> => {
+      const requesting = client.request("q", "x");
+      const { packetId } = await at.expect(SUBSCRIBE);
+      at.say(suback(packetId, reasonCode));
+      const [asked] = await at.messages(1);
+      const { correlationData } = asked!.properties;
+      at.say(acknowledgement(PUBACK, asked!.packetId));
+      at.publish("r", "here", 0, 0, { properties: { ...NO_PROPERTIES, correlationData: correlationData! } });
+      expect((await requesting).text()).toBe("here");
+    };
+    await request(connection, 1);
+    connection.drop();
+    const again = await server.again({ properties: { responseInformation: "r" } });
+    const { packetId } = await again.expect(SUBSCRIBE);
+    again.say(suback(packetId, 0x97));
+    await settled();
+    await request(again, 1);
   });
 
   it("goes out in one frame where it was published in one moment", async () => {
