@@ -176,6 +176,22 @@ describe("of a sharded broker", () => {
     await visitor.button(`Stop watching ${home}/+`).waitFor();
   });
 
+  it("counts a message once that several watched filters match, and compares it with the one before", async () => {
+    const home = unique();
+    const visitor = await visit();
+    const other = await otherClient();
+    await visitor.field("Watch a topic filter").fill(`${home}/+`);
+    await visitor.page.keyboard.press("Enter");
+    await visitor.watching();
+    await other.publish(`${home}/x`, '{"a": 1}', 1);
+    await visitor.look(`${home}/x`);
+    await visitor.detail.getByText("a: 1").waitFor();
+    await other.publish(`${home}/x`, '{"a": 2}', 1);
+    const changed = visitor.detail.locator('[data-mark="changed"]');
+    await changed.waitFor();
+    expect(await changed.textContent()).toBe("a: 21");
+  });
+
   it("publishes to a topic, and clears it and what is below after a question", async () => {
     const home = unique();
     const visitor = await visit();

@@ -48,6 +48,8 @@ class TopicWatch {
   #waiting: Came[] = [];
   /** Of each topic the last message that came since it is paused, and how many. */
   #held = new Map<string, { came: Came; messages: number }>();
+  /** One message may come for several filters; it has come once. */
+  #last: Message | undefined;
   #isAsked = false;
   #momentAt = 0;
 
@@ -194,7 +196,10 @@ class TopicWatch {
     }
   }
 
-  #came({ topic, payload, qos, retain, properties }: Message): void {
+  #came(message: Message): void {
+    if (message === this.#last) return;
+    this.#last = message;
+    const { topic, payload, qos, retain, properties } = message;
     const isAlone = payload.buffer.byteLength <= payload.length + 256;
     const kept = isAlone ? payload : payload.slice();
     this.#waiting.push({ topic, payload: kept, size: kept.length, qos, retain, time: Date.now(), properties });
