@@ -163,6 +163,7 @@ async function inTurns<Item>(items: readonly Item[], most: number, run: (item: I
 async function add(name: string | undefined, options: Adding): Promise<void> {
   if ((name === undefined) === (options.file === undefined)) throw new UsageProblem("One of a name and --file was expected.");
   if (name === undefined) return addFile(options.file!, options);
+  if (options.mode !== "add") throw new UsageProblem("--mode goes with --file: for one user there are `user change` and `user password`.");
   const { password_hash, random } = await newPassword(options);
   await new AdminClient(options).call("POST", USERS_PATH, { user_id: name, password_hash, ...rights(options) });
   tellRandom(name, random);
@@ -187,6 +188,9 @@ async function remove(name: string, options: AdminOptions): Promise<void> {
 }
 
 async function addFile(file: string, options: Adding): Promise<void> {
+  const { publish, subscribe, superuser, acl, password } = options;
+  if ([publish, subscribe, superuser, acl, password].some((option) => option !== undefined))
+    throw new UsageProblem("Rights and passwords of users stand in --file, not in options beside it.");
   const client = new AdminClient(options);
   const lines = parseUserFile(file === "-" ? await text(process.stdin) : readFileSync(file, "utf8"));
   const { mode } = options;

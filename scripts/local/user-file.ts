@@ -66,7 +66,9 @@ function rowOf(values: readonly string[], columns: readonly string[], at: string
   const given = new Map(columns.map((name, index) => [name, values[index]!.trim()] as const).filter(([, value]) => value !== ""));
   const { user, ...texts } = Object.fromEntries(given) as Record<string, string>;
   if (user === undefined) throw new Error(`${at} has no user.`);
-  const list = (text: string | undefined): string[] => (text === undefined ? [] : text.split(/\s+/));
-  const { publish, subscribe, ...secrets } = texts;
-  return { user, ...secrets, publish: list(publish), subscribe: list(subscribe) };
+  const { publish = "", subscribe = "", ...secrets } = texts;
+  // A file without the column says nothing of rights; an empty cell says that there are none.
+  const list = (column: string, text: string): object =>
+    columns.includes(column) ? { [column]: text.split(/\s+/).filter((filter) => filter !== "") } : {};
+  return { user, ...secrets, ...list("publish", publish), ...list("subscribe", subscribe) };
 }

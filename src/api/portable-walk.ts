@@ -89,6 +89,9 @@ function topicObjects({ env, settings, namespace }: Omit<Walk, "cursor">): {
   return { objects: namesOfTopicObjects(settings, namespace), ask: stubs(env.TOPICS) as unknown as Retaining };
 }
 
+/** What the broker tells of itself, which another one has its own figures for; where clients' bridges tell of themselves is theirs. */
+const FIGURE = /^\$SYS\/broker\/(?!connection\/)/;
+
 export async function retainedPage(walk: Walk): Promise<Page<HookMessage>> {
   const { objects, ask } = topicObjects(walk);
   let { object, from } = decodeCursor("retained", walk.cursor, objects.length);
@@ -96,7 +99,7 @@ export async function retainedPage(walk: Walk): Promise<Page<HookMessage>> {
   for (let calls = 0; object < objects.length && items.length === 0; calls += 1) {
     if (calls === PAGE_CALLS_MAX) return { items, cursor: encodeCursor({ object, from }) };
     const slice = await ask(objects[object]!).retainedFrom(undefined, from);
-    items.push(...slice.messages);
+    items.push(...slice.messages.filter(({ topic }) => !FIGURE.test(topic)));
     if (slice.next === undefined) [object, from] = [object + 1, ""];
     else from = slice.next;
   }

@@ -20,6 +20,11 @@ describe("files of users", () => {
     ]);
   });
 
+  test("CSV without a column of rights says nothing of them: who has some keeps them", () => {
+    expect(parseUserFile("user,password\nada,new\n")).toEqual([{ user: "ada", password: "new" }]);
+    expect(parseUserFile("user,publish\nada,\n")).toEqual([{ user: "ada", publish: [] }]);
+  });
+
   test.each([
     ["name,password\nx,y", "The first line must name columns"],
     ["user,password\nx", "Line 2 has 1 cells where 2 were expected."],

@@ -156,7 +156,18 @@ async function mistakes(broker: RunningBroker, data: string): Promise<void> {
   );
   const wrong = await run("ban", ["list", "--url", broker.http], { env: { ADMIN_TOKEN: "x".repeat(20) } });
   expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("the token in ADMIN_TOKEN")]);
-  for (const args of [["ban"], ["add"], ["list", "x", "y"]]) expect((await run("user", args)).code).toBe(2);
+  const file = join(data, "users.csv");
+  writeFileSync(file, "user\nsomebody\n");
+  const wrongUses = [
+    ["ban"],
+    ["add"],
+    ["list", "x", "y"],
+    ["add", "--file", file, "--publish", "a", "--data", data],
+    ["add", "--file", file, "--superuser", "--data", data],
+    ["add", "somebody", "--generate", "--mode", "put", "--data", data],
+  ];
+  for (const args of wrongUses) expect((await run("user", args)).code, args.join(" ")).toBe(2);
+  expect((await run("user", ["list", "--data", data])).stdout).not.toContain("somebody");
   expect((await run("ban", ["add", "--data", data])).stderr).toContain("Who?");
   expect((await run("ban", ["add", "--peerhost", "nowhere", "--data", data])).stderr).toBe(
     "durable-mqtt: This can't be banned: who must be an IPv4 or IPv6 address.\n",
