@@ -3,7 +3,7 @@
  * that one that was cut off is found out before anything is brought anywhere.
  */
 import { createReadStream } from "node:fs";
-import { linesOf as linesOfText } from "../../src/cli/lines.ts";
+import { textLines } from "../../src/cli/lines.ts";
 import { Problem } from "../../src/cli/problem.ts";
 
 /** In the order in which they are brought: who a session belongs to is there before it, and so is what it may be owed. */
@@ -35,7 +35,7 @@ export interface Line {
 export async function* linesOf(file: string): AsyncGenerator<Line> {
   let number = 0;
   try {
-    for await (const text of linesOfText(createReadStream(file))) {
+    for await (const text of textLines(createReadStream(file))) {
       number += 1;
       if (text.trim() !== "") yield lineOf(text, number, file);
     }

@@ -3,7 +3,7 @@
 import type { Readable } from "node:stream";
 
 /** @param input UTF-8; a carriage return before a line feed belongs to it */
-export async function* linesOf(input: Readable): AsyncGenerator<string> {
+export async function* textLines(input: Readable): AsyncGenerator<string> {
   let begun: string[] = [];
   for await (const piece of input.setEncoding("utf8") as AsyncIterable<string>) {
     const [end, ...more] = piece.split("\n");

@@ -7,7 +7,7 @@ import { MqttError } from "../client/error.ts";
 import type { PublishOptions } from "../client/options.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { Ending } from "./ending.ts";
-import { linesOf } from "./lines.ts";
+import { textLines } from "./lines.ts";
 import { type PropertyFlags, propertiesOf, propertyOptions, type WillFlags, willOf, willOptions } from "./message-options.ts";
 import { Problem, UsageProblem } from "./problem.ts";
 import type { Command } from "./program.ts";
@@ -59,7 +59,7 @@ type Next = IteratorResult<Payload>;
 async function* payloads(options: Options, ending: Ending): AsyncGenerator<Payload> {
   const { message, file, stdinLine, nullMessage, repeat, repeatDelay } = options;
   if (stdinLine) {
-    yield* linesOf(process.stdin);
+    yield* textLines(process.stdin);
     return;
   }
   const payload = message ?? (nullMessage ? "" : file === undefined ? await buffer(process.stdin) : contentsOf(file));

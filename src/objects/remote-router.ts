@@ -14,8 +14,9 @@ import { type Callee, Caller, type HeldTarget, type HoldRule, holdRules } from "
 import { faultsOf } from "./faults.ts";
 import { createCallMeter, type OutboxFigures } from "./meter.ts";
 import { namespaceOf, shapeNumber, topicNumbers, topicObjects, topicShard } from "./names.ts";
+import { Request } from "./request.ts";
 import type { Router } from "./router.ts";
-import { Request, TopicQueue } from "./topic-queue.ts";
+import { TopicQueue } from "./topic-queue.ts";
 
 /** Gives a Topic object by its name, a new stub for every call: one whose object was reset stays broken. */
 export type TopicObjects = (name: string) => { exchange(batch: Uint8Array): Promise<Uint8Array>; hold(): Promise<HeldTarget> };

@@ -272,14 +272,8 @@ export class TopicHost implements DeliveryPort {
   #ask(sender: string, ask: RetainedAsk, index: number, exchange: Exchange, unread: Set<number>): void {
     const done = exchange.expect(index);
     const { clientId, filter, id, from } = ask;
-    const isOfOne = this.#presence !== undefined && isOfPresence(filter);
-    // Most are told so at once and wait for nobody's turn: a thousand of them are answered with their batch, and not each with a call of its own.
-    if (!isOfOne && from === "" && this.#routing.retainsNone(filter)) {
-      done(NOTHING_RETAINED);
-      return;
-    }
-    unread.add(index);
     if (this.#presence !== undefined && isOfPresence(filter)) {
+      unread.add(index);
       this.#presence.whenKnown(filterOfPresence(filter), (state) => {
         unread.delete(index);
         const messages = state === undefined ? [] : [state];
@@ -287,6 +281,12 @@ export class TopicHost implements DeliveryPort {
       });
       return;
     }
+    // Most are told so at once and wait for nobody's turn: a thousand of them are answered with their batch, and not each with a call of its own.
+    if (from === "" && this.#routing.retainsNone(filter)) {
+      done(NOTHING_RETAINED);
+      return;
+    }
+    unread.add(index);
     this.#reader.ask({
       ask,
       take: (page) => {

@@ -10,7 +10,6 @@ import { AWAITED_MS, AWAITED_MS_FIRST, LATER_MS, LATER_NEXT_MS, LATER_REQUESTS_M
 import {
   type BatchRecord,
   BatchWriter,
-  clientOf,
   RECORD_AWAITED,
   RECORD_PUBLISH,
   RECORD_SHARE,
@@ -20,47 +19,12 @@ import {
 } from "../mqtt/batch.ts";
 import { decodeExchangeAnswer, type ExchangeAnswer, NOT_WRITTEN, type Outcomes, PENDING } from "../mqtt/exchange-answer.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, SUCCESS } from "../mqtt/reason-code.ts";
-import type { Counts } from "../mqtt/receipt.ts";
-import { recordBytes } from "../mqtt/record-bytes.ts";
-import type { Outgoing } from "../routing/outbox.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import type { Ticket, Wanted } from "../session/ports.ts";
 import { hash } from "../topic/hash.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { CallMeter } from "./meter.ts";
-
-/** A record and who waits for its outcome. */
-export class Request implements Outgoing {
-  readonly record: BatchRecord;
-  readonly size: number;
-  /** A life of the Topic object that is over had it. */
-  again = false;
-  readonly #ticket: Ticket | undefined;
-
-  constructor(record: BatchRecord, ticket: Ticket | undefined) {
-    this.record = record;
-    this.size = recordBytes(record);
-    this.#ticket = ticket;
-  }
-
-  /** For whom it is, as far as the record says so. */
-  get client(): string | undefined {
-    return clientOf(this.record);
-  }
-
-  settled(reasonCode: number): void {
-    this.#ticket?.settled(reasonCode);
-  }
-
-  /** Its message has a receipt, and this is what there is. */
-  count(counts: Counts): void {
-    if ("message" in this.record) this.record.message.receipt?.set(counts);
-  }
-
-  abandoned(): void {
-    this.#ticket?.settled(IMPLEMENTATION_SPECIFIC_ERROR);
-  }
-}
+import { Request } from "./request.ts";
 
 /** What a Session object has in a shared subscription. */
 export interface Share {

@@ -3,11 +3,11 @@
 import { Readable } from "node:stream";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { linesOf } from "../../src/cli/lines.ts";
+import { textLines } from "../../src/cli/lines.ts";
 
 async function read(pieces: readonly Uint8Array[]): Promise<string[]> {
   const lines: string[] = [];
-  for await (const line of linesOf(Readable.from(pieces, { objectMode: false }))) lines.push(line);
+  for await (const line of textLines(Readable.from(pieces, { objectMode: false }))) lines.push(line);
   return lines;
 }
 
