@@ -108,9 +108,9 @@ export function forgetUnpromised(core: SessionCore, session: Session, filter: st
 /** A cursor is owed no more. */
 function end(core: SessionCore, session: Session, cursor: RetainedCursor): void {
   session.owed = session.owed.filter((each) => each !== cursor);
-  if (cursor.storedFrom === undefined) return;
-  session.owedOver.push(cursor.id);
-  core.changes.markOwed(session);
+  if (cursor.storedFrom !== undefined) session.owedOver.push(cursor.id);
+  // It stands in a row of its own, or in that of the session.
+  if (cursor.storedFrom !== undefined || (cursor.promised && session.owedInRow)) core.changes.markOwed(session);
 }
 
 /** What a stored session is owed; nobody has been asked for it in this life. */

@@ -14,7 +14,7 @@ import { isEventsRow } from "./events.ts";
 import { doubtWaiting, setIdentity } from "./identity.ts";
 import { addSubscription } from "./interest.ts";
 import { clientLost, LOST } from "./lifecycle.ts";
-import { askOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
+import { askOwed, forgetOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
 import { type PendingWill, readWillName } from "./pending-will.ts";
 import { type Identity, NOBODY } from "./ports.ts";
 import { isPresenceRow } from "./presence.ts";
@@ -265,6 +265,8 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
 
 function restoreSubscriptions(restoring: Restoring): void {
   const { core } = restoring;
+  /** Filters of subscriptions that can't be read: what they are owed waits with them. */
+  const unread = new Map<Session, Set<string>>();
   for (const row of core.store.subscriptions()) {
     const { sessionNumber, filter, subscriptionIdentifier } = row;
     const remove = (): void => core.store.deleteSubscription(sessionNumber, filter);
@@ -278,6 +280,13 @@ function restoreSubscriptions(restoring: Restoring): void {
     const what = `subscription of session ${sessionNumber} to ${JSON.stringify(filter)}`;
     const request = restoring.attempt(what, () => storedRequest(filter, intact(row).options));
     if (request !== undefined) addSubscription(core, session, { session, request, identifier: subscriptionIdentifier });
+    else if (session.owed.length > 0) unread.set(session, (unread.get(session) ?? new Set()).add(filter));
+  }
+  for (const session of core.sessions.values()) {
+    for (const { filter } of session.owed) {
+      // A build before left it there as the subscription ended.
+      if (!session.subscriptions.has(filter) && unread.get(session)?.has(filter) !== true) forgetOwed(core, session, filter);
+    }
   }
 }
 

@@ -141,6 +141,26 @@ describe.each(WIRINGS)("%s", (wiring) => {
   });
 
   test.each([
+    ["little", "r", 0],
+    // Such a cursor has a row of its own.
+    ["more", "r".repeat(OWED_INLINE_BYTES_MAX), 1],
+  ] as const)("what a subscription that ended was owed does not come back with a reset: %s", (_name, under, rows) => {
+    const world = new World({ wiring, sessionObjects: 2, limits: { inflightMax: 1 } });
+    const publisher = world.connect("publisher", { at: 1 });
+    for (const topic of topicsOf(150)) publisher.publish(`${under}/${topic}`, "kept", { retain: true, qos: 1 });
+    const client = world.connect("c", KEPT);
+    client.subscribe(`${under}/#`, 1);
+    const [node] = world.sessions;
+    expect([client.messages().length, node!.store.owed().length]).toEqual([1, rows]);
+    client.unsubscribe(`${under}/#`);
+    node!.crash();
+    const again = world.connect("c", KEPT);
+    takeAll(again);
+    again.subscribe(`${under}/#`, 1, { retainHandling: 2 });
+    expect([again.connection.session.owed, takeAll(again), node!.store.owed()]).toEqual([[], [], []]);
+  });
+
+  test.each([
     ["at once", "r", undefined],
     ["behind hibernation", "r", "hibernate"],
     ["behind a reset", "r", "crash"],
@@ -362,6 +382,27 @@ test("what a Topic object says that it has nothing of is owed no more, and asked
   world.advance(600_000);
   expect(ask).toHaveBeenCalledTimes(core.router.places("r/#").length);
   expect(core.asked).toBe(0);
+});
+
+test.each([
+  ["little", "r", 0],
+  ["more", "r".repeat(OWED_INLINE_BYTES_MAX), 1],
+] as const)("a start forgets what a build before left of a subscription that ended: %s", (_name, under, rows) => {
+  const world = new World({ sessionObjects: 2, limits: { inflightMax: 1 } });
+  const publisher = world.connect("publisher", { at: 1 });
+  for (const topic of topicsOf(150)) publisher.publish(`${under}/${topic}`, "kept", { retain: true, qos: 1 });
+  const client = world.connect("c", KEPT);
+  client.subscribe("other", 1);
+  client.subscribe(`${under}/#`, 1);
+  const [node] = world.sessions;
+  expect(node!.store.owed()).toHaveLength(rows);
+  const [row] = node!.store.subscriptions().filter(({ filter }) => filter !== "other");
+  node!.store.deleteSubscription(row!.sessionNumber, row!.filter);
+  for (let start = 0; start < 2; start += 1) {
+    node!.crash();
+    node!.flushRows();
+    expect([node!.core.sessions.get("c")!.owed, node!.store.owed()]).toEqual([[], []]);
+  }
 });
 
 test("nobody asks for what a subscription is owed that can't be read, and a new one gets it", () => {
