@@ -85,6 +85,8 @@ class Relay {
   readonly #runtime: Runtime;
   readonly #limits: Limits;
   readonly #stream: PacketStream;
+  /** Of a CONNECT that has not been passed on. */
+  #connectBytes = 0;
   #object: RelayedSocket | undefined;
   #introduction: Introduction | undefined;
   #state: "first" | "connecting" | "open" | "ended" = "first";
@@ -139,7 +141,8 @@ class Relay {
     else this.#introduction?.wake();
     this.#await();
     this.#count();
-    if (this.#held.isTooMuch(this.#runtime.now())) this.#farewell(QUOTA_EXCEEDED, MEMORY_SHORT, closeCodeOf(QUOTA_EXCEEDED));
+    if (this.#held.isTooMuch(this.#state !== "open", this.#runtime.now()))
+      this.#farewell(QUOTA_EXCEEDED, MEMORY_SHORT, closeCodeOf(QUOTA_EXCEEDED));
   }
 
   #count(): void {
@@ -148,7 +151,7 @@ class Relay {
 
   /** What waits, with what it costs beside its bytes. */
   get #ahead(): number {
-    return this.#stream.pendingBytes + this.#stream.pendingChunks * FRAME_BYTES;
+    return this.#connectBytes + this.#stream.pendingBytes + this.#stream.pendingChunks * FRAME_BYTES;
   }
 
   /** Passes on what a tick may have. */
@@ -185,6 +188,7 @@ class Relay {
       return;
     }
     this.#state = "connecting";
+    this.#connectBytes = (bytes as Uint8Array).length;
     void this.#connect(connect, bytes as Uint8Array);
   }
 
@@ -227,6 +231,7 @@ class Relay {
     object.addEventListener("close", ({ code, reason }) => this.#objectGone(code, reason));
     object.addEventListener("error", () => this.#objectGone(CLOSE_GOING_AWAY, ""));
     object.send(bytes);
+    this.#connectBytes = 0;
     this.#state = "open";
     this.#lastSeenAt = this.#runtime.now();
     this.#keepAliveMs = effectiveKeepAliveSeconds(connect, this.#limits) * 1000 * KEEP_ALIVE_FACTOR;

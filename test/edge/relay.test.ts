@@ -5,11 +5,14 @@ import { type RelayedSocket, relaySocket } from "../../src/edge/relay.ts";
 import { unknownCaller } from "../../src/handshake/handover.ts";
 import {
   EARLY_PACKETS_MAX,
+  RELAYED_BYTES_FULL,
   RELAYED_BYTES_MAX,
+  RELAYED_BYTES_SHORT,
   RELAYED_LEASE_MS,
   RELAYED_PACKETS_MAX,
   RELAYED_PINGS_MAX,
   RELAYED_PINGS_MS,
+  RELAYED_STRANGERS_BYTES_MAX,
 } from "../../src/limits.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import { DISCONNECT, NO_PROPERTIES, PINGREQ } from "../../src/mqtt/packet.ts";
@@ -47,9 +50,12 @@ class TestSocket {
   }
 }
 
-/** A client whose CONNECT has been passed on, unless its object is not to be reached; time moves, and the tick ends, when told. */
+/**
+ * A client whose CONNECT has been passed on, unless its object is not to be reached; time moves, and the tick ends, when told.
+ * @param connect bytes are what it sends instead
+ */
 async function relayed(
-  connect: ConnectOptions = {},
+  connect: ConnectOptions | Uint8Array = {},
   isReached = true,
 ): Promise<{
   client: TestSocket;
@@ -86,7 +92,7 @@ async function relayed(
     reach: () => (isReached ? Promise.resolve(object.asRelayed) : new Promise(() => {})),
     runtime,
   });
-  client.tell("message", encodePacket(connectPacket({ version: 4, ...connect }), 4));
+  client.tell("message", connect instanceof Uint8Array ? connect : encodePacket(connectPacket({ version: 4, ...connect }), 4));
   if (isReached) await opened;
   object.sent.length = 0;
   const publish = (payload: string): void => {
@@ -273,6 +279,57 @@ test("what waits in all relays together is bounded: who has much of it goes, who
   after.client.tell("message", half);
   expect(after.client.closed).toBe(false);
   for (const { client } of [small, after]) client.tell("close");
+});
+
+/** The beginning of a CONNECT of 200,000 bytes. */
+function partOfConnect(bytes: number): Uint8Array {
+  const part = new Uint8Array(bytes);
+  part.set([0x10, 0xc0, 0x9a, 0x0c]);
+  return part;
+}
+
+const ofNobody = (bytes: Uint8Array | ConnectOptions): Promise<{ client: TestSocket }> => relayed(bytes, false);
+
+test("what strangers send is bounded, however little each of them: they go before clients that are connected, and who sends a short CONNECT is let in", async () => {
+  const large = await relayed();
+  const strangers = [];
+  for (let count = 0; count < 2200; count += 1) strangers.push((await ofNobody(partOfConnect(65_000))).client);
+  const left = strangers.filter(({ closed }) => !closed).length;
+  expect(Math.abs(left - RELAYED_STRANGERS_BYTES_MAX / 65_000)).toBeLessThanOrEqual(1);
+  const short = await Promise.all(Array.from({ length: 100 }, () => ofNobody(partOfConnect(RELAYED_BYTES_SHORT))));
+  // A whole one, which waits for its object.
+  const whole = await ofNobody({ will: { topic: "t", payload: new Uint8Array(2000) } });
+  const late = await relayed();
+  large.client.tell("message", encodePacket(publishPacket("t", new Uint8Array(2 ** 19)), 4).subarray(0, 2 ** 19));
+  expect(short.filter(({ client }) => client.closed)).toEqual([]);
+  expect([whole.client.closed, late.client.closed, large.client.closed]).toEqual([true, false, false]);
+  for (const { client } of [...short, whole, late, large]) client.tell("close");
+  for (const client of strangers) client.tell("close");
+});
+
+test("whole CONNECTs that wait for their objects count, until they have been passed on", async () => {
+  const will = { topic: "t", payload: new Uint8Array(60_000) };
+  const clients = [];
+  for (let count = 0; count < 1500; count += 1) clients.push((await ofNobody({ will })).client);
+  const left = clients.filter(({ closed }) => !closed).length;
+  expect(Math.abs(left - RELAYED_STRANGERS_BYTES_MAX / 60_000)).toBeLessThanOrEqual(2);
+  for (const client of clients) client.tell("close");
+  const passedOn = [];
+  for (const _ of clients) passedOn.push(await relayed({ will }));
+  expect(passedOn.filter(({ client }) => client.closed)).toEqual([]);
+  for (const { client } of passedOn) client.tell("close");
+});
+
+test("what clients that are connected send is bounded as well, however little each of them", async () => {
+  const part = encodePacket(publishPacket("t", new Uint8Array(100_000)), 4).subarray(0, 65_000);
+  const clients = await Promise.all(Array.from({ length: 1500 }, () => relayed()));
+  for (const { client } of clients) client.tell("message", part);
+  const left = clients.filter(({ client }) => !client.closed).length;
+  expect(Math.abs(left - RELAYED_BYTES_FULL / 65_000)).toBeLessThanOrEqual(1);
+  const little = await relayed();
+  little.client.tell("message", part.subarray(0, RELAYED_BYTES_SHORT));
+  expect(little.client.closed).toBe(false);
+  for (const { client } of [...clients, little]) client.tell("close");
 });
 
 test("a client that is too far ahead of what is passed on is disconnected", async () => {
