@@ -290,7 +290,7 @@ function restoreSubscriptions(restoring: Restoring): void {
   }
 }
 
-function restoreLog({ core, byNumber, states, problems, consumers, endedConsumers }: Restoring): void {
+function restoreLog({ core, byNumber, states, unread, problems, consumers, endedConsumers }: Restoring): void {
   const sentTo = new Map<Session, Map<number, SentDelivery>>();
   for (const [session, { sent }] of states) {
     if (sent.length > 0) sentTo.set(session, new Map(sent.map((delivery) => [delivery.recordSequence, delivery])));
@@ -303,6 +303,8 @@ function restoreLog({ core, byNumber, states, problems, consumers, endedConsumer
         const consumer = consumers.get(sessionNumber);
         const ended = endedConsumers.get(sessionNumber);
         if (ended !== undefined) ended.messages += 1;
+        // What waits for a session that can't be read waits with it.
+        if (unread.has(sessionNumber)) return true;
         return consumer !== undefined && restoreGiven(consumer, head);
       }
       const sent = sentTo.get(session)?.get(sequence);

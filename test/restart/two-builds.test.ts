@@ -103,6 +103,32 @@ test("after a roll-back what the newer build has written is left alone, told, an
   expect([gotOf(broker, reader, "t").length, gotOf(broker, reader, "r").length, reader.problems]).toEqual([1, 1, []]);
 });
 
+test("what waits for a session that can't be read stays, however much the log is used by others", async () => {
+  const { broker, object, reader } = await keptBroker();
+  const other = await broker.connect("other");
+  other.subscribe("o", 1);
+  await broker.pass(4_000);
+  const [before] = object.sessionStore.sessions().filter(({ clientId }) => clientId === "reader");
+  object.sessionStore.putSession({ ...before!, state: ofUnknownVersion(before!.state) });
+  for (let life = 0; life < 3; life += 1) {
+    object.reset();
+    other.drop();
+    const writer = await broker.connect("writer", { expirySeconds: 0 });
+    writer.publish("o", 1);
+    await broker.pass(4_000);
+    writer.disconnect();
+    other.connect();
+    // So long after its last message nothing is left of a log that nobody needs.
+    await broker.pass(600_000, other);
+    expect(new Set(gotOf(broker, other, "o")).size).toBe(life + 1);
+  }
+  object.sessionStore.putSession(before!);
+  object.reset();
+  reader.connect();
+  await broker.pass(4_000);
+  expect([gotOf(broker, reader, "t").length, reader.problems, other.problems]).toEqual([1, [], []]);
+});
+
 test("a client that comes meanwhile begins another session, and that one counts from then on", async () => {
   const { broker, object, reader } = await keptBroker();
   rewrite(object, (bytes, what) => (what === "session" ? ofUnknownVersion(bytes) : bytes));
