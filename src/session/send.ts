@@ -56,8 +56,29 @@ interface PublishShape {
  * @returns false when it is larger than the client accepts: then nothing was sent
  */
 export function sendPublish(core: SessionCore, connection: Connection, message: Message, shape: PublishShape): boolean {
+  const { packetBytesMax } = connection.facts;
   const { alias, known } = connection.ownAliases.choose(message.topic);
-  const bytes = encodePublish(message, {
+  let bytes = encode(core, connection, message, shape, alias, known);
+  const isTooLarge = bytes.length > packetBytesMax;
+  // With a new alias a packet is longer than without, with any where the topic is shorter than that.
+  if (isTooLarge && alias !== 0) bytes = encode(core, connection, message, shape, 0, false);
+  // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
+  if (bytes.length > packetBytesMax) return false;
+  if (alias !== 0 && !known && !isTooLarge) connection.ownAliases.sent(message.topic, alias);
+  count(core, message);
+  connection.write(bytes);
+  return true;
+}
+
+function encode(
+  core: SessionCore,
+  connection: Connection,
+  message: Message,
+  shape: PublishShape,
+  topicAlias: number,
+  aliasKnown: boolean,
+): Uint8Array {
+  return encodePublish(message, {
     version: connection.version,
     qos: shape.qos,
     retain: retainFor(connection, shape.retain),
@@ -65,15 +86,9 @@ export function sendPublish(core: SessionCore, connection: Connection, message: 
     packetId: shape.packetId,
     now: core.now,
     subscriptionIdentifiers: shape.identifiers,
-    topicAlias: alias,
-    aliasKnown: known,
+    topicAlias,
+    aliasKnown,
   });
-  // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
-  if (bytes.length > connection.facts.packetBytesMax) return false;
-  if (alias !== 0 && !known) connection.ownAliases.sent(message.topic, alias);
-  count(core, message);
-  connection.write(bytes);
-  return true;
 }
 
 function count({ counters }: SessionCore, { topic }: Message): void {

@@ -338,6 +338,24 @@ describe("Maximum Packet Size of the client", () => {
     expect(client.texts()).toEqual(["3"]);
   });
 
+  test.each(["t", "topic"])("[MQTT5-3.1.2-25] [MQTT5-3.1.2-27] what fits without a Topic Alias is sent without: %s", (topic) => {
+    const { world, client, publisher } = pair({}, { properties: { maximumPacketSize: 50, topicAliasMaximum: 10 } });
+    client.subscribe(topic, 2);
+    client.take();
+    const most = "x".repeat(43 - topic.length);
+    const sent = (payload: string, qos: 0 | 1 | 2): readonly (readonly [topic: string, alias: number | undefined, bytes: number])[] => {
+      publisher.publish(topic, payload, { qos });
+      return client.messages().map((each) => [each.topic, each.properties.topicAlias, each.payload.length]);
+    };
+    for (const qos of [1, 2, 1, 0] as const) expect(sent(most, qos)).toEqual([[topic, undefined, most.length]]);
+    // The alias is still to be given, and is used where there is room for it.
+    expect(sent("short", 1)).toEqual([[topic, 1, 5]]);
+    expect(sent("short", 1)).toEqual([["", 1, 5]]);
+    // In place of a topic of one byte it takes three.
+    expect(sent(most, 2)).toEqual([topic.length < 3 ? [topic, undefined, most.length] : ["", 1, most.length]]);
+    expect(world.sessions[0]!.core.counters.messagesDropped.too_large).toBe(0);
+  });
+
   test("[MQTT5-3.9.2-1] [MQTT5-3.14.2-3] explanations are left out where the packet would be too large with them", () => {
     const authorizer = { ...ALL_RIGHTS, maySubscribe: () => false };
     const world = new World({ authorizer });
