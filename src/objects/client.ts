@@ -339,7 +339,7 @@ export class Client implements Taker, Unhandled {
       if (packet.type === VIOLATION && packet.reasonCode === PACKET_TOO_LARGE)
         log("packet too large", { client: connection.session.clientId, problem: packet.message });
       done += machine.handle(connection, packet, now, bytes instanceof Uint8Array ? bytes.length : 0, this.#stream.cameAt);
-      const held = this.#publishing?.held;
+      const held = this.#publishing?.handled();
       if (held !== undefined && connection.open) {
         this.#brake.holdUntil(bytes as Uint8Array, held, this.#takeTurn);
         break;

@@ -47,6 +47,15 @@ export class PublishAsking implements PublishAsker {
     return HELD;
   }
 
+  /**
+   * A packet of the client has been handled: what was said of it is of no other one, whether it was asked for or not.
+   * @returns undefined unless it waits and has to come again; resolves when it may
+   */
+  handled(): Promise<void> | undefined {
+    this.#known = undefined;
+    return this.held;
+  }
+
   /** Its client is gone: what it has sent before is asked about so long and no longer. */
   hurry(): void {
     this.#until = Math.min(this.#until, this.#runtime.now() + HOOK_MS_MAX);
