@@ -24,3 +24,13 @@ export function guarded(faults: FaultPort, doing: string, client: string | undef
     return false;
   }
 }
+
+/** What was thrown, for people. Code that is not the broker's may throw anything; this never does. */
+export function problemOf(error: unknown): string {
+  try {
+    const said: unknown = error instanceof Error ? error.message : error;
+    return typeof said === "string" ? said : String(said);
+  } catch {
+    return "what was thrown has no text";
+  }
+}

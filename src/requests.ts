@@ -7,6 +7,7 @@ import { shielded } from "./edge/headers.ts";
 import { refusesHost } from "./edge/origin.ts";
 import { upgrade } from "./edge/upgrade.ts";
 import { asksForWebSocket, type UpgradeRequest, upgradeRequestOf } from "./edge/upgrade-request.ts";
+import { problemOf } from "./fault.ts";
 import type { Definition } from "./objects/definition.ts";
 import type { BrokerEnv } from "./objects/env.ts";
 import type { Settings } from "./settings.ts";
@@ -92,7 +93,7 @@ function connectsNobody(settings: Settings, namespace: string): Response {
 }
 
 function failed(error: unknown): Response {
-  console.log(JSON.stringify({ event: "request failed", problem: error instanceof Error ? error.message : String(error) }));
+  console.log(JSON.stringify({ event: "request failed", problem: problemOf(error) }));
   return sentence(500, "The broker failed to answer this request.");
 }
 

@@ -3,6 +3,7 @@
  * asked; each answer is JSON and stays with who asked.
  */
 
+import { problemOf } from "../fault.ts";
 import { log } from "../objects/log.ts";
 import { UnansweredError } from "../service/error.ts";
 import { admit } from "./access.ts";
@@ -40,6 +41,6 @@ async function answerTo(incoming: Incoming): Promise<Response> {
 function failure(error: unknown): Response {
   if (error instanceof Refusal) return error.response;
   if (error instanceof UnansweredError) return unanswered(error);
-  log("request failed", { problem: error instanceof Error ? error.message : String(error) });
+  log("request failed", { problem: problemOf(error) });
   return problem("INTERNAL_ERROR", "The broker failed to answer this request.");
 }

@@ -1,5 +1,6 @@
 /** What hooks do wrong, for the log of their object: which hook, for which client, why. The same once in a while, and never more than somebody reads. */
 
+import { problemOf } from "../fault.ts";
 import { HOOK_LINES_MAX, HOOK_SILENCE_MS } from "../login-limits.ts";
 import type { Runtime } from "../runtime.ts";
 import type { BrokerHooks } from "./contract.ts";
@@ -27,7 +28,7 @@ export class HookFaults {
 
   /** @param error what was thrown, or a sentence that says what is wrong with the answer */
   caught(hook: HookFault["hook"], error: unknown, client: string): void {
-    const problem = error instanceof Error ? error.message : String(error);
+    const problem = problemOf(error);
     const now = this.#runtime.now();
     if (now < this.#since || now >= this.#since + HOOK_SILENCE_MS) {
       this.#since = now;

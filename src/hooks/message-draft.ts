@@ -3,6 +3,7 @@
  * sent, or a sentence. It is judged by the codec itself, which writes it as a packet and reads that: what goes through this goes anywhere.
  */
 
+import { problemOf } from "../fault.ts";
 import type { Limits } from "../limits.ts";
 import { EMPTY_BYTES, utf8Encode } from "../mqtt/bytes.ts";
 import { decodePacket } from "../mqtt/decode.ts";
@@ -83,7 +84,7 @@ export function publishOf(draft: MessageToPublish, limits: DraftLimits): Publish
     return read.type === VIOLATION ? read.message : (read as Publish);
   } catch (error) {
     // RangeError: a field is too long, a number out of its range.
-    return (error as Error).message;
+    return problemOf(error);
   }
 }
 

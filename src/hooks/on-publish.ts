@@ -66,39 +66,45 @@ export class OnPublish {
    * @returns a promise, which never rejects, when the hook takes its time
    */
   ask(identity: Identity, clientId: string, publish: Publish, topic: string, ms: number): PublishVerdict | Promise<PublishVerdict> {
-    return this.#ask(clientView(identity, clientId), "client", messageOf(publish, topic), ms);
+    return this.#ask(clientView(identity, clientId), "client", publish, topic, ms);
   }
 
   askWill(identity: Identity, clientId: string, will: Will): PublishVerdict | Promise<PublishVerdict> {
-    return this.#ask(clientView(identity, clientId), "will", messageOf(will, will.topic), HOOK_MS_MAX);
+    return this.#ask(clientView(identity, clientId), "will", will, will.topic, HOOK_MS_MAX);
   }
 
   /** About a message of another Worker. */
   askService(publish: Publish): PublishVerdict | Promise<PublishVerdict> {
-    return this.#ask(NO_CLIENT, "service", messageOf(publish, publish.topic), HOOK_MS_MAX);
+    return this.#ask(NO_CLIENT, "service", publish, publish.topic, HOOK_MS_MAX);
   }
 
-  #ask(client: HookClient, source: PublishContext["source"], message: HookMessage, ms: number): PublishVerdict | Promise<PublishVerdict> {
+  #ask(
+    client: HookClient,
+    source: PublishContext["source"],
+    given: Given,
+    topic: string,
+    ms: number,
+  ): PublishVerdict | Promise<PublishVerdict> {
     const { onPublish, within, faults } = this.#options;
     const failed = (error: unknown): PublishVerdict => {
       faults.caught("onPublish", error, client.clientId);
       return FAULT;
     };
     const judge = (said: unknown): PublishVerdict => {
-      const verdict = this.#judge(said, message);
+      const verdict = this.#judge(said, given, topic);
       return typeof verdict === "string" ? failed(`what it returns is wrong, so the message goes nowhere: ${verdict}`) : verdict;
     };
     try {
-      const said: unknown = onPublish(message, client, this.#contexts[source]);
+      const said: unknown = onPublish(messageOf(given, topic), client, this.#contexts[source]);
       if (said === undefined) return undefined;
-      return isThenable(said) ? within(said, ms).then(judge, failed) : judge(said);
+      return isThenable(said) ? within(said, ms).then(judge).catch(failed) : judge(said);
     } catch (error) {
       return failed(error);
     }
   }
 
   /** @returns what is wrong with an answer, as a sentence */
-  #judge(said: unknown, message: HookMessage): PublishVerdict | string {
+  #judge(said: unknown, given: Given, topic: string): PublishVerdict | string {
     if (said === undefined) return undefined;
     if (typeof said !== "object" || said === null || Array.isArray(said)) {
       return "expected nothing, a message, or { refuse: reasonCode, reason }";
@@ -107,9 +113,10 @@ export class OnPublish {
     const problem = draftProblem(said);
     if (problem !== undefined) return problem;
     const changes = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
-    const changed: HookMessage & MessageToPublish = { ...message, ...changes };
-    if (changed.qos > message.qos) return `its QoS may not be above that of the client, ${message.qos}`;
-    if (changed.retain && !message.retain) return "it may not be retained where the client did not ask for that";
+    // Not what the hook was given, which it may have changed.
+    const changed: HookMessage & MessageToPublish = { ...messageOf(given, topic), ...changes };
+    if (changed.qos > given.qos) return `its QoS may not be above that of the client, ${given.qos}`;
+    if (changed.retain && !given.retain) return "it may not be retained where the client did not ask for that";
     if (changed.topic.startsWith("$SYS/")) return "topics below $SYS are the broker's own";
     return withPublish(ownPublishOf(changed, this.#options.limits));
   }
@@ -135,11 +142,11 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
-/** Own bytes: what a hook changes in them, or keeps, is its own. */
-function messageOf(
-  { payload, qos, retain, properties }: Pick<Publish, "payload" | "qos" | "retain" | "properties">,
-  topic: string,
-): HookMessage {
+/** A message that was published; its topic may be that of an alias. */
+type Given = Pick<Publish, "payload" | "qos" | "retain" | "properties">;
+
+/** Its own in every part: what a hook changes in it, or keeps, changes nothing else. */
+function messageOf({ payload, qos, retain, properties }: Given, topic: string): HookMessage {
   const { payloadFormatIndicator, messageExpiryInterval, contentType, responseTopic, correlationData, userProperties } = properties;
   const known = {
     payloadFormatIndicator,
@@ -147,7 +154,7 @@ function messageOf(
     contentType,
     responseTopic,
     correlationData: correlationData?.slice(),
-    userProperties,
+    userProperties: userProperties?.map(([name, value]) => [name, value] as const),
   };
   const present =
     properties === NO_PROPERTIES ? NO_PROPERTIES : Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));

@@ -3,6 +3,7 @@
  * session where it would have connected before. Fetched once, before its CONNECT is handled; what is decided is in `session/move.ts`.
  */
 
+import { problemOf } from "../fault.ts";
 import {
   beginArrival,
   cancelArrival,
@@ -91,8 +92,7 @@ export class Arrivals {
       if (session?.retired) endSession(core, session);
       else if (session !== undefined) await this.#tellOthers(session);
     } catch (error) {
-      if (!(error instanceof OfAnotherUser))
-        log("a session could not be fetched", { object: name, problem: error instanceof Error ? error.message : String(error) });
+      if (!(error instanceof OfAnotherUser)) log("a session could not be fetched", { object: name, problem: problemOf(error) });
       throw error;
     }
   }

@@ -34,19 +34,20 @@ export class Brake {
   }
 
   /**
-   * @param known resolves when the packet may be handled, and never rejects
+   * @param known settles when the packet may be handled
    * @param goOn called then
    */
   holdUntil(packet: Uint8Array, known: Promise<unknown>, goOn: () => void): void {
     this.#packet = packet;
     const held: Timer = { cancel: () => {} };
     this.#timer = held;
-    void known.then(() => {
+    const settled = (): void => {
       // Nobody waits for it any longer.
       if (this.#timer !== held) return;
       this.#timer = undefined;
       goOn();
-    });
+    };
+    void known.then(settled, settled);
   }
 
   /** Nothing is held back any longer; the packet may be taken. */

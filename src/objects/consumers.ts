@@ -4,7 +4,7 @@
  */
 
 import { CONSUMER_MS_MAX } from "../code-limits.ts";
-import { type FaultPort, guarded } from "../fault.ts";
+import { type FaultPort, guarded, problemOf } from "../fault.ts";
 import type { ConsumerOptions } from "../hooks/consumer-options.ts";
 import type { ConsumedMessage, HookContext } from "../hooks/contract.ts";
 import { HookFaults } from "../hooks/hook-faults.ts";
@@ -114,7 +114,7 @@ export class ConsumerRuns {
       return undefined;
     } catch (error) {
       abort.abort();
-      return error instanceof Error ? error.message : String(error);
+      return problemOf(error);
     }
   }
 

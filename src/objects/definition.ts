@@ -3,6 +3,7 @@
  * hooks. One for each `defineBroker`; the deployed Worker of this repository has one without anything in it.
  */
 
+import { problemOf } from "../fault.ts";
 import { type ConsumerOptions, consumerOptions } from "../hooks/consumer-options.ts";
 import type { BrokerHooks, BrokerOptions } from "../hooks/contract.ts";
 import { hooksOf } from "../hooks/options.ts";
@@ -50,7 +51,7 @@ export class Definition {
       return isObject ? (code as CodeSettings) : wrong("settings(env) must return an object, at once.");
     } catch (error) {
       // What it says may have anything of `env` in it: that is for the log, not for who asks.
-      log("settings(env) has thrown an error", { problem: error instanceof Error ? error.message : String(error) });
+      log("settings(env) has thrown an error", { problem: problemOf(error) });
       return wrong("settings(env) has thrown an error, which the log has.");
     }
   }

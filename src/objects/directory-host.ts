@@ -7,6 +7,7 @@ import type { Ban, BanKind } from "../directory/bans.ts";
 import { DirectoryCore, type PutMode, type PutResult, type UserEntry } from "../directory/core.ts";
 import type { Looked, News, Presence } from "../directory/news.ts";
 import type { DirectoryStore, UserRow } from "../directory/ports.ts";
+import { problemOf } from "../fault.ts";
 import { DIRECTORY_CALL_MS, DIRECTORY_CALLS_MAX, DIRECTORY_RETRY_MS, DIRECTORY_RETRY_MS_MAX } from "../login-limits.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
@@ -49,7 +50,7 @@ export class DirectoryHost {
       runtime,
       meter,
       wakeAt: () => this.#wakeAt(),
-      failed: (error) => log("the alarm could not be set and is set again", { object: name, problem: String(error) }),
+      failed: (error) => log("the alarm could not be set and is set again", { object: name, problem: problemOf(error) }),
     });
     // Of builds before, changes are left of which no alarm knows.
     if (this.#core.untold.length > 0 || this.#core.sweepAt <= this.#now) this.#alarm.keep();
@@ -166,7 +167,7 @@ export class DirectoryHost {
       const isPresent = await inTime(sessions(object).learn(news), DIRECTORY_CALL_MS, runtime);
       this.#core.told(object, news.version, isPresent);
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
+      const problem = problemOf(error);
       log("a Session object could not be told of changes and is told later", { object: name, of: object, problem });
     }
   }

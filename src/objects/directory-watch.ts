@@ -11,6 +11,7 @@ import { Bans, type Suspect } from "../directory/bans.ts";
 import { FLAPPING } from "../directory/core.ts";
 import { credentialOf } from "../directory/grants.ts";
 import type { News, UserNews } from "../directory/news.ts";
+import { problemOf } from "../fault.ts";
 import { DIRECTORY_CALL_MS, DIRECTORY_CHANGES_MS } from "../login-limits.ts";
 import type { Connect } from "../mqtt/packet.ts";
 import { ADMINISTRATIVE_ACTION, NOT_AUTHORIZED } from "../mqtt/reason-code.ts";
@@ -122,7 +123,7 @@ export class DirectoryWatch {
       .putBan(ban)
       .then(
         (problem) => problem !== undefined && log("a ban could not be kept", { object, client: clientId, problem }),
-        (error) => log("a ban could not be kept", { object, client: clientId, problem: String(error) }),
+        (error) => log("a ban could not be kept", { object, client: clientId, problem: problemOf(error) }),
       );
   }
 

@@ -3,6 +3,7 @@
  * what is stored; what was not stored was not acknowledged. A row that is too large is not storage's refusal but one client's fault.
  */
 
+import { problemOf } from "../fault.ts";
 import { RowTooLarge } from "../storage/row-limit.ts";
 import { log } from "./log.ts";
 
@@ -17,7 +18,7 @@ export function unlessRefused(error: unknown): void {
 /** Logs why the object starts again, and makes it. */
 export function startAgain(object: string, state: { abort(reason: string): void }, error: unknown): void {
   if (error instanceof StoreRefused) return;
-  const problem = error instanceof Error ? error.message : String(error);
+  const problem = problemOf(error);
   log("rows could not be written; the object starts again", { object, problem });
   state.abort(`rows could not be written: ${problem}`);
 }

@@ -1,5 +1,6 @@
 /** One line of JSON for people who run the broker. Facts only: no payloads, no passwords, no stack traces; long ones are cut. */
 
+import { problemOf } from "../fault.ts";
 import { LOG_FACT_CHARACTERS_MAX } from "../limits.ts";
 
 type Facts = Readonly<Record<string, string | number | boolean>>;
@@ -19,7 +20,7 @@ export function opened<Store>(object: string, open: () => Store): Store {
   try {
     return open();
   } catch (error) {
-    log("stored data refused", { object, problem: error instanceof Error ? error.message : String(error) });
+    log("stored data refused", { object, problem: problemOf(error) });
     throw error;
   }
 }

@@ -39,11 +39,12 @@ export class PublishAsking implements PublishAsker {
     const verdict = this.#onPublish.ask(identity, clientId, publish, topic, ms);
     if (!(verdict instanceof Promise)) return verdict;
     this.bytes = publish.payload.length + publish.propertyBytes.length;
-    this.held = verdict.then((said) => {
+    const answered = (said: PublishVerdict): void => {
       this.#known = { verdict: said };
       this.held = undefined;
       this.bytes = 0;
-    });
+    };
+    this.held = verdict.then(answered, () => answered(FAULT));
     return HELD;
   }
 

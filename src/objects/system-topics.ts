@@ -4,7 +4,7 @@
  * that nobody is woken who has nothing to say; who has stays awake until it is said.
  */
 
-import type { FaultPort } from "../fault.ts";
+import { type FaultPort, problemOf } from "../fault.ts";
 import { publishOf } from "../hooks/message-draft.ts";
 import { messageOfPublish } from "../mqtt/message.ts";
 import type { Runtime, Timer } from "../runtime.ts";
@@ -126,7 +126,7 @@ export class SystemTopics {
         if (this.#known === now) this.#remember(now.gauges);
       })
       .catch((error) => {
-        log("figures could not be told and are told with the next", { object: name, of: first, problem: String(error) });
+        log("figures could not be told and are told with the next", { object: name, of: first, problem: problemOf(error) });
         this.#isDue = true;
         if (this.#known === now) this.#known = before;
       });

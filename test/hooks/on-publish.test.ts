@@ -26,7 +26,13 @@ function ask(said: unknown, packet = publish()) {
   );
   const context = { env: {}, namespace: "default", publish: async () => {} };
   const within = (answer: PromiseLike<unknown>): Promise<unknown> => Promise.resolve(answer);
-  const hook = new OnPublish({ onPublish: () => (typeof said === "function" ? said() : said), context, limits: LIMITS, faults, within });
+  const hook = new OnPublish({
+    onPublish: (message) => (typeof said === "function" ? said(message) : said),
+    context,
+    limits: LIMITS,
+    faults,
+    within,
+  });
   return { verdict: hook.ask(NOBODY, "c1", packet, "a/b", HOOK_MS_MAX), problems };
 }
 
@@ -89,6 +95,31 @@ describe("what is none", () => {
     }
   });
 
+  test("what can't be read, and errors that have no text", async () => {
+    const detached = new ArrayBuffer(8);
+    structuredClone(detached, { transfer: [detached] });
+    const unreadable = Object.defineProperty(new Error(), "message", { get: () => unreadable });
+    const unread = Object.defineProperty({}, "topic", {
+      enumerable: true,
+      get: () => {
+        throw Object.create(null);
+      },
+    });
+    const wrong: (() => unknown)[] = [() => ({ payload: detached }), () => unread];
+    for (const error of [Object.create(null), unreadable, { toString: () => ({}) }]) {
+      wrong.push(() => {
+        throw error;
+      });
+    }
+    for (const said of wrong) {
+      const now = ask(said);
+      expect(now.verdict).toMatchObject(FAULT);
+      const later = ask(Promise.resolve().then(said));
+      expect(await later.verdict).toMatchObject(FAULT);
+      expect([now.problems.length, later.problems]).toEqual([1, now.problems]);
+    }
+  });
+
   test("what it throws or rejects with, whatever that is", async () => {
     for (const error of [new Error("away"), "away", undefined, null, 5]) {
       const thrown = ask(() => {
@@ -136,6 +167,38 @@ describe("what is one", () => {
     const asked = new OnPublish({ onPublish: hook, context, limits: LIMITS, faults, within: async (answer) => answer });
     const verdict = asked.ask(NOBODY, "c1", publish(1, true, { responseTopic: "r", payloadFormatIndicator: 1 }), "a/b", 1);
     expect(verdict).toMatchObject({ publish: { topic: "c", retain: true, properties: { responseTopic: "r", payloadFormatIndicator: 1 } } });
+  });
+
+  test("what it was given, changed in place: its QoS and RETAIN stay within those of the client, and what it does not say is as it was", async () => {
+    const packet = (): Publish => publish(0, false, { userProperties: [["k", "v"]] });
+    const changing = (as: (message: Record<string, unknown>) => unknown) => [
+      ask(as, packet()),
+      ask(async (message: Record<string, unknown>) => as(message), packet()),
+    ];
+    const changes: readonly (readonly [name: string, value: unknown, sentence: string])[] = [
+      ["qos", 1, "its QoS may not be above that of the client, 0"],
+      ["retain", true, "it may not be retained where the client did not ask"],
+      ["topic", 5, "topic must be a text"],
+    ];
+    for (const [name, value, sentence] of changes) {
+      for (const { verdict, problems } of changing((message) => Object.assign(message, { [name]: value }))) {
+        expect(await verdict).toMatchObject(FAULT);
+        expect(problems).toEqual([expect.stringContaining(sentence)]);
+      }
+      for (const { verdict } of changing((message) => void Object.assign(message, { [name]: value })))
+        expect(await verdict).toBeUndefined();
+      const others = changing((message) => {
+        Object.assign(message, { [name]: value });
+        (message.payload as Uint8Array).fill(0);
+        (message.properties as { userProperties: [string, string][] }).userProperties[0]![1] = "else";
+        return { topic: "c" };
+      });
+      for (const { verdict } of others) {
+        const { publish: made } = (await verdict) as { publish: Publish };
+        expect(made).toMatchObject({ topic: "c", qos: 0, retain: false, properties: { userProperties: [["k", "v"]] } });
+        expect(text(made.payload)).toBe("as it was");
+      }
+    }
   });
 
   test("a refusal, with a reason or without", async () => {

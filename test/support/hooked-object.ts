@@ -56,6 +56,7 @@ export class HookedObject {
   readonly #store = new MemorySessionStore(this.#meter);
   readonly #hooks: BrokerHooks;
   readonly #consumers: readonly ConsumerOptions[];
+  #alarm: NodeJS.Timeout | undefined;
   host: SessionHost;
 
   constructor(hooks: BrokerHooks, consumers: readonly ConsumerOptions[] = []) {
@@ -64,12 +65,17 @@ export class HookedObject {
     this.host = this.#wake([]);
   }
 
+  #wakeAt(at: number): void {
+    clearTimeout(this.#alarm);
+    this.#alarm = setTimeout(() => void this.host.alarm(), Math.max(0, at - PLATFORM.now())).unref();
+  }
+
   #wake(sockets: WebSocket[]): SessionHost {
     const settings = parseSettings({ TOPOLOGY: "compact", ALLOW_ANONYMOUS: "true" }) as Settings;
     let local: LocalRouter | undefined;
     const host: SessionHost = new SessionHost({
       state: {
-        storage: { getAlarm: async () => null, setAlarm: async () => {} },
+        storage: { getAlarm: async () => null, setAlarm: async (at) => this.#wakeAt(at) },
         getWebSockets: () => sockets,
         abort: () => {},
         acceptWebSocket: () => {},
