@@ -96,5 +96,8 @@ export const TRACED_PACKETS_PER_SECOND = 500;
 export const TRACED_BYTES_MAX = 16 * 1024;
 export const TRACED_ITEMS_MAX = 100;
 
+/** Of each text of a packet of more than that, characters. */
+export const TRACED_TEXT_MAX = 256;
+
 /** Packets of who connects anew that are looked through for a DISCONNECT on the old connection, about 3 ms: behind more it is not found. */
 export const LEAVE_LOOKS = 16_384;

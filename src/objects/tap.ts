@@ -3,7 +3,7 @@
 import { decodePacket } from "../mqtt/decode.ts";
 import type { Connect, Packet, ProtocolVersion } from "../mqtt/packet.ts";
 import type { Violation } from "../mqtt/violation.ts";
-import { TRACED_BYTES_MAX, TRACED_PACKETS_PER_SECOND } from "../work-limits.ts";
+import { TRACED_BYTES_MAX, TRACED_PACKETS_PER_SECOND, TRACED_TEXT_MAX } from "../work-limits.ts";
 import { type PacketView, packetView } from "./packet-view.ts";
 
 /** One socket that watches. */
@@ -28,17 +28,24 @@ export class Watcher {
       return;
     }
     this.#told += 1;
-    const leftOut = this.#leftOut;
+    const leftOut = this.#leftOut > 0 && { left_out: this.#leftOut };
     this.#leftOut = 0;
-    const text = JSON.stringify({ time: now, ...view, ...(leftOut > 0 && { left_out: leftOut }) });
-    const { direction, packet, packet_id: packetId, size } = view;
-    const isLarge = text.length > TRACED_BYTES_MAX;
+    const text = JSON.stringify({ time: now, ...view, ...leftOut });
     try {
-      this.#socket.send(isLarge ? JSON.stringify({ time: now, direction, packet, packet_id: packetId, size, cut: true }) : text);
+      this.#socket.send(text.length > TRACED_BYTES_MAX ? JSON.stringify({ time: now, ...cut(view), ...leftOut }) : text);
     } catch {
       // It has gone: its close event comes.
     }
   }
+}
+
+/** What is short of a packet, and the beginnings of its texts: neither lists nor properties. */
+function cut(view: PacketView): PacketView {
+  const short = Object.entries(view).flatMap(([name, value]) => {
+    if (typeof value === "string" && value.length > TRACED_TEXT_MAX) return [[name, `${value.slice(0, TRACED_TEXT_MAX)} …`]];
+    return typeof value === "object" && value !== null ? [] : [[name, value]];
+  });
+  return { ...Object.fromEntries(short), cut: true };
 }
 
 /** The packets of one client, for those who watch it. */

@@ -1,6 +1,6 @@
 /** What a packet says, in a line: in the words of the specification. */
 import { reasonText } from "../../client/index.ts";
-import { sizeText } from "../payload/payload.tsx";
+import { sizeText } from "../parts/numbers.ts";
 import { VERSION_NAMES } from "./client-facts.ts";
 import type { PacketFields } from "./trace.ts";
 
@@ -33,26 +33,28 @@ export function wordsOf(packet: string, fields: PacketFields): string {
 
 function ofPacket(packet: string, fields: PacketFields): (string | false)[] {
   const { proto_ver: version, username, clean_start: clean, keepalive, will_topic: will, session_present: present } = fields;
-  const { topic, qos, retain, dup, filters } = fields;
+  const { topic, qos, retain, dup } = fields;
+  // Of a packet that is cut lists are not told.
+  const filters = (fields.filters ?? []) as readonly PacketFields[];
   switch (packet) {
     case "CONNECT":
       return [
-        `MQTT ${VERSION_NAMES[version as 3 | 4 | 5] ?? version}`,
+        version !== undefined && `MQTT ${VERSION_NAMES[version as 3 | 4 | 5] ?? version}`,
         typeof username === "string" && `user ${username}`,
         clean === true && "Clean Start",
-        `Keep Alive ${keepalive} s`,
+        keepalive !== undefined && `Keep Alive ${keepalive} s`,
         typeof will === "string" && `will ${will}`,
       ];
     case "CONNACK":
       return [present === true && "Session Present"];
     case "PUBLISH":
-      return [String(topic), `QoS ${qos}`, retain === true && "retain", dup === true && "DUP"];
+      return [String(topic ?? ""), qos !== undefined && `QoS ${qos}`, retain === true && "retain", dup === true && "DUP"];
     case "SUBSCRIBE":
-      return (filters as readonly PacketFields[]).map((each) => `${each.topic} (QoS ${each.qos})`);
+      return filters.map((each) => `${each.topic} (QoS ${each.qos})`);
     case "UNSUBSCRIBE":
-      return (filters as readonly PacketFields[]).map((each) => String(each.topic));
+      return filters.map((each) => String(each.topic));
     case "malformed":
-      return [String(fields.problem)];
+      return [String(fields.problem ?? "")];
     case "closed":
       return ["the connection is over"];
     case "close":

@@ -2,9 +2,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { bytesOfBase64 } from "../parts/bytes.ts";
 import { Refused } from "../parts/needs-token.tsx";
-import { countText } from "../parts/numbers.ts";
+import { countText, sizeText } from "../parts/numbers.ts";
 import { type Format, lineOf } from "../payload/formats.ts";
-import { Payload, sizeText } from "../payload/payload.tsx";
+import { Payload } from "../payload/payload.tsx";
 import type { Api } from "../session/api.ts";
 import { api } from "../session/session.ts";
 import { type ClientFacts, pathOf } from "./client-facts.ts";

@@ -1,9 +1,8 @@
 /** How the broker does: how much there is, what comes and goes, what is dropped and why, and what it costs. */
 import { useState } from "preact/hooks";
 import { Refused } from "../parts/needs-token.tsx";
-import { countText, rateText } from "../parts/numbers.ts";
+import { countText, rateText, sizeText } from "../parts/numbers.ts";
 import { type Polled, usePolled } from "../parts/polled.ts";
-import { sizeText } from "../payload/payload.tsx";
 import { api } from "../session/session.ts";
 import { BillCard } from "./bill-card.tsx";
 import { Curves, RANGES, type Range } from "./curves.tsx";

@@ -38,3 +38,9 @@ export function spanText(seconds: number): string {
   for (const [size, name] of units) if (seconds >= size) return `${Math.floor(seconds / size)} ${name}`;
   return `${Math.floor(seconds)} s`;
 }
+
+/** Bytes as people say them. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1024) return bytes === 1 ? "1 byte" : `${bytes} bytes`;
+  return bytes < 1024 * 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}

@@ -1,6 +1,7 @@
 /** One payload, in the format that somebody chose for it, whole. */
 import { useEffect, useState } from "preact/hooks";
 import { saveAs } from "../parts/files.ts";
+import { sizeText } from "../parts/numbers.ts";
 import { differences, dumpOf, FORMAT_NAMES, FORMATS, type Format, formatOf, type Read, read } from "./formats.ts";
 import { Structure } from "./structure.tsx";
 
@@ -121,10 +122,4 @@ function Dump({ bytes }: { readonly bytes: Uint8Array }) {
 function textForCopy(shown: Read | undefined, bytes: Uint8Array): string {
   if (shown?.kind === "value") return JSON.stringify(shown.value, (_, value) => (typeof value === "bigint" ? String(value) : value), 2);
   return shown?.kind === "bytes" ? dumpOf(bytes) : new TextDecoder().decode(bytes);
-}
-
-/** Bytes as people say them. */
-export function sizeText(bytes: number): string {
-  if (bytes < 1024) return bytes === 1 ? "1 byte" : `${bytes} bytes`;
-  return bytes < 1024 * 1024 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 }
