@@ -2,6 +2,7 @@
 import type { ComponentType } from "preact";
 import { useEffect } from "preact/hooks";
 import { MessagesView } from "./messages/messages-view.tsx";
+import { Guarded } from "./parts/guarded.tsx";
 import { later } from "./parts/later.tsx";
 import { Questions } from "./parts/question.tsx";
 import { hrefOf, route, VIEWS, type View } from "./route.ts";
@@ -55,7 +56,9 @@ export function App() {
       </header>
       <Ending />
       <main>
-        <Shown />
+        <Guarded key={view}>
+          <Shown />
+        </Guarded>
       </main>
       <SignIn />
       <Questions />

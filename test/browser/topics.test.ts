@@ -97,6 +97,47 @@ describe("of a sharded broker", () => {
     await visitor.detail.getByRole("alert").filter({ hasText: "It is not MessagePack" }).waitFor();
   });
 
+  it("shows of a JSON of half a million members, or of a hundred thousand levels, what somebody opens", async () => {
+    const topic = unique();
+    const visitor = await visit();
+    const other = await otherClient();
+    const list = (count: number, of: string): string => `[${Array.from({ length: count }, () => of).join()}]`;
+    const wide = (leaf: string): string => list(51, list(100, list(99, leaf)));
+    await other.publish(topic, wide("0"), 1);
+    await visitor.look(topic);
+    const members = visitor.detail.locator(".structure .member");
+    await visitor.detail.getByText("50: ").waitFor();
+    await other.publish(topic, wide("1"), 1);
+    await visitor.detail.getByText("2 values").waitFor();
+    expect(await members.count()).toBe(52);
+    await members.nth(1).locator("summary").click();
+    await visitor.detail.getByText("99: ").first().waitFor();
+    expect(await members.count()).toBe(152);
+
+    for (const leaf of ["0", "1"]) await other.publish(topic, `${"[".repeat(100_000)}${leaf}${"]".repeat(100_000)}`, 1);
+    // The first one has gone: two MiB are kept.
+    await visitor.detail.getByText("3 values").waitFor();
+    const shut = visitor.detail.locator(".structure details:not([open]) > summary");
+    for (let level = 3; level < 100; level += 1) await shut.last().click();
+    await visitor.detail.getByText("more than 100 levels: as text it is whole").waitFor();
+    await visitor.detail.getByRole("region", { name: "Value" }).getByRole("button", { name: "Copy" }).click();
+    expect(await visitor.page.evaluate("navigator.clipboard.readText()")).toHaveLength(200_001);
+  });
+
+  it("says so when a view can't be drawn, and draws it again when somebody wants it", async () => {
+    const topic = unique();
+    const visitor = await visit();
+    const other = await otherClient();
+    await other.publish(topic, "1", 1);
+    await visitor.topic(topic).waitFor();
+    await visitor.page.evaluate("was = Date.prototype.toLocaleTimeString; Date.prototype.toLocaleTimeString = () => { throw new Error() }");
+    await visitor.topic(topic).click();
+    await visitor.page.getByRole("alert").filter({ hasText: "This view could not be drawn." }).waitFor();
+    await visitor.page.evaluate("Date.prototype.toLocaleTimeString = was");
+    await visitor.button("Try again").click();
+    await visitor.detail.getByText("1 value", { exact: true }).waitFor();
+  });
+
   it("keeps payloads whole", async () => {
     const topic = unique();
     const visitor = await visit();

@@ -1,7 +1,19 @@
 /** What the console makes of payloads: which format they have, and where a structure differs from the one before. */
 
 import { describe, expect, it } from "vitest";
-import { differences, dumpOf, formatOf, lineOf, numberOf, places, plottedOf, read } from "../../src/console/payload/formats.ts";
+import {
+  differences,
+  dumpOf,
+  formatOf,
+  isDeep,
+  LEVELS_MAX,
+  lineOf,
+  numberOf,
+  openLevels,
+  places,
+  plottedOf,
+  read,
+} from "../../src/console/payload/formats.ts";
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -75,8 +87,8 @@ describe("differences", () => {
     ]);
     expect([...found.added]).toEqual(["/e"]);
     expect([...found.removed]).toEqual([
-      ["/b/c/1", 2],
-      ["/d", null],
+      ["/b/c", [["1", 2]]],
+      ["", [["d", null]]],
     ]);
   });
 
@@ -84,5 +96,38 @@ describe("differences", () => {
     expect([...differences([1], { 0: 1 }).changed.keys()]).toEqual([""]);
     expect([...differences({ a: [1] }, { a: 1 }).changed.keys()]).toEqual(["/a"]);
     expect([...differences({ a: 1 }, { a: 1 }).changed.keys()]).toEqual([]);
+  });
+});
+
+/** So many levels, and what is in the innermost of them. */
+const nested = (levels: number, inner: string): unknown => JSON.parse(`${"[".repeat(levels)}${inner}${"]".repeat(levels)}`);
+
+describe("a structure of very many levels", () => {
+  it("is looked at as far as it is shown, and no further", () => {
+    const [deep, other] = [nested(200_000, "1"), nested(200_000, "2")];
+    expect(places(deep).size).toBe(0);
+    expect(differences(deep, other)).toEqual({ changed: new Map(), added: new Set(), removed: new Map() });
+    expect([isDeep(deep), isDeep(nested(LEVELS_MAX + 1, "")), isDeep(nested(LEVELS_MAX, "1")), isDeep(1)]).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    expect(places(nested(LEVELS_MAX, "1")).size).toBe(1);
+    expect(differences(nested(LEVELS_MAX, "1"), nested(LEVELS_MAX, "2")).changed.size).toBe(1);
+  });
+});
+
+describe("levels that are open at first", () => {
+  const square = (count: number, of: unknown): unknown[] => Array.from({ length: count }, () => of);
+
+  it.each([
+    ["a value alone", 1, 3],
+    ["what has few members", { a: { b: { c: { d: 1 } } } }, 3],
+    ["a long list", square(100_000, 1), 3],
+    ["lists in a list", square(51, square(100, square(100, 0))), 1],
+    ["lists in lists in a list", square(5, square(5, square(100, 0))), 2],
+  ])("of %s", (_, value, levels) => {
+    expect(openLevels(value)).toBe(levels);
   });
 });

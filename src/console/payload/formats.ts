@@ -162,51 +162,79 @@ const SWITCHES = new Map([
 ]);
 
 const PLACES_MAX = 100;
+/** Levels of a structure that are looked at: the parser takes more than there is of stack. */
+export const LEVELS_MAX = 100;
 
 /** The numbers of a JSON, each with the way to it: `a.b[2]`. */
 export function places(json: unknown): Map<string, number> {
   const found = new Map<string, number>();
-  const walk = (value: unknown, way: string): void => {
-    if (found.size >= PLACES_MAX) return;
+  const walk = (value: unknown, way: string, level: number): void => {
+    if (found.size >= PLACES_MAX || level > LEVELS_MAX) return;
     if (typeof value === "number") found.set(way, value);
     else if (typeof value === "boolean") found.set(way, Number(value));
-    else if (Array.isArray(value)) for (const [index, each] of value.entries()) walk(each, `${way}[${index}]`);
+    else if (Array.isArray(value)) for (const [index, each] of value.entries()) walk(each, `${way}[${index}]`, level + 1);
     else if (typeof value === "object" && value !== null)
-      for (const [name, each] of Object.entries(value)) walk(each, way === "" ? name : `${way}.${name}`);
+      for (const [name, each] of Object.entries(value)) walk(each, way === "" ? name : `${way}.${name}`, level + 1);
   };
-  walk(json, "");
+  walk(json, "", 0);
   return found;
 }
 
-/** Where a structure differs from the one before: the ways to what is new or other. What is gone is told beside it. */
+/** Where a structure differs from the one before: the ways to what is new or other. What is gone is told beside it, by the way to what it was in. */
 export interface Differences {
   readonly changed: ReadonlyMap<string, unknown>;
   readonly added: ReadonlySet<string>;
-  readonly removed: ReadonlyMap<string, unknown>;
+  readonly removed: ReadonlyMap<string, readonly Gone[]>;
 }
+
+export type Gone = readonly [name: string, value: unknown];
 
 export function differences(before: unknown, after: unknown): Differences {
   const changed = new Map<string, unknown>();
   const added = new Set<string>();
-  const removed = new Map<string, unknown>();
-  const walk = (old: unknown, now: unknown, way: string): void => {
-    if (Object.is(old, now)) return;
+  const removed = new Map<string, readonly Gone[]>();
+  const walk = (old: unknown, now: unknown, way: string, level: number): void => {
+    if (Object.is(old, now) || level > LEVELS_MAX) return;
     if (!isStructure(old) || !isStructure(now) || Array.isArray(old) !== Array.isArray(now)) {
       changed.set(way, old);
       return;
     }
     for (const [name, value] of Object.entries(now)) {
-      if (Object.hasOwn(old, name)) walk(old[name], value, stepTo(way, name));
+      if (Object.hasOwn(old, name)) walk(old[name], value, stepTo(way, name), level + 1);
       else added.add(stepTo(way, name));
     }
-    for (const [name, value] of Object.entries(old)) if (!Object.hasOwn(now, name)) removed.set(stepTo(way, name), value);
+    const gone = Object.entries(old).filter(([name]) => !Object.hasOwn(now, name));
+    if (gone.length > 0) removed.set(way, gone);
   };
-  walk(before, after, "");
+  walk(before, after, "", 0);
   return { changed, added, removed };
+}
+
+/** Members that are shown of one structure before somebody asks for more. */
+export const MEMBERS_SHOWN = 100;
+/** Levels that are open at first, where they have no more members than these. */
+const OPEN_LEVELS = 3;
+const OPEN_MEMBERS_MAX = 1000;
+
+/** @returns how many levels of a structure are open before somebody opens others */
+export function openLevels(value: unknown): number {
+  let members = [value];
+  let count = 0;
+  for (let level = 0; level < OPEN_LEVELS; level += 1) {
+    members = members.flatMap((each) => (isStructure(each) ? Object.values(each).slice(0, MEMBERS_SHOWN) : []));
+    count += members.length;
+    if (count > OPEN_MEMBERS_MAX) return level;
+  }
+  return OPEN_LEVELS;
 }
 
 export function isStructure(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !(value instanceof Uint8Array) && !(value instanceof Date);
+}
+
+/** Whether it has more levels than are looked at. */
+export function isDeep(value: unknown, level = 0): boolean {
+  return isStructure(value) && (level === LEVELS_MAX || Object.values(value).some((each) => isDeep(each, level + 1)));
 }
 
 /** The way to a member: in itself of no meaning, but the same for both structures. */

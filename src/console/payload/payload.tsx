@@ -1,8 +1,8 @@
 /** One payload, in the format that somebody chose for it, whole. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { saveAs } from "../parts/files.ts";
 import { sizeText } from "../parts/numbers.ts";
-import { differences, dumpOf, FORMAT_NAMES, FORMATS, type Format, formatOf, type Read, read } from "./formats.ts";
+import { differences, dumpOf, FORMAT_NAMES, FORMATS, type Format, formatOf, isDeep, type Read, read, textOf } from "./formats.ts";
 import { Structure } from "./structure.tsx";
 
 /** More than this is shown when somebody asks for it: laying it out takes a browser a while. */
@@ -23,6 +23,7 @@ export function Payload({ bytes, contentType, before, fileName, format, onFormat
   const shown = useRead(bytes, format, contentType);
   const old = useRead(before, format, contentType);
   const [isDifferent, setDifferent] = useState(true);
+  const found = useMemo(() => formatOf(bytes, contentType), [bytes, contentType]);
   const canCompare = shown?.kind === "value" && old?.kind === "value";
   return (
     <section class="payload" aria-label="Value">
@@ -30,7 +31,7 @@ export function Payload({ bytes, contentType, before, fileName, format, onFormat
         <select aria-label="Format" value={format} onChange={({ currentTarget }) => onFormat(currentTarget.value as Format)}>
           {FORMATS.map((each) => (
             <option key={each} value={each}>
-              {each === "auto" ? `${FORMAT_NAMES.auto} (${FORMAT_NAMES[formatOf(bytes, contentType)]})` : FORMAT_NAMES[each]}
+              {each === "auto" ? `${FORMAT_NAMES.auto} (${FORMAT_NAMES[found]})` : FORMAT_NAMES[each]}
             </option>
           ))}
         </select>
@@ -82,12 +83,17 @@ function Shown({ shown, old }: { readonly shown: Read | undefined; readonly old:
     case "number":
       return <p class="figure">{String(shown.value)}</p>;
     case "value":
-      return <Structure value={shown.value} before={old?.kind === "value" ? differences(old.value, shown.value) : undefined} />;
+      return <Compared value={shown.value} old={old?.kind === "value" ? old : undefined} />;
     case "text":
       return <Long text={shown.text} />;
     case "bytes":
       return <Dump bytes={shown.bytes} />;
   }
+}
+
+function Compared({ value, old }: { readonly value: unknown; readonly old: { readonly value: unknown } | undefined }) {
+  const before = useMemo(() => old && differences(old.value, value), [old, value]);
+  return <Structure value={value} before={before} />;
 }
 
 function Long({ text }: { readonly text: string }) {
@@ -120,6 +126,8 @@ function Dump({ bytes }: { readonly bytes: Uint8Array }) {
 }
 
 function textForCopy(shown: Read | undefined, bytes: Uint8Array): string {
-  if (shown?.kind === "value") return JSON.stringify(shown.value, (_, value) => (typeof value === "bigint" ? String(value) : value), 2);
-  return shown?.kind === "bytes" ? dumpOf(bytes) : new TextDecoder().decode(bytes);
+  if (shown?.kind === "bytes") return dumpOf(bytes);
+  if (shown?.kind !== "value") return new TextDecoder().decode(bytes);
+  if (isDeep(shown.value)) return textOf(bytes) ?? dumpOf(bytes);
+  return JSON.stringify(shown.value, (_, value) => (typeof value === "bigint" ? String(value) : value), 2);
 }

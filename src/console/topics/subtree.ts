@@ -2,7 +2,7 @@
 import type { Client } from "../../client/index.ts";
 import { base64Of, bytesOfBase64 } from "../parts/bytes.ts";
 import { say } from "../parts/question.tsx";
-import { lineOf, numberOf, textOf } from "../payload/formats.ts";
+import { isDeep, lineOf, numberOf, textOf } from "../payload/formats.ts";
 import { sentence } from "../session/link.ts";
 import { link } from "../session/session.ts";
 import { type TopicNode, visitBelow } from "./tree.ts";
@@ -53,7 +53,8 @@ function meaningOf(payload: Uint8Array): unknown {
   const text = textOf(payload);
   if (text === undefined) return lineOf(payload);
   try {
-    return JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    return isDeep(value) ? text : value;
   } catch {
     return numberOf(text) ?? text;
   }
