@@ -2,7 +2,9 @@
 import { reasonText } from "../../client/index.ts";
 import { sizeText } from "../parts/numbers.ts";
 import { VERSION_NAMES } from "./client-facts.ts";
-import type { PacketFields } from "./trace.ts";
+
+/** What a packet says, by the API's names of fields. */
+export type PacketFields = Readonly<Record<string, unknown>>;
 
 /** Below 0x80 a Reason Code may mean something else than that all is well. */
 const GOOD_WORDS: Readonly<Record<string, Readonly<Record<number, string>>>> = {

@@ -5,14 +5,12 @@ import { readEvents } from "../session/event-stream.ts";
 import { sentence } from "../session/link.ts";
 import { api } from "../session/session.ts";
 import { pathOf } from "./client-facts.ts";
+import type { PacketFields } from "./packet-words.ts";
 
 const ENTRIES_MAX = 5000;
 const AGAIN_MS = 3000;
 /** Over so many whole seconds a rate is the mean. */
 const RATE_SECONDS = 5;
-
-/** What a packet says, by the API's names of fields. */
-export type PacketFields = Readonly<Record<string, unknown>>;
 
 export type Entry =
   | {
