@@ -12,7 +12,15 @@ import { NOT_AUTHORIZED, SERVER_BUSY, SERVER_UNAVAILABLE } from "../mqtt/reason-
 import { encodeRefusal, reasonCodeOf, SHUTTING_DOWN } from "./answers.ts";
 import { type First, FirstPacket } from "./first-packet.ts";
 import type { Journal } from "./journal.ts";
-import { CONNECT_MS, LINGER_MS, OPENING_MS, UNFINISHED_BYTES_MAX, UNSENT_BYTES_HIGH, UNSENT_BYTES_LOW } from "./limits.ts";
+import {
+  CONNECT_MS,
+  LINGER_MS,
+  OPENING_MS,
+  UNFINISHED_BYTES_MAX,
+  UNFINISHED_BYTES_SHORT,
+  UNSENT_BYTES_HIGH,
+  UNSENT_BYTES_LOW,
+} from "./limits.ts";
 import type { Metrics, Why } from "./metrics.ts";
 import { Outgoing } from "./outgoing.ts";
 import { PacketEdge } from "./packet-edge.ts";
@@ -27,7 +35,7 @@ export interface Shared {
   readonly metrics: Metrics;
   readonly journal: Journal;
   readonly clock: Clock;
-  /** What unfinished CONNECTs take, all together. */
+  /** What is held of clients for whom there is no way to the broker yet, all together. */
   readonly unfinished: { bytes: number };
 }
 
@@ -48,7 +56,7 @@ export class Connection {
   readonly #edge = new PacketEdge();
   #state: State = "first";
   #reader: FirstPacket | undefined = new FirstPacket();
-  /** Of the CONNECT that is not whole. */
+  /** What is held of it before there is a way to the broker. */
   #unfinishedBytes = 0;
   #first: First | undefined;
   #broker: WebSocket | undefined;
@@ -81,14 +89,23 @@ export class Connection {
   };
 
   #readFirst(chunk: Buffer): void {
-    const { unfinished } = this.#shared;
     const first = this.#reader!.push(chunk);
-    const pending = first === undefined ? this.#reader!.pendingBytes : 0;
-    unfinished.bytes += pending - this.#unfinishedBytes;
-    this.#unfinishedBytes = pending;
-    if (typeof first === "string") this.#cut("protocol", first);
-    else if (first !== undefined) this.#begin(first);
-    else if (unfinished.bytes > UNFINISHED_BYTES_MAX) this.#cut("full", "too much of unfinished CONNECTs");
+    if (typeof first === "string") {
+      this.#cut("protocol", first);
+      return;
+    }
+    this.#hold(first?.bytes.length ?? this.#reader!.pendingBytes);
+    if (first !== undefined) this.#begin(first);
+    else if (this.#isTooMuch) this.#cut("full", "too much waits for the broker");
+  }
+
+  #hold(bytes: number): void {
+    this.#shared.unfinished.bytes += bytes - this.#unfinishedBytes;
+    this.#unfinishedBytes = bytes;
+  }
+
+  get #isTooMuch(): boolean {
+    return this.#unfinishedBytes > UNFINISHED_BYTES_SHORT && this.#shared.unfinished.bytes > UNFINISHED_BYTES_MAX;
   }
 
   /** CONNECT is here: the client is not read until the broker can be told. */
@@ -101,6 +118,10 @@ export class Connection {
     const { problem } = this.#client;
     if (problem !== undefined) {
       this.#refuse("certificate", NOT_AUTHORIZED, problem);
+      return;
+    }
+    if (this.#isTooMuch) {
+      this.#refuse("full", SERVER_BUSY, "too much waits for the broker; try again");
       return;
     }
     this.#cancelPatience = this.#shared.clock.after(OPENING_MS, () => this.#openedLate());
@@ -140,8 +161,6 @@ export class Connection {
     this.#settled();
     this.#shared.journal.connection("connected", { address: this.#client.address, client: first.clientId, user: this.#client.userName });
     this.#passOn(first.bytes);
-    // Of what it has said only what answers need is kept.
-    this.#first = { ...first, bytes: EMPTY_BYTES };
     if (!this.#isHeld) this.#socket.resume();
   }
 
@@ -156,8 +175,11 @@ export class Connection {
     this.#outgoing.write(bytes);
   }
 
-  /** The way to the broker is open, or there is none. */
+  /** The way to the broker is open, or there is none: of what the client has said only what answers need is kept. */
   #settled(): void {
+    this.#reader = undefined;
+    this.#first &&= { ...this.#first, bytes: EMPTY_BYTES };
+    this.#hold(0);
     this.#cancelPatience?.();
     this.#cancelPatience = undefined;
     this.#endTurn?.();
@@ -255,8 +277,6 @@ export class Connection {
   /** The client's socket is gone: reset, or ended from here, or both sides have said all. */
   #clientGone(): void {
     const hasSaidAll = this.#socket.errored === null && this.#socket.readableEnded;
-    this.#shared.unfinished.bytes -= this.#unfinishedBytes;
-    this.#unfinishedBytes = 0;
     this.#end();
     this.#cancelPatience?.();
     this.#outgoing.drop();

@@ -14,8 +14,12 @@ export const TLS_MS = 10 * SECOND;
 /** A CONNECT with its fixed header: the largest Will Payload there is, and a token. What is longer is cut before it is read. */
 export const CONNECT_BYTES_MAX = 128 * KIB;
 
-/** All that unfinished CONNECTs take together: nobody is known of whom they are. Whoever sends more then is cut. */
+/**
+ * All that clients have said for whom there is no way to the broker yet: nobody is known of whom they are. Beyond it who sends more is
+ * refused, but who has said no more than the second: that is what a connection costs anyway.
+ */
 export const UNFINISHED_BYTES_MAX = 64 * MIB;
+export const UNFINISHED_BYTES_SHORT = 1 * KIB;
 
 /** A Client Identifier that goes into the URL, UTF-8 bytes: no broker is set to take a longer one (CLIENT_ID_BYTES_MAX). */
 export const CLIENT_ID_BYTES_MAX = 1024;

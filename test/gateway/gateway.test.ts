@@ -13,6 +13,7 @@ import {
   SHUTDOWN_MS,
   STALLED_MS,
   UNFINISHED_BYTES_MAX,
+  UNFINISHED_BYTES_SHORT,
 } from "../../src/gateway/limits.ts";
 import { EMPTY_BYTES } from "../../src/mqtt/bytes.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
@@ -37,6 +38,8 @@ async function written(socket: Socket, piece: Uint8Array): Promise<void> {
   await new Promise((resolve) => socket.write(piece, resolve));
   await new Promise((resolve) => setImmediate(resolve));
 }
+
+const WILL = { topic: "t", payload: EMPTY_BYTES, qos: 0, retain: false, properties: NO_PROPERTIES } as const;
 
 describe("what passes", () => {
   it("all bytes as they are, both ways, those behind CONNECT included, over one WebSocket with the subprotocol mqtt and without compression", async () => {
@@ -145,6 +148,42 @@ describe("what does not pass", () => {
     const last = tcp(port);
     last.write(part);
     expect(await settled(() => gateway.metrics.connections)).toBe(1);
+  });
+
+  it("more of whole CONNECTs that wait for the broker than there is memory for; who says little waits", async () => {
+    const { broker, clock, gateway, port } = await gatewayAlone();
+    const { metrics } = gateway;
+    const release: (() => void)[] = [];
+    broker.judge = () => new Promise((resolve) => release.push(() => resolve(undefined)));
+    const codes: number[] = [];
+    const say = (password: number, payload = 0): void => {
+      const client = tcp(port);
+      client.once("data", (bytes) => codes.push((decodePacket(bytes as Buffer, 5) as { reasonCode: number }).reasonCode));
+      client.write(connectBytes({ will: { ...WILL, payload: Buffer.alloc(payload) }, password: Buffer.alloc(password) }));
+    };
+    const most = Math.floor(UNFINISHED_BYTES_MAX / 120_100);
+    const sayMuch = async (): Promise<void> => {
+      const before = metrics.counted("full");
+      for (let count = 0; count < most + 60; count++) say(60_000, 60_000);
+      await expect.poll(() => metrics.counted("full") - before, { timeout: 20_000 }).toBeGreaterThan(40);
+      expect((await settled(() => metrics.counted("full"))) - before).toBeLessThan(100);
+    };
+    await sayMuch();
+    for (let count = 0; count < 20; count++) say(30_000);
+    await expect.poll(() => codes.length).toBeGreaterThan(10);
+    expect(new Set(codes)).toEqual(new Set([0x89]));
+    const refused = await settled(() => metrics.counted("full"));
+    for (let count = 0; count < 100; count++) say(UNFINISHED_BYTES_SHORT - 100);
+    await expect.poll(() => metrics.accepted).toBe(most + 180);
+    expect(await settled(() => metrics.counted("full"))).toBe(refused);
+    // What they took is free when they are connected, and when they are refused.
+    broker.judge = () => undefined;
+    for (const each of release) each();
+    await expect.poll(() => metrics.open, { timeout: 20_000 }).toBeGreaterThan(most - 40);
+    broker.judge = () => new Promise(() => {});
+    await sayMuch();
+    clock.advance(OPENING_MS);
+    await sayMuch();
   });
 
   it("a text of the broker", async () => {
