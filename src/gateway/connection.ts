@@ -7,12 +7,13 @@
 import type { Socket } from "node:net";
 import WebSocket from "ws";
 import type { Clock } from "../client/platform.ts";
-import { EMPTY_BYTES } from "../mqtt/bytes.ts";
+import { concatenate, EMPTY_BYTES } from "../mqtt/bytes.ts";
 import { NOT_AUTHORIZED, SERVER_BUSY, SERVER_UNAVAILABLE } from "../mqtt/reason-code.ts";
 import { encodeRefusal, reasonCodeOf, SHUTTING_DOWN } from "./answers.ts";
 import { type First, FirstPacket } from "./first-packet.ts";
 import type { Journal } from "./journal.ts";
 import {
+  CHUNK_BYTES,
   CONNECT_MS,
   LINGER_MS,
   OPENING_MS,
@@ -59,6 +60,9 @@ export class Connection {
   /** What is held of it before there is a way to the broker. */
   #unfinishedBytes = 0;
   #first: First | undefined;
+  /** What came behind that while the WebSocket was being opened. */
+  #behind: Uint8Array[] = [];
+  #hasEnded = false;
   #broker: WebSocket | undefined;
   #isHeld = false;
   #endTurn: (() => void) | undefined;
@@ -86,6 +90,7 @@ export class Connection {
   readonly #received = (chunk: Buffer): void => {
     if (this.#state === "open") this.#passOn(chunk);
     else if (this.#state === "first") this.#readFirst(chunk);
+    else if (this.#state === "opening") this.#keep(chunk);
   };
 
   #readFirst(chunk: Buffer): void {
@@ -108,26 +113,38 @@ export class Connection {
     return this.#unfinishedBytes > UNFINISHED_BYTES_SHORT && this.#shared.unfinished.bytes > UNFINISHED_BYTES_MAX;
   }
 
-  /** CONNECT is here: the client is not read until the broker can be told. */
+  /** CONNECT is here: what comes behind it waits until the broker can be told. */
   #begin(first: First): void {
     this.#reader = undefined;
     this.#first = first;
     this.#state = "opening";
-    this.#socket.pause();
     this.#cancelPatience?.();
     const { problem } = this.#client;
     if (problem !== undefined) {
       this.#refuse("certificate", NOT_AUTHORIZED, problem);
       return;
     }
-    if (this.#isTooMuch) {
-      this.#refuse("full", SERVER_BUSY, "too much waits for the broker; try again");
-      return;
-    }
+    if (!this.#hasRoom()) return;
     this.#cancelPatience = this.#shared.clock.after(OPENING_MS, () => this.#openedLate());
     this.#endTurn = this.#shared.turns.take(() => {
       this.#open(first.clientId).catch(() => this.#brokerGone("what is said of the client could not be signed"));
     });
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#behind.push(chunk);
+    this.#hold(this.#unfinishedBytes + chunk.length + CHUNK_BYTES);
+    this.#hasRoom();
+  }
+
+  /** Whether what is said while the WebSocket is being opened can be kept. Nothing is read of who has said much already. */
+  #hasRoom(): boolean {
+    if (this.#isTooMuch) {
+      this.#refuse("full", SERVER_BUSY, "too much waits for the broker; try again");
+      return false;
+    }
+    if (this.#unfinishedBytes > UNSENT_BYTES_HIGH) this.#socket.pause();
+    return true;
   }
 
   #openedLate(): void {
@@ -156,12 +173,14 @@ export class Connection {
   #opened(): void {
     if (this.#state !== "opening") return;
     const first = this.#first!;
+    const said = concatenate([first.bytes, ...this.#behind]);
     this.#state = "open";
     this.#shared.metrics.open += 1;
     this.#settled();
     this.#shared.journal.connection("connected", { address: this.#client.address, client: first.clientId, user: this.#client.userName });
-    this.#passOn(first.bytes);
+    this.#passOn(said);
     if (!this.#isHeld) this.#socket.resume();
+    if (this.#hasEnded) this.#broker!.close();
   }
 
   #receivedOfBroker(bytes: Buffer | undefined): void {
@@ -178,6 +197,7 @@ export class Connection {
   /** The way to the broker is open, or there is none: of what the client has said only what answers need is kept. */
   #settled(): void {
     this.#reader = undefined;
+    this.#behind = [];
     this.#first &&= { ...this.#first, bytes: EMPTY_BYTES };
     this.#hold(0);
     this.#cancelPatience?.();
@@ -239,8 +259,9 @@ export class Connection {
 
   /** The client has said all. The broker gets it all, and a Close: an end without DISCONNECT unless the client has sent one. */
   #clientEnded(): void {
+    this.#hasEnded = true;
     if (this.#state === "open") this.#broker!.close();
-    else if (this.#state !== "ended") this.#cut("protocol", "the client left before it was connected");
+    else if (this.#state === "first") this.#cut("protocol", "the client left before it was connected");
   }
 
   /** Takes nothing more of the client, and closes its side when all is said. */

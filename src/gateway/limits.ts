@@ -21,6 +21,9 @@ export const CONNECT_BYTES_MAX = 128 * KIB;
 export const UNFINISHED_BYTES_MAX = 64 * MIB;
 export const UNFINISHED_BYTES_SHORT = 1 * KIB;
 
+/** What a piece of that costs in memory beside its bytes, however little came in it. */
+export const CHUNK_BYTES = 256;
+
 /** A Client Identifier that goes into the URL, UTF-8 bytes: no broker is set to take a longer one (CLIENT_ID_BYTES_MAX). */
 export const CLIENT_ID_BYTES_MAX = 1024;
 

@@ -186,6 +186,19 @@ describe("what does not pass", () => {
     await sayMuch();
   });
 
+  it("more than there is memory for of what comes behind CONNECTs that wait", async () => {
+    const { broker, gateway, port } = await gatewayAlone();
+    broker.judge = () => new Promise(() => {});
+    const piece = Buffer.alloc(60_000, "x");
+    const most = Math.floor(UNFINISHED_BYTES_MAX / piece.length);
+    const clients = Array.from({ length: most + 60 }, () => tcp(port));
+    for (const client of clients) client.write(CONNECT_BYTES);
+    await expect.poll(() => gateway.metricsText(), { timeout: 20_000 }).toContain(`_waiting ${most + 60 - OPENING_MAX}\n`);
+    for (const client of clients) client.write(piece);
+    await expect.poll(() => gateway.metrics.counted("full"), { timeout: 20_000 }).toBeGreaterThan(20);
+    expect(await settled(() => gateway.metrics.counted("full"))).toBeLessThan(100);
+  });
+
   it("a text of the broker", async () => {
     const { client, socket } = await connected(await gatewayAlone());
     const received = readAll(client);
@@ -395,6 +408,26 @@ describe("ends", () => {
     expect(String(await readAll(client))).toBe("answer");
     expect((await closed)[0]).toBe(1005);
     expect(String(frames.at(-1))).toBe("question");
+  });
+
+  it("a client that says all and closes its side before there is a WebSocket: the broker gets all of it, in its order", async () => {
+    const setting = await gatewayAlone();
+    let open = (): void => {};
+    setting.broker.judge = () => new Promise((resolve) => (open = () => resolve(undefined)));
+    const pieces = Array.from({ length: 20 }, () => randomBytes(10_000));
+    const client = tcp(setting.port, { noDelay: true });
+    await written(client, CONNECT_BYTES);
+    await expect.poll(() => open.name).toBe("open");
+    for (const piece of pieces) await written(client, piece);
+    client.end();
+    await settled(() => client.bytesWritten - client.writableLength);
+    const arriving = setting.broker.next();
+    open();
+    const arrived = await arriving;
+    const closed = once(arrived.socket, "close");
+    const all = Buffer.concat([CONNECT_BYTES, ...pieces]);
+    expect(hashOf(await readBytes(arrived, all.length))).toBe(hashOf(all));
+    expect((await closed)[0]).toBe(1005);
   });
 
   it("a reset by the client ends the WebSocket without a Close frame", async () => {
