@@ -12,6 +12,8 @@ import {
   DatabaseInUse,
   databasesIn,
   expectUnused,
+  hasLog,
+  isTidy,
   logOf,
   lookAt,
   problemOfContent,
@@ -133,12 +135,24 @@ export class DataFolder {
     }
     // A running broker has these open all the time: so it is noticed also when somebody has deleted its lock.
     for (const file of alarmsIn(this.objects)) this.#alone(() => expectUnused(file));
-    for (const path of databasesIn(this.objects).keys()) {
-      this.#alone(() => tidy(this.objects, path));
-      this.#learn(path);
-    }
+    this.#changeAll(tidy, (path) => !isTidy(this.objects, path));
+    for (const path of databasesIn(this.objects).keys()) this.#learn(path);
     this.#isRecorded = false;
     this.#writeRecord();
+  }
+
+  /** Whatever ends this process meanwhile: while databases are made smaller nothing on record says how large they have to be. */
+  #changeAll(change: (folder: string, path: string) => void, isConcerned: (path: string) => boolean): void {
+    const paths = [...databasesIn(this.objects).keys()].filter(isConcerned);
+    if (paths.length === 0) return;
+    try {
+      this.#record.put(paths.map((path) => ({ path, bytes: 0, logBytes: 0, writtenAt: 0, name: this.names.nameOf(path) })));
+    } catch {
+      // A full disk: they work as well as they are.
+      return;
+    }
+    this.#isRecorded = false;
+    for (const path of paths) this.#alone(() => change(this.objects, path));
   }
 
   #acceptLoss(damages: readonly Damage[]): void {
@@ -148,8 +162,12 @@ export class DataFolder {
       mkdirSync(dirname(join(aside, path)), { recursive: true, mode: 0o700 });
       if (onlyLog && existsSync(logOf(file))) copyFileSync(logOf(file), join(aside, logOf(path)));
       // Of a damaged log SQLite takes what comes before the damage.
-      if (onlyLog && problemOfContent(file) === undefined) continue;
-      for (const suffix of ["", "-wal", "-shm"]) if (existsSync(file + suffix)) renameSync(file + suffix, join(aside, path + suffix));
+      const isUsed = onlyLog && problemOfContent(file) === undefined;
+      if (!isUsed) {
+        for (const suffix of ["", "-wal", "-shm"]) if (existsSync(file + suffix)) renameSync(file + suffix, join(aside, path + suffix));
+      }
+      // Nor is that damage for the next start, if this one ends before it is through.
+      this.#alone(() => this.#record.forget(path));
     }
     this.#log(`Their loss is accepted: what can't be read starts empty. What was left of the files is in ${aside}.`);
   }
@@ -221,10 +239,8 @@ export class DataFolder {
   /** After an orderly end: brings every log into its database, so that each is one file, and puts on record what there is. */
   settle(): void {
     try {
-      for (const path of databasesIn(this.objects).keys()) {
-        writeBack(this.objects, path);
-        this.#learn(path);
-      }
+      this.#changeAll(writeBack, (path) => hasLog(this.objects, path));
+      for (const path of databasesIn(this.objects).keys()) this.#learn(path);
       this.#writeRecord();
     } catch {
       // The next start looks at what there is.

@@ -92,11 +92,35 @@ export class DataRecord {
 
   /** Puts these in the place of all that is on record. */
   replace(files: Iterable<KnownFile>): void {
-    if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-    this.#database.exec("BEGIN; DELETE FROM file");
-    const insert = this.#database.prepare("INSERT INTO file VALUES (?, ?, ?, ?, ?)");
+    this.#change(() => {
+      this.#database.exec("DELETE FROM file");
+      this.#put(files);
+    });
+  }
+
+  /** Puts each in the place of what is on record of it. */
+  put(files: Iterable<KnownFile>): void {
+    this.#change(() => this.#put(files));
+  }
+
+  #put(files: Iterable<KnownFile>): void {
+    const insert = this.#database.prepare("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?)");
     for (const { path, bytes, logBytes, writtenAt, name } of files) insert.run(path, bytes, logBytes, writtenAt, name ?? null);
-    this.#database.exec("COMMIT");
+  }
+
+  #change(change: () => void): void {
+    this.#database.exec("BEGIN");
+    try {
+      change();
+      this.#database.exec("COMMIT");
+    } finally {
+      // A full disk may have ended it already.
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+    }
+  }
+
+  forget(path: string): void {
+    this.#database.prepare("DELETE FROM file WHERE path = ?").run(path);
   }
 
   close(): void {

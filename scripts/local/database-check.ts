@@ -121,10 +121,22 @@ export function problemOfContent(file: string): string | undefined {
   }
 }
 
+/** @returns whether a database has a log to be brought into it */
+export function hasLog(folder: string, path: string): boolean {
+  const file = join(folder, path);
+  return bytesOf(file) > 0 && bytesOf(logOf(file)) > 0;
+}
+
 /** Brings the log of a database that nobody uses into it, so that it is one file. @throws DatabaseInUse */
 export function writeBack(folder: string, path: string): void {
   const file = join(folder, path);
-  if (bytesOf(file) > 0 && bytesOf(logOf(file)) > 0) alone(file, (database) => database.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+  if (hasLog(folder, path)) alone(file, (database) => database.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+}
+
+/** @returns whether `tidy` would change nothing */
+export function isTidy(folder: string, path: string): boolean {
+  const file = join(folder, path);
+  return bytesOf(file) === 0 || (!hasLog(folder, path) && !isWorthShrinking(file));
 }
 
 /** Does that, and gives back unused pages: the runtime never does. A full disk leaves them as they are. @throws DatabaseInUse */

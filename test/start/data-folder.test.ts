@@ -1,9 +1,12 @@
 /** The data folder of `npm start`: whose it is, who may read it, and what is said of what is wrong in it. */
 
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   chmodSync,
   cpSync,
+  existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -15,8 +18,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { afterAll, describe, expect, it } from "vitest";
+import { DataFolder } from "../../scripts/local/data-folder.ts";
 import { isLong } from "../support/long.ts";
 import { connectMqtt, newFolder, nextMessage, running, start } from "./command.ts";
 
@@ -238,6 +243,79 @@ describe("another topology on the same data", () => {
 
     const compact = await running(["--data", data]);
     expect(await (await fetch(`${compact.http}/health`)).json()).toEqual({ status: "ok", topology: "compact", notes: [] });
+  });
+});
+
+describe("a start that ended while it changed databases does not keep the next one from starting", () => {
+  /** A data folder with databases of this name, each with many pages that nothing uses, and a log. */
+  function folderWith(...names: readonly string[]): { readonly data: string; readonly home: string } {
+    const data = newFolder();
+    openFolder(data).close();
+    const home = join(data, "objects", "durable-mqtt-SessionObject");
+    mkdirSync(home, { recursive: true });
+    for (const name of names) {
+      const database = new DatabaseSync(join(home, `${name}.sqlite`));
+      database.exec("CREATE TABLE t (value)");
+      for (let row = 0; row < 40; row += 1) database.prepare("INSERT INTO t VALUES (?)").run(Buffer.alloc(100_000, "x"));
+      database.close();
+    }
+    openFolder(data).close();
+    for (const name of names) {
+      const database = new DatabaseSync(join(home, `${name}.sqlite`));
+      database.exec("DELETE FROM t WHERE rowid > 1; PRAGMA journal_mode = WAL; CREATE TABLE other (value)");
+      if (name === names.at(-1)) users.push(database);
+      else database.close();
+    }
+    return { data, home };
+  }
+
+  function openFolder(path: string, acceptLoss = false): DataFolder {
+    return DataFolder.open({ path, acceptLoss, namespaces: ["default"], topicsWithObject: [], log: () => {} });
+  }
+
+  const users: DatabaseSync[] = [];
+
+  it("between two of them", () => {
+    const { data, home } = folderWith("a", "b");
+    const bytes = statSync(join(home, "a.sqlite")).size;
+    expect(() => openFolder(data)).toThrow("is in use by another broker");
+    expect(statSync(join(home, "a.sqlite")).size).toBeLessThan(bytes / 10);
+    users.pop()!.close();
+    openFolder(data).close();
+    // From then on its size counts again.
+    truncateSync(join(home, "a.sqlite"), 4096);
+    expect(() => openFolder(data)).toThrow("is cut off: it has 4096 of");
+  });
+
+  it("in the midst of one", () => {
+    const { data, home } = folderWith("a");
+    users.pop()!.close();
+    const script = `
+      import { DataFolder } from ${JSON.stringify(import.meta.resolve("../../scripts/local/data-folder.ts"))};
+      import { DatabaseSync } from "node:sqlite";
+      const exec = DatabaseSync.prototype.exec;
+      DatabaseSync.prototype.exec = function (sql) {
+        const result = exec.call(this, sql);
+        if (sql === "VACUUM") {
+          exec.call(this, "PRAGMA wal_checkpoint(TRUNCATE)");
+          process.kill(process.pid, "SIGKILL");
+        }
+        return result;
+      };
+      DataFolder.open({ path: ${JSON.stringify(data)}, acceptLoss: false, namespaces: ["default"], topicsWithObject: [], log() {} });`;
+    const bytes = statSync(join(home, "a.sqlite")).size;
+    const { signal } = spawnSync(process.execPath, ["--input-type=module", "-e", script]);
+    expect([signal, statSync(join(home, "a.sqlite")).size < bytes / 10]).toEqual(["SIGKILL", true]);
+    openFolder(data).close();
+  });
+
+  it.runIf(isLong)("behind an accepted loss", () => {
+    const { data, home } = folderWith("a", "b");
+    truncateSync(join(home, "a.sqlite"), 4096);
+    expect(() => openFolder(data, true)).toThrow("is in use by another broker");
+    users.pop()!.close();
+    openFolder(data).close();
+    expect([existsSync(join(home, "a.sqlite")), existsSync(join(home, "b.sqlite"))]).toEqual([false, true]);
   });
 });
 
