@@ -205,6 +205,24 @@ describe("crossed by one", () => {
     expect(world.connect("a", { version: 5, ...durable }).connack.reasonCode).toBe(0);
   });
 
+  test("one that ended with its connection is no reason to keep the next of its client", () => {
+    const world = new World({ limits: { sessionsMax: 1 } });
+    const durable = { clean: false, properties: { sessionExpiryInterval: 100 } } as const;
+    world.connect("a", { version: 5, ...durable }).lose();
+    const b = world.connect("b", { version: 5 });
+    const c = world.connect("c", { version: 4 });
+    expect(world.connect("b", { version: 5, ...durable }).connack.reasonCode).toBe(0x97);
+    expect(world.connect("c", { version: 4, clean: false }).connack.reasonCode).toBe(3);
+    expect([b.closed, c.closed]).toEqual([undefined, undefined]);
+    // One that is kept is known, whether its client is there or not, and whether it goes on or begins anew.
+    const a = world.connect("a", { version: 5, ...durable });
+    expect(world.connect("a", { version: 5, ...durable }).connack).toMatchObject({ reasonCode: 0, sessionPresent: true });
+    expect(a.closed).toBeDefined();
+    expect(world.connect("b", { version: 5, ...durable }).connack.reasonCode).toBe(0);
+    world.connect("a", { version: 5, ...durable }).lose();
+    expect(world.connect("a", { version: 5, ...durable, clean: true }).connack).toMatchObject({ reasonCode: 0, sessionPresent: false });
+  });
+
   test("a Client Identifier's bytes: CONNACK 0x85, 3.x return code 2", () => {
     const world = new World({ limits: { clientIdBytesMax: 24, clientIdBytesMaxV31: 23 } });
     const code = (version: 3 | 4 | 5, clientId: string): number => world.connect(clientId, { version }).connack.reasonCode;

@@ -129,7 +129,8 @@ export function handleConnect(
     return refuse(QUOTA_EXCEEDED, `this part of the broker has ${core.limits.connectionsMax} connections already`);
   }
   const { userShares } = core;
-  if (previous?.connection === undefined && !userShares.takesConnection(core, identity)) return refuse(QUOTA_EXCEEDED, SHARE_TAKEN);
+  const own = previous !== undefined && !isOfAnother(previous, claimantOf(identity)) ? previous : undefined;
+  if (own?.connection === undefined && !userShares.takesConnection(core, identity)) return refuse(QUOTA_EXCEEDED, SHARE_TAKEN);
   if (previous === undefined && !userShares.takes(core, "sessions", identity)) return refuse(QUOTA_EXCEEDED, MEMORY_SHORT);
   if (!userShares.takes(core, "connections", identity)) return refuse(QUOTA_EXCEEDED, MEMORY_SHORT);
   // As a large packet that has not come whole.
@@ -138,10 +139,11 @@ export function handleConnect(
   }
   const granted = grantedExpirySeconds(connect, core.limits);
   const waiting = core.sessions.size - core.connections.size;
-  if (granted > 0 && previous === undefined && waiting >= core.limits.sessionsMax) {
+  // One that ends with its connection has taken no place that the next could have.
+  if (granted > 0 && !isKept(previous) && waiting >= core.limits.sessionsMax) {
     return refuse(QUOTA_EXCEEDED, `${core.limits.sessionsMax} sessions wait here for their clients already`);
   }
-  if (granted > 0 && previous === undefined && !userShares.takesSession(core, identity)) return refuse(QUOTA_EXCEEDED, SHARE_TAKEN);
+  if (granted > 0 && !isKept(own) && !userShares.takesSession(core, identity)) return refuse(QUOTA_EXCEEDED, SHARE_TAKEN);
   if (granted > 0 && previous?.stored !== true && core.room.isFull) {
     return refuse(QUOTA_EXCEEDED, "the broker's storage is full: it can keep no new session");
   }
@@ -223,6 +225,11 @@ function sessionToResume(core: SessionCore, clientId: string, identity: Identity
   // [MQTT5-3.1.3-9]
   discardWill(core, previous);
   return previous;
+}
+
+/** Whether a session outlives its connection. */
+function isKept(session: Session | undefined): boolean {
+  return session !== undefined && session.expirySeconds > 0;
 }
 
 function isOfAnother({ identity }: Session, by: Claimant): boolean {

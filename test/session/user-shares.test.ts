@@ -61,8 +61,24 @@ test("sessions that wait for their clients: one user has half of them, and those
   for (let count = 0; count < 4; count += 1) world.connect(`ada-${count}`, { userName: "ada", ...KEPT }).lose();
   expect(codes(world, "more", "ada", KEPT)).toEqual(FULL);
   expect(codes(world, "more", "ada", { clean: true })).toEqual([0, 0]);
-  expect(world.connect("ada-0", { userName: "ada", ...KEPT }).connack).toMatchObject({ reasonCode: 0, sessionPresent: true });
+  const known = world.connect("ada-0", { userName: "ada", ...KEPT });
+  expect(known.connack).toMatchObject({ reasonCode: 0, sessionPresent: true });
+  known.lose();
+  // Nor does who has connected without one before.
+  const clients = ([5, 4] as const).map((version) => world.connect(`late-${version}`, { version, userName: "ada" }));
+  expect(codes(world, "late", "ada", KEPT)).toEqual(FULL);
+  expect(clients.map(({ closed }) => closed)).toEqual([undefined, undefined]);
   expect(codes(world, "more", "bob", KEPT)).toEqual([0, 0]);
+});
+
+test("what one user takes over from another is its own from then on", () => {
+  const world = new World({ userShare: 0.5, limits: { connectionsMax: 10, sessionsMax: 8 }, choices: { clientIdOwner: "anyone" } });
+  for (let count = 0; count < 4; count += 1) world.connect(`ada-${count}`, { userName: "ada", ...KEPT }).lose();
+  world.connect("bob-0", { userName: "bob", ...KEPT }).lose();
+  expect(world.connect("bob-0", { userName: "ada", ...KEPT }).connack.reasonCode).toBe(QUOTA_EXCEEDED);
+  expect(world.connect("bob-0", { userName: "bob", ...KEPT }).connack).toMatchObject({ reasonCode: 0, sessionPresent: true });
+  for (let count = 0; count < 5; count += 1) world.connect(`ada+${count}`, { userName: "ada" });
+  expect(world.connect("bob-0", { userName: "ada" }).connack.reasonCode).toBe(QUOTA_EXCEEDED);
 });
 
 describe("memory", () => {
