@@ -144,14 +144,12 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
   const { packetId, qos } = publish;
   const known = qos === 2 ? session.received.get(packetId) : undefined;
   if (known !== undefined && (known.handedOn || known.reasonCode !== undefined)) {
-    // [MQTT5-4.3.3-10] [MQTT311-4.3.3-2]: a repeat is answered again, after the first, and handed on no more.
-    connection.incoming.push(known);
-    answer(core, connection);
+    handleRepeat(core, connection, known);
     return;
   }
   // [MQTT5-3.3.4-7] [5.0/3.3.4/recvmax]; 3.x clients know of no such limit: what they leave open takes memory all the same.
   const isV5 = connection.version === 5;
-  const max = isV5 ? core.limits.receiveMaximum : RECEIVED_MAX_V3;
+  const max = receivedMax(core, connection);
   const open = session.received.size + (isV5 ? connection.unansweredQoS1 : 0);
   if (known === undefined && open >= max && (isV5 || qos === 2)) {
     violated(core, connection, RECEIVE_MAXIMUM_EXCEEDED, `more than ${max} unacknowledged messages`);
@@ -223,6 +221,26 @@ export function handlePublish(core: SessionCore, connection: Connection, publish
     // An exchange that was begun always ends: what nobody has may be sent again.
     incoming.settled(IMPLEMENTATION_SPECIFIC_ERROR);
   }
+}
+
+/** Open QoS 2 exchanges of a client. */
+function receivedMax({ limits }: SessionCore, { version }: Connection): number {
+  return version === 5 ? limits.receiveMaximum : RECEIVED_MAX_V3;
+}
+
+/** [MQTT5-4.3.3-10] [MQTT311-4.3.3-2]: a repeat is answered again, after the first, and handed on no more. */
+function handleRepeat(core: SessionCore, connection: Connection, known: Incoming): void {
+  const { incoming, unansweredQoS1 } = connection;
+  const max = receivedMax(core, connection);
+  // Who has connected anew repeats each of them once [MQTT5-4.4.0-1].
+  if (incoming.length - unansweredQoS1 >= max) {
+    violated(core, connection, RECEIVE_MAXIMUM_EXCEEDED, `more than ${max} unacknowledged messages`);
+    return;
+  }
+  // It counts against the rate, and can't be refused: the message is taken.
+  core.paces.takesMessage(connection, core.now);
+  incoming.push(known);
+  answer(core, connection);
 }
 
 function publishFleeting(core: SessionCore, connection: Connection, publish: Publish, topic: string, verdict: PublishVerdict): void {

@@ -41,6 +41,18 @@ describeTopologies(
       expect((await third.publish(topic, "third", { qos: 1 }))?.reasonCode).toBe(0);
     });
 
+    it("5.0: repeats of a message count against the rate, and are answered all the same", async () => {
+      const topic = unique();
+      const other = await listener(broker, topic);
+      const client = await broker.connect({ version: 5 });
+      const repeat = publishPacket(topic, "once", { qos: 2, packetId: 1 });
+      client.sendTogether(repeat, ...Array.from({ length: 6 }, () => ({ ...repeat, dup: true })));
+      await expect.poll(() => client.arrived.filter(({ type }) => type === PUBREC).length).toBe(7);
+      expect((await client.publish(topic, "", { qos: 1 }))?.reasonCode).toBe(QUOTA_EXCEEDED);
+      expect(await other.texts(1)).toEqual(["once"]);
+      await other.silence();
+    });
+
     it.each([4, 5] as const)("version %i: messages of QoS 0 above the rate are dropped, and the connection stays", async (version) => {
       const topic = unique();
       const other = await listener(broker, topic);

@@ -1,6 +1,7 @@
 /** Messages from a client to the broker: answers, exactly-once, order, flow control, refusals. */
 
 import { describe, expect, test } from "vitest";
+import { RECEIVED_MAX_V3 } from "../../src/limits.ts";
 import { type ProtocolVersion, PUBACK, PUBCOMP, PUBLISH, PUBREC } from "../../src/mqtt/packet.ts";
 import { type TestClient, World } from "../support/core-harness.ts";
 import { ALL_RIGHTS } from "../support/rights.ts";
@@ -224,6 +225,38 @@ describe("Receive Maximum of the broker", () => {
     client.publish("t", "5", { qos: 1, packetId: 5 });
     world.settle();
     expect(client.closed).toBeDefined();
+  });
+
+  test.each([5, 4, 3] as const)("[MQTT5-4.4.0-1] version %i: repeats of what is not answered count until they are", (version) => {
+    const max = version === 5 ? 3 : RECEIVED_MAX_V3;
+    const world = new World({ limits: { receiveMaximum: 3 }, wiring: "batched", auto: false });
+    const durable = { version, clean: false, properties: version === 5 ? { sessionExpiryInterval: 100 } : {} } as const;
+    const open = (connect: typeof durable): TestClient => {
+      const client = world.connect("c", connect);
+      world.sessions[0]!.flush();
+      client.take();
+      return client;
+    };
+    const first = open(durable);
+    for (const packetId of [1, 2]) first.publish("t", "x", { qos: 2, packetId });
+    for (let count = 2; count < max; count += 1) first.publish("t", "x", { qos: 2, packetId: 1, dup: true });
+    // QoS 1 has nothing to do with it.
+    if (version !== 5) first.publish("t", "x", { qos: 1, packetId: 3 });
+    expect(first.connection.open).toBe(true);
+    const { bytes } = world.sessions[0]!.core.ledger;
+    first.publish("t", "x", { qos: 2, packetId: 2, dup: true });
+    world.sessions[0]!.flush();
+    expect(first.closed).toBeDefined();
+    if (version === 5) expect(plain(first.take())).toMatchObject([{ type: 14, reasonCode: 0x93 }]);
+    expect(world.sessions[0]!.core.ledger.bytes.exchanges).toBeLessThan(bytes.exchanges);
+    // On another connection each may come again.
+    const again = open(durable);
+    for (const packetId of [1, 2]) again.publish("t", "x", { qos: 2, packetId, dup: true });
+    world.settle();
+    expect(plain(again.take()).map(({ type, packetId }) => [type, packetId])).toEqual([
+      [PUBREC, 1],
+      [PUBREC, 2],
+    ]);
   });
 
   test("a refused message takes no room", () => {
