@@ -176,6 +176,9 @@ export const ALIASES_ATTACHED_BYTES_MAX = 4 * KIB;
  */
 export const OWN_ALIAS_CHARACTERS_MAX = 64 * KIB;
 
+/** How many of both there may be: each takes memory beside its topic, about 128 bytes. Who is sent more topics than that repeats few of them. */
+export const OWN_ALIASES_MAX = 1000;
+
 /** Incoming QoS 2 exchanges that stand in the row or attachment of their session; more of them stand in pages of their own. */
 export const RECEIVED_INLINE_MAX = 256;
 

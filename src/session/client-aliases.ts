@@ -14,11 +14,17 @@ export class ClientAliases {
   number = 0;
   readonly #topics: CountedMap<number, string>;
   #bytes = 0;
+  #characters = 0;
   /** Those whose rows are to be written; undefined while there is none. */
   #changed: Set<number> | undefined;
 
   constructor(ledger: Ledger) {
     this.#topics = new CountedMap(ledger, "aliases", aliasBytes);
+  }
+
+  /** What they take, bytes. */
+  get memoryBytes(): number {
+    return MEMORY.aliasBytes * this.#topics.size + MEMORY.characterBytes * this.#characters;
   }
 
   get size(): number {
@@ -40,6 +46,7 @@ export class ClientAliases {
     const bytes = this.#bytes + utf8Length(topic) - (known === undefined ? 0 : utf8Length(known));
     if (bytes > TOPIC_ALIAS_BYTES_MAX) return false;
     this.#bytes = bytes;
+    this.#characters += topic.length - (known?.length ?? 0);
     this.#topics.set(alias, topic);
     this.#changed ??= new Set();
     this.#changed.add(alias);
@@ -55,6 +62,7 @@ export class ClientAliases {
     this.#topics.clear();
     this.#changed = undefined;
     this.#bytes = 0;
+    this.#characters = 0;
   }
 
   [Symbol.iterator](): IterableIterator<[alias: number, topic: string]> {

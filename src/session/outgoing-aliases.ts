@@ -5,7 +5,7 @@
  */
 
 import { CountedMap, type Ledger } from "../ledger.ts";
-import { OWN_ALIAS_CHARACTERS_MAX } from "../limits.ts";
+import { OWN_ALIAS_CHARACTERS_MAX, OWN_ALIASES_MAX } from "../limits.ts";
 import { MEMORY } from "../memory-limits.ts";
 
 /** Topics seen once that are remembered for each alias that is still free. */
@@ -22,7 +22,7 @@ export class OutgoingAliases {
   #candidateCharacters = 0;
 
   constructor(max: number, ledger: Ledger) {
-    this.#max = max;
+    this.#max = Math.min(max, OWN_ALIASES_MAX);
     this.#ledger = ledger;
     this.#aliases = new CountedMap(ledger, "aliases", aliasBytes);
     this.#candidates = new CountedMap(ledger, "aliases", aliasBytes);
@@ -32,6 +32,12 @@ export class OutgoingAliases {
   *topics(): Generator<string> {
     yield* this.#aliases.keys();
     yield* this.#candidates.keys();
+  }
+
+  /** What they take, bytes. */
+  get memoryBytes(): number {
+    const characters = this.#characters + this.#candidateCharacters;
+    return MEMORY.aliasBytes * (this.#aliases.size + this.#candidates.size) + MEMORY.characterBytes * characters;
   }
 
   clear(): void {
@@ -53,12 +59,17 @@ export class OutgoingAliases {
   choose(topic: string): { readonly alias: number; readonly known: boolean } {
     const alias = this.#aliases.get(topic);
     if (alias !== undefined) return { alias, known: true };
-    if (this.#aliases.size >= this.#max || this.#ledger.isShortFor("aliases")) return NONE;
+    if (this.#aliases.size >= this.#max) return NONE;
+    // They save bytes on the wire, and nobody needs them: they go first.
+    if (this.#ledger.isShortFor("subscriptions")) {
+      this.#clearCandidates();
+      return NONE;
+    }
     // A client may allow 65,535 of them, and topics may be long.
     if (this.#characters + topic.length > OWN_ALIAS_CHARACTERS_MAX) return NONE;
     if (this.#candidates.has(topic)) return { alias: this.#aliases.size + 1, known: false };
     const isTooMuch = this.#candidateCharacters + topic.length > OWN_ALIAS_CHARACTERS_MAX;
-    if (isTooMuch || this.#candidates.size >= this.#max * CANDIDATES_FACTOR) this.#clearCandidates();
+    if (isTooMuch || this.#candidates.size >= Math.min(this.#max * CANDIDATES_FACTOR, OWN_ALIASES_MAX)) this.#clearCandidates();
     this.#candidates.set(topic, true);
     this.#candidateCharacters += topic.length;
     return NONE;
@@ -69,6 +80,8 @@ export class OutgoingAliases {
     this.#aliases.set(topic, alias);
     this.#characters += topic.length;
     if (this.#candidates.delete(topic)) this.#candidateCharacters -= topic.length;
+    // None is left for the others.
+    if (this.#aliases.size >= this.#max) this.#clearCandidates();
   }
 }
 

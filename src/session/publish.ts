@@ -300,7 +300,7 @@ function topicOf(core: SessionCore, connection: Connection, publish: Publish): s
     return undefined;
   }
   if (publish.topic !== "") {
-    if (!connection.aliases.has(alias) && !core.ledger.takes("aliases")) {
+    if (!connection.aliases.has(alias) && !core.userShares.takes(core, "aliases", connection.session.identity)) {
       violated(core, connection, QUOTA_EXCEEDED, MEMORY_SHORT);
       return undefined;
     }

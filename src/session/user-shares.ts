@@ -12,7 +12,7 @@ import { USER_SHARE_LOOKS } from "../share-limits.ts";
 import { hash } from "../topic/hash.ts";
 import { willBytes } from "./pending-will.ts";
 import type { Identity } from "./ports.ts";
-import type { Session } from "./session.ts";
+import type { Connection, Session } from "./session.ts";
 
 interface Holding {
   connections: number;
@@ -117,7 +117,6 @@ const NOTHING: Holding = { connections: 0, waiting: 0, bytes: 0 };
 /** What the session holds in memory, without what is shared with others. */
 function bytesOf(session: Session): number {
   const { clientId, connection, subscriptions, deliveries, backlog, received, queuedBytes, inflightBytes } = session;
-  const ofConnection = connection === undefined ? 0 : MEMORY.connectionBytes + connection.reading.unreadBytes;
   return (
     MEMORY.sessionBytes +
     MEMORY.characterBytes * (clientId.length + session.subscriptionBytes) +
@@ -129,6 +128,12 @@ function bytesOf(session: Session): number {
     MEMORY.incomingBytes * received.size +
     MEMORY.numberBytes * (session.released.size + session.openExchanges.size) +
     willBytes(session.will?.will) +
-    ofConnection
+    (connection === undefined ? 0 : bytesOfConnection(connection))
+  );
+}
+
+function bytesOfConnection({ reading, incoming, aliases, ownAliases }: Connection): number {
+  return (
+    MEMORY.connectionBytes + reading.unreadBytes + MEMORY.incomingBytes * incoming.length + aliases.memoryBytes + ownAliases.memoryBytes
   );
 }

@@ -139,7 +139,7 @@ describe("as memory fills", () => {
     });
   }
 
-  test("then no new Topic Aliases: the connection ends with 0x97, one that is known goes on; the broker gives none either", () => {
+  test("then no new Topic Aliases: the connection ends with 0x97, one that is known goes on", () => {
     const crowded = new Crowded();
     const client = crowded.world.connect("client", { properties: { topicAliasMaximum: 10 } });
     client.subscribe("t");
@@ -147,8 +147,26 @@ describe("as memory fills", () => {
     crowded.beyond("aliases");
     for (let count = 2; count < 5; count += 1) client.publish("", `${count}`, { properties: { topicAlias: 1 } });
     expect(client.messages().map(({ properties }) => properties.topicAlias)).toEqual([undefined, undefined, undefined, undefined]);
+    crowded.beyond("aliases");
     client.publish("t", "x", { properties: { topicAlias: 2 } });
     expect(client.take()).toMatchObject([{ type: DISCONNECT, reasonCode: QUOTA_EXCEEDED }]);
+  });
+
+  test("the broker gives none either, before anybody is refused anything but a subscription", () => {
+    const crowded = new Crowded();
+    const client = crowded.world.connect("client", { properties: { topicAliasMaximum: 10 } });
+    client.subscribe("+");
+    for (const topic of ["known", "known", "seen"]) client.publish(topic, "x");
+    client.take();
+    crowded.beyond("subscriptions");
+    for (const topic of ["known", "seen", "seen", "seen"]) client.publish(topic, "x");
+    expect(client.messages().map(({ topic, properties }) => [topic, properties.topicAlias])).toEqual([
+      ["", 1],
+      ["seen", undefined],
+      ["seen", undefined],
+      ["seen", undefined],
+    ]);
+    expect([...client.connection.ownAliases.topics()]).toEqual(["known"]);
   });
 
   test("at last messages of QoS 1 and 2 are refused unacknowledged, and nothing that was acknowledged is touched", () => {

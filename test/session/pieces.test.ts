@@ -5,6 +5,7 @@ import {
   ALIASES_ATTACHED_BYTES_MAX,
   MOVED_EXCHANGES_MAX,
   OWN_ALIAS_CHARACTERS_MAX,
+  OWN_ALIASES_MAX,
   RECEIVED_INLINE_MAX,
   RETAINED_ASKS_PER_SESSION,
 } from "../../src/limits.ts";
@@ -125,6 +126,22 @@ test("Topic Aliases of the broker are bounded, however many a client allows and 
   const remembered = [...client.connection.ownAliases.topics()].reduce((sum, { length }) => sum + length, 0);
   expect(remembered).toBeLessThanOrEqual(2 * OWN_ALIAS_CHARACTERS_MAX);
   expect(client.messages()).toHaveLength(30);
+});
+
+test.each([1, 2] as const)("and however many short ones there are, each sent %i times", (times) => {
+  const world = new World();
+  const client = world.connect("c", { properties: { topicAliasMaximum: 65_535 } });
+  client.subscribe("#", 0);
+  const publisher = world.connect("p");
+  const before = world.sessions[0]!.core.ledger.bytes.aliases;
+  for (let number = 0; number < 5000; number += 1) {
+    for (let time = 0; time < times; time += 1) publisher.publish(number.toString(36), "x");
+  }
+  const { ownAliases } = client.connection;
+  expect([...ownAliases.topics()].length).toBeLessThanOrEqual(OWN_ALIASES_MAX);
+  expect(ownAliases.memoryBytes).toBeGreaterThan(0);
+  expect(ownAliases.memoryBytes).toBe(world.sessions[0]!.core.ledger.bytes.aliases - before);
+  expect(client.messages()).toHaveLength(5000 * times);
 });
 
 describe.each([4, 5] as const)("incoming QoS 2 exchanges, version %i", (version) => {

@@ -108,4 +108,43 @@ describe("memory", () => {
     expect(ada.publish("a", "", { qos: 1 })).toBeDefined();
     expect(ada.take()).toMatchObject([{ type: PUBACK }]);
   });
+
+  test("Topic Aliases that its clients give count", () => {
+    const world = new World({ userShare: 0.5, limits: { objectBytesMax: 1 << 20 } });
+    const bob = world.connect("bob", { userName: "bob" });
+    // 0.45 of a mebibyte, at 124 KB each.
+    let taken = 0;
+    const give = (): boolean => {
+      const client = world.connect(`ada-${taken}`, { userName: "ada" });
+      for (let topicAlias = 1; topicAlias <= 30; topicAlias += 1) {
+        client.publish(`${topicAlias}/${"t".repeat(2000)}`, "", { properties: { topicAlias } });
+        if (client.closed !== undefined) return false;
+      }
+      return true;
+    };
+    while (give() && taken < 10) taken += 1;
+    expect(taken).toBeGreaterThanOrEqual(3);
+    expect(taken).toBeLessThan(5);
+    expect(world.sessions[0]!.core.ledger.figures().refused.aliases).toBe(1);
+    bob.publish("b", "", { properties: { topicAlias: 1 } });
+    expect(bob.closed).toBeUndefined();
+  });
+
+  test("Topic Aliases that its clients are given count", () => {
+    const world = new World({ userShare: 0.5, limits: { objectBytesMax: 1 << 20 } });
+    const [ada, bob] = ["ada", "bob"].map((userName) => world.connect(userName, { userName }));
+    const granted = (filter: string): readonly number[] =>
+      [ada, bob].flatMap((client) => {
+        client!.take();
+        client!.subscribe(filter, 1);
+        return client!.take().flatMap((packet) => (packet.type === SUBACK ? packet.reasonCodes : []));
+      });
+    for (let count = 0; count < 3; count += 1) {
+      world.connect(`ada-${count}`, { userName: "ada", properties: { topicAliasMaximum: 65_535 } }).subscribe("many/#", 0);
+    }
+    expect(granted("one")).toEqual([1, 1]);
+    // A thousand for each of them, of 170 bytes.
+    for (let count = 0; count < 2000; count += 1) bob!.publish(`many/${count >> 1}/${"t".repeat(12)}`);
+    expect(granted("more")).toEqual([QUOTA_EXCEEDED, 1]);
+  });
 });
