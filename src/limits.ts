@@ -194,6 +194,12 @@ export const SHARES_CHARACTERS_MAX = 256 * KIB;
 /** What may wait in one outbox, bytes. Beyond it publishing clients are told (0x83) or closed (3.x), and repeat. */
 export const OUTBOX_BYTES_MAX = 32 * MIB;
 
+/**
+ * What may wait in a Topic object of one publisher of whose messages each goes to very many shared subscriptions, bytes: beyond it they are not
+ * taken, as where an outbox is full.
+ */
+export const HEAVY_WAITING_BYTES_MAX = 4 * MIB;
+
 /** One batch between objects, bytes: RPC arguments are limited to 32 MiB, and a batch is held on both sides at once. */
 export const BATCH_BYTES_MAX = 4 * MIB;
 

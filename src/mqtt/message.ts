@@ -32,6 +32,8 @@ export class Message {
   readonly sequence: number;
   /** Its publisher sent it again after the object where it entered had lost its memory: it may be known under its number. */
   readonly repeated: boolean;
+  /** Others of the same object with greater numbers may have come before. */
+  readonly outOfTurn: boolean;
   /**
    * 0 unless its publisher may send it again like that. Else: every such message of the same object with a smaller sequence is settled
    * and will not be repeated any more.
@@ -58,6 +60,7 @@ export class Message {
     this.origin = fields.origin;
     this.sequence = fields.sequence;
     this.repeated = fields.repeated;
+    this.outOfTurn = fields.outOfTurn === true;
     this.settledBelow = fields.settledBelow;
     this.formerly = fields.formerly;
     this.#topicBytes = fields.topicBytes;
@@ -121,6 +124,7 @@ export interface MessageFields {
   readonly origin: string;
   readonly sequence: number;
   readonly repeated: boolean;
+  readonly outOfTurn?: boolean;
   readonly settledBelow: number;
   readonly formerly?: MessageName | undefined;
   readonly topicBytes?: Uint8Array;
@@ -143,6 +147,13 @@ export function renamed(message: Message, name: Origin): Message {
   const { origin, sequence, settledBelow } = message;
   const formerly = settledBelow > 0 ? { origin, sequence } : message.formerly;
   return new Message({ ...message, ...name, formerly });
+}
+
+/** The message as it comes behind others of its object that have greater numbers; its publisher waits for it (QoS 2). */
+export function outOfTurn(message: Message): Message {
+  const late = new Message({ ...message, outOfTurn: true });
+  late.receipt = message.receipt;
+  return late;
 }
 
 /**
@@ -285,6 +296,8 @@ const FLAG_EXPIRES = 0x08;
 const FLAG_REPEATED = 0x10;
 const FLAG_REPEATABLE = 0x20;
 const FLAG_RENAMED = 0x40;
+/** Earlier builds don't know it: to them the message comes in its turn. */
+const FLAG_OUT_OF_TURN = 0x80;
 
 /** Behind the origin of a renamed message stands its first name, in one string: to earlier builds both are an origin, of which this is all that comes. */
 const FIRST_NAME = "\0";
@@ -298,7 +311,8 @@ export function writeMessage(writer: RecordWriter, message: Message): void {
   const expires = message.expiresAt === 0 ? 0 : FLAG_EXPIRES;
   const repeats = (message.repeated ? FLAG_REPEATED : 0) | (message.settledBelow === 0 ? 0 : FLAG_REPEATABLE);
   const { formerly } = message;
-  writer.byte(message.qos | (message.retain ? FLAG_RETAIN : 0) | expires | repeats | (formerly === undefined ? 0 : FLAG_RENAMED));
+  const names = (formerly === undefined ? 0 : FLAG_RENAMED) | (message.outOfTurn ? FLAG_OUT_OF_TURN : 0);
+  writer.byte(message.qos | (message.retain ? FLAG_RETAIN : 0) | expires | repeats | names);
   if (message.expiresAt !== 0) writer.integer(message.expiresAt);
   if (message.settledBelow !== 0) writer.integer(message.settledBelow);
   writer.string(message.publisher);
@@ -340,6 +354,7 @@ export function readMessage(reader: RecordReader): Message {
     origin,
     sequence,
     repeated: (flags & FLAG_REPEATED) !== 0,
+    outOfTurn: (flags & FLAG_OUT_OF_TURN) !== 0,
     settledBelow,
     formerly,
     topicBytes,

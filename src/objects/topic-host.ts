@@ -25,14 +25,14 @@ import {
 import { encodeExchangeAnswer, NOT_WRITTEN, NOTHING_RETAINED } from "../mqtt/exchange-answer.ts";
 import type { Message } from "../mqtt/message.ts";
 import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
-import { RoutingCore } from "../routing/core.ts";
+import { type Published, RoutingCore } from "../routing/core.ts";
 import type { Addressed, Delivered, DeliveryPort, RoutingStore } from "../routing/ports.ts";
 import type { Runtime } from "../runtime.ts";
 import type { PortableMessage } from "../session/portable.ts";
 import type { Settings } from "../settings.ts";
 import type { SqliteSampleStore } from "../storage/sqlite-sample-store.ts";
 import { filterOfPresence, isOfPresence } from "../topic/presence.ts";
-import { BYTES_WORK, DELIVERY_WORK, MATCH_WORK, SHARED_WORK, type Slices } from "../work-limits.ts";
+import { BYTES_WORK, DELIVERY_WORK, FRAME_BYTES, MATCH_WORK, SHARED_WORK, type Slices } from "../work-limits.ts";
 import { Adoption, Misplaced, type TopicPeer } from "./adoption.ts";
 import { BatchHandling } from "./batch-handling.ts";
 import { Bill } from "./bill.ts";
@@ -44,6 +44,7 @@ import { Exchange } from "./exchange.ts";
 import { Exchanges } from "./exchanges.ts";
 import { faultsOf } from "./faults.ts";
 import { FirstNames } from "./first-names.ts";
+import { HeavyPublishers } from "./heavy-publishers.ts";
 import { HeldDeliveries } from "./held-deliveries.ts";
 import { LOCAL_ROOM } from "./local-room.ts";
 import { log } from "./log.ts";
@@ -55,6 +56,7 @@ import { keepRetained, retainedView } from "./retained-view.ts";
 import { type SessionObjects, SessionQueues } from "./session-queues.ts";
 import { ALONE, type Cause, Delivery, recordOf } from "./topic-delivery.ts";
 import { Turns } from "./turns.ts";
+import { recordWork } from "./work.ts";
 
 export interface TopicHostOptions {
   readonly settings: Settings;
@@ -81,6 +83,8 @@ interface Handled {
   readonly exchange: Exchange;
   /** An earlier life of this object may have handled it. */
   readonly again: boolean;
+  /** It had to wait, and the answer does not wait for it: this takes its outcome where somebody is told of it. */
+  readonly late?: { readonly settled: Published | undefined };
 }
 
 export class TopicHost implements DeliveryPort {
@@ -99,6 +103,7 @@ export class TopicHost implements DeliveryPort {
   readonly #turns: Turns;
   readonly #queues: SessionQueues;
   readonly #held: HeldDeliveries;
+  readonly #heavy: HeavyPublishers;
   /** Names this life. */
   readonly #life: string;
   /** Something of the record at hand goes to a Session object that is slow. */
@@ -134,6 +139,7 @@ export class TopicHost implements DeliveryPort {
     };
     const outcomes = new DeliveryOutcomes({ routing: () => this.#routing, held, runtime, faults: this.#faults, because });
     this.#turns = new Turns(runtime, () => false, slices);
+    this.#heavy = new HeavyPublishers(this.#turns, () => this.#routing, this.ledger);
     this.#life = runtime.incarnation();
     this.#routing = new RoutingCore({
       origin: `${name}@${this.#life}`,
@@ -203,7 +209,7 @@ export class TopicHost implements DeliveryPort {
     const unread = new Set<number>();
     const handling = new BatchHandling(records, {
       turns: this.#turns,
-      handle: (record, index) => this.#handleOne({ sender, record, index, exchange, again }, unread),
+      handle: (record, index) => this.#take({ sender, record, index, exchange, again }, unread),
       paused: () => this.#reader.serve(),
       handled: () => {
         // Nobody waits for those whose turn comes later.
@@ -214,6 +220,24 @@ export class TopicHost implements DeliveryPort {
     });
     handling.begin();
     return exchange;
+  }
+
+  /** @returns what it has cost beside the record itself, as packets */
+  #take(handled: Handled, unread: Set<number>): number {
+    const { record } = handled;
+    if (record.kind !== RECORD_PUBLISH || !this.#heavy.mustWait(record.message)) return this.#handleOne(handled, unread);
+    this.#handleLater(handled, record.message, unread);
+    return 0;
+  }
+
+  /** Its publisher has so much on the way that it waits for its turn. */
+  #handleLater({ exchange, index, ...of }: Handled, message: Message, unread: Set<number>): void {
+    const settled = message.qos > 0 ? exchange.expect(index) : undefined;
+    exchange.leave(index);
+    const due: Handled = { exchange, index, ...of, late: { settled } };
+    const handle = (): number => recordWork(due.record) + this.#handleOne(due, unread);
+    const { topic, size } = message;
+    if (!this.#heavy.wait(message.publisher, { topic, bytes: size + FRAME_BYTES, handle })) settled?.(IMPLEMENTATION_SPECIFIC_ERROR);
   }
 
   /** @returns what it has cost beside the record itself, as packets */
@@ -235,13 +259,17 @@ export class TopicHost implements DeliveryPort {
     return this.#work - before;
   }
 
-  #handleRecord({ sender, record, index, exchange, again }: Handled, now: number): void {
+  #handleRecord({ sender, record, index, exchange, again, late }: Handled, now: number): void {
     if (record.kind === RECORD_PUBLISH) {
-      const { message, owner } = record;
+      const { owner } = record;
+      const message = this.#heavy.named(record.message, again, late !== undefined);
       const { matches } = this.#routing;
       this.#messages += 1;
       if (this.#presence?.isReport(message)) exchange.fail(index, this.#presence.report(sender, message));
-      else this.#routing.publish(message, now, message.qos > 0 ? exchange.expect(index) : undefined, { owner, again });
+      else {
+        const settled = late === undefined && message.qos > 0 ? exchange.expect(index) : late?.settled;
+        this.#routing.publish(message, now, settled, { owner, again });
+      }
       this.#work += MATCH_WORK * (this.#routing.matches - matches);
     } else if (record.kind === RECORD_SUBSCRIBE) {
       const { filter, qos, version, lasting } = record;
@@ -336,14 +364,23 @@ export class TopicHost implements DeliveryPort {
 
   /** What memory holds by a count of it all, bytes: what the ledger says. */
   count(): { readonly routes: number; readonly outboxes: number } {
-    return { routes: this.#routing.countRoutes(), outboxes: this.#queues.heldBytes };
+    return { routes: this.#routing.countRoutes(), outboxes: this.#queues.heldBytes + this.#heavy.bytes };
   }
 
   deliver(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
     const { attempt, shares } = addressed;
-    this.#work += shares.length === 0 ? DELIVERY_WORK : SHARED_WORK * shares.length;
-    for (const { filter } of shares) this.#work += filter.length / BYTES_WORK;
+    let work = shares.length === 0 ? DELIVERY_WORK : SHARED_WORK * shares.length;
+    for (const { filter } of shares) work += filter.length / BYTES_WORK;
+    this.#work += work;
     this.#deliveries += 1;
+    const through = this.#heavy.sent(message.publisher, shares.length, work);
+    if (through !== undefined) {
+      const settled = done;
+      done = (reasonCode) => {
+        through();
+        settled?.(reasonCode);
+      };
+    }
     try {
       this.#send(sessionObject, new Delivery(recordOf(message, addressed), { message, attempt, done, cause: this.#cause }));
     } catch (error) {

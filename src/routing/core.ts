@@ -112,7 +112,7 @@ export class RoutingCore {
     this.#ledger = options.ledger;
     this.#shares = new Shares(options.sharedStrategy, options.ledger);
     const { limits, store, room = ENOUGH_ROOM, owns, damaged, userShare = 1 } = options;
-    const renamed = (message: Message): Message => this.#renamed(message);
+    const renamed = (message: Message): Message => this.renamed(message);
     this.#retained = new RetainedMessages({ limits, store, room, owns, damaged, renamed, userShare });
     for (const route of options.store.routes()) {
       const { filter, sessionObject, qos, version, members, online } = route;
@@ -123,6 +123,11 @@ export class RoutingCore {
       else if (members > 0) this.#updateShare({ sessionObject, filter, members, online, version }, true);
       else this.#setRoute(filter, sessionObject, { qos, version, row: qos });
     }
+  }
+
+  /** How many shared subscriptions a message of a topic goes to. */
+  sharesOf(topic: string): number {
+    return this.#shares.countOf(topic);
   }
 
   get routeCount(): number {
@@ -140,7 +145,7 @@ export class RoutingCore {
    * @returns whether it did; undefined when its topic has one here
    */
   keep(message: Message, replaces: boolean, now: number): boolean | undefined {
-    return this.#retained.keep(this.#renamed(message), replaces, now);
+    return this.#retained.keep(this.renamed(message), replaces, now);
   }
 
   /**
@@ -268,7 +273,7 @@ export class RoutingCore {
       return;
     }
     const keepsName = message.settledBelow > 0 || attempt === undefined;
-    const passedOn = keepsName ? message : this.#renamed(message);
+    const passedOn = keepsName ? message : this.renamed(message);
     this.#send(pick.sessionObject, passedOn, { ...NOBODY, shares: [pick.target], attempt: pick.attempt }, done);
   }
 
@@ -283,7 +288,7 @@ export class RoutingCore {
   }
 
   /** The message under this object's own name: it may go where it went before. */
-  #renamed(message: Message): Message {
+  renamed(message: Message): Message {
     this.#number += 1;
     const renamed = new Message({ ...message, origin: this.#origin, sequence: this.#number, repeated: false, settledBelow: 0 });
     renamed.receipt = message.receipt;

@@ -129,6 +129,13 @@ export class Shares {
     return bytes;
   }
 
+  /** How many there are that match a topic. */
+  countOf(topic: string): number {
+    let count = 0;
+    if (this.#byFilter.size > 0) this.#tree.match(topic, () => (count += 1));
+    return count;
+  }
+
   #add(filter: string): Share {
     const share: Share = { filter, objects: new Map(), candidates: undefined, busyUntil: 0, turn: 0, sticky: undefined };
     this.#byFilter.set(filter, share);

@@ -11,7 +11,10 @@ import {
   NO_PROPERTIES,
   type Packet,
   PUBACK,
+  PUBCOMP,
   PUBLISH,
+  PUBREC,
+  PUBREL,
   type Publish,
   type QoS,
   SUBSCRIBE,
@@ -348,11 +351,12 @@ function publishOf(topic: string, qos: QoS, packetId: number, text: string): Pub
   return { type: PUBLISH, dup: false, qos, retain: false, topic, packetId, payload, properties: NO_PROPERTIES, propertyBytes: EMPTY_BYTES };
 }
 
-/** An MQTT 3.1.1 client that acknowledges QoS 1 at once. */
+/** An MQTT 3.1.1 client that acknowledges QoS 1 at once, and QoS 2 where it is told to. */
 export class StageClient {
   /** What came, oldest first. */
   readonly packets: Packet[] = [];
   closed = false;
+  completes = false;
   readonly #stage: Stage;
   /** The Session object that has its socket. */
   readonly #object: string;
@@ -435,6 +439,14 @@ export class StageClient {
     return this.packets.flatMap((packet) => (packet.type === PUBLISH ? [new TextDecoder().decode(packet.payload)] : []));
   }
 
+  /** The next packet of an exchange at QoS 2. */
+  #complete(packet: Packet): void {
+    const next =
+      packet.type === PUBLISH && packet.qos === 2 ? PUBREC : packet.type === PUBREC ? PUBREL : packet.type === PUBREL ? PUBCOMP : undefined;
+    if (next === undefined || !("packetId" in packet)) return;
+    this.send({ type: next, packetId: packet.packetId!, reasonCode: 0, properties: NO_PROPERTIES });
+  }
+
   #receive(frame: Uint8Array): void {
     this.#stream.push(frame);
     this.#stream.version = 4;
@@ -443,6 +455,7 @@ export class StageClient {
       this.packets.push(packet);
       if (packet.type === PUBLISH && packet.qos === 1)
         queueMicrotask(() => this.send({ type: PUBACK, packetId: packet.packetId, reasonCode: 0, properties: NO_PROPERTIES }));
+      if (this.completes) queueMicrotask(() => this.#complete(packet));
     }
   }
 }

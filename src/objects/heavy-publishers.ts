@@ -1,0 +1,173 @@
+/**
+ * Publishers of messages that are very much work, for each goes to very many shared subscriptions. Of such work a bounded amount is on its way at
+ * once for each of them; what they send meanwhile of that sort waits for its turn, in order, so that it stands before nobody else's messages,
+ * neither here nor on the way between two objects. In memory alone: what waits is not acknowledged, and is sent again to a later life.
+ */
+
+import type { Ledger } from "../ledger.ts";
+import { HEAVY_WAITING_BYTES_MAX } from "../limits.ts";
+import { type Message, outOfTurn } from "../mqtt/message.ts";
+import type { RoutingCore } from "../routing/core.ts";
+import { Deque } from "../session/deque.ts";
+import { SHARED_WORK } from "../work-limits.ts";
+import type { Taker, Turns } from "./turns.ts";
+
+/** A message that may have to wait. */
+export interface Due {
+  /** What it holds in memory. */
+  readonly bytes: number;
+  readonly topic: string;
+  /** Its turn has come. Throws nothing. @returns what that has cost, as packets */
+  handle(): number;
+}
+
+/** A message is heavy from this part of a turn on: others are not looked at. */
+const HEAVY_PARTS = 32;
+
+export class HeavyPublishers {
+  readonly #turns: Turns;
+  readonly #routing: () => RoutingCore;
+  readonly #ledger: Ledger;
+  readonly #publishers = new Map<string, Publisher>();
+
+  constructor(turns: Turns, routing: () => RoutingCore, ledger: Ledger) {
+    this.#turns = turns;
+    this.#routing = routing;
+    this.#ledger = ledger;
+  }
+
+  /** @param shares shared subscriptions that one message goes to */
+  #isHeavy(shares: number): boolean {
+    return shares * SHARED_WORK * HEAVY_PARTS >= this.#turns.slices.share;
+  }
+
+  #isHeavyTopic(topic: string): boolean {
+    return this.#isHeavy(this.#routing().sharesOf(topic));
+  }
+
+  mustWait({ publisher, topic }: Message): boolean {
+    if (this.#publishers.size === 0) return false;
+    const known = this.#publishers.get(publisher);
+    // What is light waits only for those of its topic.
+    return known?.isBusy === true && (known.waitsFor(topic) || this.#isHeavyTopic(topic));
+  }
+
+  /**
+   * A message as it goes on. What waited comes behind others of the same origin, whose numbers are greater. At QoS 2 it says so, and keeps the
+   * name by which it is known should it come again. Others have one of this object's. Of heavy ones that an earlier life may have handled nobody
+   * knows whether they waited there: at QoS 1 it is better to give them twice, at QoS 0 not at all.
+   * @param again an earlier life may have handled it
+   */
+  named(message: Message, again: boolean, waited: boolean): Message {
+    const inDoubt = again && message.qos > 0 && this.#isHeavyTopic(message.topic);
+    if (message.qos === 2) return waited || inDoubt ? outOfTurn(message) : message;
+    return inDoubt || (waited && !again) ? this.#routing().renamed(message) : message;
+  }
+
+  /** Something of a publisher that is busy waits. @returns false when there is no room */
+  wait(publisher: string, due: Due): boolean {
+    return this.#publishers.get(publisher)!.wait(due);
+  }
+
+  /**
+   * A delivery is on its way.
+   * @param shares shared subscriptions that it is for
+   * @param work that it costs, as packets
+   * @returns to be called once when it is done; undefined where it is light
+   */
+  sent(publisher: string, shares: number, work: number): (() => void) | undefined {
+    if (!this.#isHeavy(shares) || publisher === "") return undefined;
+    let known = this.#publishers.get(publisher);
+    if (known === undefined) {
+      known = new Publisher(this.#turns, this.#ledger, () => this.#publishers.delete(publisher));
+      this.#publishers.set(publisher, known);
+    }
+    return known.sent(work);
+  }
+
+  /** What waits, bytes. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const publisher of this.#publishers.values()) bytes += publisher.bytes;
+    return bytes;
+  }
+}
+
+class Publisher implements Taker {
+  readonly #turns: Turns;
+  readonly #ledger: Ledger;
+  readonly #forget: () => void;
+  readonly #waiting = new Deque<Due>();
+  /** How many of them each topic has. */
+  readonly #topics = new Map<string, number>();
+  bytes = 0;
+  /** Deliveries on their way, and what they cost together, as packets. */
+  #open = 0;
+  #openWork = 0;
+  /** It has asked for a turn. */
+  #asked = false;
+
+  constructor(turns: Turns, ledger: Ledger, forget: () => void) {
+    this.#turns = turns;
+    this.#ledger = ledger;
+    this.#forget = forget;
+  }
+
+  get #isFull(): boolean {
+    return this.#openWork >= this.#turns.slices.share;
+  }
+
+  get isBusy(): boolean {
+    return this.#waiting.length > 0 || this.#isFull;
+  }
+
+  wait(due: Due): boolean {
+    if (this.bytes + due.bytes > HEAVY_WAITING_BYTES_MAX || !this.#ledger.takes("messages")) return false;
+    this.#waiting.push(due);
+    this.#count(due, 1);
+    return true;
+  }
+
+  waitsFor(topic: string): boolean {
+    return this.#topics.has(topic);
+  }
+
+  #count({ topic, bytes }: Due, by: 1 | -1): void {
+    const count = (this.#topics.get(topic) ?? 0) + by;
+    if (count > 0) this.#topics.set(topic, count);
+    else this.#topics.delete(topic);
+    this.bytes += by * bytes;
+    this.#ledger.add("outboxes", by * bytes);
+  }
+
+  sent(work: number): () => void {
+    this.#open += 1;
+    this.#openWork += work;
+    return () => {
+      this.#open -= 1;
+      this.#openWork -= work;
+      this.#goOn();
+    };
+  }
+
+  #goOn(): void {
+    if (this.#waiting.length === 0) {
+      if (this.#open === 0) this.#forget();
+    } else if (!this.#asked && !this.#isFull) {
+      this.#asked = true;
+      this.#turns.wait(this);
+    }
+  }
+
+  turn(work: number): number {
+    this.#asked = false;
+    let done = 0;
+    while (done < work && !this.#isFull && this.#waiting.length > 0) {
+      const due = this.#waiting.shift()!;
+      this.#count(due, -1);
+      done += due.handle();
+    }
+    this.#goOn();
+    return done;
+  }
+}
