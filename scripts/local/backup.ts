@@ -141,14 +141,14 @@ export async function restore(from: string, data: string): Promise<string | unde
   const source = resolve(from);
   const folder = resolve(data);
   const fresh = `${folder}.restored`;
-  await copyWhole(source, fresh);
-  if (!existsSync(folder)) {
-    renameSync(fresh, folder);
-    return undefined;
-  }
   // Taken for as long as it is being replaced.
-  const record = DataFolder.take(folder);
+  const record = existsSync(folder) ? DataFolder.take(folder) : undefined;
   try {
+    await copyWhole(source, fresh);
+    if (record === undefined) {
+      renameSync(fresh, folder);
+      return undefined;
+    }
     const objects = join(folder, OBJECTS);
     const aside = existsSync(objects) ? join(folder, `replaced-${new Date().toISOString().replaceAll(":", "-")}`) : undefined;
     if (aside !== undefined) {
@@ -159,7 +159,7 @@ export async function restore(from: string, data: string): Promise<string | unde
     record.replace(inOrder(objects).map((path) => asItIs(folder, path)));
     return aside;
   } finally {
-    record.close();
+    record?.close();
     rmSync(fresh, { recursive: true, force: true });
   }
 }

@@ -1,6 +1,7 @@
 /** `durable-mqtt export`: all that a namespace of a running broker keeps, into a file. See docs/operations.md, Another topology. */
 import { once } from "node:events";
 import { createWriteStream, renameSync, rmSync, type WriteStream } from "node:fs";
+import { finished } from "node:stream/promises";
 import { EXIT_FAILED, Problem } from "../../src/cli/problem.ts";
 import type { Command } from "../../src/cli/program.ts";
 import { Progress } from "../../src/cli/terminal.ts";
@@ -55,7 +56,8 @@ async function write(client: AdminClient, { namespace }: AdminOptions, output: W
   });
   const put = async (value: object): Promise<void> => {
     if (failure !== undefined) throw failure;
-    if (!output.write(`${JSON.stringify(value)}\n`)) await Promise.race([once(output, "drain"), once(output, "error")]);
+    // It fails with the file.
+    if (!output.write(`${JSON.stringify(value)}\n`)) await once(output, "drain");
   };
   const counts = noCounts();
   await put({ kind: FORMAT, version: FORMAT_VERSION, at: new Date(PLATFORM.now()).toISOString(), namespace: namespace ?? "default" });
@@ -68,8 +70,7 @@ async function write(client: AdminClient, { namespace }: AdminOptions, output: W
   }
   await put({ kind: "end", ...counts });
   output.end();
-  await Promise.race([once(output, "close"), once(output, "error")]);
-  if (failure !== undefined) throw failure;
+  await finished(output);
   return counts;
 }
 

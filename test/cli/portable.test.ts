@@ -57,7 +57,7 @@ async function exported(broker: Broker, namespace: string): Promise<{ file: stri
   expect([code, stdout, stderr]).toEqual([
     0,
     "",
-    expect.stringMatching(/ has \d+ users, \d+ bans, \d+ retained messages, \d+ sessions\.\n$/),
+    expect.stringMatching(/^\S+ has \d+ users, \d+ bans, \d+ retained messages, \d+ sessions\.\n$/),
   ]);
   return {
     file,
@@ -251,6 +251,15 @@ describe("a broker that is in use", () => {
     const copy = await client(urlOf(brokers.compact, t), `${t}-device`, KEPT);
     expect((await copy.message()).dup).toBe(true);
     for (const each of [device, publisher, copy]) await each.disconnect();
+  });
+
+  it("what is faster told than written is waited for", async () => {
+    const t = unique("t");
+    const publisher = await client(urlOf(brokers.compact, t));
+    const payload = "x".repeat(60_000);
+    for (let index = 0; index < 40; index += 1) await publisher.publish(`${t}/${index}`, payload, { qos: 1, retain: true });
+    await publisher.disconnect();
+    expect((await exported(brokers.compact, t)).lines.filter(({ kind }) => kind === "retained")).toHaveLength(40);
   });
 
   it("a session that ends with its connection is not told of, nor one that is brought to a client that is there", async () => {

@@ -105,6 +105,7 @@ describe("what a backup is not made of, or put over", () => {
       code: 1,
       said: expect.stringMatching(/ is in use by another broker/),
     });
+    expect(existsSync(`${data}.restored`)).toBe(false);
     broker.process.kill("SIGTERM");
     await broker.exit;
 
