@@ -4,6 +4,7 @@ import { createHmac } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import { hashPassword } from "../../src/auth/password.ts";
+import { connect } from "../../src/client/index.ts";
 import type { QoS } from "../../src/mqtt/packet.ts";
 import { PHONE, type VisitOptions, Visitor, Visits } from "../support/console.ts";
 import { unique } from "../support/mqtt-client.ts";
@@ -141,6 +142,21 @@ describe("of a sharded broker", () => {
       "Correlation Data17",
       "roomkitchen",
     ]);
+  });
+
+  it("shows a hundred properties, and more when somebody wants them", async () => {
+    const topic = unique();
+    const visitor = await visit();
+    await subscribe(visitor, topic);
+    const client = await connect(broker.mqttUrl);
+    const userProperties = Array.from({ length: 150 }, (_, index) => [`name ${index}`, "x"] as const);
+    await client.publish(topic, "many", { qos: 1, contentType: "text/plain", userProperties });
+    await client.end();
+    await visitor.messages.getByTitle("Properties").getByText("151").click();
+    const shown = visitor.detail.locator(".properties div");
+    await visitor.button("51 more properties").click();
+    await visitor.detail.getByText("name 149").waitFor();
+    expect(await shown.count()).toBe(151);
   });
 
   it("does not get back what it published where No Local says so", async () => {

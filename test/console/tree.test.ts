@@ -1,7 +1,10 @@
 /** The tree of topics, as the console keeps it: what is shown where, what is counted, and that it is bounded. */
 
 import { describe, expect, it } from "vitest";
-import { type Came, TopicTree } from "../../src/console/topics/tree.ts";
+import { Held } from "../../src/console/topics/held.ts";
+import { Histories } from "../../src/console/topics/histories.ts";
+import { TopicTree } from "../../src/console/topics/tree.ts";
+import { BYTES_MAX, type Came, TOPIC_CHARACTERS_MAX } from "../../src/console/topics/value.ts";
 
 const came = (topic: string, more: Partial<Came> = {}): Came => {
   const payload = more.payload ?? new TextEncoder().encode(topic);
@@ -108,7 +111,7 @@ describe("what it holds", () => {
     expect(tree.find("d")!.value!.size).toBe(large.length);
     for (let time = 0; time < 4; time += 1) tree.put(came("a", { payload: new Uint8Array(time) }));
     expect([tree.find("a")!.previous!.size, tree.find("a")!.value!.size]).toEqual([2, 3]);
-    expect(tree.payloadBytes).toBe(3 * large.length + 5);
+    expect(tree.bytes).toBe(3 * large.length + 5);
   });
 
   it("is so many topics; of others it tells that there are messages", () => {
@@ -116,5 +119,63 @@ describe("what it holds", () => {
     for (let index = 0; index < 250_010; index += 1) tree.put(came(`t/${index}`, { payload: new Uint8Array() }));
     // One level above them is one of them.
     expect([tree.topics, tree.leftOut, tree.messages]).toEqual([249_999, 11, 250_010]);
+  });
+
+  it("is no more properties than it may be either: they go before payloads do", () => {
+    const tree = new TopicTree();
+    const pairs = (count: number) => ({ userProperties: Array.from({ length: count }, () => ["", ""] as const) });
+    for (let index = 0; index < 20; index += 1) tree.put(came(`t/${index}`, { properties: pairs(100_000) }));
+    expect(tree.bytes).toBeLessThanOrEqual(BYTES_MAX);
+    const values = tree.find("t")!.children.map(({ value }) => value!);
+    expect(values.every(({ payload }) => payload !== undefined)).toBe(true);
+    expect(values.filter(({ isStripped }) => isStripped === true)).toHaveLength(10);
+    const before = tree.bytes;
+    for (let count = 0; count < 2; count += 1) tree.put(came("t/0"));
+    expect(tree.bytes).toBe(before - 100_000 * 64 + 3);
+
+    const histories = new Histories();
+    histories.begin("a", []);
+    for (let count = 0; count < 10; count += 1) histories.came("a", came("a", { properties: pairs(10_000) }));
+    expect(histories.values("a")).toHaveLength(3);
+  });
+
+  it("is so many characters of topics, too", () => {
+    const tree = new TopicTree();
+    const size = 65_000;
+    const most = Math.ceil(TOPIC_CHARACTERS_MAX / size);
+    for (let index = 0; index < most + 5; index += 1) tree.put(came(String(index).padEnd(size), { payload: new Uint8Array() }));
+    expect([tree.topics, tree.leftOut]).toEqual([most, 5]);
+  });
+});
+
+describe("what is held while nothing moves", () => {
+  it("is the last message of each topic, with how many came", () => {
+    const held = new Held();
+    for (const text of ["1", "2"]) held.put(came("a", { payload: new TextEncoder().encode(text) }), 2);
+    held.put(came("b"), 1);
+    expect([...held.all()].map(({ came: { topic, size }, messages }) => [topic, size, messages])).toEqual([
+      ["a", 1, 4],
+      ["b", 1, 1],
+    ]);
+    expect([held.messages, held.leftOut]).toEqual([5, 0]);
+  });
+
+  it("is no more topics and bytes than the tree holds, and the rest is counted", () => {
+    const held = new Held();
+    for (let index = 0; index < 250_003; index += 1) held.put(came(`t/${index}`, { payload: new Uint8Array() }), 2);
+    expect([held.messages, held.leftOut]).toEqual([500_006, 6]);
+
+    const large = new Uint8Array(20 * 1024 * 1024);
+    const full = new Held();
+    for (const topic of ["a", "b", "c", "d", "a"]) full.put(came(topic, { payload: large }), 1);
+    const kept = () => [...full.all()].map(({ came: { payload, size } }) => [payload?.length, size]);
+    expect(kept()).toEqual([...[1, 2, 3].map(() => [large.length, large.length]), [undefined, large.length]]);
+    full.put(came("a", { payload: new Uint8Array(40 * 1024 * 1024) }), 1);
+    full.put(came("d", { payload: large }), 1);
+    expect(kept().map(([length]) => length)).toEqual([undefined, large.length, large.length, large.length]);
+    const tree = new TopicTree();
+    for (const { came: last, messages } of full.all()) tree.put(last, messages);
+    tree.leave(held.leftOut);
+    expect([tree.find("a")!.value!.payload, tree.find("a")!.count, tree.leftOut, tree.messages]).toEqual([undefined, 3, 6, 13]);
   });
 });

@@ -1,6 +1,7 @@
 /** The messages that came for the subscriptions of the view of messages, and those that were published here; bounded, the oldest go. */
 import { effect, signal } from "@preact/signals";
 import type { Client, Message, MessageProperties } from "../../client/index.ts";
+import { apart, weightOf } from "../payload/property-rows.ts";
 import { sentence } from "../session/link.ts";
 import { link, login } from "../session/session.ts";
 import { stored } from "../session/stored.ts";
@@ -116,13 +117,13 @@ class MessageLog {
     if (message === this.#last) return;
     this.#last = message;
     const { topic, payload, qos, retain, dup, properties } = message;
-    this.#add({ isSent: false, time: Date.now(), topic, payload: payload.slice(), qos, retain, dup, properties });
+    this.#add({ isSent: false, time: Date.now(), topic, payload: payload.slice(), qos, retain, dup, properties: apart(properties) });
   }
 
   #add(entry: Omit<Entry, "id">): void {
     this.count += 1;
     this.entries.push({ id: this.count, ...entry });
-    this.#bytes += entry.payload.length;
+    this.#bytes += bytesOf(entry);
     // Not one by one: taking from the front moves all others.
     if (this.entries.length > ENTRIES_MAX * 1.1 || this.#bytes > BYTES_MAX) this.#trim();
     if (this.#isAsked) return;
@@ -137,10 +138,14 @@ class MessageLog {
 
   #trim(): void {
     let drop = Math.max(0, this.entries.length - ENTRIES_MAX);
-    for (let index = 0; index < drop; index += 1) this.#bytes -= this.entries[index]!.payload.length;
-    for (; this.#bytes > BYTES_MAX && drop < this.entries.length - 1; drop += 1) this.#bytes -= this.entries[drop]!.payload.length;
+    for (let index = 0; index < drop; index += 1) this.#bytes -= bytesOf(this.entries[index]!);
+    for (; this.#bytes > BYTES_MAX && drop < this.entries.length - 1; drop += 1) this.#bytes -= bytesOf(this.entries[drop]!);
     this.entries = this.entries.slice(drop);
   }
+}
+
+function bytesOf({ topic, payload, properties }: Omit<Entry, "id">): number {
+  return topic.length + payload.length + weightOf(properties);
 }
 
 export const log = new MessageLog();

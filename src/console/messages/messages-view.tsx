@@ -7,7 +7,8 @@ import { Rows } from "../parts/rows.tsx";
 import { SearchField } from "../parts/search-field.tsx";
 import { type Format, lineOf, textOf } from "../payload/formats.ts";
 import { Payload } from "../payload/payload.tsx";
-import { PropertiesOf, rowsOf } from "../payload/properties.tsx";
+import { PropertiesOf } from "../payload/properties.tsx";
+import { countOf, rowsOf } from "../payload/property-rows.ts";
 import { type Entry, log } from "./log.ts";
 import { PublishForm } from "./publish-form.tsx";
 import { SubscribeForm } from "./subscribe-form.tsx";
@@ -146,7 +147,7 @@ interface RowProps {
 
 function Row({ entry, isChosen, onChoose }: RowProps) {
   const { id, isSent, time, topic, payload, qos, retain, properties } = entry;
-  const named = rowsOf(properties).length;
+  const named = countOf(properties);
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the list has the keys
     // biome-ignore lint/a11y/useFocusableInteractive: the list has the focus, and names this one as the active one
@@ -196,7 +197,7 @@ function Detail({ entry, onClose, onRespond }: DetailProps) {
         )}
       </div>
       <Payload key={entry.id} bytes={payload} contentType={properties.contentType} fileName={topic} format={format} onFormat={setFormat} />
-      <PropertiesOf properties={properties} />
+      <PropertiesOf key={`properties ${entry.id}`} properties={properties} />
     </>
   );
 }

@@ -1,30 +1,33 @@
-/** The properties of a message (MQTT 5.0), by the names of the specification. */
+/** The properties of a message (MQTT 5.0). */
+import { useState } from "preact/hooks";
 import type { MessageProperties } from "../../client/index.ts";
-import { hexOf, textOf } from "./formats.ts";
+import { countText } from "../parts/numbers.ts";
+import { countOf, rowsOf } from "./property-rows.ts";
+
+/** Before somebody asks for more, and how many more he gets. */
+const SHOWN = 100;
+const MORE = 1000;
 
 export function PropertiesOf({ properties }: { readonly properties: MessageProperties }) {
-  const rows = rowsOf(properties);
+  const [shown, setShown] = useState(SHOWN);
+  const rows = rowsOf(properties, shown);
   if (rows.length === 0) return null;
+  const more = countOf(properties) - rows.length;
   return (
-    <dl class="facts properties">
-      {rows.map(([name, value], index) => (
-        <div key={index}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
+    <>
+      <dl class="facts properties">
+        {rows.map(([name, value], index) => (
+          <div key={index}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {more > 0 && (
+        <button type="button" class="link" onClick={() => setShown(shown + MORE)}>
+          {countText(more)} more properties
+        </button>
+      )}
+    </>
   );
-}
-
-export function rowsOf(properties: MessageProperties): (readonly [name: string, value: string])[] {
-  const { payloadFormatIndicator, messageExpiryInterval, contentType, responseTopic, correlationData, userProperties } = properties;
-  const rows: (readonly [string, string])[] = [];
-  if (contentType !== undefined) rows.push(["Content Type", contentType]);
-  if (payloadFormatIndicator !== undefined) rows.push(["Payload Format", payloadFormatIndicator === 1 ? "UTF-8" : "unspecified"]);
-  if (messageExpiryInterval !== undefined) rows.push(["Message Expiry", `${messageExpiryInterval} s`]);
-  if (responseTopic !== undefined) rows.push(["Response Topic", responseTopic]);
-  if (correlationData !== undefined) rows.push(["Correlation Data", textOf(correlationData) ?? hexOf(correlationData)]);
-  for (const [name, value] of userProperties ?? []) rows.push([name, value]);
-  return rows;
 }

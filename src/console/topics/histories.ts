@@ -1,5 +1,5 @@
 /** The last values of the topics that somebody looks at, or has pinned: of others only the last two are kept. */
-import type { Value } from "./tree.ts";
+import { bytesOf, type Value } from "./value.ts";
 
 const VALUES_MAX = 1000;
 const BYTES_MAX = 2 * 1024 * 1024;
@@ -31,9 +31,9 @@ export class Histories {
     const history = this.#of.get(topic);
     if (history === undefined) return;
     history.values.push(value);
-    history.bytes += value.size;
+    history.bytes += bytesOf(value);
     while (history.values.length > VALUES_MAX || (history.bytes > BYTES_MAX && history.values.length > 1))
-      history.bytes -= history.values.shift()!.size;
+      history.bytes -= bytesOf(history.values.shift());
   }
 
   /** Forgets what came, of all of them. */

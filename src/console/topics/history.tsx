@@ -4,7 +4,7 @@ import { preciseTimeText } from "../parts/numbers.ts";
 import { Plot } from "../parts/plot.tsx";
 import { Rows } from "../parts/rows.tsx";
 import { lineOf, places, plottedOf, textOf } from "../payload/formats.ts";
-import type { Value } from "./tree.ts";
+import type { Value } from "./value.ts";
 import { watch } from "./watch.ts";
 
 const ROW_HEIGHT = 24;

@@ -9,7 +9,8 @@ import { Payload } from "../payload/payload.tsx";
 import { PropertiesOf } from "../payload/properties.tsx";
 import { History } from "./history.tsx";
 import { clear, jsonOf, linesOf, topicsOf } from "./subtree.ts";
-import type { TopicNode, Value } from "./tree.ts";
+import type { TopicNode } from "./tree.ts";
+import type { Value } from "./value.ts";
 import { watch } from "./watch.ts";
 
 export function TopicDetail({ topic }: { readonly topic: string }) {
@@ -61,7 +62,11 @@ export function TopicDetail({ topic }: { readonly topic: string }) {
               onFormat={setFormat}
             />
           )}
-          <PropertiesOf properties={value.properties} />
+          {value.isStripped ? (
+            <p class="nothing">Its properties were not kept: too much came.</p>
+          ) : (
+            <PropertiesOf properties={value.properties} />
+          )}
         </>
       )}
       <History values={values} held={held} onHold={setHeld} />

@@ -1,32 +1,11 @@
 /**
  * The topics that messages came for, as a tree with the last value of each, counts and rates. It is told messages and asked for rows; knows no
- * browser. What it holds is bounded: topics by their number, payloads by their bytes.
+ * browser. What it holds is bounded: topics by their number and length, payloads and properties by their bytes.
  */
-import type { MessageProperties } from "../../client/index.ts";
+import { BYTES_MAX, bytesOf, type Came, fitted, LEVELS_MAX, TOPIC_CHARACTERS_MAX, type Value } from "./value.ts";
 
-/** New topics beyond it are counted and not shown. */
-const TOPICS_MAX = 250_000;
-/** Payloads beyond it are not kept, but for those of topics that are watched. */
-const PAYLOAD_BYTES_MAX = 64 * 1024 * 1024;
 /** Over which time a rate is taken, ms. */
 const RATE_MS = 5000;
-
-/** A message, as far as the tree keeps it. */
-export interface Value {
-  /** Undefined: it was not kept, for want of room. */
-  readonly payload: Uint8Array | undefined;
-  readonly size: number;
-  readonly qos: number;
-  readonly retain: boolean;
-  /** When it came, ms since the epoch. */
-  readonly time: number;
-  readonly properties: MessageProperties;
-}
-
-export interface Came extends Value {
-  readonly topic: string;
-  readonly payload: Uint8Array;
-}
 
 const NO_CHILDREN: readonly TopicNode[] = [];
 
@@ -133,8 +112,11 @@ export class TopicTree {
   topics = 0;
   /** Messages of topics for which there was no room. */
   leftOut = 0;
-  payloadBytes = 0;
+  /** Of payloads and properties. */
+  bytes = 0;
   #nodes = 0;
+  /** Of the topics of all levels. */
+  #characters = 0;
   #search: RegExp | undefined;
   /** Topics whose payloads are always kept. */
   readonly #watched: (topic: string) => boolean;
@@ -145,17 +127,23 @@ export class TopicTree {
 
   /** A message came. */
   put(came: Came, messages = 1): void {
-    this.messages += messages;
     const node = this.#nodeOf(came.topic);
     if (node === undefined) {
-      this.leftOut += messages;
+      this.leave(messages);
       return;
     }
+    this.messages += messages;
     if (node.value === undefined) this.#newTopic(node);
     this.#keep(node, came);
     node.count += messages;
     if (came.retain) node.isRetained = came.size > 0;
     for (let each: TopicNode | undefined = node; each !== undefined; each = each.parent) each.tick(came.time, messages);
+  }
+
+  /** Messages came of topics for which there was no room. */
+  leave(messages: number): void {
+    this.messages += messages;
+    this.leftOut += messages;
   }
 
   /** The broker keeps none of it any more, as whoever cleared it knows. */
@@ -227,8 +215,9 @@ export class TopicTree {
     this.messages = 0;
     this.topics = 0;
     this.leftOut = 0;
-    this.payloadBytes = 0;
+    this.bytes = 0;
     this.#nodes = 0;
+    this.#characters = 0;
     this.shape += 1;
   }
 
@@ -237,10 +226,11 @@ export class TopicTree {
     for (const name of topic.split("/")) {
       let child = node.child(name);
       if (child === undefined) {
-        if (this.#nodes >= TOPICS_MAX) return undefined;
+        if (this.#nodes >= LEVELS_MAX || this.#characters >= TOPIC_CHARACTERS_MAX) return undefined;
         child = new TopicNode(name, node);
         node.add(child);
         this.#nodes += 1;
+        this.#characters += child.topic.length;
         if (this.#search?.test(child.topic)) found(child);
         if (this.#isShown(node)) this.shape += 1;
       }
@@ -261,17 +251,12 @@ export class TopicTree {
     for (let each = node.parent; each !== undefined; each = each.parent) each.topicsBelow += 1;
   }
 
-  #keep(node: TopicNode, { payload, size, qos, retain, time, properties, topic }: Came): void {
-    this.payloadBytes -= bytesOf(node.previous);
+  #keep(node: TopicNode, { topic, ...value }: Came): void {
+    this.bytes -= bytesOf(node.previous);
     node.previous = node.value;
-    const hasRoom = this.payloadBytes + size <= PAYLOAD_BYTES_MAX || this.#watched(topic);
-    node.value = { payload: hasRoom ? payload : undefined, size, qos, retain, time, properties };
-    this.payloadBytes += bytesOf(node.value);
+    node.value = this.#watched(topic) ? value : fitted(value, BYTES_MAX - this.bytes);
+    this.bytes += bytesOf(node.value);
   }
-}
-
-function bytesOf(value: Value | undefined): number {
-  return value?.payload?.length ?? 0;
 }
 
 function found(node: TopicNode): void {

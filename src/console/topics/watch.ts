@@ -4,17 +4,22 @@
  */
 import { computed, effect, signal, untracked } from "@preact/signals";
 import { type Client, type Message, MqttError } from "../../client/index.ts";
+import { apart } from "../payload/property-rows.ts";
 import { Link, sentence } from "../session/link.ts";
 import type { Login } from "../session/login.ts";
 import { clientId, login, link as main } from "../session/session.ts";
 import { stored } from "../session/stored.ts";
+import { Held } from "./held.ts";
 import { Histories } from "./histories.ts";
-import { type Came, TopicTree } from "./tree.ts";
+import { TopicTree } from "./tree.ts";
+import { BYTES_MAX, bytesOf, type Came } from "./value.ts";
 
 /** How long a slice may take, ms. */
 const SLICE_MS = 8;
 /** More than these wait for a frame: then of each topic only the last is looked at, and the others are counted. */
 const WAITING_MAX = 20_000;
+/** Nor do more than these wait: a page that is not seen may get its next frame in minutes. */
+const UNSEEN_MAX = 100_000;
 /** How often what is looked at is drawn anew, ms: nobody reads faster. */
 const LOOKED_AT_MS = 200;
 /** A page that is not seen gets no frames. */
@@ -46,8 +51,9 @@ class TopicWatch {
   /** Those of them that the broker's session has, whether there is a connection or not. */
   readonly #kept = signal<ReadonlySet<string>>(NOTHING);
   #waiting: Came[] = [];
-  /** Of each topic the last message that came since it is paused, and how many. */
-  #held = new Map<string, { came: Came; messages: number }>();
+  #waitingBytes = 0;
+  /** What came since it is paused. */
+  #held = new Held();
   /** One message may come for several filters; it has come once. */
   #last: Message | undefined;
   #isAsked = false;
@@ -93,16 +99,15 @@ class TopicWatch {
 
   /** Messages that came since it is paused. */
   get held(): number {
-    let messages = 0;
-    for (const each of this.#held.values()) messages += each.messages;
-    return messages;
+    return this.#held.messages;
   }
 
   pause(isPaused: boolean): void {
     this.isPaused.value = isPaused;
     if (isPaused) return;
-    for (const { came, messages } of this.#held.values()) this.#put(came, messages);
-    this.#held = new Map();
+    for (const { came, messages } of this.#held.all()) this.#put(came, messages);
+    this.tree.leave(this.#held.leftOut);
+    this.#held = new Held();
     this.drawn();
   }
 
@@ -116,7 +121,8 @@ class TopicWatch {
     this.tree.clear();
     this.histories.clear();
     this.#waiting = [];
-    this.#held = new Map();
+    this.#waitingBytes = 0;
+    this.#held = new Held();
     this.drawn();
   }
 
@@ -202,7 +208,10 @@ class TopicWatch {
     const { topic, payload, qos, retain, properties } = message;
     const isAlone = payload.buffer.byteLength <= payload.length + 256;
     const kept = isAlone ? payload : payload.slice();
-    this.#waiting.push({ topic, payload: kept, size: kept.length, qos, retain, time: Date.now(), properties });
+    const came: Came = { topic, payload: kept, size: kept.length, qos, retain, time: Date.now(), properties: apart(properties) };
+    this.#waiting.push(came);
+    this.#waitingBytes += bytesOf(came);
+    if (this.#waiting.length > UNSEEN_MAX || this.#waitingBytes > BYTES_MAX) this.#gather();
     if (this.#isAsked) return;
     this.#isAsked = true;
     this.#ask();
@@ -219,6 +228,7 @@ class TopicWatch {
     let next = 0;
     for (; next < this.#waiting.length; next += 1) {
       if (next % 64 === 63 && performance.now() > until) break;
+      this.#waitingBytes -= bytesOf(this.#waiting[next]);
       this.#take(this.#waiting[next]!, 1);
     }
     this.#waiting = this.#waiting.slice(next);
@@ -248,20 +258,13 @@ class TopicWatch {
       }
     }
     this.#waiting = [];
+    this.#waitingBytes = 0;
     for (const { came, messages } of last.values()) this.#take(came, messages);
   }
 
   #take(came: Came, messages: number): void {
-    if (!this.isPaused.peek()) {
-      this.#put(came, messages);
-      return;
-    }
-    const known = this.#held.get(came.topic);
-    if (known === undefined) this.#held.set(came.topic, { came, messages });
-    else {
-      known.came = came;
-      known.messages += messages;
-    }
+    if (this.isPaused.peek()) this.#held.put(came, messages);
+    else this.#put(came, messages);
   }
 
   #put(came: Came, messages: number): void {
