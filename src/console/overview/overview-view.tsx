@@ -1,5 +1,5 @@
 /** How the broker does: how much there is, what comes and goes, what is dropped and why, and what it costs. */
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import { Refused } from "../parts/needs-token.tsx";
 import { countText, rateText, sizeText } from "../parts/numbers.ts";
 import { type Polled, usePolled } from "../parts/polled.ts";
@@ -7,7 +7,7 @@ import { api } from "../session/session.ts";
 import { BillCard } from "./bill-card.tsx";
 import { Curves, RANGES, type Range } from "./curves.tsx";
 import { type Figures, type ObjectFigures, sumOf } from "./figures.ts";
-import { useLive } from "./live.ts";
+import { Live } from "./live.ts";
 
 /** Each look is a request and a call to each object: often enough to see something happen, seldom enough to cost nothing. */
 const LOOK_MS = 5000;
@@ -27,8 +27,9 @@ export function OverviewView() {
     [asker],
     range === "minute" ? LIVE_MS : LOOK_MS,
   );
-  const live = useLive(polled.answer);
   const { answer, error } = polled;
+  const looks = useMemo(() => new Live(), [asker]);
+  const live = answer === undefined ? [] : looks.look(answer);
   if (answer === undefined && error === undefined) return <p class="nothing">Asking the broker …</p>;
   return (
     <div class="page">
