@@ -7,7 +7,7 @@ import { later } from "./parts/later.tsx";
 import { Questions } from "./parts/question.tsx";
 import { hrefOf, route, VIEWS, type View } from "./route.ts";
 import { Ending } from "./session/ending.tsx";
-import { clientId, link, login, signInIsOpen } from "./session/session.ts";
+import { api, clientId, link, login, signInIsOpen } from "./session/session.ts";
 import { SignIn } from "./session/sign-in.tsx";
 import { TopicsView } from "./topics/topics-view.tsx";
 
@@ -19,7 +19,7 @@ const NAMES: Readonly<Record<View, string>> = {
   access: "Access",
 };
 
-/** Those that ask the HTTP API are loaded when they are opened. */
+/** Those that ask the HTTP API are loaded when they are opened, and begin anew with each login: what one has seen is not for another. */
 const SHOWN: Readonly<Record<View, ComponentType>> = {
   topics: TopicsView,
   messages: MessagesView,
@@ -27,6 +27,10 @@ const SHOWN: Readonly<Record<View, ComponentType>> = {
   overview: later(() => import("./overview/overview-view.tsx").then(({ OverviewView }) => OverviewView)),
   access: later(() => import("./access/access-view.tsx").then(({ AccessView }) => AccessView)),
 };
+
+function isOfApi(view: View): boolean {
+  return view !== "topics" && view !== "messages";
+}
 
 export function App() {
   const { view } = route.value;
@@ -57,7 +61,7 @@ export function App() {
       <Ending />
       <main>
         <Guarded key={view}>
-          <Shown />
+          <Shown key={isOfApi(view) ? api.value : view} />
         </Guarded>
       </main>
       <SignIn />

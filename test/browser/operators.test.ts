@@ -4,10 +4,11 @@
  */
 
 import { createHash } from "node:crypto";
+import type { Locator } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Broker, startBroker } from "../../scripts/local/local-broker.ts";
 import { API_TOKENS } from "../../src/auth/api-settings.ts";
-import { done } from "../support/admin-api.ts";
+import { done, USERS } from "../support/admin-api.ts";
 import { PHONE, type VisitOptions, Visitor, Visits } from "../support/console.ts";
 import { unique } from "../support/mqtt-client.ts";
 import { mqttJs, type RealConnectOptions } from "../support/real-clients.ts";
@@ -172,6 +173,46 @@ describe.each(["compact", "sharded"])("%s", (topology) => {
     await visitor.page.getByRole("link", { name: "Bans" }).click();
     await visitor.page.getByText(message).waitFor();
     await visitor.page.getByText("npx wrangler secret put ADMIN_TOKEN").waitFor();
+  });
+
+  it("shows nobody what another has seen", async () => {
+    const [clientId, ban] = [unique("seen"), unique("banned")];
+    const other = await client({ clientId });
+    await done(broker.url, "POST", "/banned", { as: "clientid", who: ban, reason: "why" });
+    const visitor = await visit("Clients");
+    // From now on nothing is answered: what was is gone all the same.
+    const leave = async (): Promise<void> => {
+      await visitor.page.route("**/api/v5/**", () => {});
+      await visitor.page.locator("button.state").click();
+      await visitor.page.getByRole("dialog").getByRole("button", { name: "Sign out" }).click();
+    };
+    const comeBack = async (): Promise<void> => {
+      await visitor.page.unroute("**/api/v5/**");
+      await visitor.page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+      await visitor.signIn({ token: ADMIN_TOKEN });
+      await visitor.page.getByRole("dialog").waitFor({ state: "hidden" });
+    };
+    const there = async (what: Locator): Promise<void> => {
+      await what.waitFor();
+      await leave();
+      await what.waitFor({ state: "detached" });
+      await comeBack();
+    };
+    const { page } = visitor;
+    await page.getByRole("option", { name: clientId }).click();
+    await visitor.button("Watch packets").click();
+    await other.publish(`${clientId}/x`, "y", 1);
+    await there(page.getByRole("option", { name: `PUBLISH ${clientId}/x` }));
+    await visitor.go("Overview");
+    await there(page.getByText(/^\d+ of \d+$/));
+    await visitor.go("Access");
+    await done(broker.url, "POST", USERS, { user_id: clientId, password: "x" });
+    await page.getByRole("link", { name: "Bans" }).click();
+    await there(page.getByText(ban));
+    await page.getByRole("navigation", { name: "Access" }).getByRole("link", { name: "Users" }).click();
+    await there(page.getByRole("link", { name: clientId }));
+    await done(broker.url, "DELETE", `${USERS}/${clientId}`);
+    await other.disconnect();
   });
 
   it("does not show a token again and again that is wrong: the broker counts guesses", async () => {

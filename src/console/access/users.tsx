@@ -1,5 +1,5 @@
 /** The users that the broker keeps: in the order of their names, page by page; on the right one of them, or a new one. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { countText } from "../parts/numbers.ts";
 import { SearchField } from "../parts/search-field.tsx";
 import { hrefOf } from "../route.ts";
@@ -31,17 +31,22 @@ export function Users({ rest }: { readonly rest: string | undefined }) {
   const [listed, setListed] = useState<Listed>();
   const [error, setError] = useState<unknown>();
   const [turn, setTurn] = useState(0);
+  const asking = useRef(new AbortController());
   const again = (): void => setTurn((before) => before + 1);
   const [isNew, name] = rest === undefined ? [false, undefined] : [rest === NEW, rest.replace(/^=/, "")];
 
   /** From a name on: whoever has it stands first, then those behind it. */
-  const look = async (from: string, before: readonly UserFacts[], signal: AbortSignal): Promise<void> => {
+  const look = async (from: string, before: readonly UserFacts[]): Promise<void> => {
+    asking.current.abort();
+    asking.current = new AbortController();
+    const { signal } = asking.current;
     const isFirst = before.length === 0 && from !== "";
     try {
       const [exact, page] = await Promise.all([
         isFirst ? now.get<UserFacts>(pathOf(from), {}, signal).catch(noneOf) : undefined,
         now.get<UsersPage>(USERS, { limit: LIMIT, cursor: from }, signal),
       ]);
+      if (signal.aborted) return;
       const { cursor, count } = page.meta;
       setListed({ users: [...before, ...(exact === undefined ? [] : [exact]), ...page.data], count, cursor });
       setError(undefined);
@@ -50,10 +55,9 @@ export function Users({ rest }: { readonly rest: string | undefined }) {
     }
   };
   useEffect(() => {
-    const gone = new AbortController();
-    const timer = setTimeout(() => void look(text, [], gone.signal), text === "" ? 0 : WRITTEN_MS);
+    const timer = setTimeout(() => void look(text, []), text === "" ? 0 : WRITTEN_MS);
     return () => {
-      gone.abort();
+      asking.current.abort();
       clearTimeout(timer);
     };
   }, [now, text, turn]);
@@ -97,7 +101,7 @@ export function Users({ rest }: { readonly rest: string | undefined }) {
             {countText(count)} {count === 1 ? "user" : "users"}
           </span>
           {cursor !== undefined && (
-            <button type="button" onClick={() => void look(cursor, users, new AbortController().signal)}>
+            <button type="button" onClick={() => void look(cursor, users)}>
               More users
             </button>
           )}

@@ -28,7 +28,7 @@ export function Subscriptions({ client, onDone }: Props) {
   const { clientid, subscriptions_cnt: count, connected } = client;
   const now = api.value;
   const path = `${pathOf(clientid)}/subscriptions`;
-  const { answer, error, again } = usePolled((signal) => now.get<readonly Subscribed[]>(path, {}, signal), [now, path, count]);
+  const { answer, error, again } = usePolled((signal) => now.get<readonly Subscribed[]>(path, {}, signal), [now, path], 0, [count]);
   const [shown, setShown] = useState(SHOWN);
   const done = (): void => {
     again();

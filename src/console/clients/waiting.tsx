@@ -1,5 +1,5 @@
 /** Messages of QoS 1 and 2 of a client that it has not acknowledged: those that were sent, and those that wait to be sent. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { bytesOfBase64 } from "../parts/bytes.ts";
 import { Refused } from "../parts/needs-token.tsx";
 import { countText, sizeText } from "../parts/numbers.ts";
@@ -58,20 +58,24 @@ function Messages({ client, kind, count }: Props) {
   const path = `${pathOf(client.clientid)}/${kind}_messages`;
   const [pages, setPages] = useState<readonly WaitingPage[]>([]);
   const [error, setError] = useState<unknown>();
-  const ask = async (from: Api, position?: number, signal?: AbortSignal): Promise<void> => {
+  const asking = useRef(new AbortController());
+  const ask = async (from: Api, position?: number): Promise<void> => {
+    asking.current.abort();
+    asking.current = new AbortController();
+    const { signal } = asking.current;
     try {
       const page = await from.get<WaitingPage>(path, { limit: LIMIT, position, payload: "base64" }, signal);
+      if (signal.aborted) return;
       setPages((before) => (position === undefined ? [page] : [...before, page]));
       setError(undefined);
     } catch (problem) {
-      if (!signal?.aborted) setError(problem);
+      if (!signal.aborted) setError(problem);
     }
   };
   // Anew when there are others: those that were shown further down may be gone.
   useEffect(() => {
-    const gone = new AbortController();
-    void ask(now, undefined, gone.signal);
-    return () => gone.abort();
+    void ask(now);
+    return () => asking.current.abort();
   }, [now, path, count]);
   const messages = pages.flatMap(({ data }) => data);
   const { hasnext = false, position } = pages.at(-1)?.meta ?? {};

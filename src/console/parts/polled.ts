@@ -9,12 +9,30 @@ export interface Polled<Answer> {
   readonly again: () => void;
 }
 
+interface Known<Answer> {
+  readonly inputs: readonly unknown[];
+  readonly answer: Answer | undefined;
+  readonly error: unknown;
+}
+
+const NOTHING = { answer: undefined, error: undefined };
+
+function isOf({ inputs }: Known<unknown>, now: readonly unknown[]): boolean {
+  return inputs.every((each, index) => each === now[index]);
+}
+
 /**
- * @param ask is asked at once, and whenever `inputs` change
+ * @param ask is asked at once, and whenever `inputs` change: then what was answered before is of something else, and there is no answer
  * @param everyMs 0: only once; a page that is not seen asks nothing again, and a token that is refused is not shown again: the broker counts guesses
+ * @param signs when they change it is asked again, too, about the same
  */
-export function usePolled<Answer>(ask: (signal: AbortSignal) => Promise<Answer>, inputs: readonly unknown[], everyMs = 0): Polled<Answer> {
-  const [state, setState] = useState<{ answer: Answer | undefined; error: unknown }>({ answer: undefined, error: undefined });
+export function usePolled<Answer>(
+  ask: (signal: AbortSignal) => Promise<Answer>,
+  inputs: readonly unknown[],
+  everyMs = 0,
+  signs: readonly unknown[] = [],
+): Polled<Answer> {
+  const [state, setState] = useState<Known<Answer>>({ inputs, ...NOTHING });
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     const gone = new AbortController();
@@ -24,10 +42,10 @@ export function usePolled<Answer>(ask: (signal: AbortSignal) => Promise<Answer>,
       if (!document.hidden || everyMs === 0) {
         try {
           const answer = await ask(gone.signal);
-          if (!gone.signal.aborted) setState({ answer, error: undefined });
+          if (!gone.signal.aborted) setState({ inputs, answer, error: undefined });
         } catch (error) {
           isRefused = error instanceof ApiProblem && error.isOfToken;
-          if (!gone.signal.aborted) setState((before) => ({ ...before, error }));
+          if (!gone.signal.aborted) setState((before) => ({ ...(isOf(before, inputs) ? before : { inputs, ...NOTHING }), error }));
         }
       }
       if (everyMs > 0 && !isRefused && !gone.signal.aborted) timer = setTimeout(run, everyMs);
@@ -37,6 +55,7 @@ export function usePolled<Answer>(ask: (signal: AbortSignal) => Promise<Answer>,
       gone.abort();
       clearTimeout(timer);
     };
-  }, [...inputs, turn, everyMs]);
-  return { ...state, again: () => setTurn((before) => before + 1) };
+  }, [...inputs, ...signs, turn, everyMs]);
+  const { answer, error } = isOf(state, inputs) ? state : NOTHING;
+  return { answer, error, again: () => setTurn((before) => before + 1) };
 }
