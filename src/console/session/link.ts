@@ -59,8 +59,7 @@ export class Link {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        const why =
-          error instanceof MqttError && error.kind === "lost" ? await whyNoSocket(path) : { problem: sentence(error), isFinal: true };
+        const why = await whyNot(error, path);
         if (signal.aborted) return;
         this.#state.value = { kind: why.isFinal ? "closed" : "away", problem: why.problem };
         if (why.isFinal) return;
@@ -121,10 +120,21 @@ function waited(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+interface Why {
+  readonly problem: string;
+  /** The broker has refused: it would again. */
+  readonly isFinal: boolean;
+}
+
+async function whyNot(error: unknown, path: string): Promise<Why> {
+  const kind = error instanceof MqttError ? error.kind : undefined;
+  return kind === "lost" ? whyNoSocket(path) : { problem: sentence(error), isFinal: kind !== "timeout" };
+}
+
 /** A browser does not say why a WebSocket was refused; the same path without an upgrade answers in words. */
-async function whyNoSocket(path: string): Promise<{ readonly problem: string; readonly isFinal: boolean }> {
+async function whyNoSocket(path: string): Promise<Why> {
   try {
-    const response = await fetch(path);
+    const response = await fetch(path, { signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
     const text = (await response.text()).trim();
     const isSilent = response.status === 426 || response.status >= 500 || text === "" || text.length > 500;
     return isSilent ? { problem: "The broker did not answer with MQTT.", isFinal: false } : { problem: text, isFinal: true };
