@@ -207,8 +207,33 @@ describe("of a sharded broker", () => {
     await other.publish(topic, "message 60.", 1);
     await visitor.page.getByText("61 messages").waitFor();
     expect((await read.boundingBox())!.y).toBe(before);
+    // What comes and is not shown moves nothing either.
+    await visitor.field("Search messages").fill("message");
+    const shown = (await read.boundingBox())!.y;
+    for (const text of ["not looked for", "message 61."]) await other.publish(topic, text, 1);
+    await visitor.page.getByText("63 messages").waitFor();
+    expect((await read.boundingBox())!.y).toBe(shown);
     await visitor.field("Search messages").fill("message 7.");
     expect(await values(visitor, 1)).toEqual(["message 7."]);
+  });
+
+  it("goes on trying while the broker is slow to answer", async () => {
+    const context = await (await visits.browser).newContext();
+    await context.clock.install();
+    let isSlow = true;
+    await context.routeWebSocket(/mqtt/, (socket) => {
+      if (!isSlow) socket.connectToServer();
+    });
+    const visitor = await Visitor.openIn(context, broker.url);
+    await visitor.button(/^Connecting/).waitFor();
+    await context.clock.runFor(10_000);
+    await visitor.button(/^Not reached, trying again/).waitFor();
+    await visitor.page.getByText("The connection could not be made within 10000 ms. It is tried again").waitFor();
+    expect(await visitor.page.getByRole("dialog").count()).toBe(0);
+    isSlow = false;
+    await context.clock.runFor(3000);
+    await visitor.connected();
+    await visitor.close();
   });
 
   it("connects as somebody, says why not, and forgets the password with the tab", async () => {

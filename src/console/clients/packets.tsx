@@ -1,5 +1,6 @@
 /** The packets of a client, live, the newest first; how many there are in a second, and what one of them says. */
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { CameCount } from "../parts/came.ts";
 import { Refused } from "../parts/needs-token.tsx";
 import { Notice } from "../parts/notice.tsx";
 import { countText, preciseTimeText, rateText } from "../parts/numbers.ts";
@@ -78,6 +79,7 @@ function List({ trace }: { readonly trace: Trace }) {
   const all = held?.entries ?? trace.entries;
   const shown = kind === "all" ? all : all.filter((entry) => entry.kind === "note" || shows(entry.packet));
   const count = shown.length;
+  const came = useMemo(() => new CameCount(), []).next(kind, shown);
   const at = chosen === undefined ? -1 : shown.lastIndexOf(chosen);
   const onKeyDown = (event: KeyboardEvent): void => {
     const step = { ArrowDown: -1, ArrowUp: 1, Home: count, End: -count }[event.key];
@@ -134,7 +136,7 @@ function List({ trace }: { readonly trace: Trace }) {
             count={count}
             rowHeight={ROW_HEIGHT}
             seen={at < 0 ? undefined : count - 1 - at}
-            cameBefore={held === undefined ? trace.count : held.count}
+            cameBefore={came}
             row={(index) => {
               const entry = shown[count - 1 - index]!;
               return <Row key={entry.id} entry={entry} isChosen={entry === chosen} onChoose={setChosen} />;

@@ -1,6 +1,7 @@
 /** Messages as they come, for subscriptions of one's own; and publishing. */
-import { useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import { base64Of } from "../parts/bytes.ts";
+import { CameCount } from "../parts/came.ts";
 import { saveAs } from "../parts/files.ts";
 import { countText, preciseTimeText } from "../parts/numbers.ts";
 import { Rows } from "../parts/rows.tsx";
@@ -72,6 +73,7 @@ function List({ chosen, onChoose, onWrite }: ListProps) {
   log.frame.value;
   const [text, setText] = useState("");
   const found = useFound(text);
+  const came = useMemo(() => new CameCount(), []).next(text, found);
   const at = chosen === undefined ? -1 : found.lastIndexOf(chosen);
   const onKeyDown = (event: KeyboardEvent): void => {
     const step = { ArrowDown: -1, ArrowUp: 1 }[event.key];
@@ -87,7 +89,7 @@ function List({ chosen, onChoose, onWrite }: ListProps) {
         <span class="quiet" role="status">
           {countText(log.count)} {log.count === 1 ? "message" : "messages"}
         </span>
-        <button type="button" disabled={found.length === 0} onClick={() => saveAs("messages.ndjson", ...found.map(lineOfEntry))}>
+        <button type="button" disabled={found.length === 0} onClick={() => saveAs("messages.ndjson", found.map(lineOfEntry))}>
           Save
         </button>
         <button type="button" onClick={() => log.clear()}>
@@ -111,7 +113,7 @@ function List({ chosen, onChoose, onWrite }: ListProps) {
           onKeyDown={onKeyDown}
           count={found.length}
           rowHeight={ROW_HEIGHT}
-          cameBefore={found.at(-1)?.id ?? 0}
+          cameBefore={came}
           row={(index) => {
             const entry = found[found.length - 1 - index]!;
             return <Row key={entry.id} entry={entry} isChosen={entry === chosen} onChoose={onChoose} />;

@@ -1,6 +1,7 @@
 /** Files that go to the disk of whoever looks, and come from there. */
 
-export function saveAs(name: string, ...content: (string | Uint8Array)[]): void {
+/** @param content one after the other; a list, as a call takes no more than so many arguments */
+export function saveAs(name: string, content: readonly (string | Uint8Array)[]): void {
   const url = URL.createObjectURL(new Blob(content as BlobPart[]));
   const link = document.createElement("a");
   link.href = url;

@@ -46,7 +46,7 @@ export function Payload({ bytes, contentType, before, fileName, format, onFormat
         <button type="button" onClick={() => navigator.clipboard?.writeText(textForCopy(shown, bytes))}>
           Copy
         </button>
-        <button type="button" onClick={() => saveAs(fileName, bytes)}>
+        <button type="button" onClick={() => saveAs(fileName, [bytes])}>
           Save
         </button>
       </div>

@@ -12,11 +12,13 @@ const ROW_HEIGHT = 24;
 interface Props {
   /** The oldest first. */
   readonly values: readonly Value[];
+  /** How many there were, with those that are held no more. */
+  readonly came: number;
   readonly held: Value | undefined;
   readonly onHold: (value: Value) => void;
 }
 
-export function History({ values, held, onHold }: Props) {
+export function History({ values, came, held, onHold }: Props) {
   // The list is the same one, and grows: what is given to this does not tell that there is more of it.
   watch.moment.value;
   const [place, setPlace] = useState<string>();
@@ -53,11 +55,11 @@ export function History({ values, held, onHold }: Props) {
           aria-label="Values, the newest first"
           count={count}
           rowHeight={ROW_HEIGHT}
-          cameBefore={count}
+          cameBefore={came}
           row={(index) => {
             const value = values[count - 1 - index]!;
             return (
-              <div role="listitem" class="row" key={count - index}>
+              <div role="listitem" class="row" key={came - index}>
                 <button type="button" class="plain past" aria-current={value === held} onClick={() => onHold(value)}>
                   <time>{preciseTimeText(value.time)}</time>
                   <span class="value">{value.payload === undefined ? "(not kept)" : lineOf(value.payload)}</span>

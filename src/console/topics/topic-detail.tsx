@@ -69,7 +69,7 @@ export function TopicDetail({ topic }: { readonly topic: string }) {
           )}
         </>
       )}
-      <History values={values} held={held} onHold={setHeld} />
+      <History values={values} came={watch.histories.count(topic)} held={held} onHold={setHeld} />
       <details class="card" open>
         <summary>Publish</summary>
         <PublishForm key={topic} topic={topic} />
@@ -126,7 +126,7 @@ function Subtree({ node }: { readonly node: TopicNode }) {
       <button type="button" onClick={() => copy(jsonOf(node))}>
         {isAlone ? "Copy value" : "Copy all as JSON"}
       </button>
-      <button type="button" onClick={() => saveAs(`${node.topic}.ndjson`, ...linesOf(node))}>
+      <button type="button" onClick={() => saveAs(`${node.topic}.ndjson`, linesOf(node))}>
         {isAlone ? "Save as NDJSON" : `Save ${countText(node.topicsBelow + (node.value === undefined ? 0 : 1))} topics as NDJSON`}
       </button>
       {retained.length > 0 && (
