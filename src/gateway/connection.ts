@@ -297,12 +297,12 @@ export class Connection {
 
   /** The client's socket is gone: reset, or ended from here, or both sides have said all. */
   #clientGone(): void {
-    const hasSaidAll = this.#socket.errored === null && this.#socket.readableEnded;
     this.#end();
     this.#cancelPatience?.();
     this.#outgoing.drop();
-    // After an orderly end the Close frame is on its way, and its answer ends the WebSocket.
-    if (!hasSaidAll) this.#broker?.terminate();
+    // A Close frame that is on its way goes behind all that the client has said, and its answer ends the WebSocket.
+    if (this.#broker?.readyState !== WebSocket.CLOSING) this.#broker?.terminate();
+    else if (this.#broker.isPaused) this.#broker.resume();
     this.#shared.journal.connection("closed", { address: this.#client.address, client: this.#first?.clientId });
   }
 

@@ -1,6 +1,7 @@
 /** The gateway over real sockets, before a broker that the test plays: what passes, what does not, and how things end. */
 
 import { randomBytes } from "node:crypto";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { describe, expect, it } from "vitest";
@@ -29,6 +30,7 @@ import {
   hashOf,
   readAll,
   readBytes,
+  type Setting,
   settled,
   tcp,
 } from "./support.ts";
@@ -398,6 +400,20 @@ describe("a side that does not keep up", () => {
   });
 });
 
+/** A client that is connected, with the gateway's own two sockets: to the client, and to the broker. */
+async function seen(
+  setting: Setting,
+): Promise<Awaited<ReturnType<typeof connected>> & { readonly inner: Socket; readonly upstream: Socket }> {
+  const sockets = new Set<Socket>();
+  const see = (message: unknown): void => void sockets.add((message as { socket: Socket }).socket);
+  const channels = ["net.server.socket", "net.client.socket"];
+  for (const channel of channels) subscribe(channel, see);
+  const arrived = await connected(setting);
+  for (const channel of channels) unsubscribe(channel, see);
+  const to = (port: number | undefined): Socket => [...sockets].find(({ remotePort }) => remotePort === port)!;
+  return { ...arrived, inner: to(arrived.client.localPort), upstream: to(Number(new URL(setting.broker.url).port)) };
+}
+
 describe("ends", () => {
   it("a client that closes its side still gets what the broker answers", async () => {
     const arrived = await connected(await gatewayAlone());
@@ -435,6 +451,46 @@ describe("ends", () => {
     const closed = once(socket, "close");
     client.resetAndDestroy();
     expect((await closed)[0]).toBe(1006);
+  });
+
+  it("a reset after the client has said all takes nothing of it away", async () => {
+    const { client, socket, frames, inner, upstream } = await seen(await gatewayAlone());
+    const closed = once(socket, "close");
+    upstream.cork();
+    client.end("all that there is to say");
+    await once(inner, "end");
+    inner.destroy(new Error("reset"));
+    await expect.poll(() => inner.closed).toBe(true);
+    upstream.uncork();
+    expect((await closed)[0]).toBe(1005);
+    expect(String(frames.at(-1))).toBe("all that there is to say");
+  });
+
+  it("a reset while the gateway stops takes nothing away either", async () => {
+    const setting = await gatewayAlone();
+    const { client, socket, frames, inner, upstream } = await seen(setting);
+    const closed = once(socket, "close");
+    upstream.cork();
+    client.write("so far");
+    await expect.poll(() => setting.gateway.metrics.bytesIn).toBe(CONNECT_BYTES.length + 6);
+    const stopped = setting.gateway.close();
+    inner.destroy(new Error("reset"));
+    await stopped;
+    upstream.uncork();
+    expect((await closed)[0]).toBe(1001);
+    expect(String(frames.at(-1))).toBe("so far");
+  });
+
+  it("a client that has said all, reads nothing and is reset does not keep the broker waiting", async () => {
+    const { client, socket, inner } = await seen(await gatewayAlone());
+    client.pause();
+    for (let n = 0; n < 60; n++) socket.send(Buffer.alloc(1_000_000));
+    await settled(() => socket.bufferedAmount);
+    const closed = once(socket, "close");
+    client.end("all");
+    await once(inner, "end");
+    inner.destroy(new Error("reset"));
+    expect((await closed)[0]).toBe(1005);
   });
 
   it("a client that leaves while its WebSocket is being opened takes that with it", async () => {
