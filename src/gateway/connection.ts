@@ -14,7 +14,6 @@ import { type First, FirstPacket } from "./first-packet.ts";
 import type { Journal } from "./journal.ts";
 import {
   CHUNK_BYTES,
-  CONNECT_MS,
   LINGER_MS,
   OPENING_MS,
   UNFINISHED_BYTES_MAX,
@@ -41,6 +40,8 @@ export interface Shared {
 }
 
 export interface Client extends Peer {
+  /** How long its CONNECT may still take. */
+  readonly connectMs: number;
   /** Why its certificate does not let it in; undefined where it does, or where none is needed. */
   readonly problem?: string | undefined;
 }
@@ -84,7 +85,7 @@ export class Connection {
     socket.once("close", () => this.#clientGone());
     // It is followed by "close", which does all there is to do.
     socket.on("error", () => {});
-    this.#cancelPatience = shared.clock.after(CONNECT_MS, () => this.#cut("slow", "CONNECT did not come in time"));
+    this.#cancelPatience = shared.clock.after(client.connectMs, () => this.#cut("slow", "CONNECT did not come in time"));
   }
 
   readonly #received = (chunk: Buffer): void => {

@@ -5,10 +5,10 @@ const MINUTE = 60 * SECOND;
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** From the first byte of a connection to the last of its CONNECT, PROXY header included; then it is cut. As the broker has it. */
+/** From the beginning of a connection to the last byte of its CONNECT, PROXY header included, TLS left out; then it is cut. As the broker has it. */
 export const CONNECT_MS = 10 * SECOND;
 
-/** TLS, within which the client shows its certificate. */
+/** TLS, within which the client shows its certificate: slow ones need seconds for it alone. */
 export const TLS_MS = 10 * SECOND;
 
 /** A CONNECT with its fixed header: the largest Will Payload there is, and a token. What is longer is cut before it is read. */

@@ -102,16 +102,16 @@ export class Listener {
     const { proxies } = this.#options;
     const address = plainAddress(socket.remoteAddress ?? "");
     if (!this.#services.entrance.enter(socket)) this.#cut(socket, address, "full", "there are too many connections");
-    else if (proxies === undefined) this.#admit(socket, address);
+    else if (proxies === undefined) this.#admit(socket, { address, connectMs: CONNECT_MS });
     else if (proxies.has(address)) this.#readProxy(socket, address);
     else this.#cut(socket, address, "proxy", "it comes from none of the proxies");
   }
 
   #readProxy(socket: Socket, proxy: string): void {
     let bytes: Buffer = Buffer.alloc(0);
-    const tooLate = this.#services.clock.after(CONNECT_MS, () =>
-      this.#cut(socket, proxy, "proxy", "the PROXY header did not come in time"),
-    );
+    const { clock } = this.#services;
+    const began = clock.now();
+    const tooLate = clock.after(CONNECT_MS, () => this.#cut(socket, proxy, "proxy", "the PROXY header did not come in time"));
     const look = (): void => {
       const chunk = socket.read() as Buffer | null;
       if (chunk === null) return;
@@ -125,7 +125,7 @@ export class Listener {
       }
       const rest = bytes.subarray(header.length);
       if (rest.length > 0) socket.unshift(rest);
-      this.#admit(socket, plainAddress(header.address ?? proxy));
+      this.#admit(socket, { address: plainAddress(header.address ?? proxy), connectMs: began + CONNECT_MS - clock.now() });
     };
     const done = (): void => {
       tooLate();
@@ -139,18 +139,19 @@ export class Listener {
     socket.once("close", done);
   }
 
-  #admit(socket: Socket, address: string): void {
+  #admit(socket: Socket, client: Client): void {
+    const { address } = client;
     const { entrance, journal } = this.#services;
     if (!entrance.admit(socket, address)) {
       journal.problem("an address has too many connections", { address });
       this.#cut(socket, address, "address", "its address has too many connections");
-    } else if (this.#tls === undefined) entrance.begin(socket, { address });
-    else this.#beginTls(socket, address, this.#tls);
+    } else if (this.#tls === undefined) entrance.begin(socket, client);
+    else this.#beginTls(socket, client, this.#tls);
   }
 
-  #beginTls(socket: Socket, address: string, tls: TlsServer): void {
+  #beginTls(socket: Socket, client: Client, tls: TlsServer): void {
     const end = endOf(socket);
-    this.#arriving.set(end, { address });
+    this.#arriving.set(end, client);
     socket.once("close", () => this.#arriving.delete(end));
     tls.emit("connection", socket);
   }

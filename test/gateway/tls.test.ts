@@ -8,12 +8,13 @@ import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { afterAll, describe, expect, it } from "vitest";
 import { type CertificateFiles, Certificates } from "../../src/gateway/certificates.ts";
 import type { GatewayOptions } from "../../src/gateway/gateway.ts";
+import { CONNECT_MS } from "../../src/gateway/limits.ts";
 import type { TlsOptions } from "../../src/gateway/listener.ts";
 import { Proxies } from "../../src/gateway/proxies.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { Authority, type Certificate, type Certified } from "./certificates.ts";
 import { proxyV2 } from "./proxy-v2.ts";
-import { type Arrived, afterwards, CONNACK_V5, CONNECT_BYTES, gatewayAlone, readAll, type Setting, tcp } from "./support.ts";
+import { type Arrived, afterwards, CONNACK_V5, CONNECT_BYTES, gatewayAlone, readAll, type Setting, settled, tcp } from "./support.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "durable-mqtt-tls-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -303,6 +304,29 @@ describe("the PROXY protocol", () => {
     clock.advance(10_000);
     expect(await end).toHaveLength(0);
     expect(gateway.metrics.counted("proxy")).toBe(2);
+  });
+
+  it.each([
+    ["", false],
+    [", with TLS between them, which has its own", true],
+  ])("and CONNECT have their time together%s", async (_how, hasTls) => {
+    const listener = { host: "127.0.0.1", port: 0, proxies: HERE };
+    const setting = hasTls ? await withTls({}, {}, { proxies: HERE }) : await gatewayAlone({ listeners: [listener] });
+    const { gateway, port, clock, broker } = setting;
+    const raw = tcp(port);
+    await expect.poll(() => gateway.metrics.connections).toBe(1);
+    clock.advance(CONNECT_MS - 2000);
+    raw.write(proxyV2({ source: [192, 0, 2, 7] }));
+    const client = hasTls ? connect({ socket: raw, ca: servers.cert, servername: "mqtt.example" }) : raw;
+    client.on("error", () => {});
+    if (hasTls) await once(client, "secureConnect");
+    client.write(CONNECT_BYTES.subarray(0, 5));
+    await settled(() => gateway.metrics.connections);
+    clock.advance(1999);
+    expect(await settled(() => gateway.metrics.connections)).toBe(1);
+    clock.advance(1);
+    await expect.poll(() => gateway.metrics.connections).toBe(0);
+    expect([gateway.metrics.counted("slow"), broker.arrived.length]).toEqual([1, 0]);
   });
 
   it("makes the address that it tells the one whose connections are counted", async () => {
