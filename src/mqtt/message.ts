@@ -46,6 +46,8 @@ export class Message {
   #record: Uint8Array | undefined;
   /** PUBLISH at QoS 0 is the same for all subscribers of one version and RETAIN flag: version 5 and retain choose one of four. */
   #qos0: (Uint8Array | undefined)[] | undefined;
+  /** From then on it holds nothing beside what is counted. */
+  #isKept = false;
 
   /** @param record what `writeMessage` made of the same fields */
   constructor(fields: MessageFields, record?: Uint8Array) {
@@ -83,9 +85,11 @@ export class Message {
 
   /**
    * The message is kept for longer: where it is a view of something far larger (a frame or batch with many others, a buffer that packets
-   * are cut from), it gets bytes of its own, so that what stays in memory is what is counted.
+   * are cut from), it gets bytes of its own, and what it was encoded as goes, so that what stays in memory is what is counted.
    */
   keep(): void {
+    this.#isKept = true;
+    this.#qos0 = undefined;
     const { payload, propertyBytes } = this;
     const most = KEPT_FACTOR_MAX * this.size + KEPT_BYTES_BESIDE_MAX;
     if (payload.buffer.byteLength <= most && propertyBytes.buffer.byteLength <= most) return;
@@ -105,11 +109,15 @@ export class Message {
 
   /** A PUBLISH at QoS 0 without anything of the subscription in it; the same bytes for every subscriber. */
   encodeQoS0(version: ProtocolVersion, retain: boolean, now: number): Uint8Array {
-    if (version === 5 && this.expiresAt !== 0) return encodePublish(this, { version, qos: 0, retain, dup: false, packetId: 0, now });
+    if (this.#isKept || (version === 5 && this.expiresAt !== 0)) return this.#encodeQoS0(version, retain, now);
     const shape = (version === 5 ? 2 : 0) + (retain ? 1 : 0);
     this.#qos0 ??= [undefined, undefined, undefined, undefined];
-    this.#qos0[shape] ??= encodePublish(this, { version, qos: 0, retain, dup: false, packetId: 0, now });
+    this.#qos0[shape] ??= this.#encodeQoS0(version, retain, now);
     return this.#qos0[shape]!;
+  }
+
+  #encodeQoS0(version: ProtocolVersion, retain: boolean, now: number): Uint8Array {
+    return encodePublish(this, { version, qos: 0, retain, dup: false, packetId: 0, now });
   }
 }
 
@@ -233,9 +241,14 @@ export interface PublishOptions {
   readonly aliasKnown?: boolean;
 }
 
-/** The whole seconds that are left of a message's life, at least 1 for one that is delivered at all [MQTT5-3.3.2-6]. */
-function remainingSeconds(message: Message, now: number): number {
-  return Math.max(1, Math.ceil((message.expiresAt - now) / 1000));
+const EXPIRY_SECONDS_MAX = 0xffff_ffff;
+
+/**
+ * The whole seconds that are left of a message's life [MQTT5-3.3.2-6], at least 1 for one that is delivered at all; never more than a Message Expiry
+ * Interval can be, for the clock of another object may be behind.
+ */
+export function remainingSeconds({ expiresAt }: Pick<Message, "expiresAt">, now: number): number {
+  return Math.min(EXPIRY_SECONDS_MAX, Math.max(1, Math.ceil((expiresAt - now) / 1000)));
 }
 
 /** Encodes a message as PUBLISH for one subscriber; 3.x gets the 3.x form without properties [5.0/compat/props]. */

@@ -1,6 +1,7 @@
 /** Messages: made of PUBLISH and wills, sent in each version's form, and as records. */
 
 import { describe, expect, test } from "vitest";
+import { messageView } from "../../src/hooks/message-view.ts";
 import { decodePacket } from "../../src/mqtt/decode.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
 import {
@@ -288,4 +289,22 @@ describe("a message that is kept", () => {
     kept.keep();
     expect(kept.payload).toBe(payload);
   });
+});
+
+test("what one is sent as at QoS 0 is made once for all, and no longer in memory with a message that is kept", () => {
+  const of = message({ payload: new Uint8Array(100_000) });
+  const first = of.encodeQoS0(4, false, NOW);
+  expect(of.encodeQoS0(4, false, NOW)).toBe(first);
+  of.keep();
+  const again = of.encodeQoS0(4, false, NOW);
+  expect(again).toEqual(first);
+  expect(again).not.toBe(first);
+  expect(of.encodeQoS0(4, false, NOW)).not.toBe(again);
+});
+
+test("what is left of a message's life is never more than can be said, though the clock is behind", () => {
+  const longest = 0xffff_ffff;
+  const of = message({ expiresAt: NOW + longest * 1000 });
+  expect(sent(of, { now: NOW - 1 }).properties.messageExpiryInterval).toBe(longest);
+  expect(messageView(of, NOW - 1).properties.messageExpiryInterval).toBe(longest);
 });
