@@ -64,7 +64,8 @@ export class Shares {
   readonly #strategy: SharedStrategy;
   readonly #tree = new FilterTree<Share>();
   readonly #byFilter = new Map<string, Share>();
-
+  /** Of Session objects without members any more to which messages are on their way: they may have some again before those arrive. */
+  readonly #leaving = new Map<string, Account>();
   readonly #ledger: Ledger;
 
   constructor(strategy: SharedStrategy, ledger: Ledger) {
@@ -93,6 +94,7 @@ export class Shares {
     if (members === 0) {
       if (share === undefined || known === undefined) return "known";
       share.objects.delete(sessionObject);
+      if (known.account.flying > 0) this.#leaving.set(leavingKey(filter, sessionObject), known.account);
       this.#ledger.add("routes", -routeBytes(filter));
       if (share.objects.size === 0) this.#remove(filter);
       return "to be written";
@@ -106,7 +108,7 @@ export class Shares {
         version,
         row: { members, online },
         isTold: !isRow,
-        account: { credit: 0, flying: 0 },
+        account: this.#newAccount(filter, sessionObject),
         declinedUntil: DEMANDS.map(() => 0),
       });
       return "to be written";
@@ -120,6 +122,13 @@ export class Shares {
     known.declinedUntil.fill(0);
     if (!isToldAgain) return written(known);
     return known.row?.members === members && known.row.online === online ? "known" : "to be told again";
+  }
+
+  #newAccount(filter: string, sessionObject: string): Account {
+    const key = leavingKey(filter, sessionObject);
+    const flying = this.#leaving.get(key)?.flying ?? 0;
+    this.#leaving.delete(key);
+    return { credit: 0, flying };
   }
 
   /** What they cost by a count of them all, bytes. */
@@ -173,6 +182,14 @@ export class Shares {
   arrived(sessionObject: string, filter: string): void {
     const members = this.#byFilter.get(filter)?.objects.get(sessionObject);
     if (members !== undefined) members.account.flying -= 1;
+    else this.#arrivedLate(leavingKey(filter, sessionObject));
+  }
+
+  #arrivedLate(key: string): void {
+    const account = this.#leaving.get(key);
+    if (account === undefined) return;
+    account.flying -= 1;
+    if (account.flying === 0) this.#leaving.delete(key);
   }
 
   /** A Session object has no member that meets a demand. */
@@ -237,6 +254,10 @@ export class Shares {
     chosen.account.flying += 1;
     return { sessionObject: chosen.sessionObject, target: { filter: share.filter, key, demand: attempt.demand }, attempt };
   }
+}
+
+function leavingKey(filter: string, sessionObject: string): string {
+  return `${sessionObject}\0${filter}`;
 }
 
 /** Its row is to say what it has: whether that is something new. */

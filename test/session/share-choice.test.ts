@@ -160,6 +160,39 @@ describe("over objects", () => {
     }
   });
 
+  test("least_inflight: what is on its way to members that go and come again counts for as long as it is", () => {
+    const shares = new Shares("least_inflight", new Ledger(1 << 30));
+    const filter = "$share/g/t";
+    let version = 0;
+    const set = (name: string, members: number): void => announce(shares, name, members, members, ++version);
+    const next = (): string => pick(shares, 1)!;
+    for (const name of ["a", "b"]) set(name, 1);
+    // Three to each of them.
+    for (let count = 0; count < 6; count += 1) next();
+    set("b", 0);
+    shares.arrived("b", filter);
+    set("b", 1);
+    // Two are on their way to b, so that it is the next one's turn.
+    expect(next()).toBe("b");
+    for (let count = 0; count < 3; count += 1) {
+      shares.arrived("a", filter);
+      shares.arrived("b", filter);
+    }
+    const got = { a: 0, b: 0 };
+    for (let count = 0; count < 100; count += 1) {
+      const name = next() as "a" | "b";
+      got[name] += 1;
+      shares.arrived(name, filter);
+    }
+    expect(got).toEqual({ a: 50, b: 50 });
+    // None of them is left, and what was on its way arrives all the same.
+    const last = next();
+    for (const name of ["a", "b"]) set(name, 0);
+    shares.arrived(last, filter);
+    for (const name of ["a", "b"]) set(name, 1);
+    expect(new Set([next(), next()])).toEqual(new Set(["a", "b"]));
+  });
+
   test("those whose members are all away are passed over, unless all are", () => {
     const shares = new Shares("round_robin", new Ledger(1 << 30));
     announce(shares, "a", 3, 0, 1);
