@@ -10,7 +10,7 @@
  */
 
 import { Message, type Origin } from "../mqtt/message.ts";
-import { NO_MATCHING_SUBSCRIBERS } from "../mqtt/reason-code.ts";
+import { IMPLEMENTATION_SPECIFIC_ERROR, NO_MATCHING_SUBSCRIBERS } from "../mqtt/reason-code.ts";
 import { intact, RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { PRESENCE_CHANGES_MAX, PRESENCE_LISTED_CHARACTERS_MAX, PRESENCE_LISTED_MAX } from "../share-limits.ts";
 import type { FilterTree } from "../topic/filter-tree.ts";
@@ -248,7 +248,10 @@ export class Presence {
     const { times } = watched;
     const counts = watched.holding !== NOBODY_HELD || watched.members.size > 0 || report.left.length > 0 ? 1 : 0;
     watched.underWay += counts;
+    let isUnderWay = true;
     const settled = (reasonCode: number): void => {
+      if (!isUnderWay) return;
+      isUnderWay = false;
       watched.underWay -= counts;
       if (reasonCode >= 0x80) {
         // With what changes next.
@@ -263,7 +266,8 @@ export class Presence {
     };
     const fixed = { topic: presenceTopic(watched.filter), qos: 1, retain: false, propertyBytes: NO_PROPERTIES, expiresAt: 0 } as const;
     const message = new Message({ ...fixed, payload: encodeReport(report), ...core.ownOrigin() });
-    core.failures.guard("telling who is there", undefined, () => core.router.publish(message, { settled }, undefined));
+    const isOn = core.failures.guard("telling who is there", undefined, () => core.router.publish(message, { settled }, undefined));
+    if (!isOn) settled(IMPLEMENTATION_SPECIFIC_ERROR);
   }
 
   #forget(watched: Watched): void {
