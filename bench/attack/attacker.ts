@@ -7,6 +7,7 @@
 import { createInterface } from "node:readline";
 import { sleep } from "../load/measure.ts";
 import { ATTACKS } from "./attacks/index.ts";
+import { endSessions, KEPT } from "./attacks/messages.ts";
 import { publishBytes, subscribeBytes } from "./client.ts";
 import { Field } from "./field.ts";
 import type { AttackerEvent, AttackerOptions, AttackerOrder } from "./options.ts";
@@ -16,10 +17,17 @@ const END_MS_MAX = 2000;
 
 const ORDINARY_CLIENTS = 100;
 const ORDINARY_MESSAGES = 200;
+const ORDINARY_AWAY = 20;
 
-/** A short life as brokers have it: clients come and go, messages of different sizes; nothing stays. */
+/** A short life as brokers have it: clients come and go, others are away and messages of different sizes wait for them; nothing stays. */
 async function ordinaryLoad(field: Field, rounds: number): Promise<void> {
   const payload = new Uint8Array(10_000);
+  const away = Array.from({ length: rounds === 0 ? 0 : ORDINARY_AWAY }, (_, index) => `ordinary-away-${index}`);
+  for (const [index, clientId] of away.entries()) {
+    const client = await field.need({ clientId, properties: KEPT });
+    await client.subscribe([{ filter: `ordinary/${index % 10}/+`, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }]);
+    field.drop(client);
+  }
   for (let round = 0; round < rounds; round += 1) {
     const clientIds = Array.from({ length: ORDINARY_CLIENTS }, (_, index) => `ordinary-${round}-${index}`);
     const clients = await Promise.all(clientIds.map((clientId) => field.need({ clientId })));
@@ -31,6 +39,7 @@ async function ordinaryLoad(field: Field, rounds: number): Promise<void> {
     await sleep(200);
     for (const client of clients) field.drop(client);
   }
+  await endSessions(field, away);
 }
 
 function tell(event: AttackerEvent): void {

@@ -87,7 +87,7 @@ const UNREAD_LIVE: Attack = {
 };
 
 const AWAY = 20;
-const KEPT: Properties = { sessionExpiryInterval: 3600 };
+export const KEPT: Properties = { sessionExpiryInterval: 3600 };
 
 const OFFLINE_QUEUES: Attack = {
   key: "offline-queues",
