@@ -25,6 +25,9 @@ export const ROW_BYTES_MAX = 1_900_000;
  */
 export const RETAINED_INLINE_BYTES_MAX = 8 * KIB;
 
+/** As many retained messages of an object are counted for whoever only looks, once after each start; more are left out. */
+export const RETAINED_COUNTED_MAX = 100;
+
 /**
  * A chunk of the message log takes further records until it has this many bytes. Rewriting a chunk costs one row however often it
  * grows; larger chunks cost more CPU for each append, smaller ones more rows to delete.

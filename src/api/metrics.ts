@@ -9,6 +9,7 @@ import { namespaceOf } from "../objects/names.ts";
 import { CONSUMER_DROPS } from "../session/consumer.ts";
 import { DROP_REASONS, PACED } from "../session/counters.ts";
 import type { ConsumerFigures, SessionFigures } from "../session/figures.ts";
+import { RETAINED_COUNTED_MAX } from "../storage-limits.ts";
 
 /** What was learnt of one object: undefined figures when it did not answer. */
 export interface Asked {
@@ -163,7 +164,11 @@ export const METRICS: readonly Metric[] = [
         CONSUMER_DROPS.map((reason) => ({ labels: { consumer: name, reason }, value: counters.dropped[reason] })),
       ),
   },
-  gauge("retained_messages", "Retained messages; absent until the object has counted them", ({ retainedMessages }) => retainedMessages),
+  gauge(
+    "retained_messages",
+    `Retained messages; absent where there are more than ${RETAINED_COUNTED_MAX}, until the object has counted them`,
+    ({ retainedMessages }) => retainedMessages,
+  ),
   counter(
     "messages_routed",
     "Messages that Session objects gave to a Topic object, repeats and the broker's own included; since the object woke",

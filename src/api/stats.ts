@@ -6,7 +6,7 @@ import type { Figures } from "../objects/meter.ts";
 import { objectsOf } from "../objects/names.ts";
 import { PLATFORM } from "../runtime.ts";
 import type { Sample } from "../storage/sqlite-sample-store.ts";
-import { SAMPLE_MINUTES } from "../storage-limits.ts";
+import { RETAINED_COUNTED_MAX, SAMPLE_MINUTES } from "../storage-limits.ts";
 import { curveOf } from "./curve.ts";
 import { refuse } from "./problem.ts";
 import { type Asked, route } from "./route.ts";
@@ -25,12 +25,17 @@ const FIGURES = {
   "sessions.count": about("Of clients that are connected, and of others.", COUNT),
   "live_connections.count": COUNT,
   "subscriptions.count": COUNT,
-  "retained.count": COUNT,
+  "retained.count": about(
+    `Left out where an object has more than ${RETAINED_COUNTED_MAX} and has not counted them since it woke.`,
+    z.optional(COUNT),
+  ),
   "mqueue.count": about("Messages that wait to be sent.", COUNT),
   "inflight.count": about("Messages that were sent and are not acknowledged.", COUNT),
 };
 
-type Counts = { readonly [Name in keyof typeof FIGURES]: number };
+type Name = keyof typeof FIGURES;
+/** Undefined: it is not known. */
+type Counts = { readonly [Each in Name]: Each extends "retained.count" ? number | undefined : number };
 
 const OF_OBJECT = told(() => ({ node: about("An object.", TEXT), up: about("Whether it answered in time.", FLAG), ...FIGURES }));
 
@@ -48,7 +53,7 @@ const CURRENT = told(() => ({
   connections: about("Sessions.", COUNT),
   live_connections: COUNT,
   subscriptions: COUNT,
-  retained_msg_count: COUNT,
+  retained_msg_count: FIGURES["retained.count"],
   received_msg_rate: RATE,
   sent_msg_rate: RATE,
   dropped_msg_rate: RATE,
@@ -62,14 +67,9 @@ export const STATS = [
     summary: "How much each object has now, or all of them together; where each client has an object of its own, of Topic objects alone",
     query: { aggregate: z._default(FLAG, false) },
     answers: { 200: z.union([z.array(OF_OBJECT), told(() => FIGURES)]) },
-    handle: async ({ env, settings, namespace, query: { aggregate } }) => {
-      const asked = await askedOf(env, settings, [namespace]);
-      const all = asked.map(({ object, figures }) => ({
-        node: object.slice(namespace.length + 1),
-        up: figures !== undefined,
-        ...countsOf(figures),
-      }));
-      return { status: 200, body: aggregate ? sumOf(all) : all };
+    handle: async (asked) => {
+      const all = await countedOf(asked);
+      return { status: 200, body: asked.query.aggregate ? sumOf(all) : all };
     },
   }),
   route({
@@ -98,15 +98,14 @@ export const STATS = [
     summary: "How much there is now, and the rates of the last whole minute",
     answers: { 200: CURRENT },
     handle: async (asked) => {
-      const { env, settings, namespace } = asked;
-      const now = sumOf((await askedOf(env, settings, [namespace])).map(({ figures }) => countsOf(figures)));
+      const now = sumOf(await countedOf(asked));
       const current = {
         connections: now["sessions.count"],
         live_connections: now["live_connections.count"],
         subscriptions: now["subscriptions.count"],
         retained_msg_count: now["retained.count"],
       };
-      if (!settings.monitor) return { status: 200, body: current };
+      if (!asked.settings.monitor) return { status: 200, body: current };
       const minute = Math.floor(PLATFORM.now() / MINUTE_MS) - 1;
       const [last] = curveOf(await samplesOf(asked, minute), minute, minute, 1);
       const { received, sent, dropped } = last!;
@@ -116,24 +115,36 @@ export const STATS = [
   }),
 ];
 
-function countsOf(figures: Figures | undefined): Counts {
-  const { session, retainedMessages = 0 } = figures ?? {};
+type Whose = Pick<Asked, "env" | "settings" | "namespace">;
+
+async function countedOf({ env, settings, namespace }: Whose) {
+  const { topics } = objectsOf(settings, namespace);
+  return (await askedOf(env, settings, [namespace])).map(({ object, figures }) => {
+    const ownsTopics = topics.length === 0 || topics.includes(object);
+    return { node: object.slice(namespace.length + 1), up: figures !== undefined, ...countsOf(figures, ownsTopics) };
+  });
+}
+
+function countsOf(figures: Figures | undefined, ownsTopics: boolean): Counts {
+  const session = figures?.session;
   return {
     "sessions.count": session?.sessions ?? 0,
     "live_connections.count": session?.connections ?? 0,
     "subscriptions.count": session?.subscriptions ?? 0,
-    "retained.count": retainedMessages,
+    "retained.count": figures === undefined || !ownsTopics ? 0 : figures.retainedMessages,
     "mqueue.count": session?.queuedMessages ?? 0,
     "inflight.count": session?.inflightMessages ?? 0,
   };
 }
 
 function sumOf(all: readonly Counts[]): Counts {
-  const sum = (name: keyof Counts): number => all.reduce((total, each) => total + each[name], 0);
-  return Object.fromEntries((Object.keys(FIGURES) as (keyof Counts)[]).map((name) => [name, sum(name)])) as Counts;
+  // Of what one does not know there is no sum.
+  const sum = (name: Name): number | undefined =>
+    all.reduce<number | undefined>((total, { [name]: each }) => (total === undefined || each === undefined ? undefined : total + each), 0);
+  return Object.fromEntries((Object.keys(FIGURES) as Name[]).map((name) => [name, sum(name)])) as Counts;
 }
 
-function samplesOf({ env, settings, namespace }: Pick<Asked, "env" | "settings" | "namespace">, minute: number) {
+function samplesOf({ env, settings, namespace }: Whose, minute: number) {
   const sessions = stubs(env.SESSIONS);
   return Promise.all(objectsOf(settings, namespace).sessions.map((object) => sessions(object).samplesSince(minute)));
 }

@@ -213,6 +213,10 @@ export class LocalRouter implements Router {
   get retainedMessages(): number | undefined {
     return this.#routing.retainedMessages;
   }
+
+  countRetained(): number | undefined {
+    return this.#routing.countRetained();
+  }
 }
 
 /** A RoutingStore that keeps retained messages but no routes. */
@@ -244,6 +248,9 @@ class RetainedOnly implements RoutingStore {
   }
   knownRetainedCount(): number | undefined {
     return this.#store.knownRetainedCount();
+  }
+  fewRetainedCount(): number | undefined {
+    return this.#store.fewRetainedCount();
   }
   putRetained(row: RetainedRow): void {
     this.#store.putRetained(row);

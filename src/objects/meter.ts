@@ -35,7 +35,7 @@ export interface Figures {
   readonly memory: MemoryFigures;
   /** Of one that owns sessions. */
   readonly session: SessionFigures | undefined;
-  /** Retained messages, of one that owns topics and has counted them in this life. */
+  /** Retained messages, of one that owns topics and has few, or has counted them in this life. */
   readonly retainedMessages: number | undefined;
   /** Of one that calls others. */
   readonly outbox: OutboxFigures | undefined;

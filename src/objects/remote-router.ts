@@ -145,6 +145,8 @@ export class RemoteRouter implements Router {
   /** Retained messages are with the Topic objects. */
   readonly retainedMessages = undefined;
 
+  countRetained(): undefined {}
+
   /** They tell. */
   readonly wantedEvents = undefined;
 

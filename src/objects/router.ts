@@ -23,4 +23,6 @@ export interface Router extends RouterPort {
   countRoutes(): number;
   /** Undefined when they are elsewhere, or not counted. */
   readonly retainedMessages: number | undefined;
+  /** The same for whoever looks: few are counted for it. */
+  countRetained(): number | undefined;
 }

@@ -361,7 +361,8 @@ export class SessionHost {
 
   figures(): Figures {
     this.#meter.calls += 1;
-    const { retainedMessages, outbox } = this.#router;
+    const { outbox } = this.#router;
+    const retainedMessages = this.#router.countRetained();
     const memory = this.ledger.figures();
     return { usage: this.#meter.usage(), memory, session: sessionFigures(this.core), retainedMessages, outbox, routed: undefined };
   }

@@ -356,7 +356,7 @@ export class TopicHost implements DeliveryPort {
 
   figures(): Figures {
     this.#meter.calls += 1;
-    const { retainedMessages } = this.#routing;
+    const retainedMessages = this.#routing.countRetained();
     const outbox = { calls: this.#queues.calls, bytes: this.#queues.bytes };
     const routed = { messages: this.#messages, deliveries: this.#deliveries, routes: this.#routing.routeCount };
     return { usage: this.#meter.usage(), memory: this.ledger.figures(), session: undefined, retainedMessages, outbox, routed };

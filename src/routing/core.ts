@@ -139,6 +139,11 @@ export class RoutingCore {
     return this.#retained.knownCount;
   }
 
+  /** For whoever looks: few are counted, many only where this life has done so. */
+  countRetained(): number | undefined {
+    return this.#retained.fewCount;
+  }
+
   /**
    * Keeps a message that another broker had retained. Nobody is given it who is subscribed already.
    * @param replaces instead of one that its topic has here

@@ -62,6 +62,8 @@ export interface RoutingStore extends TopicCursor {
   holdingOf(owner: number): Holding;
   /** How many there are, if that needs no row to be read. */
   knownRetainedCount(): number | undefined;
+  /** The same, if that needs no more rows to be read than `RETAINED_COUNTED_MAX` and one, and those only once. */
+  fewRetainedCount(): number | undefined;
   putRetained(row: RetainedRow): void;
   /** @returns whether there was one */
   deleteRetained(topic: string): boolean;

@@ -71,6 +71,11 @@ export class RetainedMessages {
     return this.#store.knownRetainedCount();
   }
 
+  /** The same, where few are counted for it. */
+  get fewCount(): number | undefined {
+    return this.#store.fewRetainedCount();
+  }
+
   /** [MQTT5-3.3.1-5..8] [MQTT311-3.3.1-5] [MQTT311-3.3.1-10..12]. @returns false when there is no room for it */
   retain(message: Message, now: number, owner?: number): boolean {
     const { topic } = message;

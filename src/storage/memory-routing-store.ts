@@ -81,6 +81,10 @@ export class MemoryRoutingStore implements RoutingStore {
     return this.#retainedRows.size;
   }
 
+  fewRetainedCount(): number {
+    return this.#retainedRows.size;
+  }
+
   putRetained(row: RetainedRow): void {
     checkRowBytes(row.message);
     const former = this.#retainedRows.get(row.topic);

@@ -5,7 +5,7 @@
 
 import type { QoS } from "../mqtt/packet.ts";
 import type { Holding, Kept, RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
-import { RETAINED_INLINE_BYTES_MAX } from "../storage-limits.ts";
+import { RETAINED_COUNTED_MAX, RETAINED_INLINE_BYTES_MAX } from "../storage-limits.ts";
 import { compareTopics, nextTopic } from "../topic/order.ts";
 import { type Checked, changed, checksum } from "./checksum.ts";
 import type { SqlRow } from "./metered-sql.ts";
@@ -22,6 +22,8 @@ export class SqliteRoutingStore implements RoutingStore {
   readonly #tables: Tables;
   /** Counted when first asked for: it reads every row, and most starts never ask. */
   #holding: Holding | undefined;
+  /** They were too many to be counted by the way. */
+  #hasMany = false;
   /** The same by owner. */
   #holdings: Map<number, Holding> | undefined;
   /** Milliseconds since the epoch. */
@@ -118,6 +120,19 @@ export class SqliteRoutingStore implements RoutingStore {
 
   knownRetainedCount(): number | undefined {
     return this.#holding?.count;
+  }
+
+  fewRetainedCount(): number | undefined {
+    if (this.#holding === undefined && !this.#hasMany) this.#countFew();
+    return this.#holding?.count;
+  }
+
+  #countFew(): void {
+    const few = "SELECT LENGTH(message) + body_bytes AS bytes FROM retained LIMIT ?";
+    const query = `SELECT COUNT(*) AS count, COALESCE(SUM(bytes), 0) AS bytes FROM (${few})`;
+    const [found = NOTHING] = this.#tables.select<Holding & SqlRow>(query, RETAINED_COUNTED_MAX + 1);
+    if (found.count > RETAINED_COUNTED_MAX) this.#hasMany = true;
+    else this.#holding = found;
   }
 
   putRetained(row: RetainedRow): void {

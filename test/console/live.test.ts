@@ -1,7 +1,7 @@
 /** The curves of the last minute, worked out from what objects have counted. */
 
 import { expect, it } from "vitest";
-import type { Figures } from "../../src/console/overview/figures.ts";
+import { type Figures, retainedOf } from "../../src/console/overview/figures.ts";
 import { Live } from "../../src/console/overview/live.ts";
 
 /** @param counted messages that each object has received, undefined: it did not answer in time */
@@ -40,4 +40,10 @@ it("say nothing of an object before it has answered twice", () => {
   look(live, 0, undefined, 0);
   expect(look(live, 2, 5000, 0)).toBe(0);
   expect(look(live, 4, 5010, 0)).toBe(5);
+});
+
+it("how many retained messages there are is not known where one does not know", () => {
+  const of = (...counts: (number | undefined)[]) =>
+    retainedOf(counts.map((count, index) => ({ node: `${index}`, up: true, ...(count !== undefined && { "retained.count": count }) })));
+  expect([of(1, 0, 2), of(1, undefined), of()]).toEqual([3, undefined, 0]);
 });

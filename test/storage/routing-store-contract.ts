@@ -5,7 +5,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { RoutingStore } from "../../src/routing/ports.ts";
-import { RETAINED_INLINE_BYTES_MAX, ROW_BYTES_MAX } from "../../src/storage-limits.ts";
+import { RETAINED_COUNTED_MAX, RETAINED_INLINE_BYTES_MAX, ROW_BYTES_MAX } from "../../src/storage-limits.ts";
 import { compareTopics } from "../../src/topic/order.ts";
 import { scanTopics } from "../../src/topic/retained-scan.ts";
 import { bytes, NASTY_TOPICS, sameBytes, type WithStore } from "./support.ts";
@@ -329,6 +329,24 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
         expect(rangeOf(reopened, "")).toEqual(NASTY_TOPICS);
         expect(reopened.retained("a")).toEqual({ topic: "a", message: bytes(3), expiresAt: 0 });
         expect(reopened.routes()).toEqual([{ filter: "a", sessionObject: "s", qos: 1, version: 4, members: 0, online: 0 }]);
+      }));
+
+    test("whoever only looks how many there are has few of them counted, and not many", () =>
+      withStore((open, meter) => {
+        const store = open();
+        expect(store.fewRetainedCount()).toBe(0);
+        for (let index = 0; index < RETAINED_COUNTED_MAX; index += 1) put(store, `t/${index}`);
+        const few = open();
+        expect([few.fewRetainedCount(), few.holding()]).toEqual([RETAINED_COUNTED_MAX, store.holding()]);
+        put(few, "more");
+        expect(few.fewRetainedCount()).toBe(RETAINED_COUNTED_MAX + 1);
+        put(few, "and more");
+        const many = open();
+        const { rowsRead } = meter;
+        for (let look = 0; look < 3; look += 1) expect([undefined, RETAINED_COUNTED_MAX + 2]).toContain(many.fewRetainedCount());
+        expect(meter.rowsRead - rowsRead).toBeLessThanOrEqual(RETAINED_COUNTED_MAX + 1);
+        expect(many.holding()).toEqual(few.holding());
+        expect(many.fewRetainedCount()).toBe(RETAINED_COUNTED_MAX + 2);
       }));
   });
 }

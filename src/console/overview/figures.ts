@@ -17,3 +17,10 @@ export interface Figures {
 export function sumOf(all: readonly ObjectFigures[], name: string): number {
   return all.reduce((sum, each) => sum + Number(each[name] ?? 0), 0);
 }
+
+/** @returns how many retained messages there are; undefined where not each one knows */
+export function retainedOf(all: readonly ObjectFigures[]): number | undefined {
+  return all.every((each) => each[RETAINED] !== undefined) ? sumOf(all, RETAINED) : undefined;
+}
+
+const RETAINED = "retained.count";

@@ -6,7 +6,7 @@ import { type Polled, usePolled } from "../parts/polled.ts";
 import { api } from "../session/session.ts";
 import { BillCard } from "./bill-card.tsx";
 import { Curves, RANGES, type Range } from "./curves.tsx";
-import { type Figures, type ObjectFigures, sumOf } from "./figures.ts";
+import { type Figures, type ObjectFigures, retainedOf, sumOf } from "./figures.ts";
 import { Live } from "./live.ts";
 
 /** Each look is a request and a call to each object: often enough to see something happen, seldom enough to cost nothing. */
@@ -68,6 +68,11 @@ interface TilesProps {
   readonly sent: number | undefined;
 }
 
+/** Retained messages are not counted for whoever only looks where they are many. */
+function knownText(count: ObjectFigures[string] | undefined): string {
+  return count === undefined ? "–" : countText(Number(count));
+}
+
 function Tiles({ figures: { stats }, received, sent }: TilesProps) {
   const up = stats.filter((each) => each.up).length;
   const rate = (value: number | undefined): string => (value === undefined ? "…" : rateText(value));
@@ -75,7 +80,7 @@ function Tiles({ figures: { stats }, received, sent }: TilesProps) {
     ["Connections", countText(sumOf(stats, "live_connections.count"))],
     ["Sessions", countText(sumOf(stats, "sessions.count"))],
     ["Subscriptions", countText(sumOf(stats, "subscriptions.count"))],
-    ["Retained", countText(sumOf(stats, "retained.count"))],
+    ["Retained", knownText(retainedOf(stats))],
     ["Waiting", countText(sumOf(stats, "mqueue.count"))],
     ["In flight", countText(sumOf(stats, "inflight.count"))],
     ["In", rate(received)],
@@ -164,7 +169,7 @@ function Objects({ figures: { stats, metrics } }: { readonly figures: Figures })
               </th>
               {columns.map(([name]) => (
                 <td class="number" key={name}>
-                  {countText(Number(each[name]))}
+                  {knownText(each[name])}
                 </td>
               ))}
               <td class="number">{sizeText(Number(metrics[index]?.["memory.bytes"] ?? 0))}</td>
