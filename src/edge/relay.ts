@@ -75,13 +75,16 @@ export function relaySocket(socket: RelayedSocket, options: RelayOptions): void 
   socket.accept();
   const relayed = new Relay(socket, options);
   socket.addEventListener("message", ({ data }) => relayed.receive(data));
-  socket.addEventListener("close", ({ code }) => relayed.clientGone(code));
-  socket.addEventListener("error", () => relayed.clientGone(1006));
+  // One for both: an idle connection is to cost little.
+  const gone = ({ code = 1006 }: Partial<CloseEvent>): void => relayed.clientGone(code);
+  socket.addEventListener("close", gone);
+  socket.addEventListener("error", gone);
 }
 
 class Relay {
   readonly #socket: RelayedSocket;
-  readonly #options: RelayOptions;
+  /** Until its object has been reached. */
+  #options: RelayOptions | undefined;
   readonly #runtime: Runtime;
   readonly #limits: Limits;
   readonly #stream: PacketStream;
@@ -90,6 +93,7 @@ class Relay {
   #object: RelayedSocket | undefined;
   #introduction: Introduction | undefined;
   #state: "first" | "connecting" | "open" | "ended" = "first";
+  /** Of a 5.0 client. */
   #facts: ConnectionFacts | undefined;
   /** For the log. */
   #clientId = "";
@@ -193,10 +197,13 @@ class Relay {
   }
 
   async #connect(connect: Connect, bytes: Uint8Array): Promise<void> {
-    this.#facts = connectionFacts(connect, true);
+    const options = this.#options!;
+    this.#options = undefined;
+    // Others are never told anything by a packet.
+    if (connect.version === 5) this.#facts = connectionFacts(connect, true);
     this.#stream.version = connect.version;
     try {
-      this.#introduction = new Introduction(this.#options, connect, this.#stream, (packet) => this.#send(packet));
+      this.#introduction = new Introduction(options, connect, this.#stream, (packet) => this.#send(packet));
       const introduced = await this.#introduction.run();
       this.#introduction = undefined;
       if (this.#state === "ended") return;
@@ -206,7 +213,7 @@ class Relay {
       }
       const { clientId, objectName, handover } = introduced;
       this.#clientId = clientId;
-      this.#open(await this.#options.reach(objectName, handover), connect, bytes);
+      this.#open(await options.reach(objectName, handover), connect, bytes);
     } catch {
       this.#end(refused({ reasonCode: SERVER_UNAVAILABLE, message: "the broker is not available; try again" }, connect));
     }
@@ -228,8 +235,9 @@ class Relay {
       if (!isAccepted(new Uint8Array(data as ArrayBuffer))) return;
       this.#answerPings();
     });
-    object.addEventListener("close", ({ code, reason }) => this.#objectGone(code, reason));
-    object.addEventListener("error", () => this.#objectGone(CLOSE_GOING_AWAY, ""));
+    const gone = ({ code = CLOSE_GOING_AWAY, reason = "" }: Partial<CloseEvent>): void => this.#objectGone(code, reason);
+    object.addEventListener("close", gone);
+    object.addEventListener("error", gone);
     object.send(bytes);
     this.#connectBytes = 0;
     this.#state = "open";
@@ -333,7 +341,7 @@ class Relay {
   /** The connection is in error here at the edge: a 5.0 client hears why; the object learns that its client was lost. */
   #farewell(reasonCode: number, message: string, closeCode: number): void {
     // [MQTT5-3.14.0-1]
-    const told = this.#answered && this.#facts?.version === 5 ? this.#facts : undefined;
+    const told = this.#answered ? this.#facts : undefined;
     const bytes = told && encodeFor({ type: DISCONNECT, reasonCode, properties: { reasonString: message } }, told);
     this.#end({ bytes, closeCode, closeReason: message });
   }
