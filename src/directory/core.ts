@@ -248,7 +248,7 @@ export class DirectoryCore {
 
   /** Deletes changes that are no news to any login any more, once everybody was told. */
   sweepChanges(now: number): void {
-    if (this.#changesOverAt > now || this.#store.untold().length > 0) return;
+    if (this.#changesOverAt > now || this.#store.hasUntold()) return;
     this.#store.deleteChanges(now - DIRECTORY_CHANGES_MS + 1);
     // Of those that came meanwhile not each has a time of its own to be deleted at.
     this.#changesOverAt = this.#store.firstChangeAt() === undefined ? Number.POSITIVE_INFINITY : now + DIRECTORY_CHANGES_MS;
@@ -256,7 +256,7 @@ export class DirectoryCore {
 
   /** When the next ban is over, or changes are, milliseconds since the epoch; Infinity when none will be. */
   get sweepAt(): number {
-    const changes = this.#store.untold().length === 0 ? this.#changesOverAt : Number.POSITIVE_INFINITY;
+    const changes = this.#store.hasUntold() ? Number.POSITIVE_INFINITY : this.#changesOverAt;
     return this.bans.reduce((earliest, { until }) => Math.min(earliest, until), changes);
   }
 
@@ -275,14 +275,23 @@ export class DirectoryCore {
    * @param concerned as above
    */
   #tell(since: number, concerned: () => Iterable<string>): void {
-    const known = new Set(this.#store.untold().map(({ object }) => object));
     const objects = this.#objects ?? concerned();
-    for (const object of objects) if (!known.has(object)) this.#store.putUntold({ object, since });
+    for (const object of objects) if (this.#store.untoldOf(object) === undefined) this.#store.putUntold({ object, since });
   }
 
-  /** Whom to tell, and since when it knows nothing. */
-  get untold(): readonly { readonly object: string; readonly since: number }[] {
-    return this.#store.untold();
+  /** Whether anybody has to be told anything. */
+  get hasUntold(): boolean {
+    return this.#store.hasUntold();
+  }
+
+  /** @returns the first objects behind this one that have to be told something, at most so many */
+  untoldAfter(object: string, most: number): readonly string[] {
+    return this.#store.untoldAfter(object, most);
+  }
+
+  /** @returns the version since which an object knows nothing; undefined where it knows all */
+  untoldSince(object: string): number | undefined {
+    return this.#store.untoldOf(object)?.since;
   }
 
   /**

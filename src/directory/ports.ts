@@ -66,7 +66,10 @@ export interface DirectoryStore {
   putChange(row: ChangeRow): void;
   /** Deletes those of before a time. */
   deleteChanges(before: number): void;
-  untold(): UntoldRow[];
+  hasUntold(): boolean;
+  untoldOf(object: string): UntoldRow | undefined;
+  /** The first of them whose names come behind this one, in the order of their UTF-8 bytes. */
+  untoldAfter(object: string, most: number): string[];
   putUntold(row: UntoldRow): void;
   deleteUntold(object: string): void;
   presence(object: string): Presence | undefined;

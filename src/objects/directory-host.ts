@@ -18,6 +18,9 @@ import { log } from "./log.ts";
 import type { Meter } from "./meter.ts";
 import { namespaceOf, objectsOf, sessionObjectName } from "./names.ts";
 
+/** Names of objects that are in memory at a time. */
+const OBJECTS_READ = 1000;
+
 export interface DirectoryHostOptions {
   readonly store: DirectoryStore;
   readonly settings: Settings;
@@ -53,7 +56,7 @@ export class DirectoryHost {
       failed: (error) => log("the alarm could not be set and is set again", { object: name, problem: problemOf(error) }),
     });
     // Of builds before, changes are left of which no alarm knows.
-    if (this.#core.untold.length > 0 || this.#core.sweepAt <= this.#now) this.#alarm.keep();
+    if (this.#core.hasUntold || this.#core.sweepAt <= this.#now) this.#alarm.keep();
   }
 
   get #now(): number {
@@ -140,21 +143,33 @@ export class DirectoryHost {
   /** Tells everybody who does not know all, some at a time. Nothing is thrown: who can't be told is told later. */
   async #tell(): Promise<void> {
     await this.#alarm.keep();
-    const waiting = this.#core.untold.map(({ object }) => object);
+    await this.#each(
+      (after, most) => this.#core.untoldAfter(after, most),
+      (object) => this.#tellOne(object),
+    );
+    const isDone = !this.#core.hasUntold;
+    this.#retryMs = isDone ? DIRECTORY_RETRY_MS : Math.min(2 * this.#retryMs, DIRECTORY_RETRY_MS_MAX);
+  }
+
+  /** @param after gives objects behind this one, page by page @param call is made for some at a time */
+  async #each(after: (object: string, most: number) => readonly string[], call: (object: string) => Promise<void>): Promise<void> {
+    let [page, place]: [readonly string[], number] = [after("", OBJECTS_READ), 0];
+    const next = (): string | undefined => {
+      if (place === page.length && place > 0) [page, place] = [after(page[place - 1]!, OBJECTS_READ), 0];
+      return place < page.length ? page[place++] : undefined;
+    };
     const one = async (): Promise<void> => {
-      for (let object = waiting.pop(); object !== undefined; object = waiting.pop()) await this.#tellOne(object);
+      for (let object = next(); object !== undefined; object = next()) await call(object);
     };
     await Promise.all(Array.from({ length: DIRECTORY_CALLS_MAX }, one));
-    const isDone = this.#core.untold.length === 0;
-    this.#retryMs = isDone ? DIRECTORY_RETRY_MS : Math.min(2 * this.#retryMs, DIRECTORY_RETRY_MS_MAX);
   }
 
   async #tellOne(object: string): Promise<void> {
     // It is told something already, which may not be all.
     await this.#telling.get(object);
-    const untold = this.#core.untold.find((each) => each.object === object);
-    if (untold === undefined) return;
-    const told = this.#call(object, untold.since);
+    const since = this.#core.untoldSince(object);
+    if (since === undefined) return;
+    const told = this.#call(object, since);
     this.#telling.set(object, told);
     await told;
     if (this.#telling.get(object) === told) this.#telling.delete(object);
@@ -173,7 +188,7 @@ export class DirectoryHost {
   }
 
   #wakeAt(): number {
-    const toldAt = this.#core.untold.length === 0 ? Number.POSITIVE_INFINITY : this.#now + DIRECTORY_CALL_MS + this.#retryMs;
+    const toldAt = this.#core.hasUntold ? this.#now + DIRECTORY_CALL_MS + this.#retryMs : Number.POSITIVE_INFINITY;
     return Math.min(this.#core.sweepAt, toldAt);
   }
 }

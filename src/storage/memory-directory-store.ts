@@ -85,8 +85,16 @@ export class MemoryDirectoryStore implements DirectoryStore {
     for (const { user, at } of [...this.#changes.values()]) if (at < before) this.#changes.delete(user);
   }
 
-  untold(): UntoldRow[] {
-    return [...this.#untold.values()];
+  hasUntold(): boolean {
+    return this.#untold.size > 0;
+  }
+
+  untoldOf(object: string): UntoldRow | undefined {
+    return this.#untold.get(object);
+  }
+
+  untoldAfter(object: string, most: number): string[] {
+    return firstBehind(object, this.#untold, most);
   }
 
   putUntold(row: UntoldRow): void {
@@ -106,8 +114,7 @@ export class MemoryDirectoryStore implements DirectoryStore {
   }
 
   presentAfter(object: string, most: number): string[] {
-    const behind = [...this.#presences.keys()].filter((each) => compareTopics(each, object) > 0);
-    return behind.sort(compareTopics).slice(0, most);
+    return firstBehind(object, this.#presences, most);
   }
 
   objectsOf(users: readonly string[]): string[] {
@@ -122,4 +129,9 @@ export class MemoryDirectoryStore implements DirectoryStore {
   deletePresence(object: string): void {
     this.#presences.delete(object);
   }
+}
+
+function firstBehind(object: string, among: ReadonlyMap<string, unknown>, most: number): string[] {
+  const behind = [...among.keys()].filter((each) => compareTopics(each, object) > 0);
+  return behind.sort(compareTopics).slice(0, most);
 }

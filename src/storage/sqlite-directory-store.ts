@@ -140,8 +140,16 @@ export class SqliteDirectoryStore implements DirectoryStore {
     this.#tables.delete("DELETE FROM change WHERE at < ?", before);
   }
 
-  untold(): UntoldRow[] {
-    return this.#tables.select<{ object: string; since: number }>("SELECT object, since FROM untold");
+  hasUntold(): boolean {
+    return this.#tables.select("SELECT since FROM untold LIMIT 1").length > 0;
+  }
+
+  untoldOf(object: string): UntoldRow | undefined {
+    return this.#tables.select<{ object: string; since: number }>("SELECT object, since FROM untold WHERE object = ?", object)[0];
+  }
+
+  untoldAfter(object: string, most: number): string[] {
+    return this.#objectsAfter("untold", object, most);
   }
 
   putUntold({ object, since }: UntoldRow): void {
@@ -173,8 +181,12 @@ export class SqliteDirectoryStore implements DirectoryStore {
   }
 
   presentAfter(object: string, most: number): string[] {
+    return this.#objectsAfter("presence", object, most);
+  }
+
+  #objectsAfter(table: "untold" | "presence", object: string, most: number): string[] {
     const rows = this.#tables.select<{ object: string }>(
-      "SELECT object FROM presence WHERE object > ? ORDER BY object LIMIT ?",
+      `SELECT object FROM ${table} WHERE object > ? ORDER BY object LIMIT ?`,
       object,
       most,
     );

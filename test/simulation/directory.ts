@@ -104,7 +104,7 @@ export class Operator {
   #awaitTold(known: SimulatedBan): void {
     const world = this.#world;
     if (world.now >= known.until) return;
-    if (world.object(DIRECTORY).directoryStore.untold().length === 0) known.toldAt = world.now;
+    if (world.object(DIRECTORY).directoryStore.hasUntold() === false) known.toldAt = world.now;
     else world.after(LOOK_MS, () => this.#awaitTold(known));
   }
 

@@ -29,13 +29,13 @@ export function directoryStoreContract(name: string, withStore: WithStore<Direct
     test("is empty at first, and reading and deleting write nothing", () =>
       withStore((open, meter) => {
         const store = open();
-        expect([store.state(), store.user("a"), store.users("", 9), store.countUsers(), store.bans(), store.untold()]).toEqual([
+        expect([store.state(), store.user("a"), store.users("", 9), store.countUsers(), store.bans(), store.hasUntold()]).toEqual([
           undefined,
           undefined,
           [],
           0,
           [],
-          [],
+          false,
         ]);
         expect([store.deleteUser("a"), store.deleteBan("clientid", "a"), store.presence("o"), store.presencesAfter("", 9)]).toEqual([
           false,
@@ -96,7 +96,19 @@ export function directoryStoreContract(name: string, withStore: WithStore<Direct
         }
         store.putUntold({ object: "o", since: 3 });
         store.putUntold({ object: "o", since: 4 });
-        expect([store.state(), store.untold()]).toEqual([{ version: 5, bans: 2 }, [{ object: "o", since: 4 }]]);
+        expect([store.state(), store.hasUntold(), store.untoldOf("o"), store.untoldOf("p")]).toEqual([
+          { version: 5, bans: 2 },
+          true,
+          { object: "o", since: 4 },
+          undefined,
+        ]);
+        for (const object of ["\uffff", "\ud83d\ude00", "p"]) store.putUntold({ object, since: 4 });
+        expect([store.untoldAfter("", 2), store.untoldAfter("p", 9), store.untoldAfter("\ud83d\ude00", 1)]).toEqual([
+          ["o", "p"],
+          ["\uffff", "\ud83d\ude00"],
+          [],
+        ]);
+        for (const object of ["\uffff", "\ud83d\ude00", "p"]) store.deleteUntold(object);
         expect(store.changesSince(4)).toEqual([{ user: "b", version: 5, at: 50 }]);
         expect([store.changesAfter(40), store.changesAfter(50)]).toEqual([[{ user: "b", version: 5, at: 50 }], []]);
         expect([store.firstChangeAt(), store.isChanged("a"), store.isChanged("c")]).toEqual([40, true, false]);
@@ -104,7 +116,7 @@ export function directoryStoreContract(name: string, withStore: WithStore<Direct
         expect([store.firstChangeAt(), store.isChanged("a")]).toEqual([50, false]);
         expect(store.changesSince(0)).toEqual([{ user: "b", version: 5, at: 50 }]);
         store.deleteUntold("o");
-        expect(store.untold()).toEqual([]);
+        expect([store.hasUntold(), store.untoldAfter("", 9)]).toEqual([false, []]);
       }));
 
     test("keeps who is where, with a user name or without", () =>

@@ -1,0 +1,57 @@
+/** What the directory's object does beyond its decisions: whom it calls, when it wakes, and what that reads. */
+
+import { expect, test } from "vitest";
+import type { Ban } from "../../src/directory/bans.ts";
+import type { News } from "../../src/directory/news.ts";
+import { DirectoryHost } from "../../src/objects/directory-host.ts";
+import { Meter } from "../../src/objects/meter.ts";
+import type { Runtime } from "../../src/runtime.ts";
+import { parseSettings, type Settings } from "../../src/settings.ts";
+import { SqliteRows } from "../simulation/rows.ts";
+
+type Learn = (object: string, news: News) => Promise<boolean>;
+
+/** A directory whose Session objects answer so. */
+function directory(learn: Learn, settings: Record<string, string>) {
+  const meter = new Meter();
+  const { directory: store } = new SqliteRows(meter);
+  const state = { now: 1_800_000_000_000, alarmAt: null as number | null };
+  const runtime: Runtime = { now: () => state.now, after: () => ({ cancel: () => {} }), incarnation: () => "1" };
+  const begin = (): DirectoryHost =>
+    new DirectoryHost({
+      store,
+      settings: parseSettings({ TOPOLOGY: "sharded", ADMIN_TOKEN: "an-admin-token-of-tests", ...settings }) as Settings,
+      name: "default/directory",
+      storage: {
+        getAlarm: async () => state.alarmAt,
+        setAlarm: async (at) => {
+          state.alarmAt = at;
+        },
+      },
+      sessions: (name) => ({ learn: (news: News) => learn(name, news) }),
+      meter,
+      runtime,
+    });
+  return { store, state, meter, begin, host: begin() };
+}
+
+function ban(who: string, more: Partial<Ban> = {}): Ban {
+  return { kind: "clientid", who, by: "ada", reason: "", at: 0, until: Number.POSITIVE_INFINITY, ...more };
+}
+
+function presence(clientId: string, more: { readonly userName?: string; readonly address?: string } = {}) {
+  return { object: `default/client/${clientId}`, clientId, userName: undefined, address: "203.0.113.9", ...more };
+}
+
+test("to tell ten times as many objects reads ten times as many rows", async () => {
+  const cost = async (objects: number): Promise<number> => {
+    const told: string[] = [];
+    const { host, meter, store } = directory(async (object) => told.push(object) > 0, { SESSION_SHARDS: "0" });
+    for (let index = 0; index < objects; index += 1) host.enter(presence(`c${index}`));
+    const before = meter.rowsRead;
+    await host.putBan(ban("203.0.113.0/24", { kind: "peerhost_net" }));
+    expect([new Set(told).size, told.length, store.hasUntold()]).toEqual([objects, objects, false]);
+    return meter.rowsRead - before;
+  };
+  expect((await cost(1000)) / (await cost(100))).toBeLessThan(11);
+});
