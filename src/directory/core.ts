@@ -3,7 +3,13 @@
  * not know it yet stands in rows before anybody is told, so that a restart forgets nobody. Nothing is awaited: the host tells.
  */
 
-import { DIRECTORY_CHANGES_MS, DIRECTORY_USERS_MAX, FLAPPING_BANS_MAX, USER_NAME_BYTES_MAX } from "../login-limits.ts";
+import {
+  DIRECTORY_CHANGES_MS,
+  DIRECTORY_USERS_MAX,
+  DIRECTORY_USERS_PER_CALL,
+  FLAPPING_BANS_MAX,
+  USER_NAME_BYTES_MAX,
+} from "../login-limits.ts";
 import { utf8Length } from "../mqtt/bytes.ts";
 import { type Ban, type BanKind, type BanList, Bans, banProblem, roomProblem } from "./bans.ts";
 import { withCredential } from "./grants.ts";
@@ -93,16 +99,35 @@ export class DirectoryCore {
     };
   }
 
-  /** @returns all that has changed since this version */
-  news(since: number): News {
-    const users = this.#store.changesSince(since).map((change) => this.#newsOf(change));
-    return { version: this.#state.version, bans: this.#bans.version > since ? this.#bans : undefined, users };
+  /**
+   * @param after the user behind whom it goes on; "" at first
+   * @returns what has changed since this version and concerns an object
+   */
+  news(object: string, since: number, after = ""): News {
+    const bans = after === "" && this.#bans.version > since ? this.#bans : undefined;
+    if (this.#objects !== undefined) return this.#page(this.#store.changesSince(since, after, DIRECTORY_USERS_PER_CALL), bans);
+    return this.#ofOne(this.#store.presence(object)?.userName, ({ version }) => version > since, bans);
   }
 
-  /** @returns what one has to know who knew nothing until now: the bans, and what may be news to logins that are on their way */
-  recent(now: number): News {
-    const recent = this.#store.changesAfter(now - DIRECTORY_CHANGES_MS);
-    return { version: this.#state.version, bans: this.#bans, users: recent.map((change) => this.#newsOf(change)) };
+  /**
+   * @param after as above
+   * @returns what one has to know who knew nothing until now: the bans, and what may be news to logins that are on their way
+   */
+  recent(now: number, after: string): News {
+    const recent = this.#store.changesAfter(now - DIRECTORY_CHANGES_MS, after, DIRECTORY_USERS_PER_CALL);
+    return this.#page(recent, after === "" ? this.#bans : undefined);
+  }
+
+  #page(changes: readonly ChangeRow[], bans: BanList | undefined): News {
+    const next = changes.length < DIRECTORY_USERS_PER_CALL ? undefined : changes.at(-1)!.user;
+    return { version: this.#state.version, bans, users: changes.map((change) => this.#newsOf(change)), next };
+  }
+
+  /** To who has the sessions of one client it is no news what has become of others. */
+  #ofOne(userName: string | undefined, isNew: (change: ChangeRow) => boolean, bans: BanList | undefined): News {
+    const change = userName === undefined ? undefined : this.#store.change(userName);
+    const users = change !== undefined && isNew(change) ? [this.#newsOf(change)] : [];
+    return { version: this.#state.version, bans, users };
   }
 
   /** A Session object of a client of its own says that it is there. */
@@ -111,7 +136,7 @@ export class DirectoryCore {
     const known = this.#store.presence(object);
     const isSame = known?.clientId === clientId && known.userName === userName && known.address === address;
     if (!isSame) this.#store.putPresence(presence);
-    return this.recent(now);
+    return this.#ofOne(userName, ({ at }) => at > now - DIRECTORY_CHANGES_MS, this.#bans);
   }
 
   /** @returns the first objects behind this one that have said so, at most so many */
@@ -137,7 +162,7 @@ export class DirectoryCore {
       if (row !== undefined && row.damaged !== true && next.password === row.password && next.rights === row.rights) return "unchanged";
       this.#store.putUser(next);
       // Who is new has no logins, unless the removal of one of that name is not long ago.
-      if (row !== undefined || this.#store.isChanged(entry.user)) concerned.push(entry.user);
+      if (row !== undefined || this.#store.change(entry.user) !== undefined) concerned.push(entry.user);
       if (row !== undefined) return "changed";
       this.#added(1);
       return "added";

@@ -42,6 +42,8 @@ export interface News {
   /** Undefined when it has them already. */
   readonly bans: BanList | undefined;
   readonly users: readonly UserNews[];
+  /** There is more, of users behind this one. */
+  readonly next?: string | undefined;
 }
 
 /** What a Session object says of itself where the directory could not find it by itself. */

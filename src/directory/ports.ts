@@ -56,11 +56,12 @@ export interface DirectoryStore {
   bans(): BanRow[];
   putBan(ban: Ban): void;
   deleteBan(kind: BanKind, who: string): boolean;
-  changesSince(version: number): ChangeRow[];
-  /** Those of after a time. */
-  changesAfter(at: number): ChangeRow[];
-  /** Whether the user was changed or removed, as far as that is kept. */
-  isChanged(user: string): boolean;
+  /** The first of them of users behind this one, in the order of their UTF-8 bytes. */
+  changesSince(version: number, user: string, most: number): ChangeRow[];
+  /** Those of after a time, likewise. */
+  changesAfter(at: number, user: string, most: number): ChangeRow[];
+  /** When the user was changed or removed, as far as that is kept. */
+  change(user: string): ChangeRow | undefined;
   /** When the first of them was; undefined where there are none. */
   firstChangeAt(): number | undefined;
   putChange(row: ChangeRow): void;

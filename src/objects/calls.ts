@@ -324,8 +324,8 @@ export interface UserView {
 export interface DirectoryCalls extends Rpc.DurableObjectBranded {
   /** What has to be known before a login. @param knownBans the version of the bans that the asker has; -1 for none */
   look(userName: string | undefined, knownBans: number): Promise<Looked>;
-  /** What a Session object has to know that has just woken. */
-  recent(): Promise<News>;
+  /** What a Session object has to know that has just woken. @param after the user behind whom it goes on; "" at first */
+  recent(after: string): Promise<News>;
   /** The same for one that the directory could not find by itself. */
   enter(presence: Presence): Promise<News>;
   /**

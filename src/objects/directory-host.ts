@@ -67,8 +67,8 @@ export class DirectoryHost {
     return this.#called().look(userName, knownBans);
   }
 
-  recent(): News {
-    return this.#called().recent(this.#now);
+  recent(after: string): News {
+    return this.#called().recent(this.#now, after);
   }
 
   enter(presence: Presence): News {
@@ -177,10 +177,16 @@ export class DirectoryHost {
 
   async #call(object: string, since: number): Promise<void> {
     const { sessions, runtime, name } = this.#options;
-    const news = this.#core.news(since);
+    let news = this.#core.news(object, since);
+    // What changes meanwhile is told after that.
+    const { version } = news;
     try {
-      const isPresent = await inTime(sessions(object).learn(news), DIRECTORY_CALL_MS, runtime);
-      this.#core.told(object, news.version, isPresent);
+      let isPresent = await inTime(sessions(object).learn(news), DIRECTORY_CALL_MS, runtime);
+      while (news.next !== undefined) {
+        news = this.#core.news(object, since, news.next);
+        isPresent = await inTime(sessions(object).learn(news), DIRECTORY_CALL_MS, runtime);
+      }
+      this.#core.told(object, version, isPresent);
     } catch (error) {
       const problem = problemOf(error);
       log("a Session object could not be told of changes and is told later", { object: name, of: object, problem });

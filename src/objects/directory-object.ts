@@ -45,9 +45,9 @@ export class DirectoryObject extends DurableObject<BrokerEnv> implements Directo
     return this.#host.look(userName, knownBans);
   }
 
-  /** What a Session object has to know that has just woken. */
-  async recent(): Promise<News> {
-    return this.#host.recent();
+  /** What a Session object has to know that has just woken. @param after the user behind whom it goes on; "" at first */
+  async recent(after = ""): Promise<News> {
+    return this.#host.recent(after);
   }
 
   /** The same for one that the directory could not find by itself. */

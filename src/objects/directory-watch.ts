@@ -73,18 +73,21 @@ export class DirectoryWatch {
     // A connection of the broker to itself lasts as long as a call: a row for each would stay for ever.
     const isKnown = isOneClients ? isService(admission) : this.#hasAsked;
     if (isKnown) return this.judge(connect, admission);
-    return this.#ask(connect.clientId, admission).then((news) => {
+    return this.#ask(connect.clientId, admission).then(() => {
       this.#hasAsked = true;
-      this.learn(news);
       return this.judge(connect, admission);
     });
   }
 
-  #ask(clientId: string, { userName, address }: Admission): Promise<News> {
+  async #ask(clientId: string, { userName, address }: Admission): Promise<void> {
     const { service, namespace, object, isOneClients, runtime } = this.#options;
     const directory = service.of(namespace);
-    const asked = isOneClients ? directory.enter({ object, clientId, userName, address }) : directory.recent();
-    return inTime(asked, DIRECTORY_CALL_MS, runtime);
+    for (let after: string | undefined = ""; after !== undefined; ) {
+      const asked: Promise<News> = isOneClients ? directory.enter({ object, clientId, userName, address }) : directory.recent(after);
+      const news: News = await inTime(asked, DIRECTORY_CALL_MS, runtime);
+      this.learn(news);
+      after = news.next;
+    }
   }
 
   /** What is known now says to a login. */

@@ -61,16 +61,21 @@ export class MemoryDirectoryStore implements DirectoryStore {
     return this.#bans.delete(`${kind} ${who}`);
   }
 
-  changesSince(version: number): ChangeRow[] {
-    return [...this.#changes.values()].filter((change) => change.version > version);
+  changesSince(version: number, user: string, most: number): ChangeRow[] {
+    return this.#changesBehind(user, (change) => change.version > version).slice(0, most);
   }
 
-  changesAfter(at: number): ChangeRow[] {
-    return [...this.#changes.values()].filter((change) => change.at > at);
+  changesAfter(at: number, user: string, most: number): ChangeRow[] {
+    return this.#changesBehind(user, (change) => change.at > at).slice(0, most);
   }
 
-  isChanged(user: string): boolean {
-    return this.#changes.has(user);
+  #changesBehind(user: string, isSought: (change: ChangeRow) => boolean): ChangeRow[] {
+    const users = firstBehind(user, this.#changes, this.#changes.size);
+    return users.map((each) => this.#changes.get(each)!).filter(isSought);
+  }
+
+  change(user: string): ChangeRow | undefined {
+    return this.#changes.get(user);
   }
 
   firstChangeAt(): number | undefined {

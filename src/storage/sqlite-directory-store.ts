@@ -108,19 +108,23 @@ export class SqliteDirectoryStore implements DirectoryStore {
     return this.#tables.delete("DELETE FROM ban WHERE kind = ? AND who = ?", kind, who) > 0;
   }
 
-  changesSince(version: number): ChangeRow[] {
+  changesSince(version: number, user: string, most: number): ChangeRow[] {
+    return this.#changes("user > ? AND version > ? ORDER BY user LIMIT ?", user, version, most);
+  }
+
+  changesAfter(at: number, user: string, most: number): ChangeRow[] {
+    return this.#changes("user > ? AND at > ? ORDER BY user LIMIT ?", user, at, most);
+  }
+
+  change(user: string): ChangeRow | undefined {
+    return this.#changes("user = ?", user)[0];
+  }
+
+  #changes(where: string, ...values: (string | number)[]): ChangeRow[] {
     return this.#tables.select<{ user: string; version: number; at: number }>(
-      "SELECT user, version, at FROM change WHERE version > ?",
-      version,
+      `SELECT user, version, at FROM change WHERE ${where}`,
+      ...values,
     );
-  }
-
-  changesAfter(at: number): ChangeRow[] {
-    return this.#tables.select<{ user: string; version: number; at: number }>("SELECT user, version, at FROM change WHERE at > ?", at);
-  }
-
-  isChanged(user: string): boolean {
-    return this.#tables.select("SELECT at FROM change WHERE user = ?", user).length > 0;
   }
 
   firstChangeAt(): number | undefined {

@@ -4,8 +4,11 @@ import { describe, expect, test } from "vitest";
 import type { Ban } from "../../src/directory/bans.ts";
 import { DirectoryCore, FLAPPING } from "../../src/directory/core.ts";
 import { credentialOf } from "../../src/directory/grants.ts";
-import { DIRECTORY_CHANGES_MS, FLAPPING_BANS_MAX } from "../../src/login-limits.ts";
+import type { News } from "../../src/directory/news.ts";
+import { DIRECTORY_CHANGES_MS, DIRECTORY_USERS_PER_CALL, FLAPPING_BANS_MAX } from "../../src/login-limits.ts";
 import { MemoryDirectoryStore } from "../../src/storage/memory-directory-store.ts";
+import { createRowMeter } from "../../src/storage/row-meter.ts";
+import { SqliteRows } from "../simulation/rows.ts";
 
 const OBJECTS = ["default/session/0", "default/session/1"];
 
@@ -26,7 +29,7 @@ function ban(who: string, more: Partial<Ban> = {}): Ban {
 /** Tells everybody. */
 function tell(core: DirectoryCore, isPresent = true): string[] {
   return untold(core).map(({ object, since }) => {
-    core.told(object, core.news(since).version, isPresent);
+    core.told(object, core.news(object, since).version, isPresent);
     return object;
   });
 }
@@ -59,11 +62,11 @@ describe("users", () => {
     expect(core.putUsers([{ user: "ada", rights: '{"superuser":true}' }], "change", 2)).toEqual(["changed"]);
     expect(untold(core).map(({ object }) => object)).toEqual(OBJECTS);
     const { since } = untold(core)[0]!;
-    const news = core.news(since);
+    const news = core.news(OBJECTS[0]!, since);
     expect(news.users).toMatchObject([{ user: "ada", credential: 1 }]);
     expect(news.bans).toBeUndefined();
     core.putUsers([{ user: "ada", password: "other" }], "change", 3);
-    expect(core.news(since).users).toMatchObject([{ user: "ada", credential: 3 }]);
+    expect(core.news(OBJECTS[0]!, since).users).toMatchObject([{ user: "ada", credential: 3 }]);
   });
 
   test("what changes nothing is told to nobody", () => {
@@ -91,9 +94,9 @@ describe("users", () => {
     core.putUsers([entry("ada")], "add", 1);
     expect([core.removeUser("ada", 2), core.removeUser("ada", 2)]).toEqual([true, false]);
     const { since } = untold(core)[0]!;
-    expect(core.news(since).users).toEqual([{ user: "ada", version: 2, credential: undefined, grants: undefined }]);
+    expect(core.news(OBJECTS[0]!, since).users).toEqual([{ user: "ada", version: 2, credential: undefined, grants: undefined }]);
     core.putUsers([entry("ada")], "add", 3);
-    expect(core.news(since).users).toMatchObject([{ user: "ada", credential: 3 }]);
+    expect(core.news(OBJECTS[0]!, since).users).toMatchObject([{ user: "ada", credential: 3 }]);
   });
 
   test("are listed in the order of their names", () => {
@@ -119,7 +122,7 @@ describe("bans", () => {
     const { bans } = core.look(undefined, -1);
     expect(bans).toMatchObject({ version: 1, bans: [{ who: "c1" }] });
     expect(core.look(undefined, 1).bans).toBeUndefined();
-    expect(core.news(0).bans?.bans).toHaveLength(1);
+    expect(core.news(OBJECTS[0]!, 0).bans?.bans).toHaveLength(1);
     expect(core.removeBan("clientid", "c1", 1)).toBe(true);
     expect(core.look(undefined, 1).bans).toEqual({ version: 2, bans: [] });
   });
@@ -168,8 +171,8 @@ describe("who is told", () => {
     ]);
     expect(tell(again)).toEqual(OBJECTS);
     expect(untold(again)).toEqual([]);
-    expect(again.recent(3).users.map(({ user }) => user)).toEqual(["ada"]);
-    expect(again.recent(2 + DIRECTORY_CHANGES_MS).users).toEqual([]);
+    expect(again.recent(3, "").users.map(({ user }) => user)).toEqual(["ada"]);
+    expect(again.recent(2 + DIRECTORY_CHANGES_MS, "").users).toEqual([]);
   });
 
   test("changes are forgotten when everybody was told and they are no news any more; a restart remembers when", () => {
@@ -178,15 +181,19 @@ describe("who is told", () => {
     core.removeUser("ada", 2);
     const over = 2 + DIRECTORY_CHANGES_MS;
     core.sweepChanges(over);
-    expect([core.sweepAt, store.isChanged("ada")]).toEqual([Number.POSITIVE_INFINITY, true]);
+    expect([core.sweepAt, store.change("ada") !== undefined]).toEqual([Number.POSITIVE_INFINITY, true]);
     tell(core);
     expect([core.sweepAt, begin().sweepAt]).toEqual([over, over]);
     core.sweepChanges(over - 1);
-    expect(store.isChanged("ada")).toBe(true);
+    expect(store.change("ada")).toBeDefined();
     core.removeUser("bob", over - 1);
     tell(core);
     core.sweepChanges(over);
-    expect([store.isChanged("ada"), store.isChanged("bob"), core.sweepAt]).toEqual([false, true, over + DIRECTORY_CHANGES_MS]);
+    expect([store.change("ada") !== undefined, store.change("bob") !== undefined, core.sweepAt]).toEqual([
+      false,
+      true,
+      over + DIRECTORY_CHANGES_MS,
+    ]);
     core.sweepChanges(core.sweepAt);
     expect([store.firstChangeAt(), core.sweepAt, begin().sweepAt]).toEqual([undefined, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
   });
@@ -231,5 +238,55 @@ describe("who is told", () => {
     core.putBan(ban("10.0.0.0/8", { kind: "peerhost_net" }), 5);
     expect(tell(core)).toEqual(["default/client/c2"]);
     expect(enter("c1", "ada", "10.0.0.1")).toMatchObject({ bans: { bans: [{}, {}] }, users: [{ user: "ada", credential: undefined }] });
+  });
+});
+
+describe("what is read for one login, and what it is told", () => {
+  const CHANGED = 5000;
+
+  function changed(objects?: readonly string[]) {
+    const meter = createRowMeter();
+    const { directory: store } = new SqliteRows(meter);
+    const core = new DirectoryCore({ store, objects });
+    const names = Array.from({ length: CHANGED }, (_, index) => `u${String(index).padStart(4, "0")}`);
+    core.putUsers(
+      names.map((name) => entry(name)),
+      "add",
+      1,
+    );
+    core.putUsers(
+      names.map((name) => entry(name, "another")),
+      "change",
+      2,
+    );
+    return { core, meter, names };
+  }
+
+  test("of an object that is one client's: what concerns its user", () => {
+    const { core, meter } = changed();
+    const object = "default/client/c";
+    const before = meter.rowsRead;
+    const { users } = core.enter({ object, clientId: "c", userName: "u0042", address: "" }, 3);
+    expect([users.map(({ user, credential }) => [user, credential]), meter.rowsRead - before < 10]).toEqual([[["u0042", 2]], true]);
+    expect(core.enter({ object, clientId: "c", userName: "u0042", address: "" }, 2 + DIRECTORY_CHANGES_MS).users).toEqual([]);
+    core.putUsers([entry("u0042", "third"), entry("u0043", "third")], "change", 4);
+    const told = meter.rowsRead;
+    expect(core.untoldAfter("", 9)).toEqual([object]);
+    expect([core.news(object, 2).users.map(({ user }) => user), meter.rowsRead - told < 10]).toEqual([["u0042"], true]);
+  });
+
+  test("of one that is many clients': all of it, in pieces", () => {
+    const { core, names } = changed(OBJECTS);
+    const all = (page: (after: string) => News): [string[], number] => {
+      const [users, pages]: [string[], News[]] = [[], [page("")]];
+      while (pages.at(-1)!.next !== undefined) pages.push(page(pages.at(-1)!.next!));
+      for (const each of pages) users.push(...each.users.map(({ user }) => user));
+      for (const each of pages) expect(each.users.length).toBeLessThanOrEqual(DIRECTORY_USERS_PER_CALL);
+      return [users, pages.length];
+    };
+    for (const page of [(after: string) => core.recent(3, after), (after: string) => core.news(OBJECTS[0]!, 1, after)]) {
+      const [users, pages] = all(page);
+      expect([users, pages]).toEqual([names, CHANGED / DIRECTORY_USERS_PER_CALL + 1]);
+    }
   });
 });

@@ -55,3 +55,17 @@ test("to tell ten times as many objects reads ten times as many rows", async () 
   };
   expect((await cost(1000)) / (await cost(100))).toBeLessThan(11);
 });
+
+test("many changes are told in pieces, and asked for so", async () => {
+  const pieces: (readonly string[])[] = [];
+  const learn: Learn = async (_object, { users }) => pieces.push(users.map(({ user }) => user)) > 0;
+  const { host, store, state } = directory(learn, { SESSION_SHARDS: "1" });
+  const names = Array.from({ length: 2500 }, (_, index) => `u${String(index).padStart(4, "0")}`);
+  for (let version = 0; version < 2; version += 1) {
+    const entries = names.map((user) => ({ user, password: `hash ${version}` }));
+    await host.putUsers(entries, "put");
+    state.now += 1;
+  }
+  expect([pieces.map(({ length }) => length), pieces.flat(), store.hasUntold()]).toEqual([[1000, 1000, 500], names, false]);
+  expect(host.recent("").users).toHaveLength(1000);
+});

@@ -80,6 +80,16 @@ describe("a Session object", () => {
     expect(asked).toHaveLength(1);
   });
 
+  test("asks on until it has all", async () => {
+    const { answers, asked, admit } = setup();
+    const pages = [
+      news(8, { ...bans(8), users: [{ ...changed(8, undefined), user: "bob" }], next: "bob" }),
+      news(8, { users: [changed(8, 8)] }),
+    ];
+    answers.ask = async () => pages.shift()!;
+    expect([await admit("c", ada(7)), await admit("c", ada(8)), asked.length]).toEqual([0x86, withCredential(RIGHTS, 8), 2]);
+  });
+
   test("asks also where it was told first: that may have been under way since before it lost its memory", async () => {
     const { watch, state, asked, admit } = setup();
     state.recent = news(2, bans(2, "evil"));

@@ -30,7 +30,7 @@ export function directoryService(world: World, runtime: Runtime, call: CallDirec
   if (settings.adminToken === "") return undefined;
   const asked: Asked = { look: (userName, knownBans) => call((host) => host.look(userName, knownBans)) };
   const of: DirectoryService["of"] = () => ({
-    recent: () => call((host) => host.recent()),
+    recent: (after) => call((host) => host.recent(after)),
     enter: (presence) => call((host) => host.enter(presence)),
     putBan: (ban) => call((host) => host.putBan(ban)),
   });

@@ -109,12 +109,17 @@ export function directoryStoreContract(name: string, withStore: WithStore<Direct
           [],
         ]);
         for (const object of ["\uffff", "\ud83d\ude00", "p"]) store.deleteUntold(object);
-        expect(store.changesSince(4)).toEqual([{ user: "b", version: 5, at: 50 }]);
-        expect([store.changesAfter(40), store.changesAfter(50)]).toEqual([[{ user: "b", version: 5, at: 50 }], []]);
-        expect([store.firstChangeAt(), store.isChanged("a"), store.isChanged("c")]).toEqual([40, true, false]);
+        const [a, b] = [
+          { user: "a", version: 4, at: 40 },
+          { user: "b", version: 5, at: 50 },
+        ];
+        expect([store.changesSince(4, "", 9), store.changesSince(0, "", 1), store.changesSince(0, "a", 9)]).toEqual([[b], [a], [b]]);
+        expect([store.changesAfter(40, "", 9), store.changesAfter(50, "", 9)]).toEqual([[b], []]);
+        expect([store.changesAfter(0, "", 1), store.changesAfter(0, "a", 9)]).toEqual([[a], [b]]);
+        expect([store.firstChangeAt(), store.change("a"), store.change("c")]).toEqual([40, a, undefined]);
         store.deleteChanges(50);
-        expect([store.firstChangeAt(), store.isChanged("a")]).toEqual([50, false]);
-        expect(store.changesSince(0)).toEqual([{ user: "b", version: 5, at: 50 }]);
+        expect([store.firstChangeAt(), store.change("a")]).toEqual([50, undefined]);
+        expect(store.changesSince(0, "", 9)).toEqual([b]);
         store.deleteUntold("o");
         expect([store.hasUntold(), store.untoldAfter("", 9)]).toEqual([false, []]);
       }));
