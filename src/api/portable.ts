@@ -5,10 +5,11 @@
 
 import * as z from "zod/mini";
 import { PAGE_CALLS_MAX } from "../code-limits.ts";
+import type { Presence } from "../directory/news.ts";
 import type { HookMessage } from "../hooks/contract.ts";
 import type { Limits } from "../limits.ts";
 import { DIRECTORY_USERS_PER_CALL, PORTABLE_BODY_BYTES_MAX } from "../login-limits.ts";
-import type { TakenSession } from "../objects/calls.ts";
+import type { DirectoryCalls, TakenSession } from "../objects/calls.ts";
 import { sessionObjectName } from "../objects/names.ts";
 import { PLATFORM } from "../runtime.ts";
 import type { PortableMessage } from "../session/portable.ts";
@@ -70,10 +71,9 @@ export const PORTABLE = [
       for (const session of all) {
         const { clientId, userName } = session;
         const object = sessionObjectName(settings, namespace, clientId);
-        // An object of one client is found by nobody who does not know of it.
+        const take = (): Promise<TakenSession> => sessionsOf(env)(object).takeSession(session, replace);
         const isOwn = settings.topology !== "compact" && settings.sessionShards === 0;
-        if (isOwn) await directory.enter({ object, clientId, userName, address: "" });
-        outcomes.push(await sessionsOf(env)(object).takeSession(session, replace));
+        outcomes.push(await (isOwn ? takeKnown(directory, { object, clientId, userName, address: "" }, take) : take()));
       }
       const names = all.map(({ clientId }) => clientId);
       return { status: 200, body: report(names, outcomes) };
@@ -131,6 +131,18 @@ export const PORTABLE = [
 
 function walkOf({ env, settings, namespace }: Pick<Asked, "env" | "settings" | "namespace">, cursor?: string): Walk {
   return { env, settings, namespace, cursor };
+}
+
+/** An object of one client is found by nobody who does not know of it. */
+async function takeKnown(
+  directory: Pick<DirectoryCalls, "expect">,
+  presence: Presence,
+  take: () => Promise<TakenSession>,
+): Promise<TakenSession> {
+  const before = await directory.expect(presence, undefined);
+  const outcome = await take();
+  if (outcome === "taken") await directory.expect(presence, before);
+  return outcome;
 }
 
 /** What became of what was brought, and of each that could not be taken why. */

@@ -132,11 +132,21 @@ export class DirectoryCore {
 
   /** A Session object of a client of its own says that it is there. */
   enter(presence: Presence, now: number): News {
-    const { object, clientId, userName, address } = presence;
-    const known = this.#store.presence(object);
-    const isSame = known?.clientId === clientId && known.userName === userName && known.address === address;
-    if (!isSame) this.#store.putPresence(presence);
-    return this.#ofOne(userName, ({ at }) => at > now - DIRECTORY_CHANGES_MS, this.#bans);
+    const known = this.#store.presence(presence.object);
+    if (known === undefined || !isSame(known, presence)) this.#store.putPresence(presence);
+    return this.#ofOne(presence.userName, ({ at }) => at > now - DIRECTORY_CHANGES_MS, this.#bans);
+  }
+
+  /**
+   * A session is about to be put into such an object, or has been, by somebody other than its client: what a client says of itself stands.
+   * @param instead it goes where it is still this, of a time before the session was there
+   * @returns what stands of the object
+   */
+  expect(presence: Presence, instead: Presence | undefined): Presence {
+    const known = this.#store.presence(presence.object);
+    if (known !== undefined && (instead === undefined || !isSame(known, instead) || isSame(known, presence))) return known;
+    this.#store.putPresence(presence);
+    return presence;
   }
 
   /** @returns the first objects behind this one that have said so, at most so many */
@@ -329,6 +339,10 @@ export class DirectoryCore {
     else this.#store.deleteUntold(object);
     if (this.#objects === undefined && !isPresent) this.#store.deletePresence(object);
   }
+}
+
+function isSame(one: Presence, other: Presence): boolean {
+  return one.clientId === other.clientId && one.userName === other.userName && one.address === other.address;
 }
 
 function knownUser({ password, rights, credential }: UserRow): KnownUser {

@@ -329,6 +329,12 @@ export interface DirectoryCalls extends Rpc.DurableObjectBranded {
   /** The same for one that the directory could not find by itself. */
   enter(presence: Presence): Promise<News>;
   /**
+   * A session is about to be put into such an object, or has been, by somebody other than its client: what a client says of itself stands.
+   * @param instead it goes where it is still this, of a time before the session was there
+   * @returns what stands of the object
+   */
+  expect(presence: Presence, instead: Presence | undefined): Promise<Presence>;
+  /**
    * Session objects that have said that they are there, where each client has its own: in the order of their names, behind this one, at most
    * so many. Their sessions may be over.
    */

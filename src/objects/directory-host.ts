@@ -75,6 +75,10 @@ export class DirectoryHost {
     return this.#called().enter(presence, this.#now);
   }
 
+  expect(presence: Presence, instead: Presence | undefined): Presence {
+    return this.#called().expect(presence, instead);
+  }
+
   presentAfter(object: string, most: number): readonly string[] {
     return this.#called().presentAfter(object, most);
   }

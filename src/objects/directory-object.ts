@@ -55,6 +55,11 @@ export class DirectoryObject extends DurableObject<BrokerEnv> implements Directo
     return this.#host.enter(presence);
   }
 
+  /** A session is put into such an object by somebody other than its client. @returns what stands of the object */
+  async expect(presence: Presence, instead: Presence | undefined): Promise<Presence> {
+    return this.#host.expect(presence, instead);
+  }
+
   /** Session objects that have said that they are there, in the order of their names, behind this one; at most so many. */
   async presentAfter(object: string, most: number): Promise<readonly string[]> {
     return this.#host.presentAfter(object, most);

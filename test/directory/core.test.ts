@@ -239,6 +239,22 @@ describe("who is told", () => {
     expect(tell(core)).toEqual(["default/client/c2"]);
     expect(enter("c1", "ada", "10.0.0.1")).toMatchObject({ bans: { bans: [{}, {}] }, users: [{ user: "ada", credential: undefined }] });
   });
+
+  test("what a client says of itself stands where a session is brought to its object, until that is there in its place", () => {
+    const { core, store } = directory();
+    const object = "default/client/c1";
+    const real = { object, clientId: "c1", userName: "ada", address: "10.0.0.1" };
+    const brought = { ...real, userName: "bob", address: "" };
+    core.enter(real, 1);
+    const before = core.expect(brought, undefined);
+    core.putBan(ban("10.0.0.1", { kind: "peerhost" }), 2);
+    expect([before, tell(core)]).toEqual([real, [object]]);
+    expect([core.expect(brought, before), store.presence(object)]).toEqual([brought, brought]);
+    core.enter(real, 3);
+    expect([core.expect(brought, brought), store.presence(object)]).toEqual([real, real]);
+    core.told(object, 3, false);
+    expect([core.expect(brought, real), store.presence(object)]).toEqual([brought, brought]);
+  });
 });
 
 describe("what is read for one login, and what it is told", () => {
