@@ -136,6 +136,11 @@ export class Client implements Taker, Unhandled {
     return this.#state === "connected" && this.#connection?.taking?.isOpen === true;
   }
 
+  /** It has not been let in or refused yet. */
+  get isEntering(): boolean {
+    return this.#state === "entering";
+  }
+
   /** Bytes that came and are no whole packet yet, or wait for its turn. */
   get unfinishedBytes(): number {
     return this.#unfinishedBytes;

@@ -36,6 +36,8 @@ export class DirectoryHost {
   readonly #options: DirectoryHostOptions;
   /** Objects that are being told, each until it has answered. */
   readonly #telling = new Map<string, Promise<void>>();
+  /** Objects that have been asked whether anybody is there, and of which nobody has said so since. */
+  readonly #asked = new Set<string>();
   readonly #alarm: AlarmClock;
   #retryMs = DIRECTORY_RETRY_MS;
 
@@ -72,10 +74,12 @@ export class DirectoryHost {
   }
 
   enter(presence: Presence): News {
+    this.#asked.delete(presence.object);
     return this.#called().enter(presence, this.#now);
   }
 
   expect(presence: Presence, instead: Presence | undefined): Presence {
+    this.#asked.delete(presence.object);
     return this.#called().expect(presence, instead);
   }
 
@@ -180,20 +184,30 @@ export class DirectoryHost {
   }
 
   async #call(object: string, since: number): Promise<void> {
-    const { sessions, runtime, name } = this.#options;
     let news = this.#core.news(object, since);
     // What changes meanwhile is told after that.
     const { version } = news;
     try {
-      let isPresent = await inTime(sessions(object).learn(news), DIRECTORY_CALL_MS, runtime);
+      let isPresent = await this.#learn(object, news);
       while (news.next !== undefined) {
         news = this.#core.news(object, since, news.next);
-        isPresent = await inTime(sessions(object).learn(news), DIRECTORY_CALL_MS, runtime);
+        isPresent = await this.#learn(object, news);
       }
       this.#core.told(object, version, isPresent);
     } catch (error) {
       const problem = problemOf(error);
-      log("a Session object could not be told of changes and is told later", { object: name, of: object, problem });
+      log("a Session object could not be told of changes and is told later", { object: this.#options.name, of: object, problem });
+    }
+  }
+
+  /** @returns whether anybody is there, as far as that is known by now */
+  async #learn(object: string, news: News): Promise<boolean> {
+    const { sessions, runtime } = this.#options;
+    this.#asked.add(object);
+    try {
+      return (await inTime(sessions(object).learn(news), DIRECTORY_CALL_MS, runtime)) || !this.#asked.has(object);
+    } finally {
+      this.#asked.delete(object);
     }
   }
 

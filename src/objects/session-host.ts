@@ -344,7 +344,7 @@ export class SessionHost {
     return this.#hooks.publish(message);
   }
 
-  /** The directory tells of changes. @returns whether there is any session here, once all that follows is in rows, and sent */
+  /** The directory tells of changes. @returns whether anybody is here, with a session or about to have one, once all that follows is in rows, and sent */
   async learn(news: News): Promise<boolean> {
     this.#meter.calls += 1;
     const directory = this.#directory;
@@ -356,7 +356,7 @@ export class SessionHost {
       this.#flusher.flush();
     });
     await this.#flusher.written();
-    return this.core.sessions.size > 0;
+    return this.core.sessions.size > 0 || [...this.#clients.values()].some((client) => client.isEntering);
   }
 
   figures(): Figures {

@@ -1,13 +1,16 @@
 /** What the directory's object does beyond its decisions: whom it calls, when it wakes, and what that reads. */
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { DEFAULT_CHOICES } from "../../src/choices.ts";
 import type { Ban } from "../../src/directory/bans.ts";
 import type { News } from "../../src/directory/news.ts";
+import { DEFAULT_LIMITS } from "../../src/limits.ts";
 import { DirectoryHost } from "../../src/objects/directory-host.ts";
 import { Meter } from "../../src/objects/meter.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
 import { SqliteRows } from "../simulation/rows.ts";
+import { World } from "../simulation/world.ts";
 
 type Learn = (object: string, news: News) => Promise<boolean>;
 
@@ -54,6 +57,36 @@ test("to tell ten times as many objects reads ten times as many rows", async () 
     return meter.rowsRead - before;
   };
   expect((await cost(1000)) / (await cost(100))).toBeLessThan(11);
+});
+
+test("who connects while nobody is said to be there is not forgotten", async () => {
+  const answers: ((isPresent: boolean) => void)[] = [];
+  const { host, store } = directory(() => new Promise((answer) => void answers.push(answer)), { SESSION_SHARDS: "0" });
+  host.enter(presence("c"));
+  for (const comes of [true, false]) {
+    const told = host.putBan(ban("c"));
+    await vi.waitFor(() => expect(answers).toHaveLength(1));
+    if (comes) host.enter(presence("c"));
+    answers.shift()!(false);
+    await told;
+    expect(store.presence("default/client/c") !== undefined).toBe(comes);
+  }
+});
+
+test("an object says that somebody is there while a client is about to be let in, though there is no session yet", async () => {
+  const choices = DEFAULT_CHOICES;
+  const world = new World({ seed: 1, topology: "sharded", sessionShards: 0, limits: DEFAULT_LIMITS, choices, banning: true });
+  const line = world.connect("c", "c", false, { receive: () => {}, closed: () => {} });
+  const learn = async (): Promise<boolean> => {
+    const until = world.now + 1000;
+    while (await world.step(until));
+    const answer = world.object("n/client/c").sessionHost!.learn({ version: 1, bans: undefined, users: [] });
+    while (await world.step(until + 1000));
+    return answer;
+  };
+  expect(await learn()).toBe(true);
+  line.drop();
+  expect(await learn()).toBe(false);
 });
 
 test("many changes are told in pieces, and asked for so", async () => {
