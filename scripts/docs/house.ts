@@ -155,7 +155,7 @@ export const CLIENTS: readonly Place[] = [
     path: "src/console/",
     is: "the console under `/`: a web application that is a client of the broker",
     start: "app.tsx",
-    beside: ["src/client/", "src/auth/api-token.ts"],
+    beside: ["src/client/", "src/auth/api-token.ts", "src/api/path-part.ts"],
     packages: ["preact", "@preact/signals", "uplot", "cborg", "@msgpack/msgpack", "eventsource-parser"],
   },
   {

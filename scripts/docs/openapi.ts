@@ -218,7 +218,8 @@ export function openApi(): Json {
       title: "durable-mqtt",
       version,
       summary: "The HTTP API of an MQTT broker",
-      description: "In the shapes of EMQX; docs/api.md is the readable one. The Content-Type of a request is not looked at.",
+      description:
+        "In the shapes of EMQX; docs/api.md is the readable one. The Content-Type of a request is not looked at. Of what is called . or .. a path has _, and the query has it by the name of that part.",
       license: { name: license, identifier: license },
     },
     servers: [{ url: "/api/v5" }],

@@ -1,4 +1,5 @@
 /** `npm run ban`: shuts clients out of a running broker, and lets them in again. See docs/operations.md, Bans. */
+import { partOf } from "../../src/api/path-part.ts";
 import { durationMs } from "../../src/auth/directory-settings.ts";
 import { UsageProblem } from "../../src/cli/problem.ts";
 import type { Command } from "../../src/cli/program.ts";
@@ -65,7 +66,8 @@ async function add(options: Adding): Promise<void> {
 
 async function remove(options: AdminOptions & Target): Promise<void> {
   const { as, who } = targetOf(options);
-  await new AdminClient(options).call("DELETE", `/banned/${as}/${encodeURIComponent(who)}`);
+  const { part, query } = partOf("who", who);
+  await new AdminClient(options).call("DELETE", `/banned/${as}/${part}${query}`);
   console.log(`${as} ${who} is banned no more.`);
 }
 

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { InvalidArgumentError, Option } from "commander";
+import { partOf } from "../../src/api/path-part.ts";
 import { hashPassword, ITERATIONS_MAX, ITERATIONS_MIN } from "../../src/auth/password.ts";
 import { readPassword } from "../../src/cli/password-input.ts";
 import { EXIT_FAILED, UsageProblem } from "../../src/cli/problem.ts";
@@ -144,7 +145,8 @@ function tellRandom(user: string, random: string | undefined): void {
 }
 
 function userPath(user: string): string {
-  return `${USERS_PATH}/${encodeURIComponent(user)}`;
+  const { part, query } = partOf("user_id", user);
+  return `${USERS_PATH}/${part}${query}`;
 }
 
 function lineBody({ user, password, superuser, ...line }: UserLine, password_hash: string | undefined): object {

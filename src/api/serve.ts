@@ -5,6 +5,7 @@ import { stubs } from "../objects/env.ts";
 import { directoryObjectName } from "../objects/names.ts";
 import { type Admitted, isFor } from "./context.ts";
 import { onceOf } from "./once.ts";
+import { IN_QUERY } from "./path-part.ts";
 import { refuse } from "./problem.ts";
 import type { Found } from "./router.ts";
 import { expectTexts } from "./schema.ts";
@@ -17,7 +18,7 @@ export async function serve({ route, params }: Found, admitted: Admitted): Promi
   const { status, body } = await route.handle({
     ...admitted,
     directory: route.needsDirectory ? directoryOf(admitted) : (undefined as never),
-    params: expectTexts(route.params, (name) => present(params[name])),
+    params: expectTexts(route.params, (name) => present((params[name] === IN_QUERY ? url.searchParams.get(name) : null) ?? params[name])),
     query: expectTexts(route.query, (name) => url.searchParams.getAll(name)),
     headers,
     once,

@@ -101,6 +101,16 @@ describeTopologies(
         expect((await call(broker, at(client.clientId, "subscriptions"))).body).toEqual([]);
       });
 
+      test.each([".", ".."])("of a client called %s are found by the query, as it is itself", async (clientId) => {
+        const client = await broker.connect({ version: 5, clientId });
+        const of = (part: string): string => `/clients/_${part}?clientid=${clientId}`;
+        expect((await call(broker, of("/subscribe"), { body: { topic: "dots/#", qos: 1 } })).body).toMatchObject({ clientid: clientId });
+        expect((await call(broker, of("/subscriptions"))).body).toMatchObject([{ clientid: clientId, topic: "dots/#" }]);
+        expect((await call(broker, of(""))).body).toMatchObject({ clientid: clientId, connected: true });
+        expect((await call(broker, of(""), { method: "DELETE" })).status).toBe(204);
+        expect(await client.closed).toMatchObject({ code: expect.any(Number) });
+      });
+
       test("what is none is refused", async () => {
         const { clientId } = await broker.connect({ version: 5 });
         for (const body of [{}, { topic: 1 }, { topic: "a", qos: 3 }, { topic: "a", nl: 2 }, { topic: "a", other: 1 }, { topic: "a/#/b" }])

@@ -118,6 +118,22 @@ describe("users", () => {
     for (const query of ["page=0", "limit=1001", "limit=x"]) expect((await list(query)).status).toBe(400);
   });
 
+  test.each([".", ".."])("one called %s is found by the query, as a path can't have it", async (name) => {
+    expect((await call("POST", USERS, { user_id: name, password_hash: hash })).status).toBe(201);
+    const path = `${USERS}/_?user_id=${name}`;
+    expect(await call("GET", path)).toMatchObject({ status: 200, body: { user_id: name, is_superuser: false } });
+    expect(await call("PUT", path, { is_superuser: true })).toMatchObject({ status: 200, body: { user_id: name, is_superuser: true } });
+    expect((await call("DELETE", path)).status).toBe(204);
+    expect((await call("GET", path)).status).toBe(404);
+  });
+
+  test("one called _ is found by the path, and whoever is in the path by that alone", async () => {
+    for (const name of ["_", "a"]) await call("POST", USERS, { user_id: name, password_hash: hash });
+    expect((await call("GET", `${USERS}/_`)).body).toMatchObject({ user_id: "_" });
+    expect((await call("GET", `${USERS}/a?user_id=_`)).body).toMatchObject({ user_id: "a" });
+    for (const name of ["_", "a"]) await call("DELETE", `${USERS}/${name}`);
+  });
+
   test("too many at once, too large a body, and passwords that would all have to be hashed here", async () => {
     const path = `${USERS}/import`;
     const many = Array.from({ length: DIRECTORY_USERS_PER_CALL + 1 }, () => ({ user_id: "u" }));
@@ -132,6 +148,13 @@ describe("users", () => {
 });
 
 describe("bans", () => {
+  test("of an expression that a path can't have are lifted all the same", async () => {
+    expect((await call("POST", "/banned", { as: "clientid_re", who: ".", until: "2999-01-01T00:00:00Z" })).status).toBe(200);
+    expect((await call("DELETE", "/banned/clientid_re/_?who=..")).status).toBe(404);
+    expect((await call("DELETE", "/banned/clientid_re/_?who=.")).status).toBe(204);
+    expect((await call("DELETE", "/banned/clientid_re/_?who=.")).status).toBe(404);
+  });
+
   test("are put, listed and lifted in the shapes of EMQX", async () => {
     const ban = {
       as: "peerhost_net",

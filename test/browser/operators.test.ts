@@ -215,6 +215,29 @@ describe.each(["compact", "sharded"])("%s", (topology) => {
     await other.disconnect();
   });
 
+  it("reaches what is called . or .., which a path can't have", async () => {
+    const dots = await client({ clientId: "." });
+    const visitor = await visit("Clients");
+    const { page } = visitor;
+    await page.getByRole("option", { name: /^\. connected/ }).click();
+    await visitor.field("Topic filter").fill("dots/#");
+    await visitor.button("Subscribe").click();
+    await page.getByRole("list", { name: "Subscriptions" }).getByText("dots/#").waitFor();
+    await visitor.button("Watch packets").click();
+    await page.getByText("No packet has come or gone yet.").waitFor();
+    await act(visitor, "Kick …", "Kick");
+    expect(await dots.closed).toBe(0x98);
+    await done(broker.url, "POST", "/banned", { as: "username_re", who: ".." });
+    await done(broker.url, "POST", USERS, { user_id: "..", password: "x" });
+    await visitor.go("Access");
+    await page.getByRole("link", { name: /^\.\./ }).click();
+    await act(visitor, "Remove user …", "Remove");
+    await page.getByText(".. was removed.").waitFor();
+    await page.getByRole("link", { name: "Bans" }).click();
+    await act(visitor, "Lift the ban of ..", "Lift");
+    await page.getByText(".. may connect again.").waitFor();
+  });
+
   it("does not show a token again and again that is wrong: the broker counts guesses", async () => {
     const context = await (await visits.browser).newContext();
     await context.clock.install();

@@ -67,6 +67,12 @@ describe("commands of users and bans", () => {
     const { password } = JSON.parse(stdout) as { password: string };
     await expect(connectMqtt(second.ws, login)).rejects.toThrow();
     await connectMqtt(second.ws, { username: "ada", password });
+    // What a path can't have is reached all the same.
+    await run("user", ["add", "..", "--password", "x", ...at]);
+    expect((await run("user", ["change", "..", "--superuser", ...at])).stderr).toBe(".. has other rights.\n");
+    expect((await run("user", ["remove", "..", ...at])).stderr).toBe(".. was removed.\n");
+    await run("ban", ["add", "--clientid_re", ".", ...at]);
+    expect((await run("ban", ["remove", "--clientid_re", ".", ...at])).stdout).toBe("clientid_re . is banned no more.\n");
     expect((await run("user", ["remove", "ada", ...at])).code).toBe(0);
     expect((await run("user", ["remove", "ada", ...at])).stderr).toBe("durable-mqtt: There is no such user.\n");
     expect((await run("user", ["list", ...at])).stdout).toBe("");

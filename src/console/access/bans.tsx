@@ -1,4 +1,5 @@
 /** Who is shut out, until when and why; to shut out others, and to let them in again. */
+import { partOf } from "../../api/path-part.ts";
 import { momentText } from "../parts/numbers.ts";
 import { usePolled } from "../parts/polled.ts";
 import { asked, say } from "../parts/question.tsx";
@@ -31,7 +32,8 @@ export function Bans() {
   const lift = async ({ as, who }: Ban): Promise<void> => {
     if (!(await asked("Lift the ban?", `${BAN_NAMES[as]} ${who} may connect again.`, "Lift"))) return;
     try {
-      await now.send("DELETE", `/banned/${as}/${encodeURIComponent(who)}`);
+      const { part, query } = partOf("who", who);
+      await now.send("DELETE", `/banned/${as}/${part}${query}`);
       say(`${who} may connect again.`);
     } catch (problem) {
       say(`The ban was not lifted: ${sentence(problem)}`, true);

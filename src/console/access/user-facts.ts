@@ -1,4 +1,5 @@
 /** A user of the directory as the HTTP API tells of it. */
+import { partOf } from "../../api/path-part.ts";
 import type { Rule } from "./rule-lines.ts";
 
 export const USERS = "/authentication/password_based:built_in_database/users";
@@ -13,5 +14,6 @@ export interface UserFacts {
 
 /** @returns where the HTTP API has it */
 export function pathOf(name: string): string {
-  return `${USERS}/${encodeURIComponent(name)}`;
+  const { part, query } = partOf("user_id", name);
+  return `${USERS}/${part}${query}`;
 }

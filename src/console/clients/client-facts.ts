@@ -1,4 +1,5 @@
 /** A client as the HTTP API tells of it, and what is said of it in words. */
+import { partOf } from "../../api/path-part.ts";
 import { momentText, spanText } from "../parts/numbers.ts";
 
 export interface ClientFacts {
@@ -24,9 +25,10 @@ export interface ClientFacts {
   readonly awaiting_rel_cnt: number;
 }
 
-/** @returns where the HTTP API has it */
-export function pathOf(clientId: string): string {
-  return `/clients/${encodeURIComponent(clientId)}`;
+/** @param of it, such as `/subscriptions` @returns where the HTTP API has it */
+export function pathOf(clientId: string, of = ""): string {
+  const { part, query } = partOf("clientid", clientId);
+  return `/clients/${part}${of}${query}`;
 }
 
 export const VERSION_NAMES = { 3: "3.1", 4: "3.1.1", 5: "5.0" } as const;

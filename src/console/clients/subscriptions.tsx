@@ -27,7 +27,7 @@ interface Props {
 export function Subscriptions({ client, onDone }: Props) {
   const { clientid, subscriptions_cnt: count, connected } = client;
   const now = api.value;
-  const path = `${pathOf(clientid)}/subscriptions`;
+  const path = pathOf(clientid, "/subscriptions");
   const { answer, error, again } = usePolled((signal) => now.get<readonly Subscribed[]>(path, {}, signal), [now, path], 0, [count]);
   const [shown, setShown] = useState(SHOWN);
   const done = (): void => {
@@ -38,7 +38,7 @@ export function Subscriptions({ client, onDone }: Props) {
     const text = `${clientid} gets no more messages for ${topic}. It is not told, and may subscribe again.`;
     if (!(await asked("Unsubscribe?", text, "Unsubscribe"))) return;
     try {
-      await now.send("POST", `${pathOf(clientid)}/unsubscribe`, { topic });
+      await now.send("POST", pathOf(clientid, "/unsubscribe"), { topic });
     } catch (error) {
       say(`${topic} was not unsubscribed: ${sentence(error)}`, true);
     }
@@ -91,7 +91,7 @@ function Add({ clientId, onDone }: { readonly clientId: string; readonly onDone:
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
     try {
-      await api.value.send("POST", `${pathOf(clientId)}/subscribe`, { topic, qos });
+      await api.value.send("POST", pathOf(clientId, "/subscribe"), { topic, qos });
       setTopic("");
       setProblem(undefined);
     } catch (error) {

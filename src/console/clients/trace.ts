@@ -106,7 +106,7 @@ export class Trace {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const stream = await api.peek().stream(`${pathOf(this.#clientId)}/trace`, {}, signal);
+    const stream = await api.peek().stream(pathOf(this.#clientId, "/trace"), {}, signal);
     this.state.value = { kind: "open" };
     await readEvents(stream, (event, data) => {
       if (signal.aborted) return;

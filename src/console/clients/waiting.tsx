@@ -55,7 +55,7 @@ export function Waiting({ client, kind, count }: Props) {
 
 function Messages({ client, kind, count }: Props) {
   const now = api.value;
-  const path = `${pathOf(client.clientid)}/${kind}_messages`;
+  const path = pathOf(client.clientid, `/${kind}_messages`);
   const [pages, setPages] = useState<readonly WaitingPage[]>([]);
   const [error, setError] = useState<unknown>();
   const asking = useRef(new AbortController());
