@@ -121,10 +121,10 @@ export async function buildPage(): Promise<void> {
 }
 
 /** What the page is built from, beside packages. */
-const SOURCES_OF_PAGE = ["src/console", "src/client", "src/mqtt"];
+export const SOURCES_OF_PAGE = ["src/console", "src/client", "src/mqtt"];
 
 /** And these files of folders that are not of it. */
-const FILES_OF_PAGE = ["src/auth/api-token.ts"];
+export const FILES_OF_PAGE = ["src/auth/api-token.ts", "src/api/path-part.ts"];
 
 /** A hash over everything the page is built from: its sources, what is served beside it and, through the lock file, its packages. */
 function sourcesHash(): string {

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 import { describe, expect, test } from "vitest";
-import { ROOT } from "../../scripts/build/bundle.ts";
+import { FILES_OF_PAGE, ROOT, SOURCES_OF_PAGE } from "../../scripts/build/bundle.ts";
 import { CLIENTS, FLOORS, floorOf, foldersOfSrc, importsOf, importsOfFolders, isIn } from "../../scripts/docs/house.ts";
 
 interface Source {
@@ -129,6 +129,12 @@ describe("floors", () => {
     expect(users.map(({ path, uses }) => [path, uses])).toEqual([["src/service/", ["src/client/"]]]);
     expect([outside, toClients]).toEqual([[], []]);
   });
+});
+
+test("the page is built anew when anything changes that it is made of", () => {
+  const { path, beside = [] } = CLIENTS.find((place) => place.path === "src/console/")!;
+  const known = [...SOURCES_OF_PAGE.map((folder) => `${folder}/`), ...FILES_OF_PAGE];
+  expect([path, ...beside].filter((place) => !known.includes(place))).toEqual([]);
 });
 
 describe("the lower two floors are pure", () => {
