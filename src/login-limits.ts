@@ -111,6 +111,13 @@ export const DIRECTORY_CALLS_MAX = 16;
 /** The answer to a call of the directory, milliseconds: later, the connection is refused. */
 export const DIRECTORY_CALL_MS = 5 * SECOND;
 
+/**
+ * Objects of one client that have said that they are there are asked once in a round of a week whether anybody still is, each in one of its
+ * slots: a call a client and week, and 8 times a day all their names are read.
+ */
+export const PRESENCE_SLOT_MS = 180 * MINUTE;
+export const PRESENCE_SLOTS = 56;
+
 /** Bans of a namespace: the list is passed on as a whole and looked through for each CONNECT. */
 export const BANS_MAX = 1000;
 

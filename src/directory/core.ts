@@ -154,6 +154,15 @@ export class DirectoryCore {
     return this.#store.presentAfter(object, most);
   }
 
+  get hasPresences(): boolean {
+    return this.#store.presentAfter("", 1).length > 0;
+  }
+
+  /** Nobody is there any more. */
+  absent(object: string): void {
+    this.#store.deletePresence(object);
+  }
+
   #newsOf({ user, version }: ChangeRow): UserNews {
     const row = this.#store.user(user);
     if (row === undefined || row.damaged) return { user, version, credential: undefined, grants: undefined };

@@ -1,6 +1,6 @@
 /**
  * What a directory does around its core: tells Session objects of changes, all of them before whoever made the change is answered if they can
- * be reached, those that can't be later; and sweeps bans that are over. What is to be told is in rows, and an alarm set, before it begins.
+ * be reached, those that can't be later; sweeps bans that are over, and objects of clients that do not come back. What is to be told is in rows, and an alarm set, before it begins.
  */
 
 import type { Ban, BanKind } from "../directory/bans.ts";
@@ -8,9 +8,17 @@ import { DirectoryCore, type PutMode, type PutResult, type UserEntry } from "../
 import type { Looked, News, Presence } from "../directory/news.ts";
 import type { DirectoryStore, UserRow } from "../directory/ports.ts";
 import { problemOf } from "../fault.ts";
-import { DIRECTORY_CALL_MS, DIRECTORY_CALLS_MAX, DIRECTORY_RETRY_MS, DIRECTORY_RETRY_MS_MAX } from "../login-limits.ts";
+import {
+  DIRECTORY_CALL_MS,
+  DIRECTORY_CALLS_MAX,
+  DIRECTORY_RETRY_MS,
+  DIRECTORY_RETRY_MS_MAX,
+  PRESENCE_SLOT_MS,
+  PRESENCE_SLOTS,
+} from "../login-limits.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
+import { hash } from "../topic/hash.ts";
 import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
 import type { SessionCalls, UserView } from "./calls.ts";
 import { inTime } from "./in-time.ts";
@@ -20,6 +28,9 @@ import { namespaceOf, objectsOf, sessionObjectName } from "./names.ts";
 
 /** Names of objects that are in memory at a time. */
 const OBJECTS_READ = 1000;
+
+/** What an object is asked with that has to be told nothing. */
+const NOTHING_NEW: News = { version: 0, bans: undefined, users: [] };
 
 export interface DirectoryHostOptions {
   readonly store: DirectoryStore;
@@ -38,6 +49,10 @@ export class DirectoryHost {
   readonly #telling = new Map<string, Promise<void>>();
   /** Objects that have been asked whether anybody is there, and of which nobody has said so since. */
   readonly #asked = new Set<string>();
+  /** Whether any have said that they are there: then an alarm is set. */
+  #hasPresences: boolean;
+  /** The last slot of the rounds in which they were asked, since the beginning of time. */
+  #slot: number | undefined;
   readonly #alarm: AlarmClock;
   #retryMs = DIRECTORY_RETRY_MS;
 
@@ -58,7 +73,8 @@ export class DirectoryHost {
       failed: (error) => log("the alarm could not be set and is set again", { object: name, problem: problemOf(error) }),
     });
     // Of builds before, changes are left of which no alarm knows.
-    if (this.#core.hasUntold || this.#core.sweepAt <= this.#now) this.#alarm.keep();
+    this.#hasPresences = this.#core.hasPresences;
+    if (this.#hasPresences || this.#core.hasUntold || this.#core.sweepAt <= this.#now) this.#alarm.keep();
   }
 
   get #now(): number {
@@ -74,13 +90,22 @@ export class DirectoryHost {
   }
 
   enter(presence: Presence): News {
-    this.#asked.delete(presence.object);
-    return this.#called().enter(presence, this.#now);
+    const news = this.#called().enter(presence, this.#now);
+    this.#entered(presence);
+    return news;
   }
 
   expect(presence: Presence, instead: Presence | undefined): Presence {
-    this.#asked.delete(presence.object);
-    return this.#called().expect(presence, instead);
+    const standing = this.#called().expect(presence, instead);
+    this.#entered(presence);
+    return standing;
+  }
+
+  #entered({ object }: Presence): void {
+    this.#asked.delete(object);
+    if (this.#hasPresences) return;
+    this.#hasPresences = true;
+    this.#alarm.keep();
   }
 
   presentAfter(object: string, most: number): readonly string[] {
@@ -146,6 +171,33 @@ export class DirectoryHost {
     await this.#tell();
     this.#core.sweepChanges(this.#now);
     await this.#alarm.set();
+    await this.#askAround();
+    this.#hasPresences = this.#core.hasPresences;
+  }
+
+  /** Asks those whose turn it is whether anybody is still there. A client that does not come back says so to nobody. */
+  async #askAround(): Promise<void> {
+    const slot = slotAt(this.#now);
+    if (slot === this.#slot) return;
+    this.#slot = slot;
+    await this.#each(
+      (after, most) => this.#core.presentAfter(after, most),
+      async (object) => {
+        if (hash(object) % PRESENCE_SLOTS === slot % PRESENCE_SLOTS) await this.#askOne(object);
+      },
+    );
+  }
+
+  async #askOne(object: string): Promise<void> {
+    // Who is told something is asked by that.
+    if (this.#telling.has(object) || this.#core.untoldSince(object) !== undefined) return;
+    await this.#alone(object, async () => {
+      try {
+        if (!(await this.#learn(object, NOTHING_NEW))) this.#core.absent(object);
+      } catch {
+        // It is asked again in the next round.
+      }
+    });
   }
 
   /** Tells everybody who does not know all, some at a time. Nothing is thrown: who can't be told is told later. */
@@ -177,10 +229,14 @@ export class DirectoryHost {
     await this.#telling.get(object);
     const since = this.#core.untoldSince(object);
     if (since === undefined) return;
-    const told = this.#call(object, since);
-    this.#telling.set(object, told);
-    await told;
-    if (this.#telling.get(object) === told) this.#telling.delete(object);
+    await this.#alone(object, () => this.#call(object, since));
+  }
+
+  async #alone(object: string, call: () => Promise<void>): Promise<void> {
+    const called = call();
+    this.#telling.set(object, called);
+    await called;
+    if (this.#telling.get(object) === called) this.#telling.delete(object);
   }
 
   async #call(object: string, since: number): Promise<void> {
@@ -213,8 +269,13 @@ export class DirectoryHost {
 
   #wakeAt(): number {
     const toldAt = this.#core.hasUntold ? this.#now + DIRECTORY_CALL_MS + this.#retryMs : Number.POSITIVE_INFINITY;
-    return Math.min(this.#core.sweepAt, toldAt);
+    const askedAt = this.#core.hasPresences ? (slotAt(this.#now) + 1) * PRESENCE_SLOT_MS : Number.POSITIVE_INFINITY;
+    return Math.min(this.#core.sweepAt, toldAt, askedAt);
   }
+}
+
+function slotAt(now: number): number {
+  return Math.floor(now / PRESENCE_SLOT_MS);
 }
 
 /** All that may have sessions, those of earlier shapes too; undefined where each client has an object of its own. */

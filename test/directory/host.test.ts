@@ -5,6 +5,7 @@ import { DEFAULT_CHOICES } from "../../src/choices.ts";
 import type { Ban } from "../../src/directory/bans.ts";
 import type { News } from "../../src/directory/news.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
+import { PRESENCE_SLOT_MS, PRESENCE_SLOTS } from "../../src/login-limits.ts";
 import { DirectoryHost } from "../../src/objects/directory-host.ts";
 import { Meter } from "../../src/objects/meter.ts";
 import type { Runtime } from "../../src/runtime.ts";
@@ -87,6 +88,52 @@ test("an object says that somebody is there while a client is about to be let in
   expect(await learn()).toBe(true);
   line.drop();
   expect(await learn()).toBe(false);
+});
+
+test("clients that do not come back are forgotten within a round, those with a session and those that can't be asked are not", async () => {
+  const asked: string[] = [];
+  const present = new Set([presence("kept").object]);
+  const learn: Learn = async (object, { bans, users }) => {
+    asked.push(object);
+    expect([bans, users]).toEqual([undefined, []]);
+    if (object === presence("lost").object) throw new Error("out of reach");
+    return present.has(object);
+  };
+  const { begin, host, meter, store, state } = directory(learn, { SESSION_SHARDS: "0" });
+  const clean = Array.from({ length: 100 }, (_, index) => `c${index}`);
+  for (const clientId of ["kept", "lost", ...clean]) host.enter(presence(clientId));
+  await vi.waitFor(() => expect(state.alarmAt).not.toBe(null));
+  const [end, before] = [state.now + PRESENCE_SLOT_MS * PRESENCE_SLOTS, meter.rowsWritten];
+  let [alarms, now] = [0, host];
+  for (; state.alarmAt !== null && state.alarmAt <= end; alarms += 1) {
+    state.now = state.alarmAt;
+    state.alarmAt = null;
+    // It does not live from one to the next.
+    now = begin();
+    await now.alarm();
+  }
+  expect(store.presentAfter("", 9)).toEqual([presence("kept").object, presence("lost").object]);
+  expect(asked.sort()).toEqual(["kept", "lost", ...clean].map((clientId) => presence(clientId).object).sort());
+  // Each alarm costs a row.
+  expect([alarms, meter.rowsWritten - before]).toEqual([PRESENCE_SLOTS, clean.length + PRESENCE_SLOTS]);
+  now.enter(presence("c1"));
+  expect(store.presence(presence("c1").object)).toBeDefined();
+});
+
+test("where nobody is any more nobody is asked, and no alarm is set until somebody comes", async () => {
+  const { host, state } = directory(async () => false, { SESSION_SHARDS: "0" });
+  host.enter(presence("c"));
+  for (let slot = 0; slot < PRESENCE_SLOTS; slot += 1) {
+    await vi.waitFor(() => expect(state.alarmAt).not.toBe(null));
+    state.now = state.alarmAt!;
+    state.alarmAt = null;
+    await host.alarm();
+    if (state.alarmAt === null) break;
+  }
+  await host.alarm();
+  expect(state.alarmAt).toBe(null);
+  host.enter(presence("c"));
+  await vi.waitFor(() => expect(state.alarmAt).toBeGreaterThan(state.now));
 });
 
 test("many changes are told in pieces, and asked for so", async () => {
