@@ -18,6 +18,8 @@ export const MEMORY = {
   /** A filter of a SUBSCRIBE or UNSUBSCRIBE that is half taken. */
   requestBytes: 128,
   shareBytes: 768,
+  /** What a subscription is owed of one Topic object's retained messages. */
+  cursorBytes: 320,
   deliveryBytes: 320,
   /** Beside sixteen for each delivery. */
   backlogBytes: 384,

@@ -12,7 +12,7 @@ import { addSubscription, forgetSubscriptions, interestIn } from "./interest.ts"
 import { beginGrace } from "./lifecycle.ts";
 import type { Moving, MovingDelivery, MovingPart, MovingSubscription } from "./move.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
-import { owedCursors, renewPlaces } from "./owed-retained.ts";
+import { oweAsBefore, renewPlaces } from "./owed-retained.ts";
 import { NOBODY, type Ticket } from "./ports.ts";
 import { restoreIncoming } from "./publish.ts";
 import { requeue, take } from "./queue.ts";
@@ -101,7 +101,7 @@ export function completeArrival(core: SessionCore, session: Session, { from, sub
   subscribeAsBefore(core, session, subscriptions, true);
   beginStoring(core, session);
   for (const exchange of state.received) restoreIncoming(core, session, { ...exchange, begunAt: exchange.begunAt ?? from });
-  session.owed = owedCursors(state);
+  oweAsBefore(session, state);
   renewPlaces(core, session);
   session.had.add([...state.had, ...last.had]);
   takeWaiting(core, session, waiting);

@@ -79,10 +79,11 @@ export function forgetSubscription(core: SessionCore, session: Session, filter: 
  * @param withRows deletes their rows, of a session that goes on without them
  */
 export function forgetSubscriptions(core: SessionCore, session: Session, withRows: boolean): void {
+  // It may be owed something by subscriptions that can't be read.
+  forgetAllOwed(core, session);
   if (session.subscriptions.size === 0) return;
   session.isDeaf = true;
   core.deaf.add(session);
-  forgetAllOwed(core, session);
   for (const filter of session.subscriptions.keys()) if (filter.startsWith(SHARE_PREFIX)) withdraw(core, session, filter);
   begin(core, takeOut(core, session, withRows));
 }

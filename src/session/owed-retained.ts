@@ -15,9 +15,10 @@ import { RETAINED } from "./deadlines.ts";
 import { dropped } from "./dropped.ts";
 import { mayReceive } from "./identity.ts";
 import { isHeldBack } from "./matching.ts";
+import type { RetainedCursor } from "./owed-cursors.ts";
 import { hasRoom, ownRecordFor, take } from "./queue.ts";
 import { sendQoS0 } from "./send.ts";
-import type { Connection, RetainedCursor, Session, Subscription } from "./session.ts";
+import type { Connection, Session, Subscription } from "./session.ts";
 import type { SessionState } from "./state.ts";
 import { hasReadEnough } from "./unread-bound.ts";
 
@@ -26,12 +27,14 @@ import { hasReadEnough } from "./unread-bound.ts";
  * is still owed stays on record until this one is acknowledged: it may be refused, or this object may not live to see it.
  */
 export function oweRetained(core: SessionCore, session: Session, filter: string): void {
-  for (const cursor of session.owed.filter((each) => each.filter === filter)) {
-    answered(core, cursor);
-    if (cursor.promised) cursor.superseded = true;
-    else end(core, session, cursor);
+  const before = session.owed.of(filter);
+  for (const cursor of before) {
+    if (!cursor.promised) continue;
+    cursor.superseded = true;
+    answered(core, session, cursor);
   }
-  for (const place of core.router.places(filter)) session.owed.push(newCursor(core, filter, place, ""));
+  end(core, session, before.filter(isUnpromised));
+  for (const place of core.router.places(filter)) session.owed.add(newCursor(core, filter, place, ""));
 }
 
 function newCursor({ numbers }: SessionCore, filter: string, place: string, from: string): RetainedCursor {
@@ -54,19 +57,16 @@ function newCursor({ numbers }: SessionCore, filter: string, place: string, from
  */
 export function keepOwed({ owed }: Session, { request: { filter, noLocal } }: Subscription): void {
   if (!noLocal) return;
-  for (const cursor of owed) if (cursor.filter === filter) cursor.withoutOwn = true;
+  for (const cursor of owed.of(filter)) owed.leaveOutOwn(cursor);
 }
 
 /** The subscription is about to be acknowledged: what is still owed then is on record. Most are owed no more than came meanwhile. */
 export function promiseOwed(core: SessionCore, session: Session, filter: string): void {
   let isWithoutOwn = false;
-  for (const cursor of session.owed) {
-    if (cursor.filter !== filter) continue;
-    if (cursor.superseded) {
-      end(core, session, cursor);
-      continue;
-    }
-    cursor.promised = true;
+  const before = session.owed.of(filter).filter(({ superseded }) => superseded);
+  end(core, session, before);
+  for (const cursor of session.owed.of(filter)) {
+    session.owed.promise(cursor);
     isWithoutOwn ||= cursor.withoutOwn;
   }
   core.changes.markOwed(session);
@@ -76,65 +76,59 @@ export function promiseOwed(core: SessionCore, session: Session, filter: string)
 
 /** The subscription has ended, or another one takes its place. */
 export function forgetOwed(core: SessionCore, session: Session, filter: string): void {
-  for (const cursor of session.owed.filter((each) => each.filter === filter)) {
-    answered(core, cursor);
-    end(core, session, cursor);
-  }
+  end(core, session, session.owed.of(filter));
 }
 
 /** It has no subscriptions any more. */
 export function forgetAllOwed(core: SessionCore, session: Session): void {
-  const { owed } = session;
-  if (owed.length === 0) return;
-  session.owed = [];
-  for (const cursor of owed) {
-    answered(core, cursor);
-    if (cursor.storedFrom !== undefined) session.owedOver.push(cursor.id);
-  }
+  if (session.owed.size === 0) return;
+  end(core, session, [...session.owed]);
   core.changes.markOwed(session);
 }
 
 /** A subscription was refused: what it would have been owed is not, and what the one before it is owed goes on. */
 export function forgetUnpromised(core: SessionCore, session: Session, filter: string): void {
-  for (const cursor of session.owed.filter((each) => each.filter === filter)) {
-    cursor.superseded = false;
-    if (cursor.promised) continue;
-    answered(core, cursor);
-    end(core, session, cursor);
-  }
+  const all = session.owed.of(filter);
+  for (const cursor of all) cursor.superseded = false;
+  end(core, session, all.filter(isUnpromised));
   askOwed(core, session);
 }
 
-/** A cursor is owed no more. */
-function end(core: SessionCore, session: Session, cursor: RetainedCursor): void {
-  session.owed = session.owed.filter((each) => each !== cursor);
-  if (cursor.storedFrom !== undefined) session.owedOver.push(cursor.id);
-  // It stands in a row of its own, or in that of the session.
-  if (cursor.storedFrom !== undefined || (cursor.promised && session.owedInRow)) core.changes.markOwed(session);
+function isUnpromised({ promised }: RetainedCursor): boolean {
+  return !promised;
+}
+
+/** These are owed no more. */
+function end(core: SessionCore, session: Session, cursors: readonly RetainedCursor[]): void {
+  let asked = 0;
+  for (const cursor of cursors) {
+    if (session.owed.delete(cursor)) asked += 1;
+    if (cursor.storedFrom !== undefined) session.owedOver.push(cursor.id);
+    // It stands in a row of its own, or in that of the session.
+    if (cursor.storedFrom !== undefined || (cursor.promised && session.owedInRow)) core.changes.markOwed(session);
+  }
+  if (asked > 0) askOthers(core, asked);
 }
 
 /** What a stored session is owed; nobody has been asked for it in this life. */
-export function owedCursors({ owed, withoutOwn }: SessionState): RetainedCursor[] {
-  return owed.map((cursor) => ({
-    ...cursor,
-    withoutOwn: withoutOwn.includes(cursor.id),
-    asked: false,
-    promised: true,
-    superseded: false,
-    storedFrom: undefined,
-  }));
+export function oweAsBefore(session: Session, { owed, withoutOwn }: SessionState): void {
+  const own = new Set(withoutOwn);
+  for (const cursor of owed) {
+    const fixed = { asked: false, promised: true, superseded: false, storedFrom: undefined };
+    session.owed.add({ ...cursor, ...fixed, withoutOwn: own.has(cursor.id) });
+  }
 }
 
 /** After a start or a move: what is owed by Topic objects that are no more is owed by those that are. Some of it may come twice. */
 export function renewPlaces(core: SessionCore, session: Session): void {
-  for (const filter of new Set(session.owed.map((cursor) => cursor.filter))) {
-    const cursors = session.owed.filter((cursor) => cursor.filter === filter);
+  for (const filter of session.owed.filters) {
+    const cursors = session.owed.of(filter);
     const places = core.router.places(filter);
     if (cursors.every(({ place }) => places.includes(place))) continue;
     const from = cursors.map((cursor) => cursor.from).reduce((least, each) => (compareTopics(each, least) < 0 ? each : least));
     const withoutOwn = cursors.some((cursor) => cursor.withoutOwn);
     forgetOwed(core, session, filter);
-    for (const place of places) session.owed.push({ ...newCursor(core, filter, place, from), withoutOwn, promised: true });
+    for (const place of places) session.owed.add({ ...newCursor(core, filter, place, from), withoutOwn, promised: true });
     core.changes.markOwed(session);
     if (withoutOwn) core.changes.markRow(session);
   }
@@ -143,7 +137,7 @@ export function renewPlaces(core: SessionCore, session: Session): void {
 /** Asks for the next page of what a session is owed, if its client can take it. */
 export function askOwed(core: SessionCore, session: Session): void {
   const { owed, connection } = session;
-  if (owed.length === 0 || !connection?.open || session.arriving || !hasRoom(session, connection)) return;
+  if (owed.size === 0 || !connection?.open || session.arriving || !hasRoom(session, connection)) return;
   if (core.ledger.isShortFor("queues")) askLater(core, session, RETAINED_RETRY_MS);
   // Else it is asked for when the client has shown that it reads.
   else if (hasReadEnough(core, connection)) askAll(core, session);
@@ -151,13 +145,11 @@ export function askOwed(core: SessionCore, session: Session): void {
 
 /** Asks for as many pages as a session may be sent at once. */
 function askAll(core: SessionCore, session: Session): void {
-  let asked = session.owed.reduce((count, cursor) => count + (cursor.asked ? 1 : 0), 0);
   for (const cursor of session.owed) {
-    if (asked >= RETAINED_ASKS_PER_SESSION) return;
+    if (session.owed.asked >= RETAINED_ASKS_PER_SESSION) return;
     // What is owed to a subscription that can't be read waits with it for the version of the code that wrote it.
     if (cursor.asked || cursor.superseded || !session.subscriptions.has(cursor.filter)) continue;
     ask(core, session, cursor);
-    asked += 1;
   }
 }
 
@@ -166,7 +158,7 @@ function ask(core: SessionCore, session: Session, cursor: RetainedCursor): void 
     core.waitingToAsk.add(session);
     return;
   }
-  cursor.asked = true;
+  session.owed.setAsked(cursor, true);
   core.asked += 1;
   const { filter, id, place, from } = cursor;
   const settled = (reasonCode: number): void => {
@@ -176,21 +168,32 @@ function ask(core: SessionCore, session: Session, cursor: RetainedCursor): void 
       takePage(core, { clientId: session.clientId, id, from, next: undefined, messages: [] });
       return;
     }
-    answered(core, cursor);
+    answered(core, session, cursor);
     askLater(core, session, RETAINED_RETRY_MS);
   };
-  core.router.ask(place, { clientId: session.clientId, filter, id, from }, { settled });
+  try {
+    core.router.ask(place, { clientId: session.clientId, filter, id, from }, { settled });
+  } catch (error) {
+    // Nobody will answer that.
+    answered(core, session, cursor);
+    throw error;
+  }
 }
 
 /** A page has come, or will not. */
-function answered(core: SessionCore, cursor: RetainedCursor): void {
+function answered(core: SessionCore, session: Session, cursor: RetainedCursor): void {
   if (!cursor.asked) return;
-  cursor.asked = false;
-  core.asked -= 1;
-  for (const session of core.waitingToAsk) {
+  session.owed.setAsked(cursor, false);
+  askOthers(core, 1);
+}
+
+/** So many pages have come, or will not. */
+function askOthers(core: SessionCore, answers: number): void {
+  core.asked -= answers;
+  for (const waiting of core.waitingToAsk) {
     if (core.asked >= RETAINED_ASKS_MAX) return;
-    core.waitingToAsk.delete(session);
-    core.failures.guard("asking for what it is owed", session, () => askOwed(core, session));
+    core.waitingToAsk.delete(waiting);
+    core.failures.guard("asking for what it is owed", waiting, () => askOwed(core, waiting));
   }
 }
 
@@ -200,25 +203,28 @@ function askLater(core: SessionCore, session: Session, afterMs: number): void {
 
 /** The client was heard: it may have made room. */
 export function clientHeard(core: SessionCore, { session }: Connection): void {
-  if (session.owed.length > 0) askOwed(core, session);
+  if (session.owed.size > 0) askOwed(core, session);
 }
 
 /** A page has come. One that comes again, or that answers an earlier life of the subscription, is not the one that is owed. */
 export function takePage(core: SessionCore, { clientId, id, from, next, messages }: RetainedPage): void {
   const session = core.sessions.get(clientId);
-  const cursor = session?.owed.find((each) => each.id === id && each.from === from && !each.superseded);
-  const subscription = cursor && session?.subscriptions.get(cursor.filter);
-  if (session === undefined || cursor === undefined || subscription === undefined) return;
-  answered(core, cursor);
+  const cursor = session?.owed.get(id);
+  if (session === undefined || cursor === undefined || cursor.from !== from || cursor.superseded) return;
+  const subscription = session.subscriptions.get(cursor.filter);
+  if (subscription === undefined) return;
   // Who is away is asked for again when back.
-  if (!session.connection?.open) return;
-  core.failures.guard("giving it retained messages", session, () => {
-    for (const message of messages) deliverRetained(core, session, subscription, cursor, message);
-    if (next !== undefined) cursor.from = next;
-    else end(core, session, cursor);
-    core.changes.markOwed(session);
-    askOwed(core, session);
-  });
+  if (session.connection?.open) {
+    core.failures.guard("giving it retained messages", session, () => {
+      for (const message of messages) deliverRetained(core, session, subscription, cursor, message);
+      if (next !== undefined) session.owed.goOn(cursor, next);
+      else end(core, session, [cursor]);
+      core.changes.markOwed(session);
+    });
+  }
+  // Not before it has gone on: its session may be one that waits to ask.
+  answered(core, session, cursor);
+  core.failures.guard("asking for what it is owed", session, () => askOwed(core, session));
 }
 
 function deliverRetained(

@@ -100,7 +100,7 @@ export function tellSession(core: SessionCore, session: Session): PortableSessio
       options: subscriptionOptions(request),
       identifier,
     })),
-    owed: [...new Set(owed.filter(({ promised }) => promised).map(({ filter }) => filter))],
+    owed: owed.filters.filter((filter) => owed.of(filter).some(({ promised }) => promised)),
     released: [...released],
     // One that is not settled its publisher sends again, as a new one: it has not heard of it.
     received: [...received.values()]

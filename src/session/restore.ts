@@ -14,7 +14,7 @@ import { isEventsRow } from "./events.ts";
 import { doubtWaiting, setIdentity } from "./identity.ts";
 import { addSubscription } from "./interest.ts";
 import { clientLost, LOST } from "./lifecycle.ts";
-import { askOwed, forgetOwed, owedCursors, renewPlaces } from "./owed-retained.ts";
+import { askOwed, forgetOwed, oweAsBefore, renewPlaces } from "./owed-retained.ts";
 import { type PendingWill, readWillName } from "./pending-will.ts";
 import { type Identity, NOBODY } from "./ports.ts";
 import { isPresenceRow } from "./presence.ts";
@@ -26,7 +26,7 @@ import { settle } from "./restore-deadlines.ts";
 import { attempt, Restoring } from "./restoring.ts";
 import { endForbidden, watchLogin } from "./rights.ts";
 import { restoreTidying } from "./rows.ts";
-import { type Connection, type RetainedCursor, Session } from "./session.ts";
+import { type Connection, Session } from "./session.ts";
 import { goOn } from "./share-backlog.ts";
 import { decodeSessionState, decodeWill, type SentDelivery, type SessionState, storedRequest } from "./state.ts";
 import { isSystemRow } from "./system-totals.ts";
@@ -207,21 +207,16 @@ function restoreExchanges(restoring: Restoring): void {
 /** Rows of what is owed are newer than what the session says of it. */
 function restoreOwed(restoring: Restoring): void {
   const { core } = restoring;
-  const found = new Map<Session, Map<number, RetainedCursor>>();
   for (const row of core.store.owed()) {
     const { sessionNumber, id, filter, place, from } = row;
     if (restoring.attempt(`what session ${sessionNumber} is owed`, () => intact(row)) === undefined) continue;
     core.raiseNumbers(id);
     const session = restoring.ownerOf(sessionNumber, () => core.store.deleteOwed(sessionNumber, id));
     if (session === undefined) continue;
-    const cursors = found.get(session) ?? new Map(session.owed.map((cursor) => [cursor.id, cursor]));
-    found.set(session, cursors);
-    cursors.delete(id);
+    const before = session.owed.get(id);
+    if (before !== undefined) session.owed.delete(before);
     const withoutOwn = restoring.states.get(session)?.withoutOwn.includes(id) === true;
-    cursors.set(id, { id, filter, place, from, withoutOwn, asked: false, promised: true, superseded: false, storedFrom: from });
-  }
-  for (const [session, cursors] of found) {
-    session.owed = [...cursors.values()];
+    session.owed.add({ id, filter, place, from, withoutOwn, asked: false, promised: true, superseded: false, storedFrom: from });
     session.owedApart = true;
   }
 }
@@ -241,8 +236,8 @@ function applyState(core: SessionCore, session: Session, state: SessionState): v
   session.cameFrom = state.cameFrom;
   session.offered = state.offered;
   session.retired = state.retired;
-  session.owed = owedCursors(state);
-  session.owedInRow = session.owed.length > 0;
+  oweAsBefore(session, state);
+  session.owedInRow = session.owed.size > 0;
   if (session.had.size + session.lacks.size > 0) core.moved.add(session);
   // What was sent and is in no row: only its acknowledgement is still awaited, for on a live connection nothing is sent again.
   for (const { packetId, qos, recordSequence } of state.sent) {
@@ -280,10 +275,10 @@ function restoreSubscriptions(restoring: Restoring): void {
     const what = `subscription of session ${sessionNumber} to ${JSON.stringify(filter)}`;
     const request = restoring.attempt(what, () => storedRequest(filter, intact(row).options));
     if (request !== undefined) addSubscription(core, session, { session, request, identifier: subscriptionIdentifier });
-    else if (session.owed.length > 0) unread.set(session, (unread.get(session) ?? new Set()).add(filter));
+    else if (session.owed.size > 0) unread.set(session, (unread.get(session) ?? new Set()).add(filter));
   }
   for (const session of core.sessions.values()) {
-    for (const { filter } of session.owed) {
+    for (const filter of session.owed.filters) {
       // A build before left it there as the subscription ended.
       if (!session.subscriptions.has(filter) && unread.get(session)?.has(filter) !== true) forgetOwed(core, session, filter);
     }

@@ -69,7 +69,7 @@ function writeOne(core: SessionCore, session: Session, write: () => void): void 
 function putRow(core: SessionCore, session: Session): void {
   partOwed(session);
   if (session.owedApart) writeOwed(core, session);
-  session.owedInRow = !session.owedApart && session.owed.some(({ promised }) => promised);
+  session.owedInRow = !session.owedApart && session.owed.isAnyPromised;
   for (const [page, exchanges] of session.received.takePages()) {
     if (exchanges.length === 0) core.store.deleteExchanges(session.number, page);
     else core.store.putExchanges({ sessionNumber: session.number, page, exchanges: encodePage(exchanges) });
@@ -80,30 +80,24 @@ function putRow(core: SessionCore, session: Session): void {
 
 /** What a session is owed stands in its row as long as that is little. */
 function partOwed(session: Session): void {
-  if (session.owedApart) return;
-  let bytes = 0;
-  for (const { filter, place, from } of session.owed) bytes += 16 + filter.length + place.length + from.length;
-  session.owedApart = bytes > OWED_INLINE_BYTES_MAX;
+  if (!session.owedApart) session.owedApart = session.owed.rowBytes > OWED_INLINE_BYTES_MAX;
 }
 
 function owedChanged(core: SessionCore, session: Session): void {
   const wasApart = session.owedApart;
   partOwed(session);
   if (wasApart) writeOwed(core, session);
-  else if (session.owedInRow || session.owed.some(({ promised }) => promised)) core.changes.markRow(session);
+  else if (session.owedInRow || session.owed.isAnyPromised) core.changes.markRow(session);
 }
 
 /** Each cursor has a row of its own: as one goes on nothing is written of the others. */
 function writeOwed({ store }: SessionCore, session: Session): void {
   for (const id of session.owedOver) store.deleteOwed(session.number, id);
   session.owedOver = [];
-  for (const cursor of session.owed) {
-    const { id, filter, place, from, promised, storedFrom } = cursor;
-    if (!promised || from === storedFrom) continue;
+  for (const { id, filter, place, from } of session.owed.takeUnwritten()) {
     store.putOwed({ sessionNumber: session.number, id, filter, place, from });
-    cursor.storedFrom = from;
   }
-  if (session.owed.length === 0) session.owedApart = false;
+  if (session.owed.size === 0) session.owedApart = false;
 }
 
 /** The row says of these exchanges that they are over or safe. */

@@ -21,6 +21,7 @@ import type { Given } from "./given.ts";
 import type { Hold } from "./held-outcome.ts";
 import { OpenExchangeSet } from "./open-exchanges.ts";
 import { OutgoingAliases } from "./outgoing-aliases.ts";
+import { OwedCursors } from "./owed-cursors.ts";
 import type { Pace } from "./paces.ts";
 import { type PendingWill, willBytes } from "./pending-will.ts";
 import type { Identity, PublishAsker, Reauthentication, Unhandled, Wire } from "./ports.ts";
@@ -44,27 +45,6 @@ export interface FormerOwner {
   readonly object: string;
   /** The number of the last delivery that it gave away. */
   readonly through: number;
-}
-
-/** Retained messages that a subscription is owed: a place among the topics of one Topic object. */
-export interface RetainedCursor {
-  readonly filter: string;
-  /** Never given twice within an object. */
-  readonly id: number;
-  /** Whose topics (`RouterPort.places`). */
-  readonly place: string;
-  /** Those before this topic were given. */
-  from: string;
-  /** A subscription with No Local was owed it, which one without has replaced since: the client's own messages are not among it. */
-  withoutOwn: boolean;
-  /** A page was asked for and has not come; in memory only. */
-  asked: boolean;
-  /** Its subscription was acknowledged: a stored session has it in a row. */
-  promised: boolean;
-  /** A subscription that is not acknowledged yet is to take the place of its own; in memory only. Nobody is asked for it meanwhile. */
-  superseded: boolean;
-  /** `from` as a row of its own has it; undefined when it has none. */
-  storedFrom: string | undefined;
 }
 
 /** How a connection ended, for people who look at the client. */
@@ -140,7 +120,7 @@ export class Session {
   /** Of one without rows: what it was given at QoS 2 lately; undefined until it is. */
   given: Given | undefined;
   /** Retained messages that its subscriptions are still owed, in the order in which they are asked for. */
-  owed: RetainedCursor[] = [];
+  readonly owed: OwedCursors;
   /** Its row says that something is owed. */
   owedInRow = false;
   /** There is so much of it that each cursor has a row of its own; until none is left. */
@@ -189,6 +169,7 @@ export class Session {
     this.released = new CountedSet(ledger, "exchanges", MEMORY.numberBytes);
     this.received = new ReceivedExchanges(ledger);
     this.openExchanges = new CountedMap(ledger, "exchanges", numberBytes);
+    this.owed = new OwedCursors(ledger);
   }
 
   get will(): PendingWill | undefined {

@@ -10,10 +10,11 @@ import { RecordError, RecordReader, RecordWriter } from "../mqtt/record.ts";
 import { checkNumber } from "../topic/stored-message.ts";
 import { qosIn } from "./chunk.ts";
 import type { OpenExchanges } from "./open-exchanges.ts";
+import type { RetainedCursor } from "./owed-cursors.ts";
 import type { PendingWill } from "./pending-will.ts";
 import { type Identity, NOBODY } from "./ports.ts";
 import { type ReceivedExchange, readReceived, writeReceived } from "./received.ts";
-import type { FormerOwner, Parted, RetainedCursor, Session } from "./session.ts";
+import type { FormerOwner, Parted, Session } from "./session.ts";
 
 /**
  * Version 2 says of incoming exchanges where they began, and what a session that moved had before: a session of version 1 never moved.
@@ -171,9 +172,9 @@ export function writeSession(writer: RecordWriter, session: Session, whole: bool
   }
   const { parted } = session;
   // What a SUBSCRIBE would be owed that is not granted yet belongs to no subscription that is on record: another one may stand there.
-  const promised = session.owed.filter((cursor) => cursor.promised);
-  const owed = session.owedApart && !whole ? [] : promised;
-  const withoutOwn = promised.filter((cursor) => cursor.withoutOwn);
+  const promised = (): RetainedCursor[] => [...session.owed].filter((cursor) => cursor.promised);
+  const owed = session.owedApart && !whole ? [] : promised();
+  const withoutOwn = session.owed.isAnyWithoutOwn ? promised().filter((cursor) => cursor.withoutOwn) : [];
   const elsewhere = (session.offered ? FLAG_OFFERED : 0) | (session.retired ? FLAG_RETIRED : 0);
   writer.byte(elsewhere | (parted === undefined ? 0 : FLAG_PARTED) | (withoutOwn.length === 0 ? 0 : FLAG_WITHOUT_OWN));
   writer.integer(owed.length);

@@ -369,7 +369,7 @@ function goBack(core: SessionCore, session: Session, filter: string, instead: Su
 
 function keepSubscription(core: SessionCore, session: Session, subscription: Subscription): void {
   if (session.stored) core.rowChanges.putSubscription(session, subscription);
-  if (session.owed.length > 0) promiseOwed(core, session, subscription.request.filter);
+  if (session.owed.size > 0) promiseOwed(core, session, subscription.request.filter);
   if (session.connection !== undefined) core.changes.mark(session.connection);
   core.clients.subscribed(session.identity, session.clientId, subscription.request);
 }

@@ -121,6 +121,7 @@ function bytesOf(session: Session): number {
     MEMORY.sessionBytes +
     MEMORY.characterBytes * (clientId.length + session.subscriptionBytes) +
     MEMORY.subscriptionBytes * subscriptions.size +
+    session.owed.memoryBytes +
     (MEMORY.deliveryBytes + MEMORY.messageBytes) * deliveries.size +
     queuedBytes +
     inflightBytes +

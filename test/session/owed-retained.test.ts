@@ -3,14 +3,18 @@
 import { describe, expect, test, vi } from "vitest";
 import {
   OWED_INLINE_BYTES_MAX,
+  RETAINED_ASKS_MAX,
   RETAINED_ASKS_PER_SESSION,
   RETAINED_PAGE_BYTES,
   RETAINED_PAGE_MESSAGES,
   RETAINED_RETRY_MS,
 } from "../../src/limits.ts";
+import { MEMORY } from "../../src/memory-limits.ts";
 import { decodeBatch, RECORD_ASK } from "../../src/mqtt/batch.ts";
 import { NOTHING_RETAINED } from "../../src/mqtt/exchange-answer.ts";
-import { type Packet, PINGREQ, PUBLISH, PUBREL, type Publish } from "../../src/mqtt/packet.ts";
+import { type Packet, PINGREQ, PUBLISH, PUBREL, type Publish, SUBACK } from "../../src/mqtt/packet.ts";
+import { QUOTA_EXCEEDED } from "../../src/mqtt/reason-code.ts";
+import { subscriptionBytes } from "../../src/session/session.ts";
 import type { ConnectOptions } from "../support/core-client.ts";
 import { type TestClient, World, type WorldOptions } from "../support/core-harness.ts";
 import { messageTo } from "./support.ts";
@@ -52,7 +56,7 @@ describe.each(WIRINGS)("%s", (wiring) => {
     client.subscribe("r/#", 1);
     expect(takeAll(client)).toEqual(topicsOf(500));
     expect(world.sessions[0]!.core.counters.messagesDropped.queue_full).toBe(0);
-    expect(client.connection.session.owed).toEqual([]);
+    expect([...client.connection.session.owed]).toEqual([]);
   });
 
   test("a client that acknowledges nothing is sent what its window holds and makes nobody read more than a page ahead", () => {
@@ -135,7 +139,7 @@ describe.each(WIRINGS)("%s", (wiring) => {
     client.unsubscribe("r/#");
     acknowledge(client, first);
     expect(takeAll(client).length).toBeLessThan(RETAINED_PAGE_MESSAGES);
-    expect(client.connection.session.owed).toEqual([]);
+    expect([...client.connection.session.owed]).toEqual([]);
     client.subscribe("r/#", 1);
     expect(takeAll(client)).toEqual(topicsOf(200));
   });
@@ -157,7 +161,7 @@ describe.each(WIRINGS)("%s", (wiring) => {
     const again = world.connect("c", KEPT);
     takeAll(again);
     again.subscribe(`${under}/#`, 1, { retainHandling: 2 });
-    expect([again.connection.session.owed, takeAll(again), node!.store.owed()]).toEqual([[], [], []]);
+    expect([[...again.connection.session.owed], takeAll(again), node!.store.owed()]).toEqual([[], [], []]);
   });
 
   test.each([
@@ -178,7 +182,7 @@ describe.each(WIRINGS)("%s", (wiring) => {
       client.take();
       client.subscribe(`${under}/#`, 1, { noLocal: true });
       client.subscribe(`${under}/#`, 1, { retainHandling: 2 });
-      expect(client.connection.session.owed).toHaveLength(1);
+      expect([...client.connection.session.owed]).toHaveLength(1);
       expect(world.sessions[0]!.store.owed()).toHaveLength(under === "r" ? 0 : 1);
       if (what !== undefined) world.sessions[0]![what]();
       if (what === "crash") client = world.connect("c", KEPT);
@@ -263,7 +267,7 @@ test("a page that comes twice, or answers an earlier subscription, is not taken"
   const { core, machine } = world.sessions[0]!;
   core.router.ask = () => {};
   client.subscribe("r/+", 1);
-  const { id } = client.connection.session.owed[0]!;
+  const { id } = [...client.connection.session.owed][0]!;
   const page = { clientId: "c", id, from: "", next: "r/1", messages: [messageTo("r/0", { retain: true })] };
   machine.takePage(page, world.now);
   machine.takePage(page, world.now);
@@ -295,11 +299,11 @@ describe("a SUBSCRIBE that is not granted yet", () => {
     // Something else has the row of the session written.
     client.publish("x", "x", { qos: 2 });
     node.flushRows();
-    expect(client.connection.session.owed).toHaveLength(2);
+    expect([...client.connection.session.owed]).toHaveLength(2);
     node.crash();
     const again = world.connect("c", KEPT);
     world.settle();
-    expect([again.connection.session.owed, again.messages().filter(({ topic }) => topic !== "x")]).toEqual([[], []]);
+    expect([[...again.connection.session.owed], again.messages().filter(({ topic }) => topic !== "x")]).toEqual([[], []]);
   });
 
   test("is owed nothing when it is refused", () => {
@@ -307,7 +311,7 @@ describe("a SUBSCRIBE that is not granted yet", () => {
     for (const link of world.links()) link.broken = "request";
     for (let minutes = 0; minutes < 3; minutes += 1) world.advance(60_000);
     const { session } = client.connection;
-    expect([session.subscriptions.get(FILTER)!.request.retainHandling, session.owed]).toEqual([2, []]);
+    expect([session.subscriptions.get(FILTER)!.request.retainHandling, [...session.owed]]).toEqual([2, []]);
   });
 });
 
@@ -339,7 +343,7 @@ describe("while a subscription is still owed, another SUBSCRIBE to the same filt
   function takeRest(world: World, client: TestClient, got: Set<string>): void {
     while (takeSome(world, client, got));
     expect([...got].sort()).toEqual(topicsOf(COUNT));
-    expect(client.connection.session.owed).toEqual([]);
+    expect([...client.connection.session.owed]).toEqual([]);
     expect(world.sessions[0]!.core.asked).toBe(0);
   }
 
@@ -367,7 +371,7 @@ describe("while a subscription is still owed, another SUBSCRIBE to the same filt
   test("where it is granted all come, and the first one is owed nothing more", () => {
     const { world, client } = resubscribing();
     world.settle();
-    expect(client.connection.session.owed).toHaveLength(1);
+    expect([...client.connection.session.owed]).toHaveLength(1);
     takeRest(world, client, new Set());
   });
 });
@@ -378,7 +382,7 @@ test("what a Topic object says that it has nothing of is owed no more, and asked
   const ask = vi.spyOn(core.router, "ask").mockImplementation((_place, _ask, ticket) => ticket.settled(NOTHING_RETAINED));
   const client = world.connect("c", KEPT);
   client.subscribe("r/#", 1);
-  expect(client.connection.session.owed).toEqual([]);
+  expect([...client.connection.session.owed]).toEqual([]);
   world.advance(600_000);
   expect(ask).toHaveBeenCalledTimes(core.router.places("r/#").length);
   expect(core.asked).toBe(0);
@@ -401,7 +405,7 @@ test.each([
   for (let start = 0; start < 2; start += 1) {
     node!.crash();
     node!.flushRows();
-    expect([node!.core.sessions.get("c")!.owed, node!.store.owed()]).toEqual([[], []]);
+    expect([[...node!.core.sessions.get("c")!.owed], node!.store.owed()]).toEqual([[], []]);
   }
 });
 
@@ -419,7 +423,140 @@ test("nobody asks for what a subscription is owed that can't be read, and a new 
       .length;
   const before = asks();
   world.advance(10 * RETAINED_RETRY_MS);
-  expect([asks() - before, client.connection.session.owed.length]).toEqual([0, 1]);
+  expect([asks() - before, client.connection.session.owed.size]).toEqual([0, 1]);
   client.subscribe("r/#", 1);
   expect(takeAll(client)).toEqual(topicsOf(100));
+});
+
+describe("while as many pages are asked for as may be", () => {
+  interface Asked {
+    readonly clientId: string;
+    readonly filter: string;
+    readonly id: number;
+    readonly from: string;
+  }
+
+  /** One client waits to ask for more than it has asked for. */
+  function crowded() {
+    const world = new World({ faults: { caught: () => {} } });
+    const { core, machine } = world.sessions[0]!;
+    const asks: Asked[] = [];
+    vi.spyOn(core.router, "ask").mockImplementation((_place, asked) => void asks.push(asked));
+    const connect = (name: string, filters: number): TestClient => {
+      const client = world.connect(name);
+      for (let number = 0; number < filters; number += 1) client.subscribe(`${name}/${number}/#`, 1);
+      return client;
+    };
+    const clients: TestClient[] = [];
+    for (; core.asked < RETAINED_ASKS_MAX - RETAINED_ASKS_PER_SESSION; )
+      clients.push(connect(`other-${core.asked}`, RETAINED_ASKS_PER_SESSION));
+    const waiting = connect("waiting", 10);
+    clients.push(waiting, connect("last", RETAINED_ASKS_MAX - core.asked));
+    waiting.subscribe("waiting/more/#", 1);
+    expect([core.asked, core.waitingToAsk.size]).toEqual([RETAINED_ASKS_MAX, 1]);
+    /** How many cursors say that a page was asked for. */
+    const asked = (): number => {
+      let count = 0;
+      for (const { owed } of core.sessions.values()) for (const cursor of owed) if (cursor.asked) count += 1;
+      return count;
+    };
+    return { world, core, machine, asks, clients, waiting, asked };
+  }
+
+  test("what has come is not asked for again as it comes", () => {
+    const { world, core, machine, asks, waiting, asked } = crowded();
+    const [{ id }] = asks.filter(({ clientId }) => clientId === "waiting") as [Asked];
+    asks.length = 0;
+    machine.takePage(
+      { clientId: "waiting", id, from: "", next: "waiting/0/m", messages: [messageTo("waiting/0/a", { qos: 1 })] },
+      world.now,
+    );
+    world.settle();
+    expect(waiting.messages()).toHaveLength(1);
+    expect(asks.map(({ id: of, from }) => [of, from])).toEqual([[id, "waiting/0/m"]]);
+    machine.takePage({ clientId: "waiting", id, from: "waiting/0/m", next: undefined, messages: [] }, world.now);
+    expect(asks.at(-1)).toMatchObject({ filter: "waiting/more/#" });
+    expect([core.asked, asked()]).toEqual([RETAINED_ASKS_MAX, RETAINED_ASKS_MAX]);
+  });
+
+  test("nor what a new subscription takes the place of", () => {
+    const { core, asks, waiting, asked } = crowded();
+    asks.length = 0;
+    waiting.subscribe("waiting/1/#", 1);
+    expect(asks.map(({ filter }) => filter)).toEqual(["waiting/more/#"]);
+    expect([core.asked, asked()]).toEqual([RETAINED_ASKS_MAX, RETAINED_ASKS_MAX]);
+  });
+
+  test("what ends leaves its place to others, and none is lost", () => {
+    const { core, clients, waiting, asked } = crowded();
+    waiting.unsubscribe("waiting/0/#");
+    expect([core.asked, asked()]).toEqual([RETAINED_ASKS_MAX, RETAINED_ASKS_MAX]);
+    waiting.subscribe("waiting/1/#", 1);
+    waiting.subscribe("waiting/more/#", 0);
+    expect([core.asked, asked()]).toEqual([RETAINED_ASKS_MAX, RETAINED_ASKS_MAX]);
+    clients[0]!.disconnect();
+    expect(core.asked).toBe(asked());
+    for (const client of clients) client.lose();
+    expect(core.asked).toBe(0);
+  });
+});
+
+test("what could not be asked for is asked for when its client is back", () => {
+  const world = worldWith(3, { faults: { caught: () => {} } });
+  const { core } = world.sessions[0]!;
+  const client = world.connect("c", KEPT);
+  vi.spyOn(core.router, "ask").mockImplementationOnce(() => {
+    throw new Error("a fault");
+  });
+  client.subscribe("r/#", 1);
+  world.settle();
+  expect(client.closed).toBeDefined();
+  expect(core.asked).toBe(0);
+  const again = world.connect("c", KEPT);
+  if (!again.connection.session.subscriptions.has("r/#")) again.subscribe("r/#", 1);
+  world.settle();
+  expect(takeAll(again)).toEqual(topicsOf(3));
+});
+
+test("what a session is owed counts as its subscriptions do, for as long as it is owed", () => {
+  const world = new World({ topicObjects: 8 });
+  const { core } = world.sessions[0]!;
+  vi.spyOn(core.router, "ask").mockImplementation(() => {});
+  const client = world.connect("c", KEPT);
+  const before = core.ledger.bytes.subscriptions;
+  const filters = Array.from({ length: 100 }, (_, number) => `+/${number}`);
+  for (const filter of filters) client.subscribe(filter, 1);
+  const { owed } = client.connection.session;
+  expect(owed.size).toBe(100 * core.router.places("+/0").length);
+  expect(owed.memoryBytes).toBeGreaterThan(owed.size * MEMORY.cursorBytes);
+  const subscriptions = filters.reduce((sum, filter) => sum + subscriptionBytes(filter), 0);
+  expect(core.ledger.bytes.subscriptions - before).toBe(subscriptions + owed.memoryBytes);
+  // A topic to go on from may be long.
+  const [cursor] = owed;
+  world.sessions[0]!.machine.takePage({ clientId: "c", id: cursor!.id, from: "", next: "t".repeat(5000), messages: [] }, world.now);
+  expect(core.ledger.bytes.subscriptions - before).toBe(subscriptions + owed.memoryBytes);
+  expect(owed.memoryBytes).toBeGreaterThan(owed.size * MEMORY.cursorBytes + 2 * 5000);
+  world.sessions[0]!.crash();
+  const restored = world.sessions[0]!.core;
+  expect(restored.ledger.bytes.subscriptions).toBe(subscriptions + restored.sessions.get("c")!.owed.memoryBytes);
+  const again = world.connect("c");
+  world.settle();
+  expect([again.connection.session.owed.size, restored.ledger.bytes.subscriptions]).toEqual([0, 0]);
+});
+
+test("a user that is owed much subscribes to nothing more", () => {
+  const world = new World({ topicObjects: 8, userShare: 0.5, limits: { objectBytesMax: 1 << 20 } });
+  vi.spyOn(world.sessions[0]!.core.router, "ask").mockImplementation(() => {});
+  const [ada, bob] = ["ada", "bob"].map((userName) => world.connect(userName, { userName }));
+  const refused = (client: TestClient, filter: string): boolean => {
+    client.take();
+    client.subscribe(filter, 1);
+    return client.take().some((packet) => packet.type === SUBACK && packet.reasonCodes[0] === QUOTA_EXCEEDED);
+  };
+  let taken = 0;
+  while (taken < 1000 && !refused(ada!, `+/${taken}`)) taken += 1;
+  // 0.35 of a mebibyte, at about 4.5 KB each.
+  expect(taken).toBeGreaterThan(50);
+  expect(taken).toBeLessThan(120);
+  expect(refused(bob!, "+/b")).toBe(false);
 });

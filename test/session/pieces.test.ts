@@ -235,7 +235,7 @@ test("what many subscriptions are owed is written one by one, as each of them go
   const client = world.connect("c", KEPT);
   const subscriptions = filters.map((filter) => ({ filter, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 }) as const);
   client.send({ type: SUBSCRIBE, packetId: 1, subscriptions, properties: NO_PROPERTIES });
-  const owed = () => node.core.sessions.get("c")!.owed.map(({ id, from }) => [id, from]);
+  const owed = () => [...node.core.sessions.get("c")!.owed].map(({ id, from }) => [id, from]);
   const rows = () => node.store.owed().map(({ id, from }) => [id, from]);
   expect(owed().length).toBeGreaterThan(35);
   expect(rows()).toEqual(owed());
@@ -272,7 +272,7 @@ test("what few subscriptions are owed stands in the row of their session", () =>
   for (let count = 100; count < 300; count += 1) publisher.publish(`r/${count}`, "x", { retain: true, qos: 1 });
   const client = world.connect("c", KEPT);
   client.subscribe("r/+", 1);
-  const owed = () => node.core.sessions.get("c")!.owed.map(({ id, from }) => [id, from]);
+  const owed = () => [...node.core.sessions.get("c")!.owed].map(({ id, from }) => [id, from]);
   const before = owed();
   expect([before.length, node.store.owed()]).toEqual([1, []]);
   // And in the attachment of its socket.

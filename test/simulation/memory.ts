@@ -9,8 +9,9 @@ import type { Consumer } from "../../src/session/consumer.ts";
 import type { SessionCore } from "../../src/session/core.ts";
 import type { Delivery } from "../../src/session/delivery.ts";
 import type { OpenExchanges } from "../../src/session/open-exchanges.ts";
+import type { RetainedCursor } from "../../src/session/owed-cursors.ts";
 import type { PendingWill } from "../../src/session/pending-will.ts";
-import type { RetainedCursor, Session } from "../../src/session/session.ts";
+import type { Session } from "../../src/session/session.ts";
 import { hash } from "../../src/topic/hash.ts";
 import { compareTopics } from "../../src/topic/order.ts";
 import { deliveriesOf } from "../support/deliveries.ts";
@@ -95,7 +96,7 @@ function rememberSession({ core, session }: Held): RememberedSession {
     ]),
   );
   const released = new Set(session.released);
-  const promised = session.owed.filter((cursor) => cursor.promised).map(({ filter, place, from }) => ({ filter, place, from }));
+  const promised = [...session.owed].filter((cursor) => cursor.promised).map(({ filter, place, from }) => ({ filter, place, from }));
   const user = session.identity.userName;
   const had = session.had.toList().flatMap(exchangesText("had"));
   const lacks = session.lacks.toList().flatMap(exchangesText("lacks"));
@@ -114,7 +115,7 @@ function rememberSession({ core, session }: Held): RememberedSession {
     `released ${[...released].join(" ")}`,
     `received ${list([...received].map(([packetId, what]) => `${packetId}:${what}`))}`,
     `next Packet Identifier ${nextPacketId}`,
-    `owed ${session.owed.map(nameOfOwed).join("; ")}`,
+    `owed ${[...session.owed].map(nameOfOwed).join("; ")}`,
     connection === undefined
       ? "away"
       : `connected, ${JSON.stringify(connection.facts)} ${connection.facts.packetBytesMax}, aliases ${list([...connection.aliases].map((pair) => pair.join("=")))}`,

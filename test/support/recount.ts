@@ -21,6 +21,8 @@ export function recountSessions(core: SessionCore): Recount {
   for (const ended of core.endedAsleep.values()) total.sessions += bytesOfEnded(ended);
   for (const session of new Set([...core.sessions.values(), ...core.aside, ...core.deaf, ...core.rests])) {
     for (const filter of session.subscriptions.keys()) total.subscriptions += subscriptionBytes(filter);
+    for (const { filter, place, from } of session.owed)
+      total.subscriptions += MEMORY.cursorBytes + characterBytes * (filter.length + place.length + from.length);
     for (const { message, identifiers } of session.deliveries.values()) {
       total.messages += MEMORY.deliveryBytes + MEMORY.numberBytes * (identifiers?.length ?? 0);
       if (message !== undefined) messages.add(message);
