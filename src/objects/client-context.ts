@@ -40,6 +40,8 @@ export interface ClientContext {
   readonly owns: (clientId: string) => boolean;
   /** Called after anything that may have left something to flush. */
   readonly flushSoon: () => void;
+  /** Called when a client is in, or has not been let in, or is gone before. */
+  readonly entered: () => void;
   /** Called when the socket is over and all that came over it has been handled. */
   readonly gone: (wire: SocketWire) => void;
 }

@@ -364,8 +364,10 @@ export class Client implements Taker, Unhandled {
   }
 
   #leaveEntrance(): void {
-    this.#entrance?.leave();
+    if (this.#entrance === undefined) return;
+    this.#entrance.leave();
     this.#entrance = undefined;
+    this.#context.entered();
   }
 
   #connect(connect: Connect, { identity, authenticationData }: Accepted, assigned: boolean): void {
@@ -378,6 +380,7 @@ export class Client implements Taker, Unhandled {
     if (this.#connection !== undefined) this.#attend(this.#connection);
     // Only who was let in counts: nobody has others banned by giving their names in vain.
     if (this.#connection !== undefined) this.#context.directory?.connected(connect.clientId);
+    this.#context.entered();
   }
 
   #end({ bytes, closeCode, closeReason }: Farewell): void {

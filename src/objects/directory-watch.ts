@@ -42,6 +42,9 @@ export interface DirectoryWatchOptions {
   readonly runtime: Runtime;
 }
 
+/** By what the directory finds who is here. */
+type Here = Pick<Admission, "userName" | "address">;
+
 interface Recent {
   readonly news: UserNews;
   /** Milliseconds since the epoch. */
@@ -55,6 +58,10 @@ export class DirectoryWatch {
   #bans: Bans | undefined;
   /** What it was told since it has woken may have been on its way for long, and be older than what an earlier life of it was told. */
   #hasAsked = false;
+  /** Of whom it said last that he is here, where it is one client's. */
+  #said: Here | undefined;
+  /** Resolves when all that was said has come there. */
+  #saying: Promise<unknown> = Promise.resolve();
   /** Users who were changed lately: logins of before may still arrive. The oldest first. */
   readonly #recent = new Map<string, Recent>();
 
@@ -79,15 +86,52 @@ export class DirectoryWatch {
     });
   }
 
-  async #ask(clientId: string, { userName, address }: Admission): Promise<void> {
-    const { service, namespace, object, isOneClients, runtime } = this.#options;
-    const directory = service.of(namespace);
+  async #ask(clientId: string, admission: Admission): Promise<void> {
+    const { service, namespace, isOneClients, runtime } = this.#options;
+    if (isOneClients) {
+      const { userName, address } = admission;
+      this.#said = { userName, address };
+      await this.#say(clientId, admission);
+      return;
+    }
     for (let after: string | undefined = ""; after !== undefined; ) {
-      const asked: Promise<News> = isOneClients ? directory.enter({ object, clientId, userName, address }) : directory.recent(after);
-      const news: News = await inTime(asked, DIRECTORY_CALL_MS, runtime);
+      const news: News = await inTime(service.of(namespace).recent(after), DIRECTORY_CALL_MS, runtime);
       this.learn(news);
       after = news.next;
     }
+  }
+
+  async #say(clientId: string, { userName, address }: Here): Promise<News> {
+    const { service, namespace, object, runtime } = this.#options;
+    const saying = inTime(service.of(namespace).enter({ object, clientId, userName, address }), DIRECTORY_CALL_MS, runtime);
+    this.#saying = Promise.allSettled([this.#saying, saying]);
+    const news = await saying;
+    this.learn(news);
+    return news;
+  }
+
+  /** Whether it has said of anybody since it has woken that he is here. */
+  get hasSaid(): boolean {
+    return this.#said !== undefined;
+  }
+
+  /**
+   * A client has been let in or not: the directory has to know of the one who is here, and not of one who was refused.
+   * @returns what it told then; undefined when it knows
+   */
+  sayAgain(clientId: string, { userName, address }: Here): Promise<News> | undefined {
+    const said = this.#said;
+    if (said === undefined || (said.userName === userName && said.address === address)) return undefined;
+    const here = { userName, address };
+    this.#said = here;
+    // What was said before must not come behind it.
+    return this.#saying
+      .then(() => this.#say(clientId, here))
+      .catch((error) => {
+        // The next one who comes has it said again.
+        if (this.#said === here) this.#said = said;
+        throw error;
+      });
   }
 
   /** What is known now says to a login. */

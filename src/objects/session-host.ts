@@ -4,7 +4,7 @@
  */
 
 import type { News } from "../directory/news.ts";
-import { type FaultPort, guarded } from "../fault.ts";
+import { type FaultPort, guarded, problemOf } from "../fault.ts";
 import { chooseSubprotocol, type Handover, switchingProtocols } from "../handshake/handover.ts";
 import type { MessageToPublish } from "../hooks/contract.ts";
 import { Ledger } from "../ledger.ts";
@@ -255,6 +255,7 @@ export class SessionHost {
       owns,
       turns,
       traces: this.traces,
+      entered: () => this.#sayWhoIsHere(),
       gone: (wire) => {
         wire.gone();
         this.#clients.delete(wire.socket);
@@ -351,12 +352,30 @@ export class SessionHost {
     // Not yet in this object's settings: it will ask when it is.
     if (directory === undefined) return false;
     directory.learn(news);
+    await this.#judge(directory, news);
+    return this.core.sessions.size > 0 || [...this.#clients.values()].some((client) => client.isEntering);
+  }
+
+  /** The directory has been told of a client that was not let in: of whom it finds here it has to know instead. */
+  #sayWhoIsHere(): void {
+    const directory = this.#directory;
+    if (directory === undefined || !directory.hasSaid) return;
+    for (const { clientId, identity } of this.core.sessions.values()) {
+      directory
+        .sayAgain(clientId, identity)
+        ?.then((news) => this.#judge(directory, news))
+        .catch((error) => {
+          log("the directory could not be told who is here", { object: this.#name, client: clientId, problem: problemOf(error) });
+        });
+    }
+  }
+
+  async #judge(directory: DirectoryWatch, news: News): Promise<void> {
     await new Promise<void>((judged) => {
       this.machine.revoke(directory.verdictOf(news), this.#runtime.now(), judged);
       this.#flusher.flush();
     });
     await this.#flusher.written();
-    return this.core.sessions.size > 0 || [...this.#clients.values()].some((client) => client.isEntering);
   }
 
   figures(): Figures {

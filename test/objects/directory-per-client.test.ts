@@ -60,6 +60,17 @@ test("bans and removals find those whom they concern", async () => {
   expect(await presences()).toEqual([]);
 });
 
+test("a client that is refused leaves the one who is there where the directory finds it", async () => {
+  for (const user of ["eve", "mallory"]) await putUser(user, "right");
+  const there = await connect("taken", "mallory", { address: "198.51.100.9" });
+  await expect(connect("taken", "eve", { address: "198.51.100.8" })).rejects.toThrow("CONNACK with 133");
+  await expect
+    .poll(() => runInDurableObject(directory(), (_object, { storage }) => storage.sql.exec("SELECT user, address FROM presence").toArray()))
+    .toEqual([{ user: "mallory", address: "198.51.100.9" }]);
+  await directory().putBan(ban("mallory", { kind: "username" }));
+  expect((await there.expect(DISCONNECT)).reasonCode).toBe(0x98);
+});
+
 test("another Worker is given the clients that have connected, connected or not, page by page at a bounded cost", async () => {
   const names = Array.from({ length: 2 * PAGE_CALLS_MAX }, (_, index) => `p-${String(index).padStart(2, "0")}`);
   const address = "198.51.100.7";
