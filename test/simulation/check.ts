@@ -291,9 +291,10 @@ function checkWills(scenario: Scenario, gone: readonly SimulatedClient[]): strin
       if (end !== "disconnect" && resumed && awayMs < dueMs - ON_ITS_WAY_MS) wrong("its client came back before the Will Delay was over");
     }
     const last = client.lives.at(-1);
-    // An object that was reset and whom no other client wakes may sleep on for longer than a run lasts, until its coarse alarm.
+    // An object that was reset and whom no other client wakes may sleep on for longer than a run lasts, until its coarse alarm: of a client
+    // behind a relay, which watches its Keep Alive, as of one with a long Keep Alive.
     const isAlone = world.settings.sessionShards === 0 || (last !== undefined && last.since < world.reshapedAt);
-    const mayOversleep = crashes && isAlone && client.options.keepAliveSeconds > 20;
+    const mayOversleep = crashes && isAlone && (client.options.relayed || client.options.keepAliveSeconds > 20);
     const isDue = gone.includes(client) && last?.end === "drop" && last.endAt >= scenario.peaceAt && !last.contested && !mayOversleep;
     if (isDue && last.will !== undefined) last.will.acknowledgedAt = last.will.sentAt;
   }
