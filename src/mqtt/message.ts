@@ -30,10 +30,11 @@ export class Message {
   /** The Session object where it entered the broker, and its number there: together they name it wherever it goes. */
   readonly origin: string;
   readonly sequence: number;
-  /** Its publisher sent it again after the object where it entered had lost its memory: it may be known under its number. */
+  /**
+   * Its publisher sent it again after the object where it entered had lost its memory, so that it may be known under its number; or it comes behind
+   * others of its object with greater numbers. That those have come says nothing of it.
+   */
   readonly repeated: boolean;
-  /** Others of the same object with greater numbers may have come before. */
-  readonly outOfTurn: boolean;
   /**
    * 0 unless its publisher may send it again like that. Else: every such message of the same object with a smaller sequence is settled
    * and will not be repeated any more.
@@ -44,10 +45,6 @@ export class Message {
   #topicBytes: Uint8Array | undefined;
   /** The record that it was read from, which it is written as again. */
   #record: Uint8Array | undefined;
-  /** PUBLISH at QoS 0 is the same for all subscribers of one version and RETAIN flag: version 5 and retain choose one of four. */
-  #qos0: (Uint8Array | undefined)[] | undefined;
-  /** From then on it holds nothing beside what is counted. */
-  #isKept = false;
 
   /** @param record what `writeMessage` made of the same fields */
   constructor(fields: MessageFields, record?: Uint8Array) {
@@ -62,7 +59,6 @@ export class Message {
     this.origin = fields.origin;
     this.sequence = fields.sequence;
     this.repeated = fields.repeated;
-    this.outOfTurn = fields.outOfTurn === true;
     this.settledBelow = fields.settledBelow;
     this.formerly = fields.formerly;
     this.#topicBytes = fields.topicBytes;
@@ -85,11 +81,9 @@ export class Message {
 
   /**
    * The message is kept for longer: where it is a view of something far larger (a frame or batch with many others, a buffer that packets
-   * are cut from), it gets bytes of its own, and what it was encoded as goes, so that what stays in memory is what is counted.
+   * are cut from), it gets bytes of its own, so that what stays in memory is what is counted.
    */
   keep(): void {
-    this.#isKept = true;
-    this.#qos0 = undefined;
     const { payload, propertyBytes } = this;
     const most = KEPT_FACTOR_MAX * this.size + KEPT_BYTES_BESIDE_MAX;
     if (payload.buffer.byteLength <= most && propertyBytes.buffer.byteLength <= most) return;
@@ -106,19 +100,6 @@ export class Message {
     if (record !== undefined) this.#topicBytes = copyOf(this.topicBytes);
     this.#record = record;
   }
-
-  /** A PUBLISH at QoS 0 without anything of the subscription in it; the same bytes for every subscriber. */
-  encodeQoS0(version: ProtocolVersion, retain: boolean, now: number): Uint8Array {
-    if (this.#isKept || (version === 5 && this.expiresAt !== 0)) return this.#encodeQoS0(version, retain, now);
-    const shape = (version === 5 ? 2 : 0) + (retain ? 1 : 0);
-    this.#qos0 ??= [undefined, undefined, undefined, undefined];
-    this.#qos0[shape] ??= this.#encodeQoS0(version, retain, now);
-    return this.#qos0[shape]!;
-  }
-
-  #encodeQoS0(version: ProtocolVersion, retain: boolean, now: number): Uint8Array {
-    return encodePublish(this, { version, qos: 0, retain, dup: false, packetId: 0, now });
-  }
 }
 
 export interface MessageFields {
@@ -132,7 +113,6 @@ export interface MessageFields {
   readonly origin: string;
   readonly sequence: number;
   readonly repeated: boolean;
-  readonly outOfTurn?: boolean;
   readonly settledBelow: number;
   readonly formerly?: MessageName | undefined;
   readonly topicBytes?: Uint8Array;
@@ -157,9 +137,9 @@ export function renamed(message: Message, name: Origin): Message {
   return new Message({ ...message, ...name, formerly });
 }
 
-/** The message as it comes behind others of its object that have greater numbers; its publisher waits for it (QoS 2). */
+/** A message that its publisher may send again as it comes behind others of its object that have greater numbers. */
 export function outOfTurn(message: Message): Message {
-  const late = new Message({ ...message, outOfTurn: true });
+  const late = new Message({ ...message, repeated: true });
   late.receipt = message.receipt;
   return late;
 }
@@ -309,8 +289,6 @@ const FLAG_EXPIRES = 0x08;
 const FLAG_REPEATED = 0x10;
 const FLAG_REPEATABLE = 0x20;
 const FLAG_RENAMED = 0x40;
-/** Earlier builds don't know it: to them the message comes in its turn. */
-const FLAG_OUT_OF_TURN = 0x80;
 
 /** Behind the origin of a renamed message stands its first name, in one string: to earlier builds both are an origin, of which this is all that comes. */
 const FIRST_NAME = "\0";
@@ -324,8 +302,7 @@ export function writeMessage(writer: RecordWriter, message: Message): void {
   const expires = message.expiresAt === 0 ? 0 : FLAG_EXPIRES;
   const repeats = (message.repeated ? FLAG_REPEATED : 0) | (message.settledBelow === 0 ? 0 : FLAG_REPEATABLE);
   const { formerly } = message;
-  const names = (formerly === undefined ? 0 : FLAG_RENAMED) | (message.outOfTurn ? FLAG_OUT_OF_TURN : 0);
-  writer.byte(message.qos | (message.retain ? FLAG_RETAIN : 0) | expires | repeats | names);
+  writer.byte(message.qos | (message.retain ? FLAG_RETAIN : 0) | expires | repeats | (formerly === undefined ? 0 : FLAG_RENAMED));
   if (message.expiresAt !== 0) writer.integer(message.expiresAt);
   if (message.settledBelow !== 0) writer.integer(message.settledBelow);
   writer.string(message.publisher);
@@ -367,7 +344,6 @@ export function readMessage(reader: RecordReader): Message {
     origin,
     sequence,
     repeated: (flags & FLAG_REPEATED) !== 0,
-    outOfTurn: (flags & FLAG_OUT_OF_TURN) !== 0,
     settledBelow,
     formerly,
     topicBytes,

@@ -152,6 +152,7 @@ export class Flusher implements Taker {
     this.#tick = undefined;
     this.#gathering?.cancel();
     this.#gathering = undefined;
+    this.#core.qos0.clear();
     let isLeft = !this.#waits && this.#machine.proceed(this.#runtime.now(), this.#core.slices.share);
     this.#router.serve();
     if (!this.#writeRows()) return;

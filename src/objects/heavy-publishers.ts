@@ -5,9 +5,10 @@
  */
 
 import type { Ledger } from "../ledger.ts";
-import { HEAVY_WAITING_BYTES_MAX } from "../limits.ts";
+import { ANSWER_MS_MAX, HEAVY_WAITING_BYTES_MAX } from "../limits.ts";
 import { type Message, outOfTurn } from "../mqtt/message.ts";
 import type { RoutingCore } from "../routing/core.ts";
+import type { Runtime, Timer } from "../runtime.ts";
 import { Deque } from "../session/deque.ts";
 import { SHARED_WORK } from "../work-limits.ts";
 import type { Taker, Turns } from "./turns.ts";
@@ -27,12 +28,14 @@ const HEAVY_PARTS = 32;
 export class HeavyPublishers {
   readonly #turns: Turns;
   readonly #routing: () => RoutingCore;
+  readonly #runtime: Runtime;
   readonly #ledger: Ledger;
   readonly #publishers = new Map<string, Publisher>();
 
-  constructor(turns: Turns, routing: () => RoutingCore, ledger: Ledger) {
+  constructor(turns: Turns, routing: () => RoutingCore, runtime: Runtime, ledger: Ledger) {
     this.#turns = turns;
     this.#routing = routing;
+    this.#runtime = runtime;
     this.#ledger = ledger;
   }
 
@@ -53,15 +56,15 @@ export class HeavyPublishers {
   }
 
   /**
-   * A message as it goes on. What waited comes behind others of the same origin, whose numbers are greater. At QoS 2 it says so, and keeps the
-   * name by which it is known should it come again. Others have one of this object's. Of heavy ones that an earlier life may have handled nobody
-   * knows whether they waited there: at QoS 1 it is better to give them twice, at QoS 0 not at all.
+   * A message as it goes on. What waited comes behind others of the same origin, whose numbers are greater. Where its publisher may send it again
+   * it says so, and keeps the name by which it is known then. Others have one of this object's. Of heavy ones that an earlier life may have handled
+   * nobody knows whether they waited there: it is better to give them twice than not at all, but at QoS 0.
    * @param again an earlier life may have handled it
    */
   named(message: Message, again: boolean, waited: boolean): Message {
-    const inDoubt = again && message.qos > 0 && this.#isHeavyTopic(message.topic);
-    if (message.qos === 2) return waited || inDoubt ? outOfTurn(message) : message;
-    return inDoubt || (waited && !again) ? this.#routing().renamed(message) : message;
+    const inDoubt = again && message.qos > 0 && (waited || this.#isHeavyTopic(message.topic));
+    if (!inDoubt && (!waited || again)) return message;
+    return message.settledBelow > 0 ? outOfTurn(message) : this.#routing().renamed(message);
   }
 
   /** Something of a publisher that is busy waits. @returns false when there is no room */
@@ -70,19 +73,23 @@ export class HeavyPublishers {
   }
 
   /**
-   * A delivery is on its way.
-   * @param shares shared subscriptions that it is for
+   * A delivery of the message at hand to shared subscriptions is on its way.
    * @param work that it costs, as packets
-   * @returns to be called once when it is done; undefined where it is light
+   * @returns to be called once when it is done; undefined where the message is light
    */
-  sent(publisher: string, shares: number, work: number): (() => void) | undefined {
-    if (!this.#isHeavy(shares) || publisher === "") return undefined;
-    let known = this.#publishers.get(publisher);
-    if (known === undefined) {
-      known = new Publisher(this.#turns, this.#ledger, () => this.#publishers.delete(publisher));
-      this.#publishers.set(publisher, known);
-    }
-    return known.sent(work);
+  sent(publisher: string, work: number): (() => void) | undefined {
+    if (publisher === "" || !this.#isHeavy(this.#routing().sharesAtHand)) return undefined;
+    return (this.#publishers.get(publisher) ?? this.#remember(publisher)).sent(work);
+  }
+
+  #remember(publisher: string): Publisher {
+    const forget = (): void => {
+      // Another one may have its place.
+      if (this.#publishers.get(publisher) === remembered) this.#publishers.delete(publisher);
+    };
+    const remembered = new Publisher({ turns: this.#turns, runtime: this.#runtime, ledger: this.#ledger, forget });
+    this.#publishers.set(publisher, remembered);
+    return remembered;
   }
 
   /** What waits, bytes. */
@@ -93,10 +100,17 @@ export class HeavyPublishers {
   }
 }
 
+interface PublisherOptions {
+  readonly turns: Turns;
+  readonly runtime: Runtime;
+  readonly ledger: Ledger;
+  /** Nothing of it waits or is on its way. */
+  readonly forget: () => void;
+}
+
 class Publisher implements Taker {
+  readonly #options: PublisherOptions;
   readonly #turns: Turns;
-  readonly #ledger: Ledger;
-  readonly #forget: () => void;
   readonly #waiting = new Deque<Due>();
   /** How many of them each topic has. */
   readonly #topics = new Map<string, number>();
@@ -104,13 +118,15 @@ class Publisher implements Taker {
   /** Deliveries on their way, and what they cost together, as packets. */
   #open = 0;
   #openWork = 0;
+  /** Those before this time that are still on their way are waited for no more: somebody is slow, and others want the next message. */
+  #epoch = 0;
+  #patience: Timer | undefined;
   /** It has asked for a turn. */
   #asked = false;
 
-  constructor(turns: Turns, ledger: Ledger, forget: () => void) {
-    this.#turns = turns;
-    this.#ledger = ledger;
-    this.#forget = forget;
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+    this.#turns = options.turns;
   }
 
   get #isFull(): boolean {
@@ -122,9 +138,10 @@ class Publisher implements Taker {
   }
 
   wait(due: Due): boolean {
-    if (this.bytes + due.bytes > HEAVY_WAITING_BYTES_MAX || !this.#ledger.takes("messages")) return false;
+    if (this.bytes + due.bytes > HEAVY_WAITING_BYTES_MAX || !this.#options.ledger.takes("messages")) return false;
     this.#waiting.push(due);
     this.#count(due, 1);
+    this.#beginPatience();
     return true;
   }
 
@@ -137,22 +154,36 @@ class Publisher implements Taker {
     if (count > 0) this.#topics.set(topic, count);
     else this.#topics.delete(topic);
     this.bytes += by * bytes;
-    this.#ledger.add("outboxes", by * bytes);
+    this.#options.ledger.add("outboxes", by * bytes);
   }
 
   sent(work: number): () => void {
     this.#open += 1;
     this.#openWork += work;
+    const epoch = this.#epoch;
     return () => {
+      if (epoch !== this.#epoch) return;
       this.#open -= 1;
       this.#openWork -= work;
       this.#goOn();
     };
   }
 
+  #beginPatience(): void {
+    this.#patience ??= this.#options.runtime.after(ANSWER_MS_MAX, () => this.#lostPatience());
+  }
+
+  #lostPatience(): void {
+    this.#patience = undefined;
+    this.#epoch += 1;
+    this.#open = 0;
+    this.#openWork = 0;
+    this.#goOn();
+  }
+
   #goOn(): void {
     if (this.#waiting.length === 0) {
-      if (this.#open === 0) this.#forget();
+      if (this.#open === 0) this.#options.forget();
     } else if (!this.#asked && !this.#isFull) {
       this.#asked = true;
       this.#turns.wait(this);
@@ -161,12 +192,15 @@ class Publisher implements Taker {
 
   turn(work: number): number {
     this.#asked = false;
+    this.#patience?.cancel();
+    this.#patience = undefined;
     let done = 0;
     while (done < work && !this.#isFull && this.#waiting.length > 0) {
       const due = this.#waiting.shift()!;
       this.#count(due, -1);
       done += due.handle();
     }
+    if (this.#waiting.length > 0) this.#beginPatience();
     this.#goOn();
     return done;
   }

@@ -139,7 +139,7 @@ export class TopicHost implements DeliveryPort {
     };
     const outcomes = new DeliveryOutcomes({ routing: () => this.#routing, held, runtime, faults: this.#faults, because });
     this.#turns = new Turns(runtime, () => false, slices);
-    this.#heavy = new HeavyPublishers(this.#turns, () => this.#routing, this.ledger);
+    this.#heavy = new HeavyPublishers(this.#turns, () => this.#routing, runtime, this.ledger);
     this.#life = runtime.incarnation();
     this.#routing = new RoutingCore({
       origin: `${name}@${this.#life}`,
@@ -225,13 +225,19 @@ export class TopicHost implements DeliveryPort {
   /** @returns what it has cost beside the record itself, as packets */
   #take(handled: Handled, unread: Set<number>): number {
     const { record } = handled;
-    if (record.kind !== RECORD_PUBLISH || !this.#heavy.mustWait(record.message)) return this.#handleOne(handled, unread);
+    if (record.kind !== RECORD_PUBLISH) return this.#handleOne(handled, unread);
+    const { matches } = this.#routing;
+    const mustWait = this.#heavy.mustWait(record.message);
+    const looked = MATCH_WORK * (this.#routing.matches - matches);
+    if (!mustWait) return looked + this.#handleOne(handled, unread);
     this.#handleLater(handled, record.message, unread);
-    return 0;
+    return looked;
   }
 
   /** Its publisher has so much on the way that it waits for its turn. */
   #handleLater({ exchange, index, ...of }: Handled, message: Message, unread: Set<number>): void {
+    // It may wait for longer than the batch that it came with.
+    message.keep();
     const settled = message.qos > 0 ? exchange.expect(index) : undefined;
     exchange.leave(index);
     const due: Handled = { exchange, index, ...of, late: { settled } };
@@ -262,8 +268,8 @@ export class TopicHost implements DeliveryPort {
   #handleRecord({ sender, record, index, exchange, again, late }: Handled, now: number): void {
     if (record.kind === RECORD_PUBLISH) {
       const { owner } = record;
-      const message = this.#heavy.named(record.message, again, late !== undefined);
       const { matches } = this.#routing;
+      const message = this.#heavy.named(record.message, again, late !== undefined);
       this.#messages += 1;
       if (this.#presence?.isReport(message)) exchange.fail(index, this.#presence.report(sender, message));
       else {
@@ -373,7 +379,7 @@ export class TopicHost implements DeliveryPort {
     for (const { filter } of shares) work += filter.length / BYTES_WORK;
     this.#work += work;
     this.#deliveries += 1;
-    const through = this.#heavy.sent(message.publisher, shares.length, work);
+    const through = shares.length === 0 ? undefined : this.#heavy.sent(message.publisher, work);
     if (through !== undefined) {
       const settled = done;
       done = (reasonCode) => {

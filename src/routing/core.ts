@@ -95,6 +95,8 @@ export class RoutingCore {
   readonly #routes = new FilterTree<Route>();
   /** Routes that matched a message in this life: several may lead to one Session object. */
   matches = 0;
+  /** Shared subscriptions that the message at hand goes to. */
+  sharesAtHand = 0;
   /** The Session objects that the message at hand goes to; reused for every message. */
   readonly #targets = new Map<string, Target>();
   readonly #shares: Shares;
@@ -125,9 +127,11 @@ export class RoutingCore {
     }
   }
 
-  /** How many shared subscriptions a message of a topic goes to. */
+  /** Looks how many shared subscriptions a message of a topic goes to. */
   sharesOf(topic: string): number {
-    return this.#shares.countOf(topic);
+    const count = this.#shares.countOf(topic);
+    this.matches += count;
+    return count;
   }
 
   get routeCount(): number {
@@ -162,7 +166,7 @@ export class RoutingCore {
     const targets = this.#targets;
     targets.clear();
     this.#routes.match(message.topic, this.#collect);
-    if (this.#shares.size > 0) this.#shareOut(message, now, again);
+    this.sharesAtHand = this.#shares.size > 0 ? this.#shareOut(message, now, again) : 0;
     if (published === undefined || targets.size === 0) {
       for (const [sessionObject, { addressed }] of targets) this.#send(sessionObject, message, addressed, undefined);
       published?.(kept ? NO_MATCHING_SUBSCRIBERS : QUOTA_EXCEEDED);
@@ -198,10 +202,15 @@ export class RoutingCore {
     if (known === undefined || route.qos > known.qos) this.#targets.set(sessionObject, { qos: route.qos, addressed: LIVE });
   };
 
-  /** Adds what the shared subscriptions get: one record for each Session object, whatever brings the message there. */
-  #shareOut(message: Message, now: number, again: boolean): void {
+  /**
+   * Adds what the shared subscriptions get: one record for each Session object, whatever brings the message there.
+   * @returns how many there are
+   */
+  #shareOut(message: Message, now: number, again: boolean): number {
     const gathered = new Map<string, ShareTarget[]>();
+    let count = 0;
     this.#shares.match(message, now, again, ({ sessionObject, target }) => {
+      count += 1;
       const shares = gathered.get(sessionObject);
       if (shares === undefined) gathered.set(sessionObject, [target]);
       else shares.push(target);
@@ -210,6 +219,7 @@ export class RoutingCore {
       const known = this.#targets.get(sessionObject)?.addressed ?? NOBODY;
       this.#targets.set(sessionObject, { qos: 2, addressed: { ...known, shares } });
     }
+    return count;
   }
 
   #send(sessionObject: string, message: Message, addressed: Addressed, done: Delivered | undefined): void {
@@ -272,6 +282,7 @@ export class RoutingCore {
    * @param done called once, when a member has it or there is none any more
    */
   redistribute(message: Message, { filter, attempt, otherwise, now }: Redistribution, done: Delivered | undefined): void {
+    this.sharesAtHand = 1;
     const pick = this.#shares.pickAgain(filter, message, attempt, now);
     if (pick === undefined) {
       done?.(otherwise);

@@ -34,6 +34,7 @@ import { Paces } from "./paces.ts";
 import type { WillUnderWay } from "./pending-will.ts";
 import type { Authorizer, ClientPort, Identity, ReauthenticationPort, RouterPort, SessionStore, WillAsker } from "./ports.ts";
 import { Presence } from "./presence.ts";
+import { QoS0Encodings } from "./qos0-encodings.ts";
 import { Receipts } from "./receipts.ts";
 import { RecentExchanges } from "./recent-exchanges.ts";
 import { Repeats } from "./repeats.ts";
@@ -138,6 +139,7 @@ export class SessionCore {
   /** Of subscriptions and wills. */
   readonly rowChanges: RowChanges;
   readonly lent = new Lent();
+  readonly qos0 = new QoS0Encodings();
   readonly matching = new Matching();
   readonly counters = createCounters();
   readonly numbers: Numbers;

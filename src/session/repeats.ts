@@ -98,7 +98,7 @@ export class Repeats {
   isRepeat(message: Message, via: string, now: number): boolean {
     if (message.settledBelow > 0) {
       const known = this.#isKnownExchange(message);
-      if (known || message.repeated || message.outOfTurn) return known;
+      if (known || message.repeated) return known;
     }
     const seen = this.#seenOf(message.origin, via, now);
     if (message.sequence <= seen.through) return true;

@@ -33,7 +33,7 @@ export function sendQoS0(
       dropped(core, "too_large", session, message);
     return;
   }
-  const bytes = message.encodeQoS0(version, retainFor(connection, retain), core.now);
+  const bytes = core.qos0.of(message, version, retainFor(connection, retain), core.now);
   // [MQTT5-3.1.2-24] [MQTT5-3.1.2-25]
   if (bytes.length > packetBytesMax) {
     dropped(core, "too_large", session, message);

@@ -178,23 +178,6 @@ describe("as PUBLISH", () => {
       expect(sent(made).payload.length).toBe(length);
     }
   });
-
-  test("at QoS 0 is made once for each form, except where time shows", () => {
-    const made = message();
-    expect(made.encodeQoS0(5, false, NOW)).toBe(made.encodeQoS0(5, false, NOW + 1));
-    expect(made.encodeQoS0(3, true, NOW)).toBe(made.encodeQoS0(4, true, NOW));
-    const forms = [
-      made.encodeQoS0(5, false, NOW),
-      made.encodeQoS0(5, true, NOW),
-      made.encodeQoS0(4, false, NOW),
-      made.encodeQoS0(4, true, NOW),
-    ];
-    expect(new Set(forms.map(String)).size).toBe(4);
-    const mortal = message({ expiresAt: NOW + 10_000 });
-    mortal.encodeQoS0(5, false, NOW);
-    const later = decodePacket(mortal.encodeQoS0(5, false, NOW + 5000), 5) as Publish;
-    expect(later.properties.messageExpiryInterval).toBe(5);
-  });
 });
 
 describe("as a record", () => {
@@ -289,17 +272,6 @@ describe("a message that is kept", () => {
     kept.keep();
     expect(kept.payload).toBe(payload);
   });
-});
-
-test("what one is sent as at QoS 0 is made once for all, and no longer in memory with a message that is kept", () => {
-  const of = message({ payload: new Uint8Array(100_000) });
-  const first = of.encodeQoS0(4, false, NOW);
-  expect(of.encodeQoS0(4, false, NOW)).toBe(first);
-  of.keep();
-  const again = of.encodeQoS0(4, false, NOW);
-  expect(again).toEqual(first);
-  expect(again).not.toBe(first);
-  expect(of.encodeQoS0(4, false, NOW)).not.toBe(again);
 });
 
 test("what is left of a message's life is never more than can be said, though the clock is behind", () => {

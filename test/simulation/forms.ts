@@ -179,7 +179,6 @@ const MESSAGE_FIELDS: Fields = {
   origin: '"nowhere@1"',
   sequence: "1",
   repeated: "false",
-  outOfTurn: { value: "false", unnoticed: "what waits at QoS 2 is rare; test/simulation/heavy.test.ts has it" },
   settledBelow: "0",
   formerly: { value: "undefined", unnoticed: RENAMED },
   topicBytes: { value: "undefined", unnoticed: "it is the topic once more, and made from it where it is missing" },

@@ -4,7 +4,7 @@
  */
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { HEAVY_WAITING_BYTES_MAX } from "../../src/limits.ts";
+import { ANSWER_MS_MAX, HEAVY_WAITING_BYTES_MAX } from "../../src/limits.ts";
 import { PUBACK, PUBCOMP, type QoS } from "../../src/mqtt/packet.ts";
 import { sessionObjectName, topicObjectName } from "../../src/objects/names.ts";
 import { Stage, type StageClient } from "./stage.ts";
@@ -22,11 +22,11 @@ describe("what a publisher sends behind messages for very many", () => {
   const sessionObject = (): string => sessionObjectName(stage.settings, "default", "publisher");
   const topicObject = topicObjectName("default", 0);
 
-  beforeEach(begin);
+  beforeEach(() => begin());
 
-  async function begin(): Promise<void> {
+  async function begin(clean = false): Promise<void> {
     stage = new Stage({ TOPOLOGY: "sharded", SESSION_SHARDS: "1", TOPIC_SHARDS: "1" });
-    publisher = await stage.connect("publisher", false);
+    publisher = await stage.connect("publisher", clean);
     neighbour = await stage.connect("neighbour", false);
     listener = await stage.connect("listener", false);
     const sharer = await stage.connect("sharer", true);
@@ -65,6 +65,15 @@ describe("what a publisher sends behind messages for very many", () => {
     expect([ledger.bytes.outboxes, ledger.bytes.exchanges]).toEqual([0, expect.any(Number)]);
   });
 
+  it("comes once at QoS 2 from a session that is not kept, too", async () => {
+    await begin(true);
+    publish(2);
+    for (let round = 0; round < 3; round += 1) await overtake(`neighbour ${round}`);
+    await stage.advance(10_000);
+    expect(came()).toEqual(all);
+    expect(publisher.count(PUBCOMP)).toBe(COUNT);
+  });
+
   // Whatever has been handled by then, is on its way or is known to its sender.
   const moments = [0, 1, 2, 3, 4, 5, 6, 8, 10];
   it.each([0, 1, 2] as const)("is sent again at QoS 1 and 2 when the Topic object loses its memory at any moment; QoS %i", async (qos) => {
@@ -101,5 +110,38 @@ describe("what a publisher sends behind messages for very many", () => {
     neighbour.publish("x", 1, 1001, "behind");
     await stage.advance(1000);
     expect(came().at(-1)).toBe("behind");
+  });
+});
+
+describe("shared subscriptions with members in several objects", () => {
+  const named = (stage: Stage, name: string, object: number): string => {
+    for (let index = 0; ; index += 1) {
+      const clientId = `${name}-${index}`;
+      if (sessionObjectName(stage.settings, "default", clientId).endsWith(`/${object}`)) return clientId;
+    }
+  };
+
+  it("count together, and one object that is out of reach holds up the others for moments only", async () => {
+    const stage = new Stage({ TOPOLOGY: "sharded", SESSION_SHARDS: "4", TOPIC_SHARDS: "1" });
+    const publisher = await stage.connect(named(stage, "publisher", 0), false);
+    const neighbour = await stage.connect(named(stage, "neighbour", 0), false);
+    const listener = await stage.connect(named(stage, "listener", 1), false);
+    listener.subscribe("#", 1);
+    const sharers = await Promise.all([0, 1, 2, 3].map((object) => stage.connect(named(stage, "sharer", object), true)));
+    // Too few in each of them to be many by themselves.
+    for (const [index, sharer] of sharers.entries())
+      for (let number = 0; number < 18; number += 1) sharer.subscribe(`$share/${index}-${number}/x`, 0);
+    await stage.advance(3000);
+    for (const [index, text] of all.entries()) publisher.publish("x", 1, index + 1, text);
+    neighbour.publish("x", 1, 1000, "neighbour");
+    await stage.advanceUntil(() => listener.texts.includes("neighbour"));
+    expect(listener.texts).not.toContain(all.at(-1));
+    await stage.advance(10_000);
+    expect(listener.texts.filter((text) => text !== "neighbour")).toEqual(all);
+
+    stage.unreachable.add(sessionObjectName(stage.settings, "default", named(stage, "sharer", 3)));
+    for (const [index, text] of all.entries()) publisher.publish("x", 0, index + 1, `again ${text}`);
+    await stage.advance(COUNT * ANSWER_MS_MAX);
+    expect(listener.texts.slice(1 + COUNT)).toEqual(all.map((text) => `again ${text}`));
   });
 });

@@ -66,7 +66,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget which QoS 2 messages may be repeated late",
     file: "src/session/repeats.ts",
-    find: "if (known || message.repeated || message.outOfTurn) return known;",
+    find: "if (known || message.repeated) return known;",
     replace: "if (message.repeated) return false;",
     seeds: 200,
   },
