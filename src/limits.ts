@@ -139,11 +139,12 @@ export const BATCH_ITEMS_MAX = 1024;
 export const RELAYED_PACKETS_MAX = 4096;
 
 /**
- * What has come to all relays of an isolate and is not whole, or waits until its client is let in, bytes: beyond the first who has more than
- * RELAYED_BYTES_SHORT there and is not let in yet has to go, beyond the second, half of the memory of an isolate, who has more than
- * UNFINISHED_BYTES_SHORT, and beyond the third everybody with more than RELAYED_BYTES_SHORT, which the socket itself costs as well.
+ * What has come to all relays of an isolate and is not whole, or waits until its client is let in, bytes: beyond the first of two bounds who has
+ * more than UNFINISHED_BYTES_SHORT there has to go, beyond the second who has more than RELAYED_BYTES_SHORT, which the socket itself costs as
+ * well. Those who are not let in yet have bounds of their own, below half of the memory of an isolate: they go before clients that are connected.
  */
-export const RELAYED_STRANGERS_BYTES_MAX = 48 * MIB;
+export const RELAYED_STRANGERS_BYTES_MAX = 32 * MIB;
+export const RELAYED_STRANGERS_BYTES_FULL = 48 * MIB;
 export const RELAYED_BYTES_MAX = 64 * MIB;
 export const RELAYED_BYTES_FULL = 80 * MIB;
 export const RELAYED_BYTES_SHORT = 1 * KIB;

@@ -61,7 +61,7 @@ export function App() {
       <Ending />
       <main>
         <Guarded key={view}>
-          <Shown key={isOfApi(view) ? api.value : view} />
+          <Shown key={isOfApi(view) ? api.value : login.value} />
         </Guarded>
       </main>
       <SignIn />

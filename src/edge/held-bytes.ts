@@ -1,6 +1,13 @@
 /** What waits in the relays of one isolate: they share its memory, and there is no ledger. */
 
-import { RELAYED_BYTES_FULL, RELAYED_BYTES_MAX, RELAYED_BYTES_SHORT, RELAYED_LEASE_MS, RELAYED_STRANGERS_BYTES_MAX } from "../limits.ts";
+import {
+  RELAYED_BYTES_FULL,
+  RELAYED_BYTES_MAX,
+  RELAYED_BYTES_SHORT,
+  RELAYED_LEASE_MS,
+  RELAYED_STRANGERS_BYTES_FULL,
+  RELAYED_STRANGERS_BYTES_MAX,
+} from "../limits.ts";
 import { UNFINISHED_BYTES_SHORT } from "../memory-limits.ts";
 
 /** Those that hold something: who was heard last stands last. */
@@ -39,6 +46,6 @@ export class HeldBytes {
 
 /** What each may hold, by what there is in all. */
 function freeBytes(isStranger: boolean): number {
-  if (total > (isStranger ? RELAYED_STRANGERS_BYTES_MAX : RELAYED_BYTES_FULL)) return RELAYED_BYTES_SHORT;
-  return total > RELAYED_BYTES_MAX ? UNFINISHED_BYTES_SHORT : Number.POSITIVE_INFINITY;
+  if (total > (isStranger ? RELAYED_STRANGERS_BYTES_FULL : RELAYED_BYTES_FULL)) return RELAYED_BYTES_SHORT;
+  return total > (isStranger ? RELAYED_STRANGERS_BYTES_MAX : RELAYED_BYTES_MAX) ? UNFINISHED_BYTES_SHORT : Number.POSITIVE_INFINITY;
 }

@@ -242,6 +242,7 @@ export class SqliteRoutingStore implements RoutingStore {
 
   /** @returns how many */
   #forget(deleted: readonly Deleted[]): number {
+    if (deleted.length > 0) this.#hasMany = false;
     for (const row of deleted) {
       this.#deleteBody(row.body);
       this.#count(row, -1);

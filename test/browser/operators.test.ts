@@ -212,6 +212,13 @@ describe.each(["compact", "sharded"])("%s", (topology) => {
     await page.getByRole("navigation", { name: "Access" }).getByRole("link", { name: "Users" }).click();
     await there(page.getByRole("link", { name: clientId }));
     await done(broker.url, "DELETE", `${USERS}/${clientId}`);
+    await visitor.go("Messages");
+    const form = page.getByRole("form", { name: "Publish" });
+    await form.getByLabel("Topic", { exact: true }).fill(clientId);
+    await form.getByLabel("Payload", { exact: true }).fill("told to nobody else");
+    await form.getByRole("button", { name: "Publish" }).click();
+    await visitor.messages.first().click();
+    await there(page.getByRole("region", { name: "Message", exact: true }).getByText("told to nobody else"));
     await other.disconnect();
   });
 

@@ -12,6 +12,7 @@ import {
   RELAYED_PACKETS_MAX,
   RELAYED_PINGS_MAX,
   RELAYED_PINGS_MS,
+  RELAYED_STRANGERS_BYTES_FULL,
   RELAYED_STRANGERS_BYTES_MAX,
 } from "../../src/limits.ts";
 import { encodePacket } from "../../src/mqtt/encode.ts";
@@ -295,7 +296,7 @@ test("what strangers send is bounded, however little each of them: they go befor
   const strangers = [];
   for (let count = 0; count < 2200; count += 1) strangers.push((await ofNobody(partOfConnect(65_000))).client);
   const left = strangers.filter(({ closed }) => !closed).length;
-  expect(Math.abs(left - RELAYED_STRANGERS_BYTES_MAX / 65_000)).toBeLessThanOrEqual(1);
+  expect(Math.abs(left - RELAYED_STRANGERS_BYTES_FULL / 65_000)).toBeLessThanOrEqual(1);
   const short = await Promise.all(Array.from({ length: 100 }, () => ofNobody(partOfConnect(RELAYED_BYTES_SHORT))));
   // A whole one, which waits for its object.
   const whole = await ofNobody({ will: { topic: "t", payload: new Uint8Array(2000) } });
@@ -307,12 +308,22 @@ test("what strangers send is bounded, however little each of them: they go befor
   for (const client of strangers) client.tell("close");
 });
 
+test("strangers that send much go before those whose CONNECT is a little longer than others", async () => {
+  const large = [];
+  for (let count = 0; count < 400; count += 1) large.push((await ofNobody(partOfConnect(190_000))).client);
+  const left = large.filter(({ closed }) => !closed).length;
+  expect(Math.abs(left - RELAYED_STRANGERS_BYTES_MAX / 190_000)).toBeLessThanOrEqual(1);
+  const signed = await ofNobody({ userName: "u", password: new Uint8Array(4000) });
+  expect(signed.client.closed).toBe(false);
+  for (const client of [...large, signed.client]) client.tell("close");
+});
+
 test("whole CONNECTs that wait for their objects count, until they have been passed on", async () => {
   const will = { topic: "t", payload: new Uint8Array(60_000) };
   const clients = [];
   for (let count = 0; count < 1500; count += 1) clients.push((await ofNobody({ will })).client);
   const left = clients.filter(({ closed }) => !closed).length;
-  expect(Math.abs(left - RELAYED_STRANGERS_BYTES_MAX / 60_000)).toBeLessThanOrEqual(2);
+  expect(Math.abs(left - RELAYED_STRANGERS_BYTES_FULL / 60_000)).toBeLessThanOrEqual(2);
   for (const client of clients) client.tell("close");
   const passedOn = [];
   for (const _ of clients) passedOn.push(await relayed({ will }));

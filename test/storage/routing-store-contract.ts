@@ -347,6 +347,10 @@ export function routingStoreContract(name: string, withStore: WithStore<RoutingS
         expect(meter.rowsRead - rowsRead).toBeLessThanOrEqual(RETAINED_COUNTED_MAX + 1);
         expect(many.holding()).toEqual(few.holding());
         expect(many.fewRetainedCount()).toBe(RETAINED_COUNTED_MAX + 2);
+        const fewer = open();
+        fewer.fewRetainedCount();
+        for (const topic of ["more", "and more"]) fewer.deleteRetained(topic);
+        expect(fewer.fewRetainedCount()).toBe(RETAINED_COUNTED_MAX);
       }));
   });
 }

@@ -46,6 +46,8 @@ class MessageLog {
   entries: Entry[] = [];
   /** Of all that came or was sent since the page was opened, or cleared. */
   count = 0;
+  /** How often it was cleared. */
+  clears = 0;
   #bytes = 0;
   #isAsked = false;
   /** One message may come for several subscriptions; it is one entry. */
@@ -90,6 +92,7 @@ class MessageLog {
   }
 
   clear(): void {
+    this.clears += 1;
     this.entries = [];
     this.count = 0;
     this.#bytes = 0;
@@ -99,7 +102,10 @@ class MessageLog {
   async #ask(client: Client, { filter, ...options }: Wanted): Promise<void> {
     this.#say(filter, { kind: "asked" });
     try {
-      const { granted } = await client.subscribe(filter, { ...options, onMessage: (message) => this.#came(message) });
+      const { granted } = await client.subscribe(filter, {
+        ...options,
+        onMessage: (message) => client === link.client && this.#came(message),
+      });
       this.#say(filter, { kind: "granted", qos: granted[0]!.qos });
     } catch (error) {
       this.#say(filter, { kind: "refused", problem: sentence(error) });

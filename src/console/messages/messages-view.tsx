@@ -124,20 +124,34 @@ function List({ chosen, onChoose, onWrite }: ListProps) {
   );
 }
 
+interface Found {
+  readonly text: string;
+  /** How often the log had been cleared. */
+  readonly clears: number;
+  /** The entry that was looked at last. */
+  readonly last: number;
+  readonly found: readonly Entry[];
+}
+
+const NOTHING_FOUND: Found = { text: "", clears: 0, last: 0, found: [] };
+
 /** The entries that have a text in their topic or payload; what was found before is not looked at again. */
 function useFound(text: string): readonly Entry[] {
-  const known = useRef<{ text: string; last: number; found: Entry[] }>({ text: "", last: 0, found: [] });
-  if (text === "") return log.entries;
+  const known = useRef<Found>(NOTHING_FOUND);
+  if (text === "") {
+    known.current = NOTHING_FOUND;
+    return log.entries;
+  }
   const wanted = text.toLowerCase();
   const last = known.current;
-  const isSame = last.text === wanted && log.count >= last.last;
+  const isSame = last.text === wanted && last.clears === log.clears;
   const found = isSame ? last.found.filter(({ id }) => id >= (log.entries[0]?.id ?? 0)) : [];
   for (const entry of log.entries) {
     if (isSame && entry.id <= last.last) continue;
     if (entry.topic.toLowerCase().includes(wanted) || new TextDecoder().decode(entry.payload).toLowerCase().includes(wanted))
       found.push(entry);
   }
-  known.current = { text: wanted, last: log.count, found };
+  known.current = { text: wanted, clears: log.clears, last: log.count, found };
   return found;
 }
 

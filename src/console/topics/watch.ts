@@ -196,7 +196,11 @@ class TopicWatch {
 
   async #watchFilter(client: Client, filter: string): Promise<void> {
     try {
-      await client.subscribe(filter, { qos: 0, retainAsPublished: true, onMessage: (message) => this.#came(message) });
+      await client.subscribe(filter, {
+        qos: 0,
+        retainAsPublished: true,
+        onMessage: (message) => client === this.link.client && this.#came(message),
+      });
     } catch (error) {
       this.#refuse(client, filter, error);
     }
@@ -210,7 +214,7 @@ class TopicWatch {
     const kept = isAlone ? payload : payload.slice();
     const came: Came = { topic, payload: kept, size: kept.length, qos, retain, time: Date.now(), properties: apart(properties) };
     this.#waiting.push(came);
-    this.#waitingBytes += bytesOf(came);
+    this.#waitingBytes += weightOf(came);
     if (this.#waiting.length > UNSEEN_MAX || this.#waitingBytes > BYTES_MAX) this.#gather();
     if (this.#isAsked) return;
     this.#isAsked = true;
@@ -228,7 +232,7 @@ class TopicWatch {
     let next = 0;
     for (; next < this.#waiting.length; next += 1) {
       if (next % 64 === 63 && performance.now() > until) break;
-      this.#waitingBytes -= bytesOf(this.#waiting[next]);
+      this.#waitingBytes -= weightOf(this.#waiting[next]!);
       this.#take(this.#waiting[next]!, 1);
     }
     this.#waiting = this.#waiting.slice(next);
@@ -271,6 +275,11 @@ class TopicWatch {
     this.tree.put(came, messages);
     this.histories.came(came.topic, came);
   }
+}
+
+/** What a message takes while it waits, bytes. */
+function weightOf(came: Came): number {
+  return came.topic.length + bytesOf(came);
 }
 
 export const watch = new TopicWatch();
