@@ -117,16 +117,16 @@ export class DirectoryWatch {
 
   /**
    * A client has been let in or not: the directory has to know of the one who is here, and not of one who was refused.
-   * @returns what it told then; undefined when it knows
+   * @returns what it told then; undefined when it knows, or has been told of another one meanwhile
    */
-  sayAgain(clientId: string, { userName, address }: Here): Promise<News> | undefined {
+  sayAgain(clientId: string, { userName, address }: Here): Promise<News | undefined> | undefined {
     const said = this.#said;
     if (said === undefined || (said.userName === userName && said.address === address)) return undefined;
     const here = { userName, address };
     this.#said = here;
-    // What was said before must not come behind it.
+    // What was said before must not come behind it, nor this behind what is said before it can be.
     return this.#saying
-      .then(() => this.#say(clientId, here))
+      .then(() => (this.#said === here ? this.#say(clientId, here) : undefined))
       .catch((error) => {
         // The next one who comes has it said again.
         if (this.#said === here) this.#said = said;

@@ -363,7 +363,7 @@ export class SessionHost {
     for (const { clientId, identity } of this.core.sessions.values()) {
       directory
         .sayAgain(clientId, identity)
-        ?.then((news) => this.#judge(directory, news))
+        ?.then((news) => news && this.#judge(directory, news))
         .catch((error) => {
           log("the directory could not be told who is here", { object: this.#name, client: clientId, problem: problemOf(error) });
         });

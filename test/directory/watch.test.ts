@@ -107,6 +107,24 @@ describe("a Session object", () => {
     ]);
   });
 
+  test("says nothing of one who was here before behind one who has come since", async () => {
+    const { answers, asked, admit, watch } = setup({ isOneClients: true });
+    await admit("c", { ...NOBODY, address: "::a" });
+    let answer = (_: News): void => {};
+    answers.ask = () => new Promise((answered) => void (answer = answered));
+    const refused = admit("c", { ...NOBODY, address: "::b" });
+    const again = watch.sayAgain("c", { userName: undefined, address: "::a" });
+    answers.ask = async () => news(2);
+    await admit("c", { ...NOBODY, address: "::c" });
+    answer(news(2));
+    await refused;
+    expect(await again).toBeUndefined();
+    expect(asked.map((presence) => presence?.address)).toEqual(["::a", "::b", "::c"]);
+    // It is still said of whom it is to be said.
+    expect(await watch.sayAgain("c", { userName: undefined, address: "::a" })).toEqual(news(2));
+    expect(asked.at(-1)?.address).toBe("::a");
+  });
+
   test("lets nobody in while it can't ask, and asks again", async () => {
     const { answers, state, admit } = setup();
     answers.ask = () => Promise.reject(new Error("out of reach"));
