@@ -61,7 +61,7 @@ export class DirectoryWatch {
   /** Of whom it said last that he is here, where it is one client's. */
   #said: Here | undefined;
   /** Resolves when all that was said has come there. */
-  #saying: Promise<unknown> = Promise.resolve();
+  #saying: Promise<void> = Promise.resolve();
   /** Users who were changed lately: logins of before may still arrive. The oldest first. */
   readonly #recent = new Map<string, Recent>();
 
@@ -104,7 +104,8 @@ export class DirectoryWatch {
   async #say(clientId: string, { userName, address }: Here): Promise<News> {
     const { service, namespace, object, runtime } = this.#options;
     const saying = inTime(service.of(namespace).enter({ object, clientId, userName, address }), DIRECTORY_CALL_MS, runtime);
-    this.#saying = Promise.allSettled([this.#saying, saying]);
+    // The next one holds on to this: not to the answers.
+    this.#saying = Promise.allSettled([this.#saying, saying]).then(() => {});
     const news = await saying;
     this.learn(news);
     return news;

@@ -1,5 +1,7 @@
 /** How a Session object judges logins by what it was told, and what it asks. */
 
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test, vi } from "vitest";
 import { NO_DIRECTORY } from "../../src/auth/directory-settings.ts";
 import type { Ban } from "../../src/directory/bans.ts";
@@ -12,6 +14,9 @@ import { DirectoryWatch } from "../../src/objects/directory-watch.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { type Admission, NOBODY } from "../../src/session/ports.ts";
 import { connect } from "../auth/support.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
 
 const RIGHTS = '{"acl":[]}';
 
@@ -110,19 +115,34 @@ describe("a Session object", () => {
   test("says nothing of one who was here before behind one who has come since", async () => {
     const { answers, asked, admit, watch } = setup({ isOneClients: true });
     await admit("c", { ...NOBODY, address: "::a" });
-    let answer = (_: News): void => {};
-    answers.ask = () => new Promise((answered) => void (answer = answered));
+    const slow: ((answer: News) => void)[] = [];
+    answers.ask = () => new Promise((answer) => void slow.push(answer));
     const refused = admit("c", { ...NOBODY, address: "::b" });
     const again = watch.sayAgain("c", { userName: undefined, address: "::a" });
     answers.ask = async () => news(2);
     await admit("c", { ...NOBODY, address: "::c" });
-    answer(news(2));
+    slow[0]!(news(2));
     await refused;
     expect(await again).toBeUndefined();
     expect(asked.map((presence) => presence?.address)).toEqual(["::a", "::b", "::c"]);
     // It is still said of whom it is to be said.
     expect(await watch.sayAgain("c", { userName: undefined, address: "::a" })).toEqual(news(2));
     expect(asked.at(-1)?.address).toBe("::a");
+  });
+
+  test("holds on to no answer that it has taken", async () => {
+    const { answers, admit } = setup({ isOneClients: true });
+    const given: WeakRef<News>[] = [];
+    answers.ask = async () => {
+      const answer = news(given.length + 1, bans(given.length + 1));
+      given.push(new WeakRef(answer));
+      return answer;
+    };
+    for (let time = 0; time < 50; time += 1) await admit("c", NOBODY);
+    // A turn of the event loop later no WeakRef that was read keeps anything.
+    await new Promise((next) => setTimeout(next));
+    collectGarbage();
+    expect(given.filter((answer) => answer.deref() !== undefined).length).toBeLessThan(5);
   });
 
   test("lets nobody in while it can't ask, and asks again", async () => {
