@@ -172,6 +172,8 @@ export class SessionCore {
   asked = 0;
   /** Sessions that ask for theirs when others have been answered. */
   readonly waitingToAsk = new Set<Session>();
+  /** They are being gone through. */
+  isAskingWaiting = false;
   /**
    * Sockets of clients that have not answered Close: nothing but the client ends them, so that they are connections as far as memory and
    * CONNECTIONS_MAX are concerned.

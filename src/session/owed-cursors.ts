@@ -126,6 +126,13 @@ export class OwedCursors {
     return asked;
   }
 
+  /** It is to be asked for behind all others. */
+  putBehind(cursor: RetainedCursor): void {
+    if (this.#byId.get(cursor.id) !== cursor) return;
+    this.#byId.delete(cursor.id);
+    this.#byId.set(cursor.id, cursor);
+  }
+
   #count({ filter, place, from, asked, promised, withoutOwn }: RetainedCursor, by: 1 | -1): void {
     const characters = filter.length + place.length + from.length;
     this.#account.add(by * (MEMORY.cursorBytes + MEMORY.characterBytes * characters));

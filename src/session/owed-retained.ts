@@ -143,21 +143,29 @@ export function askOwed(core: SessionCore, session: Session): void {
   else if (hasReadEnough(core, connection)) askAll(core, session);
 }
 
-/** Asks for as many pages as a session may be sent at once. */
+/** Asks for as many pages as a session may be sent at once. Refused ones count: of many thousands no more are tried at a time. */
 function askAll(core: SessionCore, session: Session): void {
-  for (const cursor of session.owed) {
-    if (session.owed.asked >= RETAINED_ASKS_PER_SESSION) return;
+  const { owed } = session;
+  const refused: RetainedCursor[] = [];
+  let left = RETAINED_ASKS_PER_SESSION - owed.asked;
+  for (const cursor of owed) {
+    if (left <= 0 || owed.asked >= RETAINED_ASKS_PER_SESSION) break;
+    if (cursor.asked) continue;
+    if (core.asked >= RETAINED_ASKS_MAX) {
+      core.waitingToAsk.add(session);
+      break;
+    }
     // What is owed to a subscription that can't be read waits with it for the version of the code that wrote it.
-    if (cursor.asked || cursor.superseded || !session.subscriptions.has(cursor.filter)) continue;
+    if (cursor.superseded || !session.subscriptions.has(cursor.filter)) continue;
+    left -= 1;
     ask(core, session, cursor);
+    if (!cursor.asked) refused.push(cursor);
   }
+  // Those of other Topic objects have their turn first.
+  for (const cursor of refused) owed.putBehind(cursor);
 }
 
 function ask(core: SessionCore, session: Session, cursor: RetainedCursor): void {
-  if (core.asked >= RETAINED_ASKS_MAX) {
-    core.waitingToAsk.add(session);
-    return;
-  }
   session.owed.setAsked(cursor, true);
   core.asked += 1;
   const { filter, id, place, from } = cursor;
@@ -190,11 +198,15 @@ function answered(core: SessionCore, session: Session, cursor: RetainedCursor): 
 /** So many pages have come, or will not. */
 function askOthers(core: SessionCore, answers: number): void {
   core.asked -= answers;
+  // One whose asking is refused gives its place back here, in the midst of this.
+  if (core.isAskingWaiting) return;
+  core.isAskingWaiting = true;
   for (const waiting of core.waitingToAsk) {
-    if (core.asked >= RETAINED_ASKS_MAX) return;
+    if (core.asked >= RETAINED_ASKS_MAX) break;
     core.waitingToAsk.delete(waiting);
     core.failures.guard("asking for what it is owed", waiting, () => askOwed(core, waiting));
   }
+  core.isAskingWaiting = false;
 }
 
 function askLater(core: SessionCore, session: Session, afterMs: number): void {

@@ -479,6 +479,30 @@ describe("while as many pages are asked for as may be", () => {
     expect([core.asked, asked()]).toEqual([RETAINED_ASKS_MAX, RETAINED_ASKS_MAX]);
   });
 
+  test("who waits is looked at no further", () => {
+    const { core, waiting } = crowded();
+    for (let number = 0; number < 500; number += 1) waiting.subscribe(`waiting/many/${number}/#`, 1);
+    const looks = vi.spyOn(core.waitingToAsk, "add");
+    waiting.send({ type: PINGREQ });
+    expect([looks.mock.calls.length, core.waitingToAsk.size]).toEqual([1, 1]);
+  });
+
+  test("all who wait are asked for where everything is refused, however many they are", () => {
+    const { world, core, waiting, asks } = crowded();
+    const others = Array.from({ length: 3000 }, (_, number) => world.connect(`late-${number}`));
+    for (const [number, other] of others.entries()) other.subscribe(`late/${number}/#`, 1);
+    expect(core.waitingToAsk.size).toBe(1 + others.length);
+    const tried = new Set<string>();
+    vi.spyOn(core.router, "ask").mockImplementation((_place, { clientId }, ticket) => {
+      tried.add(clientId);
+      ticket.settled(QUOTA_EXCEEDED);
+    });
+    asks.length = 0;
+    waiting.unsubscribe("waiting/0/#");
+    expect([tried.size, core.waitingToAsk.size, core.asked]).toEqual([1 + others.length, 0, RETAINED_ASKS_MAX - 1]);
+    expect([waiting, ...others].filter(({ closed }) => closed !== undefined)).toEqual([]);
+  });
+
   test("nor what a new subscription takes the place of", () => {
     const { core, asks, waiting, asked } = crowded();
     asks.length = 0;
@@ -499,6 +523,30 @@ describe("while as many pages are asked for as may be", () => {
     for (const client of clients) client.lose();
     expect(core.asked).toBe(0);
   });
+});
+
+test("what is refused at once is tried again bit by bit, and keeps nobody else waiting", () => {
+  const world = new World();
+  const { core } = world.sessions[0]!;
+  const tried: string[] = [];
+  vi.spyOn(core.router, "ask").mockImplementation((_place, { filter }, ticket) => {
+    tried.push(filter);
+    if (filter !== "other") ticket.settled(QUOTA_EXCEEDED);
+  });
+  const client = world.connect("c", KEPT);
+  for (let number = 0; number < 300; number += 1) client.subscribe(`full/${number}`, 1);
+  client.subscribe("other", 1);
+  const { owed } = client.connection.session;
+  tried.length = 0;
+  for (let packet = 0; packet < 20; packet += 1) {
+    const before = tried.length;
+    client.send({ type: PINGREQ });
+    expect(tried.length - before).toBeLessThanOrEqual(RETAINED_ASKS_PER_SESSION);
+  }
+  expect([owed.asked, new Set(tried).size]).toEqual([1, 301]);
+  const before = tried.length;
+  world.advance(RETAINED_RETRY_MS);
+  expect(tried.length - before).toBeLessThanOrEqual(RETAINED_ASKS_PER_SESSION);
 });
 
 test("what could not be asked for is asked for when its client is back", () => {
