@@ -105,7 +105,8 @@ export class DirectoryCore {
    */
   news(object: string, since: number, after = ""): News {
     const bans = after === "" && this.#bans.version > since ? this.#bans : undefined;
-    if (this.#objects !== undefined) return this.#page(this.#store.changesSince(since, after, DIRECTORY_USERS_PER_CALL), bans);
+    const isOfAll = this.#objects !== undefined || this.#store.untoldOf(object)?.ofAll === true;
+    if (isOfAll) return this.#page(this.#store.changesSince(since, after, DIRECTORY_USERS_PER_CALL), bans);
     return this.#ofOne(this.#store.presence(object)?.userName, ({ version }) => version > since, bans);
   }
 
@@ -133,7 +134,7 @@ export class DirectoryCore {
   /** A Session object of a client of its own says that it is there. */
   enter(presence: Presence, now: number): News {
     const known = this.#store.presence(presence.object);
-    if (known === undefined || !isSame(known, presence)) this.#store.putPresence(presence);
+    if (known === undefined || !isSame(known, presence)) this.#putPresence(presence, known);
     return this.#ofOne(presence.userName, ({ at }) => at > now - DIRECTORY_CHANGES_MS, this.#bans);
   }
 
@@ -145,8 +146,16 @@ export class DirectoryCore {
   expect(presence: Presence, instead: Presence | undefined): Presence {
     const known = this.#store.presence(presence.object);
     if (known !== undefined && (instead === undefined || !isSame(known, instead) || isSame(known, presence))) return known;
-    this.#store.putPresence(presence);
+    this.#putPresence(presence, known);
     return presence;
+  }
+
+  /** Who was there before may still be: what has become of him, and could not be told, is not to be forgotten with his name. */
+  #putPresence(presence: Presence, known: Presence | undefined): void {
+    this.#store.putPresence(presence);
+    if (known?.userName === undefined || known.userName === presence.userName) return;
+    const untold = this.#store.untoldOf(presence.object);
+    if (untold !== undefined && !untold.ofAll) this.#store.putUntold({ ...untold, ofAll: true });
   }
 
   /** @returns the first objects behind this one that have said so, at most so many */
@@ -344,7 +353,7 @@ export class DirectoryCore {
    * @param isPresent whether there is still a session
    */
   told(object: string, through: number, isPresent: boolean): void {
-    if (this.#state.version > through) this.#store.putUntold({ object, since: through });
+    if (this.#state.version > through) this.#store.putUntold({ ...this.#store.untoldOf(object), object, since: through });
     else this.#store.deleteUntold(object);
     if (this.#objects === undefined && !isPresent) this.#store.deletePresence(object);
   }

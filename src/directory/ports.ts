@@ -31,6 +31,8 @@ export interface ChangeRow {
 export interface UntoldRow {
   readonly object: string;
   readonly since: number;
+  /** Of whomever that was, as its client may have been another one by then: not of who is said to be there alone. */
+  readonly ofAll?: boolean | undefined;
 }
 
 export interface DirectoryState {

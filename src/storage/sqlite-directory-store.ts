@@ -37,6 +37,9 @@ const USER = "SELECT user, password, rights, credential, created_at, changed_at,
 /** What stands for never in a row. */
 const NEVER = 0;
 
+/** A version is taken from it where all changes since are to be told: builds that know nothing of that tell what came since the beginning. */
+const OF_ALL = -1;
+
 export class SqliteDirectoryStore implements DirectoryStore {
   readonly #tables: Tables;
 
@@ -149,18 +152,20 @@ export class SqliteDirectoryStore implements DirectoryStore {
   }
 
   untoldOf(object: string): UntoldRow | undefined {
-    return this.#tables.select<{ object: string; since: number }>("SELECT object, since FROM untold WHERE object = ?", object)[0];
+    const [row] = this.#tables.select<{ since: number }>("SELECT since FROM untold WHERE object = ?", object);
+    if (row === undefined) return undefined;
+    return row.since < 0 ? { object, since: OF_ALL - row.since, ofAll: true } : { object, since: row.since };
   }
 
   untoldAfter(object: string, most: number): string[] {
     return this.#objectsAfter("untold", object, most);
   }
 
-  putUntold({ object, since }: UntoldRow): void {
+  putUntold({ object, since, ofAll }: UntoldRow): void {
     this.#tables.put(
       "INSERT INTO untold (object, since) VALUES (?, ?) ON CONFLICT (object) DO UPDATE SET since = excluded.since",
       object,
-      since,
+      ofAll ? OF_ALL - since : since,
     );
   }
 

@@ -240,6 +240,37 @@ describe("who is told", () => {
     expect(enter("c1", "ada", "10.0.0.1")).toMatchObject({ bans: { bans: [{}, {}] }, users: [{ user: "ada", credential: undefined }] });
   });
 
+  test("of a user who was changed while out of reach, though somebody else of that Client Identifier was refused meanwhile", () => {
+    const { core, begin } = directory();
+    core.putUsers([entry("ada"), entry("bob")], "add", 1);
+    const enter = (userName: string, at: number) =>
+      core.enter({ object: "default/client/c", clientId: "c", userName, address: "10.0.0.1" }, at);
+    enter("ada", 2);
+    core.removeUser("ada", 3);
+    // Nobody could be told, and changes of others came.
+    core.putUsers([entry("bob", "another"), entry("eve")], "put", 4);
+    const later = 3 + 2 * DIRECTORY_CHANGES_MS;
+    enter("bob", later);
+    core.sweepChanges(later);
+    const now = begin();
+    const [{ object, since }] = untold(now) as [{ object: string; since: number }];
+    const news = now.news(object, since);
+    expect(news.users).toMatchObject([
+      { user: "ada", credential: undefined },
+      { user: "bob", credential: 4 },
+    ]);
+    // What has changed while that was told.
+    now.putUsers([entry("ada")], "add", later + 1);
+    now.told(object, news.version, true);
+    expect(untold(now)).toEqual([{ object, since: news.version }]);
+    expect(now.news(object, news.version).users).toMatchObject([{ user: "ada", credential: later + 1 }]);
+    expect([tell(now), untold(now)]).toEqual([[object], []]);
+    // From then on it is told what concerns its user alone.
+    now.removeUser("ada", later + 2);
+    now.putBan(ban("c"), later + 3);
+    expect(now.news(object, untold(now)[0]!.since)).toMatchObject({ users: [], bans: { bans: [{}] } });
+  });
+
   test("what a client says of itself stands where a session is brought to its object, until that is there in its place", () => {
     const { core, store } = directory();
     const object = "default/client/c1";

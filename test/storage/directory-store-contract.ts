@@ -102,7 +102,12 @@ export function directoryStoreContract(name: string, withStore: WithStore<Direct
           { object: "o", since: 4 },
           undefined,
         ]);
+        for (const since of [0, 4]) {
+          store.putUntold({ object: "p", since, ofAll: true });
+          expect(store.untoldOf("p")).toEqual({ object: "p", since, ofAll: true });
+        }
         for (const object of ["\uffff", "\ud83d\ude00", "p"]) store.putUntold({ object, since: 4 });
+        expect(store.untoldOf("p")).toEqual({ object: "p", since: 4 });
         expect([store.untoldAfter("", 2), store.untoldAfter("p", 9), store.untoldAfter("\ud83d\ude00", 1)]).toEqual([
           ["o", "p"],
           ["\uffff", "\ud83d\ude00"],
