@@ -85,8 +85,18 @@ export class DirectoryHost {
     return this.#called().look(userName, knownBans);
   }
 
-  recent(after: string): News {
-    return this.#called().recent(this.#now, after);
+  /** @param after undefined where it is asked for all at once, as by builds before */
+  recent(after: string | undefined): News {
+    const [core, now] = [this.#called(), this.#now];
+    const first = core.recent(now, after ?? "");
+    if (after !== undefined || first.next === undefined) return first;
+    const users = [...first.users];
+    for (let next: string | undefined = first.next; next !== undefined; ) {
+      const more = core.recent(now, next);
+      users.push(...more.users);
+      next = more.next;
+    }
+    return { ...first, users, next: undefined };
   }
 
   enter(presence: Presence): News {

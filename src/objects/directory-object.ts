@@ -45,8 +45,8 @@ export class DirectoryObject extends DurableObject<BrokerEnv> implements Directo
     return this.#host.look(userName, knownBans);
   }
 
-  /** What a Session object has to know that has just woken. @param after the user behind whom it goes on; "" at first */
-  async recent(after = ""): Promise<News> {
+  /** What a Session object has to know that has just woken. @param after the user behind whom it goes on; "" at first; builds before asked for all at once, without it */
+  async recent(after?: string): Promise<News> {
     return this.#host.recent(after);
   }
 

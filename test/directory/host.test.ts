@@ -148,4 +148,7 @@ test("many changes are told in pieces, and asked for so", async () => {
   }
   expect([pieces.map(({ length }) => length), pieces.flat(), store.hasUntold()]).toEqual([[1000, 1000, 500], names, false]);
   expect(host.recent("").users).toHaveLength(1000);
+  // A Session object of a build before asks for no page, and does not ask again.
+  const { users, next } = host.recent(undefined);
+  expect([users.map(({ user }) => user), next]).toEqual([names, undefined]);
 });
