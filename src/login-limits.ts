@@ -118,6 +118,12 @@ export const DIRECTORY_CALL_MS = 5 * SECOND;
 export const PRESENCE_SLOT_MS = 180 * MINUTE;
 export const PRESENCE_SLOTS = 56;
 
+/**
+ * So many of their names are read by an alarm, and those asked whose turn it is, some 180: a second, and a minute where none can be reached. The next
+ * alarm goes on at once; meanwhile others are told, and bans end.
+ */
+export const PRESENCES_PER_ALARM = 10_000;
+
 /** Bans of a namespace: the list is passed on as a whole and looked through for each CONNECT. */
 export const BANS_MAX = 1000;
 

@@ -27,6 +27,13 @@ export interface ChangeRow {
   readonly at: number;
 }
 
+/** How far those who have said that they are there have been asked in this slot whether they still are. */
+export interface Round {
+  readonly slot: number;
+  /** The object behind which it goes on; undefined when all have been asked whose turn it was. */
+  readonly after: string | undefined;
+}
+
 /** A Session object that has to be told what has changed since this version. */
 export interface UntoldRow {
   readonly object: string;
@@ -84,6 +91,8 @@ export interface DirectoryStore {
   presentAfter(object: string, most: number): string[];
   putPresence(presence: Presence): void;
   deletePresence(object: string): void;
+  round(): Round | undefined;
+  putRound(round: Round): void;
 }
 
 /** What an isolate knows before a login. */

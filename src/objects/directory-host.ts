@@ -6,7 +6,7 @@
 import type { Ban, BanKind } from "../directory/bans.ts";
 import { DirectoryCore, type PutMode, type PutResult, type UserEntry } from "../directory/core.ts";
 import type { Looked, News, Presence } from "../directory/news.ts";
-import type { DirectoryStore, UserRow } from "../directory/ports.ts";
+import type { DirectoryStore, Round, UserRow } from "../directory/ports.ts";
 import { problemOf } from "../fault.ts";
 import {
   DIRECTORY_CALL_MS,
@@ -15,6 +15,7 @@ import {
   DIRECTORY_RETRY_MS_MAX,
   PRESENCE_SLOT_MS,
   PRESENCE_SLOTS,
+  PRESENCES_PER_ALARM,
 } from "../login-limits.ts";
 import type { Runtime } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
@@ -51,8 +52,9 @@ export class DirectoryHost {
   readonly #asked = new Set<string>();
   /** Whether any have said that they are there: then an alarm is set. */
   #hasPresences: boolean;
-  /** The last slot of the rounds in which they were asked, since the beginning of time. */
-  #slot: number | undefined;
+  #round: Round | undefined;
+  /** The alarm at hand goes on with the round. */
+  #isAsking = false;
   readonly #alarm: AlarmClock;
   #retryMs = DIRECTORY_RETRY_MS;
 
@@ -74,6 +76,7 @@ export class DirectoryHost {
     });
     // Of builds before, changes are left of which no alarm knows.
     this.#hasPresences = this.#core.hasPresences;
+    if (this.#hasPresences) this.#round = store.round();
     if (this.#hasPresences || this.#core.hasUntold || this.#core.sweepAt <= this.#now) this.#alarm.keep();
   }
 
@@ -176,6 +179,17 @@ export class DirectoryHost {
   async alarm(): Promise<void> {
     this.#options.meter.alarms += 1;
     this.#alarm.fired();
+    this.#isAsking = true;
+    try {
+      await this.#work();
+    } finally {
+      this.#isAsking = false;
+    }
+    // The round may not be over.
+    await this.#alarm.set();
+  }
+
+  async #work(): Promise<void> {
     const ended = this.#core.sweep(this.#now);
     if (ended > 0) log("bans have ended", { object: this.#options.name, bans: ended });
     await this.#tell();
@@ -187,15 +201,29 @@ export class DirectoryHost {
 
   /** Asks those whose turn it is whether anybody is still there. A client that does not come back says so to nobody. */
   async #askAround(): Promise<void> {
+    if (!this.#hasPresences) return;
     const slot = slotAt(this.#now);
-    if (slot === this.#slot) return;
-    this.#slot = slot;
-    await this.#each(
-      (after, most) => this.#core.presentAfter(after, most),
-      async (object) => {
-        if (hash(object) % PRESENCE_SLOTS === slot % PRESENCE_SLOTS) await this.#askOne(object);
-      },
+    const round = this.#round?.slot === slot ? this.#round : { slot, after: "" };
+    if (round.after === undefined) return;
+    const [objects, after] = this.#turns(slot, round.after);
+    await atOnce(
+      () => objects.pop(),
+      (object) => this.#askOne(object),
     );
+    this.#round = { slot, after };
+    this.#options.store.putRound(this.#round);
+  }
+
+  /** @returns those whose turn it is in a slot, among the next ones, and behind whom it goes on */
+  #turns(slot: number, from: string): [objects: string[], after: string | undefined] {
+    const objects: string[] = [];
+    let after: string | undefined = from;
+    for (let read = 0; read < PRESENCES_PER_ALARM && after !== undefined; read += OBJECTS_READ) {
+      const page = this.#core.presentAfter(after, OBJECTS_READ);
+      objects.push(...page.filter((object) => hash(object) % PRESENCE_SLOTS === slot % PRESENCE_SLOTS));
+      after = page.length < OBJECTS_READ ? undefined : page.at(-1);
+    }
+    return [objects, after];
   }
 
   async #askOne(object: string): Promise<void> {
@@ -221,17 +249,14 @@ export class DirectoryHost {
     this.#retryMs = isDone ? DIRECTORY_RETRY_MS : Math.min(2 * this.#retryMs, DIRECTORY_RETRY_MS_MAX);
   }
 
-  /** @param after gives objects behind this one, page by page @param call is made for some at a time */
+  /** @param after gives objects behind this one, page by page */
   async #each(after: (object: string, most: number) => readonly string[], call: (object: string) => Promise<void>): Promise<void> {
     let [page, place]: [readonly string[], number] = [after("", OBJECTS_READ), 0];
     const next = (): string | undefined => {
       if (place === page.length && place > 0) [page, place] = [after(page[place - 1]!, OBJECTS_READ), 0];
       return place < page.length ? page[place++] : undefined;
     };
-    const one = async (): Promise<void> => {
-      for (let object = next(); object !== undefined; object = next()) await call(object);
-    };
-    await Promise.all(Array.from({ length: DIRECTORY_CALLS_MAX }, one));
+    await atOnce(next, call);
   }
 
   async #tellOne(object: string): Promise<void> {
@@ -279,9 +304,23 @@ export class DirectoryHost {
 
   #wakeAt(): number {
     const toldAt = this.#core.hasUntold ? this.#now + DIRECTORY_CALL_MS + this.#retryMs : Number.POSITIVE_INFINITY;
-    const askedAt = this.#core.hasPresences ? (slotAt(this.#now) + 1) * PRESENCE_SLOT_MS : Number.POSITIVE_INFINITY;
+    const askedAt = this.#core.hasPresences ? this.#askAt : Number.POSITIVE_INFINITY;
     return Math.min(this.#core.sweepAt, toldAt, askedAt);
   }
+
+  get #askAt(): number {
+    const slot = slotAt(this.#now);
+    const goesOn = this.#round?.slot === slot && this.#round.after !== undefined && !this.#isAsking;
+    return goesOn ? this.#now : (slot + 1) * PRESENCE_SLOT_MS;
+  }
+}
+
+/** Makes a call for each, for some at a time. */
+async function atOnce(next: () => string | undefined, call: (object: string) => Promise<void>): Promise<void> {
+  const one = async (): Promise<void> => {
+    for (let object = next(); object !== undefined; object = next()) await call(object);
+  };
+  await Promise.all(Array.from({ length: DIRECTORY_CALLS_MAX }, one));
 }
 
 function slotAt(now: number): number {

@@ -2,7 +2,7 @@
 
 import type { Ban, BanKind } from "../directory/bans.ts";
 import type { Presence } from "../directory/news.ts";
-import type { BanRow, ChangeRow, DirectoryState, DirectoryStore, UntoldRow, UserRow } from "../directory/ports.ts";
+import type { BanRow, ChangeRow, DirectoryState, DirectoryStore, Round, UntoldRow, UserRow } from "../directory/ports.ts";
 import { compareTopics } from "../topic/order.ts";
 
 export class MemoryDirectoryStore implements DirectoryStore {
@@ -12,6 +12,7 @@ export class MemoryDirectoryStore implements DirectoryStore {
   readonly #changes = new Map<string, ChangeRow>();
   readonly #untold = new Map<string, UntoldRow>();
   readonly #presences = new Map<string, Presence>();
+  #round: Round | undefined;
 
   state(): DirectoryState | undefined {
     return this.#state;
@@ -133,6 +134,14 @@ export class MemoryDirectoryStore implements DirectoryStore {
 
   deletePresence(object: string): void {
     this.#presences.delete(object);
+  }
+
+  round(): Round | undefined {
+    return this.#round;
+  }
+
+  putRound(round: Round): void {
+    this.#round = round;
   }
 }
 

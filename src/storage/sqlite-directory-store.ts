@@ -5,7 +5,7 @@
 
 import type { Ban, BanKind } from "../directory/bans.ts";
 import type { Presence } from "../directory/news.ts";
-import type { BanRow, ChangeRow, DirectoryState, DirectoryStore, UntoldRow, UserRow } from "../directory/ports.ts";
+import type { BanRow, ChangeRow, DirectoryState, DirectoryStore, Round, UntoldRow, UserRow } from "../directory/ports.ts";
 import { changed, checksum } from "./checksum.ts";
 import { DIRECTORY_TABLES } from "./directory-tables.ts";
 import type { SqlRow } from "./metered-sql.ts";
@@ -33,6 +33,12 @@ interface StoredBan extends SqlRow {
 }
 
 const USER = "SELECT user, password, rights, credential, created_at, changed_at, checksum FROM user";
+
+/**
+ * Among those who are there one row says how far they have been asked. No object has this name, and whoever looks for those behind it does not find
+ * it, builds that know nothing of it neither.
+ */
+const ROUND = "";
 
 /** What stands for never in a row. */
 const NEVER = 0;
@@ -225,6 +231,15 @@ export class SqliteDirectoryStore implements DirectoryStore {
 
   deletePresence(object: string): void {
     this.#tables.delete("DELETE FROM presence WHERE object = ?", object);
+  }
+
+  round(): Round | undefined {
+    const row = this.presence(ROUND);
+    return row && { slot: Number(row.clientId), after: row.address === "" ? undefined : row.address };
+  }
+
+  putRound({ slot, after }: Round): void {
+    this.putPresence({ object: ROUND, clientId: String(slot), userName: undefined, address: after ?? "" });
   }
 }
 

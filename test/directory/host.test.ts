@@ -5,11 +5,12 @@ import { DEFAULT_CHOICES } from "../../src/choices.ts";
 import type { Ban } from "../../src/directory/bans.ts";
 import type { News } from "../../src/directory/news.ts";
 import { DEFAULT_LIMITS } from "../../src/limits.ts";
-import { PRESENCE_SLOT_MS, PRESENCE_SLOTS } from "../../src/login-limits.ts";
+import { PRESENCE_SLOT_MS, PRESENCE_SLOTS, PRESENCES_PER_ALARM } from "../../src/login-limits.ts";
 import { DirectoryHost } from "../../src/objects/directory-host.ts";
 import { Meter } from "../../src/objects/meter.ts";
 import type { Runtime } from "../../src/runtime.ts";
 import { parseSettings, type Settings } from "../../src/settings.ts";
+import { hash } from "../../src/topic/hash.ts";
 import { SqliteRows } from "../simulation/rows.ts";
 import { World } from "../simulation/world.ts";
 
@@ -114,10 +115,36 @@ test("clients that do not come back are forgotten within a round, those with a s
   }
   expect(store.presentAfter("", 9)).toEqual([presence("kept").object, presence("lost").object]);
   expect(asked.sort()).toEqual(["kept", "lost", ...clean].map((clientId) => presence(clientId).object).sort());
-  // Each alarm costs a row.
-  expect([alarms, meter.rowsWritten - before]).toEqual([PRESENCE_SLOTS, clean.length + PRESENCE_SLOTS]);
+  // Each alarm costs a row, and one that says how far it came.
+  expect([alarms, meter.rowsWritten - before]).toEqual([PRESENCE_SLOTS, clean.length + 2 * PRESENCE_SLOTS]);
   now.enter(presence("c1"));
   expect(store.presence(presence("c1").object)).toBeDefined();
+});
+
+test("of very many some are asked by each alarm, and each once in a round, however often the directory begins anew", async () => {
+  const asked: string[] = [];
+  const { begin, host, meter, state } = directory(async (object) => asked.push(object) > 0, { SESSION_SHARDS: "0" });
+  const count = 2 * PRESENCES_PER_ALARM + 100;
+  for (let index = 0; index < count; index += 1) host.enter(presence(`c${index}`));
+  await vi.waitFor(() => expect(state.alarmAt).not.toBe(null));
+  const at = state.alarmAt!;
+  const due = Array.from({ length: count }, (_, index) => presence(`c${index}`).object).filter(
+    (object) => hash(object) % PRESENCE_SLOTS === (at / PRESENCE_SLOT_MS) % PRESENCE_SLOTS,
+  );
+  const parts: number[] = [];
+  for (; state.alarmAt! < at + PRESENCE_SLOT_MS && parts.length < 9; parts.push(asked.length)) {
+    state.now = state.alarmAt!;
+    state.alarmAt = null;
+    const read = meter.rowsRead;
+    await begin().alarm();
+    expect(meter.rowsRead - read).toBeLessThan(1.1 * PRESENCES_PER_ALARM);
+  }
+  // Each begins with an alarm to go on: the last one has nothing to do.
+  expect([asked.toSorted(), parts.length, parts[0]! < due.length / 2 + 20]).toEqual([due.toSorted(), 4, true]);
+  // An alarm for something else.
+  const read = meter.rowsRead;
+  await begin().alarm();
+  expect([asked.length, meter.rowsRead - read < 20, state.alarmAt]).toEqual([due.length, true, at + PRESENCE_SLOT_MS]);
 });
 
 test("where nobody is any more nobody is asked, and no alarm is set until somebody comes", async () => {

@@ -151,5 +151,16 @@ export function directoryStoreContract(name: string, withStore: WithStore<Direct
         store.deletePresence("o1");
         expect(store.presencesAfter("", 9)).toEqual([anonymous]);
       }));
+
+    test("keeps how far they have been asked, which is nobody's presence", () =>
+      withStore((open) => {
+        const store = open();
+        expect(store.round()).toBeUndefined();
+        for (const after of ["o1", undefined]) {
+          store.putRound({ slot: 7, after });
+          expect(store.round()).toEqual({ slot: 7, after });
+        }
+        expect([store.presentAfter("", 9), store.presencesAfter("", 9), store.objectsOf([""])]).toEqual([[], [], []]);
+      }));
   });
 }
