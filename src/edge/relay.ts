@@ -19,9 +19,8 @@ import {
   SERVER_UNAVAILABLE,
   SUCCESS,
 } from "../mqtt/reason-code.ts";
-import { directoryOf } from "../objects/directory-of.ts";
 import { log } from "../objects/log.ts";
-import { PLATFORM, type Runtime, type Timer } from "../runtime.ts";
+import type { Runtime, Timer } from "../runtime.ts";
 import {
   CLOSE_GOING_AWAY,
   CLOSE_POLICY,
@@ -32,11 +31,7 @@ import {
   MEMORY_SHORT,
 } from "../session/close-code.ts";
 import { type ConnectionFacts, connectionFacts, effectiveKeepAliveSeconds, encodeFor } from "../session/connection-facts.ts";
-import type { Caller } from "../session/ports.ts";
 import { AHEAD_PACKETS_MAX, FRAME_BYTES } from "../work-limits.ts";
-import type { Edge } from "./edge.ts";
-import { edgeContext } from "./edge-context.ts";
-import { handOver } from "./hand-over.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { Introduction, type IntroductionOptions } from "./introduction.ts";
 import { isPing, Pings } from "./pings.ts";
@@ -49,20 +44,6 @@ export type RelayedSocket = Pick<WebSocket, "binaryType" | "accept" | "addEventL
 
 /** Opens a socket to the Session object of this name. */
 export type Reach = (objectName: string, handover: Handover) => Promise<RelayedSocket>;
-
-/** Starts relaying a socket, of which nothing has been read. */
-export function relay(socket: RelayedSocket, { env, settings, hooks }: Edge, asking: Caller): void {
-  const { namespace } = asking;
-  const reach: Reach = async (objectName, handover) => {
-    const { webSocket } = await handOver(env, objectName, handover);
-    if (webSocket === null) throw new Error("the object did not accept the socket");
-    return webSocket;
-  };
-  const directory = directoryOf(env, settings, PLATFORM);
-  const context = hooks.authenticate && edgeContext(env, settings, namespace);
-  const caller = context === undefined ? asking : { ...asking, context };
-  relaySocket(socket, { settings, namespace, directory, authService: env.AUTH, hooks, caller, reach, runtime: PLATFORM });
-}
 
 export interface RelayOptions extends IntroductionOptions {
   readonly reach: Reach;
@@ -83,7 +64,7 @@ export function relaySocket(socket: RelayedSocket, options: RelayOptions): void 
 
 class Relay {
   readonly #socket: RelayedSocket;
-  /** Until its object has been reached. */
+  /** Until CONNECT has come. */
   #options: RelayOptions | undefined;
   readonly #runtime: Runtime;
   readonly #limits: Limits;

@@ -10,7 +10,7 @@ import type { BrokerEnv } from "../objects/env.ts";
 import { log } from "../objects/log.ts";
 import { PLATFORM } from "../runtime.ts";
 import { DEFAULT_NAMESPACE, exists, noNamespaceText } from "./answers.ts";
-import { relay } from "./relay.ts";
+import { relay } from "./start-relay.ts";
 import { TcpSocket } from "./tcp-socket.ts";
 
 /** In the place of a host, such as `tenant.mqtt:1883`; every other address is that of the namespace `default`. */

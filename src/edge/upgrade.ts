@@ -14,7 +14,7 @@ import type { Edge } from "./edge.ts";
 import { behindGateway } from "./gateway.ts";
 import { handOver, type Offered } from "./hand-over.ts";
 import { refusesOrigin } from "./origin.ts";
-import { relay } from "./relay.ts";
+import { relay } from "./start-relay.ts";
 import type { UpgradeRequest } from "./upgrade-request.ts";
 
 /** Of this isolate. */

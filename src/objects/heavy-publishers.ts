@@ -8,6 +8,7 @@ import type { Ledger } from "../ledger.ts";
 import { ANSWER_MS_MAX, HEAVY_WAITING_BYTES_MAX } from "../limits.ts";
 import { type Message, outOfTurn } from "../mqtt/message.ts";
 import type { RoutingCore } from "../routing/core.ts";
+import type { Delivered } from "../routing/ports.ts";
 import type { Runtime, Timer } from "../runtime.ts";
 import { Deque } from "../session/deque.ts";
 import { SHARED_WORK } from "../work-limits.ts";
@@ -64,7 +65,7 @@ export class HeavyPublishers {
   named(message: Message, again: boolean, waited: boolean): Message {
     const inDoubt = again && message.qos > 0 && (waited || this.#isHeavyTopic(message.topic));
     if (!inDoubt && (!waited || again)) return message;
-    return message.settledBelow > 0 ? outOfTurn(message) : this.#routing().renamed(message);
+    return message.settledBelow > 0 ? outOfTurn(message) : this.#routing().names.renamed(message);
   }
 
   /** Something of a publisher that is busy waits. @returns false when there is no room */
@@ -75,11 +76,15 @@ export class HeavyPublishers {
   /**
    * A delivery of the message at hand to shared subscriptions is on its way.
    * @param work that it costs, as packets
-   * @returns to be called once when it is done; undefined where the message is light
+   * @returns what takes its outcome, once
    */
-  sent(publisher: string, work: number): (() => void) | undefined {
-    if (publisher === "" || !this.#isHeavy(this.#routing().sharesAtHand)) return undefined;
-    return (this.#publishers.get(publisher) ?? this.#remember(publisher)).sent(work);
+  sent(publisher: string, work: number, done: Delivered | undefined): Delivered | undefined {
+    if (publisher === "" || !this.#isHeavy(this.#routing().sharesAtHand)) return done;
+    const through = (this.#publishers.get(publisher) ?? this.#remember(publisher)).sent(work);
+    return (reasonCode) => {
+      through();
+      done?.(reasonCode);
+    };
   }
 
   #remember(publisher: string): Publisher {

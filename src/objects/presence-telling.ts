@@ -230,6 +230,6 @@ export class PresenceTelling {
   }
 
   #message(filter: string, fields: object, retain: boolean): Message {
-    return this.#options.routing().own(presenceTopic(filter), utf8Encode(JSON.stringify(fields)), retain);
+    return this.#options.routing().names.message(presenceTopic(filter), utf8Encode(JSON.stringify(fields)), retain);
   }
 }

@@ -379,20 +379,13 @@ export class TopicHost implements DeliveryPort {
     for (const { filter } of shares) work += filter.length / BYTES_WORK;
     this.#work += work;
     this.#deliveries += 1;
-    const through = shares.length === 0 ? undefined : this.#heavy.sent(message.publisher, work);
-    if (through !== undefined) {
-      const settled = done;
-      done = (reasonCode) => {
-        through();
-        settled?.(reasonCode);
-      };
-    }
+    const settled = shares.length === 0 ? done : this.#heavy.sent(message.publisher, work, done);
     try {
-      this.#send(sessionObject, new Delivery(recordOf(message, addressed), { message, attempt, done, cause: this.#cause }));
+      this.#send(sessionObject, new Delivery(recordOf(message, addressed), { message, attempt, done: settled, cause: this.#cause }));
     } catch (error) {
       // The other Session objects still get it.
       this.#faults.caught(error, `sending to ${sessionObject}`, message.publisher);
-      done?.(IMPLEMENTATION_SPECIFIC_ERROR);
+      settled?.(IMPLEMENTATION_SPECIFIC_ERROR);
     }
   }
 

@@ -7,13 +7,13 @@ import type { SharedStrategy } from "../choices.ts";
 import type { Ledger } from "../ledger.ts";
 import { type Limits, SHARES_CHARACTERS_MAX } from "../limits.ts";
 import { JointOutcome } from "../mqtt/joint-outcome.ts";
-import { Message } from "../mqtt/message.ts";
+import type { Message } from "../mqtt/message.ts";
 import type { QoS } from "../mqtt/packet.ts";
 import { NO_MATCHING_SUBSCRIBERS, QUOTA_EXCEEDED, SUCCESS } from "../mqtt/reason-code.ts";
 import type { ShareDemand, ShareTarget } from "../mqtt/share-target.ts";
 import { ENOUGH_ROOM, type Room } from "../room.ts";
-import { EVENT_PROPERTIES } from "../topic/events.ts";
 import { FilterTree } from "../topic/filter-tree.ts";
+import { OwnNames } from "./own-names.ts";
 import type { Addressed, Attempt, Delivered, DeliveryPort, RouteRow, RoutingStore } from "./ports.ts";
 import { RetainedMessages, type RetainedSlice } from "./retained.ts";
 import { routeBytes, type ShareChange, Shares, type ShareUpdate } from "./shares.ts";
@@ -90,7 +90,7 @@ export interface Redistribution {
 export class RoutingCore {
   readonly #store: RoutingStore;
   readonly #delivery: DeliveryPort;
-  readonly #origin: string;
+  readonly names: OwnNames;
   readonly #ledger: Ledger;
   readonly #routes = new FilterTree<Route>();
   /** Routes that matched a message in this life: several may lead to one Session object. */
@@ -103,18 +103,16 @@ export class RoutingCore {
   readonly #retained: RetainedMessages;
   readonly wanted = new WantedEvents();
   readonly #unwanted: RoutingCoreOptions["unwanted"];
-  #number: number;
 
   constructor(options: RoutingCoreOptions) {
     this.#store = options.store;
     this.#delivery = options.delivery;
-    this.#origin = options.origin;
-    this.#number = options.now * 1000;
+    this.names = new OwnNames(options.origin, options.now);
     this.#unwanted = options.unwanted;
     this.#ledger = options.ledger;
     this.#shares = new Shares(options.sharedStrategy, options.ledger);
     const { limits, store, room = ENOUGH_ROOM, owns, damaged, userShare = 1 } = options;
-    const renamed = (message: Message): Message => this.renamed(message);
+    const renamed = (message: Message): Message => this.names.renamed(message);
     this.#retained = new RetainedMessages({ limits, store, room, owns, damaged, renamed, userShare });
     for (const route of options.store.routes()) {
       const { filter, sessionObject, qos, version, members, online } = route;
@@ -154,7 +152,7 @@ export class RoutingCore {
    * @returns whether it did; undefined when its topic has one here
    */
   keep(message: Message, replaces: boolean, now: number): boolean | undefined {
-    return this.#retained.keep(this.renamed(message), replaces, now);
+    return this.#retained.keep(this.names.renamed(message), replaces, now);
   }
 
   /**
@@ -289,7 +287,7 @@ export class RoutingCore {
       return;
     }
     const keepsName = message.settledBelow > 0 || attempt === undefined;
-    const passedOn = keepsName ? message : this.renamed(message);
+    const passedOn = keepsName ? message : this.names.renamed(message);
     this.#send(pick.sessionObject, passedOn, { ...NOBODY, shares: [pick.target], attempt: pick.attempt }, done);
   }
 
@@ -301,21 +299,6 @@ export class RoutingCore {
   /** A Session object said that it has no member of a shared subscription with so much room. */
   declined(sessionObject: string, filter: string, demand: ShareDemand, now: number): void {
     this.#shares.declined(sessionObject, filter, demand, now);
-  }
-
-  /** The message under this object's own name: it may go where it went before. */
-  renamed(message: Message): Message {
-    this.#number += 1;
-    const renamed = new Message({ ...message, origin: this.#origin, sequence: this.#number, repeated: false, settledBelow: 0 });
-    renamed.receipt = message.receipt;
-    return renamed;
-  }
-
-  /** A message of this object's own. */
-  own(topic: string, payload: Uint8Array, retain: boolean): Message {
-    this.#number += 1;
-    const fixed = { qos: 1, propertyBytes: EVENT_PROPERTIES, expiresAt: 0, publisher: "", repeated: false, settledBelow: 0 } as const;
-    return new Message({ topic, payload, retain, ...fixed, origin: this.#origin, sequence: this.#number });
   }
 
   /** The Session objects that want this very filter. */
