@@ -42,6 +42,12 @@ export const ROW_GATHER_MS = 3;
 export const ROW_GATHER_CHANGES = 8;
 
 /**
+ * Attachments that have changed wait until the ones before are this old: a message and its acknowledgement of the next tick need one. At a few
+ * hundred messages a second none waits, for while one does the object is awake, and billed.
+ */
+export const ATTACHMENT_GATHER_MS = 2;
+
+/**
  * Of what waits for a connected client so much is in memory at once beside what is in flight, messages and bytes; more is read from rows when
  * that was sent.
  */

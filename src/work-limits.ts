@@ -101,3 +101,10 @@ export const TRACED_TEXT_MAX = 256;
 
 /** Packets of who connects anew that are looked through for a DISCONNECT on the old connection, about 3 ms: behind more it is not found. */
 export const LEAVE_LOOKS = 16_384;
+
+/**
+ * Where at most so many frames came in a tick, what the next ones bring leaves at once: waiting for others takes longer than one message takes
+ * otherwise. After as many, one waits again.
+ */
+export const ALONE_FRAMES = 2;
+export const ALONE_FLUSHES = 16;

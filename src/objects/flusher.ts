@@ -12,8 +12,8 @@ import { flush } from "../session/flush.ts";
 import type { SessionMachine } from "../session/machine.ts";
 import { storeWaiting, unwritten } from "../session/rows.ts";
 import { answersEndAt } from "../session/unread-bound.ts";
-import { ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../storage-limits.ts";
-import { LEFT_ALARM_MS } from "../work-limits.ts";
+import { ATTACHMENT_GATHER_MS, ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../storage-limits.ts";
+import { ALONE_FLUSHES, ALONE_FRAMES, LEFT_ALARM_MS } from "../work-limits.ts";
 import { AlarmClock, type AlarmStorage } from "./alarm-clock.ts";
 import type { Client } from "./client.ts";
 import { startAgain } from "./guarded-store.ts";
@@ -59,10 +59,22 @@ export class Flusher implements Taker {
   /** What was left of due deadlines, long jobs, attachments and frames waits for a turn. */
   #waits = false;
   #tick: Timer | undefined;
+  /** A frame is being handled. */
+  #isHandling = false;
+  /** What it brings has to leave. */
+  #isDue = false;
+  /** So many were handled since something left. */
+  #frames = 0;
+  /** So many more may be followed at once by what they bring. */
+  #alone = 0;
   /** Runs while what has to be written waits for more of its kind. */
   #gathering: Timer | undefined;
   /** Milliseconds since the epoch. */
   #rowsWrittenAt = 0;
+  /** Milliseconds since the epoch. */
+  #attachedAt = 0;
+  /** Runs while attachments wait for the ones after them. */
+  #attaching: Timer | undefined;
   /** Who waits for the next flush. */
   #flushed: (() => void)[] = [];
   #awake: Timer | undefined;
@@ -99,10 +111,36 @@ export class Flusher implements Taker {
   }
 
   flushSoon(): void {
+    if (this.#isHandling) {
+      this.#isDue = true;
+      return;
+    }
     this.#tick ??= this.#runtime.after(0, () => {
       this.#tick = undefined;
+      this.#alone = this.#frames <= ALONE_FRAMES && !this.#router.gathers ? ALONE_FLUSHES : 0;
       this.flush();
     });
+  }
+
+  /** A frame is going to be handled. */
+  beginFrame(): void {
+    this.#isHandling = true;
+  }
+
+  /**
+   * It was handled. What it brings leaves at the end of the tick, with what others bring: a frame then serves several packets. Where hardly
+   * any came in a tick the next few are not kept waiting for others; then one is, to see whether there are any.
+   */
+  endFrame(): void {
+    this.#isHandling = false;
+    this.#frames += 1;
+    if (!this.#isDue) return;
+    this.#isDue = false;
+    if (this.#alone === 0 || this.#tick !== undefined || unwritten(this.#core) > 0) this.flushSoon();
+    else {
+      this.#alone -= 1;
+      this.flush();
+    }
   }
 
   /**
@@ -115,9 +153,8 @@ export class Flusher implements Taker {
     const now = this.#runtime.now();
     this.#turns.renew(now);
     const waiting = unwritten(this.#core);
-    const waitMs = this.#rowsWrittenAt + ROW_GATHER_MS - now;
-    // A clock that was set back must not hold anything up.
-    if (waiting === 0 || waiting >= ROW_GATHER_CHANGES || waitMs <= 0 || waitMs > ROW_GATHER_MS) this.#flushNow();
+    const waitMs = leftOf(ROW_GATHER_MS, this.#rowsWrittenAt, now);
+    if (waiting === 0 || waiting >= ROW_GATHER_CHANGES || waitMs === 0) this.#flushNow();
     else this.#gathering ??= this.#runtime.after(waitMs, () => this.#flushNow());
   }
 
@@ -152,6 +189,7 @@ export class Flusher implements Taker {
     this.#tick = undefined;
     this.#gathering?.cancel();
     this.#gathering = undefined;
+    this.#frames = 0;
     this.#core.qos0.clear();
     let isLeft = !this.#waits && this.#machine.proceed(this.#runtime.now(), this.#core.slices.share);
     this.#router.serve();
@@ -159,7 +197,7 @@ export class Flusher implements Taker {
     this.#router.flush();
     this.#outgoing.flush(this.#send);
     if (!this.#waits) this.#outgoing.flushSlice(this.#send);
-    isLeft ||= this.#outgoing.isLeft || this.#core.changes.attachments > 0 || this.#core.events.isLeft || this.#core.presence.isLeft;
+    isLeft ||= this.#outgoing.isLeft || this.#isLeftToAttach || this.#core.events.isLeft || this.#core.presence.isLeft;
     if (isLeft && !this.#waits) {
       this.#waits = true;
       this.#ownTurns.wait(this);
@@ -189,14 +227,42 @@ export class Flusher implements Taker {
    * @returns false then: nothing that was gathered may leave
    */
   #writeRows(): boolean {
-    if (unwritten(this.#core) > 0) this.#rowsWrittenAt = this.#runtime.now();
+    const now = this.#runtime.now();
+    if (unwritten(this.#core) > 0) this.#rowsWrittenAt = now;
     try {
-      flush(this.#core, this.#core.slices.attachments);
+      flush(this.#core, this.#attachmentsOf(now));
       return true;
     } catch (error) {
       startAgain(this.#name, this.#state, error);
       return false;
     }
+  }
+
+  /**
+   * Attachments count when the object sleeps: where some have just been written, those that have changed since wait for what changes next, and
+   * a timer keeps the object awake.
+   * @returns how many are written now, at most
+   */
+  #attachmentsOf(now: number): number {
+    const { changes, slices } = this.#core;
+    const waitMs = leftOf(ATTACHMENT_GATHER_MS, this.#attachedAt, now);
+    if (waitMs === 0) {
+      this.#attaching?.cancel();
+      this.#attaching = undefined;
+      if (changes.attachments > 0 && changes.attachments <= slices.attachments) this.#attachedAt = now;
+      return slices.attachments;
+    }
+    if (changes.attachments > 0) {
+      this.#attaching ??= this.#runtime.after(waitMs, () => {
+        this.#attaching = undefined;
+        this.flushSoon();
+      });
+    }
+    return 0;
+  }
+
+  get #isLeftToAttach(): boolean {
+    return this.#core.changes.attachments > 0 && this.#attaching === undefined;
   }
 
   /** Messages that wait for a client in memory alone keep the object from hibernating for a bounded time; then they get rows. */
@@ -238,6 +304,12 @@ export class Flusher implements Taker {
     // What is due has its turns, whatever the alarm.
     return this.#waits ? Math.max(at, this.#runtime.now() + LEFT_ALARM_MS) : at;
   }
+}
+
+/** @returns what is left of so many milliseconds; 0 as well where the clock was set back, which must not hold anything up */
+function leftOf(ms: number, since: number, now: number): number {
+  const left = since + ms - now;
+  return left > 0 && left <= ms ? left : 0;
 }
 
 /** A socket that was told to close counts until its client answers or goes. */

@@ -199,6 +199,8 @@ export class LocalRouter implements Router {
 
   flush(): void {}
 
+  readonly gathers = false;
+
   readonly heldBytes = 0;
 
   readonly isCrowded = false;

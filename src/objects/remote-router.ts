@@ -138,6 +138,8 @@ export class RemoteRouter implements Router {
     for (const queue of this.#queues) queue.flush();
   }
 
+  readonly gathers = true;
+
   get outbox(): OutboxFigures {
     return { calls: this.#calls, bytes: this.#queues.reduce((sum, { bytes }) => sum + bytes, 0) };
   }

@@ -9,6 +9,8 @@ export interface Router extends RouterPort {
   serve(): void;
   /** Sends what was gathered. */
   flush(): void;
+  /** What leaves together shares calls. */
+  readonly gathers: boolean;
   /** Settled once a Session object has all that Topic objects have for it now. */
   barrier(sessionObject: string, ticket: Ticket): void;
   /** Slow clients here are ready for what came with a batch of a Topic object. @param record its number in the batch */

@@ -312,10 +312,13 @@ export class SessionHost {
   receive(socket: WebSocket, data: ArrayBuffer | string): void {
     this.#meter.socketMessages += 1;
     const client = this.#clients.get(socket);
+    this.#flusher.beginFrame();
     try {
       client?.receive(data);
     } catch (error) {
       client?.failed(error, "handling a packet");
+    } finally {
+      this.#flusher.endFrame();
     }
   }
 

@@ -56,6 +56,7 @@ export class Changes {
 
   /** Takes out connections whose attachments are to be written, the first ones, at most so many. */
   takeConnections(most: number): readonly Connection[] {
+    if (most === 0) return [];
     const connections = this.#connections.length <= most ? this.#connections : this.#connections.slice(0, most);
     this.#connections = this.#connections.slice(connections.length);
     for (const connection of connections) connection.changed = false;

@@ -33,8 +33,8 @@ function apart(stage: Stage): [string, string] {
 const eventsObject = (stage: Stage): string => topicObjectName("default", eventsShard(stage.settings));
 
 async function subscribed(stage: Stage, client: StageClient, filter = ALL): Promise<void> {
-  client.subscribe(filter, 1);
   const before = client.count(SUBACK);
+  client.subscribe(filter, 1);
   await stage.advanceUntil(() => client.count(SUBACK) > before);
 }
 

@@ -357,6 +357,10 @@ export class StageClient {
   readonly packets: Packet[] = [];
   closed = false;
   completes = false;
+  /** How many frames came. */
+  frames = 0;
+  /** How often something was attached to its socket. */
+  attached = 0;
   readonly #stage: Stage;
   /** The Session object that has its socket. */
   readonly #object: string;
@@ -374,6 +378,7 @@ export class StageClient {
         this.closed = true;
       },
       serializeAttachment: (attached: Uint8Array | null) => {
+        this.attached += 1;
         attachment = attached?.slice() ?? null;
       },
       deserializeAttachment: () => attachment,
@@ -414,8 +419,9 @@ export class StageClient {
   }
 
   #receiving(frame: Uint8Array): void {
-    if (this.#stage.socketsOf(this.#object).has(this.#socket))
-      this.#stage.session(this.#object).receive(this.#socket, frame.slice().buffer);
+    if (!this.#stage.socketsOf(this.#object).has(this.#socket)) return;
+    this.#stage.session(this.#object).receive(this.#socket, frame.slice().buffer);
+    this.#stage.stepped();
   }
 
   /** Its socket closes. */
@@ -448,6 +454,7 @@ export class StageClient {
   }
 
   #receive(frame: Uint8Array): void {
+    this.frames += 1;
     this.#stream.push(frame);
     this.#stream.version = 4;
     for (let bytes = this.#stream.next(); bytes instanceof Uint8Array; bytes = this.#stream.next()) {
