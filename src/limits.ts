@@ -205,10 +205,11 @@ export const HEAVY_WAITING_BYTES_MAX = 4 * MIB;
 export const BATCH_BYTES_MAX = 4 * MIB;
 
 /**
- * After a call with several items the next one to the same object is not made before that one is this old, unless so many items wait:
- * then what comes closely together shares one. Longer costs latency under load; shorter makes more calls, which are billed.
+ * After a call with several items the next one to the same object is not made before that one is this old (1 ms after two items), unless so
+ * many items wait: then what comes closely together shares one. With 2 ms ten pairs of clients with 16 messages on the way each make a fifth
+ * fewer deliveries a second, with 6 ms as many as with 4. Longer costs latency under load; shorter makes more calls, which are billed.
  */
-export const CALL_GATHER_MS = 2;
+export const CALL_GATHER_MS = 4;
 export const CALL_GATHER_ITEMS = 16;
 
 /**

@@ -32,8 +32,8 @@ export class Outbox<Item extends Outgoing> {
   #flyingBytes = 0;
   #attempts = 0;
   #failingSince = 0;
-  /** The last batch had several items: there is more to come. */
-  #dense = false;
+  /** How many items the last batch had. */
+  #taken = 1;
   /** When it was taken, milliseconds since the epoch. */
   #takenAt = 0;
 
@@ -81,12 +81,15 @@ export class Outbox<Item extends Outgoing> {
     return this.#flying === undefined && this.#waiting.length > 0;
   }
 
-  /** For how many milliseconds what waits should gather more before it is taken. One message after the other waits for nobody. */
+  /**
+   * For how many milliseconds what waits should gather more before it is taken: the longer the more came with the last batch. One message after
+   * the other waits for nobody, and where two came it is a little, for then each may wait for the answer to the other.
+   */
   gatherMs(now: number): number {
-    if (!this.#ready || !this.#dense || this.#waiting.length >= CALL_GATHER_ITEMS) return 0;
+    if (!this.#ready || this.#waiting.length >= CALL_GATHER_ITEMS) return 0;
     const ageMs = now - this.#takenAt;
     // A clock that was set back must not hold anything up.
-    return ageMs < 0 ? 0 : Math.max(0, CALL_GATHER_MS - ageMs);
+    return ageMs < 0 ? 0 : Math.max(0, Math.min(CALL_GATHER_MS, (this.#taken - 1) ** 2) - ageMs);
   }
 
   /** The next batch to send, or undefined while one is in flight or nothing waits. */
@@ -105,7 +108,7 @@ export class Outbox<Item extends Outgoing> {
     this.#waitingBytes -= bytes;
     this.#flyingBytes = bytes;
     this.#count(bytes);
-    this.#dense = count > 1;
+    this.#taken = count;
     return this.#flying;
   }
 

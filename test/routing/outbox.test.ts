@@ -73,15 +73,19 @@ test("a full outbox takes nothing more until something has left", () => {
 });
 
 describe("dense traffic", () => {
-  test("after a batch of several, what waits gathers until that one is a little older", () => {
-    const { outbox } = filled(2);
+  test.each([
+    [2, 1],
+    [3, CALL_GATHER_MS],
+    [15, CALL_GATHER_MS],
+  ])("after a batch of %i, what waits gathers until that one is %i ms old", (count, ms) => {
+    const { outbox } = filled(count);
     expect(outbox.gatherMs(1000)).toBe(0);
     outbox.take(1000);
     outbox.succeeded();
     expect(outbox.gatherMs(1000)).toBe(0);
-    outbox.add(new Item(2));
-    expect(outbox.gatherMs(1000)).toBe(CALL_GATHER_MS);
-    expect(outbox.gatherMs(1000 + CALL_GATHER_MS)).toBe(0);
+    outbox.add(new Item(count));
+    expect(outbox.gatherMs(1000)).toBe(ms);
+    expect(outbox.gatherMs(1000 + ms)).toBe(0);
   });
 
   test("one message after the other waits for nobody", () => {
