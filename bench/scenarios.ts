@@ -50,6 +50,9 @@ export const ROUNDS_WITHOUT_TARGET = 3;
 /** A visit runs much more code than a message, and a second has few of them. */
 const STORM_WARM_UP_SECONDS = 8;
 
+/** One after the other a second has few messages: too few for what is compiled while it is used. */
+const ONE_WARM_UP_SECONDS = 4;
+
 /** Messages that a client has on the way in what is aimed at. */
 const WINDOW = 16;
 
@@ -168,7 +171,7 @@ function emq(key: string, title: string, shape: Pick<PacedLoad, "publishers" | "
 }
 
 export const SCENARIOS: readonly Scenario[] = [
-  ...QOS.slice(0, 2).map((qos) => windowed(ONE, qos, 1, { targets: ONE_AT_A_TIME })),
+  ...QOS.slice(0, 2).map((qos) => windowed(ONE, qos, 1, { targets: ONE_AT_A_TIME, warmUpSeconds: ONE_WARM_UP_SECONDS })),
   ...[PAIRS, FAN_IN, WILDCARD, FAN_OUT].flatMap((shape) => QOS.map((qos) => packets(shape, qos))),
   ...[PAIRS, FAN_IN, FAN_OUT].flatMap((shape) =>
     QOS.slice(0, 2).flatMap((qos) => [windowed({ ...shape, title: `${shape.title}, one on the way` }, qos, 1), windowed(shape, qos, 100)]),
