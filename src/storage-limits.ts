@@ -42,8 +42,8 @@ export const ROW_GATHER_MS = 3;
 export const ROW_GATHER_CHANGES = 8;
 
 /**
- * Attachments that have changed wait until the ones before are this old: a message and its acknowledgement of the next tick need one. At a few
- * hundred messages a second none waits, for while one does the object is awake, and billed.
+ * Attachments of sessions without rows wait until the ones before are this old: a message and its acknowledgement of the next tick need one.
+ * While one waits the object is awake, and billed: no longer than the 10 ms which an event is counted with (docs/costs.md).
  */
 export const ATTACHMENT_GATHER_MS = 2;
 

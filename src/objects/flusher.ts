@@ -1,6 +1,6 @@
 /**
- * What leaves a Session object: gathers it within one tick, writes rows before it sends, and keeps the alarm. The one place where the order
- * "rows, then bytes" is kept.
+ * What leaves a Session object: gathers what the frames of one tick bring, writes rows before it sends, and keeps the alarm. The one place where
+ * the order "rows, then bytes" is kept.
  */
 
 import { type FaultPort, guarded } from "../fault.ts";
@@ -117,7 +117,8 @@ export class Flusher implements Taker {
     }
     this.#tick ??= this.#runtime.after(0, () => {
       this.#tick = undefined;
-      this.#alone = this.#frames <= ALONE_FRAMES && !this.#router.gathers ? ALONE_FLUSHES : 0;
+      // Else no frame has waited, and nothing is known of others.
+      if (this.#frames > 0) this.#alone = this.#frames <= ALONE_FRAMES && !this.#router.gathers ? ALONE_FLUSHES : 0;
       this.flush();
     });
   }
@@ -139,7 +140,7 @@ export class Flusher implements Taker {
     if (this.#alone === 0 || this.#tick !== undefined || unwritten(this.#core) > 0) this.flushSoon();
     else {
       this.#alone -= 1;
-      this.flush();
+      this.#flushNow();
     }
   }
 
@@ -230,7 +231,7 @@ export class Flusher implements Taker {
     const now = this.#runtime.now();
     if (unwritten(this.#core) > 0) this.#rowsWrittenAt = now;
     try {
-      flush(this.#core, this.#attachmentsOf(now));
+      flush(this.#core, this.#core.slices.attachments, this.#lateAttachments(now));
       return true;
     } catch (error) {
       startAgain(this.#name, this.#state, error);
@@ -239,20 +240,20 @@ export class Flusher implements Taker {
   }
 
   /**
-   * Attachments count when the object sleeps: where some have just been written, those that have changed since wait for what changes next, and
-   * a timer keeps the object awake.
+   * Attachments of sessions without rows count when the object sleeps: where some have just been written, those that have changed since wait for
+   * what changes next, and a timer keeps the object awake.
    * @returns how many are written now, at most
    */
-  #attachmentsOf(now: number): number {
+  #lateAttachments(now: number): number {
     const { changes, slices } = this.#core;
     const waitMs = leftOf(ATTACHMENT_GATHER_MS, this.#attachedAt, now);
     if (waitMs === 0) {
       this.#attaching?.cancel();
       this.#attaching = undefined;
-      if (changes.attachments > 0 && changes.attachments <= slices.attachments) this.#attachedAt = now;
+      if (changes.lateAttachments > 0 && changes.lateAttachments <= slices.attachments) this.#attachedAt = now;
       return slices.attachments;
     }
-    if (changes.attachments > 0) {
+    if (changes.lateAttachments > 0) {
       this.#attaching ??= this.#runtime.after(waitMs, () => {
         this.#attaching = undefined;
         this.flushSoon();
@@ -262,7 +263,8 @@ export class Flusher implements Taker {
   }
 
   get #isLeftToAttach(): boolean {
-    return this.#core.changes.attachments > 0 && this.#attaching === undefined;
+    const { attachments, lateAttachments } = this.#core.changes;
+    return attachments > 0 || (lateAttachments > 0 && this.#attaching === undefined);
   }
 
   /** Messages that wait for a client in memory alone keep the object from hibernating for a bounded time; then they get rows. */

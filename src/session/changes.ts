@@ -3,7 +3,10 @@
 import type { Connection, Session } from "./session.ts";
 
 export class Changes {
-  #connections: Connection[] = [];
+  /** Connections of sessions with rows: what is attached is read beside the row, and must not be older. */
+  #beside: Connection[] = [];
+  /** Those of sessions that end with them. */
+  #alone: Connection[] = [];
   #sessions: Session[] = [];
   readonly #owed = new Set<Session>();
 
@@ -16,7 +19,7 @@ export class Changes {
   mark(connection: Connection): void {
     if (connection.changed) return;
     connection.changed = true;
-    this.#connections.push(connection);
+    (connection.session.stored ? this.#beside : this.#alone).push(connection);
   }
 
   /** The session's row, if it has one, must be written before anything leaves. */
@@ -49,19 +52,24 @@ export class Changes {
     return sessions;
   }
 
-  /** Of how many connections attachments have to be written. */
+  /** Of how many connections attachments have to be written with rows. */
   get attachments(): number {
-    return this.#connections.length;
+    return this.#beside.length;
   }
 
-  /** Takes out connections whose attachments are to be written, the first ones, at most so many. */
-  takeConnections(most: number): readonly Connection[] {
-    if (most === 0) return [];
-    const connections = this.#connections.length <= most ? this.#connections : this.#connections.slice(0, most);
-    this.#connections = this.#connections.slice(connections.length);
+  /** Of how many they have to be written before the object sleeps. */
+  get lateAttachments(): number {
+    return this.#alone.length;
+  }
+
+  /** Takes out connections whose attachments are to be written, the first ones, of each kind at most so many. */
+  takeConnections(most: number, late: number): readonly Connection[] {
+    if (this.#beside.length + Math.min(this.#alone.length, late) === 0) return NONE;
+    const connections = [...this.#beside.splice(0, most), ...this.#alone.splice(0, late)];
     for (const connection of connections) connection.changed = false;
     return connections;
   }
 }
 
+const NONE: readonly Connection[] = [];
 const NOBODY: readonly Session[] = [];

@@ -12,11 +12,12 @@ const FAULT: Ended = { reasonCode: UNSPECIFIED_ERROR, reason: FAILED };
 /**
  * Writes everything that must be safe before what the wires gathered is sent.
  * @param attachments how many of them at most; the others are left to the next flush, before which the object may not sleep
+ * @param late the same of those whose sessions have no rows
  */
-export function flush(core: SessionCore, attachments = Number.POSITIVE_INFINITY): void {
+export function flush(core: SessionCore, attachments = Number.POSITIVE_INFINITY, late = Number.POSITIVE_INFINITY): void {
   endFailed(core);
   // What a fault in writing has ended leaves something to write again. Each round ends somebody, or is the last.
-  do writeRows(core, attachments);
+  do writeRows(core, attachments, late);
   while (endFailed(core));
 }
 

@@ -27,8 +27,9 @@ export function unwritten({ log, changes, consumers, events, presence }: Session
 /**
  * Writes what has changed. What can't be written of one session costs that session alone.
  * @param attachments how many of them at most: they count when the object sleeps, and it may not before all are written
+ * @param late the same of those whose sessions have no rows
  */
-export function writeRows(core: SessionCore, attachments: number): void {
+export function writeRows(core: SessionCore, attachments: number, late: number): void {
   core.log.flush();
   writeConsumers(core);
   core.events.write();
@@ -39,7 +40,7 @@ export function writeRows(core: SessionCore, attachments: number): void {
   for (const session of core.changes.takeSessions()) {
     if (core.sessions.get(session.clientId) === session) writeOne(core, session, () => putRow(core, session));
   }
-  for (const connection of core.changes.takeConnections(attachments)) {
+  for (const connection of core.changes.takeConnections(attachments, late)) {
     if (connection.open) writeOne(core, connection.session, () => attach(core, connection));
   }
   // Behind the rows of their sessions, which an attachment that grew too large may have needed as well.

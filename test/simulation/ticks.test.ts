@@ -2,6 +2,8 @@
 
 import { beforeEach, describe, expect, test } from "vitest";
 import { sessionObjectName } from "../../src/objects/names.ts";
+import { decodeAttachment } from "../../src/session/attachment.ts";
+import { decodeSessionState } from "../../src/session/state.ts";
 import { ATTACHMENT_GATHER_MS } from "../../src/storage-limits.ts";
 import { ALONE_FLUSHES } from "../../src/work-limits.ts";
 import { Stage, type StageClient } from "./stage.ts";
@@ -19,7 +21,7 @@ async function begin(env: Record<string, string>): Promise<void> {
 }
 
 /** What is not attached yet. */
-const unattached = (): number => stage.session(sessionObjectName(stage.settings, "default", "subscriber")).core.changes.attachments;
+const unattached = (): number => stage.session(sessionObjectName(stage.settings, "default", "subscriber")).core.changes.lateAttachments;
 
 describe("compact", () => {
   beforeEach(() => begin({ TOPOLOGY: "compact" }));
@@ -82,5 +84,31 @@ describe.each([
     expect(subscriber.texts.length).toBe(messages);
     expect(subscriber.attached - before).toBeLessThanOrEqual((messages * stepMs) / ATTACHMENT_GATHER_MS + 3);
     expect([unattached(), stage.timers]).toEqual([0, 0]);
+  });
+
+  test("of a session with rows what is attached is never older than its row", async () => {
+    const object = sessionObjectName(stage.settings, "default", "kept");
+    const kept = await stage.connect("kept", false);
+    kept.completes = true;
+    const { core } = stage.session(object);
+    const attached = (): number[] => {
+      const states = [...stage.socketsOf(object)].map((socket) => decodeAttachment(socket.deserializeAttachment() as Uint8Array));
+      return states.find(({ clientId }) => clientId === "kept")!.session!.received.map(({ packetId }) => packetId);
+    };
+    const stored = (): number[] => {
+      const row = core.store.sessions().find(({ clientId }) => clientId === "kept")!;
+      return decodeSessionState(row.state).received.map(({ packetId }) => packetId);
+    };
+    let seen = 0;
+    for (let packetId = 1; packetId <= 50; packetId += 1) {
+      kept.publish("t", 2, packetId);
+      for (let step = 0; step < 10; step += 1) {
+        publisher.publish("t", 1, 1 + 10 * packetId + step);
+        await stage.advance(0.5);
+        expect(attached()).toEqual(stored());
+        seen += stored().length;
+      }
+    }
+    expect(seen).toBeGreaterThan(0);
   });
 });
