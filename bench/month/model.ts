@@ -187,10 +187,11 @@ export function shardsFor(
   way: Way,
   measured: Measured,
   eventsASecond = OBJECT_EVENTS_A_SECOND,
+  least = SHARDS_LEAST,
 ): { session: number; topic: number } {
   if (way === "compact") return { session: 1, topic: 0 };
-  let session = way === "each" ? fleet.clients : Math.max(SHARDS_LEAST, Math.ceil(fleet.clients / (OBJECT_CONNECTIONS * FILL)));
-  let topic = SHARDS_LEAST;
+  let session = way === "each" ? fleet.clients : Math.max(least, Math.ceil(fleet.clients / (OBJECT_CONNECTIONS * FILL)));
+  let topic = least;
   // More objects share less, which makes more calls: so until it fits.
   for (;;) {
     const { sessionEvents, topicEvents } = ratesOf(fleet, way, measured, session, topic);
@@ -201,9 +202,12 @@ export function shardsFor(
   }
 }
 
-/** @param eventsASecond that one object takes */
-export function month(fleet: Fleet, way: Way, measured: Measured, eventsASecond?: number): Month {
-  const { session, topic } = shardsFor(fleet, way, measured, eventsASecond);
+/**
+ * @param eventsASecond that one object takes
+ * @param least objects of each kind where fewer would do
+ */
+export function month(fleet: Fleet, way: Way, measured: Measured, eventsASecond?: number, least?: number): Month {
+  const { session, topic } = shardsFor(fleet, way, measured, eventsASecond, least);
   const rates = ratesOf(fleet, way, measured, session, topic);
   const units = unitsOf(fleet, way, measured, rates);
   return {

@@ -1,9 +1,8 @@
 /**
- * What messages share, by the broker's own rules. Calls on the ways between objects: how many are made, and how many of them are billed; where they
+ * What messages share, by the broker's own rules. Calls on the ways between objects, and how many of them are billed; where they
  * are dense, one object holds a target of the other, on which calls are not billed, and neither hibernates (src/objects/caller.ts). And rows.
  */
 
-import { CALL_GATHER_MS } from "../../src/limits.ts";
 import type { HoldRule } from "../../src/objects/caller.ts";
 import { ROW_GATHER_CHANGES, ROW_GATHER_MS } from "../../src/storage-limits.ts";
 
@@ -44,15 +43,20 @@ export interface Crowd {
 /**
  * The average of the ways out of one object. Targets are held once there were `rule.calls` calls to all objects in a moment, of those with
  * `rule.callsOfWay`; each until there were fewer than `rule.callsHeld` or `rule.callsOfWayHeld`. Calls come at random times, so now and then there are
- * as many although on average there are fewer; and a hash puts more clients on some ways than on others.
+ * as many although on average there are fewer; and a hash puts more clients on some ways than on others. Each message counts with a call of its
+ * own: they share calls only where several come closely together, which is where calls are not billed.
  * @param ways that leave the same object
  */
 export function wayOut(crowd: Crowd, ways: number, rule: HoldRule): WayOut {
   const seconds = rule.ms / 1000;
   const kinds = (crowd.hashed ? hashed(crowd.average) : [{ share: 1, count: crowd.average }]).map(({ share, count }) => {
     const perSecond = count * crowd.perSecond;
-    const calls = perSecond * unshared(perSecond, CALL_GATHER_MS / 1000);
-    return { share, calls, begins: atLeast(rule.callsOfWay, calls * seconds), stays: atLeast(rule.callsOfWayHeld, calls * seconds) };
+    return {
+      share,
+      calls: perSecond,
+      begins: atLeast(rule.callsOfWay, perSecond * seconds),
+      stays: atLeast(rule.callsOfWayHeld, perSecond * seconds),
+    };
   });
   const sum = (value: (kind: (typeof kinds)[number]) => number): number => kinds.reduce((all, kind) => all + kind.share * value(kind), 0);
   const calls = sum((kind) => kind.calls);

@@ -313,6 +313,14 @@ describe("the documents", () => {
       expect(text).toContain(`on ${objects(fewer)} objects than on ${objects(usual)}`);
     });
 
+    test("and so is what fewer objects cost", () => {
+      const dollars = (way: "compact" | "handed", least: number): number =>
+        Math.round(month(fleet(1000, 100), way, counted, undefined, least).dollars.listed);
+      const [one, two, four] = [1, 2, 4].map((least) => `$${dollars("handed", least)}`);
+      const said = `compact costs $${dollars("compact", 1)} a month, 1 + 1 objects that are handed sockets ${one}, 2 + 2 ${two}, and the 4 + 4 of a deploy ${four},`;
+      expect(text.replaceAll(/\s+/g, " ")).toContain(said);
+    });
+
     test("and so are its examples", () => {
       const compact = (clients: number, perSecond: number, kept = false): number =>
         month(fleet(clients, perSecond, kept), "compact", counted).dollars.listed;
