@@ -268,9 +268,11 @@ export const LATER_NEXT_MS = 20;
 
 /**
  * How many members of a shared subscription are connected is told at once, and once more after this time, or twice as long, where it is not in
- * the row of the share yet: clients that come and go and come cost no rows.
+ * the row of the share yet: clients that come and go and come cost no rows. What a Topic object refuses is told again after twice the time each
+ * round, up to the last: one that is misplaced costs a handful of calls an hour until somebody mends it.
  */
 export const SHARE_AGAIN_MS = 4 * SECOND;
+export const SHARE_AGAIN_MS_MAX = 5 * MINUTE;
 
 /** How often such outcomes are asked for: after the first time, then after twice as long each time while nothing is known, up to the last. */
 export const AWAITED_MS_FIRST = 25;

@@ -6,7 +6,7 @@
 
 import type { FaultPort } from "../fault.ts";
 import type { Ledger } from "../ledger.ts";
-import { AWAITED_MS, AWAITED_MS_FIRST, LATER_MS, LATER_NEXT_MS, LATER_REQUESTS_MAX, OUTBOX_BYTES_MAX, SHARE_AGAIN_MS } from "../limits.ts";
+import { AWAITED_MS, AWAITED_MS_FIRST, LATER_MS, LATER_NEXT_MS, LATER_REQUESTS_MAX, OUTBOX_BYTES_MAX } from "../limits.ts";
 import {
   type BatchRecord,
   BatchWriter,
@@ -25,6 +25,7 @@ import { hash } from "../topic/hash.ts";
 import { CallQueue } from "./call-queue.ts";
 import type { CallMeter } from "./meter.ts";
 import { Request } from "./request.ts";
+import { ToldAgain } from "./told-again.ts";
 
 /** What a Session object has in a shared subscription. */
 export interface Share {
@@ -76,10 +77,10 @@ export class TopicQueue {
   #isUrgent = false;
   /** What only sessions that are not kept want and the Topic object has in no row yet, by filter. */
   readonly #unwritten = new Map<string, Wanted>();
-  /** Announcements of shared subscriptions that are in no row, or were not heard, by filter; and those of them that were there when time was up last. */
-  readonly #again = new Map<string, Share>();
-  readonly #due = new Map<string, Share>();
-  #tellingAgain: Timer | undefined;
+  /** Announcements of shared subscriptions that are in no row, or were not heard. */
+  readonly #shares: ToldAgain<Share>;
+  /** Of `unwritten` what was refused its row. */
+  readonly #refused: ToldAgain<Wanted>;
   #laterTimer: Timer | undefined;
   /** When it runs out, milliseconds since the epoch. */
   #laterAt = 0;
@@ -104,6 +105,8 @@ export class TopicQueue {
       ledger,
     });
     this.#ledger = ledger;
+    this.#shares = new ToldAgain(runtime, (share) => this.#put(this.#shareRequest(share, undefined)), settled);
+    this.#refused = new ToldAgain(runtime, (wanted) => this.#write(wanted), settled);
   }
 
   get bytes(): number {
@@ -133,6 +136,8 @@ export class TopicQueue {
     const { filter, lasting } = wanted;
     // Wanted again before it was told that it is not.
     this.#later.delete(filter);
+    this.#refused.delete(filter);
+    this.#tellsSoon();
     if (!lasting) {
       this.#unwritten.set(filter, wanted);
       this.#callLater();
@@ -143,6 +148,7 @@ export class TopicQueue {
   /** A filter is wanted no more. Nobody waits for that: it leaves with the next request, and makes a call of its own only if none comes. */
   unsubscribe(filter: string, version: number): void {
     this.#unwritten.delete(filter);
+    this.#refused.delete(filter);
     this.#later.set(filter, new Request({ kind: RECORD_UNSUBSCRIBE, filter, version }, undefined));
     this.#callLater();
   }
@@ -150,8 +156,9 @@ export class TopicQueue {
   /** The members of a shared subscription. What was to be told of it before is not told any more. */
   share(share: Share, ticket: Ticket | undefined): void {
     const request = this.#shareRequest(share, ticket);
-    this.#again.delete(share.filter);
+    this.#shares.delete(share.filter);
     this.#later.delete(share.filter);
+    this.#tellsSoon();
     if (ticket !== undefined) {
       this.add(request);
       return;
@@ -162,6 +169,7 @@ export class TopicQueue {
 
   #shareRequest(share: Share, ticket: Ticket | undefined): Request {
     const settled = (reasonCode: number): void => {
+      if (reasonCode < 0x80) this.#tellsSoon();
       this.#heard(share, reasonCode === NOT_WRITTEN || reasonCode >= 0x80);
       ticket?.settled(reasonCode === NOT_WRITTEN ? SUCCESS : reasonCode);
     };
@@ -171,35 +179,16 @@ export class TopicQueue {
   /** @param isLeft it is in no row yet, or the Topic object does not know it: nothing else would tell it before it changes */
   #heard(share: Share, isLeft: boolean): void {
     const { filter, version } = share;
-    if (version <= (this.#again.get(filter)?.version ?? 0)) return;
+    if (version <= this.#shares.versionOf(filter)) return;
     // What is known stands above what was left to be told before it.
-    this.#again.delete(filter);
-    if (!isLeft || this.#later.has(filter)) return;
-    this.#again.set(filter, share);
-    this.#tellAgainLater();
+    this.#shares.delete(filter);
+    if (isLeft && !this.#later.has(filter)) this.#shares.add(share);
   }
 
-  /** What has stood for a while is told again; of very much some with each call. */
-  #tellAgainLater(afterMs = SHARE_AGAIN_MS): void {
-    this.#tellingAgain ??= this.#runtime.after(afterMs, () => {
-      this.#tellingAgain = undefined;
-      let count = 0;
-      for (const [filter, share] of this.#due) {
-        if (count === LATER_REQUESTS_MAX) break;
-        count += 1;
-        this.#due.delete(filter);
-        // Something newer may have been told since.
-        if (this.#again.get(filter) !== share) continue;
-        this.#again.delete(filter);
-        this.#put(this.#shareRequest(share, undefined));
-      }
-      if (this.#due.size > 0) this.#tellAgainLater(LATER_NEXT_MS);
-      else if (this.#again.size > 0) {
-        for (const [filter, share] of this.#again) this.#due.set(filter, share);
-        this.#tellAgainLater();
-      }
-      if (count > 0) this.#settled();
-    });
+  /** The Topic object takes something, or there is something new: what it has refused need not wait for long. */
+  #tellsSoon(): void {
+    this.#shares.anew();
+    this.#refused.anew();
   }
 
   #callLater(afterMs = LATER_MS): void {
@@ -223,9 +212,8 @@ export class TopicQueue {
 
   #write(wanted: Wanted): void {
     const settled = (reasonCode: number): void => {
-      if (reasonCode < 0x80 || this.#later.has(wanted.filter)) return;
-      this.#unwritten.set(wanted.filter, wanted);
-      this.#callLater();
+      if (reasonCode < 0x80) this.#tellsSoon();
+      else if (!this.#later.has(wanted.filter) && !this.#unwritten.has(wanted.filter)) this.#refused.add(wanted);
     };
     this.add(new Request({ kind: RECORD_SUBSCRIBE, ...wanted, lasting: true }, { settled }));
   }
