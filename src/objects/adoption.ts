@@ -5,7 +5,7 @@
  */
 
 import type { RoutingCore } from "../routing/core.ts";
-import { compareLineage, latestOf, lineageOf, type Part, retainedFor, routesFor } from "../routing/move.ts";
+import { compareLineage, givenLineage, isGiven, latestOf, lineageOf, type Part, retainedFor, routesFor } from "../routing/move.ts";
 import type { RetainedRow, RouteRow, RoutingStore } from "../routing/ports.ts";
 import type { Settings } from "../settings.ts";
 import type { TopicShape } from "../shape-settings.ts";
@@ -90,7 +90,8 @@ export class Adoption {
     this.#complete = answer.kind === "same" && !isNew;
     this.#isMisplaced = answer.kind === "unknown";
     if (answer.kind === "unknown") this.#refuse(misplaced(answer.before, settings));
-    this.#remembers = remembered !== undefined;
+    // A former build that gave to others has left nothing there by which a change is noticed.
+    this.#remembers = remembered !== undefined && remembered !== "";
   }
 
   /** Why it handles nothing any more, also of what is inside already: another object may have its routes by now. */
@@ -169,13 +170,15 @@ export class Adoption {
     if (remembered === adopter.lineage) return;
     const { only } = partOf(adopter);
     const { topicShards } = adopter;
-    const before = remembered ? latestOf(remembered) : `${topicShards}`;
+    const before = remembered === undefined ? `${topicShards}` : latestOf(remembered);
     const isHome =
       only !== undefined &&
+      !(remembered !== undefined && isGiven(remembered)) &&
       topicShapeOf(before).topicShards === topicShards &&
       this.#name === topicObjectOf({ topicShards, topicsWithObject: [] }, namespaceOf(this.#name), only);
     if (!isHome) {
-      if (remembered !== undefined) this.#store.putLineage("");
+      const isOne = topicNumber(adopter, this.#name) >= 0;
+      if (remembered !== undefined) this.#store.putLineage(givenLineage(remembered, topicsText(adopter), isOne));
     } else if (before !== topicsText(adopter)) {
       // Should the topic be taken from the list, and PREVIOUS_SHAPES not say so, this one notices.
       this.#store.putLineage(topicsText(adopter));

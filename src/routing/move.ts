@@ -66,7 +66,27 @@ export type LineageAnswer =
   /** Its rows were made for others, which the settings do not name. */
   | { readonly kind: "unknown"; readonly before: string };
 
-/** The latest of the Topic objects in a lineage. */
+/**
+ * What a Topic object remembers that gives to others: its rows are complete for none any more. It is which there were since, with an
+ * empty one at the end: until it has asked the others the settings must name each of them.
+ * @param remembered before
+ * @param present those that it gives to, of which it may be one itself: then it has yet to ask for what was due before
+ */
+export function givenLineage(remembered: string, present: string, isOne: boolean): string {
+  return [...new Set([...(isOne ? dueOf(remembered) : []), present]), ""].join("<");
+}
+
+export function isGiven(lineage: string): boolean {
+  return lineage.split("<").at(-1) === "";
+}
+
+/** Which Topic objects the settings must name unless they are as now, the earliest first. Former builds kept none of them when they gave. */
+function dueOf(lineage: string): string[] {
+  const all = lineage.split("<");
+  return isGiven(lineage) ? all.slice(0, -1) : all.slice(0, 1);
+}
+
+/** The latest of the Topic objects in a lineage that is complete. */
 export function latestOf(lineage: string): string {
   return lineage.split("<")[0]!;
 }
@@ -83,10 +103,9 @@ export function compareLineage(
   isAlike: (one: string, other: string) => boolean,
 ): LineageAnswer {
   const others = previous.filter((each) => each !== present);
-  if (remembered === undefined || remembered === "") return { kind: others.length > 0 ? "adopt" : "same" };
   if (remembered === lineageOf(present, previous)) return { kind: "same" };
-  const before = latestOf(remembered);
-  const isPresent = isAlike(before, present);
-  if (isPresent && others.length === 0) return { kind: "same" };
-  return isPresent || others.some((each) => isAlike(before, each)) ? { kind: "adopt" } : { kind: "unknown", before };
+  const due = remembered === undefined ? [] : dueOf(remembered);
+  const before = due.find((each) => ![present, ...others].some((other) => isAlike(each, other)));
+  if (before !== undefined) return { kind: "unknown", before };
+  return { kind: others.length > 0 ? "adopt" : "same" };
 }

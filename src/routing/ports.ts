@@ -50,7 +50,7 @@ export interface RoutingStore extends TopicCursor {
   routes(): RouteRow[];
   putRoute(row: RouteRow): void;
   deleteRoute(filter: string, sessionObject: string): void;
-  /** The numbers of Topic objects that the rows are complete for (`lineageOf`); undefined when none was ever put. */
+  /** The numbers of Topic objects that the rows are complete for (`lineageOf`) or were (`givenLineage`); undefined: none was ever put. */
   lineage(): string | undefined;
   putLineage(lineage: string): void;
   retained(topic: string): RetainedRow | undefined;
