@@ -37,6 +37,39 @@ const defaults = new Map<string, string>(SETTINGS.map((setting) => [setting.name
 /** Milliseconds of the units in which documents quote constants. */
 const UNITS: Readonly<Record<string, number>> = { s: 1000, min: 60_000 };
 
+/** What stands in the list of what keeps an object awake, by the files that wait by a timer. */
+const KEEP_AWAKE: Readonly<Record<string, readonly string[]>> = {
+  acknowledgements: ["`ACKNOWLEDGED_MS_MAX`"],
+  "alarm-clock": ["`ALARM_RETRY_MS`"],
+  brake: ["`PACE_MS_MAX`"],
+  "call-queue": ["`CALL_GATHER_MS`", "`RETRY_MS_TOTAL`"],
+  caller: ["held target"],
+  "client-teller": ["`HOOK_MS_MAX`"],
+  consumers: ["`CONSUMER_BATCH_MS_MAX`", "`CONSUMER_MS_MAX`"],
+  "directory-host": ["`DIRECTORY_CALL_MS`"],
+  "directory-memory": ["`DIRECTORY_CALL_MS`"],
+  "directory-watch": ["`DIRECTORY_CALL_MS`"],
+  "equal-timers": ["`PACKET_SECONDS_MAX`"],
+  "event-telling": ["`EVENTS_TELL_MS`"],
+  exchanges: ["outcomes that somebody awaits", "`ANSWER_MS_MAX`"],
+  flusher: ["tick", "`ROW_GATHER_MS`", "`ATTACHMENT_GATHER_MS`", "`AWAKE_MS_MAX`", "`SLOW_MS_MAX`", "`UNREAD_MS_MAX`"],
+  "heavy-publishers": ["`ANSWER_MS_MAX`"],
+  "held-deliveries": ["`SLOW_MS_MAX`"],
+  "in-time": ["`HOOK_MS_MAX`", "`CONSUMER_MS_MAX`", "`DIRECTORY_CALL_MS`"],
+  "let-go": ["`LET_GO_MS`"],
+  "object-hooks": ["`HOOK_MS_MAX`"],
+  "presence-telling": ["`PRESENCE_ASK_MS`", "`PRESENCE_STATE_MS`"],
+  reauthentications: ["re-authentication"],
+  recovery: ["earlier moment"],
+  "retained-reader": ["retained messages"],
+  "session-queues": ["tick"],
+  soon: ["`MONITOR`"],
+  "system-topics": ["`SYS_SECONDS`"],
+  "told-again": ["`SHARE_AGAIN_MS`", "`SHARE_AGAIN_MS_MAX`"],
+  "topic-queue": ["`LATER_MS`", "`AWAITED_MS`"],
+  turns: ["`CROWDED_MS`"],
+};
+
 function textOf(path: string): string {
   return readFileSync(join(ROOT, path), "utf8");
 }
@@ -111,6 +144,19 @@ describe.each(DOCUMENTS)("%s", (path) => {
 describe("docs/architecture.md", () => {
   it.each(Object.entries(partsOfPage()))("has the %s as `npm run docs:floors` writes them", (_name, { found, wanted }) => {
     expect(found).toBe(wanted);
+  });
+
+  it("says of every file of objects that waits by a timer what it keeps them awake for", () => {
+    const files = ["objects", "routing", "session", "hooks"].flatMap((folder) =>
+      readdirSync(join(ROOT, "src", folder)).map((name) => `src/${folder}/${name}`),
+    );
+    const waiting = files.filter((path) => /[rR]untime\.after\(|\binTime\(/.test(textOf(path)));
+    expect(waiting.map((path) => path.slice(path.lastIndexOf("/") + 1, -3)).sort()).toEqual(Object.keys(KEEP_AWAKE).sort());
+    const [, said] = textOf("docs/architecture.md").split(/\n- \*\*What keeps it awake\.\*\*|\n- \*\*Restarted/);
+    const unsaid = Object.entries(KEEP_AWAKE).flatMap(([file, words]) =>
+      words.filter((word) => !said!.includes(word)).map((word) => [file, word]),
+    );
+    expect(unsaid).toEqual([]);
   });
 });
 
