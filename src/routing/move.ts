@@ -80,7 +80,7 @@ export function isGiven(lineage: string): boolean {
   return lineage.split("<").at(-1) === "";
 }
 
-/** Which Topic objects the settings must name unless they are as now, the earliest first. Former builds kept none of them when they gave. */
+/** Which Topic objects the settings must name unless they are as now, the earliest first. Former builds that gave kept none of them. */
 function dueOf(lineage: string): string[] {
   const all = lineage.split("<");
   return isGiven(lineage) ? all.slice(0, -1) : all.slice(0, 1);
