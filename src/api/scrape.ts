@@ -59,9 +59,14 @@ export async function scrape(
 }
 
 async function ask(object: string, figures: () => Promise<Figures>): Promise<Asked> {
+  return { object, figures: await answerOf(figures) };
+}
+
+/** @returns undefined when an object fails, such as one of a build that does not know the question, or is late */
+export async function answerOf<Answer>(question: () => Promise<Answer>): Promise<Answer | undefined> {
   try {
-    return { object, figures: await inTime(figures(), ASK_MS_MAX, PLATFORM) };
+    return await inTime(question(), ASK_MS_MAX, PLATFORM);
   } catch {
-    return { object, figures: undefined };
+    return undefined;
   }
 }

@@ -11,7 +11,7 @@ import { curveOf } from "./curve.ts";
 import { refuse } from "./problem.ts";
 import { type Asked, route } from "./route.ts";
 import { about, FLAG, TEXT, type Told, told, wholeNumber } from "./schema.ts";
-import { askedOf } from "./scrape.ts";
+import { answerOf, askedOf } from "./scrape.ts";
 
 const MINUTE_MS = 60_000;
 const LATEST_MAX = SAMPLE_MINUTES * 60;
@@ -144,9 +144,10 @@ function sumOf(all: readonly Counts[]): Counts {
   return Object.fromEntries((Object.keys(FIGURES) as Name[]).map((name) => [name, sum(name)])) as Counts;
 }
 
-function samplesOf({ env, settings, namespace }: Whose, minute: number) {
+async function samplesOf({ env, settings, namespace }: Whose, minute: number) {
   const sessions = stubs(env.SESSIONS);
-  return Promise.all(objectsOf(settings, namespace).sessions.map((object) => sessions(object).samplesSince(minute)));
+  const { sessions: objects } = objectsOf(settings, namespace);
+  return Promise.all(objects.map(async (object) => (await answerOf(() => sessions(object).samplesSince(minute))) ?? []));
 }
 
 /** A second, of what came in a minute. */

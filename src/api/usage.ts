@@ -10,7 +10,7 @@ import { BILL_MONTHS } from "../storage-limits.ts";
 import { refuse } from "./problem.ts";
 import { route } from "./route.ts";
 import { about, FLAG, TEXT, told } from "./schema.ts";
-import { askedOf } from "./scrape.ts";
+import { answerOf, askedOf } from "./scrape.ts";
 
 const COUNT = z.int();
 
@@ -41,6 +41,7 @@ const MONTH = told(() => ({
   rows_read: COUNT,
   rows_written: COUNT,
   awake_seconds: about("How long objects were kept in memory by what they had to do, added up; an estimate.", z.number()),
+  objects_missing: about("Objects that did not answer in time: what is billed of them is not in it.", COUNT),
 }));
 
 export const USAGE = [
@@ -73,10 +74,11 @@ export const USAGE = [
       const { sessions, topics } = objectsOf(settings, namespace);
       const [session, topic] = [stubs(env.SESSIONS), stubs(env.TOPICS)];
       const all = await Promise.all([
-        ...sessions.map((object) => session(object).billed()),
-        ...topics.map((object) => topic(object).billed()),
+        ...sessions.map((object) => answerOf(() => session(object).billed())),
+        ...topics.map((object) => answerOf(() => topic(object).billed())),
       ]);
-      return { status: 200, body: monthsOf(all.flat()).map(viewOf) };
+      const known = all.filter((billed) => billed !== undefined);
+      return { status: 200, body: monthsOf(known.flat()).map((month) => viewOf(month, all.length - known.length)) };
     },
   }),
 ];
@@ -116,7 +118,7 @@ function monthsOf(all: readonly Billed[]): Billed[] {
   return [...months.values()].sort((a, b) => a.month - b.month);
 }
 
-function viewOf({ month, requests, calls, socketMessages, alarms, rowsRead, rowsWritten, awakeMs }: Billed) {
+function viewOf({ month, requests, calls, socketMessages, alarms, rowsRead, rowsWritten, awakeMs }: Billed, missing: number) {
   return {
     month: `${Math.floor(month / 12)}-${String((month % 12) + 1).padStart(2, "0")}`,
     requests,
@@ -126,5 +128,6 @@ function viewOf({ month, requests, calls, socketMessages, alarms, rowsRead, rows
     rows_read: rowsRead,
     rows_written: rowsWritten,
     awake_seconds: Math.round(awakeMs / 1000),
+    objects_missing: missing,
   };
 }

@@ -2,7 +2,10 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { exposition } from "../../src/api/metrics.ts";
+import type { Route } from "../../src/api/route.ts";
 import { scrape } from "../../src/api/scrape.ts";
+import { STATS } from "../../src/api/stats.ts";
+import { USAGE } from "../../src/api/usage.ts";
 import { Ledger } from "../../src/ledger.ts";
 import type { BrokerEnv } from "../../src/objects/env.ts";
 import { type Figures, Meter } from "../../src/objects/meter.ts";
@@ -50,6 +53,33 @@ test("objects that fail or never answer are not up, after a few seconds, and the
     ["session/0", 0],
     ["topic/1", 0],
   ]);
+});
+
+test("what is billed, and was counted, is told of those that answer", async () => {
+  const settings = parseSettings({ SESSION_SHARDS: 2, TOPIC_SHARDS: 2, MONITOR: true }) as Settings;
+  const counted = { month: 2026 * 12 + 10, requests: 1, calls: 2, socketMessages: 0, alarms: 0, rowsRead: 0, rowsWritten: 0, awakeMs: 0 };
+  const sample = { received: 60, sent: 0, dropped: 0, connections: 1, sessions: 1, subscriptions: 0 };
+  const objects = {
+    idFromName: (name: string) => name,
+    get: (name: string) => {
+      const unknown = (): never => {
+        throw new TypeError("The RPC receiver does not implement the method");
+      };
+      const answers = { billed: async () => [counted], samplesSince: async (minute: number) => [{ minute, ...sample }] };
+      if (name === "default/session/1") return { billed: unknown, samplesSince: async () => unknown() };
+      return name === "default/topic/0" ? { billed: () => new Promise(() => {}) } : answers;
+    },
+  };
+  const env = { SESSIONS: objects, TOPICS: objects };
+  const ask = async (routes: readonly Route[], path: string, query: object): Promise<unknown> => {
+    const asked = { env, settings, namespace: "default", query } as unknown as Parameters<Route["handle"]>[0];
+    const answer = routes.find((route) => route.path === path)!.handle(asked);
+    await vi.advanceTimersByTimeAsync(5000);
+    return (await answer).body;
+  };
+  expect(await ask(USAGE, "/usage", {})).toMatchObject([{ month: "2026-11", requests: 2, calls: 4, objects_missing: 2 }]);
+  const curve = (await ask(STATS, "/monitor", { latest: 60 })) as { received: number }[];
+  expect(curve.map(({ received }) => received)).toEqual([60]);
 });
 
 test("labels are escaped", () => {
