@@ -469,7 +469,22 @@ export class SimulatedObject {
       take: async (batch) => {
         if (world.chance.happens("target lost", way, world.faults.callLost, () => `what ${this.name} holds of ${name} is lost`)) end();
         if (isOver) throw new Error("what was held is lost");
-        return this.#call(name, (host) => callOnIt(host, batch), alive);
+        const answer = this.#call(name, (host) => callOnIt(host, batch), alive);
+        const breaks = world.chance.happens(
+          "target breaks",
+          way,
+          world.faults.callLost,
+          () => `what ${this.name} holds of ${name} breaks in a call`,
+        );
+        if (!breaks) return answer;
+        end();
+        // Who is called lives, and goes on with what came.
+        answer.catch(() => {});
+        world.unanswered.push({ from: this.name, to: name, at: world.now });
+        return new Promise((_, reject) => {
+          const broken = (): void => reject(new Error("what was held broke"));
+          world.after(world.delay(way), () => (alive() ? this.#event("a target breaks", broken) : undefined));
+        });
       },
       [Symbol.dispose]: end,
     };
