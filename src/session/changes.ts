@@ -4,9 +4,9 @@ import type { Connection, Session } from "./session.ts";
 
 export class Changes {
   /** Connections of sessions with rows: what is attached is read beside the row, and must not be older. */
-  #beside: Connection[] = [];
+  #withRows: Connection[] = [];
   /** Those of sessions that end with them. */
-  #alone: Connection[] = [];
+  #withoutRows: Connection[] = [];
   #sessions: Session[] = [];
   readonly #owed = new Set<Session>();
 
@@ -19,7 +19,7 @@ export class Changes {
   mark(connection: Connection): void {
     if (connection.changed) return;
     connection.changed = true;
-    (connection.session.stored ? this.#beside : this.#alone).push(connection);
+    (connection.session.stored ? this.#withRows : this.#withoutRows).push(connection);
   }
 
   /** The session's row, if it has one, must be written before anything leaves. */
@@ -54,18 +54,18 @@ export class Changes {
 
   /** Of how many connections attachments have to be written with rows. */
   get attachments(): number {
-    return this.#beside.length;
+    return this.#withRows.length;
   }
 
   /** Of how many they have to be written before the object sleeps. */
   get lateAttachments(): number {
-    return this.#alone.length;
+    return this.#withoutRows.length;
   }
 
   /** Takes out connections whose attachments are to be written, the first ones, of each kind at most so many. */
   takeConnections(most: number, late: number): readonly Connection[] {
-    if (this.#beside.length + Math.min(this.#alone.length, late) === 0) return NONE;
-    const connections = [...this.#beside.splice(0, most), ...this.#alone.splice(0, late)];
+    if (this.#withRows.length + Math.min(this.#withoutRows.length, late) === 0) return NONE;
+    const connections = [...this.#withRows.splice(0, most), ...this.#withoutRows.splice(0, late)];
     for (const connection of connections) connection.changed = false;
     return connections;
   }
